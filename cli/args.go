@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// invocation is a command line that has been understood.
+type invocation struct {
+	command *command
+	path    string // full name, such as "devtool time advance"
+	help    bool   // print its help instead
+	version bool
+	json    bool     // errors, too, go out as JSON
+	globals []string // flags of the root, each as --name=value
+	flags   []string // flags of command, each as --name=value
+	args    []string
+}
+
+// parse finds the command that args name and sorts the rest into flags and
+// arguments. Flags may stand anywhere: before the command, among its arguments
+// and after them. "--" ends them, and what begins like a negative number is
+// none. When it returns an error the invocation still tells how to report it.
+func parse(root *command, args []string) (invocation, error) {
+	p := parser{invocation: invocation{command: root, path: root.name}, root: root, known: map[string]flag{}}
+	root.walk("", func(_ string, c *command) {
+		for _, f := range c.flags {
+			p.known[f.name] = f
+			if f.short != "" {
+				p.known[f.short] = f
+			}
+		}
+	})
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch {
+		case arg == "--":
+			for _, word := range args {
+				p.word(word)
+			}
+			args = nil
+		case looksLikeFlag(arg):
+			args = p.flag(arg, args)
+		default:
+			p.word(arg)
+		}
+	}
+	return p.finish()
+}
+
+// looksLikeFlag reports whether arg is meant as a flag: "-" is the usual name
+// for a stream, and "-5s" is a number.
+func looksLikeFlag(arg string) bool {
+	if len(arg) < 2 || arg[0] != '-' {
+		return false
+	}
+	return arg[1] != '.' && (arg[1] < '0' || arg[1] > '9')
+}
+
+type parser struct {
+	invocation
+	root  *command
+	known map[string]flag // all flags of the tree, by both their names
+	used  []usedFlag
+	lost  error // there is no such command: the rest is not worth reporting
+}
+
+type usedFlag struct {
+	written string // as on the command line, without its value
+	flag    flag
+	known   bool
+	problem error
+	value   string
+}
+
+// word takes a part of the command's name or, when that is complete, an
+// argument.
+func (p *parser) word(word string) {
+	switch child := p.command.find(word); {
+	case len(p.command.commands) == 0:
+		p.args = append(p.args, word)
+	case child != nil:
+		p.command = child
+		p.path += " " + word
+	case word == "help":
+		p.help = true
+	case p.lost == nil:
+		p.lost = misuse(see(suggestCommand(p.root, p.command, p.path, word), p.path), "unknown command %q", word)
+	}
+}
+
+// flag takes a flag, and its value from rest if it stands there. It returns
+// what is left of rest.
+func (p *parser) flag(arg string, rest []string) []string {
+	written, value, attached := strings.Cut(arg, "=")
+	name := strings.TrimPrefix(strings.TrimPrefix(written, "-"), "-")
+	f, known := p.known[name]
+	used := usedFlag{written: written, flag: f, known: known, value: value}
+	switch {
+	case !known:
+	case f.value == "" && !attached:
+		used.value = "true"
+	case f.value != "" && !attached:
+		if len(rest) == 0 || p.isFlag(rest[0]) {
+			used.problem = misuse(see("", p.path), "flag --%s needs a value: --%s %s", f.name, f.name, f.value)
+			break
+		}
+		used.value, rest = rest[0], rest[1:]
+	}
+	if known && used.problem == nil {
+		used.problem = f.check(used.value)
+	}
+	p.used = append(p.used, used)
+	return rest
+}
+
+// isFlag reports whether arg is one of ours, and so hardly the value of the
+// flag before it.
+func (p *parser) isFlag(arg string) bool {
+	name, _, _ := strings.Cut(arg, "=")
+	_, known := p.known[strings.TrimPrefix(strings.TrimPrefix(name, "-"), "-")]
+	return arg == "--" || (looksLikeFlag(arg) && known)
+}
+
+// finish checks the whole against the command that was named.
+func (p *parser) finish() (invocation, error) {
+	var problem error
+	for _, used := range p.used {
+		if err := p.keep(used); err != nil && problem == nil {
+			problem = err
+		}
+	}
+	if p.lost != nil {
+		return p.invocation, p.lost
+	}
+	if p.help || p.version {
+		return p.invocation, nil
+	}
+	if problem != nil {
+		return p.invocation, problem
+	}
+	if len(p.command.commands) > 0 {
+		p.help = true // a group alone explains itself
+		return p.invocation, nil
+	}
+	return p.invocation, p.checkCount()
+}
+
+// keep files one flag where it belongs.
+func (p *parser) keep(used usedFlag) error {
+	if used.known && used.flag.name == "json" {
+		p.json, _ = strconv.ParseBool(used.value)
+	}
+	set := "--" + used.flag.name + "=" + used.value
+	_, isOwn := p.command.flag(used.flag.name)
+	_, isGlobal := p.root.flag(used.flag.name)
+	switch {
+	case !used.known || (!isOwn && !isGlobal):
+		return misuse(see(p.suggestFlag(used.written), p.path), "unknown flag %s for `%s`", used.written, p.path)
+	case used.problem != nil:
+		return used.problem
+	case used.flag.target == nil:
+		on, _ := strconv.ParseBool(used.value)
+		p.help = p.help || (on && used.flag.name == "help")
+		p.version = p.version || (on && used.flag.name == "version")
+	case isOwn:
+		p.flags = append(p.flags, set)
+	default:
+		p.globals = append(p.globals, set)
+	}
+	return nil
+}
+
+func (p *parser) checkCount() error {
+	expected := p.command.args
+	if len(p.args) > len(expected) {
+		return misuse(see("", p.path), "unexpected argument %q for `%s`", p.args[len(expected)], p.path)
+	}
+	if len(p.args) < len(expected) && !expected[len(p.args)].optional {
+		return misuse(see("", p.path), "`%s` needs an argument: %s", p.path, expected[len(p.args)].name)
+	}
+	return nil
+}
+
+func (p *parser) suggestFlag(written string) string {
+	var names []string
+	for _, f := range slices.Concat(p.command.flags, p.root.flags) {
+		names = append(names, f.name)
+	}
+	if name := closest(strings.TrimLeft(written, "-"), names); name != "" {
+		return "--" + name
+	}
+	return ""
+}
+
+// see is the hint below a misuse: the suggestion, if there is one, and where to
+// read on.
+func see(suggestion, path string) string {
+	if suggestion == "" {
+		return "see `" + path + " --help`"
+	}
+	return "did you mean " + suggestion + "? See `" + path + " --help`"
+}

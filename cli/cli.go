@@ -1,0 +1,203 @@
+// Package cli is the command line of devtool. It parses, asks the emulator or
+// writes files, and prints; what things mean is decided elsewhere.
+//
+// A call runs through these steps:
+//
+//  1. Main binds the process's streams, environment and signals; tests call Run
+//     with their own.
+//  2. parse (args.go) walks the tree of commands (app.go), sorts flags from
+//     arguments wherever they stand, and refuses what it does not know.
+//  3. dispatch (app.go), the only code that knows the flag library, stores the
+//     flags in the command's options and runs the command.
+//  4. The command (a file each: init.go, dev.go, alarms.go, time.go,
+//     version.go) prints through a printer (printer.go), as text for people or
+//     as JSON for programs.
+//  5. Run reports the error, if there is one, and decides the exit code.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"devtool/emulator/control"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1 // what was asked for did not succeed
+	exitMisuse = 2 // what was asked for makes no sense
+)
+
+// Streams are what a command may touch of the process that it runs in.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Env      func(name string) string
+	Dir      string // absolute; every relative path is meant from here
+	SDK      fs.FS  // source of the packages that handlers import; see sdk.go
+
+	// IsTerminal reports whether In, Out or Err is one.
+	IsTerminal func(stream any) bool
+}
+
+// Main runs the command line args, without the program's name, and returns the
+// exit code. sdk holds the source of the handler packages.
+func Main(args []string, sdk fs.FS) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks to end, the second one ends.
+	context.AfterFunc(ctx, stop)
+
+	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, SDK: sdk, IsTerminal: isTerminal}
+	dir, err := os.Getwd()
+	if err != nil {
+		report(streams, fmt.Errorf("find working directory: %w", err), false)
+		return exitFailed
+	}
+	streams.Dir = dir
+	return Run(ctx, args, streams)
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// Run is Main with everything injected: it runs args and returns the exit code.
+func Run(ctx context.Context, args []string, s Streams) int {
+	var g globals
+	root := rootCommand(&g)
+	call, err := parse(root, args)
+	if err == nil {
+		switch {
+		case call.help:
+			err = writeHelp(s.Out, root, call)
+		case call.version:
+			err = version(s, call.json)
+		default:
+			err = dispatch(ctx, root, &g, call, s)
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		report(s, err, call.json)
+	}
+	return exitCode(err)
+}
+
+// problem is an error with what commands know about it.
+type problem struct {
+	message string
+	hint    string // what to do; may be empty
+	code    int
+}
+
+func (p *problem) Error() string { return p.message }
+
+// misuse is the error for a call that makes no sense.
+func misuse(hint, format string, args ...any) error {
+	return &problem{fmt.Sprintf(format, args...), hint, exitMisuse}
+}
+
+// failure is the error for a call that did not succeed.
+func failure(hint, format string, args ...any) error {
+	return &problem{fmt.Sprintf(format, args...), hint, exitFailed}
+}
+
+func exitCode(err error) int {
+	var p *problem
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &p):
+		return p.code
+	default:
+		return exitFailed
+	}
+}
+
+// explain splits err into what was wrong and what to do, which may be empty.
+func explain(err error) (message, hint string) {
+	var p *problem
+	var refused *control.Error
+	switch {
+	case errors.As(err, &p):
+		message, hint = err.Error(), p.hint
+	case errors.As(err, &refused):
+		message, hint = refused.Message, refused.Hint
+	default:
+		message = err.Error()
+	}
+	if hint != "" {
+		hint = strings.ToUpper(hint[:1]) + hint[1:]
+	}
+	return message, hint
+}
+
+// report writes err to the error stream: a line, and a second one with the hint
+// if there is one, or both as one line of JSON.
+func report(s Streams, err error, asJSON bool) {
+	message, hint := explain(err)
+	if asJSON {
+		encoder := json.NewEncoder(s.Err)
+		encoder.SetEscapeHTML(false)
+		// There is nowhere left to report an error of the error stream.
+		_ = encoder.Encode(control.Error{Message: message, Hint: hint})
+		return
+	}
+	name := "devtool:"
+	if colored(s, s.Err) {
+		name = "\x1b[31m" + name + "\x1b[0m"
+	}
+	fmt.Fprintln(s.Err, name, oneLine(message))
+	if hint != "" {
+		fmt.Fprintln(s.Err, " ", oneLine(hint))
+	}
+}
+
+// colored reports whether stream takes colors, as FORCE_COLOR and NO_COLOR or
+// else the terminal say.
+func colored(s Streams, stream any) bool {
+	if s.Env("NO_COLOR") != "" {
+		return false
+	}
+	if force := s.Env("FORCE_COLOR"); force != "" {
+		return force != "0"
+	}
+	return s.IsTerminal(stream) && s.Env("TERM") != "dumb"
+}
+
+// path is the absolute form of a path that was given to a command.
+func (s Streams) path(given string) string {
+	if filepath.IsAbs(given) {
+		return filepath.Clean(given)
+	}
+	return filepath.Join(s.Dir, given)
+}
+
+// in is s as if the command had been started in dir.
+func (s Streams) in(dir string) (Streams, error) {
+	if dir == "" {
+		return s, nil
+	}
+	s.Dir = s.path(dir)
+	info, err := os.Stat(s.Dir)
+	if err != nil || !info.IsDir() {
+		return s, misuse("name an existing one with --cwd DIR", "%s is not a folder", s.Dir)
+	}
+	return s, nil
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+)
+
+// command is a node in the tree of commands: either a group, which has
+// commands, or one that runs.
+type command struct {
+	name     string
+	summary  string // one line, for the group's list
+	about    string // further lines for its own help; may be empty
+	args     []argument
+	flags    []flag
+	examples []example
+	commands []*command
+
+	// run does it. The flags have been stored in their targets, and args has
+	// as many elements as the command's args allow.
+	run func(ctx context.Context, s Streams, args []string) error
+}
+
+// argument is a positional argument. Optional ones come last.
+type argument struct {
+	name     string // in capitals
+	usage    string
+	optional bool
+}
+
+// flag is an option. A name has the same meaning wherever it occurs in the
+// tree, so that it can be understood before it is known which command it is
+// for.
+type flag struct {
+	name   string // long form, without dashes
+	short  string // one letter, or empty
+	value  string // what to write for the value, such as DIR; empty for a flag that is on or off
+	usage  string
+	target any // *bool, or *string, *int or *[]string when there is a value; nil if parse handles it itself
+}
+
+type example struct{ line, about string }
+
+// find is the command below c of that name, or nil.
+func (c *command) find(name string) *command {
+	for _, child := range c.commands {
+		if child.name == name {
+			return child
+		}
+	}
+	return nil
+}
+
+// flag is the flag of that name, long or short.
+func (c *command) flag(name string) (flag, bool) {
+	for _, f := range c.flags {
+		if f.name == name || (f.short != "" && f.short == name) {
+			return f, true
+		}
+	}
+	return flag{}, false
+}
+
+// walk calls visit for c, whose full name is path, and all below it.
+func (c *command) walk(path string, visit func(path string, c *command)) {
+	visit(path, c)
+	for _, child := range c.commands {
+		child.walk(path+" "+child.name, visit)
+	}
+}
+
+// check is an error if the target cannot take value.
+func (f flag) check(value string) error {
+	switch f.target.(type) {
+	case *int:
+		if _, err := strconv.Atoi(value); err != nil {
+			return misuse("", "flag --%s needs a number, not %q", f.name, value)
+		}
+	case *bool:
+		if _, err := strconv.ParseBool(value); err != nil {
+			return misuse("", "flag --%s is on or off, not %q", f.name, value)
+		}
+	}
+	return nil
+}

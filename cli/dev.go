@@ -1,0 +1,305 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/lmittmann/tint"
+
+	"devtool/config"
+	"devtool/emulator"
+	"devtool/emulator/plugin"
+)
+
+// unset is the value of an option that was not given, where an empty one means
+// something.
+const unset = "\x00"
+
+// devOptions are the options of `devtool dev`.
+type devOptions struct {
+	config    string
+	env       string
+	port      int
+	ip        string
+	persistTo string
+	vars      []string
+	logLevel  string
+	frozen    bool
+	json      bool
+}
+
+func devCommand() *command {
+	o := devOptions{env: unset, port: -1, logLevel: "info"}
+	return &command{
+		name:    "dev",
+		summary: "Build and serve the project, and reload it when a file is saved",
+		about: `Builds the handler program that the configuration names, serves its worker, and
+keeps its objects in .devtool/state. A save rebuilds and swaps the program without
+losing a request; an edit that does not compile leaves the old version serving.
+The clock goes on from where it stood.`,
+		args: []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
+		flags: []flag{
+			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
+			{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
+			{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
+			{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
+			{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
+			{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
+			{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
+			{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
+			{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
+		},
+		examples: []example{
+			{"devtool dev", ""},
+			{"devtool dev my-app --port 0 --frozen", "for a test"},
+			{"devtool dev --var UPSTREAM:http://localhost:9000", ""},
+		},
+		run: func(ctx context.Context, s Streams, args []string) error {
+			if len(args) > 0 {
+				var err error
+				if s, err = s.in(args[0]); err != nil {
+					return misuse("", "%s is not a folder", args[0])
+				}
+			}
+			return dev(ctx, s, o)
+		},
+	}
+}
+
+func dev(ctx context.Context, s Streams, o devOptions) error {
+	level, err := parseLevel(o.logLevel)
+	if err != nil {
+		return err
+	}
+	vars, err := parseVars(o.vars)
+	if err != nil {
+		return err
+	}
+	path := o.config
+	if path != "" {
+		path = s.path(path)
+	} else if path, err = config.Find(s.Dir); err != nil {
+		return err
+	}
+	env := o.env
+	if env == unset {
+		env = s.Env("CLOUDFLARE_ENV")
+	}
+	out := &lockedWriter{w: s.Err}
+	load := func() (*config.Config, error) {
+		c, warnings, err := config.Load(path, config.Options{Env: env})
+		if err != nil {
+			return nil, err
+		}
+		config.Render(out, warnings, colored(s, s.Err))
+		if c.Main == "" {
+			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
+		}
+		c.Vars = override(c.Vars, vars)
+		return c, nil
+	}
+	c, err := load()
+	if err != nil {
+		return s.explainDev(out, err)
+	}
+	if changed, err := refreshSDK(s, c.Dir()); err != nil {
+		return err
+	} else if changed {
+		fmt.Fprintln(out, "updated the SDK in "+sdkDir+" to that of this devtool")
+	}
+	listener, err := listen(ctx, o, c.Dev)
+	if err != nil {
+		return err
+	}
+	state := filepath.Join(c.Dir(), ".devtool", "state")
+	if o.persistTo != "" {
+		state = s.path(o.persistTo)
+	}
+	log := slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colored(s, s.Err)}))
+
+	// The configuration has been read, and what was wrong with it said: New need not
+	// do so again.
+	first := c
+	e, err := emulator.New(emulator.Options{
+		Load: func() (*config.Config, error) {
+			if c := first; c != nil {
+				first = nil
+				return c, nil
+			}
+			return load()
+		},
+		State:    state,
+		Listener: listener,
+		Frozen:   o.frozen,
+		Output:   out,
+		Log:      log,
+		Version:  Version,
+		Progress: func(p plugin.Progress) { fmt.Fprintln(out, progressText(p)) },
+		Failed:   func(err error) { s.explainDev(out, err) }, //nolint:errcheck // what it returns is for the end of dev
+	})
+	if err != nil {
+		listener.Close()
+		return s.explainDev(out, err)
+	}
+	err = e.Run(ctx, func() {
+		if err := (printer{out: s.Out, json: o.json}).print(e.Status(), func(w io.Writer) { startScreen(w, c, vars, e, s.Dir) }); err != nil {
+			fmt.Fprintln(out, err)
+		}
+	})
+	return s.explainDev(out, err)
+}
+
+// explainDev shows err at length, where there is more to it than a line, and returns what is
+// left to say in one.
+func (s Streams) explainDev(w io.Writer, err error) error {
+	var bad *config.Error
+	var build *plugin.BuildError
+	switch {
+	case errors.As(err, &bad):
+		config.Render(w, bad.Diagnostics, colored(s, s.Err))
+		return failure("", "%s can't be used", filepath.Base(bad.Diagnostics[0].Position.File))
+	case errors.As(err, &build):
+		if err := build.Render(w, colored(s, s.Err)); err != nil {
+			return err
+		}
+		return failure("", "the handler program does not build: %s", build)
+	}
+	return err
+}
+
+// progressText is the line that is shown now and then during a long build.
+func progressText(p plugin.Progress) string {
+	text := fmt.Sprintf("building… %d s", int(p.Elapsed.Seconds()))
+	if p.Downloaded > 0 {
+		text += fmt.Sprintf(", %d modules fetched", p.Downloaded)
+	}
+	if p.Compiled > 0 {
+		text += fmt.Sprintf(", %d packages compiled (the first build compiles the standard library)", p.Compiled)
+	}
+	return text
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug,
+		"info":  slog.LevelInfo,
+		"log":   slog.LevelInfo, // wrangler's name
+		"warn":  slog.LevelWarn,
+		"error": slog.LevelError,
+		"none":  slog.LevelError + 1,
+	}
+	level, ok := levels[s]
+	if !ok {
+		return 0, misuse("choose debug, info, warn, error or none", "there is no log level %q", s)
+	}
+	return level, nil
+}
+
+// parseVars reads the values of --var.
+func parseVars(given []string) ([]config.Var, error) {
+	var vars []config.Var
+	for _, g := range given {
+		name, value, ok := strings.Cut(g, ":")
+		if !ok || name == "" {
+			return nil, misuse("write it like --var UPSTREAM:http://localhost:9000", "%q is not KEY:VALUE", g)
+		}
+		vars = override(vars, []config.Var{{Name: name, Value: value}})
+	}
+	return vars, nil
+}
+
+// override returns vars with those of over in place of their namesakes.
+func override(vars, over []config.Var) []config.Var {
+	vars = slices.Clone(vars)
+	for _, v := range over {
+		i := slices.IndexFunc(vars, func(old config.Var) bool { return old.Name == v.Name })
+		if i < 0 {
+			vars = append(vars, v)
+		} else {
+			vars[i] = v
+		}
+	}
+	return vars
+}
+
+// refreshSDK brings the project's copy of the SDK to that of this program, if the
+// project builds against one.
+func refreshSDK(s Streams, project string) (changed bool, err error) {
+	b, err := os.ReadFile(filepath.Join(project, "go.mod"))
+	if err != nil || !strings.Contains(string(b), "./"+sdkDir) {
+		return false, nil // go says what is wrong with it, if anything
+	}
+	return writeSDK(s.SDK, project)
+}
+
+// The port that is tried first, and how many after it.
+const (
+	defaultPort = 8787
+	morePorts   = 10
+)
+
+// listen opens the port that the flags or the configuration name. If they name none it is
+// 8787, or one of the next if that is taken, or any.
+func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, error) {
+	host := cmp.Or(o.ip, c.IP, "localhost")
+	switch host {
+	case "localhost":
+		host = "127.0.0.1"
+	case "*":
+		host = "0.0.0.0"
+	}
+	port, explicit := o.port, o.port >= 0
+	if !explicit && c.HasPort {
+		port, explicit = c.Port, true
+	}
+	if port > 65535 || o.port < -1 {
+		return nil, misuse("", "%d is not a port: they go from 0 to 65535", o.port)
+	}
+	var listening net.ListenConfig
+	if explicit {
+		l, err := listening.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, failure("stop what listens there, or choose another with --port (0 takes any)", "port %d on %s is taken", port, host)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+		return l, nil
+	}
+	for port := defaultPort; ; port++ {
+		if port > defaultPort+morePorts {
+			port = 0
+		}
+		l, err := listening.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err == nil {
+			return l, nil
+		}
+		if port == 0 || !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+	}
+}
+
+// lockedWriter lets the log, the handler's output and diagnostics share a stream.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// parseDuration reads Go's notation, with days before it: "2d", "1d12h",
+// "1.5d", "90s".
+func parseDuration(s string) (time.Duration, error) {
+	days, rest, hasDays := strings.Cut(s, "d")
+	if !hasDays {
+		return time.ParseDuration(s)
+	}
+	// A number of days is read as that number of hours, which keeps fractions
+	// exact.
+	hours, err := time.ParseDuration(days + "h")
+	if err != nil || strings.Trim(days, "+-.0123456789") != "" || hours > math.MaxInt64/24 || hours < math.MinInt64/24 {
+		return 0, fmt.Errorf("%q is no number of days", days)
+	}
+	total := hours * 24
+	if rest == "" {
+		return total, nil
+	}
+	if rest[0] == '-' || rest[0] == '+' {
+		return 0, errors.New("a sign belongs at the beginning")
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil {
+		return 0, err
+	}
+	if strings.HasPrefix(days, "-") {
+		more = -more
+	}
+	if sum := total + more; (sum > total) == (more > 0) {
+		return sum, nil
+	}
+	return 0, errors.New("longer than 292 years")
+}
+
+// formatDuration is d, which is not negative, as people say it: two units at
+// most, and tenths below a minute.
+func formatDuration(d time.Duration) string {
+	switch {
+	case d < 100*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute-50*time.Millisecond:
+		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour-500*time.Millisecond:
+		return twoUnits(d, time.Minute, "m", time.Second, "s")
+	case d < day-30*time.Second:
+		return twoUnits(d, time.Hour, "h", time.Minute, "m")
+	default:
+		return twoUnits(d, day, "d", time.Hour, "h")
+	}
+}
+
+// twoUnits is d in a unit and a smaller one, which is left out when it is zero.
+func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
+	d = d.Round(small)
+	text := fmt.Sprintf("%d%s", d/large, largeName)
+	if rest := d % large / small; rest > 0 {
+		text += fmt.Sprintf("%d%s", rest, smallName)
+	}
+	return text
+}

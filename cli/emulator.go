@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+
+	"devtool/emulator/control"
+)
+
+// question holds the options of a command that asks the running emulator.
+type question struct {
+	url  string
+	json bool
+}
+
+func (q *question) flags() []flag {
+	return []flag{
+		{name: "json", usage: "print JSON", target: &q.json},
+		{name: "url", value: "URL", usage: "ask the emulator there, instead of this project's (also: DEVTOOL_URL)", target: &q.url},
+	}
+}
+
+// client is for the emulator that --url or DEVTOOL_URL names, or else for the
+// one that serves the project the command is run in.
+func (q *question) client(s Streams) (*control.Client, error) {
+	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
+	if given == "" {
+		found, err := control.Find(s.Dir)
+		return &control.Client{URL: found.URL}, err
+	}
+	full := given
+	if !strings.Contains(given, "://") {
+		full = "http://" + given
+	}
+	parsed, err := url.Parse(full)
+	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
+		return nil, misuse("write it like http://localhost:8787", "%q is not the URL of an emulator", given)
+	}
+	return &control.Client{URL: full}, nil
+}
+
+func (q *question) printer(s Streams) printer {
+	return printer{out: s.Out, json: q.json}
+}

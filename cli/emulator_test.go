@@ -1,0 +1,140 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"devtool/emulator/control"
+)
+
+// emulator answers the control API, behind its guard, with what a test puts
+// into it, and remembers what it was asked.
+type emulator struct {
+	alarms    control.Alarms
+	triggered control.Triggered
+	time      control.Time
+	advanced  control.Advanced
+	err       *control.Error // answered to everything, if there is one
+
+	url   string
+	asked []string // "METHOD path body"
+}
+
+func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := ""
+	var raw json.RawMessage
+	if json.NewDecoder(r.Body).Decode(&raw) == nil {
+		body = " " + string(raw)
+	}
+	path := strings.TrimPrefix(r.URL.Path, control.Prefix)
+	e.asked = append(e.asked, r.Method+" "+path+body)
+
+	w.Header().Set("Content-Type", "application/json")
+	answers := map[string]any{
+		"alarms": e.alarms, "alarms/trigger": e.triggered, "time": e.time,
+		"time/advance": e.advanced, "time/freeze": e.time, "time/resume": e.time,
+	}
+	answer := answers[path]
+	if e.err != nil {
+		w.WriteHeader(e.err.Status)
+		answer = e.err
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// start serves e for a project and returns what runs commands there.
+func (e *emulator) start(t *testing.T) call {
+	t.Helper()
+	server := httptest.NewServer(control.Guard(e))
+	t.Cleanup(server.Close)
+	e.url = server.URL
+	project := t.TempDir()
+	writeFile(t, filepath.Join(project, "wrangler.jsonc"), "{}")
+	announce(t, project, server.URL)
+	return call{dir: project}
+}
+
+func announce(t *testing.T, project, url string) {
+	t.Helper()
+	release, err := control.Announce(project, control.Announcement{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = release() })
+}
+
+var noon = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+
+func object(class, name string) control.Object {
+	return control.Object{Class: class, Name: name, ID: strings.Repeat("0a", 32)}
+}
+
+// check compares what a command did with what is wanted.
+func check(t *testing.T, got, want result) {
+	t.Helper()
+	if got.code != want.code {
+		t.Errorf("got exit code %d, want %d", got.code, want.code)
+	}
+	if got.out != want.out {
+		t.Errorf("got output:\n%s\nwant:\n%s", got.out, want.out)
+	}
+	if got.err != want.err {
+		t.Errorf("got error:\n%s\nwant:\n%s", got.err, want.err)
+	}
+}
+
+// decode reads the JSON that a command printed.
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var value T
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return value
+}
+
+func TestTheEmulatorIsNamedByFlagThenEnvironmentThenProject(t *testing.T) {
+	var flag, env, project emulator
+	flag.start(t)
+	env.start(t)
+	c := project.start(t)
+
+	c.run(t.Context(), "time", "now")
+	c.env = map[string]string{"DEVTOOL_URL": env.url}
+	c.run(t.Context(), "time", "now")
+	c.run(t.Context(), "time", "now", "--url", strings.TrimPrefix(flag.url, "http://"))
+	for name, e := range map[string]*emulator{"project": &project, "environment": &env, "flag": &flag} {
+		if len(e.asked) != 1 {
+			t.Errorf("the emulator of the %s was asked %q, want one question", name, e.asked)
+		}
+	}
+}
+
+func TestSeveralEmulatorsOfAProjectAreListed(t *testing.T) {
+	var e emulator
+	c := e.start(t)
+	announce(t, c.dir, "http://localhost:1")
+	got := c.run(t.Context(), "time", "now", "--json")
+	if got.code != 1 || !strings.Contains(got.err, e.url) || !strings.Contains(got.err, "http://localhost:1") {
+		t.Errorf("got %+v, want both URLs", got)
+	}
+	if !strings.Contains(got.err, `"hint":"Choose one with --url URL"`) {
+		t.Errorf("got no hint in %s", got.err)
+	}
+}
+
+func TestWhatTheEmulatorRefusesIsShown(t *testing.T) {
+	e := emulator{err: &control.Error{Status: 409, Message: "the clock is busy", Hint: "wait for the other advance"}}
+	c := e.start(t)
+	check(t, c.run(t.Context(), "time", "advance", "1s"), result{
+		code: 1, err: "devtool: the clock is busy\n  Wait for the other advance\n",
+	})
+	check(t, c.run(t.Context(), "time", "advance", "1s", "--json"), result{
+		code: 1, err: `{"error":"the clock is busy","hint":"Wait for the other advance"}` + "\n",
+	})
+}

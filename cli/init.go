@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"devtool/templates"
+)
+
+type initOptions struct {
+	template string
+	name     string
+	json     bool
+}
+
+func initCommand() *command {
+	o := initOptions{template: templates.All()[0].Name}
+	about := "Nothing that exists is overwritten. Templates:\n"
+	for _, t := range templates.All() {
+		about += fmt.Sprintf("\n  %-9s %s", t.Name, t.Description)
+	}
+	return &command{
+		name:    "init",
+		summary: "Make a new project from a template",
+		about:   about,
+		args:    []argument{{name: "DIR", usage: "folder to make it in, by default this one", optional: true}},
+		flags: []flag{
+			{name: "template", value: "TEMPLATE", usage: "template to start from (default: " + o.template + ")", target: &o.template},
+			{name: "name", value: "NAME", usage: "name of the worker (default: the folder's)", target: &o.name},
+			{name: "json", usage: "print JSON", target: &o.json},
+		},
+		examples: []example{
+			{"devtool init my-app", "in a new folder"},
+			{"devtool init --template counter", "in this one"},
+		},
+		run: func(_ context.Context, s Streams, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			return initProject(s, o, dir)
+		},
+	}
+}
+
+// initProject writes the project into dir, all of it or nothing.
+func initProject(s Streams, o initOptions, dir string) error {
+	project := s.path(dir)
+	template, found := templates.Lookup(o.template)
+	if !found {
+		return unknownTemplate(o.template)
+	}
+	name := o.name
+	if name == "" {
+		name = nameFrom(filepath.Base(project))
+	}
+	if !validName.MatchString(name) {
+		return misuse(fmt.Sprintf("use a-z, 0-9, - and _, like --name %s", nameFrom(name)), "%q is not a worker's name", name)
+	}
+
+	files, err := template.Files(name)
+	if err != nil {
+		return err
+	}
+	files["go.mod"] = goMod(name)
+	files[".gitignore"] = []byte(gitignore)
+	if _, err := sdkFiles(s.SDK); err != nil {
+		return err
+	}
+	made := slices.Sorted(maps.Keys(files))
+	made = append([]string{sdkDir}, made...)
+	if err := refuseExisting(project, made); err != nil {
+		return err
+	}
+	if err := writeProject(s, project, files); err != nil {
+		return err
+	}
+
+	result := struct {
+		Dir      string   `json:"dir"`
+		Name     string   `json:"name"`
+		Template string   `json:"template"`
+		Files    []string `json:"files"`
+	}{project, name, template.Name, made}
+	return printer{out: s.Out, json: o.json}.print(result, func(w io.Writer) {
+		fmt.Fprintf(w, "Made %s in %s from the template %s:\n\n", name, project, template.Name)
+		for _, file := range made {
+			fmt.Fprintf(w, "  %s\n", file)
+		}
+		start := "devtool dev"
+		if project != s.Dir {
+			start = "cd " + shellQuote(dir) + " && " + start
+		}
+		fmt.Fprintf(w, "\nNext, to serve it, and to try it from another terminal:\n\n  %s\n  %s\n", start, template.Try)
+	})
+}
+
+func unknownTemplate(name string) error {
+	var names []string
+	for _, t := range templates.All() {
+		names = append(names, t.Name)
+	}
+	hint := "there are " + strings.Join(names, ", ")
+	if meant := closest(name, names); meant != "" {
+		hint = "did you mean " + meant + "? There are " + strings.Join(names, ", ")
+	}
+	return misuse(hint, "unknown template %q", name)
+}
+
+// refuseExisting is an error that lists those of files that are in project.
+func refuseExisting(project string, files []string) error {
+	if info, err := os.Stat(project); err == nil && !info.IsDir() {
+		return failure("name a folder", "%s is a file", project)
+	}
+	var existing []string
+	for _, file := range files {
+		_, err := os.Lstat(filepath.Join(project, filepath.FromSlash(file)))
+		if err == nil {
+			existing = append(existing, file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("look into folder: %w", err)
+		}
+	}
+	if len(existing) > 0 {
+		return failure("nothing was written, because init overwrites no file: choose another folder, or move them away",
+			"%s already has %s", project, strings.Join(existing, ", "))
+	}
+	return nil
+}
+
+// writeProject writes files and the SDK. On an error it removes again what it
+// has written.
+func writeProject(s Streams, project string, files map[string][]byte) (err error) {
+	var written []string
+	defer func() {
+		if err != nil {
+			for _, file := range written {
+				_ = os.RemoveAll(file)
+			}
+			err = fmt.Errorf("write project: %w", err)
+		}
+	}()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		target := filepath.Join(project, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		written = append(written, target)
+		_, err = file.Write(files[name])
+		if err := errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+	}
+	written = append(written, filepath.Join(project, filepath.FromSlash(sdkDir)))
+	_, err = writeSDK(s.SDK, project)
+	return err
+}
+
+// validName is what the platform takes for the name of a worker.
+var validName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
+
+// nameFrom makes a valid name of any text.
+func nameFrom(text string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			return r
+		default:
+			return '-'
+		}
+	}, strings.ToLower(text))
+	for strings.Contains(name, "--") {
+		name = strings.ReplaceAll(name, "--", "-")
+	}
+	if name = strings.Trim(name, "-"); name == "" {
+		return "my-worker"
+	}
+	return name
+}
+
+// reservedModules are names that the go command does not take for a module, or
+// confuses with the standard library's, the SDK's or Windows' own.
+var reservedModules = regexp.MustCompile(`^(all|archive|bufio|builtin|bytes|cmd|cmp|compress|container|context|crypto|` +
+	`database|debug|embed|encoding|errors|expvar|flag|fmt|go|hash|html|image|index|internal|io|iter|log|main|maps|math|` +
+	`mime|net|os|path|plugin|reflect|regexp|runtime|slices|sort|std|strconv|strings|structs|sync|syscall|testing|` +
+	`text|time|tool|unicode|unique|unsafe|vendor|weak|work|devtool|con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+
+// goMod is the project's go.mod. Its module is called like the worker, where
+// Go can bear that.
+func goMod(name string) []byte {
+	module := name
+	if reservedModules.MatchString(name) {
+		module += "-worker"
+	}
+	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire devtool v0.0.0\n\nreplace devtool => ./%s\n", module, sdkDir)
+}
+
+// gitignore keeps out what is local, but for the SDK, without which a fresh
+// clone would not build.
+const gitignore = `.devtool/*
+!.devtool/sdk/
+
+.dev.vars*
+!.dev.vars.example
+!.dev.vars.*.example
+.env*
+!.env.example
+!.env.*.example
+`
+
+// shellQuote is a path as one would type it.
+func shellQuote(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:\\~", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

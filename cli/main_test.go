@@ -1,0 +1,82 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"devtool/cli"
+)
+
+var update = flag.Bool("update", false, "write what was printed into the scripts as what is wanted")
+
+// fakeSDK stands in for the source of the SDK where it is not compiled.
+var fakeSDK = fstest.MapFS{
+	"durable/durable.go":      {Data: []byte("package durable\n")},
+	"durable/durable_test.go": {Data: []byte("package durable\n")},
+	"durable/wire/frame.go":   {Data: []byte("package wire\n")},
+}
+
+// leakChecked fails a run that leaves goroutines behind.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"devtool": func() { os.Exit(cli.Main(os.Args[1:], fakeSDK)) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, "DEVTOOL_URL=", "NO_COLOR=", "FORCE_COLOR=")
+			return nil
+		},
+	})
+}
+
+// result is what a command did.
+type result struct {
+	code     int
+	out, err string
+}
+
+// call is a command line and what it runs in.
+type call struct {
+	dir      string // must be set
+	env      map[string]string
+	sdk      fs.FS
+	terminal bool
+}
+
+func (c call) run(ctx context.Context, args ...string) result {
+	var out, errs bytes.Buffer
+	code := cli.Run(ctx, args, cli.Streams{
+		In: strings.NewReader(""), Out: &out, Err: &errs,
+		Env:        func(name string) string { return c.env[name] },
+		Dir:        c.dir,
+		SDK:        c.sdk,
+		IsTerminal: func(any) bool { return c.terminal },
+	})
+	return result{code, out.String(), errs.String()}
+}

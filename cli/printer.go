@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// printer prints the results of a command: as text for people or as JSON for
+// programs, never both.
+type printer struct {
+	out  io.Writer
+	json bool
+}
+
+// print writes value as JSON, or else what text writes.
+func (p printer) print(value any, text func(w io.Writer)) error {
+	var buffer bytes.Buffer
+	if p.json {
+		encoder := json.NewEncoder(&buffer)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(value); err != nil {
+			return fmt.Errorf("encode result: %w", err)
+		}
+	} else {
+		text(&buffer)
+	}
+	if _, err := p.out.Write(buffer.Bytes()); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// table writes rows in columns.
+func table(w io.Writer, rows ...[]string) { align(w, 2, rows) }
+
+// align writes rows in columns that are gap apart. Cells may hold anything:
+// names of objects and errors of handlers come from outside.
+func align(w io.Writer, gap int, rows [][]string) {
+	var aligned bytes.Buffer
+	columns := tabwriter.NewWriter(&aligned, 0, 0, gap, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(columns, "\t")
+			}
+			fmt.Fprint(columns, oneLine(cell))
+		}
+		fmt.Fprintln(columns)
+	}
+	_ = columns.Flush() // a buffer takes everything
+	for line := range strings.Lines(aligned.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
+}
+
+// oneLine is s with everything escaped that could break the line or drive the
+// terminal.
+func oneLine(s string) string {
+	safe := func(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
+	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case safe(r):
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteByte(' ')
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// formatTime is a point of virtual time as everything here shows it: in UTC,
+// to the millisecond.
+func formatTime(t time.Time) string {
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}

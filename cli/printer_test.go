@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+
+	"pgregory.net/rapid"
+)
+
+func TestOneLineKeepsWhatIsHarmless(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                       "",
+		"plain text":             "plain text",
+		"größe 日本 …":             "größe 日本 …",
+		"a\nb":                   `a\nb`,
+		"a\tb":                   "a b",
+		"\x1b[31mred":            `\u001b[31mred`,
+		"\r\x00":                 `\u000d\u0000`,
+		"bad \xff":               `bad \ufffd`,
+		"\u202eright to left":    `\u202eright to left`,
+		"no\u00a0break\u2028end": `no\u00a0break\u2028end`,
+	} {
+		if got := oneLine(s); got != want {
+			t.Errorf("oneLine(%q): got %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestATableHasOneLineForEachRow(t *testing.T) {
+	cell := rapid.StringMatching(`[ -~\x00-\x1f\x{80}-\x{9f}é日]{0,6}`)
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.SliceOfN(rapid.SliceOfN(cell, 3, 3), 1, 5).Draw(t, "rows")
+		var out strings.Builder
+		table(&out, rows...)
+		if got := strings.Count(out.String(), "\n"); got != len(rows) {
+			t.Errorf("got %d lines for %d rows: %q", got, len(rows), out.String())
+		}
+		for _, r := range strings.ReplaceAll(out.String(), "\n", "") {
+			if unicode.IsControl(r) {
+				t.Errorf("got control character %q in %q", r, out.String())
+			}
+		}
+	})
+}
+
+func TestPrintReportsAnErrorOfItsStream(t *testing.T) {
+	want := errors.New("no space left")
+	err := printer{out: brokenWriter{want}}.print(nil, func(w io.Writer) { _, _ = io.WriteString(w, "x") })
+	if !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+	if err := (printer{json: true}).print(func() {}, nil); err == nil {
+		t.Error("got no error for what JSON cannot carry")
+	}
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"devtool/config"
+	"devtool/emulator"
+)
+
+// startScreen tells what is served, with what, and where.
+func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator.Emulator, dir string) {
+	status, now := e.Status(), e.Time()
+	fmt.Fprintf(w, "devtool %s, worker %s\n\n", status.Version, status.Worker)
+	rows := [][]string{{"Binding", "Resource"}}
+	for _, b := range c.DurableObjects {
+		what := b.ClassName
+		if !c.Owns(b) {
+			what += ", defined in " + b.ScriptName + " (not emulated)"
+		}
+		rows = append(rows, []string{"env." + b.Name + " (" + what + ")", "Durable Object"})
+	}
+	for _, v := range c.Vars {
+		shown := strconv.Quote(v.Value)
+		if v.JSON {
+			shown = v.Value
+		}
+		if slices.ContainsFunc(hidden, func(h config.Var) bool { return h.Name == v.Name }) {
+			shown = "(hidden)" // what comes from the command line may be a secret
+		}
+		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", "Variable"})
+	}
+	if len(rows) > 1 {
+		table(w, rows...)
+		fmt.Fprintln(w)
+	}
+	state := status.State
+	if rel, err := filepath.Rel(dir, state); err == nil && len(rel) < len(state) {
+		state = rel
+	}
+	table(w,
+		[]string{"state", state},
+		[]string{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
+		[]string{"next", nextText(now.Next, now.Now)},
+	)
+	fmt.Fprintf(w, "\nReady on %s (Ctrl-C ends)\n", status.URL)
+}
+
+// shorten cuts s to what fits a table.
+func shorten(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The SDK, which handlers import as devtool/durable, comes with the binary: its
+// source is copied into each project and named by a replace directive of the
+// project's go.mod. So a project builds with plain go commands, offline.
+
+const (
+	sdkDir   = ".devtool/sdk" // in the project, slash-separated
+	sdkGoMod = "module devtool\n\ngo 1.26\n"
+)
+
+// sdkFolders are the packages of the SDK. main.go embeds the same ones.
+var sdkFolders = []string{"durable", "durable/wire"}
+
+// sdkFiles are the files of the copy, by slash-separated path below sdkDir.
+func sdkFiles(fsys fs.FS) (map[string][]byte, error) {
+	files := map[string][]byte{"go.mod": []byte(sdkGoMod)}
+	for _, folder := range sdkFolders {
+		names, err := fs.Glob(fsys, path.Join(folder, "*.go"))
+		if err != nil {
+			return nil, fmt.Errorf("list SDK: %w", err)
+		}
+		found := false
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			if files[name], err = fs.ReadFile(fsys, name); err != nil {
+				return nil, fmt.Errorf("read SDK: %w", err)
+			}
+			found = true
+		}
+		if !found {
+			return nil, fmt.Errorf("this build of devtool lacks the SDK package %s", folder)
+		}
+	}
+	return files, nil
+}
+
+// writeSDK makes the copy of the SDK in project, an existing folder, equal to
+// fsys and reports whether anything had to be written or removed. Each file
+// changes in one step, so a build that runs meanwhile sees the old or the new.
+func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
+	files, err := sdkFiles(fsys)
+	if err != nil {
+		return false, err
+	}
+	root := filepath.Join(project, filepath.FromSlash(sdkDir))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		target := filepath.Join(root, filepath.FromSlash(name))
+		if present, err := os.ReadFile(target); err == nil && bytes.Equal(present, files[name]) {
+			continue
+		}
+		if err := replaceFile(target, filepath.Dir(root), files[name]); err != nil {
+			return changed, fmt.Errorf("write SDK: %w", err)
+		}
+		changed = true
+	}
+	removed, err := sweep(root, files)
+	if err != nil {
+		return changed, fmt.Errorf("clean SDK: %w", err)
+	}
+	return changed || removed, nil
+}
+
+// replaceFile puts content at target in one step, by way of a temporary file in
+// scratch, a folder of the same file system.
+func replaceFile(target, scratch string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(scratch, "sdk-*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(content)
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), target)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return nil
+}
+
+// sweep removes what is below root and not one of files.
+func sweep(root string, files map[string][]byte) (removed bool, err error) {
+	var folders []string
+	err = filepath.WalkDir(root, func(found string, entry fs.DirEntry, err error) error {
+		if err != nil || found == root {
+			return err
+		}
+		if entry.IsDir() {
+			folders = append(folders, found)
+			return nil
+		}
+		name, err := filepath.Rel(root, found)
+		if err != nil {
+			return err
+		}
+		if _, wanted := files[filepath.ToSlash(name)]; wanted {
+			return nil
+		}
+		removed = true
+		return os.Remove(found)
+	})
+	for _, folder := range slices.Backward(folders) {
+		// Only an empty one can be removed, which is what is meant.
+		_ = os.Remove(folder)
+	}
+	return removed, err
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	goparser "go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func sdkOf(files map[string]string) fs.FS {
+	fsys := fstest.MapFS{}
+	for name, content := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return fsys
+}
+
+// readTree is what is below the SDK's folder in project.
+func readTree(t interface{ Fatal(...any) }, project string) map[string]string {
+	files := map[string]string{}
+	root := filepath.Join(project, filepath.FromSlash(sdkDir))
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		name, _ := filepath.Rel(root, path)
+		files[filepath.ToSlash(name)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestWriteSDKCopiesThePackagesWithoutTheirTests(t *testing.T) {
+	project := t.TempDir()
+	changed, err := writeSDK(sdkOf(map[string]string{
+		"durable/a.go": "a", "durable/a_test.go": "test", "durable/notes.md": "notes",
+		"durable/wire/b.go": "b", "durable/durabletest/c.go": "c", "emulator/d.go": "d",
+	}), project)
+	if err != nil || !changed {
+		t.Errorf("got changed %t, %v, want true", changed, err)
+	}
+	want := map[string]string{"go.mod": "module devtool\n\ngo 1.26\n", "durable/a.go": "a", "durable/wire/b.go": "b"}
+	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWriteSDKTouchesOnlyWhatDiffers(t *testing.T) {
+	project := t.TempDir()
+	sdk := map[string]string{"durable/a.go": "a", "durable/old.go": "old", "durable/wire/b.go": "b"}
+	if _, err := writeSDK(sdkOf(sdk), project); err != nil {
+		t.Fatal(err)
+	}
+	same := filepath.Join(project, ".devtool", "sdk", "durable", "a.go")
+	before, err := os.Stat(same)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if changed, err := writeSDK(sdkOf(sdk), project); changed || err != nil {
+		t.Errorf("the same again: got changed %t, %v, want false", changed, err)
+	}
+	delete(sdk, "durable/old.go")
+	sdk["durable/wire/b.go"] = "b2"
+	if changed, err := writeSDK(sdkOf(sdk), project); !changed || err != nil {
+		t.Errorf("a new SDK: got changed %t, %v, want true", changed, err)
+	}
+	after, err := os.Stat(same)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(before, after) {
+		t.Error("an equal file was written again")
+	}
+	want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b2"}
+	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if left, _ := filepath.Glob(filepath.Join(project, ".devtool", "*.tmp")); left != nil {
+		t.Errorf("temporary files were left: %q", left)
+	}
+}
+
+// TestWriteSDKMakesAnyTreeEqual starts from arbitrary leftovers.
+func TestWriteSDKMakesAnyTreeEqual(t *testing.T) {
+	parent := t.TempDir()
+	name := rapid.SampledFrom([]string{"a.go", "durable/a.go", "durable/x.txt", "durable/wire/b.go", "durable/gone/deep/c.go", "go.mod", ".hidden"})
+	rapid.Check(t, func(t *rapid.T) {
+		project, err := os.MkdirTemp(parent, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b"}
+		for path, content := range rapid.MapOfN(name, rapid.SampledFrom([]string{"", "a", "b"}), 0, 5).Draw(t, "leftovers") {
+			target := filepath.Join(project, ".devtool", "sdk", filepath.FromSlash(path))
+			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(target, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sdk := sdkOf(map[string]string{"durable/a.go": "a", "durable/wire/b.go": "b"})
+		if _, err := writeSDK(sdk, project); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if _, err := os.Stat(filepath.Join(project, ".devtool", "sdk", "durable", "gone")); err == nil {
+			t.Error("an empty folder was left")
+		}
+		if changed, err := writeSDK(sdk, project); changed || err != nil {
+			t.Errorf("again: got changed %t, %v, want false", changed, err)
+		}
+	})
+}
+
+func TestSeveralMayWriteTheSDKAtOnce(t *testing.T) {
+	project := t.TempDir()
+	sdk := sdkOf(map[string]string{"durable/a.go": "a", "durable/wire/b.go": "b"})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, err := writeSDK(sdk, project); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b"}
+	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTheSDKNeedsNothingElse checks the real one: what it imports of this
+// module must be part of the copy, and the rest the standard library.
+func TestTheSDKNeedsNothingElse(t *testing.T) {
+	files, err := sdkFiles(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		source, err := goparser.ParseFile(token.NewFileSet(), name, files[name], goparser.ImportsOnly)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, spec := range source.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			ours, isOurs := strings.CutPrefix(imported, "devtool/")
+			host, _, _ := strings.Cut(imported, "/")
+			if (isOurs && !slices.Contains(sdkFolders, ours)) || strings.Contains(host, ".") {
+				t.Errorf("%s imports %s, which is not part of the SDK", name, imported)
+			}
+		}
+	}
+}

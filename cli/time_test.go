@@ -1,0 +1,142 @@
+package cli_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devtool/emulator/control"
+)
+
+func TestTimeShowsTheClock(t *testing.T) {
+	next := control.Alarm{Object: object("Batcher", "default"), Due: noon.Add(9200 * time.Millisecond)}
+	for _, test := range []struct {
+		clock control.Time
+		want  string
+	}{
+		{control.Time{Now: noon, Mode: control.Running, Offset: "0s"}, `
+now    2026-10-01T12:00:00.000Z
+clock  running, in step with real time
+next   no alarm is set
+`},
+		{control.Time{Now: noon, Mode: control.Frozen, Offset: "36h0m0s", Next: &next}, `
+now    2026-10-01T12:00:00.000Z
+clock  frozen, 1d12h ahead of real time
+next   Batcher/default in 9.2s, at 2026-10-01T12:00:09.200Z
+`},
+		{control.Time{Now: noon, Mode: control.Frozen, Offset: "-1m5s"}, `
+now    2026-10-01T12:00:00.000Z
+clock  frozen, 1m5s behind real time
+next   no alarm is set
+`},
+	} {
+		e := emulator{time: test.clock}
+		c := e.start(t)
+		for _, name := range []string{"now", "freeze", "resume"} {
+			check(t, c.run(t.Context(), "time", name), result{out: test.want[1:]})
+			got := c.run(t.Context(), "time", name, "--json")
+			if diff := cmp.Diff(test.clock, decode[control.Time](t, got.out)); diff != "" {
+				t.Errorf("time %s --json (-want +got):\n%s", name, diff)
+			}
+		}
+		want := []string{"GET time", "GET time", "POST time/freeze", "POST time/freeze", "POST time/resume", "POST time/resume"}
+		if diff := cmp.Diff(want, e.asked); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestTimeAdvanceSendsTheDuration(t *testing.T) {
+	for given, want := range map[string]string{
+		"10s": "10s", "0": "0s", "0s": "0s", "2d": "48h0m0s", "1d12h": "36h0m0s", "-0s": "0s",
+	} {
+		var e emulator
+		if got := e.start(t).run(t.Context(), "time", "advance", given, "--json"); got.code != 0 {
+			t.Errorf("advance %s: got %+v", given, got)
+		}
+		if diff := cmp.Diff([]string{`POST time/advance {"duration":"` + want + `"}`}, e.asked); diff != "" {
+			t.Errorf("advance %s (-want +got):\n%s", given, diff)
+		}
+	}
+}
+
+func TestTimeAdvanceReportsWhatFired(t *testing.T) {
+	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+	again := at(12)
+	ok := control.Fired{Object: object("Batcher", "default"), At: at(5), Outcome: control.OutcomeOK}
+	retry := control.Fired{Object: object("Batcher", "x"), At: at(10), Outcome: control.OutcomeRetry, Error: "boom", RetryAt: &again}
+	failed := control.Fired{Object: object("Session", "y"), At: at(10), Outcome: control.OutcomeFailed, Error: "bang", Retry: 6}
+	next := control.Alarm{Object: object("Batcher", "x"), Due: again, Retry: 1}
+
+	for _, test := range []struct {
+		name     string
+		advanced control.Advanced
+		want     result
+	}{
+		{
+			"nothing",
+			control.Advanced{From: noon, To: at(10), Mode: control.Running, Fired: []control.Fired{}},
+			result{out: `
+no alarm came due
+
+now    2026-10-01T12:00:10.000Z, 10s on
+clock  running
+next   no alarm is set
+`[1:]},
+		},
+		{
+			"a success and a retry to come",
+			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Fired: []control.Fired{ok, retry}, Next: &next},
+			result{out: `
+TIME                      OBJECT           OUTCOME  DETAIL
+2026-10-01T12:00:05.000Z  Batcher/default  ok
+2026-10-01T12:00:10.000Z  Batcher/x        retry    boom; retry 1 of 6 in 2s
+
+now    2026-10-01T12:00:10.000Z, 10s on
+clock  frozen
+next   Batcher/x in 2s, at 2026-10-01T12:00:12.000Z
+`[1:]},
+		},
+		{
+			"a failure for good",
+			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Fired: []control.Fired{ok, failed}},
+			result{code: 1, out: `
+TIME                      OBJECT           OUTCOME  DETAIL
+2026-10-01T12:00:05.000Z  Batcher/default  ok
+2026-10-01T12:00:10.000Z  Session/y        failed   bang; not run again
+
+now    2026-10-01T12:00:10.000Z, 10s on
+clock  frozen
+next   no alarm is set
+`[1:], err: "devtool: alarms failed for good: 1 of 2 runs\n  The log of `devtool dev` shows what they did\n"},
+		},
+		{
+			"an early end",
+			control.Advanced{From: noon, To: at(5), Mode: control.Frozen, Fired: []control.Fired{ok}, Stopped: "Batcher/x did not return within 30 s"},
+			result{code: 1, out: `
+TIME                      OBJECT           OUTCOME  DETAIL
+2026-10-01T12:00:05.000Z  Batcher/default  ok
+
+now    2026-10-01T12:00:05.000Z, 5s on
+clock  frozen
+next   no alarm is set
+`[1:], err: "devtool: the clock stopped at 2026-10-01T12:00:05.000Z: Batcher/x did not return within 30 s\n" +
+				"  `devtool time advance` goes on from there\n"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := emulator{advanced: test.advanced}
+			c := e.start(t)
+			check(t, c.run(t.Context(), "time", "advance", "10s"), test.want)
+
+			got := c.run(t.Context(), "time", "advance", "10s", "--json")
+			if got.code != test.want.code {
+				t.Errorf("with --json: got exit code %d, want %d", got.code, test.want.code)
+			}
+			if diff := cmp.Diff(test.advanced, decode[control.Advanced](t, got.out)); diff != "" {
+				t.Errorf("with --json (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

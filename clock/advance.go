@@ -1,0 +1,225 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Limits bound an advance, so that timers which set each other anew and work which hangs end in an error. A zero field
+// means the default.
+type Limits struct {
+	Firings  int           // timers fired in one advance; default 1,000,000
+	Standing int           // timers fired in a row without time moving; default 1,000
+	Step     time.Duration // real time for one step, from the return of the timer's function; default 30 s
+}
+
+// withDefaults fills in what is zero.
+func (l Limits) withDefaults() (Limits, error) {
+	if l.Firings < 0 || l.Standing < 0 || l.Step < 0 {
+		return l, fmt.Errorf("limits %+v: one is negative; use 0 for the default", l)
+	}
+	if l.Firings == 0 {
+		l.Firings = 1_000_000
+	}
+	if l.Standing == 0 {
+		l.Standing = 1_000
+	}
+	if l.Step == 0 {
+		l.Step = 30 * time.Second
+	}
+	return l, nil
+}
+
+// A Report says what an advance did, whether or not it reached its target.
+type Report struct {
+	From, To time.Time // To is where the clock stood at the end
+	Firings  int       // that of a stuck step included
+}
+
+// A LimitError says that an advance met one of its Limits. The timer that would have fired next is still pending.
+type LimitError struct {
+	Limit string    // "firings" or "standing"
+	Max   int       // the limit's value
+	At    time.Time // where the clock stands
+}
+
+func (e *LimitError) Error() string {
+	at := e.At.Format(time.RFC3339Nano)
+	if e.Limit == limitStanding {
+		return fmt.Sprintf("%d timers fired at %s without time moving (limit %s); look for one that is set again for the same instant, or raise the limit",
+			e.Max, at, e.Limit)
+	}
+	return fmt.Sprintf("%d timers fired, the last at %s (limit %s); advance from there, or raise the limit", e.Max, at, e.Limit)
+}
+
+const (
+	limitFirings  = "firings"
+	limitStanding = "standing"
+)
+
+// A StuckError says that the work of a step was still unfinished when its real time was over. The advance has let go of
+// it; the work may still come to its end.
+type StuckError struct {
+	At    time.Time     // the step's time, where the clock stands
+	After time.Duration // the real time that the step was given
+}
+
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("the step at %s was unfinished after %v of real time; look for work that never ends, or raise the limit",
+		e.At.Format(time.RFC3339Nano), e.After)
+}
+
+// Advance moves the clock by d, rounded up to a whole millisecond as a timer's due is, and fires each timer that falls due
+// on the way. The target is fixed when the advance is accepted. Then each timer due by it, in order and including those
+// set meanwhile, is one step: the clock is set to the timer's time, or stays if that has passed, the timer's function
+// is called, and the Step it is given has to be finished before the next one. In the end the clock is set to the target
+// and goes back to its mode from there; the real time that the advance took does not count.
+//
+// The advance ends early when ctx is cancelled (after the current step, with ctx's error), when a limit is met
+// (*LimitError), when a step is stuck (*StuckError) or when the clock is closed (ErrClosed). The clock then stands at the
+// time of the last step, timers that have not fired are still pending, and the Report is valid.
+//
+// An advance by less than nothing, one beyond the year 9999 and one during another (ErrBusy) are refused; nothing has
+// changed then, and the Report is zero.
+func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report, error) {
+	a, err := c.accept(d, l)
+	if err != nil {
+		return Report{}, fmt.Errorf("advance clock by %v: %w", d, err)
+	}
+	defer a.end() // also when a timer's function panics
+	if err = a.run(ctx); err != nil {
+		err = fmt.Errorf("advance clock by %v: %w", d, err)
+	}
+	return a.report(), err
+}
+
+// An advance is one call of Advance that was accepted.
+type advance struct {
+	clock        *Clock
+	limits       Limits
+	from, target int64 // Unix ms
+	firings      int
+	standing     int // firings since time moved
+}
+
+func (c *Clock) accept(d time.Duration, l Limits) (*advance, error) {
+	if d < 0 {
+		return nil, errors.New("time does not run backwards; use a duration of 0 or more")
+	}
+	l, err := l.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := c.lockIdle()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	now := c.nowLocked()
+	target := now + int64(d/time.Millisecond)
+	if d%time.Millisecond != 0 {
+		target++
+	}
+	if target > horizon {
+		return nil, fmt.Errorf("the clock ends at %s; use a shorter duration", fromMillis(horizon).Format(time.RFC3339Nano))
+	}
+	c.advancing = true
+	return &advance{clock: c, limits: l, from: now, target: target}, nil
+}
+
+// run goes from step to step until the clock stands at the target, or an error ends it before.
+func (a *advance) run(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		unfinished, more, err := a.fire()
+		if err != nil || !more {
+			return err
+		}
+		if unfinished != nil {
+			if err := a.await(unfinished); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fire begins the next step. What it returns is closed when the step is finished, or nil if it already is; more is false
+// if there was no step left to do.
+func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
+	a.clock.firing.Lock()
+	defer a.clock.firing.Unlock()
+	f, err := a.take()
+	if f == nil {
+		return nil, false, err
+	}
+	a.firings++
+	s := new(Step)
+	f(s)
+	return s.returned(), true, nil
+}
+
+// take sets the clock to the time of the next step and takes that timer's function, or sets it to the target and returns
+// nil if no step is left. Both happen under one lock: a timer set by anybody is either part of the advance or finds the
+// clock at the target.
+func (a *advance) take() (func(*Step), error) {
+	c := a.clock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+
+	t := c.timers.first()
+	if t == nil || t.due > a.target {
+		c.at = a.target // end saves it
+		return nil, nil
+	}
+	if a.firings >= a.limits.Firings {
+		return nil, &LimitError{Limit: limitFirings, Max: a.limits.Firings, At: fromMillis(c.at)}
+	}
+	if t.due > c.at {
+		c.at = t.due
+		a.standing = 0
+		c.saveLocked()
+	}
+	if a.standing >= a.limits.Standing {
+		return nil, &LimitError{Limit: limitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
+	}
+	a.standing++
+	return t.takeLocked(), nil
+}
+
+// await waits until the current step is finished.
+func (a *advance) await(finished <-chan struct{}) error {
+	bound := time.NewTimer(a.limits.Step)
+	defer bound.Stop()
+	select {
+	case <-finished:
+		return nil
+	case <-bound.C:
+		return &StuckError{At: a.clock.Now(), After: a.limits.Step}
+	case <-a.clock.closing:
+		return ErrClosed
+	}
+}
+
+func (a *advance) report() Report {
+	return Report{From: fromMillis(a.from), To: a.clock.Now(), Firings: a.firings}
+}
+
+// end hands the clock back to its former mode.
+func (a *advance) end() {
+	c := a.clock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.advancing = false
+	if c.mode == Running {
+		c.anchorLocked()
+	}
+	c.saveLocked()
+}

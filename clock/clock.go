@@ -1,0 +1,234 @@
+// Package clock is the virtual clock that everything in the emulator waits on.
+//
+// A Clock is in one of two modes. Running, it follows real time at a fixed offset, and a goroutine of its own fires the
+// timers as they fall due. Frozen, it stands still and nothing fires by itself. In either mode Advance moves it by hand:
+// it goes from timer to timer in the order (due, order in which they were set), stands at the timer's own time until the
+// timer's work and all that it caused is finished, and so makes a run reproducible. How work reports that it is finished
+// is told at Step.
+//
+// Time has a resolution of one millisecond, as on the platform: what Now shows is cut to it, and what a timer waits for
+// is rounded up to it, so that nothing fires early. Time never runs backwards, whatever the real clock does and however
+// often the program is started again from a saved State.
+//
+// How it is built: timers lie in a heap (timer.go); the goroutine of a running clock (run.go) and an advance
+// (advance.go) take them from it, never both at a time. Two locks keep them apart. firing is held while a timer is taken
+// and its function called, so that whoever holds it knows that no such function is running; mu guards the data and is
+// never held while a timer's function runs. firing is locked before mu.
+package clock
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+var (
+	// ErrBusy is returned by what cannot be done while an advance is under way.
+	ErrBusy = errors.New("an advance is under way; wait until it has ended")
+	// ErrClosed is returned by what cannot be done after Close.
+	ErrClosed = errors.New("the clock is closed")
+)
+
+// Options say how a clock starts. The zero value is a running clock that shows real time.
+type Options struct {
+	// Wall is the real clock; nil means time.Now. It must not call the clock. Readings that carry a monotonic part
+	// are compared by it, so that setting the system's clock back leaves the virtual clock alone.
+	Wall func() time.Time
+	// State is where an earlier clock stood. The zero State means running, at wall time.
+	State State
+	// Save is called with each new State: after a change of mode, when a step of an advance moves time, and at the end
+	// of an advance. Calls never overlap and come in order. It is called with the clock locked and must not call
+	// the clock. Nil means that nobody wants to know.
+	Save func(State)
+}
+
+// A Clock is one virtual clock. Its methods may be called from any goroutine; what a timer's own function may call is
+// told at At.
+type Clock struct {
+	// Constant after New.
+	wall    func() time.Time
+	save    func(State)
+	wake    chan struct{} // holds a token when the goroutine has to look again
+	closing chan struct{} // closed by Close
+
+	// firing is held while a timer is taken from the heap and its function called. It is locked before mu.
+	firing sync.Mutex
+
+	mu        sync.Mutex // guards what follows
+	mode      Mode       // during an advance: the mode to go back to
+	advancing bool
+	closed    bool
+	at        int64     // Unix ms: where the clock stands; while it runs, the latest time it has shown
+	base      time.Time // while it runs: the virtual time when the wall clock read anchor
+	anchor    time.Time
+	timers    timerHeap
+	set       uint64 // how many timers were ever set
+}
+
+// New returns a clock that continues from o.State. Close it to stop its goroutine.
+func New(o Options) *Clock {
+	c := &Clock{
+		wall:    o.Wall,
+		save:    o.Save,
+		wake:    make(chan struct{}, 1),
+		closing: make(chan struct{}),
+	}
+	if c.wall == nil {
+		c.wall = time.Now
+	}
+	c.restore(o.State)
+	go c.run()
+	return c
+}
+
+// Now returns the virtual time in UTC, cut to whole milliseconds. During an advance it is the time of the current step.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fromMillis(c.nowLocked())
+}
+
+// Mode returns the clock's mode; during an advance, the mode it will go back to.
+func (c *Clock) Mode() Mode {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mode
+}
+
+// Freeze stops the clock where it stands. When it returns, no timer's function is running, and none will be called until
+// Resume or Advance. Freezing a frozen clock does nothing. The error is ErrBusy during an advance, or ErrClosed.
+func (c *Clock) Freeze() error {
+	if err := c.setMode(Frozen); err != nil {
+		return fmt.Errorf("freeze clock: %w", err)
+	}
+	return nil
+}
+
+// Resume lets the clock run on from where it stands: the real time that passed while it was frozen is not made up.
+// Resuming a running clock does nothing. The error is ErrBusy during an advance, or ErrClosed.
+func (c *Clock) Resume() error {
+	if err := c.setMode(Running); err != nil {
+		return fmt.Errorf("resume clock: %w", err)
+	}
+	return nil
+}
+
+// Close stops the clock's goroutine and ends an advance that is under way with ErrClosed. Timers that have not fired by
+// then never do: when Close returns, no timer's function is running. Closing again does nothing.
+func (c *Clock) Close() {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.closing)
+	}
+	c.mu.Unlock()
+
+	c.firing.Lock() // waits for the function that is being called
+	defer c.firing.Unlock()
+}
+
+func (c *Clock) setMode(m Mode) error {
+	unlock, err := c.lockIdle()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	if m == c.mode {
+		return nil
+	}
+	c.nowLocked() // a clock that ran stops here, not where it was last asked
+	c.mode = m
+	if m == Running {
+		c.anchorLocked()
+	}
+	c.saveLocked()
+	return nil
+}
+
+// lockIdle takes both locks for a change that must not meet a firing timer, an advance or a closed clock; the error says
+// which of them is in the way.
+func (c *Clock) lockIdle() (unlock func(), err error) {
+	// An advance is looked for before waiting for its timer's function too: a function that, against the rules, gets
+	// here itself is then told so instead of waiting for its own end.
+	c.mu.Lock()
+	err = c.idleLocked()
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+
+	c.firing.Lock()
+	c.mu.Lock()
+	if err := c.idleLocked(); err != nil {
+		c.mu.Unlock()
+		c.firing.Unlock()
+		return nil, err
+	}
+	return func() {
+		c.mu.Unlock()
+		c.firing.Unlock()
+	}, nil
+}
+
+func (c *Clock) idleLocked() error {
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.advancing:
+		return ErrBusy
+	}
+	return nil
+}
+
+// nowLocked returns the virtual time in Unix ms and remembers it as the floor of all that follow.
+func (c *Clock) nowLocked() int64 {
+	if c.mode == Running && !c.advancing {
+		c.readLocked()
+	}
+	return c.at
+}
+
+// readLocked reads the time of a running clock to the nanosecond.
+//
+// The wall clock may have been set back, here or between two runs of the program. The clock then goes on from the latest
+// time that it showed: standing until the wall clock has caught up would keep every timer waiting for as long.
+func (c *Clock) readLocked() time.Time {
+	w := c.wall()
+	v := c.base.Add(elapsed(w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0))))
+	if floor := fromMillis(c.at); v.Before(floor) {
+		c.base, c.anchor = floor, w
+		return floor
+	}
+	c.at = v.UnixMilli()
+	return v
+}
+
+// anchorLocked makes the clock run on from c.at, beginning now.
+func (c *Clock) anchorLocked() {
+	c.base, c.anchor = fromMillis(c.at), c.wall()
+	c.wakeUp()
+}
+
+// wakeUp makes the goroutine look again at what it waits for.
+func (c *Clock) wakeUp() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// leap is the difference between monotonic and wall time from which on the wall clock counts as set. Smaller ones come
+// from reading the two one after the other.
+const leap = time.Second
+
+// elapsed returns how much real time has passed between two readings, of which the monotonic clock says steady and the
+// wall clock says wall. It is steady, unless the wall clock leapt forward: the monotonic clock of most systems stands
+// while a laptop sleeps, and that time has passed all the same.
+func elapsed(steady, wall time.Duration) time.Duration {
+	if wall-steady > leap {
+		return wall
+	}
+	return steady
+}

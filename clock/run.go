@@ -1,0 +1,62 @@
+package clock
+
+import "time"
+
+// nap bounds how long the goroutine waits before it reads the clock again. A real timer may stand while a laptop sleeps,
+// as the monotonic clock does; so this is how late timers can be after it wakes.
+const nap = 10 * time.Second
+
+// run is the clock's own goroutine: it fires what falls due while the clock runs.
+func (c *Clock) run() {
+	alarm := time.NewTimer(nap)
+	defer alarm.Stop()
+	for {
+		var rings <-chan time.Time
+		if wait := c.fireDue(); wait > 0 {
+			alarm.Reset(min(wait, nap))
+			rings = alarm.C
+		}
+		select {
+		case <-rings:
+		case <-c.wake:
+		case <-c.closing:
+			return
+		}
+	}
+}
+
+// fireDue fires all that is due by now and returns how long the next timer has to wait, or 0 if none will fire before the
+// goroutine is woken.
+func (c *Clock) fireDue() time.Duration {
+	for {
+		fired, wait := c.fireFirst()
+		if !fired {
+			return wait
+		}
+	}
+}
+
+func (c *Clock) fireFirst() (fired bool, wait time.Duration) {
+	c.firing.Lock()
+	defer c.firing.Unlock()
+	f, wait := c.takeDue()
+	if f == nil {
+		return false, wait
+	}
+	f(nil)
+	return true, 0
+}
+
+// takeDue takes the function of the first timer if that is due, or returns how long it has to wait.
+func (c *Clock) takeDue() (f func(*Step), wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.timers.first()
+	if t == nil || c.mode != Running || c.advancing || c.closed {
+		return nil, 0
+	}
+	if wait := t.Due().Sub(c.readLocked()); wait > 0 {
+		return nil, wait
+	}
+	return t.takeLocked(), 0
+}

@@ -1,0 +1,115 @@
+package clock
+
+import (
+	"container/heap"
+	"time"
+)
+
+// A Timer is a function that a clock will call once.
+type Timer struct {
+	// Constant after At.
+	clock *Clock
+	due   int64  // Unix ms
+	order uint64 // how many timers were set before it
+
+	// clock.mu guards what follows.
+	f     func(*Step) // nil once the timer has fired or was stopped
+	index int         // its place in clock.timers while f is set
+}
+
+// At sets a timer: f is called once, at or after due and never early. due is rounded up to a whole millisecond; what lies
+// beyond the range of a JavaScript Date is moved to its end. Timers fire in the order of due, those due at the same
+// instant in the order in which they were set; so does one whose due has already passed.
+//
+// f runs on the goroutine of the clock or of Advance and must not block: it starts the work elsewhere, and says so by the
+// Step it is given, which is nil while the clock runs by itself. It may set and stop timers and read the clock. It must
+// not call Freeze, Resume, Advance or Close, which wait for it to return. If it panics, so does that goroutine.
+func (c *Clock) At(due time.Time, f func(*Step)) *Timer {
+	t := &Timer{clock: c, due: millisUp(due), f: f}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.order = c.set
+	c.set++
+	heap.Push(&c.timers, t)
+	if t.index == 0 {
+		c.wakeUp()
+	}
+	return t
+}
+
+// Stop reports whether it kept t's function from being called. It may be called at any time, from anywhere, again and
+// again; it does not wait for a function that is being called.
+func (t *Timer) Stop() bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	if t.f == nil {
+		return false
+	}
+	t.takeLocked()
+	return true
+}
+
+// Due returns the time that t was set to, rounded as At does.
+func (t *Timer) Due() time.Time {
+	return fromMillis(t.due)
+}
+
+// takeLocked takes t from its clock's heap and returns its function, which t lets go of.
+func (t *Timer) takeLocked() func(*Step) {
+	heap.Remove(&t.clock.timers, t.index)
+	f := t.f
+	t.f = nil
+	return f
+}
+
+// Next returns when the earliest pending timer is due, which may be in the past, or false if there is none.
+func (c *Clock) Next() (due time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.timers.first()
+	if t == nil {
+		return time.Time{}, false
+	}
+	return t.Due(), true
+}
+
+// A timerHeap holds the pending timers for container/heap. Each knows its place, so that a stopped one leaves at once.
+type timerHeap []*Timer
+
+var _ heap.Interface = (*timerHeap)(nil)
+
+// first returns the timer that fires next, or nil if there is none.
+func (h timerHeap) first() *Timer {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[0]
+}
+
+func (h timerHeap) Len() int { return len(h) }
+
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].due != h[j].due {
+		return h[i].due < h[j].due
+	}
+	return h[i].order < h[j].order
+}
+
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *timerHeap) Push(x any) {
+	t := x.(*Timer)
+	t.index = len(*h)
+	*h = append(*h, t)
+}
+
+func (h *timerHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return t
+}

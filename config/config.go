@@ -1,0 +1,130 @@
+// Package config reads the files that wrangler reads, wrangler.jsonc, wrangler.json and wrangler.toml, into one
+// validated Config. Every problem it finds is a Diagnostic that points at file, line and column and says what to do.
+//
+// A file goes through four rooms, and nothing flows back:
+//
+//  1. Load reads the bytes, checks their encoding and picks the format by the extension.
+//  2. A parser (jsonc.go or toml.go, the only files that know their library) turns the text into the same tree of
+//     nodes, each with the byte range it was written in. From here on the two formats are one.
+//  3. The tables in keys.go and shapes.go say which keys exist, what their values look like and whether a named
+//     environment inherits them; check.go holds a tree against them.
+//  4. Each key that devtool uses has a function that copies its value into the Config; what only makes sense across
+//     keys (binding names, classes against migrations) is checked last.
+//
+// To support one more key, complete its row in keys.go and give the row a decode function.
+package config
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// DefaultCompatibilityDate is assumed, with a warning, when a file sets no compatibility_date.
+const DefaultCompatibilityDate = "2026-10-01"
+
+// Config is one worker's configuration as it applies in one environment: inheritance is already done.
+type Config struct {
+	Path string // absolute path of the file
+	Env  string // the environment it was loaded for, or "" for the top level
+
+	Name string // the worker's name; in an environment "<name>-<env>" unless that sets its own
+	Main string // as written, relative to Dir; "" when the file has none (see MissingMain)
+
+	CompatibilityDate  string // YYYY-MM-DD, never empty
+	CompatibilityFlags []string
+
+	Vars           []Var           // in file order
+	DurableObjects []DurableObject // in file order
+	Migrations     []Migration     // in file order, which is the order they apply in
+	Crons          []string        // as written: their syntax is not checked here
+	Dev            Dev
+
+	format format
+	top    Diagnostic // where a key that is missing from the top level is reported
+}
+
+// Dev is what the file says about the local server; flags on the command line go before it.
+type Dev struct {
+	IP      string // "" when the file has none
+	Port    int    // 0 asks for any free port; meaningless unless HasPort
+	HasPort bool
+}
+
+// Var is one entry of vars.
+type Var struct {
+	Name  string
+	Value string // the string itself, or compact JSON text when JSON is true
+	JSON  bool
+}
+
+// DurableObject is one binding of durable_objects: the name in the environment through which a handler reaches a
+// class.
+type DurableObject struct {
+	Name        string
+	ClassName   string
+	ScriptName  string   // the worker that has the class, or "" for this one
+	Environment string   // the environment of ScriptName, or ""
+	Pos         Position // of the entry
+}
+
+// Migration is one step of migrations. Within a step, classes are deleted first, then renamed and transferred, then
+// created.
+type Migration struct {
+	Tag                string
+	NewClasses         []string
+	NewSQLiteClasses   []string
+	RenamedClasses     []Rename
+	DeletedClasses     []string
+	TransferredClasses []Transfer
+	Pos                Position // of the entry
+}
+
+// Rename gives the objects of one class to another name of it.
+type Rename struct{ From, To string }
+
+// Transfer takes the objects of a class over from another worker.
+type Transfer struct{ From, FromScript, To string }
+
+// Dir returns the folder that holds the file; paths inside the file are relative to it.
+func (c *Config) Dir() string { return filepath.Dir(c.Path) }
+
+// Owns reports whether the class behind b lives in this worker rather than in another one.
+func (c *Config) Owns(b DurableObject) bool {
+	return b.ScriptName == "" || b.ScriptName == c.Name
+}
+
+// Classes returns the names of all classes that live in this worker, sorted: those that a binding names and those
+// that are alive after the last migration. A class may be alive and unbound, so both are needed.
+func (c *Config) Classes() []string {
+	var names []string
+	for _, b := range c.DurableObjects {
+		if c.Owns(b) {
+			names = append(names, b.ClassName)
+		}
+	}
+	for name := range fold(c.Migrations, nil).alive {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// DeleteAllDeletesAlarm reports whether deleteAll() also deletes the object's alarm, as workerd decides it: from
+// compatibility date 2026-02-24 on, unless a flag says otherwise.
+func (c *Config) DeleteAllDeletesAlarm() bool {
+	if slices.Contains(c.CompatibilityFlags, "delete_all_preserves_alarm") {
+		return false
+	}
+	return c.CompatibilityDate >= "2026-02-24" || slices.Contains(c.CompatibilityFlags, "delete_all_deletes_alarm")
+}
+
+// MissingMain returns the error for a command that needs main and finds it empty. Load does not report that itself,
+// because many commands do without.
+func (c *Config) MissingMain() Diagnostic {
+	d := c.top
+	d.Severity = SeverityError
+	d.ID = "missing-main"
+	d.Message = "main is missing: it names the folder of the Go program that has the handlers"
+	d.Hint = c.format.snippet("main", ".")
+	return d
+}

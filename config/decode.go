@@ -1,0 +1,222 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// decoder copies a checked tree into a Config. The decode functions must cope with values of the wrong shape, which
+// are reported already: they take what they can use, so that errors in different places are reported together.
+type decoder struct {
+	*report
+	cfg *Config
+
+	top *node // the top level
+	env *node // the selected environment, or nil
+
+	bindings map[string]bindingPlace // by name, over all kinds of binding
+}
+
+// place is a value together with where it is in the file.
+type place struct {
+	node    *node
+	path    string // as messages write it
+	fromEnv bool   // it is the environment's own
+}
+
+// decode returns the Config that root has for an environment. folder is the name of the folder the file is in.
+// The Config is only good if the report has no error afterwards.
+func decode(r *report, root *node, env, folder string) *Config {
+	start := r.src.locate(span{root.span.start, root.span.start})
+	d := &decoder{
+		report:   r,
+		cfg:      &Config{Env: env, format: r.src.format, top: start},
+		top:      root,
+		bindings: make(map[string]bindingPlace),
+	}
+	d.checkTable("", root)
+	d.selectEnvironment()
+	for _, k := range keys {
+		if k.decode == nil {
+			continue
+		}
+		if p, ok := d.effective(k); ok {
+			k.decode(d, p)
+		}
+	}
+	d.defaults(folder)
+	d.checkClasses()
+	return d.cfg
+}
+
+// effective returns the value that k has in the selected environment.
+func (d *decoder) effective(k key) (place, bool) {
+	if d.env != nil && k.scope != topOnly {
+		if v := d.env.get(k.name); v != nil {
+			return place{v, joinPath(envPath(d.cfg.Env), k.name), true}, true
+		}
+		if k.scope == perEnvironment {
+			return place{}, false
+		}
+	}
+	v := d.top.get(k.name)
+	return place{v, k.name, false}, v != nil
+}
+
+// has reports whether the selected environment has a value for an inheritable key.
+func (d *decoder) has(name string) bool {
+	_, ok := d.effective(key{name: name, scope: inheritable})
+	return ok
+}
+
+func (d *decoder) name(p place) {
+	d.cfg.Name = p.node.text
+	if d.cfg.Env != "" && !p.fromEnv && d.cfg.Name != "" {
+		d.cfg.Name += "-" + d.cfg.Env
+	}
+}
+
+func (d *decoder) main(p place) { d.cfg.Main = p.node.text }
+
+func (d *decoder) compatibilityDate(p place) { d.cfg.CompatibilityDate = p.node.text }
+
+func (d *decoder) compatibilityFlags(p place) { d.cfg.CompatibilityFlags = texts(p.node.elems) }
+
+func (d *decoder) triggers(p place) { d.cfg.Crons = p.node.strings("crons") }
+
+func (d *decoder) dev(p place) {
+	d.cfg.Dev.IP = p.node.str("ip")
+	if v := p.node.get("port"); v != nil {
+		i, ok := v.integer()
+		d.cfg.Dev.Port, d.cfg.Dev.HasPort = int(i), ok
+	}
+}
+
+// defaults fills in what a worker can't be without, and says so.
+func (d *decoder) defaults(folder string) {
+	top := d.top.span.start
+	if v, given := d.effective(key{name: "name", scope: inheritable}); !given || v.node.kind == kindString && v.node.text == "" {
+		name := nameLike(folder)
+		if name == "" {
+			name = "worker"
+		}
+		d.warnf("missing-name", span{top, top}, d.src.format.snippet("name", name),
+			"name is missing: the folder's name %q is used, and stored objects are found by it", name)
+		d.cfg.Name = name
+		if d.cfg.Env != "" {
+			d.cfg.Name += "-" + d.cfg.Env
+		}
+	}
+	if !d.has("compatibility_date") {
+		d.warnf("missing-compatibility-date", span{top, top},
+			d.src.format.snippet("compatibility_date", DefaultCompatibilityDate),
+			"compatibility_date is missing: %s is used", DefaultCompatibilityDate)
+		d.cfg.CompatibilityDate = DefaultCompatibilityDate
+	}
+}
+
+func envPath(name string) string { return joinPath("env", name) }
+
+// selectEnvironment finds and checks the environment that was asked for.
+func (d *decoder) selectEnvironment() {
+	name := d.cfg.Env
+	if name == "" {
+		return
+	}
+	top := span{d.top.span.start, d.top.span.start}
+	if complaint := validEnvironmentName(name); complaint != "" {
+		d.errorf("invalid-environment", top, "", "%s", complaint)
+		return
+	}
+	all := d.top.get("env")
+	if all == nil || all.kind == kindObject && len(all.members) == 0 {
+		d.warnf("unknown-env", top, "", "there is no env.%s, and no other environment: the top level is used for it", name)
+		return
+	}
+	if all.kind != kindObject {
+		return // an error already
+	}
+	i := all.find(name)
+	if i < 0 {
+		var names []string
+		for _, m := range all.members {
+			names = append(names, m.key)
+		}
+		at := d.top.members[d.top.find("env")].keySpan
+		d.errorf("unknown-env", at, didYouMean(nearest(name, names)),
+			"there is no environment %q: the file has %s", name, enumerate(names))
+		return
+	}
+	d.env = all.members[i].value
+	d.checkTable(envPath(name), d.env)
+	d.checkInheritance(all.members[i].keySpan)
+}
+
+// validEnvironmentName returns what is wrong with a name, or "". It becomes part of the worker's name, and with that
+// of a folder's.
+func validEnvironmentName(name string) string {
+	for _, r := range name {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
+		default:
+			return fmt.Sprintf("the environment name %s may only have letters, digits, \"-\" and \"_\"", quote(name))
+		}
+	}
+	return ""
+}
+
+// checkInheritance warns, once for the whole environment, of what the top level has and the environment lacks because
+// such keys are not inherited.
+func (d *decoder) checkInheritance(at span) {
+	var lacking []string
+	for _, k := range keys {
+		above, own := d.top.get(k.name), d.env.get(k.name)
+		if k.scope != perEnvironment || above == nil {
+			continue
+		}
+		if own == nil {
+			lacking = append(lacking, k.name)
+			continue
+		}
+		switch k.name {
+		case "vars", "define":
+			for _, m := range above.members {
+				if own.get(m.key) == nil {
+					lacking = append(lacking, joinPath(k.name, m.key))
+				}
+			}
+		case "durable_objects":
+			for _, b := range above.array("bindings") {
+				if name := b.str("name"); name != "" && !hasBinding(own, name) {
+					lacking = append(lacking, "the binding "+name)
+				}
+			}
+		}
+	}
+	if len(lacking) > 0 {
+		d.warnf("not-inherited", at, "repeat there what the worker needs",
+			"%s lacks %s, which it does not inherit", envPath(d.cfg.Env), enumerate(lacking))
+	}
+}
+
+func hasBinding(durableObjects *node, name string) bool {
+	for _, b := range durableObjects.array("bindings") {
+		if b.str("name") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// enumerate returns the items as a sentence has them, the first few of many.
+func enumerate(items []string) string {
+	const most = 6
+	if n := len(items); n > most {
+		items = append(items[:most:most], fmt.Sprintf("%d more", n-most))
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	last := len(items) - 1
+	return strings.Join(items[:last], ", ") + " and " + items[last]
+}

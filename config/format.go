@@ -1,0 +1,55 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// format is the syntax of a file.
+type format int
+
+const (
+	formatJSONC format = iota // JSON with comments and trailing commas
+	formatTOML
+)
+
+// formatOf returns the format that the extension of path stands for. As in wrangler, .json is read as .jsonc is.
+func formatOf(path string) (format, error) {
+	switch ext := filepath.Ext(path); ext {
+	case ".json", ".jsonc":
+		return formatJSONC, nil
+	case ".toml":
+		return formatTOML, nil
+	default:
+		return 0, fmt.Errorf("read %s: unknown format %q: name a file that ends in .jsonc, .json or .toml", path, ext)
+	}
+}
+
+// snippet returns a hint that shows what to paste to give a top-level key a value.
+func (f format) snippet(key, value string) string {
+	if f == formatTOML {
+		// Anything below a [header] would belong to that table.
+		return fmt.Sprintf("add above the first [table]:\n  %s = %s", key, jsonString(value))
+	}
+	return fmt.Sprintf("add at the top level:\n  %s: %s,", jsonString(key), jsonString(value))
+}
+
+// migrationSnippet returns a hint that shows the step to paste to create classes. path is that of the migrations the
+// step belongs to, and first says that there are none yet.
+func (f format) migrationSnippet(path, tag string, classes []string, first bool) string {
+	quoted := make([]string, len(classes))
+	for i, c := range classes {
+		quoted[i] = jsonString(c)
+	}
+	list := "[" + strings.Join(quoted, ", ") + "]"
+	if f == formatTOML {
+		return fmt.Sprintf("add at the end of the file:\n  [[%s]]\n  tag = %s\n  new_sqlite_classes = %s",
+			path, jsonString(tag), list)
+	}
+	step := fmt.Sprintf(`{ "tag": %s, "new_sqlite_classes": %s }`, jsonString(tag), list)
+	if first {
+		return fmt.Sprintf("add at the top level:\n  \"migrations\": [\n    %s\n  ],", step)
+	}
+	return fmt.Sprintf("add at the end of %s:\n  %s", path, step)
+}

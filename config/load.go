@@ -1,0 +1,122 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxFileSize is far above any real configuration, and bounds the work that a wrong file can cause.
+const maxFileSize = 1 << 20
+
+// Options says how to read a file.
+type Options struct {
+	Env string // the environment to read, or "" for the top level
+}
+
+// Load reads the file at path as it applies in the environment o names. It returns the warnings in file order; a
+// file that can't be used gives an *Error, which has all errors and warnings.
+func Load(path string, o Options) (*Config, []Diagnostic, error) {
+	f, err := formatOf(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read config: %w", err)
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, root := parse(path, data, f)
+	if err := r.err(); err != nil {
+		return nil, nil, err
+	}
+	c := decode(r, root, o.Env, filepath.Base(filepath.Dir(abs)))
+	if err := r.err(); err != nil {
+		return nil, nil, err
+	}
+	c.Path = abs
+	return c, r.sorted(), nil
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("read config: %s is larger than %d KiB, the most a configuration may have",
+			path, maxFileSize>>10)
+	}
+	return data, nil
+}
+
+// parse returns the tree of a file's content; it is an object, and only good if the report has no error.
+func parse(path string, data []byte, f format) (*report, *node) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if name := foreignEncoding(data); name != "" {
+		r := &report{src: newSource(path, "", f)}
+		r.errorf("encoding", span{}, "save it as UTF-8", "the file is encoded in %s", name)
+		return r, nil
+	}
+	if i := invalidUTF8(data); i < len(data) {
+		r := &report{src: newSource(path, string(data[:i]), f)}
+		r.errorf("encoding", span{i, i}, "save the file as UTF-8", "the byte 0x%02x here is not UTF-8 text", data[i])
+		return r, nil
+	}
+	r := &report{src: newSource(path, string(data), f)}
+	if strings.TrimSpace(r.src.text) == "" {
+		r.errorf("empty-file", span{}, "run `devtool init` in an empty folder for one to start from", "the file is empty")
+		return r, nil
+	}
+	var root *node
+	if f == formatTOML {
+		root = parseTOML(r)
+	} else {
+		root = parseJSONC(r)
+	}
+	if root != nil && root.kind != kindObject {
+		r.errorf("wrong-type", root.span, "write the configuration between { and }",
+			"the top level must be an object, not %s", root.describe())
+	}
+	return r, root
+}
+
+// foreignEncoding returns the name of the encoding that a byte order mark other than UTF-8's stands for, or "".
+func foreignEncoding(data []byte) string {
+	for _, bom := range []struct{ mark, name string }{
+		{"\xff\xfe\x00\x00", "UTF-32 (little endian)"}, // begins as UTF-16 does, so it goes first
+		{"\x00\x00\xfe\xff", "UTF-32 (big endian)"},
+		{"\xff\xfe", "UTF-16 (little endian)"},
+		{"\xfe\xff", "UTF-16 (big endian)"},
+	} {
+		if bytes.HasPrefix(data, []byte(bom.mark)) {
+			return bom.name
+		}
+	}
+	return ""
+}
+
+// invalidUTF8 returns the offset of the first byte that is not part of a valid character, or len(data).
+func invalidUTF8(data []byte) int {
+	i := 0
+	for i < len(data) {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		i += size
+	}
+	return i
+}

@@ -1,0 +1,110 @@
+package config
+
+import "fmt"
+
+func (d *decoder) migrations(p place) {
+	first := make(map[string]int) // from tag to line
+	for i, n := range p.node.elems {
+		m := Migration{
+			Tag:              n.str("tag"),
+			NewClasses:       n.strings("new_classes"),
+			NewSQLiteClasses: n.strings("new_sqlite_classes"),
+			DeletedClasses:   n.strings("deleted_classes"),
+			Pos:              d.src.position(n.span.start),
+		}
+		for _, r := range n.array("renamed_classes") {
+			m.RenamedClasses = append(m.RenamedClasses, Rename{r.str("from"), r.str("to")})
+		}
+		for _, t := range n.array("transferred_classes") {
+			m.TransferredClasses = append(m.TransferredClasses,
+				Transfer{t.str("from"), t.str("from_script"), t.str("to")})
+		}
+		d.cfg.Migrations = append(d.cfg.Migrations, m)
+
+		if line, twice := first[m.Tag]; twice && m.Tag != "" {
+			d.errorf("duplicate-tag", n.get("tag").span, "each step needs a tag of its own: it says which steps are done",
+				"%s.tag is %s, as on line %d", indexPath(p.path, i), quote(m.Tag), line)
+		} else if m.Tag != "" {
+			first[m.Tag] = d.src.lineOf(n.get("tag").span.start)
+		}
+	}
+	fold(d.cfg.Migrations, func(at stepPlace, message string) {
+		// fold sees lists without the elements of a wrong kind, whose indexes may be off: those are errors already.
+		list := p.node.elems[at.step].array(at.list)
+		if at.index >= len(list) {
+			return
+		}
+		path := indexPath(joinPath(indexPath(p.path, at.step), at.list), at.index)
+		d.errorf("impossible-migration", list[at.index].span, "", "%s %s", path, message)
+	})
+}
+
+// classHistory is what a list of migrations leaves behind.
+type classHistory struct {
+	alive map[string]bool
+	gone  map[string]string // from a class that is no more to what became of it, "deleted in step ..."
+}
+
+// stepPlace is one element of one list of one migration.
+type stepPlace struct {
+	step  int
+	list  string
+	index int
+}
+
+// fold applies the steps in order, each as Migration says, and calls impossible, unless that is nil, for whatever
+// can't be done. It goes on as if that had been possible, so that one mistake is reported once.
+func fold(steps []Migration, impossible func(at stepPlace, message string)) classHistory {
+	h := classHistory{alive: make(map[string]bool), gone: make(map[string]string)}
+	for i, m := range steps {
+		refuse := func(list string, index int, format string, args ...any) {
+			if impossible != nil {
+				impossible(stepPlace{i, list, index}, fmt.Sprintf(format, args...))
+			}
+		}
+		unknown := func(class string) string {
+			if fate, ok := h.gone[class]; ok {
+				return fate
+			}
+			return "not created by any step before"
+		}
+		create := func(list string, index int, class string) {
+			if class == "" {
+				return
+			}
+			if h.alive[class] {
+				refuse(list, index, "creates the class %s, which already exists", quote(class))
+			}
+			h.alive[class] = true
+			delete(h.gone, class)
+		}
+		end := func(list string, index int, verb, class, fate string) {
+			if class == "" {
+				return
+			}
+			if !h.alive[class] {
+				refuse(list, index, "%s the class %s, which was %s", verb, quote(class), unknown(class))
+			}
+			delete(h.alive, class)
+			h.gone[class] = fate
+		}
+
+		for j, class := range m.DeletedClasses {
+			end("deleted_classes", j, "deletes", class, fmt.Sprintf("deleted in step %s", quote(m.Tag)))
+		}
+		for j, r := range m.RenamedClasses {
+			end("renamed_classes", j, "renames", r.From, fmt.Sprintf("renamed to %s in step %s", quote(r.To), quote(m.Tag)))
+			create("renamed_classes", j, r.To)
+		}
+		for j, t := range m.TransferredClasses {
+			create("transferred_classes", j, t.To)
+		}
+		for j, class := range m.NewClasses {
+			create("new_classes", j, class)
+		}
+		for j, class := range m.NewSQLiteClasses {
+			create("new_sqlite_classes", j, class)
+		}
+	}
+	return h
+}

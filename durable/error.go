@@ -1,0 +1,57 @@
+package durable
+
+import (
+	"errors"
+
+	"devtool/durable/wire"
+)
+
+// An Error is why a call to an object, a request or a storage operation failed.
+type Error struct {
+	// Message says what happened.
+	Message string
+	// Remote is set when the code of the object that was called failed, not the
+	// way to it.
+	Remote bool
+	// Retryable is set when the way to the object broke, so that the same call may
+	// succeed. The object may have seen the first one.
+	Retryable bool
+	// Overloaded is set when the object had too much to do. Do not retry.
+	Overloaded bool
+	// Reset is set when the object lost its memory, and what it had not yet
+	// committed, over it.
+	Reset bool
+	// ObjectID is the object's id in 64 hex digits, or empty.
+	ObjectID string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// fromWire turns the errors of the connection into those of this package.
+func fromWire(err error) error {
+	if errors.Is(err, wire.ErrClosed) {
+		return &Error{Message: "the emulator has gone", Retryable: true}
+	}
+	e, ok := err.(*wire.Error)
+	if !ok {
+		return err
+	}
+	return &Error{
+		Message:    e.Message,
+		Remote:     e.Remote,
+		Retryable:  e.Retryable,
+		Overloaded: e.Overloaded,
+		Reset:      e.Reset,
+		ObjectID:   e.ObjectID,
+	}
+}
+
+// toWire describes err to the emulator, and through it to the caller.
+func toWire(err error) *wire.Error {
+	w := &wire.Error{Message: err.Error(), Remote: true}
+	var e *Error
+	if errors.As(err, &e) {
+		w.Retryable, w.Overloaded, w.ObjectID = e.Retryable, e.Overloaded, e.ObjectID
+	}
+	return w
+}

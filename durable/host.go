@@ -1,0 +1,92 @@
+package durable
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"devtool/durable/wire"
+)
+
+// A host is what an event asks of its surroundings. Here that is the emulator, over
+// the wire protocol (wirehost.go). It is the one seam between this package and the
+// place it runs in: whoever runs handlers elsewhere implements it anew.
+//
+// Keys and values are the stored ones; times are whole milliseconds.
+type host interface {
+	get(key string) (value []byte, found bool, err error)
+	put(key string, value []byte) error
+	delete(key string) (existed bool, err error)
+	list(o ListOptions) ([]Entry, error)
+	deleteAll() error
+	getAlarm() (t time.Time, set bool, err error)
+	setAlarm(t time.Time) error
+	deleteAlarm() error
+	sync() error
+
+	now() (time.Time, error)
+	sleep(ctx context.Context, d time.Duration) error
+	// roundTrip sends r to the object that to names, or to the outside.
+	roundTrip(to address, r *http.Request) (*http.Response, error)
+
+	// pause gives the object's turn up until resume.
+	pause() error
+	resume() error
+	// block keeps the turn through everything that would give it up, until unblock.
+	block() error
+	unblock() error
+	// reset discards the object.
+	reset(reason string) error
+}
+
+// An address is an object of the namespace bound as binding, or the outside world
+// when binding is empty.
+type address struct {
+	binding string
+	id      ID
+}
+
+// An event is what a handler was called for. It travels in the handler's context.
+type event struct {
+	host
+	state *State // nil for an event of the worker
+	// waiting counts the requests that the event waits for. The turn is given up
+	// as long as it is not 0.
+	waiting atomic.Int32
+}
+
+type eventKey struct{}
+
+// eventOf returns the event that ctx belongs to, or nil.
+func eventOf(ctx context.Context) *event {
+	ev, _ := ctx.Value(eventKey{}).(*event)
+	return ev
+}
+
+// A source is a body on its way in: reading may have to wait for the other side.
+type source interface {
+	io.Reader
+	ReadReady() bool
+}
+
+var _ source = (*wire.Stream)(nil)
+
+// read reads from s, and gives the turn up if it has to wait for that.
+//
+// A body that is passed on is read by a goroutine of ours while its handler waits
+// for the response: that must not take a turn, for nobody would give it up again.
+func (ev *event) read(s source, p []byte) (int, error) {
+	if ev.state == nil || s.ReadReady() || ev.waiting.Load() > 0 {
+		return s.Read(p)
+	}
+	if err := ev.pause(); err != nil {
+		return 0, err
+	}
+	n, err := s.Read(p)
+	if e := ev.resume(); e != nil && (err == nil || err == io.EOF) {
+		return n, e
+	}
+	return n, err
+}

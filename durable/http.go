@@ -1,0 +1,199 @@
+package durable
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"devtool/durable/wire"
+)
+
+// HTTPClient sends requests to the outside world on behalf of a handler: they
+// leave the object when the writes before them are committed, and the turn is given up
+// until the response is there. The requests must carry the handler's context
+// (http.NewRequestWithContext). With any other client the handler keeps its turn.
+var HTTPClient = &http.Client{Transport: outside{}}
+
+type outside struct{}
+
+func (outside) RoundTrip(r *http.Request) (*http.Response, error) { return roundTrip(address{}, r) }
+
+func roundTrip(to address, r *http.Request) (*http.Response, error) {
+	ev := eventOf(r.Context())
+	if ev == nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, errors.New("the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
+	}
+	ev.waiting.Add(1)
+	defer ev.waiting.Add(-1)
+	return ev.roundTrip(to, r)
+}
+
+// toRequest describes r without its body.
+func toRequest(r *http.Request) wire.Request {
+	u := *r.URL
+	if u.Scheme == "" {
+		u.Scheme = "http"
+	}
+	if u.Host == "" {
+		u.Host = r.Host
+	}
+	if u.Host == "" {
+		u.Host = "object" // nobody looks at it, but a URL has a host
+	}
+	host := r.Host
+	if host == "" {
+		host = u.Host
+	}
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	length := r.ContentLength
+	if r.Body == nil || r.Body == http.NoBody {
+		length = 0
+	} else if length == 0 {
+		length = -1
+	}
+	return wire.Request{
+		Method:        method,
+		URL:           u.String(),
+		Host:          host,
+		Header:        toFields(r.Header),
+		ContentLength: length,
+	}
+}
+
+// fromRequest makes the request that a handler sees: as net/http gives it to a
+// server's handler.
+func fromRequest(m *wire.Request, body io.ReadCloser) (*http.Request, error) {
+	u, err := url.Parse(m.URL)
+	if err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	u.Scheme, u.Host, u.User = "", "", nil
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	return &http.Request{
+		Method:        m.Method,
+		URL:           u,
+		RequestURI:    u.RequestURI(),
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        fromFields(m.Header),
+		Host:          m.Host,
+		ContentLength: m.ContentLength,
+		Body:          body,
+	}, nil
+}
+
+func toFields(h http.Header) []wire.Field {
+	fields := make([]wire.Field, 0, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			fields = append(fields, wire.Field{Name: name, Value: v})
+		}
+	}
+	return fields
+}
+
+func fromFields(fields []wire.Field) http.Header {
+	h := make(http.Header, len(fields))
+	for _, f := range fields {
+		h.Add(f.Name, f.Value)
+	}
+	return h
+}
+
+// requestBody is the body of the request that an event is about: the bytes that came
+// with the request, then those of the stream.
+type requestBody struct {
+	first  []byte
+	stream source // nil when first is all
+	ev     *event
+	closed bool
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	switch {
+	case b.closed:
+		return 0, http.ErrBodyReadAfterClose
+	case len(b.first) > 0:
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	case b.stream == nil:
+		return 0, io.EOF
+	}
+	return b.ev.read(b.stream, p)
+}
+
+func (b *requestBody) Close() error {
+	b.closed = true
+	return nil
+}
+
+// copyResponse answers with resp. A body of unknown length is passed on piece by
+// piece as it comes.
+func copyResponse(w http.ResponseWriter, resp *http.Response) error {
+	for name, values := range resp.Header {
+		w.Header()[name] = values
+	}
+	if resp.ContentLength >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	}
+	w.WriteHeader(resp.StatusCode)
+	if resp.ContentLength >= 0 {
+		_, err := io.Copy(w, resp.Body)
+		return err
+	}
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := resp.Body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return err
+			}
+			if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// newResponse makes the response that a handler gets for its request r.
+func newResponse(m *wire.Response, r *http.Request, body io.ReadCloser) *http.Response {
+	resp := &http.Response{
+		Status:        strings.TrimSpace(strconv.Itoa(int(m.Status)) + " " + http.StatusText(int(m.Status))),
+		StatusCode:    int(m.Status),
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        fromFields(m.Header),
+		ContentLength: m.ContentLength,
+		Body:          body,
+		Request:       r,
+	}
+	if body == nil {
+		resp.Body = io.NopCloser(bytes.NewReader(m.Body))
+		if r.Method != http.MethodHead {
+			resp.ContentLength = int64(len(m.Body))
+		}
+	}
+	return resp
+}

@@ -1,0 +1,338 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+
+	"devtool/durable/wire"
+)
+
+// sdkVersion is what the program introduces itself with.
+const sdkVersion = "devtool-go/1"
+
+// Serve connects the program to the emulator that has started it, and handles events
+// until the emulator goes. It does not return. A program that was started by
+// hand says what it is, and exits with 2.
+func Serve(w Worker) {
+	conn, err := dial()
+	if conn == nil && err == nil {
+		fmt.Fprintf(os.Stderr, "%s is a handler program of devtool and does not run by itself: start it with `devtool dev` in its project folder\n", filepath.Base(os.Args[0]))
+		os.Exit(2)
+	}
+	if err == nil {
+		err = serve(conn, w)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "durable:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// dial returns the connection to the emulator, or nil if there is none.
+func dial() (net.Conn, error) {
+	if s := os.Getenv(wire.EnvFD); s != "" {
+		fd, err := strconv.Atoi(s)
+		if err != nil || fd < 0 {
+			return nil, fmt.Errorf("read %s: %q is no file descriptor", wire.EnvFD, s)
+		}
+		f := os.NewFile(uintptr(fd), "emulator")
+		defer f.Close()
+		conn, err := net.FileConn(f)
+		if err != nil {
+			return nil, fmt.Errorf("use descriptor %d from %s: %w", fd, wire.EnvFD, err)
+		}
+		return conn, nil
+	}
+	if path := os.Getenv(wire.EnvSocket); path != "" {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("reach the emulator at %s: %w", wire.EnvSocket, err)
+		}
+		return conn, nil
+	}
+	return nil, nil
+}
+
+// A program is the worker with the instances of its objects.
+type program struct {
+	worker Worker
+	conn   *wire.Conn
+	// welcomed is closed when env can be read.
+	welcomed chan struct{}
+	env      *Env
+
+	// mu guards what follows.
+	mu        sync.Mutex
+	instances map[uint64]*instance
+	events    map[uint64]context.CancelCauseFunc
+}
+
+// An instance is an object in memory.
+type instance struct {
+	object any
+	state  *State
+}
+
+// serve handles the events of conn until it closes.
+func serve(rw io.ReadWriteCloser, w Worker) error {
+	p := &program{
+		worker:    w,
+		welcomed:  make(chan struct{}),
+		instances: make(map[uint64]*instance),
+		events:    make(map[uint64]context.CancelCauseFunc),
+	}
+	p.conn = wire.NewConn(rw, wire.Program, p.handle)
+	defer p.conn.Close()
+
+	hello := &wire.Hello{
+		MinVersion: wire.MinVersion,
+		MaxVersion: wire.MaxVersion,
+		SDK:        sdkVersion,
+		Fetch:      w.Fetch != nil,
+	}
+	for name, c := range w.Classes {
+		hello.Classes = append(hello.Classes, wire.Class{Name: name, Fetch: c.fetch, Alarm: c.alarm})
+	}
+	sort.Slice(hello.Classes, func(i, j int) bool { return hello.Classes[i].Name < hello.Classes[j].Name })
+	var welcome wire.Welcome
+	if err := p.conn.Call(context.Background(), wire.MethodHello, hello, &welcome); err != nil {
+		return err
+	}
+	p.env = newEnv(welcome.Vars, welcome.Bindings)
+	close(p.welcomed)
+
+	<-p.conn.Done()
+	if err := p.conn.Err(); err != io.EOF && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("connection to the emulator: %w", err)
+	}
+	return nil
+}
+
+// handle handles one question of the emulator.
+func (p *program) handle(s *wire.Stream) {
+	select {
+	case <-p.welcomed:
+	case <-p.conn.Done():
+		return
+	}
+	var err error
+	switch s.Method {
+	case wire.MethodConstruct:
+		err = p.construct(s)
+	case wire.MethodFetch:
+		err = p.fetch(s)
+	case wire.MethodAlarm:
+		err = p.alarm(s)
+	case wire.MethodDestroy:
+		var m wire.Destroy
+		if err = wire.Decode(s.Message, &m); err == nil {
+			p.mu.Lock()
+			delete(p.instances, m.Instance)
+			p.mu.Unlock()
+		}
+	case wire.MethodCancel:
+		var m wire.Operation
+		if err = wire.Decode(s.Message, &m); err == nil {
+			p.cancel(m.Event)
+		}
+	default:
+		err = fmt.Errorf("unknown method %d", s.Method)
+	}
+	if err != nil {
+		s.Fail(failureOf(err))
+		return
+	}
+	s.Answer(&wire.Empty{}, true) //nolint:errcheck // fetch has answered; for the rest, who asked has gone
+}
+
+var errCanceled = fmt.Errorf("nobody waits for this event any more: %w", context.Canceled)
+
+func (p *program) cancel(event uint64) {
+	p.mu.Lock()
+	cancel := p.events[event]
+	p.mu.Unlock()
+	if cancel != nil {
+		cancel(errCanceled)
+	}
+}
+
+// begin returns the context of the event with the given number, which ends when the
+// event is canceled or the emulator has given up its stream s, and the function that
+// ends the event.
+func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Context, *event, func()) {
+	h := &wireHost{conn: p.conn, id: number, open: make(map[*wire.Stream]struct{})}
+	ev := &event{host: h, state: state}
+	ctx, cancel := context.WithCancelCause(context.WithValue(s.Context(), eventKey{}, ev))
+	p.mu.Lock()
+	p.events[number] = cancel
+	p.mu.Unlock()
+	return ctx, ev, func() {
+		p.mu.Lock()
+		delete(p.events, number)
+		p.mu.Unlock()
+		cancel(nil)
+		h.end()
+	}
+}
+
+func (p *program) construct(s *wire.Stream) error {
+	var m wire.Construct
+	if err := wire.Decode(s.Message, &m); err != nil {
+		return err
+	}
+	class, ok := p.worker.Classes[m.Class]
+	if !ok || class.construct == nil {
+		return fmt.Errorf("class %q is not one of the program's", m.Class)
+	}
+	id := ID{name: m.Name, hasName: m.HasName}
+	if err := id.parse(m.ID); err != nil {
+		return err
+	}
+	state := &State{ID: id}
+	state.Storage = &Storage{state: state}
+	ctx, _, end := p.begin(s, m.Event, state)
+	defer end()
+	return guard(func() error {
+		object, err := class.construct(ctx, state, p.env)
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.instances[m.Instance] = &instance{object: object, state: state}
+		p.mu.Unlock()
+		return nil
+	})
+}
+
+// instanceOf returns the instance with the number n.
+func (p *program) instanceOf(n uint64) (*instance, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := p.instances[n]
+	if i == nil {
+		return nil, fmt.Errorf("no instance %d", n)
+	}
+	return i, nil
+}
+
+func (p *program) fetch(s *wire.Stream) error {
+	var m wire.Fetch
+	if err := wire.Decode(s.Message, &m); err != nil {
+		return err
+	}
+	var state *State
+	var handler http.Handler
+	if m.Instance == 0 {
+		if p.worker.Fetch == nil {
+			return errors.New("the worker has no Fetch handler")
+		}
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.worker.Fetch(w, r, p.env) })
+	} else {
+		i, err := p.instanceOf(m.Instance)
+		if err != nil {
+			return err
+		}
+		state = i.state
+		var ok bool
+		if handler, ok = i.object.(http.Handler); !ok {
+			return fmt.Errorf("%T takes no requests: it has no ServeHTTP method", i.object)
+		}
+	}
+	ctx, ev, end := p.begin(s, m.Event, state)
+	defer end()
+
+	body := &requestBody{first: m.Request.Body, ev: ev}
+	if !s.Ended() {
+		body.stream = s
+		stop := context.AfterFunc(ctx, func() { s.BreakRead(context.Cause(ctx)) })
+		defer stop()
+	}
+	r, err := fromRequest(&m.Request, body)
+	if err != nil {
+		return err
+	}
+	if m.Request.ContentLength == 0 {
+		r.Body = http.NoBody
+	}
+	r = r.WithContext(ctx)
+	w := &responseWriter{ev: ev, stream: s, method: r.Method, header: make(http.Header), length: -1}
+	if err := guard(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
+		return err
+	}
+	return w.finish()
+}
+
+func (p *program) alarm(s *wire.Stream) error {
+	var m wire.Alarm
+	if err := wire.Decode(s.Message, &m); err != nil {
+		return err
+	}
+	i, err := p.instanceOf(m.Instance)
+	if err != nil {
+		return err
+	}
+	a, ok := i.object.(Alarmer)
+	if !ok {
+		return fmt.Errorf("%T handles no alarms: it has no Alarm method", i.object)
+	}
+	ctx, _, end := p.begin(s, m.Event, i.state)
+	defer end()
+	return guard(func() error {
+		return a.Alarm(ctx, AlarmInfo{
+			ScheduledTime: time.UnixMilli(m.Scheduled).UTC(),
+			RetryCount:    int(m.RetryCount),
+			IsRetry:       m.RetryCount > 0,
+		})
+	})
+}
+
+// A panicError is a panic of a handler.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string {
+	if err, ok := e.value.(error); ok {
+		return "panic: " + err.Error()
+	}
+	return fmt.Sprintf("panic: %v", e.value)
+}
+
+// guard runs a handler and returns its panic as an error.
+func guard(handler func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if f, ok := v.(failure); ok {
+			err = f.err
+			return
+		}
+		err = &panicError{value: v, stack: debug.Stack()}
+	}()
+	return handler()
+}
+
+// failureOf describes the error of a handler to the emulator.
+func failureOf(err error) *wire.Error {
+	w := toWire(err)
+	var p *panicError
+	if errors.As(err, &p) && p.value != http.ErrAbortHandler {
+		w.Detail = string(p.stack)
+	}
+	return w
+}

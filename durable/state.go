@@ -1,0 +1,56 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A State is what an object has of its own: its id and its storage. The constructor
+// gets it and keeps it with the object.
+type State struct {
+	// ID is the object's id. Its name is known if the object was reached by name.
+	ID ID
+	// Storage is the object's storage.
+	Storage *Storage
+}
+
+// BlockConcurrencyWhile runs fn and lets no other event of the object run
+// until fn has returned, whatever fn waits for. When fn fails, or has not returned after
+// 30 s of the emulator's clock, the object is reset: it loses its memory and what it
+// has not committed, and all its events fail. Then BlockConcurrencyWhile
+// returns the reason, so that the handler can come to its end; nothing that it does
+// from there on reaches the object or the caller.
+func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.Context) error) error {
+	ev, err := s.event(ctx)
+	if err != nil {
+		return err
+	}
+	if err := ev.block(); err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // fn panics: that goes on, but the object must not
+			ev.reset("panic in BlockConcurrencyWhile") //nolint:errcheck // the panic matters more
+		}
+	}()
+	err = fn(ctx)
+	done = true
+	if err != nil {
+		return errors.Join(err, ev.reset(err.Error()))
+	}
+	return ev.unblock()
+}
+
+// event returns the event of ctx, which must be one of this object.
+func (s *State) event(ctx context.Context) (*event, error) {
+	ev := eventOf(ctx)
+	switch {
+	case ev == nil:
+		return nil, errors.New("the context is not a handler's: pass on the context that the handler was called with")
+	case ev.state != s:
+		return nil, fmt.Errorf("the context belongs to another event than one of object %s", s.ID)
+	}
+	return ev, nil
+}

@@ -1,0 +1,164 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"devtool/durable/wire"
+)
+
+// A Storage is the storage of one object: values by key, and an alarm. Its
+// methods take the context of a handler of that object.
+//
+// Keys are ordered by their bytes. Values are what encoding/json can carry; a []byte
+// and a time.Time (cut to milliseconds) are kept as themselves. A value is copied
+// when it is put, and again when it is got.
+type Storage struct {
+	state *State
+}
+
+// Get stores the value of key in what v points to, and reports whether there is
+// one. Without a value it leaves v alone.
+func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err error) {
+	ev, err := s.state.event(ctx)
+	if err != nil {
+		return false, fmt.Errorf("get %q: %w", key, err)
+	}
+	b, found, err := ev.get(key)
+	if err != nil {
+		return false, fmt.Errorf("get %q: %w", key, err)
+	}
+	if !found {
+		return false, nil
+	}
+	if err := wire.DecodeValue(b, v); err != nil {
+		return true, fmt.Errorf("get %q into %T: %w", key, v, err)
+	}
+	return true, nil
+}
+
+// Put stores v as the value of key.
+func (s *Storage) Put(ctx context.Context, key string, v any) error {
+	ev, err := s.state.event(ctx)
+	if err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	b, err := wire.EncodeValue(v)
+	if err != nil {
+		return fmt.Errorf("put %q: store a %T: %w", key, v, err)
+	}
+	if err := ev.put(key, b); err != nil {
+		return fmt.Errorf("put %q: %w", key, err)
+	}
+	return nil
+}
+
+// Delete removes key and reports whether it had a value.
+func (s *Storage) Delete(ctx context.Context, key string) (existed bool, err error) {
+	ev, err := s.state.event(ctx)
+	if err == nil {
+		existed, err = ev.delete(key)
+	}
+	if err != nil {
+		return false, fmt.Errorf("delete %q: %w", key, err)
+	}
+	return existed, nil
+}
+
+// ListOptions choose what List returns. The zero value of each field restricts
+// nothing.
+type ListOptions struct {
+	Start      string // first key, included
+	StartAfter string // like Start, but not included; only one of the two may be set
+	End        string // last key, not included
+	Prefix     string // what keys begin with
+	Reverse    bool   // from the last to the first; Start and End keep their meaning
+	Limit      int    // how many at most
+}
+
+// An Entry is a key with its value.
+type Entry struct {
+	Key   string
+	value []byte
+}
+
+// Decode stores the entry's value in what v points to.
+func (e Entry) Decode(v any) error {
+	if err := wire.DecodeValue(e.value, v); err != nil {
+		return fmt.Errorf("decode value of %q into %T: %w", e.Key, v, err)
+	}
+	return nil
+}
+
+// List returns the entries that o chooses, ordered by key.
+func (s *Storage) List(ctx context.Context, o ListOptions) ([]Entry, error) {
+	ev, err := s.state.event(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list: %w", err)
+	}
+	if o.Start != "" && o.StartAfter != "" {
+		return nil, errors.New("list: both Start and StartAfter are set")
+	}
+	if o.Limit < 0 {
+		return nil, fmt.Errorf("list: limit %d is negative", o.Limit)
+	}
+	entries, err := ev.list(o)
+	if err != nil {
+		return nil, fmt.Errorf("list: %w", err)
+	}
+	return entries, nil
+}
+
+// DeleteAll removes everything that the object has stored. With a compatibility
+// date of 2026-02-24 or later that includes the alarm.
+func (s *Storage) DeleteAll(ctx context.Context) error {
+	return s.do(ctx, "delete all", (*event).deleteAll)
+}
+
+// Sync returns when everything that was written so far is committed.
+func (s *Storage) Sync(ctx context.Context) error {
+	return s.do(ctx, "sync", (*event).sync)
+}
+
+// GetAlarm returns the time of the object's alarm, and whether it is set. While the
+// alarm's handler runs there is none, unless it was set again; while a
+// failed alarm waits for its next try, its time is the one that was set.
+func (s *Storage) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
+	ev, err := s.state.event(ctx)
+	if err == nil {
+		t, set, err = ev.getAlarm()
+	}
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("get alarm: %w", err)
+	}
+	return t, set, nil
+}
+
+// SetAlarm sets the object's only alarm to t, cut to milliseconds, in place of the one
+// that may be set. A time that has passed means now. The object's type must implement
+// Alarmer.
+func (s *Storage) SetAlarm(ctx context.Context, t time.Time) error {
+	if t.UnixMilli() <= 0 {
+		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
+	}
+	return s.do(ctx, "set alarm", func(ev *event) error { return ev.setAlarm(t) })
+}
+
+// DeleteAlarm removes the object's alarm, if it is set. It does not stop a handler that
+// is running, but does keep it from being tried again.
+func (s *Storage) DeleteAlarm(ctx context.Context) error {
+	return s.do(ctx, "delete alarm", (*event).deleteAlarm)
+}
+
+func (s *Storage) do(ctx context.Context, verb string, f func(*event) error) error {
+	ev, err := s.state.event(ctx)
+	if err == nil {
+		err = f(ev)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	return nil
+}

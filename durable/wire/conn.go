@@ -1,0 +1,254 @@
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrClosed is what a stream fails with when its connection is gone.
+var ErrClosed = errors.New("connection closed")
+
+// A Conn is one end of a connection. Its methods may be called concurrently.
+//
+// One goroutine reads the connection and never writes, so that two ends
+// which are both busy writing can't wait for each other.
+type Conn struct {
+	rw    io.ReadWriteCloser
+	serve func(*Stream)
+	done  chan struct{}
+	// parity is that of the ids we open.
+	parity uint64
+
+	// wmu guards the writing side. A writer that finds others waiting leaves
+	// the flush to them: frames that are written together leave together.
+	wmu     sync.Mutex
+	w       *bufio.Writer
+	waiting atomic.Int32
+	scratch []byte
+	nextID  uint64
+
+	// mu guards what follows. It is taken after wmu and before a stream's mu.
+	mu       sync.Mutex
+	streams  map[uint64]*Stream
+	lastPeer uint64 // highest id that the peer has opened
+	opened   uint64 // highest id that we have opened
+	err      error  // why the connection ended; set before done is closed
+}
+
+// Side says which end of the connection a Conn is.
+type Side int
+
+// The sides. They differ in the ids of the streams they open.
+const (
+	Emulator Side = 1
+	Program  Side = 2
+)
+
+// NewConn speaks the protocol on rw, as side. Each stream that the peer opens is
+// handed to serve on a goroutine of its own; a stream that serve leaves without
+// an answer fails.
+func NewConn(rw io.ReadWriteCloser, side Side, serve func(*Stream)) *Conn {
+	c := &Conn{
+		rw:      rw,
+		serve:   serve,
+		done:    make(chan struct{}),
+		w:       bufio.NewWriterSize(rw, MaxData+headerSize),
+		parity:  uint64(side) % 2,
+		nextID:  uint64(side),
+		streams: make(map[uint64]*Stream),
+	}
+	go c.read()
+	return c
+}
+
+// Done is closed when the connection has ended, for whatever reason.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err returns why the connection ended, or nil while it has not. After the peer
+// closed it in good order that is io.EOF.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection. Streams that are not over fail with ErrClosed.
+func (c *Conn) Close() error {
+	c.end(ErrClosed)
+	return nil
+}
+
+func (c *Conn) end(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	streams := c.streams
+	c.streams = nil
+	c.mu.Unlock()
+
+	c.rw.Close()
+	for _, s := range streams {
+		s.finish(ErrClosed)
+	}
+	close(c.done)
+}
+
+// Open asks the peer for method. With end set the question has no body;
+// otherwise the caller writes it to the stream and calls CloseWrite.
+func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
+	s := newStream(c, method)
+	s.opener = true
+	s.outEnd = end
+
+	c.waiting.Add(1)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		c.waiting.Add(-1)
+		return nil, ErrClosed
+	}
+	s.id = c.nextID
+	c.nextID += 2
+	c.opened = s.id
+	c.streams[s.id] = s
+	c.mu.Unlock()
+
+	b := append(c.frame(), byte(method))
+	if err := c.writeLocked(frame{stream: s.id, kind: kindOpen, end: end}, appendMessage(b, m)); err != nil {
+		c.forget(s.id)
+		return nil, err
+	}
+	return s, nil
+}
+
+// send writes one frame whose payload is m.
+func (c *Conn) send(f frame, m Message) error {
+	c.waiting.Add(1)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.writeLocked(f, appendMessage(c.frame(), m))
+}
+
+// sendData writes one frame of body.
+func (c *Conn) sendData(id uint64, p []byte, end bool) error {
+	c.waiting.Add(1)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.writeLocked(frame{stream: id, kind: kindData, end: end}, append(c.frame(), p...))
+}
+
+func (c *Conn) sendWindow(id uint64, n int) error {
+	c.waiting.Add(1)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.writeLocked(frame{stream: id, kind: kindWindow}, binary.AppendUvarint(c.frame(), uint64(n)))
+}
+
+// frame returns the scratch buffer with room for a header at its front.
+func (c *Conn) frame() []byte {
+	return append(c.scratch[:0], make([]byte, headerSize)...)
+}
+
+// writeLocked writes b, which frame began and the caller has filled, as f. The
+// caller holds wmu and has announced itself in waiting. An *Error is about this
+// frame alone; any other means that the connection is gone.
+func (c *Conn) writeLocked(f frame, b []byte) error {
+	others := c.waiting.Add(-1) > 0
+	n := len(b) - headerSize
+	if n > MaxPayload {
+		return &Error{Message: fmt.Sprintf("message of %d bytes, the limit is %d", n, MaxPayload)}
+	}
+	appendHeader(b[:0], f, n)
+	if cap(b) <= 4*MaxData {
+		c.scratch = b
+	}
+	_, err := c.w.Write(b)
+	if err == nil && !others {
+		err = c.w.Flush()
+	}
+	if err != nil {
+		c.end(fmt.Errorf("write: %w", err))
+		return ErrClosed
+	}
+	return nil
+}
+
+func (c *Conn) read() {
+	r := bufio.NewReaderSize(c.rw, MaxData+headerSize)
+	for {
+		f, err := readFrame(r)
+		if err == nil {
+			err = c.dispatch(f)
+		}
+		if err != nil {
+			c.end(err)
+			return
+		}
+	}
+}
+
+// dispatch hands f to its stream. An error is a violation of the protocol.
+func (c *Conn) dispatch(f frame) error {
+	if f.kind == kindOpen {
+		return c.accept(f)
+	}
+	c.mu.Lock()
+	s := c.streams[f.stream]
+	known := f.stream <= c.lastPeer || f.stream <= c.opened
+	c.mu.Unlock()
+	if s == nil {
+		if !known {
+			return fmt.Errorf("frame for stream %d, which nobody opened", f.stream)
+		}
+		return nil // it is over
+	}
+	if err := s.receive(f); err != nil {
+		return fmt.Errorf("stream %d: %w", f.stream, err)
+	}
+	return nil
+}
+
+func (c *Conn) accept(f frame) error {
+	if len(f.payload) == 0 {
+		return fmt.Errorf("open stream %d: no method", f.stream)
+	}
+	s := newStream(c, Method(f.payload[0]))
+	s.id, s.Message, s.inEnd = f.stream, f.payload[1:], f.end
+
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return c.err
+	}
+	if f.stream%2 == c.parity || f.stream <= c.lastPeer {
+		c.mu.Unlock()
+		return fmt.Errorf("open stream %d: id is not the peer's next", f.stream)
+	}
+	c.lastPeer = f.stream
+	c.streams[f.stream] = s
+	c.mu.Unlock()
+
+	go func() {
+		// Deferred, for a handler may end its goroutine (runtime.Goexit).
+		defer s.Fail(&Error{Message: "the question was not answered"})
+		c.serve(s)
+	}()
+	return nil
+}
+
+func (c *Conn) forget(id uint64) {
+	c.mu.Lock()
+	delete(c.streams, id)
+	c.mu.Unlock()
+}

@@ -1,0 +1,122 @@
+// Package wire is the protocol between a handler program (the plugin) and the
+// emulator that runs it. This comment is its specification: an SDK in another
+// language can be written from it. Both ends of the Go implementation are in
+// this package; the frames are in frame.go, the messages in message.go, the
+// multiplexing in conn.go and stream.go.
+//
+// # Connection
+//
+// The emulator starts the program with a connected stream socket: on Unix the
+// descriptor whose number is in the environment variable DEVTOOL_FD, elsewhere
+// a Unix socket to dial, whose path is in DEVTOOL_SOCKET. A program that runs
+// without either was not started by an emulator: it says so and exits with 2.
+// When the connection closes the program ends; it has nobody left to serve.
+//
+// # Frames
+//
+// Each direction of the connection is a sequence of frames. Numbers are big
+// endian.
+//
+//	4 bytes  length n of the payload, at most MaxPayload (16 MiB)
+//	8 bytes  stream id
+//	1 byte   kind
+//	1 byte   flags: 1 is END, no other is defined
+//	n bytes  payload
+//
+// # Streams
+//
+// Everything happens on streams. A stream is one question and its answer, each
+// of which may have a body of any length after it. The program opens streams
+// with even ids from 2, the emulator with odd ids from 1; ids only grow and are
+// not used again. The kinds of frame:
+//
+//	1 Open    opens a stream. Payload: one byte for the method, then its message.
+//	2 Reply   the answer: the method's answer message.
+//	3 Data    a piece of body, at most MaxData (64 KiB) long.
+//	4 Window  payload: a uvarint, by how many bytes more body the sender of
+//	          this frame is willing to take.
+//	5 Fail    payload: an Error. From the opener: the question is withdrawn.
+//	          From the other side: instead of a Reply, that the question failed;
+//	          after it, that the answer's body breaks off here.
+//
+// END on an Open, Reply or Data frame says that this side sends no further
+// body. A stream is over when the answering side has ended its body or failed,
+// or when the opener has withdrawn the question: what the other side still
+// has in flight then is ignored, and so are frames for streams that are over.
+//
+// Each side may send InitialWindow (256 KiB) of body on a stream, and after that
+// as much as Window frames allow. What travels inside an Open or Reply message
+// does not count. More than the window allows, an Open whose id does not
+// grow, an unknown kind or method, and a message that does not decode are
+// violations: whoever sees one closes the connection.
+//
+// # Messages
+//
+// A message is its fields one after the other, as listed in message.go, with
+// nothing between or behind them:
+//
+//	uint    a uvarint: 7 bits a byte, low ones first, the top bit set on all but the last
+//	int     zigzag (0, -1, 1, -2 … are 0, 1, 2, 3 …), then as uint
+//	bool    one byte, 0 or 1
+//	string  its length in bytes as uint, then the bytes. Names of classes, bindings
+//	        and variables, values of variables and ids are UTF-8, and checked
+//	bytes   likewise, for contents
+//	list    the number of items as uint, then the items
+//
+// Times are milliseconds since 1970 as int; durations are nanoseconds as int.
+//
+// # Conversation
+//
+// First the program opens a stream with Hello: the versions of this protocol
+// it speaks, and its classes. The emulator answers with Welcome: the version to
+// speak from here on, the variables and the bindings; or it fails the stream
+// with what does not fit, and the program ends. Nothing else is sent before.
+//
+// The emulator then delivers events. Each has a number, by which operations say which
+// event they belong to.
+//
+//	Construct  make the instance of an object; it gets a number that later events use
+//	Fetch      an HTTP request for the worker (instance 0) or for an instance
+//	Alarm      the alarm of an instance
+//	Destroy    forget an instance
+//	Cancel     the client of an event has gone: its handler should come to an end
+//
+// A canceled event still ends with its answer, for it holds its turn until then. Where
+// the emulator withdraws an event, the object was reset: operations of
+// that event fail from then on, and nobody waits for its handler.
+//
+// While it handles an event the program asks for operations: storage (Get, Put,
+// Delete, List, DeleteAll, GetAlarm, SetAlarm, DeleteAlarm, Sync), Subrequest
+// (a request to an object or to the outside), Now, Sleep, and what has to do
+// with the turn (Pause, Resume, Block, Unblock, Reset).
+//
+// # Turns
+//
+// At most one event of an object runs handler code at any time: it holds the
+// object's turn, which the emulator grants before it delivers the event and
+// takes back when the event's answer has ended. Subrequest and Sleep give the
+// turn up while they wait, and are answered when the event has it again. Pause
+// gives it up for anything else that the program waits for (a body that has not
+// arrived, a client that reads slowly) and Resume, answered when it is granted
+// again, takes it back. Whatever gives the turn up first commits what the object
+// wrote. Between Block and Unblock the turn is not given up, only the commit happens.
+// A program must not run handler code of an event that has given up its turn.
+//
+// A response leaves the emulator when the writes before it are committed. One that
+// is complete in its Reply frame also ends the event; the emulator commits first.
+// One that goes on in Data frames is sent while the event is paused, the Reply
+// as well as each Data frame.
+package wire
+
+// The versions of the protocol that this package speaks.
+const (
+	MinVersion = 1
+	MaxVersion = 1
+)
+
+// EnvFD and EnvSocket are the environment variables through which a program
+// learns of its connection.
+const (
+	EnvFD     = "DEVTOOL_FD"
+	EnvSocket = "DEVTOOL_SOCKET"
+)

@@ -1,0 +1,48 @@
+package wire
+
+import "io"
+
+// Frame is a frame as the tests see it.
+type Frame struct {
+	Stream  uint64
+	Kind    byte
+	End     bool
+	Payload []byte
+}
+
+// ReadFrame reads the next frame of r.
+func ReadFrame(r io.Reader) (Frame, error) {
+	f, err := readFrame(r)
+	return Frame{Stream: f.stream, Kind: byte(f.kind), End: f.end, Payload: f.payload}, err
+}
+
+// Receive hands f to s as the reading goroutine does that has looked s up
+// before it was over.
+func (s *Stream) Receive(f Frame) error {
+	return s.receive(frame{stream: f.Stream, kind: kind(f.Kind), end: f.End, payload: f.Payload})
+}
+
+// Buffered returns how much body has arrived on s and was not read.
+func (s *Stream) Buffered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, p := range s.in {
+		n += len(p)
+	}
+	return n
+}
+
+// Streams returns how many streams c keeps in mind.
+func (c *Conn) Streams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams)
+}
+
+// AnnounceWriter makes c believe that one more writer waits for its turn, as it
+// does while two goroutines write at once, until arrived is called.
+func (c *Conn) AnnounceWriter() (arrived func()) {
+	c.waiting.Add(1)
+	return func() { c.waiting.Add(-1) }
+}

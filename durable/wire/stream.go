@@ -1,0 +1,332 @@
+package wire
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// ErrOver is what writing to a stream returns when the other side wants no more.
+var ErrOver = errors.New("the other side has ended the stream")
+
+// A Stream is a question and its answer. The opener calls Await, and Withdraw
+// when it has lost interest; the other side calls Answer or Fail. Both may
+// read the other's body, and write their own until CloseWrite.
+//
+// One goroutine at a time may write a stream, and one may read it.
+type Stream struct {
+	// Method and Message are what was asked.
+	Method  Method
+	Message []byte
+
+	conn   *Conn
+	id     uint64
+	opener bool
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	// answered is closed when the answer has arrived or never will.
+	answered chan struct{}
+
+	mu     sync.Mutex
+	change sync.Cond // signalled when anything below changes
+
+	in       [][]byte // body that has arrived and was not read
+	inEnd    bool     // nothing follows in
+	inErr    error    // why nothing follows, if not because the body is complete
+	window   int      // what the peer may still send
+	consumed int      // what was read since the last Window frame
+
+	credit int  // what we may still send
+	outEnd bool // we have ended our body
+
+	hasAnswer bool   // the answer was sent, or has arrived
+	answer    []byte // the answer that arrived
+	over      bool
+}
+
+func newStream(c *Conn, method Method) *Stream {
+	s := &Stream{
+		Method:   method,
+		conn:     c,
+		answered: make(chan struct{}),
+		window:   InitialWindow,
+		credit:   InitialWindow,
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.change.L = &s.mu
+	return s
+}
+
+// Context ends when the stream is over: the opener withdrew its question, the
+// answer is complete, or the connection is gone. Its cause says which.
+func (s *Stream) Context() context.Context { return s.ctx }
+
+// Await returns the answer: a message to decode. When ctx ends first the question
+// is withdrawn. The error is an *Error if the peer sent one, ErrClosed if the
+// connection is gone, or ctx's cause.
+func (s *Stream) Await(ctx context.Context) ([]byte, error) {
+	select {
+	case <-s.answered:
+	case <-ctx.Done():
+		s.Withdraw()
+		return nil, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hasAnswer {
+		return s.answer, nil
+	}
+	return nil, s.inErr
+}
+
+// Call asks for method and waits for the answer, where neither has a body.
+func (c *Conn) Call(ctx context.Context, method Method, question, answer Message) error {
+	s, err := c.Open(method, question, true)
+	if err != nil {
+		return err
+	}
+	b, err := s.Await(ctx)
+	if err != nil {
+		return err
+	}
+	s.Withdraw() // an answer without a body has ended the stream already
+	return Decode(b, answer)
+}
+
+// Answer sends the answer. With end set it has no body.
+func (s *Stream) Answer(m Message, end bool) error {
+	s.mu.Lock()
+	if s.over || s.hasAnswer {
+		s.mu.Unlock()
+		return ErrOver
+	}
+	s.hasAnswer = true
+	s.outEnd = end
+	s.mu.Unlock()
+	err := s.conn.send(frame{stream: s.id, kind: kindReply, end: end}, m)
+	if tooLarge := (*Error)(nil); errors.As(err, &tooLarge) {
+		s.Fail(tooLarge)
+	} else if end {
+		s.finish(ErrOver)
+	}
+	return err
+}
+
+// Fail ends the stream with e, in place of the answer or of the rest of its body.
+// It does nothing when the stream is over.
+func (s *Stream) Fail(e *Error) {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over {
+		return
+	}
+	s.finish(e)
+	s.conn.send(frame{stream: s.id, kind: kindFail}, e) //nolint:errcheck // a dead connection has failed it already
+}
+
+// Withdraw tells the peer that the answer, or what is left of it, is of no
+// interest any more. It does nothing when the stream is over.
+func (s *Stream) Withdraw() {
+	s.Fail(&Error{Message: "canceled by the caller", Canceled: true})
+}
+
+// Ended reports whether the other side's body has ended and all of it was read.
+func (s *Stream) Ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inEnd && len(s.in) == 0
+}
+
+// ReadReady reports whether Read returns at once.
+func (s *Stream) ReadReady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.in) > 0 || s.inEnd || s.inErr != nil
+}
+
+// Read reads the other side's body.
+func (s *Stream) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	s.mu.Lock()
+	for len(s.in) == 0 && !s.inEnd && s.inErr == nil {
+		s.change.Wait()
+	}
+	if len(s.in) == 0 {
+		defer s.mu.Unlock()
+		if s.inErr != nil {
+			return 0, s.inErr
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, s.in[0])
+	if s.in[0] = s.in[0][n:]; len(s.in[0]) == 0 {
+		s.in = s.in[1:]
+	}
+	s.consumed += n
+	grant := 0
+	if s.consumed >= InitialWindow/2 && !s.inEnd && s.inErr == nil {
+		grant, s.consumed = s.consumed, 0
+		s.window += grant
+	}
+	s.mu.Unlock()
+	if grant > 0 {
+		s.conn.sendWindow(s.id, grant) //nolint:errcheck // the next Read tells
+	}
+	return n, nil
+}
+
+// BreakRead makes reading the other side's body fail with err from here on.
+func (s *Stream) BreakRead(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inErr == nil && !s.inEnd {
+		s.in, s.inErr = nil, err
+		s.change.Broadcast()
+	}
+}
+
+// WriteReady reports whether Write of at most MaxData bytes returns at once.
+func (s *Stream) WriteReady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over || s.credit >= MaxData
+}
+
+// Write sends a piece of this side's body. It waits until the other side is
+// willing to take all of it.
+func (s *Stream) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		s.mu.Lock()
+		for s.credit == 0 && !s.over {
+			s.change.Wait()
+		}
+		if s.over || s.outEnd {
+			err := s.inErr
+			if err == nil {
+				err = ErrOver
+			}
+			s.mu.Unlock()
+			return written, err
+		}
+		n := min(len(p), s.credit, MaxData)
+		s.credit -= n
+		s.mu.Unlock()
+		if err := s.conn.sendData(s.id, p[:n], false); err != nil {
+			return written, err
+		}
+		written += n
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// CloseWrite ends this side's body.
+func (s *Stream) CloseWrite() error {
+	s.mu.Lock()
+	if s.over || s.outEnd {
+		s.mu.Unlock()
+		return nil
+	}
+	s.outEnd = true
+	s.mu.Unlock()
+	err := s.conn.sendData(s.id, nil, true)
+	if !s.opener {
+		s.finish(ErrOver)
+	}
+	return err
+}
+
+// receive takes in a frame. An error is a violation of the protocol.
+func (s *Stream) receive(f frame) error {
+	switch f.kind {
+	case kindReply:
+		return s.receiveReply(f)
+	case kindData:
+		return s.receiveData(f)
+	case kindWindow:
+		n, size := binary.Uvarint(f.payload)
+		if size != len(f.payload) || n == 0 || n > 1<<40 {
+			return errors.New("bad window")
+		}
+		s.mu.Lock()
+		s.credit += int(n)
+		s.change.Broadcast()
+		s.mu.Unlock()
+		return nil
+	default: // kindFail
+		e := new(Error)
+		if err := Decode(f.payload, e); err != nil {
+			return err
+		}
+		s.finish(e)
+		return nil
+	}
+}
+
+func (s *Stream) receiveReply(f frame) error {
+	s.mu.Lock()
+	if !s.opener || s.hasAnswer {
+		s.mu.Unlock()
+		return errors.New("answer out of order")
+	}
+	s.hasAnswer = true
+	s.answer = f.payload
+	s.inEnd = f.end
+	close(s.answered)
+	s.mu.Unlock()
+	if f.end {
+		s.finish(ErrOver)
+	}
+	return nil
+}
+
+func (s *Stream) receiveData(f frame) error {
+	s.mu.Lock()
+	if s.opener && !s.hasAnswer || s.inEnd {
+		s.mu.Unlock()
+		return errors.New("body out of order")
+	}
+	if s.window -= len(f.payload); s.window < 0 {
+		s.mu.Unlock()
+		return fmt.Errorf("%d bytes more than the window allows", -s.window)
+	}
+	if len(f.payload) > 0 {
+		s.in = append(s.in, f.payload)
+	}
+	s.inEnd = f.end
+	s.change.Broadcast()
+	s.mu.Unlock()
+	if f.end && s.opener {
+		s.finish(ErrOver)
+	}
+	return nil
+}
+
+// finish ends the stream. What has arrived complete can still be read; otherwise
+// reading and waiting for the answer fail with err.
+func (s *Stream) finish(err error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return
+	}
+	s.over = true
+	if !s.inEnd {
+		s.inErr = err
+	}
+	if s.opener && !s.hasAnswer {
+		s.inErr = err
+		close(s.answered)
+	}
+	s.change.Broadcast()
+	s.mu.Unlock()
+	s.cancel(err)
+	s.conn.forget(s.id)
+}

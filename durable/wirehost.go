@@ -1,0 +1,297 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"devtool/durable/wire"
+)
+
+// A wireHost is the emulator, as one event sees it.
+type wireHost struct {
+	conn *wire.Conn
+	id   uint64 // of the event
+
+	// mu guards what follows.
+	mu sync.Mutex
+	// open are the requests whose responses may still be read. They are
+	// withdrawn when the handler has returned.
+	open  map[*wire.Stream]struct{}
+	ended bool
+}
+
+var _ host = (*wireHost)(nil)
+
+func (h *wireHost) op() *wire.Operation { return &wire.Operation{Event: h.id} }
+
+// call does not end with the handler's context: the emulator answers these
+// questions at once or, where it makes them wait for the turn, must not be left
+// waiting for a handler that has gone on without it.
+func (h *wireHost) call(m wire.Method, question, answer wire.Message) error {
+	return fromWire(h.conn.Call(context.Background(), m, question, answer))
+}
+
+func (h *wireHost) get(key string) ([]byte, bool, error) {
+	var v wire.Value
+	err := h.call(wire.MethodGet, &wire.Get{Event: h.id, Key: key}, &v)
+	return v.Value, v.Found, err
+}
+
+func (h *wireHost) put(key string, value []byte) error {
+	return h.call(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
+}
+
+func (h *wireHost) delete(key string) (bool, error) {
+	var e wire.Existed
+	err := h.call(wire.MethodDelete, &wire.Delete{Event: h.id, Key: key}, &e)
+	return e.Existed, err
+}
+
+// list asks again as long as there is more than fits into one answer. The turn is
+// kept meanwhile, so the pages belong together.
+func (h *wireHost) list(o ListOptions) ([]Entry, error) {
+	q := wire.List{
+		Event:         h.id,
+		Start:         o.Start,
+		HasStart:      o.Start != "",
+		StartAfter:    o.StartAfter,
+		HasStartAfter: o.StartAfter != "",
+		End:           o.End,
+		HasEnd:        o.End != "",
+		Prefix:        o.Prefix,
+		Reverse:       o.Reverse,
+		Limit:         uint64(o.Limit),
+	}
+	var entries []Entry
+	for {
+		var page wire.Listed
+		if err := h.call(wire.MethodList, &q, &page); err != nil {
+			return nil, err
+		}
+		for _, e := range page.Entries {
+			entries = append(entries, Entry{Key: e.Key, value: e.Value})
+		}
+		if !page.More || len(page.Entries) == 0 {
+			return entries, nil
+		}
+		last := page.Entries[len(page.Entries)-1].Key
+		if o.Reverse {
+			q.End, q.HasEnd = last, true
+		} else {
+			q.Start, q.HasStart = "", false
+			q.StartAfter, q.HasStartAfter = last, true
+		}
+		if o.Limit > 0 {
+			q.Limit = uint64(o.Limit - len(entries))
+		}
+	}
+}
+
+func (h *wireHost) deleteAll() error {
+	return h.call(wire.MethodDeleteAll, h.op(), &wire.Empty{})
+}
+
+func (h *wireHost) getAlarm() (time.Time, bool, error) {
+	var a wire.AlarmTime
+	if err := h.call(wire.MethodGetAlarm, h.op(), &a); err != nil || !a.Set {
+		return time.Time{}, false, err
+	}
+	return time.UnixMilli(a.Time).UTC(), true, nil
+}
+
+func (h *wireHost) setAlarm(t time.Time) error {
+	return h.call(wire.MethodSetAlarm, &wire.SetAlarm{Event: h.id, Time: t.UnixMilli()}, &wire.Empty{})
+}
+
+func (h *wireHost) deleteAlarm() error {
+	return h.call(wire.MethodDeleteAlarm, h.op(), &wire.Empty{})
+}
+
+func (h *wireHost) sync() error {
+	return h.call(wire.MethodSync, h.op(), &wire.Empty{})
+}
+
+func (h *wireHost) now() (time.Time, error) {
+	var t wire.Time
+	err := h.call(wire.MethodNow, h.op(), &t)
+	return time.UnixMilli(t.Time).UTC(), err
+}
+
+func (h *wireHost) pause() error   { return h.call(wire.MethodPause, h.op(), &wire.Empty{}) }
+func (h *wireHost) resume() error  { return h.call(wire.MethodResume, h.op(), &wire.Empty{}) }
+func (h *wireHost) block() error   { return h.call(wire.MethodBlock, h.op(), &wire.Empty{}) }
+func (h *wireHost) unblock() error { return h.call(wire.MethodUnblock, h.op(), &wire.Empty{}) }
+
+func (h *wireHost) reset(reason string) error {
+	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason}, &wire.Empty{})
+}
+
+// sleep withdraws its question when ctx ends; the emulator answers then, when
+// the event has its turn again.
+func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	err := h.conn.Call(ctx, wire.MethodSleep, &wire.Sleep{Event: h.id, Duration: int64(d)}, &wire.Empty{})
+	return h.retake(ctx, err)
+}
+
+// retake makes sure that an event whose question was withdrawn holds its turn before
+// its handler goes on, and returns err.
+func (h *wireHost) retake(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		if err := h.resume(); err != nil {
+			return err
+		}
+		return context.Cause(ctx)
+	}
+	return fromWire(err)
+}
+
+func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error) {
+	q := wire.Subrequest{Event: h.id, Binding: to.binding, Request: toRequest(r)}
+	if to.binding != "" {
+		q.ID, q.Name, q.HasName = to.id.String(), to.id.name, to.id.hasName
+	}
+	rest, err := firstOfBody(r, &q.Request)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.conn.Open(wire.MethodSubrequest, &q, rest == nil)
+	if err != nil {
+		if rest != nil {
+			rest.Close()
+		}
+		return nil, fromWire(err)
+	}
+	if rest != nil {
+		go sendBody(s, rest)
+	}
+	ctx := r.Context()
+	b, err := s.Await(ctx)
+	if err != nil {
+		return nil, h.retake(ctx, err)
+	}
+	var m wire.Response
+	if err := wire.Decode(b, &m); err != nil {
+		s.Withdraw()
+		return nil, err
+	}
+	if s.Ended() {
+		return newResponse(&m, r, nil), nil
+	}
+	return newResponse(&m, r, h.bodyOf(s, r, m.Body)), nil
+}
+
+// firstOfBody puts as much of r's body into q as is at hand, and returns what is left
+// of it, or nil.
+func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if b, ok := r.Body.(*requestBody); ok && b.stream == nil && !b.closed {
+		q.Body, b.first = b.first, nil
+		q.ContentLength = int64(len(q.Body))
+		return nil, nil
+	}
+	// With GetBody the body is in memory: reading it does not wait.
+	if r.GetBody != nil && r.ContentLength > 0 && r.ContentLength <= wire.MaxData {
+		defer r.Body.Close()
+		q.Body = make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, q.Body)
+		return nil, err
+	}
+	return r.Body, nil
+}
+
+func sendBody(s *wire.Stream, body io.ReadCloser) {
+	defer body.Close()
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := body.Read(buf)
+		if _, e := s.Write(buf[:n]); e != nil {
+			return // the other side wants no more, or Await tells why
+		}
+		if err == io.EOF {
+			s.CloseWrite() //nolint:errcheck // Await tells
+			return
+		}
+		if err != nil {
+			s.Fail(&wire.Error{Message: "read request body: " + err.Error()})
+			return
+		}
+	}
+}
+
+// responseBody is the body of a response that a handler reads.
+type responseBody struct {
+	first []byte
+	s     *wire.Stream
+	ev    *event
+	close func()
+	ctx   context.Context
+}
+
+func (h *wireHost) bodyOf(s *wire.Stream, r *http.Request, first []byte) *responseBody {
+	ctx := r.Context()
+	h.mu.Lock()
+	ended := h.ended
+	if !ended {
+		h.open[s] = struct{}{}
+	}
+	h.mu.Unlock()
+	if ended {
+		s.Withdraw()
+	}
+	stop := context.AfterFunc(ctx, s.Withdraw)
+	return &responseBody{first: first, s: s, ev: eventOf(ctx), ctx: ctx, close: func() {
+		stop()
+		s.Withdraw()
+		h.mu.Lock()
+		delete(h.open, s)
+		h.mu.Unlock()
+	}}
+}
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	if len(b.first) > 0 {
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	}
+	n, err := b.ev.read(b.s, p)
+	if err != nil && err != io.EOF {
+		if b.ctx.Err() != nil {
+			err = context.Cause(b.ctx)
+		}
+		var w *wire.Error
+		if errors.As(err, &w) {
+			err = fromWire(w)
+		}
+	}
+	return n, err
+}
+
+func (b *responseBody) Close() error {
+	b.close()
+	return nil
+}
+
+// end withdraws what the handler has left open.
+func (h *wireHost) end() {
+	h.mu.Lock()
+	h.ended = true
+	open := h.open
+	h.open = nil
+	h.mu.Unlock()
+	for s := range open {
+		s.Withdraw()
+	}
+}

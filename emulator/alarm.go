@@ -1,0 +1,294 @@
+package emulator
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+	"devtool/emulator/store"
+)
+
+// The retry schedule. Source: workerd's alarm-scheduler.h and worker-interface.h.
+const (
+	retryStart    = 2 * time.Second
+	retryMax      = 6 // counted failures that are tried again
+	retryMaxShift = 9 // the wait doubles this often
+	retryJitter   = 4 // up to a quarter of the wait is added
+)
+
+// An alarm is a pending alarm of an object. The truth about it is in the object's file;
+// this is what the clock has to know. It is replaced when the alarm is set anew.
+type alarm struct {
+	ns      *namespace
+	id      wire.ID
+	name    string
+	hasName bool
+	at      time.Time // what it was set for
+	order   int64     // alarms of the same time run in this order
+
+	// ns.mu guards what follows.
+	due     time.Time // at, or when it is tried again
+	timer   *clock.Timer
+	retries int // counted failures
+	shift   int // the next wait is retryStart << shift
+	running bool
+}
+
+// An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
+type alarmRun struct {
+	changed bool // an alarm was set or deleted meanwhile, and committed
+}
+
+// schedule takes over what a commit of the object made of its alarm.
+func (ns *namespace) schedule(id wire.ID, name string, hasName bool, at time.Time, set bool, order int64) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if old := ns.alarms[id]; old != nil {
+		if old.timer != nil {
+			old.timer.Stop()
+		}
+		delete(ns.alarms, id)
+	}
+	if set {
+		a := &alarm{ns: ns, id: id, name: name, hasName: hasName, at: at, order: order}
+		ns.alarms[id] = a
+		a.arm(at)
+	}
+}
+
+// arm sets the alarm's timer. ns.mu is held.
+func (a *alarm) arm(due time.Time) {
+	a.due = due
+	a.timer = a.ns.e.clock.At(due, a.fire)
+}
+
+// fire is called by the clock.
+func (a *alarm) fire(step *clock.Step) {
+	if !a.claim() {
+		return
+	}
+	step.Add()
+	a.ns.e.background.Go(func() {
+		defer step.Done()
+		a.ns.e.report(step, a.runOnce(step, false))
+	})
+}
+
+// claim marks the alarm as running, unless it is already or is no longer the
+// object's.
+func (a *alarm) claim() bool {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	if a.running || a.ns.alarms[a.id] != a {
+		return false
+	}
+	a.running = true
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	return true
+}
+
+// object says whose alarm it is.
+func (a *alarm) object() control.Object {
+	return control.Object{Class: a.ns.class, Name: a.name, ID: a.id.String()}
+}
+
+// runOnce runs the alarm, which the caller has claimed. When triggered is set it runs
+// although its time has not come.
+func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
+	ns, e := a.ns, a.ns.e
+	started := time.Now()
+	fired := control.Fired{Object: a.object(), Scheduled: a.at, Retry: a.retries}
+	prog, err := e.host.enter(e.ctx, true)
+	if err != nil { // the emulator ends; the alarm stays in its file
+		fired.At, fired.Outcome, fired.Error = e.clock.Now(), control.OutcomeDropped, err.Error()
+		return fired
+	}
+	defer e.host.leave(prog)
+	o := ns.pin(a.id, a.name, a.hasName)
+	defer ns.unpin(o)
+	ev := e.newEvent(e.ctx, prog, o, "alarm")
+	ev.join(step)
+	defer ev.leave()
+
+	fired.At = e.clock.Now()
+	var result alarmResult
+	err = o.deliver(ev, func(inst *instance) (err error) {
+		result, err = a.handle(ev, inst, triggered)
+		return err
+	})
+	switch {
+	case err == nil && result.dropped != "":
+		fired.Outcome, fired.Error = control.OutcomeDropped, result.dropped
+		a.resync(o)
+	case err == nil:
+		fired.Outcome = control.OutcomeOK
+	default:
+		fired.Error = err.Error()
+		fired.Outcome = a.retry(o, err, &fired)
+	}
+	e.logAlarm(fired, err, time.Since(started))
+	return fired
+}
+
+// An alarmResult is what came of a run that did not fail.
+type alarmResult struct {
+	dropped string // why the handler was not called, or empty
+}
+
+// handle calls the handler, if the alarm is still due, and deletes the alarm after it.
+func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, error) {
+	o, e := ev.obj, a.ns.e
+	var at time.Time
+	var set bool
+	err := o.use(ev, func(s *store.Object) (err error) {
+		at, set, err = s.Alarm()
+		return err
+	})
+	switch {
+	case err != nil:
+		return alarmResult{}, err
+	case !set:
+		return alarmResult{dropped: "the alarm was deleted"}, nil
+	case !triggered && at.After(e.clock.Now()):
+		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
+	case !ev.prog.classes[a.ns.class].Alarm:
+		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
+		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
+	}
+	run := &alarmRun{}
+	o.setRun(run)
+	defer o.setRun(nil)
+	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
+	if _, err := ev.prog.ask(inst, wire.MethodAlarm, m); err != nil {
+		return alarmResult{}, err
+	}
+	return alarmResult{}, o.use(ev, func(s *store.Object) error {
+		if run.changed || s.AlarmChanged() {
+			return nil
+		}
+		return s.DeleteAlarm()
+	})
+}
+
+func (o *object) setRun(run *alarmRun) {
+	o.storeMu.Lock()
+	o.run = run
+	o.storeMu.Unlock()
+}
+
+// resync follows the object's file when a run found that it tells something else.
+func (a *alarm) resync(o *object) {
+	err := o.administer(func(s *store.Object) error {
+		at, set, err := s.Alarm()
+		if err != nil {
+			return err
+		}
+		a.ns.mu.Lock()
+		stale := a.ns.alarms[a.id] == a
+		a.ns.mu.Unlock()
+		if !stale {
+			return nil
+		}
+		if !set {
+			if err := a.ns.index.Delete(a.id.String()); err != nil {
+				return err
+			}
+		}
+		a.ns.schedule(a.id, a.name, a.hasName, at, set, a.order)
+		return nil
+	})
+	if err != nil {
+		a.ns.e.log.Error("look up alarm of "+o.String(), "err", err)
+	}
+}
+
+// retry decides what follows the failure of a run, and returns the outcome.
+func (a *alarm) retry(o *object, cause error, fired *control.Fired) string {
+	e := a.ns.e
+	a.ns.mu.Lock()
+	a.running = false
+	if a.ns.alarms[a.id] != a { // set or deleted meanwhile: that goes before a retry
+		a.ns.mu.Unlock()
+		return control.OutcomeFailed
+	}
+	if countsAgainstLimit(cause) {
+		if a.retries++; a.retries == 1 {
+			a.shift = 0
+		}
+	}
+	if a.retries <= retryMax {
+		due := fired.At
+		if now := e.clock.Now(); now.After(due) {
+			due = now
+		}
+		due = due.Add(a.wait())
+		a.shift = min(a.shift+1, retryMaxShift)
+		a.arm(due)
+		fired.RetryAt = &due
+		a.ns.mu.Unlock()
+		return control.OutcomeRetry
+	}
+	a.ns.mu.Unlock()
+	err := o.administer(func(s *store.Object) error {
+		if at, set, err := s.Alarm(); err != nil || !set || !at.Equal(a.at) {
+			return err
+		}
+		return s.DeleteAlarm()
+	})
+	if err != nil {
+		e.log.Error("drop alarm of "+o.String(), "err", err)
+	}
+	return control.OutcomeFailed
+}
+
+// wait returns how long the alarm waits for its next try. The jitter depends on nothing
+// but the alarm, so that a run can be repeated.
+func (a *alarm) wait() time.Duration {
+	nominal := retryStart << a.shift
+	h := fnv.New64a()
+	h.Write(a.id[:])
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(a.at.UnixMilli()))
+	binary.BigEndian.PutUint64(b[8:], uint64(a.retries)<<32|uint64(a.shift))
+	h.Write(b[:])
+	most := uint64(nominal/time.Millisecond) / retryJitter
+	return nominal + time.Duration(h.Sum64()%(most+1))*time.Millisecond
+}
+
+// countsAgainstLimit reports whether the failure was the handler's own. A constructor
+// that fails, a program that crashes and a disk that does not take the writes are
+// tried again without end. Source: workerd's global-scope.c++.
+func countsAgainstLimit(err error) bool {
+	if c := (*constructError)(nil); errors.As(err, &c) {
+		return false
+	}
+	e := (*wire.Error)(nil)
+	return errors.As(err, &e) && (e.Remote || e.Overloaded)
+}
+
+// logAlarm writes the line of a run.
+func (e *Emulator) logAlarm(f control.Fired, err error, took time.Duration) {
+	line := fmt.Sprintf("alarm %s %s", f.Object, f.Outcome)
+	if f.Retry > 0 {
+		line += fmt.Sprintf(", retry %d of %d", f.Retry, retryMax)
+	}
+	line += fmt.Sprintf(" (%s)", milliseconds(took))
+	switch f.Outcome {
+	case control.OutcomeOK:
+		e.log.Info(line)
+	case control.OutcomeDropped:
+		e.log.Warn(line + ": " + f.Error)
+	case control.OutcomeRetry:
+		e.logFailure(line+": "+f.Error+"; next try at "+f.RetryAt.Format(time.RFC3339Nano), err)
+	default:
+		e.logFailure(line+": "+f.Error+"; it is not tried again", err)
+	}
+}

@@ -1,0 +1,213 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// dialTimeout and quickTimeout bound what never takes long, so that a
+	// wrong URL is an error instead of a command that hangs. Requests that run
+	// handlers are bounded by their context alone.
+	dialTimeout  = 5 * time.Second
+	quickTimeout = 30 * time.Second
+
+	// maxAnswer bounds the answer that is read into memory: a million firings
+	// take about 300 MB.
+	maxAnswer = 1 << 30
+)
+
+// Client asks one emulator. Its methods return an *Error for everything that
+// the emulator refuses and for an emulator that is not there; only the
+// cancellation of ctx comes back as ctx's own error.
+type Client struct {
+	URL  string       // where the dev server listens, such as http://localhost:8787
+	HTTP *http.Client // nil for one that fits: no proxy, no redirects, no connection kept
+}
+
+// defaultHTTP never goes through a proxy, which could not reach this machine's
+// loopback, and never follows a redirect, which the control API does not send.
+// A command asks once, so connections are not kept.
+var defaultHTTP = &http.Client{
+	Transport: &http.Transport{
+		Proxy:             nil,
+		DialContext:       (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DisableKeepAlives: true,
+	},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// Status says which emulator answers.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return quick[Status](ctx, c, http.MethodGet, "status")
+}
+
+// Alarms lists the pending alarms in the order in which they are due.
+// The list is never nil.
+func (c *Client) Alarms(ctx context.Context) (Alarms, error) {
+	pending, err := quick[Alarms](ctx, c, http.MethodGet, "alarms")
+	pending.Alarms = append([]Alarm{}, pending.Alarms...)
+	return pending, err
+}
+
+// Trigger runs one alarm at once and waits for its handler.
+func (c *Client) Trigger(ctx context.Context, which TriggerRequest) (Triggered, error) {
+	return call[Triggered](ctx, c, http.MethodPost, "alarms/trigger", which)
+}
+
+// Time says where the virtual clock stands.
+func (c *Client) Time(ctx context.Context) (Time, error) {
+	return quick[Time](ctx, c, http.MethodGet, "time")
+}
+
+// Advance moves the virtual clock on by d and waits until everything that
+// comes due on the way has run, however long that takes. Fired is never nil.
+func (c *Client) Advance(ctx context.Context, d time.Duration) (Advanced, error) {
+	advanced, err := call[Advanced](ctx, c, http.MethodPost, "time/advance", AdvanceRequest{Duration: d.String()})
+	advanced.Fired = append([]Fired{}, advanced.Fired...)
+	return advanced, err
+}
+
+// Freeze stops the virtual clock where it stands.
+func (c *Client) Freeze(ctx context.Context) (Time, error) {
+	return quick[Time](ctx, c, http.MethodPost, "time/freeze")
+}
+
+// Resume lets the virtual clock run again from where it stands.
+func (c *Client) Resume(ctx context.Context) (Time, error) {
+	return quick[Time](ctx, c, http.MethodPost, "time/resume")
+}
+
+// quick is call for requests without a body that the emulator answers at once.
+func quick[T any](ctx context.Context, c *Client, method, path string) (T, error) {
+	bounded, cancel := context.WithTimeout(ctx, quickTimeout)
+	defer cancel()
+	answer, err := call[T](bounded, c, method, path, nil)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = &Error{
+			Message: fmt.Sprintf("nothing was answered at %s within %s", c.URL, quickTimeout),
+			Hint:    "is that a `devtool dev`, and is it alive?",
+		}
+	}
+	return answer, err
+}
+
+// call sends one request, with body as JSON unless it is nil, and decodes the
+// answer.
+func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	var answer T
+	request, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return answer, err
+	}
+	client := c.HTTP
+	if client == nil {
+		client = defaultHTTP
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer, c.unreachable(ctx, err)
+	}
+	defer response.Body.Close()
+
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return answer, c.unreachable(ctx, err)
+	case len(content) > maxAnswer:
+		return answer, &Error{Message: fmt.Sprintf("the answer of %s is longer than %d bytes", c.URL, maxAnswer)}
+	case response.StatusCode >= 400:
+		return answer, c.refusal(response, content)
+	case response.StatusCode != http.StatusOK || !isJSON(response.Header):
+		return answer, c.stranger(response)
+	}
+	if err := json.Unmarshal(content, &answer); err != nil {
+		return answer, c.stranger(response)
+	}
+	return answer, nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	base, err := url.Parse(c.URL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, &Error{
+			Message: fmt.Sprintf("%q is not the URL of an emulator", c.URL),
+			Hint:    "write it like http://localhost:8787",
+		}
+	}
+	var content io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		content = bytes.NewReader(encoded)
+	}
+	target := base.ResolveReference(&url.URL{Path: Prefix + path})
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), content)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
+}
+
+// unreachable is the error for a request that got no answer, or half of one.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if operation := (*net.OpError)(nil); errors.As(err, &operation) && operation.Op == "dial" {
+		return &Error{
+			Message: fmt.Sprintf("no emulator can be reached at %s: %v", c.URL, operation.Err),
+			Hint:    "is `devtool dev` running? start it, or name another one with --url",
+		}
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return &Error{
+		Message: fmt.Sprintf("the connection to %s broke: %v", c.URL, err),
+		Hint:    "look at the terminal of `devtool dev`: did it stop?",
+	}
+}
+
+// refusal is the emulator's own Error, if it is one.
+func (c *Client) refusal(response *http.Response, content []byte) error {
+	refused := &Error{}
+	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
+		return c.stranger(response)
+	}
+	refused.Status = response.StatusCode
+	return refused
+}
+
+// stranger is the error for an answer that no emulator gives.
+func (c *Client) stranger(response *http.Response) error {
+	kind := response.Header.Get("Content-Type")
+	if kind == "" {
+		kind = "no content type"
+	}
+	return &Error{
+		Status:  response.StatusCode,
+		Message: fmt.Sprintf("what answers at %s is not this version of devtool (%s, %s)", c.URL, response.Status, kind),
+		Hint:    "does another server have that port? `devtool dev` prints its own URL when it starts",
+	}
+}
+
+func isJSON(header http.Header) bool {
+	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}

@@ -1,0 +1,161 @@
+// Package control is the control API of a running emulator: what its requests
+// and answers look like (this file), a client (client.go), how a command finds
+// the emulator of a project (locate.go), and the guard that keeps strangers
+// out (guard.go). The emulator implements the handlers.
+//
+// The API is JSON over HTTP below Prefix on the dev server itself:
+//
+//	GET  status         -> Status
+//	GET  alarms         -> Alarms
+//	POST alarms/trigger TriggerRequest -> Triggered
+//	GET  time           -> Time
+//	POST time/advance   AdvanceRequest -> Advanced
+//	POST time/freeze    -> Time
+//	POST time/resume    -> Time
+//
+// Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations
+// are Go's notation ("1h30m"). An error is an HTTP status of 400 or above
+// with an Error as its body: 400 for a request that makes no sense, 404 for an
+// object or alarm that is not there, 409 for a clock that is busy, 500 for the
+// rest.
+package control
+
+import "time"
+
+// Prefix is the path below which the control API lives. The platform reserves
+// /cdn-cgi/, so no worker expects requests there.
+const Prefix = "/cdn-cgi/devtool/v1/"
+
+// Status says which emulator is running.
+type Status struct {
+	Version string    `json:"version"`
+	Worker  string    `json:"worker"`
+	Config  string    `json:"config"` // absolute path of the config file
+	State   string    `json:"state"`  // folder that holds the objects' files
+	URL     string    `json:"url"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"` // real time
+}
+
+// Object names one object. Name is empty for an object that was reached by a
+// unique id only.
+type Object struct {
+	Class string `json:"class"`
+	Name  string `json:"name,omitempty"`
+	ID    string `json:"id"`
+}
+
+// String is the object as commands write it: CLASS/NAME, or CLASS/ID for an
+// object without a name.
+func (o Object) String() string {
+	if o.Name == "" {
+		return o.Class + "/" + o.ID
+	}
+	return o.Class + "/" + o.Name
+}
+
+// Alarm is one pending alarm.
+type Alarm struct {
+	Object
+	// Scheduled is the time the alarm was set for, Due when it runs: the same,
+	// but for a failed alarm that waits for a retry.
+	Scheduled time.Time `json:"scheduled"`
+	Due       time.Time `json:"due"`
+	// Retry counts the failed runs so far.
+	Retry   int  `json:"retry"`
+	Running bool `json:"running"`
+}
+
+// Alarms lists the pending alarms in the order in which they are due.
+type Alarms struct {
+	Now    time.Time `json:"now"`
+	Alarms []Alarm   `json:"alarms"`
+}
+
+// TriggerRequest names the alarm to run at once: by class and name, by class
+// and id, or, all empty, the one that is due first.
+type TriggerRequest struct {
+	Class string `json:"class,omitempty"`
+	Name  string `json:"name,omitempty"`
+	ID    string `json:"id,omitempty"`
+}
+
+// Outcomes of an alarm's run.
+const (
+	OutcomeOK      = "ok"      // the handler returned without error
+	OutcomeRetry   = "retry"   // it failed and runs again at RetryAt
+	OutcomeFailed  = "failed"  // it failed and does not run again
+	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
+)
+
+// Fired is one run of an alarm.
+type Fired struct {
+	Object
+	At        time.Time  `json:"at"`        // virtual time of the run
+	Scheduled time.Time  `json:"scheduled"` // time the alarm was set for
+	Retry     int        `json:"retry"`     // 0 for the first run
+	Outcome   string     `json:"outcome"`
+	Error     string     `json:"error,omitempty"`
+	RetryAt   *time.Time `json:"retryAt,omitempty"`
+}
+
+// Triggered is the answer to a TriggerRequest.
+type Triggered struct {
+	Fired
+	Next *Alarm `json:"next,omitempty"` // the object's alarm afterwards, nil for none
+}
+
+// Modes of the clock.
+const (
+	Running = "running"
+	Frozen  = "frozen"
+)
+
+// Time is where the virtual clock stands.
+type Time struct {
+	Now    time.Time `json:"now"`
+	Mode   string    `json:"mode"`
+	Offset string    `json:"offset"`         // virtual minus real time, as a duration
+	Next   *Alarm    `json:"next,omitempty"` // the alarm that is due next
+}
+
+// AdvanceRequest moves the clock on by Duration.
+type AdvanceRequest struct {
+	Duration string `json:"duration"`
+}
+
+// Advanced reports an advance. When the advance ended early, Stopped says why
+// and To is where the clock stands.
+type Advanced struct {
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Mode    string    `json:"mode"`
+	Fired   []Fired   `json:"fired"`
+	Next    *Alarm    `json:"next,omitempty"`
+	Stopped string    `json:"stopped,omitempty"`
+}
+
+// Failed reports whether an alarm failed for good during the advance.
+func (a Advanced) Failed() bool {
+	for _, f := range a.Fired {
+		if f.Outcome == OutcomeFailed {
+			return true
+		}
+	}
+	return false
+}
+
+// Error is the body of an answer with a status of 400 or above, and what the
+// client returns for it.
+type Error struct {
+	Status  int    `json:"-"`
+	Message string `json:"error"`
+	Hint    string `json:"hint,omitempty"` // what to do about it
+}
+
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + ": " + e.Hint
+}

@@ -1,0 +1,240 @@
+package control
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// How a command finds the emulator of a project.
+//
+// An emulator announces itself with two files in <project>/.devtool/run whose
+// name, <pid>-<random>, is used only once:
+//
+//	NAME.lock  empty; its owner holds an exclusive lock on it while it lives
+//	NAME.json  the Announcement
+//
+// The system drops the lock when the owner ends, however it ends, so a process
+// id is never trusted. The order of steps is what makes this safe without any
+// waiting:
+//
+//   - An owner locks NAME.lock first and only then renames the finished
+//     NAME.json into place. So whoever can see NAME.json finds it whole and,
+//     while the owner lives, its lock held. On release the json goes first.
+//   - A finder starts from NAME.json and tries a shared lock on NAME.lock. Is
+//     it refused, the owner lives. Is it granted, or is the file gone, the
+//     owner is dead for good, because nobody ever locks that name again:
+//     removing both files can hit no one else. Shared locks don't refuse one
+//     another, so finders don't take each other for owners.
+//
+// The lock is not on the json itself, because on Windows a locked file cannot
+// be read. An owner killed between its two steps leaves an empty lock file
+// that nobody looks at.
+
+// Announcement says where an emulator can be reached.
+type Announcement struct {
+	URL     string    `json:"url"`
+	PID     int       `json:"pid"`     // set by Announce
+	Started time.Time `json:"started"` // real time
+	Config  string    `json:"config"`  // absolute path of the config file
+	State   string    `json:"state"`   // folder that holds the objects' files
+}
+
+// configNames are the files that make a folder a project.
+var configNames = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
+
+func runDir(project string) string {
+	return filepath.Join(project, ".devtool", "run")
+}
+
+// Announce makes the emulator of this process known as one that serves project,
+// a folder, until release is called or the process ends. A process may
+// announce several. release may be called more than once.
+func Announce(project string, a Announcement) (release func() error, err error) {
+	folder := runDir(project)
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return nil, fmt.Errorf("announce emulator: %w", err)
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("announce emulator: %w", err)
+	}
+	a.PID = os.Getpid()
+	base := filepath.Join(folder, fmt.Sprintf("%d-%s", a.PID, strings.ToLower(rand.Text()[:10])))
+
+	lock := flock.New(base+".lock", flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("announce emulator: lock %s: %w", lock.Path(), err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("announce emulator: %s is locked by another process", lock.Path())
+	}
+	release = sync.OnceValue(func() error {
+		return errors.Join(remove(base+".json"), lock.Close(), remove(lock.Path()))
+	})
+	if err := publish(base, a); err != nil {
+		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
+	}
+	return release, nil
+}
+
+// publish puts base.json into place in one step.
+func publish(base string, a Announcement) error {
+	content, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	temporary := base + ".tmp"
+	if err := os.WriteFile(temporary, content, 0o600); err != nil {
+		return errors.Join(err, remove(temporary))
+	}
+	if err := os.Rename(temporary, base+".json"); err != nil {
+		return errors.Join(err, remove(temporary))
+	}
+	return nil
+}
+
+// remove is os.Remove for a file that may already be gone.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Emulators lists the emulators that serve project, oldest first, and removes
+// what dead ones left behind.
+func Emulators(project string) ([]Announcement, error) {
+	entries, err := os.ReadDir(runDir(project))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list emulators: %w", err)
+	}
+	var running []Announcement
+	for _, entry := range entries {
+		name, isAnnouncement := strings.CutSuffix(entry.Name(), ".json")
+		if !isAnnouncement {
+			continue
+		}
+		base := filepath.Join(runDir(project), name)
+		alive, err := held(base + ".lock")
+		if err != nil {
+			return nil, fmt.Errorf("list emulators: lock %s.lock: %w", base, err)
+		}
+		if !alive {
+			// What cannot be removed now is left to the next finder.
+			_ = os.Remove(base + ".json")
+			_ = os.Remove(base + ".lock")
+			continue
+		}
+		a, err := readAnnouncement(base + ".json")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // released since the folder was read
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list emulators: %w", err)
+		}
+		running = append(running, a)
+	}
+	slices.SortFunc(running, func(a, b Announcement) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.URL, b.URL))
+	})
+	return running, nil
+}
+
+// held reports whether some process holds the lock file at path. It never
+// creates the file.
+func held(path string) (bool, error) {
+	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	granted, err := lock.TryRLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !granted {
+		return true, nil
+	}
+	return false, lock.Close()
+}
+
+func readAnnouncement(path string) (Announcement, error) {
+	var a Announcement
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(content, &a); err != nil {
+		return a, fmt.Errorf("read %s: %w", path, err)
+	}
+	return a, nil
+}
+
+// Find returns the emulator that serves the project dir is in: the nearest
+// folder, from dir upwards, that has a wrangler config file. It is an *Error
+// when dir is in no project, or when not exactly one emulator runs there.
+func Find(dir string) (Announcement, error) {
+	project, found, err := projectOf(dir)
+	if err != nil {
+		return Announcement{}, err
+	}
+	if !found {
+		return Announcement{}, &Error{
+			Message: fmt.Sprintf("%s is not in a project: neither it nor a folder above has a %s", dir, strings.Join(configNames, ", ")),
+			Hint:    "go into the project, or name it with --cwd DIR, or its emulator with --url URL",
+		}
+	}
+	running, err := Emulators(project)
+	if err != nil {
+		return Announcement{}, err
+	}
+	switch len(running) {
+	case 0:
+		return Announcement{}, &Error{
+			Message: "no emulator runs for " + project,
+			Hint:    "start it with `devtool dev`",
+		}
+	case 1:
+		return running[0], nil
+	}
+	urls := make([]string, len(running))
+	for i, a := range running {
+		urls[i] = a.URL
+	}
+	return Announcement{}, &Error{
+		Message: fmt.Sprintf("%d emulators run for %s: %s", len(running), project, strings.Join(urls, ", ")),
+		Hint:    "choose one with --url URL",
+	}
+}
+
+// projectOf is the nearest folder from dir upwards that has a config file.
+func projectOf(dir string) (project string, found bool, err error) {
+	folder, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false, fmt.Errorf("find project: %w", err)
+	}
+	for {
+		for _, name := range configNames {
+			info, err := os.Stat(filepath.Join(folder, name))
+			if err == nil && !info.IsDir() {
+				return folder, true, nil
+			}
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", false, nil
+		}
+		folder = parent
+	}
+}

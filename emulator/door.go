@@ -1,0 +1,269 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+)
+
+// door is the HTTP server in front: the control API below /cdn-cgi/, the worker
+// everywhere else.
+func (e *Emulator) door() *http.Server {
+	api := control.Guard(e.api())
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/cdn-cgi/") {
+				api.ServeHTTP(w, r)
+				return
+			}
+			e.serveWorker(w, r)
+		}),
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// serveWorker has the worker answer a request.
+func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	a := &doorAnswer{w: w}
+	err := e.fetchWorker(w, r, a)
+	canceled := err != nil && r.Context().Err() != nil
+	if err != nil && a.status == 0 && !canceled {
+		a.status = http.StatusInternalServerError
+		http.Error(w, e.explainFailure(err), a.status)
+	}
+	line := fmt.Sprintf("%s %s", r.Method, r.URL.Path)
+	if canceled {
+		line += " canceled by the client"
+	} else {
+		line += fmt.Sprintf(" %d %s", a.status, http.StatusText(a.status))
+	}
+	line += fmt.Sprintf(" (%s)", milliseconds(time.Since(started)))
+	if err == nil || canceled {
+		e.log.Info(line)
+		return
+	}
+	e.logFailure(line+": "+e.explainFailure(err), err)
+	if a.started {
+		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
+	}
+}
+
+func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answerer) error {
+	if r.Header.Get("Upgrade") != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return errors.New("WebSockets are not supported yet")
+	}
+	prog, err := e.host.enter(r.Context(), false)
+	if err != nil {
+		return err
+	}
+	defer e.host.leave(prog)
+	ev := e.newEvent(r.Context(), prog, nil, "fetch")
+	m := &wire.Request{
+		Method:        r.Method,
+		URL:           "http://" + r.Host + r.URL.RequestURI(),
+		Host:          r.Host,
+		Header:        toFields(endToEnd(r.Header)),
+		ContentLength: r.ContentLength,
+	}
+	in := &arriving{body: r.Body}
+	defer in.stop(w)
+	body := in.first(r, m)
+	return prog.fetch(ev, m, body, a)
+}
+
+// endToEnd returns h without the fields that are about this connection only.
+func endToEnd(h http.Header) http.Header {
+	h = h.Clone()
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
+		h.Del(name)
+	}
+	return h
+}
+
+// shortWait is how long, in real time, a request waits for its short body, so that
+// both reach the handler together. A body that takes longer comes after it.
+const shortWait = 2 * time.Millisecond
+
+// arriving is the body of a request that comes in. net/http wants nobody to read it any
+// more when the request is answered: stop sees to that.
+type arriving struct {
+	body io.Reader
+
+	mu      sync.Mutex // held while body is read
+	stopped bool
+}
+
+func (in *arriving) Read(p []byte) (int, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stopped {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return in.body.Read(p)
+}
+
+// stop ends a Read that waits for the client.
+func (in *arriving) stop(w http.ResponseWriter) {
+	if !in.mu.TryLock() {
+		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it is a connection, which has deadlines
+		in.mu.Lock()
+	}
+	in.stopped = true
+	in.mu.Unlock()
+}
+
+// first puts a short body into m, if it arrives at once, and returns what is left of the body,
+// or nil.
+func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
+	switch n := r.ContentLength; {
+	case n == 0 || r.Body == http.NoBody:
+		return nil
+	case n < 0 || n > wire.MaxData || r.Header.Get("Expect") != "":
+		return in
+	}
+	short := &shortBody{done: make(chan struct{})}
+	go func() {
+		defer close(short.done)
+		buf := make([]byte, r.ContentLength)
+		n, err := io.ReadFull(in, buf)
+		short.read, short.err = buf[:n], err
+	}()
+	timer := time.NewTimer(shortWait)
+	defer timer.Stop()
+	select {
+	case <-short.done:
+		if short.err == nil {
+			m.Body = short.read
+			return nil
+		}
+	case <-timer.C:
+	}
+	return short
+}
+
+// shortBody is a short body that did not arrive at once.
+type shortBody struct {
+	done chan struct{}
+	read []byte
+	err  error // why read is not all
+}
+
+func (b *shortBody) Read(p []byte) (int, error) {
+	<-b.done
+	if len(b.read) == 0 {
+		if b.err != nil {
+			return 0, b.err
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, b.read)
+	b.read = b.read[n:]
+	return n, nil
+}
+
+// doorAnswer passes a response on to the client.
+type doorAnswer struct {
+	w       http.ResponseWriter
+	status  int  // 0 until the head has left
+	started bool // the head has left, and a body follows
+}
+
+func (a *doorAnswer) head(m *wire.Response, end bool) error {
+	h := a.w.Header()
+	for _, f := range m.Header {
+		h.Add(f.Name, f.Value)
+	}
+	if m.ContentLength >= 0 && m.Status != http.StatusNoContent && m.Status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.FormatInt(m.ContentLength, 10))
+	}
+	a.status = int(m.Status)
+	a.started = !end
+	a.w.WriteHeader(a.status)
+	if len(m.Body) > 0 {
+		if _, err := a.w.Write(m.Body); err != nil {
+			return err
+		}
+	}
+	if end {
+		return nil
+	}
+	return http.NewResponseController(a.w).Flush()
+}
+
+func (a *doorAnswer) Write(p []byte) (int, error) {
+	n, err := a.w.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, http.NewResponseController(a.w).Flush()
+}
+
+func (a *doorAnswer) close() error { return nil }
+
+// explainFailure says which object failed, at what, and why.
+func (e *Emulator) explainFailure(err error) string {
+	w := (*wire.Error)(nil)
+	if errors.As(err, &w) && w.ObjectID != "" {
+		return fmt.Sprintf("%s failed: %s", e.nameOf(w.ObjectID), err)
+	}
+	return fmt.Sprintf("worker %s failed: %s", e.worker, err)
+}
+
+// nameOf returns the name of the object with this id, as far as it is known.
+func (e *Emulator) nameOf(id string) string {
+	e.mu.Lock()
+	namespaces := e.namespaces
+	e.mu.Unlock()
+	for _, ns := range namespaces {
+		parsed, err := wire.ParseID(ns.uniqueKey, id)
+		if err != nil {
+			continue
+		}
+		ns.mu.Lock()
+		o := ns.objects[parsed]
+		ns.mu.Unlock()
+		if o != nil {
+			return o.String()
+		}
+		return ns.class + "/" + id
+	}
+	return "object " + id
+}
+
+// logFailure logs what went wrong, and below it the stack if there is one.
+func (e *Emulator) logFailure(line string, err error) {
+	if errors.Is(err, context.Canceled) || isCanceled(err) {
+		e.log.Info(line)
+		return
+	}
+	w := (*wire.Error)(nil)
+	if errors.As(err, &w) && w.Detail != "" && !strings.HasPrefix(w.Message, "the handler program has crashed") {
+		line += "\n" + strings.TrimRight(w.Detail, "\n")
+	}
+	e.log.Error(line)
+}
+
+func milliseconds(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}

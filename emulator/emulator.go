@@ -1,0 +1,317 @@
+// Package emulator is the engine inside `devtool dev`: it keeps a handler program
+// running, delivers requests and alarms to its worker and objects, keeps the objects'
+// storage, and owns the clock.
+//
+// A request comes in at the front door (door.go), enters the host (host.go), which has
+// a program to take it, and becomes an event (event.go) that is delivered to the
+// worker. What the worker asks of an object comes back as a subrequest (fetch.go): an
+// event of that object (object.go), which waits for the object's turn, is delivered to
+// its instance, and ends with a commit. Operations on storage, and those that
+// give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
+// in the same way when the clock says so.
+//
+// Sub-packages that stand alone: store keeps an object's file, plugin builds,
+// launches and watches programs, control is the control API.
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"devtool/clock"
+	"devtool/config"
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+	"devtool/emulator/plugin"
+)
+
+// Options say what to emulate.
+type Options struct {
+	// Load reads the configuration; it is called again when a file of Watch
+	// changes. It reports its own warnings.
+	Load func() (*config.Config, error)
+	// State is the folder that holds everything that outlives the emulator.
+	State string
+	// Listener is where the front door is.
+	Listener net.Listener
+	// Frozen starts with a clock that stands still.
+	Frozen bool
+	// Output takes what the handler program prints.
+	Output io.Writer
+	Log    *slog.Logger
+	// Version is what the control API says of this program.
+	Version string
+	// Progress is told how a build that takes long comes along.
+	Progress func(plugin.Progress)
+	// Failed is told what is wrong after a reload that did not work out.
+	Failed func(error)
+}
+
+// An Emulator is a running worker with its objects.
+type Emulator struct {
+	log      *slog.Logger
+	output   io.Writer
+	options  Options
+	project  string // folder of the configuration file
+	worker   string // the worker's name, for good
+	state    string // <state>/v3
+	started  time.Time
+	listener net.Listener
+	outside  http.RoundTripper
+	clock    *clock.Clock
+	host     *host
+	builder  *plugin.Builder
+	stores   stores
+	release  []func() error // what Close undoes, last first
+
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	background sync.WaitGroup
+
+	events                atomic.Uint64 // the last event's number
+	alarmOrder            atomic.Int64  // the last alarm's
+	idleLimit             time.Duration
+	deleteAllDeletesAlarm atomic.Bool
+
+	// mu guards what follows.
+	mu         sync.Mutex
+	settings   settings
+	namespaces map[string]*namespace // by class
+	// advance collects what runs in the advance under way, or is nil.
+	advance *[]control.Fired
+}
+
+// settings are what a program needs of the configuration.
+type settings struct {
+	path     string // of the configuration file
+	welcome  wire.Welcome
+	bindings map[string]*namespace
+}
+
+// New prepares the emulator: it takes the state folder into its possession and reads
+// the clock and the pending alarms. Run does the rest.
+func New(o Options) (e *Emulator, err error) {
+	c, err := o.Load()
+	if err != nil {
+		return nil, err
+	}
+	e = &Emulator{
+		log:        o.Log,
+		output:     o.Output,
+		options:    o,
+		project:    c.Dir(),
+		worker:     c.Name,
+		state:      filepath.Join(o.State, "v3"),
+		started:    time.Now(),
+		listener:   o.Listener,
+		outside:    outsideTransport(),
+		idleLimit:  defaultIdleLimit,
+		namespaces: make(map[string]*namespace),
+	}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	if err := e.lock(); err != nil {
+		return nil, err
+	}
+	if err := e.openClock(o.Frozen); err != nil {
+		return nil, err
+	}
+	if err := e.configure(c); err != nil {
+		return nil, err
+	}
+	work := filepath.Join(e.project, ".devtool", "build")
+	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
+	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
+	return e, nil
+}
+
+// mainPackage is the folder of the handler's main package, as go takes it.
+func mainPackage(c *config.Config) string {
+	main := filepath.ToSlash(c.Main)
+	if strings.HasSuffix(main, ".go") {
+		main = main[:strings.LastIndex("/"+main, "/")]
+	}
+	main = strings.TrimSuffix(main, "/")
+	switch {
+	case main == "" || main == ".":
+		return "."
+	case strings.HasPrefix(main, "/") || strings.HasPrefix(main, "./") || strings.HasPrefix(main, "../"):
+		return main
+	}
+	return "./" + main
+}
+
+// configure takes over what the configuration says: it opens the namespaces of classes
+// that are new.
+func (e *Emulator) configure(c *config.Config) error {
+	if c.Name != e.worker {
+		return fmt.Errorf("the worker's name has changed from %q to %q, and with it where its objects are: start devtool again", e.worker, c.Name)
+	}
+	var opened []*namespace
+	namespaces := make(map[string]*namespace)
+	e.mu.Lock()
+	for class, ns := range e.namespaces {
+		namespaces[class] = ns
+	}
+	e.mu.Unlock()
+	for _, class := range c.Classes() {
+		if namespaces[class] != nil {
+			continue
+		}
+		ns, err := e.openNamespace(class)
+		if err != nil {
+			for _, ns := range opened {
+				ns.close() //nolint:errcheck // the first error counts
+			}
+			return err
+		}
+		namespaces[class] = ns
+		opened = append(opened, ns)
+	}
+	if err := e.loadAlarms(opened); err != nil {
+		return err
+	}
+	s := settings{path: c.Path, bindings: make(map[string]*namespace)}
+	for _, v := range c.Vars {
+		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
+	}
+	for _, b := range c.DurableObjects {
+		if !c.Owns(b) {
+			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out", b.Pos, b.ScriptName, b.Name))
+			continue
+		}
+		ns := namespaces[b.ClassName]
+		s.bindings[b.Name] = ns
+		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{Name: b.Name, Class: ns.class, UniqueKey: ns.uniqueKey})
+	}
+	e.deleteAllDeletesAlarm.Store(c.DeleteAllDeletesAlarm())
+	e.mu.Lock()
+	e.namespaces = namespaces
+	e.settings = s
+	e.mu.Unlock()
+	return nil
+}
+
+func (e *Emulator) currentSettings() settings {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.settings
+}
+
+// URL is where the front door is.
+func (e *Emulator) URL() string {
+	addr := e.listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() || addr.IP.IsLoopback() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
+}
+
+// Run builds and starts the program, calls ready when it takes requests, and serves until
+// ctx ends. Then it ends in good order, and closes the emulator.
+func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
+	defer func() {
+		if closeErr := e.close(); err == nil {
+			err = closeErr
+		}
+	}()
+	result, err := e.builder.Build(ctx, e.options.Progress)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings())
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	e.host.swap(first)
+	release, err := control.Announce(e.project, control.Announcement{
+		URL: e.URL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
+	})
+	if err != nil {
+		return err
+	}
+	e.release = append(e.release, release)
+
+	server := e.door()
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(e.listener) }()
+	stopWatching, err := e.watchFiles(result.Hash)
+	if err != nil {
+		server.Close()
+		return err
+	}
+	ready()
+	select {
+	case <-ctx.Done():
+	case err = <-serving:
+	}
+	stopWatching()
+	e.shutdown(server)
+	return err
+}
+
+// shutdownGrace is how long, in real time, running handlers may take at the end.
+const shutdownGrace = 3 * time.Second
+
+func (e *Emulator) shutdown(server *http.Server) {
+	e.log.Info("shutting down")
+	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	// Those that wait for the clock would wait for ever: they are not waited for.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.host.end(shutdownGrace)
+	}()
+	server.Shutdown(grace) //nolint:errcheck // Close follows
+	<-done
+	server.Close()
+}
+
+// close gives back what New took.
+func (e *Emulator) close() error {
+	e.cancel(errEnding)
+	if e.host != nil {
+		e.host.end(0)
+	}
+	if e.clock != nil {
+		e.clock.Close()
+	}
+	e.background.Wait()
+	var errs []error
+	e.mu.Lock()
+	namespaces := e.namespaces
+	e.mu.Unlock()
+	for _, ns := range namespaces {
+		errs = append(errs, ns.close())
+	}
+	for i := len(e.release) - 1; i >= 0; i-- {
+		errs = append(errs, e.release[i]())
+	}
+	if e.listener != nil {
+		e.listener.Close()
+	}
+	return errors.Join(errs...)
+}

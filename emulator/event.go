@@ -1,0 +1,90 @@
+package emulator
+
+import (
+	"context"
+	"sync"
+
+	"devtool/clock"
+)
+
+// An event is one delivery to the worker or to an instance of an object.
+type event struct {
+	number uint64
+	prog   *program
+	obj    *object // nil for an event of the worker
+	kind   string  // "fetch", "alarm": for people
+	// ctx ends when nobody waits for the event any more. Its handler is told then,
+	// but keeps its turn until it has returned.
+	ctx context.Context
+
+	// stepMu guards step, the step of the clock that this event is part of: one
+	// that it holds up until it is finished or waits for the clock. It is nil
+	// for what the outside has caused.
+	stepMu sync.Mutex
+	step   *clock.Step
+
+	// obj.mu guards what follows.
+
+	// inst is the instance that the event runs in, from when it first has the turn.
+	inst *instance
+	// over is set when the event has ended: it gets no further turn.
+	over bool
+	// waiter is the event's place in the queue for the turn, or nil.
+	waiter *waiter
+	// blocked is positive while the event does not give its turn up, and limit
+	// ends that.
+	blocked int
+	limit   *clock.Timer
+	// constructing is set while the instance is being made for this event.
+	constructing bool
+}
+
+func (e *Emulator) newEvent(ctx context.Context, prog *program, obj *object, kind string) *event {
+	return &event{number: e.events.Add(1), prog: prog, obj: obj, kind: kind, ctx: ctx}
+}
+
+// String names the event as logs and errors do.
+func (ev *event) String() string {
+	if ev.obj == nil {
+		return ev.kind
+	}
+	return ev.obj.String() + " " + ev.kind
+}
+
+// join makes the event part of step, in place of the one it was part of.
+func (ev *event) join(step *clock.Step) {
+	step.Add()
+	ev.stepMu.Lock()
+	old := ev.step
+	ev.step = step
+	ev.stepMu.Unlock()
+	old.Done()
+}
+
+// leave takes the event out of its step: it waits for the clock, or for an event that
+// has joined the step for it.
+func (ev *event) leave() { ev.join(nil) }
+
+// currentStep returns the step that the event is part of, or nil. It can't end as
+// long as the event does not leave it.
+func (ev *event) currentStep() *clock.Step {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	return ev.step
+}
+
+// pause commits what the event's object wrote and gives the object's turn up.
+func (ev *event) pause() error {
+	if ev.obj == nil {
+		return nil
+	}
+	return ev.obj.pause(ev)
+}
+
+// resume takes the turn again. It gives up when ctx ends.
+func (ev *event) resume(ctx context.Context) error {
+	if ev.obj == nil {
+		return nil
+	}
+	return ev.obj.acquire(ctx, ev)
+}

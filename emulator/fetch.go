@@ -1,0 +1,280 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"devtool/durable/wire"
+)
+
+// An answerer is where a response goes: to a client of the front door, or to the
+// handler that made a subrequest.
+type answerer interface {
+	// head sends the head. With end set, that is the whole response.
+	head(m *wire.Response, end bool) error
+	// Write sends a piece of the body, close its end.
+	io.Writer
+	close() error
+}
+
+// fetch delivers a request to the worker, or to the object of ev, and passes the
+// response on to a. body is nil if the request has none beyond req.Body. When
+// the error comes after the head, the response is cut off there.
+//
+// fetch returns when the handler has. It does not wait for body to end.
+func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer) error {
+	deliver := func(inst *instance) error {
+		stop := context.AfterFunc(ev.ctx, func() { p.cancel(ev) })
+		defer stop()
+		m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *req}
+		s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
+		if err != nil {
+			return p.explain(err)
+		}
+		if body != nil {
+			go send(s, body)
+		}
+		b, err := s.Await(inst.ctx)
+		if err != nil {
+			return p.explain(err)
+		}
+		return p.answer(ev, inst, s, b, a)
+	}
+	if ev.obj != nil {
+		return ev.obj.deliver(ev, deliver)
+	}
+	p.register(ev)
+	defer p.unregister(ev)
+	return deliver(&instance{ctx: context.Background()})
+}
+
+// answer passes the response whose head is b on to a.
+func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a answerer) error {
+	var m wire.Response
+	if err := wire.Decode(b, &m); err != nil {
+		s.Withdraw()
+		return err
+	}
+	if m.Status < 200 || m.Status > 999 {
+		s.Withdraw()
+		return fmt.Errorf("the handler answered with status %d; it must be from 200 to 999", m.Status)
+	}
+	if s.Ended() {
+		// The handler has returned: nothing leaves before its writes are committed.
+		if ev.obj != nil {
+			if err := ev.obj.finish(ev); err != nil {
+				return err
+			}
+		}
+		a.head(&m, true) //nolint:errcheck // who asked has gone, the event is complete all the same
+		return nil
+	}
+	stop := context.AfterFunc(inst.ctx, s.Withdraw)
+	defer stop()
+	sendErr := a.head(&m, false)
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := s.Read(buf)
+		// When nobody listens any more the body is still read, for the handler's sake.
+		if n > 0 && sendErr == nil {
+			_, sendErr = a.Write(buf[:n])
+		}
+		switch {
+		case err == io.EOF:
+			if sendErr == nil {
+				a.close() //nolint:errcheck // as above
+			}
+			return nil
+		case inst.ctx.Err() != nil:
+			return context.Cause(inst.ctx)
+		case err != nil:
+			return p.explain(err)
+		}
+	}
+}
+
+// send sends body as that of s.
+func send(s *wire.Stream, body io.Reader) {
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := body.Read(buf)
+		if _, e := s.Write(buf[:n]); e != nil {
+			return // the handler wants no more of it
+		}
+		if err == io.EOF {
+			s.CloseWrite() //nolint:errcheck // as above
+			return
+		}
+		if err != nil {
+			return // whoever sends has gone: the event is canceled, and its body with it
+		}
+	}
+}
+
+// subrequest answers a handler's request to an object or to the outside.
+func (p *program) subrequest(s *wire.Stream) {
+	var q wire.Subrequest
+	if err := wire.Decode(s.Message, &q); err != nil {
+		s.Fail(asWire(err))
+		return
+	}
+	caller, err := p.event(q.Event)
+	if err != nil {
+		s.Fail(asWire(err))
+		return
+	}
+	if err := caller.pause(); err != nil {
+		s.Fail(asWire(err))
+		return
+	}
+	var body io.Reader
+	if !s.Ended() {
+		body = s
+	}
+	a := &subresponse{s: s, caller: caller}
+	if q.Binding == "" {
+		err = a.failed(p.fetchOutside(&q.Request, body, a))
+	} else {
+		err = p.fetchObject(&q, body, a)
+	}
+	if err != nil {
+		s.Fail(asWire(err))
+	}
+}
+
+// subresponse passes a response on to the handler that asked for it.
+type subresponse struct {
+	s        *wire.Stream
+	caller   *event
+	callee   *event // nil for the outside
+	answered bool
+}
+
+// retake gives the caller its turn back.
+func (a *subresponse) retake() error {
+	if a.callee != nil {
+		a.caller.join(a.callee.currentStep())
+	}
+	return a.caller.resume(a.s.Context())
+}
+
+func (a *subresponse) head(m *wire.Response, end bool) error {
+	if err := a.retake(); err != nil {
+		return err
+	}
+	a.answered = true
+	return a.s.Answer(m, end)
+}
+
+// failed returns err, when the caller has its turn to be told of it.
+func (a *subresponse) failed(err error) error {
+	if err != nil && !a.answered {
+		if e := a.retake(); e != nil {
+			return e
+		}
+	}
+	return err
+}
+
+func (a *subresponse) Write(p []byte) (int, error) { return a.s.Write(p) }
+func (a *subresponse) close() error                { return a.s.CloseWrite() }
+
+func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse) error {
+	ns := p.namespaces[q.Binding]
+	if ns == nil {
+		return a.failed(fmt.Errorf("no class is bound as %q", q.Binding))
+	}
+	id, err := wire.ParseID(ns.uniqueKey, q.ID)
+	if err != nil {
+		return a.failed(err)
+	}
+	o := ns.pin(id, q.Name, q.HasName)
+	defer ns.unpin(o)
+	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
+	callee.join(a.caller.currentStep())
+	defer callee.leave()
+	a.caller.leave()
+	a.callee = callee
+	return a.failed(p.fetch(callee, &q.Request, body, a))
+}
+
+// fetchOutside sends a request to where its URL says.
+func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse) error {
+	u, err := url.Parse(req.URL)
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	r := (&http.Request{
+		Method:        req.Method,
+		URL:           u,
+		Host:          req.Host,
+		Header:        fromFields(req.Header),
+		ContentLength: req.ContentLength,
+	}).WithContext(a.s.Context())
+	switch {
+	case body != nil:
+		r.Body = io.NopCloser(body)
+	case len(req.Body) > 0:
+		r.Body = io.NopCloser(strings.NewReader(string(req.Body)))
+		r.ContentLength = int64(len(req.Body))
+	}
+	resp, err := p.e.outside.RoundTrip(r)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
+	}
+	defer resp.Body.Close()
+	m := &wire.Response{Status: uint64(resp.StatusCode), Header: toFields(resp.Header), ContentLength: resp.ContentLength}
+	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
+		// A short body goes with the head.
+		if m.Body, err = io.ReadAll(resp.Body); err != nil {
+			return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+		}
+		return a.head(m, true)
+	}
+	if err := a.head(m, false); err != nil {
+		return err
+	}
+	if _, err := io.Copy(a, resp.Body); err != nil {
+		return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+	}
+	return a.close()
+}
+
+// outsideTransport is how requests leave this machine. What the handler asked for is what
+// is sent: nothing is compressed or decompressed on the way.
+func outsideTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	return t
+}
+
+func toFields(h http.Header) []wire.Field {
+	fields := make([]wire.Field, 0, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			fields = append(fields, wire.Field{Name: name, Value: v})
+		}
+	}
+	return fields
+}
+
+func fromFields(fields []wire.Field) http.Header {
+	h := make(http.Header, len(fields))
+	for _, f := range fields {
+		h.Add(f.Name, f.Value)
+	}
+	return h
+}
+
+// isCanceled reports whether err only says that nobody waits any more.
+func isCanceled(err error) bool {
+	if e := (*wire.Error)(nil); errors.As(err, &e) && e.Canceled {
+		return true
+	}
+	return errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,287 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/plugin"
+)
+
+// How long things may take, in real time.
+const (
+	drainLimit   = 5 * time.Second  // for what runs in the old program when a new one is ready
+	stableAfter  = 10 * time.Second // a program that lived this long did not crash at start
+	maxBackoff   = 10 * time.Second
+	firstBackoff = 100 * time.Millisecond
+	// patience is how many crashes in a row a request waits for. After that it
+	// fails at once, until the program is up again.
+	patience = 3
+)
+
+// A host keeps a program running: it starts it, replaces it by a new build, and starts it
+// again when it has crashed. Events from outside (requests, alarms) enter through it,
+// and wait while there is no program to take them.
+type host struct {
+	e *Emulator
+	// binary is a copy of the program that runs, to start it again from.
+	binary string
+
+	// mu guards what follows. changed is closed and made anew when any of it changes.
+	mu      sync.Mutex
+	changed chan struct{}
+	current *program
+	closed  bool  // new events wait: a swap or a restart is under way
+	failing error // why starting fails again and again, or nil
+	ended   bool
+	crashes int // in a row
+}
+
+func newHost(e *Emulator, binary string) *host {
+	return &host{e: e, binary: binary, changed: make(chan struct{}), closed: true}
+}
+
+func (h *host) changedLocked() {
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+var errEnding = errors.New("the emulator is shutting down")
+
+// enter returns the program that is to handle an event, when there is one. The caller
+// calls leave. A patient event waits as long as it takes; others fail when the program
+// can't be kept running.
+func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
+	for {
+		h.mu.Lock()
+		switch {
+		case h.ended:
+			h.mu.Unlock()
+			return nil, errEnding
+		case !h.closed:
+			p := h.current
+			p.inflight++
+			h.mu.Unlock()
+			return p, nil
+		case h.failing != nil && !patient:
+			defer h.mu.Unlock()
+			return nil, h.failing
+		}
+		changed := h.changed
+		h.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (h *host) leave(p *program) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.inflight--; p.inflight == 0 {
+		h.changedLocked()
+	}
+}
+
+// launchNew starts a program that was just built, and keeps a copy if it introduces
+// itself well.
+func (h *host) launchNew(ctx context.Context, binary string, c settings) (*program, error) {
+	p, err := h.launch(ctx, binary, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := plugin.Keep(binary, h.binary); err != nil {
+		p.end(err)
+		return nil, err
+	}
+	return p, nil
+}
+
+// launch starts a program and waits until it has introduced itself.
+func (h *host) launch(ctx context.Context, binary string, c settings) (*program, error) {
+	e := h.e
+	process, err := plugin.Launch(context.WithoutCancel(ctx), plugin.LaunchOptions{
+		Binary: binary,
+		Dir:    e.project,
+		Env:    os.Environ(),
+		Stdout: e.output,
+		Stderr: e.output,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.connect(ctx, process.Conn(), process, c)
+	if err != nil {
+		process.Stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// errReplaced is what events fail with that a new version of the program did not wait for.
+// The words are the platform's.
+var errReplaced = &wire.Error{Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true}
+
+// swap makes next the current program. New events wait until those that are running
+// in the old program have ended, or drainLimit has passed.
+func (h *host) swap(next *program) {
+	h.mu.Lock()
+	old := h.current
+	h.closed = true
+	h.mu.Unlock()
+
+	if old != nil {
+		h.drain(old)
+	}
+
+	h.mu.Lock()
+	ended := h.ended
+	if !ended {
+		h.current, h.closed, h.failing, h.crashes = next, false, nil, 0
+		h.changedLocked()
+	}
+	h.mu.Unlock()
+	if ended {
+		next.end(errEnding)
+		return
+	}
+	h.e.background.Go(func() { h.watch(next, time.Now()) })
+	if old != nil {
+		h.e.background.Go(func() { old.end(errReplaced) })
+	}
+}
+
+// drain waits until no event runs in p any more.
+func (h *host) drain(p *program) {
+	timer := time.NewTimer(drainLimit)
+	defer timer.Stop()
+	for {
+		h.mu.Lock()
+		n, changed := p.inflight, h.changed
+		h.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-p.conn.Done():
+			return
+		case <-timer.C:
+			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, drainLimit))
+			p.end(errReplaced)
+			return
+		}
+	}
+}
+
+// watch restarts p when it crashes.
+func (h *host) watch(p *program, started time.Time) {
+	<-p.conn.Done()
+	h.mu.Lock()
+	if h.current != p || h.ended {
+		h.mu.Unlock()
+		return
+	}
+	h.closed = true
+	if time.Since(started) > stableAfter {
+		h.crashes = 0
+	}
+	h.mu.Unlock()
+
+	crash := p.crash()
+	p.end(crash)
+	h.e.logFailure(crash.Message, nil) // its output has been seen
+	h.restart(crash)
+}
+
+// restart launches the program until it runs or is replaced.
+func (h *host) restart(cause error) {
+	for {
+		h.mu.Lock()
+		h.crashes++
+		wait := time.Duration(0)
+		if h.crashes > 1 {
+			wait = min(firstBackoff<<min(h.crashes-2, 10), maxBackoff)
+		}
+		if h.crashes > patience {
+			h.failing = fmt.Errorf("the handler program keeps crashing and is not started again before %s: %w", wait, cause)
+			h.changedLocked()
+		}
+		old, changed := h.current, h.changed
+		h.mu.Unlock()
+
+		timer := time.NewTimer(wait)
+		for waiting := true; waiting; {
+			select {
+			case <-timer.C:
+				waiting = false
+			case <-changed:
+			}
+			h.mu.Lock()
+			gone := h.ended || h.current != old
+			changed = h.changed
+			h.mu.Unlock()
+			if gone {
+				timer.Stop()
+				return
+			}
+		}
+		next, err := h.launch(h.e.ctx, h.binary, h.e.currentSettings())
+		if err != nil {
+			cause = err
+			h.e.log.Error("restart handler program", "err", err)
+			continue
+		}
+		h.mu.Lock()
+		lost := h.ended || h.current != old
+		if !lost {
+			h.current, h.closed, h.failing = next, false, nil
+			h.changedLocked()
+		}
+		h.mu.Unlock()
+		if lost { // a reload was faster
+			next.end(errReplaced)
+			return
+		}
+		h.e.log.Info("restarted the handler program")
+		started := time.Now()
+		h.e.background.Go(func() { h.watch(next, started) })
+		return
+	}
+}
+
+// end stops the program. What it handles has a moment to come to its end.
+func (h *host) end(grace time.Duration) {
+	h.mu.Lock()
+	h.ended = true
+	p := h.current
+	h.changedLocked()
+	h.mu.Unlock()
+	if p == nil {
+		return
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for {
+		h.mu.Lock()
+		n, changed := p.inflight, h.changed
+		h.mu.Unlock()
+		if n == 0 {
+			break
+		}
+		select {
+		case <-changed:
+			continue
+		case <-timer.C:
+		case <-p.conn.Done():
+		}
+		break
+	}
+	p.end(errEnding)
+}

@@ -1,0 +1,212 @@
+package emulator
+
+import (
+	"context"
+	"path/filepath"
+	"sort"
+	"sync"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+	"devtool/emulator/store"
+)
+
+// A namespace is the objects of one class.
+type namespace struct {
+	e         *Emulator
+	class     string
+	uniqueKey string
+	dir       string // of the objects' files
+	index     *store.Index
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	objects map[wire.ID]*object // those that are in memory or have an event waiting
+	alarms  map[wire.ID]*alarm
+}
+
+// openNamespace opens the namespace of class in the state folder.
+func (e *Emulator) openNamespace(class string) (*namespace, error) {
+	key := wire.UniqueKey(e.worker, class)
+	ns := &namespace{
+		e:         e,
+		class:     class,
+		uniqueKey: key,
+		dir:       filepath.Join(e.state, "do", key),
+		objects:   make(map[wire.ID]*object),
+		alarms:    make(map[wire.ID]*alarm),
+	}
+	index, err := store.OpenIndex(ns.dir)
+	if err != nil {
+		return nil, err
+	}
+	ns.index = index
+	if index.Rebuilt() {
+		e.log.Info("rebuilt the alarm index of " + class + " from its objects' files")
+	}
+	for _, err := range index.Skipped() {
+		e.log.Warn("rebuild alarm index of "+class, "err", err)
+	}
+	return ns, nil
+}
+
+// pin returns the object id, and keeps it until unpin. A name that is given is
+// remembered.
+func (ns *namespace) pin(id wire.ID, name string, hasName bool) *object {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	o := ns.objects[id]
+	if o == nil {
+		o = &object{ns: ns, id: id, name: name, hasName: hasName}
+		ns.objects[id] = o
+	}
+	o.pending++
+	return o
+}
+
+func (ns *namespace) unpin(o *object) {
+	o.storeMu.Lock()
+	o.mu.Lock()
+	empty := o.inst == nil && o.store == nil
+	o.mu.Unlock()
+	o.storeMu.Unlock()
+
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if o.pending--; o.pending > 0 {
+		return
+	}
+	c := ns.e.clock
+	o.lastUsed = c.Now()
+	if empty {
+		delete(ns.objects, o.id)
+		if o.idle != nil {
+			o.idle.Stop()
+			o.idle = nil
+		}
+		return
+	}
+	if o.idle == nil {
+		o.idle = c.At(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
+	}
+}
+
+// checkIdle evicts the object if it has been idle for long enough, and looks again
+// later if not. One timer an object is enough so, however many events it gets.
+func (o *object) checkIdle(step *clock.Step) {
+	ns := o.ns
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	o.idle = nil
+	if o.pending > 0 {
+		return // unpin sets the next timer
+	}
+	due := o.lastUsed.Add(ns.e.idleLimit)
+	if due.After(ns.e.clock.Now()) {
+		o.idle = ns.e.clock.At(due, o.checkIdle)
+		return
+	}
+	o.pending++
+	step.Add()
+	ns.e.background.Go(func() {
+		defer step.Done()
+		o.evict()
+		ns.unpin(o)
+	})
+}
+
+// evict drops the instance and closes the file, unless an event came first. The caller
+// has pinned o.
+func (o *object) evict() {
+	ev := &event{obj: o, kind: "evict"}
+	if o.acquire(context.Background(), ev) != nil {
+		return
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	o.ns.mu.Lock()
+	alone := o.pending == 1
+	o.ns.mu.Unlock()
+	if alone {
+		o.mu.Lock()
+		if o.inst != nil {
+			o.inst.prog.destroy(o.inst)
+			o.inst = nil
+		}
+		o.mu.Unlock()
+		if err := o.closeStore(); err != nil {
+			o.ns.e.log.Error("close "+o.String(), "err", err)
+		}
+	}
+	o.mu.Lock()
+	o.releaseLocked()
+	o.mu.Unlock()
+}
+
+// close closes all files. No events are running any more.
+func (ns *namespace) close() error {
+	ns.mu.Lock()
+	objects := make([]*object, 0, len(ns.objects))
+	for _, o := range ns.objects {
+		objects = append(objects, o)
+	}
+	ns.mu.Unlock()
+	var first error
+	for _, o := range objects {
+		o.storeMu.Lock()
+		if err := o.closeStore(); err != nil && first == nil {
+			first = err
+		}
+		o.storeMu.Unlock()
+	}
+	if err := ns.index.Close(); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
+
+// byOrder sorts alarms as they fire: by time, then in the order in which they were set.
+func byOrder(alarms []*alarm) {
+	sort.Slice(alarms, func(i, j int) bool {
+		a, b := alarms[i], alarms[j]
+		if !a.due.Equal(b.due) {
+			return a.due.Before(b.due)
+		}
+		return a.order < b.order
+	})
+}
+
+// loadAlarms sets the timers of the alarms that the indexes know.
+func (e *Emulator) loadAlarms(namespaces []*namespace) error {
+	var all []*alarm
+	for _, ns := range namespaces {
+		pending, err := ns.index.All()
+		if err != nil {
+			return err
+		}
+		for _, p := range pending {
+			id, err := wire.ParseID(ns.uniqueKey, p.ID)
+			if err != nil {
+				e.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
+				continue
+			}
+			all = append(all, &alarm{ns: ns, id: id, name: p.Name, hasName: p.HasName, at: p.At, due: p.At, order: p.Order})
+		}
+	}
+	byOrder(all)
+	for _, a := range all {
+		if a.order > e.alarmOrder.Load() {
+			e.alarmOrder.Store(a.order)
+		}
+		a.ns.mu.Lock()
+		a.ns.alarms[a.id] = a
+		a.arm(a.due)
+		a.ns.mu.Unlock()
+	}
+	return nil
+}
+
+// defaultIdleLimit is how long an object stays in memory without an event, on the
+// clock. Source: workerd's server.c++.
+const defaultIdleLimit = 10 * time.Second

@@ -1,0 +1,492 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+	"devtool/emulator/store"
+)
+
+// An object is a durable object that is in memory or has an event waiting. Its
+// namespace keeps it only that long.
+//
+// Locks, in this order: store use (storeMu), then mu, then the namespace's mu. None
+// is held while an event waits for its turn or for the program.
+type object struct {
+	ns *namespace
+	id wire.ID
+
+	// storeMu is held while the store is used, and while a turn is given up: an
+	// event whose handler runs several goroutines may ask for both at once.
+	storeMu sync.Mutex
+	// store is nil until it is first used. Only the holder of the turn uses it.
+	store *store.Object
+	// run is the alarm that is running, or nil.
+	run *alarmRun
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	name    string
+	hasName bool
+	inst    *instance // nil when the object is not in memory
+	holder  *event    // who has the turn
+	queue   []*waiter // who waits for it, in order of arrival
+	// parked is set while the holder sleeps without giving the turn up: those
+	// in the queue wait for the clock, too, and are in no step.
+	parked bool
+
+	// ns.mu guards what follows.
+	pending  int // events that are queued or running
+	lastUsed time.Time
+	idle     *clock.Timer
+}
+
+// An instance is an object in the memory of a program. ctx ends when it is reset.
+type instance struct {
+	number uint64
+	prog   *program
+	ctx    context.Context
+	reset  context.CancelCauseFunc
+}
+
+// A waiter is an event's place in the queue. Several goroutines of one
+// handler may wait at it.
+type waiter struct {
+	ev      *event
+	granted chan struct{} // closed when the event has the turn, or err is set
+	err     error
+	count   int
+}
+
+// String names the object as people do: CLASS/NAME, or CLASS/ID without a name.
+func (o *object) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.hasName {
+		return o.ns.class + "/" + o.name
+	}
+	return o.ns.class + "/" + o.id.String()
+}
+
+// deliver runs an event of the object: it waits for the turn, sees to it that
+// there is an instance, lets handle talk to it, and ends the turn. The error is what
+// the event failed with.
+func (o *object) deliver(ev *event, handle func(*instance) error) error {
+	if err := o.acquire(ev.ctx, ev); err != nil {
+		return o.describe(err)
+	}
+	inst, err := o.instanceFor(ev)
+	if err == nil {
+		o.mu.Lock()
+		ev.inst = inst
+		o.mu.Unlock()
+		ev.prog.register(ev)
+		err = handle(inst)
+		ev.prog.unregister(ev)
+	}
+	if e := o.finish(ev); err == nil {
+		err = e
+	}
+	return o.describe(err)
+}
+
+// describe says in err, if it came from a program, which object it is about.
+func (o *object) describe(err error) error {
+	if e := (*wire.Error)(nil); errors.As(err, &e) && e.ObjectID == "" {
+		c := *e
+		c.ObjectID = o.id.String()
+		return &c
+	}
+	return err
+}
+
+// acquire waits until ev has the turn. It has it already when another goroutine of
+// its handler has taken it. When ctx ends first, the place in the queue is lost.
+func (o *object) acquire(ctx context.Context, ev *event) error {
+	o.mu.Lock()
+	if ev.inst != nil && ev.inst.ctx.Err() != nil {
+		defer o.mu.Unlock()
+		return context.Cause(ev.inst.ctx)
+	}
+	if ev.over {
+		o.mu.Unlock()
+		return errOver
+	}
+	if o.holder == nil {
+		o.holder = ev
+	}
+	if o.holder == ev {
+		o.mu.Unlock()
+		return nil
+	}
+	w := ev.waiter
+	if w == nil {
+		w = &waiter{ev: ev, granted: make(chan struct{})}
+		ev.waiter = w
+		o.queue = append(o.queue, w)
+		if o.parked {
+			ev.leave()
+		}
+	}
+	w.count++
+	o.mu.Unlock()
+
+	select {
+	case <-w.granted:
+		return w.err
+	case <-ctx.Done():
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case <-w.granted:
+		return w.err
+	default:
+	}
+	if w.count--; w.count == 0 {
+		o.dropWaiterLocked(w)
+	}
+	return context.Cause(ctx)
+}
+
+var errOver = &wire.Error{Message: "the event is over: its handler has returned, or its object was reset"}
+
+func (o *object) dropWaiterLocked(w *waiter) {
+	w.ev.waiter = nil
+	for i := range o.queue {
+		if o.queue[i] == w {
+			o.queue = append(o.queue[:i], o.queue[i+1:]...)
+			return
+		}
+	}
+}
+
+// releaseLocked hands the turn to the next in the queue.
+func (o *object) releaseLocked() {
+	if len(o.queue) == 0 {
+		o.holder = nil
+		return
+	}
+	w := o.queue[0]
+	o.queue = o.queue[1:]
+	w.ev.waiter = nil
+	o.holder = w.ev
+	close(w.granted)
+}
+
+// pause commits what was written and, unless the event is blocked, gives the turn up.
+// It does nothing for an event that does not have the turn.
+func (o *object) pause(ev *event) error {
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	if !o.holds(ev) {
+		return nil
+	}
+	if err := o.commit(); err != nil {
+		o.reset(ev, err)
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ev.blocked == 0 {
+		o.releaseLocked()
+	}
+	return nil
+}
+
+func (o *object) holds(ev *event) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.holder == ev
+}
+
+// finish ends the event's part in the object: what it wrote is committed, or dropped if
+// the object was reset, and the turn goes on. Doing it again does nothing.
+func (o *object) finish(ev *event) error {
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	o.mu.Lock()
+	holds := o.holder == ev
+	ev.over = true
+	if ev.waiter != nil {
+		o.dropWaiterLocked(ev.waiter)
+	}
+	broken := ev.inst == nil || ev.inst.ctx.Err() != nil
+	if ev.limit != nil {
+		ev.limit.Stop()
+	}
+	o.mu.Unlock()
+	if !holds {
+		return nil
+	}
+	var err error
+	if broken {
+		err = o.rollback()
+	} else if err = o.commit(); err != nil {
+		o.reset(ev, err)
+	}
+	o.mu.Lock()
+	o.releaseLocked()
+	o.mu.Unlock()
+	return err
+}
+
+// reset discards the event's instance: it loses its memory, its events and those that
+// wait for it fail with cause. What the holder of the turn has not committed
+// is dropped when that event finishes.
+func (o *object) reset(ev *event, cause error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	inst := ev.inst
+	if inst == nil || inst.ctx.Err() != nil {
+		return
+	}
+	err := asWire(cause)
+	err.Reset, err.ObjectID = true, o.id.String()
+	inst.reset(err)
+	inst.prog.destroy(inst)
+	if o.inst == inst {
+		o.inst = nil
+	}
+	for _, w := range o.queue {
+		w.ev.waiter = nil
+		w.err = err
+		close(w.granted)
+	}
+	o.queue = nil
+}
+
+// instanceFor returns the object's instance in the program of ev, which has the turn. If
+// there is none it is constructed.
+func (o *object) instanceFor(ev *event) (*instance, error) {
+	o.mu.Lock()
+	inst := o.inst
+	o.mu.Unlock()
+	if inst != nil && inst.prog == ev.prog && inst.ctx.Err() == nil {
+		return inst, nil
+	}
+	if _, ok := ev.prog.classes[o.ns.class]; !ok {
+		return nil, fmt.Errorf("the program has no class %q", o.ns.class)
+	}
+	inst = &instance{number: ev.prog.instances.Add(1), prog: ev.prog}
+	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
+
+	o.mu.Lock()
+	ev.inst, ev.constructing = inst, true
+	ev.blocked++
+	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String(), Name: o.name, HasName: o.hasName}
+	o.mu.Unlock()
+	limit := o.limitBlock(ev)
+	ev.prog.register(ev)
+	_, err := ev.prog.ask(inst, wire.MethodConstruct, m)
+	ev.prog.unregister(ev)
+	limit.Stop()
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.blocked--
+	ev.constructing = false
+	if err != nil {
+		e := asWire(err)
+		e.Reset, e.ObjectID = true, o.id.String()
+		inst.reset(e)
+		return nil, &constructError{e}
+	}
+	o.inst = inst
+	return inst, nil
+}
+
+// A constructError is the failure of a constructor.
+type constructError struct{ cause *wire.Error }
+
+func (e *constructError) Error() string { return "construct: " + e.cause.Error() }
+func (e *constructError) Unwrap() error { return e.cause }
+
+// blockLimit is how long BlockConcurrencyWhile and a constructor may take, on the
+// clock. Source: workerd's io-context.h.
+const blockLimit = 30 * time.Second
+
+var errBlockLimit = &wire.Error{
+	Message:    "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. The call was canceled and the object was reset.",
+	Overloaded: true,
+	Reset:      true,
+}
+
+func (o *object) limitBlock(ev *event) *clock.Timer {
+	e := o.ns.e
+	return e.clock.At(e.clock.Now().Add(blockLimit), func(*clock.Step) { o.reset(ev, errBlockLimit) })
+}
+
+// use calls f with the store, on behalf of ev. Normally ev has the turn. If not, a
+// goroutine of a handler asks while its handler waits elsewhere: the call then takes
+// the turn for itself, and commits.
+func (o *object) use(ev *event, f func(*store.Object) error) error {
+	o.storeMu.Lock()
+	if !o.holds(ev) {
+		o.storeMu.Unlock()
+		o.mu.Lock()
+		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst}
+		o.mu.Unlock()
+		if err := o.acquire(context.Background(), other); err != nil {
+			return err
+		}
+		err := o.use(other, f)
+		return errors.Join(err, o.finish(other))
+	}
+	defer o.storeMu.Unlock()
+	o.mu.Lock()
+	inst := ev.inst
+	o.mu.Unlock()
+	if inst.ctx.Err() != nil {
+		return context.Cause(inst.ctx)
+	}
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	return f(s)
+}
+
+// administer calls f with the store without an instance, when it is the object's
+// turn, and commits.
+func (o *object) administer(f func(*store.Object) error) error {
+	ev := &event{obj: o, kind: "admin"}
+	if err := o.acquire(context.Background(), ev); err != nil {
+		return err
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	s, err := o.open()
+	if err == nil {
+		err = f(s)
+	}
+	if err == nil {
+		err = o.commit()
+	}
+	if err != nil {
+		err = errors.Join(err, o.rollback())
+	}
+	o.mu.Lock()
+	o.releaseLocked()
+	o.mu.Unlock()
+	return err
+}
+
+// open returns the store. storeMu is held.
+func (o *object) open() (*store.Object, error) {
+	if o.store == nil {
+		o.mu.Lock()
+		name, hasName := o.name, o.hasName
+		o.mu.Unlock()
+		s, err := store.OpenObject(store.ObjectPath(o.ns.dir, o.id.String()), name, hasName)
+		if err != nil {
+			return nil, err
+		}
+		o.store = s
+		if recorded, ok := s.Name(); ok && !hasName {
+			o.mu.Lock()
+			o.name, o.hasName = recorded, true
+			o.mu.Unlock()
+		}
+	}
+	o.ns.e.stores.touch(o)
+	return o.store, nil
+}
+
+// closeStore closes the file if it is open. storeMu is held, and no event has the turn
+// or it is the caller's.
+func (o *object) closeStore() error {
+	if o.store == nil {
+		return nil
+	}
+	s := o.store
+	o.store = nil
+	o.ns.e.stores.forget(o)
+	return s.Close()
+}
+
+func (o *object) rollback() error {
+	if o.store == nil {
+		return nil
+	}
+	return o.store.Rollback()
+}
+
+// commit commits what the holder of the turn wrote. storeMu is held.
+//
+// The index must not show an alarm later than the object's file does, or a
+// crash between the two writes would lose it: an earlier alarm goes into the index
+// before the commit, a later one and a deletion after it.
+func (o *object) commit() error {
+	s := o.store
+	if s == nil || !s.Dirty() {
+		return nil
+	}
+	if !s.AlarmChanged() {
+		return s.Commit()
+	}
+	at, set, err := s.Alarm()
+	if err != nil {
+		return err
+	}
+	ns := o.ns
+	id := o.id.String()
+	name, hasName := s.Name()
+	order := ns.e.alarmOrder.Add(1)
+	old, had := s.Committed()
+	early := set && (!had || at.Before(old))
+	if early {
+		if err := ns.index.Set(id, at, order, name, hasName); err != nil {
+			return err
+		}
+	}
+	if err := s.Commit(); err != nil {
+		return err
+	}
+	switch {
+	case !set:
+		err = ns.index.Delete(id)
+	case !early:
+		err = ns.index.Set(id, at, order, name, hasName)
+	}
+	if err != nil { // the object's file is right, and the index errs on the safe side
+		ns.e.log.Error("write alarm index", "object", o.String(), "err", err)
+	}
+	if o.run != nil {
+		o.run.changed = true
+	}
+	ns.schedule(o.id, name, hasName, at, set, order)
+	return nil
+}
+
+// park takes a sleeping event, and those that wait for a turn it does not give up, out of
+// their step.
+func (o *object) park(ev *event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.leave()
+	if o.holder == ev {
+		o.parked = true
+		for _, w := range o.queue {
+			w.ev.leave()
+		}
+	}
+}
+
+// unpark undoes park when step has woken the event up.
+func (o *object) unpark(ev *event, step *clock.Step) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.join(step)
+	if o.holder == ev {
+		o.parked = false
+		for _, w := range o.queue {
+			w.ev.join(step)
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+	"devtool/emulator/store"
+)
+
+// maxEntry bounds key and value of an entry together. Source: the platform's limits for
+// SQLite-backed objects.
+const maxEntry = 2 << 20
+
+// listPage is about how many bytes of entries one answer to List carries.
+const listPage = 1 << 20
+
+// serve answers an operation of the program.
+func (p *program) serve(s *wire.Stream) {
+	var answer wire.Message
+	var err error
+	switch s.Method {
+	case wire.MethodSubrequest:
+		p.subrequest(s)
+		return
+	case wire.MethodGet:
+		var q wire.Get
+		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+			v, found, err := st.Get(q.Key)
+			return &wire.Value{Found: found, Value: v}, err
+		})
+	case wire.MethodPut:
+		var q wire.Put
+		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+			if n := len(q.Key) + len(q.Value); n > maxEntry {
+				return nil, fmt.Errorf("key and value are %d bytes together, the limit is %d (2 MiB)", n, maxEntry)
+			}
+			return &wire.Empty{}, st.Put(q.Key, q.Value)
+		})
+	case wire.MethodDelete:
+		var q wire.Delete
+		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+			existed, err := st.Delete(q.Key)
+			return &wire.Existed{Existed: existed}, err
+		})
+	case wire.MethodList:
+		var q wire.List
+		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+			return listEntries(st, &q)
+		})
+	case wire.MethodSetAlarm:
+		var q wire.SetAlarm
+		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, p.setAlarm(o, st, q)
+		})
+	case wire.MethodGetAlarm:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			if o.run != nil && !o.run.changed && !st.AlarmChanged() {
+				return &wire.AlarmTime{}, nil // the one that runs is as good as gone
+			}
+			at, set, err := st.Alarm()
+			return &wire.AlarmTime{Set: set, Time: at.UnixMilli()}, err
+		})
+	case wire.MethodDeleteAlarm:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, st.DeleteAlarm()
+		})
+	case wire.MethodDeleteAll:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load())
+		})
+	case wire.MethodSync:
+		answer, err = p.onStore(s, func(o *object, _ *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, o.commit()
+		})
+	case wire.MethodSleep:
+		var q wire.Sleep
+		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
+			return &wire.Empty{}, ev.sleep(s.Context(), time.Duration(q.Duration))
+		})
+	case wire.MethodReset:
+		var q wire.Reset
+		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
+			if ev.obj != nil {
+				ev.obj.reset(ev, &wire.Error{Message: q.Reason, Remote: true})
+			}
+			return &wire.Empty{}, nil
+		})
+	case wire.MethodNow, wire.MethodPause, wire.MethodResume, wire.MethodBlock, wire.MethodUnblock:
+		var q wire.Operation
+		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
+			return ev.operate(s.Method)
+		})
+	default:
+		err = fmt.Errorf("unknown method %d", s.Method)
+	}
+	if err != nil {
+		s.Fail(asWire(err))
+		return
+	}
+	s.Answer(answer, true) //nolint:errcheck // the program is gone; so is the question
+}
+
+// withEvent decodes the question of s into q, and calls f with the event that its field
+// number names.
+func (p *program) withEvent(s *wire.Stream, q wire.Message, number *uint64, f func(*event) (wire.Message, error)) (wire.Message, error) {
+	if err := wire.Decode(s.Message, q); err != nil {
+		return nil, err
+	}
+	ev, err := p.event(*number)
+	if err != nil {
+		return nil, err
+	}
+	return f(ev)
+}
+
+// withStore is withEvent for an operation on the storage of the event's object.
+func (p *program) withStore(s *wire.Stream, q wire.Message, number *uint64, f func(*object, *store.Object) (wire.Message, error)) (wire.Message, error) {
+	return p.withEvent(s, q, number, func(ev *event) (answer wire.Message, err error) {
+		if ev.obj == nil {
+			return nil, fmt.Errorf("the worker has no storage; only objects do")
+		}
+		err = ev.obj.use(ev, func(st *store.Object) (err error) {
+			answer, err = f(ev.obj, st)
+			return err
+		})
+		return answer, err
+	})
+}
+
+// onStore is withStore for a question that is an Operation.
+func (p *program) onStore(s *wire.Stream, f func(*object, *store.Object) (wire.Message, error)) (wire.Message, error) {
+	var q wire.Operation
+	return p.withStore(s, &q, &q.Event, f)
+}
+
+func listEntries(st *store.Object, q *wire.List) (wire.Message, error) {
+	entries, more, err := st.List(store.ListOptions{
+		Start:         q.Start,
+		HasStart:      q.HasStart,
+		StartAfter:    q.StartAfter,
+		HasStartAfter: q.HasStartAfter,
+		End:           q.End,
+		HasEnd:        q.HasEnd,
+		Prefix:        q.Prefix,
+		Reverse:       q.Reverse,
+		Limit:         int(min(q.Limit, math.MaxInt32)),
+	}, listPage)
+	if err != nil {
+		return nil, err
+	}
+	answer := &wire.Listed{Entries: make([]wire.Entry, len(entries)), More: more}
+	for i, e := range entries {
+		answer.Entries[i] = wire.Entry{Key: e.Key, Value: e.Value}
+	}
+	return answer, nil
+}
+
+// setAlarm sets the alarm of o, whose storage is in use.
+func (p *program) setAlarm(o *object, st *store.Object, q wire.SetAlarm) error {
+	class := o.ns.class
+	o.mu.Lock()
+	constructing := o.holder != nil && o.holder.constructing
+	o.mu.Unlock()
+	// The platform does not look for the handler while the object is being made.
+	if !p.classes[class].Alarm && !constructing {
+		return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
+	}
+	at := time.UnixMilli(q.Time)
+	if now := p.e.clock.Now(); at.Before(now) {
+		at = now
+	}
+	// To set the very time of the alarm that is running is a new alarm all the same.
+	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
+		if err := st.DeleteAlarm(); err != nil {
+			return err
+		}
+	}
+	return st.SetAlarm(at)
+}
+
+// operate carries out the operations that have no arguments and no storage.
+func (ev *event) operate(method wire.Method) (wire.Message, error) {
+	switch method {
+	case wire.MethodNow:
+		return &wire.Time{Time: ev.prog.e.clock.Now().UnixMilli()}, nil
+	case wire.MethodPause:
+		return &wire.Empty{}, ev.pause()
+	case wire.MethodResume:
+		// Not ev.ctx: a canceled handler needs its turn to come to its end.
+		return &wire.Empty{}, ev.resume(context.Background())
+	}
+	if ev.obj == nil {
+		return nil, fmt.Errorf("the worker has no turn to keep")
+	}
+	if method == wire.MethodBlock {
+		return &wire.Empty{}, ev.obj.block(ev)
+	}
+	return &wire.Empty{}, ev.obj.unblock(ev)
+}
+
+// sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx
+// ends first, the event is left without its turn.
+func (ev *event) sleep(ctx context.Context, d time.Duration) error {
+	if err := ev.pause(); err != nil {
+		return err
+	}
+	c := ev.prog.e.clock
+	woken := make(chan *clock.Step, 1)
+	// The timer is set before the event leaves its step: the clock must not go
+	// past it.
+	timer := c.At(c.Now().Add(d), func(step *clock.Step) {
+		step.Add()
+		woken <- step
+	})
+	ev.park()
+	var step *clock.Step
+	var err error
+	select {
+	case step = <-woken:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		if !timer.Stop() {
+			step = <-woken
+		}
+	}
+	ev.unpark(step)
+	step.Done()
+	if err != nil {
+		return err
+	}
+	return ev.resume(ctx)
+}
+
+func (ev *event) park() {
+	if ev.obj == nil {
+		ev.leave()
+		return
+	}
+	ev.obj.park(ev)
+}
+
+func (ev *event) unpark(step *clock.Step) {
+	if ev.obj == nil {
+		ev.join(step)
+		return
+	}
+	ev.obj.unpark(ev, step)
+}
+
+// block keeps the turn with ev until unblock.
+func (o *object) block(ev *event) error {
+	if err := o.acquire(context.Background(), ev); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.blocked++
+	if ev.blocked == 1 {
+		ev.limit = o.limitBlock(ev)
+	}
+	return nil
+}
+
+func (o *object) unblock(ev *event) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ev.blocked == 0 {
+		return fmt.Errorf("unblock without block")
+	}
+	if ev.blocked--; ev.blocked == 0 {
+		ev.limit.Stop()
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The variables that tell the program where its connection is. It has exactly
+// one of them.
+const (
+	envFD     = "DEVTOOL_FD"
+	envSocket = "DEVTOOL_SOCKET"
+)
+
+// connectTimeout bounds how long a program may take to dial DEVTOOL_SOCKET,
+// in real time. The virus scanner of a busy machine looks at it first.
+const connectTimeout = 20 * time.Second
+
+// endpoint is a connection that a program is about to be given.
+type endpoint struct {
+	env    string   // variable that leads the program to its end
+	file   *os.File // its end, to be inherited as descriptor 3, or nil
+	accept func(context.Context) (net.Conn, error)
+	close  func() // releases what accept has not handed out; may be called twice
+}
+
+// environ returns env with the endpoint's variable, and without any that was
+// meant for this process itself.
+func (e *endpoint) environ(env []string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	clean := make([]string, 0, len(env)+1)
+	for _, v := range env {
+		if !strings.HasPrefix(v, envFD+"=") && !strings.HasPrefix(v, envSocket+"=") {
+			clean = append(clean, v)
+		}
+	}
+	return append(clean, e.env)
+}
+
+// newSocketEndpoint returns an endpoint to which the program dials: a Unix
+// socket in a folder that only this user can enter. The path is as short as can
+// be, since systems allow it about a hundred bytes.
+func newSocketEndpoint() (*endpoint, error) {
+	dir, err := os.MkdirTemp("", "dt")
+	if err != nil {
+		return nil, fmt.Errorf("create socket folder: %w", err)
+	}
+	path := filepath.Join(dir, "s")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	release := func() {
+		_ = ln.Close()
+		_ = os.RemoveAll(dir)
+	}
+	accept := func(ctx context.Context) (net.Conn, error) {
+		defer release()
+		ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout,
+			fmt.Errorf("it did not dial %s within %v", envSocket, connectTimeout))
+		defer cancel()
+		stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+		defer stop()
+		conn, err := ln.Accept()
+		if err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return conn, err
+	}
+	return &endpoint{env: envSocket + "=" + path, accept: accept, close: release}, nil
+}

@@ -1,0 +1,48 @@
+package plugin
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+// SetInterval makes Build report progress this often.
+func (b *Builder) SetInterval(d time.Duration) { b.interval = d }
+
+// UseSocket makes the program dial DEVTOOL_SOCKET, as where it can't inherit.
+func (o *LaunchOptions) UseSocket() { o.endpoint = newSocketEndpoint }
+
+// Poll makes the watcher poll.
+func (o *WatchOptions) Poll(interval time.Duration) { o.poll = interval }
+
+var (
+	ParseOutput  = parseOutput
+	CopyProgram  = copyProgram
+	ProgramHash  = programHash
+	MaxTail      = maxTail
+	MaxPartial   = maxPartial
+	EnvFD        = envFD
+	EnvSocket    = envSocket
+	IgnoredFile  = ignoredFile
+	PrivateLink  = privateLink
+	AwaitExit    = awaitExit
+	MaxBuildText = maxBuildOutput
+)
+
+// LineWriter is a lineWriter with a lock of its own.
+type LineWriter struct{ *lineWriter }
+
+func NewLineWriter(w io.Writer) LineWriter {
+	return LineWriter{&lineWriter{w: w, mu: new(sync.Mutex)}}
+}
+
+func (l LineWriter) Flush() { l.flush() }
+
+// Tail is a tail.
+type Tail = tail
+
+// BuildOutput is a buildOutput.
+type BuildOutput struct{ buildOutput }
+
+func (o *BuildOutput) Text() string       { return o.text() }
+func (o *BuildOutput) Progress() Progress { return o.progress() }

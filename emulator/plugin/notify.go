@@ -1,0 +1,175 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// notifier is the source of changes that the system tells of. It is the only
+// place that knows fsnotify.
+//
+// It watches folders and never files: editors save by renaming a new file over
+// the old one, and a watch on the old one would go with it. fsnotify watches one
+// folder at a time, so the notifier follows the tree as it changes:
+//
+//   - A folder that appears is watched first and listed second. A file made
+//     before the watch is found by the listing, one made after it by the watch.
+//   - When a folder goes, by removal or renaming, the watches on all folders
+//     below it are taken away, since they would go on reporting under the old
+//     names. A renamed folder then appears under its new name like a new one.
+//
+// The latter relies on order: fsnotify hands over events one by one without a
+// buffer, so the watch on the old name is gone before the new name is seen.
+type notifier struct {
+	scope  *scope
+	fs     *fsnotify.Watcher
+	lost   chan struct{} // holds one when events were lost
+	ended  chan struct{} // closed when errors are read no more
+	folder map[string]bool
+}
+
+var _ source = (*notifier)(nil)
+
+// newNotifier watches all folders of s, or says why that can't be done.
+func newNotifier(s *scope) (*notifier, error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	n := &notifier{
+		scope:  s,
+		fs:     watcher,
+		lost:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+		folder: make(map[string]bool),
+	}
+	go n.drainErrors()
+	if _, err := n.followAll(); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// drainErrors takes fsnotify's errors off its hands as they come. It must be a
+// goroutine of its own: fsnotify sends some of them while it holds the lock that
+// Add and Remove need.
+//
+// An error means that events were lost, by an overflow as a rule; which ones is
+// never known.
+func (n *notifier) drainErrors() {
+	defer close(n.ended)
+	for range n.fs.Errors {
+		select {
+		case n.lost <- struct{}{}:
+		default: // One is noted already.
+		}
+	}
+}
+
+// next returns the paths that the next event is about.
+func (n *notifier) next(ctx context.Context) ([]string, error) {
+	select {
+	case <-ctx.Done():
+		return nil, nil
+	case <-n.lost:
+		return n.followAll()
+	case event, ok := <-n.fs.Events:
+		if !ok {
+			return nil, fsnotify.ErrClosed
+		}
+		return n.handle(event)
+	}
+}
+
+func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
+	path := event.Name
+	gone := event.Has(fsnotify.Remove) || event.Has(fsnotify.Rename)
+	switch {
+	case !gone && !event.Has(fsnotify.Create) && !event.Has(fsnotify.Write):
+		return nil, nil // Only its mode has changed.
+	case n.folder[path] && gone:
+		n.forget(path)
+		if n.scope.root(path) {
+			return []string{path}, fmt.Errorf("%s was removed or renamed", path)
+		}
+		return []string{path}, nil
+	case n.folder[path] && !event.Has(fsnotify.Create):
+		return nil, nil // On some systems a folder is written when a file in it is.
+	case event.Has(fsnotify.Create) && isFolder(path):
+		if !n.scope.covers(path) {
+			return nil, nil
+		}
+		n.forget(path) // What had the name before, if anything.
+		return n.follow(path)
+	case n.scope.reports(path):
+		return []string{path}, nil
+	}
+	return nil, nil
+}
+
+// followAll watches everything anew and returns all files there are.
+func (n *notifier) followAll() ([]string, error) {
+	var found []string
+	for _, root := range n.scope.roots {
+		files, err := n.follow(root)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, files...)
+	}
+	for folder := range n.scope.folders() {
+		if err := n.add(folder); err != nil {
+			return nil, err
+		}
+	}
+	for file := range n.scope.files {
+		if _, err := os.Stat(file); err == nil {
+			found = append(found, file)
+		}
+	}
+	return found, nil
+}
+
+// follow watches a folder and all below it and returns the files in them.
+func (n *notifier) follow(folder string) ([]string, error) {
+	var found []string
+	err := n.scope.walk(folder, n.add, func(path string, _ fs.DirEntry) { found = append(found, path) })
+	return found, err
+}
+
+// add watches one folder.
+func (n *notifier) add(folder string) error {
+	if err := n.fs.Add(folder); err != nil {
+		return fmt.Errorf("watch folder %s: %w", folder, err)
+	}
+	n.folder[folder] = true
+	return nil
+}
+
+// forget watches a folder and all below it no longer.
+func (n *notifier) forget(folder string) {
+	below := folder + string(filepath.Separator)
+	for path := range n.folder {
+		if path == folder || strings.HasPrefix(path, below) {
+			_ = n.fs.Remove(path) // Often gone already.
+			delete(n.folder, path)
+		}
+	}
+}
+
+func (n *notifier) close() {
+	_ = n.fs.Close()
+	<-n.ended
+}
+
+func isFolder(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,229 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// defaultGrace is how long a program may take to end when it is asked to.
+const defaultGrace = 2 * time.Second
+
+// LaunchOptions says what to start, and how.
+type LaunchOptions struct {
+	Binary string   // program to run
+	Dir    string   // its working folder; "" is this process's
+	Env    []string // its whole environment; nil is this process's
+
+	// Stdout and Stderr receive what it prints, in whole lines where possible,
+	// and may be the same writer; nil drops it. They are never written to at the
+	// same time. An error of theirs is ignored: the program runs on.
+	Stdout, Stderr io.Writer
+
+	// Grace is how long, in real time, Stop lets the program end by itself.
+	// Zero is two seconds.
+	Grace time.Duration
+
+	// endpoint replaces newEndpoint in tests.
+	endpoint func() (*endpoint, error)
+}
+
+// Process is a launched program. Its methods may be called at any time and from
+// any goroutine.
+type Process struct {
+	group *group
+	link  string // the program's private name
+	pid   int
+	grace time.Duration
+	tail  tail
+	conn  net.Conn
+
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// Launch starts a program and returns when it has its connection, which the
+// caller finds in [Process.Conn]. When ctx ends, the program is stopped as by
+// [Process.Stop].
+//
+// The program runs from a private hard link `<Binary>-<n>`, or a copy where
+// links are not possible, that is removed when it has ended. So a build may
+// replace Binary meanwhile. It leads a process group of its own, and when it has
+// ended, for whatever reason, what is left of that group is killed. That nothing
+// of it outlives the emulator rests on the connection: it closes even when the
+// emulator is killed, and the program ends when it does.
+func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("launch %s: %w", o.Binary, context.Cause(ctx))
+	}
+	if o.endpoint == nil {
+		o.endpoint = newEndpoint
+	}
+	binary, err := filepath.Abs(o.Binary)
+	if err != nil {
+		return nil, fmt.Errorf("find program %s: %w", o.Binary, err)
+	}
+	end, err := o.endpoint()
+	if err != nil {
+		return nil, fmt.Errorf("launch %s: %w", o.Binary, err)
+	}
+	link, err := privateLink(binary)
+	if err != nil {
+		end.close()
+		return nil, err
+	}
+	p := &Process{link: link, grace: o.Grace, done: make(chan struct{})}
+	if p.grace == 0 {
+		p.grace = defaultGrace
+	}
+
+	var writing sync.Mutex
+	stdout := &lineWriter{w: orDiscard(o.Stdout), mu: &writing}
+	stderr := &lineWriter{w: orDiscard(o.Stderr), mu: &writing}
+	cmd := exec.Command(link)
+	cmd.Dir = o.Dir
+	cmd.Env = end.environ(o.Env)
+	cmd.Stdout = stdout
+	cmd.Stderr = io.MultiWriter(&p.tail, stderr)
+	if end.file != nil {
+		cmd.ExtraFiles = []*os.File{end.file}
+	}
+	p.group, err = startGroup(cmd)
+	if err != nil {
+		end.close()
+		_ = os.Remove(link)
+		return nil, fmt.Errorf("start program %s: %w", o.Binary, err)
+	}
+	p.pid = cmd.Process.Pid
+	if end.file != nil {
+		_ = end.file.Close()
+	}
+	go p.supervise(stdout, stderr)
+
+	if err := p.connect(ctx, end); err != nil {
+		return nil, fmt.Errorf("connect to program %s: %w", o.Binary, err)
+	}
+	go func() {
+		select {
+		case <-ctx.Done():
+			p.Stop()
+		case <-p.done:
+		}
+	}()
+	return p, nil
+}
+
+// connect waits for the program's connection. Without one the program is killed.
+func (p *Process) connect(ctx context.Context, end *endpoint) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-p.done:
+			cancel(p.endedEarly())
+		case <-ctx.Done():
+		}
+	}()
+	if p.conn, err = end.accept(ctx); err != nil {
+		p.group.kill()
+		<-p.done
+	}
+	return err
+}
+
+// endedEarly returns the error of a program that ended without connecting.
+func (p *Process) endedEarly() error {
+	how := "exit status 0"
+	if p.err != nil {
+		how = p.err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(p.Tail()), "\n")
+	if last := printable(lines[len(lines)-1]); last != "" {
+		how += ": " + last
+	}
+	return fmt.Errorf("it ended before it connected: %s", how)
+}
+
+// supervise waits for the program and tidies up after it.
+func (p *Process) supervise(outputs ...*lineWriter) {
+	err := p.group.wait()
+	for _, o := range outputs {
+		o.flush()
+	}
+	if !errors.Is(err, exec.ErrWaitDelay) { // Only says that a stranger holds our pipes.
+		p.err = err
+	}
+	_ = os.Remove(p.link)
+	close(p.done)
+}
+
+// Conn returns the connection to the program. Whoever reads from it sees what
+// the program wrote before it ended, and then the end of the stream; but a
+// descendant that has left the group may hold the other end open, so watch Done
+// too. The caller closes it; Stop and Kill do so as well.
+func (p *Process) Conn() net.Conn { return p.conn }
+
+// PID returns the program's process id, for messages and debuggers. It is not
+// to be signalled: once Done is closed it may be another program's.
+func (p *Process) PID() int { return p.pid }
+
+// Done is closed when the program has ended and all it printed has been passed
+// on.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err reports how the program ended, as "exit status 2" or "signal: killed". It
+// is nil for exit status 0, and until Done is closed.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// Tail returns the last 64 KiB that the program wrote to stderr, as they were:
+// after a crash, the panic.
+func (p *Process) Tail() string { return p.tail.String() }
+
+// Stop ends the program and every process of its group, and waits until they
+// are gone. It closes the connection, which the program takes as a request to
+// end, sends SIGTERM to the group, and after the grace period SIGKILL. Where
+// there are no signals, closing the connection is the whole request.
+func (p *Process) Stop() {
+	_ = p.conn.Close()
+	p.group.signal(syscall.SIGTERM)
+	grace := time.NewTimer(p.grace)
+	defer grace.Stop()
+	select {
+	case <-p.done:
+	case <-grace.C:
+		p.group.kill()
+		<-p.done
+	}
+}
+
+// Kill ends the program and every process of its group at once, and waits until
+// they are gone.
+func (p *Process) Kill() {
+	_ = p.conn.Close()
+	p.group.kill()
+	<-p.done
+}
+
+// orDiscard returns w, or a writer that drops everything for nil.
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}

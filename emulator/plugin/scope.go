@@ -1,0 +1,179 @@
+package plugin
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// scope decides which paths a watcher looks at. All paths in it are absolute
+// and clean.
+type scope struct {
+	roots  []string
+	files  map[string]bool // single files, reported whatever they are called
+	ignore func(path string) bool
+}
+
+// newScope checks the options and makes their paths absolute.
+func newScope(o WatchOptions) (*scope, error) {
+	s := &scope{files: make(map[string]bool), ignore: o.Ignore}
+	for _, root := range o.Roots {
+		abs, err := existingFolder(root)
+		if err != nil {
+			return nil, err
+		}
+		s.roots = append(s.roots, abs)
+	}
+	for _, file := range o.Files {
+		folder, err := existingFolder(filepath.Dir(file))
+		if err != nil {
+			return nil, err
+		}
+		s.files[filepath.Join(folder, filepath.Base(file))] = true
+	}
+	return s, nil
+}
+
+// existingFolder returns the absolute path of a folder.
+func existingFolder(name string) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", &fs.PathError{Op: "watch", Path: name, Err: errors.New("not a folder")}
+	}
+	return filepath.Abs(name)
+}
+
+// folders returns the folders of the single files.
+func (s *scope) folders() map[string]bool {
+	folders := make(map[string]bool)
+	for file := range s.files {
+		folders[filepath.Dir(file)] = true
+	}
+	return folders
+}
+
+// root reports whether path is one that the watcher can't do without: a root or
+// the folder of a single file.
+func (s *scope) root(path string) bool {
+	for _, root := range s.roots {
+		if path == root {
+			return true
+		}
+	}
+	return s.folders()[path]
+}
+
+// covers reports whether a folder is a root or below one and not left out. The
+// folders above a root have no say: a project may well live in ~/.work.
+func (s *scope) covers(folder string) bool {
+	for _, root := range s.roots {
+		rel, err := filepath.Rel(root, folder)
+		if err == nil && filepath.IsLocal(rel) && s.enters(root, rel) {
+			return true
+		}
+	}
+	return false
+}
+
+// enters reports whether no folder on the way from root to rel is left out.
+func (s *scope) enters(root, rel string) bool {
+	if rel == "." {
+		return true
+	}
+	path := root
+	for _, name := range strings.Split(rel, string(filepath.Separator)) {
+		path = filepath.Join(path, name)
+		if s.skipsFolder(path) {
+			return false
+		}
+	}
+	return true
+}
+
+// reports reports whether a change of the file at path is to be told.
+func (s *scope) reports(path string) bool {
+	if s.files[path] {
+		return true
+	}
+	return s.covers(filepath.Dir(path)) && !s.skipsFile(path)
+}
+
+// skipsFile reports whether the file at path, in a folder that is covered, is
+// left out.
+func (s *scope) skipsFile(path string) bool {
+	return ignoredFile(filepath.Base(path)) || s.ignored(path)
+}
+
+// skipsFolder reports whether the folder at path is left out with all below it.
+func (s *scope) skipsFolder(path string) bool {
+	return ignoredFolder(filepath.Base(path)) || s.ignored(path)
+}
+
+func (s *scope) ignored(path string) bool { return s.ignore != nil && s.ignore(path) }
+
+// walk visits a folder and what is below it: each folder first, so that a watch
+// set in the visit sees whatever the listing after it misses, then its files.
+// Links are not followed, as go does not follow them either; folder itself may
+// be one. A folder that is gone or may not be read is passed over: go can't
+// compile what is in it. An error of enter that says so is passed over too, any
+// other ends the walk.
+func (s *scope) walk(folder string, enter func(path string) error, file func(path string, entry fs.DirEntry)) error {
+	if err := enter(folder); err != nil {
+		return exceptGone(err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return exceptGone(err)
+	}
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		switch {
+		case !entry.IsDir() && (s.files[path] || !s.skipsFile(path)):
+			file(path, entry)
+		case entry.IsDir() && !s.skipsFolder(path):
+			if err := s.walk(path, enter, file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// exceptGone returns err unless it means that a path has gone or is not ours to
+// read.
+func exceptGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// ignoredFolder reports whether folders of this name never hold the source of a
+// program: version control, our own state and wrangler's, other tools' state,
+// and dependencies that do not change by editing.
+func ignoredFolder(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor"
+}
+
+// ignoredFile reports whether files of this name are an editor's own, or tests,
+// which are not part of the program.
+func ignoredFile(name string) bool {
+	switch {
+	case strings.HasSuffix(name, "_test.go"),
+		strings.HasSuffix(name, "~"),                                     // backups
+		strings.HasPrefix(name, ".#"),                                    // Emacs: locks
+		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#"),     // Emacs: unsaved text
+		strings.HasSuffix(name, ".swp"), strings.HasSuffix(name, ".swx"), // Vim: swap files
+		name == "4913",                   // Vim: tries whether the folder can be written
+		strings.Contains(name, ".tmp."),  // VS Code and others: before the rename
+		strings.Contains(name, "___jb_"): // JetBrains: before the rename
+		return true
+	}
+	return false
+}

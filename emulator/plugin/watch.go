@@ -1,0 +1,193 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	defaultQuiet = 50 * time.Millisecond
+
+	// maxUnquiet bounds how long steady changes may put a report off: a program
+	// that logs into its own folder must not keep a save from being seen.
+	maxUnquiet = 2 * time.Second
+
+	defaultPollInterval = 500 * time.Millisecond
+)
+
+// WatchOptions says what to watch.
+type WatchOptions struct {
+	// Roots are folders, watched with all below them except version control,
+	// tools' folders (those that begin with a dot, node_modules, vendor), tests,
+	// and editors' backup and swap files.
+	Roots []string
+
+	// Files are single files, which need not exist yet in folders that do. They
+	// are watched through their folder and reported whatever they are called.
+	Files []string
+
+	// Ignore leaves out further folders and files of the Roots. It is given
+	// absolute paths, from one goroutine at a time. Nil leaves out no more.
+	Ignore func(path string) bool
+
+	// Quiet is how long, in real time, nothing must happen before a report.
+	// Zero is 50 ms.
+	Quiet time.Duration
+
+	// poll makes the watcher poll at this interval. Only tests set it.
+	poll time.Duration
+}
+
+// Watcher reports changes of files. It is made by [Watch].
+type Watcher struct {
+	scope   *scope
+	quiet   time.Duration
+	changes chan []string
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	mu      sync.Mutex
+	polling string // why, or ""
+}
+
+// source tells which paths have changed. It decides by the scope which of them
+// matter; the watcher only collects them.
+type source interface {
+	// next waits for changes and returns their paths, which may be none, or
+	// returns when ctx ends. An error means that the source is of no use any
+	// more and that changes may have been missed.
+	next(ctx context.Context) ([]string, error)
+
+	close()
+}
+
+// Watch begins to watch; what changes after it has returned is reported. It goes
+// on until ctx ends or [Watcher.Close] is called.
+//
+// It listens to the system's notices of changed folders. Where there are none to
+// be had, because a limit is reached or the file system offers none, or when
+// they cease later, it goes on by comparing times and sizes of all files twice a
+// second, and [Watcher.Polling] says why.
+func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
+	s, err := newScope(o)
+	if err != nil {
+		return nil, fmt.Errorf("watch for changes: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	w := &Watcher{
+		scope:   s,
+		quiet:   o.Quiet,
+		changes: make(chan []string),
+		cancel:  cancel,
+		done:    make(chan struct{}),
+	}
+	if w.quiet == 0 {
+		w.quiet = defaultQuiet
+	}
+	if o.poll != 0 {
+		go w.run(ctx, w.poll("asked to", o.poll))
+	} else if n, err := newNotifier(s); err != nil {
+		go w.run(ctx, w.poll(err.Error(), defaultPollInterval))
+	} else {
+		go w.run(ctx, n)
+	}
+	return w, nil
+}
+
+// Changes delivers the absolute paths that have changed since the last report,
+// sorted, each once. A changed path is a file that was written, created, renamed
+// or removed; a folder that was renamed or removed is told by its own path, and
+// the files that were in it are not always told one by one. When the system has
+// lost track of events, every watched file is reported. The channel is closed
+// when the watcher ends.
+func (w *Watcher) Changes() <-chan []string { return w.changes }
+
+// Polling returns why the watcher polls, in words fit for a log line, or "" while
+// it need not.
+func (w *Watcher) Polling() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.polling
+}
+
+// Close ends the watcher and waits until it has ended. It may be called twice.
+func (w *Watcher) Close() {
+	w.cancel()
+	<-w.done
+}
+
+// poll returns a source that polls from now on.
+func (w *Watcher) poll(reason string, interval time.Duration) *poller {
+	w.mu.Lock()
+	w.polling = reason
+	w.mu.Unlock()
+	return newPoller(w.scope, interval)
+}
+
+// run collects what the sources tell and reports it when things have gone quiet.
+func (w *Watcher) run(ctx context.Context, from source) {
+	defer close(w.done)
+	defer close(w.changes)
+
+	told := make(chan []string)
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() { w.listen(ctx, from, told) })
+
+	pending := make(map[string]bool)
+	var began time.Time // of the changes that no report is due for yet
+	quiet := time.NewTimer(w.quiet)
+	quiet.Stop()
+	defer quiet.Stop()
+	var out chan<- []string // w.changes when a report is due
+	var report []string
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case paths := <-told:
+			if len(pending) == 0 || out != nil {
+				began = time.Now()
+			}
+			for _, path := range paths {
+				pending[path] = true
+			}
+			// What nobody has fetched yet waits with the rest until all is quiet.
+			out = nil
+			quiet.Reset(max(0, min(w.quiet, maxUnquiet-time.Since(began))))
+		case <-quiet.C:
+			out, report = w.changes, slices.Sorted(maps.Keys(pending))
+		case out <- report:
+			out = nil
+			clear(pending)
+		}
+	}
+}
+
+// listen passes on what from tells until ctx ends, and polls once from fails.
+func (w *Watcher) listen(ctx context.Context, from source, told chan<- []string) {
+	defer func() { from.close() }()
+	for {
+		paths, err := from.next(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			from.close()
+			p := w.poll(err.Error(), defaultPollInterval)
+			from, paths = p, append(paths, p.files()...)
+		}
+		if len(paths) == 0 {
+			continue
+		}
+		select {
+		case told <- paths:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,484 @@
+package plugin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"devtool/emulator/plugin"
+)
+
+// modes runs a test with the system's notices and with polling: a user must not
+// notice which of them is at work.
+func modes(t *testing.T, test func(t *testing.T, o plugin.WatchOptions)) {
+	t.Run("notices", func(t *testing.T) {
+		t.Parallel()
+		test(t, plugin.WatchOptions{})
+	})
+	t.Run("polling", func(t *testing.T) {
+		t.Parallel()
+		var o plugin.WatchOptions
+		o.Poll(5 * time.Millisecond)
+		test(t, o)
+	})
+}
+
+// watch watches a folder with what is in it.
+func watch(t *testing.T, o plugin.WatchOptions) *plugin.Watcher {
+	t.Helper()
+	w, err := plugin.Watch(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// reports waits until all the wanted paths, relative to dir, have been reported,
+// and fails if any other has. A report may be of several changes and a change in
+// several reports, since the system may be slow; what is reported may not.
+func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
+	t.Helper()
+	missing := make(map[string]bool)
+	for _, name := range want {
+		missing[name] = true
+	}
+	for len(missing) > 0 {
+		var report []string
+		select {
+		case report = <-w.Changes():
+		case <-time.After(patience):
+			t.Fatalf("waited in vain for %v", slices.Sorted(maps.Keys(missing)))
+		}
+		if !slices.IsSorted(report) || len(slices.Compact(slices.Clone(report))) != len(report) || len(report) == 0 {
+			t.Errorf("report %v is not a sorted set", report)
+		}
+		for _, path := range report {
+			rel, err := filepath.Rel(dir, path)
+			if err != nil || !filepath.IsAbs(path) {
+				t.Fatalf("report of %s: %v", path, err)
+			}
+			rel = filepath.ToSlash(rel)
+			if !slices.Contains(want, rel) {
+				t.Fatalf("report of %s, want only %v", rel, want)
+			}
+			delete(missing, rel)
+		}
+	}
+}
+
+// settled waits until everything that was done before has been reported: it
+// creates a file that sorts last and waits for it. Reports may be repeats of seen.
+func settled(t *testing.T, w *plugin.Watcher, dir string, seen ...string) {
+	t.Helper()
+	write(t, dir, map[string]string{"zz.settled": ""})
+	for {
+		select {
+		case report := <-w.Changes():
+			for _, path := range report {
+				rel, err := filepath.Rel(dir, path)
+				if err != nil || rel != "zz.settled" && !slices.Contains(seen, filepath.ToSlash(rel)) {
+					t.Errorf("report of %s (%v), want none", path, err)
+				}
+			}
+			if slices.Contains(report, filepath.Join(dir, "zz.settled")) {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("waited in vain for the last change")
+		}
+	}
+}
+
+func rename(t *testing.T, dir, from, to string) {
+	t.Helper()
+	if err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChangesOfFilesAreReported(t *testing.T) {
+	before := map[string]string{"main.go": "1", "sub/deep/a.go": "1", "sub/b.go": "1", "old/c.go": "1"}
+	for _, test := range []struct {
+		name   string
+		change func(t *testing.T, dir string)
+		want   []string
+		also   []string // may be reported as well, as systems differ
+	}{
+		{
+			name:   "written in place",
+			change: func(t *testing.T, dir string) { write(t, dir, map[string]string{"main.go": "22"}) },
+			want:   []string{"main.go"},
+		},
+		{
+			name:   "below",
+			change: func(t *testing.T, dir string) { write(t, dir, map[string]string{"sub/deep/a.go": "22"}) },
+			want:   []string{"sub/deep/a.go"},
+		},
+		{
+			name: "renamed over",
+			change: func(t *testing.T, dir string) {
+				write(t, dir, map[string]string{"main.go~": "22"})
+				rename(t, dir, "main.go~", "main.go")
+			},
+			want: []string{"main.go"},
+		},
+		{
+			name: "removed and created",
+			change: func(t *testing.T, dir string) {
+				remove(t, dir, "main.go")
+				write(t, dir, map[string]string{"main.go": "22"})
+			},
+			want: []string{"main.go"},
+		},
+		{
+			name:   "removed",
+			change: func(t *testing.T, dir string) { remove(t, dir, "sub/b.go") },
+			want:   []string{"sub/b.go"},
+		},
+		{
+			name:   "renamed",
+			change: func(t *testing.T, dir string) { rename(t, dir, "sub/b.go", "sub/c.go") },
+			want:   []string{"sub/b.go", "sub/c.go"},
+		},
+		{
+			name:   "created in new folders",
+			change: func(t *testing.T, dir string) { write(t, dir, map[string]string{"new/x/y/z.go": "1", "new/x/w.go": "1"}) },
+			want:   []string{"new/x/y/z.go", "new/x/w.go"},
+		},
+		{
+			name:   "in a renamed folder",
+			change: func(t *testing.T, dir string) { rename(t, dir, "sub", "moved") },
+			want:   []string{"sub", "moved/b.go", "moved/deep/a.go"},
+			also:   []string{"sub/b.go", "sub/deep", "sub/deep/a.go"},
+		},
+		{
+			name:   "in a removed folder",
+			change: func(t *testing.T, dir string) { remove(t, dir, "sub") },
+			want:   []string{"sub"},
+			also:   []string{"sub/b.go", "sub/deep", "sub/deep/a.go"},
+		},
+		{
+			name: "in a folder that was replaced",
+			change: func(t *testing.T, dir string) {
+				write(t, dir, map[string]string{".new/b.go": "22"})
+				remove(t, dir, "old")
+				rename(t, dir, ".new", "old")
+			},
+			want: []string{"old/b.go"},
+			also: []string{"old", "old/c.go"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			modes(t, func(t *testing.T, o plugin.WatchOptions) {
+				dir := t.TempDir()
+				write(t, dir, before)
+				o.Roots = []string{dir}
+				w := watch(t, o)
+				test.change(t, dir)
+				eventually(t, w, dir, test.want, test.also)
+				settled(t, w, dir, append(test.want, test.also...)...)
+			})
+		})
+	}
+}
+
+// eventually is reports, for paths that must and paths that may be reported.
+func eventually(t *testing.T, w *plugin.Watcher, dir string, want, also []string) {
+	t.Helper()
+	missing := make(map[string]bool)
+	for _, name := range want {
+		missing[name] = true
+	}
+	for len(missing) > 0 {
+		for _, path := range await(t, fmt.Sprint("a report of ", slices.Sorted(maps.Keys(missing))), w.Changes()) {
+			rel, err := filepath.Rel(dir, path)
+			rel = filepath.ToSlash(rel)
+			if err != nil || !slices.Contains(want, rel) && !slices.Contains(also, rel) {
+				t.Errorf("report of %s (%v), want only %v or %v", path, err, want, also)
+			}
+			delete(missing, rel)
+		}
+	}
+}
+
+// After a folder has moved or come back, what happens in it is still seen, and
+// under its new name only.
+func TestFoldersAreFollowed(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"a/sub/x.go": "1"})
+		o.Roots = []string{dir}
+		w := watch(t, o)
+
+		rename(t, dir, "a", "b")
+		eventually(t, w, dir, []string{"a", "b/sub/x.go"}, []string{"a/sub", "a/sub/x.go"})
+		write(t, dir, map[string]string{"b/sub/x.go": "22"})
+		reports(t, w, dir, "b/sub/x.go")
+
+		remove(t, dir, "b")
+		eventually(t, w, dir, []string{"b"}, []string{"b/sub", "b/sub/x.go"})
+		write(t, dir, map[string]string{"b/sub/x.go": "333"})
+		eventually(t, w, dir, []string{"b/sub/x.go"}, []string{"b", "b/sub"})
+		settled(t, w, dir, "b/sub/x.go", "b", "b/sub")
+		write(t, dir, map[string]string{"b/sub/x.go": "4444"})
+		reports(t, w, dir, "b/sub/x.go")
+	})
+}
+
+func TestABurstIsReportedOnce(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		o.Roots = []string{dir}
+		o.Quiet = time.Second // Longer than the burst, on any machine.
+		w := watch(t, o)
+		var want []string
+		for i := range 50 {
+			name := fmt.Sprintf("%02d.go", i)
+			write(t, dir, map[string]string{name: "1"})
+			want = append(want, filepath.Join(dir, name))
+		}
+		if got := await(t, "the report", w.Changes()); !slices.Equal(got, want) {
+			t.Errorf("report = %v, want %v", got, want)
+		}
+	})
+}
+
+func TestSteadyChangesDoNotPutTheReportOffForEver(t *testing.T) {
+	dir := t.TempDir()
+	w := watch(t, plugin.WatchOptions{Roots: []string{dir}, Quiet: time.Hour})
+	write(t, dir, map[string]string{"main.go": "1"})
+	ctx, cancel := context.WithCancel(t.Context())
+	logging := make(chan struct{})
+	go func() {
+		defer close(logging)
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			_ = os.WriteFile(filepath.Join(dir, "app.log"), []byte("x"), 0o666)
+			<-ticker.C
+		}
+	}()
+	defer func() { cancel(); <-logging }()
+	reports(t, w, dir, "app.log", "main.go")
+}
+
+// A report that nobody has fetched grows by what happens meanwhile.
+func TestUnfetchedReportsAreMerged(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		o.Roots = []string{dir}
+		o.Quiet = time.Millisecond
+		w := watch(t, o)
+		seen := make(chan struct{}, 100)
+		o.Ignore = func(path string) bool { seen <- struct{}{}; return false }
+		second := watch(t, o) // Shows when the system has told of a change.
+		write(t, dir, map[string]string{"a.go": "1"})
+		reports(t, second, dir, "a.go")
+		write(t, dir, map[string]string{"b.go": "1"})
+		reports(t, second, dir, "a.go", "b.go")
+		reports(t, w, dir, "a.go", "b.go")
+	})
+}
+
+func TestWhatIsLeftOutIsNotReported(t *testing.T) {
+	ignored := []string{
+		".git/index", ".hg/x", ".svn/x", ".jj/x", ".devtool/build/handler", ".wrangler/state/x", ".idea/x",
+		"node_modules/a/index.js", "vendor/a/a.go", "sub/.git/x", "sub/node_modules/x", "sub/.cache/deep/x.go",
+		"main.go~", ".#main.go", ".main.go.swp", ".main.go.swx", "4913", "#main.go#", "main.go.tmp.123",
+		"main.go___jb_tmp___", "main.go___jb_old___", "main_test.go", "sub/x_test.go",
+		"generated/g.go", "sub/skip.me",
+	}
+	told := []string{
+		".env", "main.go", "sub/test.go", "49131", "#notes", "vendored/a.go", "nodemodules/x", "go.mod", "index.html", "a.tmp",
+	}
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := filepath.Join(t.TempDir(), ".hidden", "vendor") // What is above a root has no say.
+		o.Roots = []string{dir}
+		o.Ignore = func(path string) bool {
+			return path == filepath.Join(dir, "generated") || strings.HasSuffix(path, ".me")
+		}
+		files := func(names []string, text string) map[string]string {
+			m := make(map[string]string)
+			for _, name := range names {
+				m[name] = text
+			}
+			return m
+		}
+		write(t, dir, files(ignored, "1"))
+		w := watch(t, o)
+		write(t, dir, files(ignored, "22"))
+		write(t, dir, files(told, "1"))
+		reports(t, w, dir, told...)
+		for _, name := range ignored {
+			remove(t, dir, name)
+		}
+		settled(t, w, dir, told...)
+
+		// The same holds for folders that appear later.
+		write(t, dir, files([]string{"later/.git/x", "later/x_test.go", "later/vendor/x.go"}, "1"))
+		settled(t, w, dir)
+	})
+}
+
+func TestModeAloneIsNoChange(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"main.go": "1", "sub/a.go": "1"})
+		o.Roots = []string{dir}
+		w := watch(t, o)
+		for _, name := range []string{"main.go", "sub"} {
+			if err := os.Chmod(filepath.Join(dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		settled(t, w, dir)
+	})
+}
+
+func TestSingleFilesAreReportedWhateverTheyAreCalled(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{
+			"conf/wrangler.toml": "1", "conf/other.toml": "1", "conf/sub/x": "1", "src/.hidden/.env": "1", "src/.hidden/x": "1",
+		})
+		o.Roots = []string{filepath.Join(dir, "src")}
+		for _, name := range []string{"conf/wrangler.toml", "conf/.dev.vars", "src/.hidden/.env", "src/my_test.go"} {
+			o.Files = append(o.Files, filepath.Join(dir, name))
+		}
+		w := watch(t, o)
+		write(t, dir, map[string]string{"conf/other.toml": "22", "conf/sub/x": "22", "src/.hidden/x": "22", "conf/new/y": "1"})
+		write(t, dir, map[string]string{"conf/wrangler.toml": "22"})
+		reports(t, w, dir, "conf/wrangler.toml")
+		write(t, dir, map[string]string{"conf/.dev.vars": "1", "src/.hidden/.env": "22", "src/my_test.go": "1"})
+		reports(t, w, dir, "conf/.dev.vars", "src/.hidden/.env", "src/my_test.go")
+		write(t, dir, map[string]string{"conf/.dev.vars.tmp.1": "333"})
+		rename(t, dir, "conf/.dev.vars.tmp.1", "conf/.dev.vars")
+		reports(t, w, dir, "conf/.dev.vars")
+		remove(t, dir, "conf/wrangler.toml")
+		reports(t, w, dir, "conf/wrangler.toml")
+	})
+}
+
+func TestARootMayBeALink(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"real/sub/a.go": "1"})
+		if err := os.Symlink("real", filepath.Join(dir, "link")); err != nil {
+			t.Fatal(err)
+		}
+		o.Roots = []string{filepath.Join(dir, "link")}
+		w := watch(t, o)
+		write(t, dir, map[string]string{"real/sub/a.go": "22"})
+		reports(t, w, dir, "link/sub/a.go")
+	})
+}
+
+func TestRelativeRootsAreReportedAbsolute(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, map[string]string{"src/a.go": "1", "wrangler.toml": "1"})
+	t.Chdir(dir)
+	w := watch(t, plugin.WatchOptions{Roots: []string{"src"}, Files: []string{"wrangler.toml"}})
+	write(t, dir, map[string]string{"src/a.go": "22", "wrangler.toml": "22"})
+	reports(t, w, dir, "src/a.go", "wrangler.toml")
+}
+
+// When a root itself goes, the notices for it are over; the watcher polls from
+// then on, says so, and sees the root come back.
+func TestARootThatGoesIsWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"src/a.go": "1", "src/sub/b.go": "1"})
+	w := watch(t, plugin.WatchOptions{Roots: []string{filepath.Join(dir, "src")}})
+	if w.Polling() != "" {
+		t.Skipf("no notices here: %s", w.Polling())
+	}
+	rename(t, dir, "src", "away")
+	reports(t, w, dir, "src")
+	if got, want := w.Polling(), filepath.Join(dir, "src")+" was removed or renamed"; got != want {
+		t.Errorf("Polling() = %q, want %q", got, want)
+	}
+	rename(t, dir, "away", "src")
+	reports(t, w, dir, "src/a.go", "src/sub/b.go")
+	write(t, dir, map[string]string{"src/sub/b.go": "22"})
+	reports(t, w, dir, "src/sub/b.go")
+}
+
+func TestPollingGivesItsReason(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		o.Roots = []string{t.TempDir()}
+		notices := o
+		notices.Poll(0)
+		if got := watch(t, notices).Polling(); got != "" {
+			t.Errorf("Polling() = %q, want none", got)
+		}
+		o.Poll(time.Hour)
+		if got := watch(t, o).Polling(); got == "" {
+			t.Error("Polling() is empty, want a reason")
+		}
+	})
+}
+
+func TestWatchErrorsSayWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"file": "1"})
+	for _, test := range []struct {
+		o    plugin.WatchOptions
+		want string
+	}{
+		{plugin.WatchOptions{Roots: []string{filepath.Join(dir, "absent")}}, "no such file"},
+		{plugin.WatchOptions{Roots: []string{filepath.Join(dir, "file")}}, "not a folder"},
+		{plugin.WatchOptions{Files: []string{filepath.Join(dir, "absent", "x")}}, "no such file"},
+	} {
+		w, err := plugin.Watch(t.Context(), test.o)
+		if err == nil {
+			w.Close()
+		}
+		got := fmt.Sprint(err)
+		if !strings.HasPrefix(got, "watch for changes: ") || !strings.Contains(got, test.want) || !strings.Contains(got, dir) {
+			t.Errorf("Watch gives %q, want %q and the path", got, test.want)
+		}
+	}
+}
+
+func TestTheEndOfTheWatcherClosesChanges(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		o.Roots = []string{dir}
+		closed := watch(t, o)
+		write(t, dir, map[string]string{"a.go": "1"}) // Nobody fetches it.
+		closed.Close()
+		closed.Close()
+		if got, open := <-closed.Changes(); open {
+			t.Errorf("report %v after Close", got)
+		}
+
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancelled, err := plugin.Watch(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel(errors.New("enough"))
+		if got := await(t, "the end", cancelled.Changes()); got != nil {
+			t.Errorf("report %v after the context's end", got)
+		}
+		cancelled.Close()
+	})
+}

@@ -1,0 +1,241 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/plugin"
+)
+
+// helloTimeout is how long, in real time, a program may take to introduce itself.
+const helloTimeout = 10 * time.Second
+
+// A program is a running handler program, connected and introduced.
+type program struct {
+	e       *Emulator
+	conn    *wire.Conn
+	process *plugin.Process // nil for a program that we did not start
+	hello   wire.Hello
+	classes map[string]wire.Class
+	// namespaces are those of the bindings it was welcomed with.
+	namespaces map[string]*namespace
+
+	instances atomic.Uint64 // the last instance number
+
+	// mu guards what follows.
+	mu     sync.Mutex
+	events map[uint64]*event // those that may ask for operations
+	// ended is why the program's events fail when its connection is gone, if it
+	// was us who ended it.
+	ended error
+
+	// inflight counts the events that entered through the host. host.mu guards it.
+	inflight int
+}
+
+// connect speaks with the program at the other end of conn. The program is welcomed when
+// it has what c needs.
+func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c settings) (*program, error) {
+	p := &program{
+		e:          e,
+		process:    process,
+		classes:    make(map[string]wire.Class),
+		namespaces: c.bindings,
+		events:     make(map[uint64]*event),
+	}
+	hello := make(chan *wire.Stream, 1)
+	p.conn = wire.NewConn(conn, wire.Emulator, func(s *wire.Stream) {
+		if s.Method == wire.MethodHello {
+			select {
+			case hello <- s:
+				<-s.Context().Done()
+			default: // a second hello is left without an answer
+			}
+			return
+		}
+		p.serve(s)
+	})
+	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
+	defer cancel()
+	select {
+	case s := <-hello:
+		welcome, err := p.welcome(s.Message, c)
+		if err != nil {
+			s.Fail(asWire(err))
+			p.conn.Close()
+			return nil, err
+		}
+		return p, s.Answer(welcome, true)
+	case <-p.conn.Done():
+		return nil, p.crash()
+	case <-ctx.Done():
+		p.conn.Close()
+		return nil, fmt.Errorf("start handler program: %w", context.Cause(ctx))
+	}
+}
+
+// welcome checks what the program says of itself against the configuration.
+func (p *program) welcome(message []byte, c settings) (*wire.Welcome, error) {
+	if err := wire.Decode(message, &p.hello); err != nil {
+		return nil, fmt.Errorf("read the program's introduction: %w", err)
+	}
+	if p.hello.MinVersion > wire.MaxVersion || p.hello.MaxVersion < wire.MinVersion {
+		return nil, fmt.Errorf("the program (%s) speaks protocol %d to %d, this devtool %d to %d: bring both to the same version",
+			p.hello.SDK, p.hello.MinVersion, p.hello.MaxVersion, wire.MinVersion, wire.MaxVersion)
+	}
+	var known []string
+	for _, class := range p.hello.Classes {
+		p.classes[class.Name] = class
+		known = append(known, class.Name)
+	}
+	var missing []string
+	for _, b := range c.welcome.Bindings {
+		if _, ok := p.classes[b.Class]; !ok {
+			missing = append(missing, fmt.Sprintf("%s (bound as %s)", b.Class, b.Name))
+		}
+	}
+	if len(missing) > 0 {
+		registered := "no class at all"
+		if len(known) > 0 {
+			registered = strings.Join(known, ", ")
+		}
+		return nil, &MissingClassError{Missing: missing, Config: c.path, Registered: registered}
+	}
+	w := c.welcome
+	w.Version = min(wire.MaxVersion, p.hello.MaxVersion)
+	return &w, nil
+}
+
+// A MissingClassError says that the configuration binds classes that the program does
+// not have.
+type MissingClassError struct {
+	Missing    []string
+	Config     string
+	Registered string
+}
+
+func (e *MissingClassError) Error() string {
+	return fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s", e.Config, strings.Join(e.Missing, ", "), e.Registered)
+}
+
+// ask asks the program something that has no body, as part of an event of inst.
+func (p *program) ask(inst *instance, method wire.Method, m wire.Message) ([]byte, error) {
+	s, err := p.conn.Open(method, m, true)
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	b, err := s.Await(inst.ctx)
+	return b, p.explain(err)
+}
+
+// cancel tells the program that nobody waits for ev any more.
+func (p *program) cancel(ev *event) {
+	p.conn.Open(wire.MethodCancel, &wire.Operation{Event: ev.number}, true) //nolint:errcheck // a program that is gone needs no telling
+}
+
+// destroy makes the program forget inst. It does not wait.
+func (p *program) destroy(inst *instance) {
+	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // as in cancel
+}
+
+func (p *program) register(ev *event) {
+	p.mu.Lock()
+	p.events[ev.number] = ev
+	p.mu.Unlock()
+}
+
+func (p *program) unregister(ev *event) {
+	p.mu.Lock()
+	delete(p.events, ev.number)
+	p.mu.Unlock()
+}
+
+func (p *program) event(number uint64) (*event, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ev := p.events[number]; ev != nil {
+		return ev, nil
+	}
+	return nil, errOver
+}
+
+// explain replaces a lost connection by why it was lost.
+func (p *program) explain(err error) error {
+	if !errors.Is(err, wire.ErrClosed) {
+		return err
+	}
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ended != nil {
+		return ended
+	}
+	return p.crash()
+}
+
+// crash describes the end of a program that was not asked to end.
+func (p *program) crash() *wire.Error {
+	e := &wire.Error{Message: "the handler program has closed its connection", Retryable: true, Reset: true}
+	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && err.Error() != "EOF" {
+		e.Message += ": " + err.Error()
+	}
+	if p.process == nil {
+		return e
+	}
+	// The connection closes a little before the process is gone.
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-p.process.Done():
+		how := "exit status 0"
+		if err := p.process.Err(); err != nil {
+			how = err.Error()
+		}
+		e.Message = fmt.Sprintf("the handler program has crashed (%s)", how)
+		e.Detail = p.process.Tail()
+		if cause := panicLine(e.Detail); cause != "" {
+			e.Message += ": " + cause
+		}
+	case <-timer.C:
+	}
+	return e
+}
+
+// panicLine finds what the Go runtime says of a crash.
+func panicLine(output string) string {
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
+// end ends the program; what it still handles fails with reason.
+func (p *program) end(reason error) {
+	p.mu.Lock()
+	if p.ended == nil {
+		p.ended = reason
+	}
+	p.mu.Unlock()
+	p.conn.Close()
+	if p.process != nil {
+		p.process.Stop()
+	}
+}
+
+// asWire returns a copy of err as it travels.
+func asWire(err error) *wire.Error {
+	if e := (*wire.Error)(nil); errors.As(err, &e) {
+		c := *e
+		return &c
+	}
+	return &wire.Error{Message: err.Error()}
+}

@@ -1,0 +1,104 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"devtool/clock"
+)
+
+// owner is who has the state folder, for the message to whoever comes second. The lock
+// itself is on another file, so that the message can be read on every system.
+type owner struct {
+	PID     int       `json:"pid"`
+	URL     string    `json:"url"`
+	Started time.Time `json:"started"`
+}
+
+// lock takes the state folder into possession until the emulator closes. Two emulators
+// on the same folder would run each object twice.
+func (e *Emulator) lock() error {
+	if err := os.MkdirAll(e.state, 0o700); err != nil {
+		return fmt.Errorf("make state folder: %w (choose another with --persist-to)", err)
+	}
+	lock := flock.New(filepath.Join(e.state, "lock"), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock state folder %s: %w (choose another with --persist-to)", e.state, err)
+	}
+	file := filepath.Join(e.state, "owner.json")
+	if !locked {
+		return fmt.Errorf("the state in %s is in use by %s: stop it, or choose another folder with --persist-to", e.state, readOwner(file))
+	}
+	e.release = append(e.release, lock.Unlock)
+	b, err := json.Marshal(owner{PID: os.Getpid(), URL: e.URL(), Started: e.started})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write to state folder: %w (choose another with --persist-to)", err)
+	}
+	return nil
+}
+
+func readOwner(file string) string {
+	var o owner
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &o)
+	}
+	if err != nil {
+		return "another devtool"
+	}
+	return fmt.Sprintf("another devtool (process %d, %s, since %s)", o.PID, o.URL, o.Started.Local().Format("15:04:05"))
+}
+
+// clockRecord is the size of the saved clock. It never changes, so that a write in place
+// leaves either the old state or the new, whenever the process is killed.
+const clockRecord = 256
+
+// openClock makes the clock go on from where it stood. It is saved with every step.
+func (e *Emulator) openClock(frozen bool) error {
+	path := filepath.Join(e.state, "clock.json")
+	var state clock.State
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read clock: %w", err)
+	}
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, &state); err != nil {
+			return fmt.Errorf("read clock: %s is damaged (%w): delete it to go on at the real time", path, err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("write clock: %w", err)
+	}
+	save := func(s clock.State) {
+		b, err := json.Marshal(s)
+		if err == nil {
+			b = append(b, bytes.Repeat([]byte{' '}, clockRecord-1-len(b))...)
+			_, err = f.WriteAt(append(b, '\n'), 0)
+		}
+		if err != nil {
+			e.log.Error("save clock", "err", err)
+		}
+	}
+	e.clock = clock.New(clock.Options{State: state, Save: save})
+	e.release = append(e.release, func() error {
+		save(e.clock.State())
+		return f.Close()
+	})
+	if frozen {
+		return e.clock.Freeze()
+	}
+	return nil
+}

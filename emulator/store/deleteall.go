@@ -1,0 +1,76 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+)
+
+// DeleteAll removes all user data: every key, and every table, view, trigger and index of the user. The object's name
+// stays, and the alarm if keepAlarm. It is part of the transaction like any other write; when it fails, nothing is
+// removed.
+//
+// Source: storage.deleteAll() in workerd, which removes the file instead and so cannot be rolled back.
+func (o *Object) DeleteAll(keepAlarm bool) error {
+	if err := o.deleteAll(keepAlarm); err != nil {
+		return fmt.Errorf("delete all: %w", err)
+	}
+	return nil
+}
+
+func (o *Object) deleteAll(keepAlarm bool) error {
+	if err := o.write("SAVEPOINT delete_all"); err != nil {
+		return err
+	}
+	err := o.dropUserTables()
+	if err == nil {
+		err = o.write("DELETE FROM _cf_KV")
+	}
+	if err == nil && !keepAlarm {
+		err = o.writeAlarm(alarm{}, value{})
+	}
+	if err != nil {
+		if o.lost == nil {
+			err = o.undo(err)
+		}
+		return err
+	}
+	return o.write("RELEASE delete_all")
+}
+
+// undo takes back what deleteAll did before err.
+func (o *Object) undo(err error) error {
+	for _, query := range []string{"ROLLBACK TO delete_all", "RELEASE delete_all"} {
+		if undoErr := o.write(query); undoErr != nil {
+			return fmt.Errorf("%w; undo it: %w", err, undoErr)
+		}
+	}
+	return err
+}
+
+// dropUserTables asks the schema again after each step, because what goes takes others along: a table its indexes and
+// triggers, a virtual table the tables that it keeps its data in. So those that others depend on (they have a root
+// page) come last.
+func (o *Object) dropUserTables() error {
+	// Tables may refer to each other in a circle. Once all are gone, so are the violations on the way.
+	if err := o.check(o.db.execOnce("PRAGMA defer_foreign_keys=ON")); err != nil {
+		return err
+	}
+	for {
+		var kind, name string
+		err := o.db.each(`SELECT type, name FROM sqlite_schema
+			WHERE type <> 'index' AND lower(substr(name, 1, 4)) <> '_cf_' AND lower(substr(name, 1, 7)) <> 'sqlite_'
+			ORDER BY type = 'table', rootpage LIMIT 1`,
+			func(r row) bool { kind, name = r.text(0), r.text(1); return false })
+		if err != nil {
+			return o.check(err)
+		}
+		if kind == "" {
+			return o.check(o.db.execOnce("PRAGMA defer_foreign_keys=OFF"))
+		}
+		if err := o.check(o.db.execOnce("DROP " + kind + " " + quoteName(name))); err != nil {
+			return fmt.Errorf("drop %s %q: %w", kind, name, err)
+		}
+	}
+}
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -1,0 +1,31 @@
+package store_test
+
+import (
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The package stands at the bottom of the house, and the SQLite library can be exchanged in one file.
+func TestImports(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	must(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		must(t, err)
+		for _, spec := range file.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			if strings.HasPrefix(path, "devtool/") {
+				t.Errorf("%s imports %s: the store knows no other package of ours", name, path)
+			}
+			if strings.Contains(path, "sqlite") && name != "sqlite.go" {
+				t.Errorf("%s imports %s: only sqlite.go may", name, path)
+			}
+		}
+	}
+}

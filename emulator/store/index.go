@@ -1,0 +1,137 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+)
+
+const indexFile = "metadata.sqlite"
+
+var indexSchema = []string{
+	`CREATE TABLE _cf_ALARM (actor_id TEXT PRIMARY KEY, scheduled_time INTEGER, actor_name TEXT, set_order INTEGER) WITHOUT ROWID`,
+}
+
+// Alarm is an entry of an Index: the object with this id is to be woken at this time.
+type Alarm struct {
+	ID      string
+	At      time.Time // UTC, in whole milliseconds
+	Order   int64     // alarms of the same time fire in this order
+	Name    string    // of the object, if it has one
+	HasName bool
+}
+
+// Index is the list of pending alarms of a namespace. It saves opening every object's file at start, and nothing more:
+// the objects' files hold the truth, and the index can be rebuilt from them at any time. Safe for concurrent use.
+//
+// Each Set and Delete is committed when it returns.
+type Index struct {
+	rebuilt bool
+	skipped []error
+
+	mu sync.Mutex
+	db *database // nil when closed
+}
+
+// OpenIndex opens the index of the namespace in the folder dir. One that is missing is made, and filled from the objects'
+// files if there are any; one that is damaged is first moved aside to metadata.sqlite.damaged-N. No object of the
+// namespace may be open meanwhile.
+//
+// The order in which alarms were set is known to the index alone: after a rebuild, those of the same time have the same
+// Order, and fire by id.
+func OpenIndex(dir string) (*Index, error) {
+	x, err := openIndex(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open alarm index: %w", err)
+	}
+	return x, nil
+}
+
+// Rebuilt reports whether OpenIndex had to derive the index from the objects' files.
+func (x *Index) Rebuilt() bool { return x.rebuilt }
+
+// Skipped returns an error for each object file that was too damaged for a rebuild to read. Its alarm, if it had one,
+// is not in the index.
+func (x *Index) Skipped() []error { return slices.Clone(x.skipped) }
+
+// Set records the alarm of an object in place of any other, cut to milliseconds. A name that is already recorded is
+// kept when hasName is false. The order is a counter kept by the caller.
+func (x *Index) Set(id string, at time.Time, order int64, name string, hasName bool) error {
+	ns, err := nanoseconds(at)
+	if err == nil {
+		var stored value
+		if hasName {
+			stored = text(name)
+		}
+		err = x.exec(`INSERT INTO _cf_ALARM (actor_id, scheduled_time, actor_name, set_order) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (actor_id) DO UPDATE SET scheduled_time = excluded.scheduled_time,
+				actor_name = coalesce(excluded.actor_name, actor_name), set_order = excluded.set_order`,
+			text(id), integer(ns), stored, integer(order))
+	}
+	if err != nil {
+		return fmt.Errorf("index alarm of object %s: %w", id, err)
+	}
+	return nil
+}
+
+// Delete removes the alarm of an object, if there is one.
+func (x *Index) Delete(id string) error {
+	if err := x.exec("DELETE FROM _cf_ALARM WHERE actor_id = ?1", text(id)); err != nil {
+		return fmt.Errorf("remove alarm of object %s from index: %w", id, err)
+	}
+	return nil
+}
+
+// All returns the pending alarms ordered by time, order of setting and id.
+func (x *Index) All() ([]Alarm, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var alarms []Alarm
+	err := x.usableLocked()
+	if err == nil {
+		err = x.db.each(`SELECT actor_id, scheduled_time, coalesce(set_order, 0), actor_name FROM _cf_ALARM ORDER BY 2, 3, 1`,
+			func(r row) bool {
+				alarms = append(alarms, Alarm{
+					ID: r.text(0), At: fromNanoseconds(r.integer(1)), Order: r.integer(2), Name: r.text(3), HasName: !r.null(3),
+				})
+				return true
+			})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list alarms: %w", err)
+	}
+	return alarms, nil
+}
+
+// Close closes the file. A second Close does nothing.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db == nil {
+		return nil
+	}
+	err := x.db.close()
+	x.db = nil
+	if err != nil {
+		return fmt.Errorf("close alarm index: %w", err)
+	}
+	return nil
+}
+
+func (x *Index) exec(query string, args ...value) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.usableLocked(); err != nil {
+		return err
+	}
+	return x.db.exec(query, args...)
+}
+
+func (x *Index) usableLocked() error {
+	if x.db == nil {
+		return fs.ErrClosed
+	}
+	return nil
+}

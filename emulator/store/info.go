@@ -1,0 +1,85 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Info is what a file tells of its object.
+type Info struct {
+	Name     string
+	HasName  bool
+	Alarm    time.Time // UTC
+	HasAlarm bool
+}
+
+// ReadObject returns the committed name and alarm of an object whose file is not open. A file that was closed properly
+// is not touched; one that was left by a crash is recovered first, as OpenObject would do. Nothing is left beside it.
+func ReadObject(path string) (Info, error) {
+	info, err := readObject(path)
+	if err != nil {
+		return Info{}, fmt.Errorf("read object: %w", err)
+	}
+	return info, nil
+}
+
+func readObject(path string) (info Info, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return Info{}, explainFile(path, err)
+	}
+	crashed, err := hasLog(path)
+	if err != nil {
+		return Info{}, err
+	}
+	open := openImmutable
+	if crashed {
+		open = openDatabase
+	}
+	d, err := open(path)
+	if err != nil {
+		return Info{}, err
+	}
+	defer func() {
+		if closeErr := d.close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return readInfo(d)
+}
+
+// hasLog reports whether there is a log beside the file that has to be merged into it.
+func hasLog(path string) (bool, error) {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		stat, err := os.Stat(path + suffix)
+		if err == nil && stat.Size() > 0 {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, explainFile(path, err)
+		}
+	}
+	return false, nil
+}
+
+// readInfo reads a file that need not have a _cf_METADATA table: workerd makes it with the first alarm.
+func readInfo(d *database) (Info, error) {
+	known := false
+	err := d.each("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_cf_METADATA'",
+		func(row) bool { known = true; return false })
+	if err != nil || !known {
+		return Info{}, err
+	}
+	var info Info
+	err = d.each("SELECT key, value FROM _cf_METADATA WHERE key IN (?1, ?2) AND value IS NOT NULL", func(r row) bool {
+		if r.integer(0) == alarmKey {
+			info.Alarm, info.HasAlarm = fromNanoseconds(r.integer(1)), true
+		} else {
+			info.Name, info.HasName = r.text(1), true
+		}
+		return true
+	}, integer(alarmKey), integer(nameKey))
+	return info, err
+}

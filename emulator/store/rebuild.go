@@ -1,0 +1,130 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// openIndex opens the index and, failing that, makes it anew. A new index appears under its name only when it is
+// complete, so that a rebuild that was interrupted is begun again by the next start.
+func openIndex(dir string) (*Index, error) {
+	path := filepath.Join(dir, indexFile)
+	db, err := openIndexFile(path)
+	if err == nil {
+		return &Index{db: db}, nil
+	}
+	damaged := errors.Is(err, ErrCorrupt)
+	if !damaged && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+
+	ids, err := Objects(dir)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{rebuilt: damaged || len(ids) > 0}
+	image, err := newImage(func(d *database) error { return x.fill(d, dir, ids) })
+	if err != nil {
+		return nil, err
+	}
+	if damaged {
+		if err := moveAside(path); err != nil {
+			return nil, err
+		}
+	}
+	if err := placeFile(path, image); err != nil {
+		return nil, err
+	}
+	x.db, err = openIndexFile(path)
+	return x, err
+}
+
+// fill writes the alarms of the objects into an empty database. A damaged object must not keep its whole namespace
+// from starting; an object that is merely out of reach stops the rebuild, for its alarm would be forgotten.
+func (x *Index) fill(d *database, dir string, ids []string) error {
+	if err := d.execAll(indexSchema...); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		info, err := ReadObject(ObjectPath(dir, id))
+		if errors.Is(err, ErrCorrupt) {
+			x.skipped = append(x.skipped, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !info.HasAlarm {
+			continue
+		}
+		ns, err := nanoseconds(info.Alarm)
+		if err != nil {
+			return err
+		}
+		var name value
+		if info.HasName {
+			name = text(info.Name)
+		}
+		err = d.exec("INSERT INTO _cf_ALARM (actor_id, scheduled_time, actor_name, set_order) VALUES (?1, ?2, ?3, 0)",
+			text(id), integer(ns), name)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openIndexFile opens an index file and checks it through; it is ErrCorrupt if it cannot serve as an index.
+func openIndexFile(path string) (*database, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, explainFile(path, err)
+	}
+	db, err := openDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareIndex(db); err != nil {
+		db.close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func prepareIndex(db *database) error {
+	verdict := ""
+	err := db.each("PRAGMA quick_check(1)", func(r row) bool { verdict = r.text(0); return false })
+	if err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%s: %w (%s)", db.path, ErrCorrupt, verdict)
+	}
+
+	var columns []string
+	err = db.each("PRAGMA table_info(_cf_ALARM)", func(r row) bool { columns = append(columns, r.text(1)); return true })
+	if err != nil {
+		return err
+	}
+	for _, column := range []string{"actor_id", "scheduled_time"} {
+		if !slices.Contains(columns, column) {
+			return fmt.Errorf("%s: %w (column _cf_ALARM.%s is missing)", db.path, ErrCorrupt, column)
+		}
+	}
+	if err := db.useWAL(); err != nil { // not sooner: it would write into a file that is of no use
+		return err
+	}
+	// workerd has no order of setting, and once had no names.
+	for _, column := range []struct{ name, kind string }{{"actor_name", "TEXT"}, {"set_order", "INTEGER"}} {
+		if slices.Contains(columns, column.name) {
+			continue
+		}
+		if err := db.execOnce("ALTER TABLE _cf_ALARM ADD COLUMN " + column.name + " " + column.kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+)
+
+// Dirty reports whether an implicit transaction is open.
+func (o *Object) Dirty() bool { return o.dirty }
+
+// Commit makes the writes since the last Commit or Rollback permanent, all of them or, when it returns an error, none:
+// the object is then as it was last committed. Without such writes it does nothing.
+func (o *Object) Commit() error {
+	err := o.usable()
+	if err == nil && o.dirty {
+		err = o.db.exec("COMMIT")
+	}
+	if err != nil {
+		if rollbackErr := o.Rollback(); rollbackErr != nil {
+			err = fmt.Errorf("%w; %w", err, rollbackErr)
+		}
+		return fmt.Errorf("commit: %w", err)
+	}
+	o.committed = o.alarm
+	o.dirty, o.alarmWritten = false, false
+	return nil
+}
+
+// Rollback drops the writes since the last Commit or Rollback. Without such writes it does nothing.
+func (o *Object) Rollback() error {
+	if o.db == nil || !o.dirty {
+		return nil
+	}
+	o.alarm = o.committed
+	o.dirty, o.alarmWritten, o.lost = false, false, nil
+	if !o.db.inTransaction() {
+		return nil
+	}
+	if err := o.db.exec("ROLLBACK"); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// write runs a changing statement in the implicit transaction, which it begins if need be.
+func (o *Object) write(query string, args ...value) error {
+	if err := o.begin(); err != nil {
+		return err
+	}
+	return o.check(o.db.exec(query, args...))
+}
+
+func (o *Object) begin() error {
+	if err := o.usable(); err != nil || o.dirty {
+		return err
+	}
+	if err := o.db.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	o.dirty = true
+	return nil
+}
+
+// check returns the error of a write, and remembers it if the transaction is gone with it. A mere refusal, such as of a
+// value that is too long, leaves the transaction as it was before the write.
+func (o *Object) check(err error) error {
+	if err != nil && !o.db.inTransaction() {
+		o.lost = err
+	}
+	return err
+}
+
+// usable returns why the object can neither be read nor written, or nil.
+func (o *Object) usable() error {
+	switch {
+	case o.db == nil:
+		return fmt.Errorf("%s: %w", o.path, fs.ErrClosed)
+	case o.lost != nil:
+		return fmt.Errorf("the transaction was given up after an error: %w", o.lost)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+// Package templates holds what `devtool init` can write. Each template is a
+// real project in a folder of its own: it compiles and is tested here, as part
+// of this module, and is written into a new project file by file, with only
+// its name replaced. To add one, make the folder and a line in All.
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/tailscale/hujson"
+)
+
+//go:embed batcher counter
+var folders embed.FS
+
+// Template is one project to start from.
+type Template struct {
+	Name        string
+	Description string // one line
+	Try         string // a command that shows the project at work while `devtool dev` runs
+}
+
+// All lists the templates; the first is the default.
+func All() []Template {
+	return []Template{
+		{
+			Name:        "batcher",
+			Description: "collects what is posted and sends it on in batches, from an alarm",
+			Try:         `curl http://localhost:8787/ -d '{"hello":"world"}'`,
+		},
+		{
+			Name:        "counter",
+			Description: "the smallest object that remembers something",
+			Try:         "curl http://localhost:8787/",
+		},
+	}
+}
+
+// Lookup returns the template of that name.
+func Lookup(name string) (Template, bool) {
+	i := slices.IndexFunc(All(), func(t Template) bool { return t.Name == name })
+	if i < 0 {
+		return Template{}, false
+	}
+	return All()[i], true
+}
+
+// FS is the template as it stands in this repository.
+func (t Template) FS() (fs.FS, error) {
+	files, err := fs.Sub(folders, t.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open template %q: %w", t.Name, err)
+	}
+	return files, nil
+}
+
+// Files is the template as a project called name, by slash-separated path. The
+// name stands in the config file, whose comments are kept, and in the title of
+// the README; nothing else depends on it.
+func (t Template) Files(name string) (map[string][]byte, error) {
+	source, err := t.FS()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	err = fs.WalkDir(source, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(source, path)
+		if err != nil {
+			return err
+		}
+		switch path {
+		case "wrangler.jsonc":
+			content, err = rename(content, name)
+		case "README.md":
+			content, err = retitle(content, t.Name, name)
+		}
+		files[path] = content
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read template %q: %w", t.Name, err)
+	}
+	return files, nil
+}
+
+// rename replaces the worker's name in a config file and touches nothing else.
+func rename(config []byte, name string) ([]byte, error) {
+	value, err := json.Marshal(name)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := hujson.Parse(config)
+	if err != nil {
+		return nil, err
+	}
+	patch := fmt.Appendf(nil, `[{"op": "replace", "path": "/name", "value": %s}]`, value)
+	if err := parsed.Patch(patch); err != nil {
+		return nil, err
+	}
+	return parsed.Pack(), nil
+}
+
+// retitle replaces the first line of a README, which must be the old title.
+func retitle(readme []byte, from, to string) ([]byte, error) {
+	rest, found := bytes.CutPrefix(readme, []byte("# "+from+"\n"))
+	if !found {
+		return nil, fmt.Errorf("README.md does not begin with the title %q", from)
+	}
+	return append([]byte("# "+to+"\n"), rest...), nil
+}
