@@ -11,7 +11,7 @@ import (
 // means the default.
 type Limits struct {
 	Firings  int           // timers fired in one advance; default 1,000,000
-	Standing int           // timers fired in a row without time moving; default 1,000
+	Standing int           // timers both set and fired without time moving in between; default 1,000
 	Step     time.Duration // real time for one step, from the return of the timer's function; default 30 s
 }
 
@@ -48,7 +48,7 @@ type LimitError struct {
 func (e *LimitError) Error() string {
 	at := e.At.Format(time.RFC3339Nano)
 	if e.Limit == limitStanding {
-		return fmt.Sprintf("%d timers fired at %s without time moving (limit %s); look for one that is set again for the same instant, or raise the limit",
+		return fmt.Sprintf("%d timers were set and fired at %s without time moving (limit %s); look for one that is set again for the same instant, or raise the limit",
 			e.Max, at, e.Limit)
 	}
 	return fmt.Sprintf("%d timers fired, the last at %s (limit %s); advance from there, or raise the limit", e.Max, at, e.Limit)
@@ -101,7 +101,8 @@ type advance struct {
 	limits       Limits
 	from, target int64 // Unix ms
 	firings      int
-	standing     int // firings since time moved
+	moved        uint64 // order of the first timer that was set after time last moved
+	standing     int    // firings of such timers: any number may have been set for an instant before it came
 }
 
 func (c *Clock) accept(d time.Duration, l Limits) (*advance, error) {
@@ -127,7 +128,7 @@ func (c *Clock) accept(d time.Duration, l Limits) (*advance, error) {
 		return nil, fmt.Errorf("the clock ends at %s; use a shorter duration", fromMillis(horizon).Format(time.RFC3339Nano))
 	}
 	c.advancing = true
-	return &advance{clock: c, limits: l, from: now, target: target}, nil
+	return &advance{clock: c, limits: l, from: now, target: target, moved: c.set}, nil
 }
 
 // run goes from step to step until the clock stands at the target, or an error ends it before.
@@ -184,13 +185,15 @@ func (a *advance) take() (func(*Step), error) {
 	}
 	if t.due > c.at {
 		c.at = t.due
-		a.standing = 0
+		a.moved, a.standing = c.set, 0
 		c.saveLocked()
 	}
-	if a.standing >= a.limits.Standing {
-		return nil, &LimitError{Limit: limitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
+	if t.order >= a.moved {
+		if a.standing >= a.limits.Standing {
+			return nil, &LimitError{Limit: limitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
+		}
+		a.standing++
 	}
-	a.standing++
 	return t.takeLocked(), nil
 }
 

@@ -228,21 +228,22 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 		rearm  time.Duration // after which the timer sets itself anew
 		limits clock.Limits
 		want   clock.LimitError
+		fired  int
 		text   string
 	}{
 		{"firings", period, clock.Limits{Firings: 10, Standing: 2},
-			clock.LimitError{Limit: "firings", Max: 10, At: epoch.Add(10 * period)},
+			clock.LimitError{Limit: "firings", Max: 10, At: epoch.Add(10 * period)}, 10,
 			"10 timers fired, the last at 2026-03-04T05:16:07Z (limit firings); advance from there, or raise the limit"},
 		{"firings by default", time.Millisecond, clock.Limits{},
-			clock.LimitError{Limit: "firings", Max: 1_000_000, At: epoch.Add(period + 999_999*time.Millisecond)}, "1000000 timers fired"},
+			clock.LimitError{Limit: "firings", Max: 1_000_000, At: epoch.Add(period + 999_999*time.Millisecond)}, 1_000_000, "1000000 timers fired"},
 		{"standing", 0, clock.Limits{Standing: 3},
-			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)},
-			"3 timers fired at 2026-03-04T05:07:07Z without time moving (limit standing); " +
+			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)}, 4, // the first was set before
+			"3 timers were set and fired at 2026-03-04T05:07:07Z without time moving (limit standing); " +
 				"look for one that is set again for the same instant, or raise the limit"},
 		{"standing in the past", -time.Hour, clock.Limits{Standing: 3},
-			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)}, "without time moving"},
+			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)}, 4, "without time moving"},
 		{"standing by default", 0, clock.Limits{},
-			clock.LimitError{Limit: "standing", Max: 1_000, At: epoch.Add(period)}, "1000 timers fired at"},
+			clock.LimitError{Limit: "standing", Max: 1_000, At: epoch.Add(period)}, 1_001, "1000 timers were set and fired at"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := frozenAt(t, epoch)
@@ -265,8 +266,8 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error text: got %q, want %q in it", err, tt.text)
 			}
-			if report.Firings != tt.want.Max || fired != tt.want.Max {
-				t.Errorf("firings: got %d and %d reported, want %d", fired, report.Firings, tt.want.Max)
+			if report.Firings != tt.fired || fired != tt.fired {
+				t.Errorf("firings: got %d and %d reported, want %d", fired, report.Firings, tt.fired)
 			}
 			wantTime(t, "To", report.To, tt.want.At)
 			if due, ok := c.Next(); !ok {
@@ -275,6 +276,18 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 				wantTime(t, "Next", due, tt.want.At.Add(tt.rearm))
 			}
 		})
+	}
+}
+
+func TestAnyNumberOfTimersMayBeDueAtOneInstant(t *testing.T) {
+	c := frozenAt(t, epoch)
+	const many = 50
+	for range many {
+		c.At(epoch.Add(time.Minute), func(*clock.Step) {})
+	}
+	report, err := c.Advance(t.Context(), time.Hour, clock.Limits{Standing: 3})
+	if err != nil || report.Firings != many {
+		t.Errorf("got %d firings and error %v, want %d and none", report.Firings, err, many)
 	}
 }
 
