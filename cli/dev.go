@@ -3,10 +3,12 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -27,6 +29,9 @@ import (
 // something.
 const unset = "\x00"
 
+// unsetPort is the port that was not given.
+const unsetPort = math.MinInt
+
 // devOptions are the options of `devtool dev`.
 type devOptions struct {
 	config    string
@@ -41,7 +46,7 @@ type devOptions struct {
 }
 
 func devCommand() *command {
-	o := devOptions{env: unset, port: -1, logLevel: "info"}
+	o := devOptions{env: unset, port: unsetPort, logLevel: "info"}
 	return &command{
 		name:    "dev",
 		summary: "Build and serve the project, and reload it when a file is saved",
@@ -129,6 +134,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	log := slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colored(s, s.Err)}))
 
+	// What goes wrong later stands among the lines of the log.
+	logged := s
+	logged.Err = out
 	// The configuration has been read, and what was wrong with it said: New need not
 	// do so again.
 	first := c
@@ -147,14 +155,20 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		Log:      log,
 		Version:  Version,
 		Progress: func(p plugin.Progress) { fmt.Fprintln(out, progressText(p)) },
-		Failed:   func(err error) { s.explainDev(out, err) }, //nolint:errcheck // what it returns is for the end of dev
+		Failed:   func(err error) { report(logged, s.explainDev(out, err), false) },
 	})
 	if err != nil {
 		listener.Close()
 		return s.explainDev(out, err)
 	}
 	err = e.Run(ctx, func() {
-		if err := (printer{out: s.Out, json: o.json}).print(e.Status(), func(w io.Writer) { startScreen(w, c, vars, e, s.Dir) }); err != nil {
+		var err error
+		if o.json { // on one line, for a program that goes on while this one runs
+			err = json.NewEncoder(s.Out).Encode(e.Status())
+		} else {
+			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, c, vars, e, s.Dir) })
+		}
+		if err != nil {
 			fmt.Fprintln(out, err)
 		}
 	})
@@ -260,12 +274,12 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 	case "*":
 		host = "0.0.0.0"
 	}
-	port, explicit := o.port, o.port >= 0
+	port, explicit := o.port, o.port != unsetPort
 	if !explicit && c.HasPort {
 		port, explicit = c.Port, true
 	}
-	if port > 65535 || o.port < -1 {
-		return nil, misuse("", "%d is not a port: they go from 0 to 65535", o.port)
+	if explicit && (port < 0 || port > 65535) {
+		return nil, misuse("", "%d is not a port: they go from 0 to 65535", port)
 	}
 	var listening net.ListenConfig
 	if explicit {

@@ -31,6 +31,9 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
+	if err := os.RemoveAll(binaryFolder); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

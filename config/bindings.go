@@ -164,7 +164,7 @@ func nextTag(steps []Migration) string {
 	for _, m := range steps {
 		taken[m.Tag] = true
 	}
-	for n := len(steps) + 1; ; n += 0 {
+	for n := len(steps) + 1; ; n++ {
 		if tag := fmt.Sprintf("v%d", n); !taken[tag] {
 			return tag
 		}

@@ -192,7 +192,8 @@ func TestEnvironmentsInheritWhatWranglerSays(t *testing.T) {
       "vars": { "B": "own" },
       "durable_objects": { "bindings": [] },
       "migrations": [],
-      "triggers": {}
+      "triggers": {},
+      "dev": { "port": 1 }
     }
   }
 }`
@@ -233,6 +234,24 @@ func TestAWorkerWithoutANameIsCalledAsItsFolder(t *testing.T) {
 		if got := load(t, "wrangler.toml", "main = \".\"\nenv.staging = {}", env).Name; got != want {
 			t.Errorf("environment %q: Name = %q, want %q", env, got, want)
 		}
+	}
+}
+
+func TestAFolderWithoutAUsableNameGivesADefault(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "日本")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "wrangler.json")
+	if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := config.Load(path, config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.Name, "worker"; got != want {
+		t.Errorf("Name = %q, want %q", got, want)
 	}
 }
 
@@ -311,6 +330,7 @@ func TestEncodings(t *testing.T) {
 		{"Latin-1", "{\r\n  \"name\": \"w\xf6rker\" }", "2:13: the byte 0xf6 here is not UTF-8 text"},
 		{"CRLF", strings.ReplaceAll(text, ", ", ",\r\n"), ""},
 		{"column in characters", "{ \"vars\": { \"日本\": \"é\" }, name: 1 }", "1:26: the key name needs double quotes"},
+		{"a comment without a line break at the end", text + " // end", ""},
 		{"column behind CRLF", "{\r\n  \"a\": 1\r\n  \"b\": 2\r\n}", "2:9: missing comma after this value"},
 	}
 	for _, tt := range tests {

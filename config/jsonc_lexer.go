@@ -128,7 +128,7 @@ func (l *jsoncLexer) explainString(start, end int) {
 			l.errorf("syntax", span{i, i + 1}, "",
 				"the control character %U can't stand in a string: write it as \\u%04x", c, c)
 			return
-		case c != '\\':
+		case c != '\\' || l.text[i+1] < ' ': // a control character is named even behind a backslash
 			continue
 		}
 		escape := l.text[i:min(i+2, end)]

@@ -29,20 +29,16 @@ func (d *decoder) migrations(p place) {
 		}
 	}
 	fold(d.cfg.Migrations, func(at stepPlace, message string) {
-		// fold sees lists without the elements of a wrong kind, whose indexes may be off: those are errors already.
-		list := p.node.elems[at.step].array(at.list)
-		if at.index >= len(list) {
-			return
-		}
 		path := indexPath(joinPath(indexPath(p.path, at.step), at.list), at.index)
-		d.errorf("impossible-migration", list[at.index].span, "", "%s %s", path, message)
+		class := p.node.elems[at.step].array(at.list)[at.index]
+		d.errorf("impossible-migration", class.span, "", "%s %s", path, message)
 	})
 }
 
 // classHistory is what a list of migrations leaves behind.
 type classHistory struct {
 	alive map[string]bool
-	gone  map[string]string // from a class that is no more to what became of it, "deleted in step ..."
+	gone  map[string]string // from a class that was alive before to what became of it, "deleted in step ..."
 }
 
 // stepPlace is one element of one list of one migration.
@@ -76,7 +72,6 @@ func fold(steps []Migration, impossible func(at stepPlace, message string)) clas
 				refuse(list, index, "creates the class %s, which already exists", quote(class))
 			}
 			h.alive[class] = true
-			delete(h.gone, class)
 		}
 		end := func(list string, index int, verb, class, fate string) {
 			if class == "" {

@@ -65,11 +65,8 @@ func (n *node) find(key string) int {
 	return -1
 }
 
-// get returns the value of key, or nil if n is no object or has no such key. n may be nil.
+// get returns the value of key, or nil if n is no object or has no such key.
 func (n *node) get(key string) *node {
-	if n == nil {
-		return nil
-	}
 	if i := n.find(key); i >= 0 {
 		return n.members[i].value
 	}
@@ -111,13 +108,16 @@ func (n *node) strings(key string) []string {
 	return texts(n.array(key))
 }
 
-// texts returns the values of those nodes that are strings.
+// texts returns the values of nodes that ought to be strings. One that is not, an error already, leaves an empty
+// string, so that the others keep their index.
 func texts(nodes []*node) []string {
 	var list []string
 	for _, e := range nodes {
+		s := ""
 		if e.kind == kindString {
-			list = append(list, e.text)
+			s = e.text
 		}
+		list = append(list, s)
 	}
 	return list
 }

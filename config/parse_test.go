@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
@@ -31,7 +32,7 @@ func addSeeds(f *testing.F, file string, more ...string) {
 
 func FuzzJSONC(f *testing.F) {
 	addSeeds(f, "wrangler.jsonc", "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
-		"{// \u2029\n}", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80")
+		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80")
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatJSONC)
 
@@ -48,7 +49,7 @@ func FuzzJSONC(f *testing.F) {
 
 func FuzzTOML(f *testing.F) {
 	addSeeds(f, "wrangler.toml", "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
-		"a = 1\na.b = 2", "[a]\n[a]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
+		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
 		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}")
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatTOML)
@@ -79,7 +80,7 @@ func checkLaws(t *testing.T, text string, f format) {
 		if d.Position.Column < 1 || d.Position.Column > width+1 || d.Length < 1 || d.Position.Column+d.Length > width+2 {
 			t.Fatalf("%v, %d long, is outside of its line of %d", d.Position, d.Length, width)
 		}
-		if d.ID == "" || d.Message == "" || strings.ContainsAny(d.Message, "\n\r") {
+		if d.ID == "" || d.Message == "" || strings.ContainsFunc(d.Message, unicode.IsControl) {
 			t.Fatalf("ID %q, message %q", d.ID, d.Message)
 		}
 	}
@@ -125,6 +126,7 @@ func TestSpansCoverExactlyWhatIsWritten(t *testing.T) {
 		{formatTOML, "a = { b = [[],[ ]] , c = '''\n''' }", []string{"a"}, "{ b = [[],[ ]] , c = '''\n''' }"},
 		{formatTOML, "a = { b = [[],[ ]] , c = '''\n''' }", []string{"a", "b"}, "[[],[ ]]"},
 		{formatTOML, "[ x . 'y' ]\nz = 1", []string{"x", "y"}, "x . 'y'"},
+		{formatTOML, "[x.y]\n[ 'x' ]", []string{"x"}, "'x'"},
 		{formatTOML, "x.y . z = 0x1F", []string{"x", "y"}, "y"},
 		{formatTOML, "x.y . z = 0x1F", []string{"x", "y", "z"}, "0x1F"},
 	}

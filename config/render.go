@@ -51,7 +51,7 @@ func renderOne(b *strings.Builder, d *Diagnostic, color bool) {
 	if d.Severity == SeverityWarning {
 		label = paint(styleYellow+styleBold, "▲ [WARNING]")
 	}
-	fmt.Fprintf(b, "%s %s %s\n\n", label, paint(styleBold, printable(d.Message)), paint(styleDim, "["+d.ID+"]"))
+	fmt.Fprintf(b, "%s %s %s\n\n", label, paint(styleBold, d.Message), paint(styleDim, "["+d.ID+"]"))
 
 	line := strconv.Itoa(d.Position.Line)
 	gutter := strings.Repeat(" ", len(line))

@@ -58,6 +58,14 @@ func (s *source) line(n int) string {
 	return strings.TrimSuffix(s.text[s.lines[n-1]:end], "\r")
 }
 
+// snap returns the start of the character that offset is inside of: a library may point at a single byte of it.
+func (s *source) snap(offset int) int {
+	for offset < len(s.text) && !utf8.RuneStart(s.text[offset]) {
+		offset--
+	}
+	return offset
+}
+
 // position returns the place of offset. An offset in a line ending is the place just behind the line's last character.
 func (s *source) position(offset int) Position {
 	n := s.lineOf(offset)
@@ -69,6 +77,7 @@ func (s *source) position(offset int) Position {
 // locate returns a diagnostic that points at sp and says nothing yet. What lies behind the end of the first line is
 // not underlined, and at least one character is.
 func (s *source) locate(sp span) Diagnostic {
+	sp = span{s.snap(sp.start), s.snap(sp.end)}
 	n := s.lineOf(sp.start)
 	line := s.line(n)
 	lineEnd := s.lines[n-1] + len(line)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -209,11 +208,11 @@ func jsonNumber(text string) string {
 		return strconv.FormatInt(i, 10)
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+	if err != nil {
 		return text
 	}
 	spelled, err := json.Marshal(f)
-	if err != nil {
+	if err != nil { // inf, nan
 		return text
 	}
 	return string(spelled)

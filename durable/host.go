@@ -76,7 +76,8 @@ var _ source = (*wire.Stream)(nil)
 // read reads from s, and gives the turn up if it has to wait for that.
 //
 // A body that is passed on is read by a goroutine of ours while its handler waits
-// for the response: that must not take a turn, for nobody would give it up again.
+// for the response: that must not take a turn, for nobody would give it up again. (A
+// body of ours is a passer. This is for one that somebody has wrapped.)
 func (ev *event) read(s source, p []byte) (int, error) {
 	if ev.state == nil || s.ReadReady() || ev.waiting.Load() > 0 {
 		return s.Read(p)

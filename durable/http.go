@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"devtool/durable/wire"
 )
@@ -25,11 +26,18 @@ func (outside) RoundTrip(r *http.Request) (*http.Response, error) { return round
 
 func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	ev := eventOf(r.Context())
-	if ev == nil {
+	var err error
+	switch {
+	case ev == nil:
+		err = errors.New("the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
+	case r.URL == nil:
+		err = errors.New("the request has no URL: make it with http.NewRequestWithContext")
+	}
+	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
-		return nil, errors.New("the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
+		return nil, err
 	}
 	ev.waiting.Add(1)
 	defer ev.waiting.Add(-1)
@@ -78,7 +86,7 @@ func fromRequest(m *wire.Request, body io.ReadCloser) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read request: %w", err)
 	}
-	u.Scheme, u.Host, u.User = "", "", nil
+	u.Scheme, u.Host, u.User, u.Fragment, u.RawFragment = "", "", nil, "", ""
 	if u.Path == "" {
 		u.Path = "/"
 	}
@@ -120,12 +128,16 @@ type requestBody struct {
 	first  []byte
 	stream source // nil when first is all
 	ev     *event
-	closed bool
+	closed atomic.Bool
 }
 
-func (b *requestBody) Read(p []byte) (int, error) {
+func (b *requestBody) Read(p []byte) (int, error) { return b.read(p, b.ev.read) }
+
+func (b *requestBody) pass(p []byte) (int, error) { return b.read(p, source.Read) }
+
+func (b *requestBody) read(p []byte, from func(source, []byte) (int, error)) (int, error) {
 	switch {
-	case b.closed:
+	case b.closed.Load():
 		return 0, http.ErrBodyReadAfterClose
 	case len(b.first) > 0:
 		n := copy(p, b.first)
@@ -134,11 +146,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	case b.stream == nil:
 		return 0, io.EOF
 	}
-	return b.ev.read(b.stream, p)
+	return from(b.stream, p)
 }
 
 func (b *requestBody) Close() error {
-	b.closed = true
+	b.closed.Store(true)
 	return nil
 }
 

@@ -121,12 +121,16 @@ func (w *responseWriter) head(length int64, body []byte) *wire.Response {
 
 // finish ends the response after the handler has returned.
 func (w *responseWriter) finish() error {
+	if w.err != nil {
+		return w.err // a part is missing: what is left must not pass for the whole
+	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
 	if !w.streamed {
 		length := w.length
-		if length < 0 {
+		// Who writes nothing in answer to HEAD says nothing about the length.
+		if length < 0 && (w.method != http.MethodHead || w.written > 0) {
 			length = w.written
 		}
 		return w.stream.Answer(w.head(length, w.buf), true)

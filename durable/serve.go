@@ -114,10 +114,18 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 	close(p.welcomed)
 
 	<-p.conn.Done()
-	if err := p.conn.Err(); err != io.EOF && !errors.Is(err, net.ErrClosed) {
+	if err := p.conn.Err(); !isGone(err) {
 		return fmt.Errorf("connection to the emulator: %w", err)
 	}
 	return nil
+}
+
+// isGone reports whether err, which ended a connection, says that the other end has
+// gone. A busy program learns of that from a write that fails as well as from the end
+// of what it reads.
+func isGone(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op)
 }
 
 // handle handles one question of the emulator.

@@ -75,7 +75,7 @@ func (h *wireHost) list(o ListOptions) ([]Entry, error) {
 		for _, e := range page.Entries {
 			entries = append(entries, Entry{Key: e.Key, value: e.Value})
 		}
-		if !page.More || len(page.Entries) == 0 {
+		if !page.More || len(page.Entries) == 0 || len(entries) == o.Limit {
 			return entries, nil
 		}
 		last := page.Entries[len(page.Entries)-1].Key
@@ -140,16 +140,19 @@ func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 	return h.retake(ctx, err)
 }
 
-// retake makes sure that an event whose question was withdrawn holds its turn before
-// its handler goes on, and returns err.
+// retake makes sure that an event whose question was withdrawn, because ctx has ended
+// or the question's body broke off, holds its turn before its handler goes on. It
+// returns err as handlers see it.
 func (h *wireHost) retake(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	var w *wire.Error
+	withdrawn := ctx.Err() != nil || errors.As(err, &w) && w.Canceled
+	if err == nil || !withdrawn {
+		return fromWire(err)
+	}
+	if err := h.resume(); err != nil {
+		return err
 	}
 	if ctx.Err() != nil {
-		if err := h.resume(); err != nil {
-			return err
-		}
 		return context.Cause(ctx)
 	}
 	return fromWire(err)
@@ -196,7 +199,7 @@ func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err erro
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	if b, ok := r.Body.(*requestBody); ok && b.stream == nil && !b.closed {
+	if b, ok := r.Body.(*requestBody); ok && b.stream == nil && !b.closed.Load() {
 		q.Body, b.first = b.first, nil
 		q.ContentLength = int64(len(q.Body))
 		return nil, nil
@@ -211,11 +214,33 @@ func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err erro
 	return r.Body, nil
 }
 
+// A passer is a body of ours. Its pass method is Read for the goroutine that passes
+// it on: that has no part in the turn, which its handler may hold or have given up.
+type passer interface {
+	pass(p []byte) (int, error)
+}
+
+var (
+	_ passer = (*requestBody)(nil)
+	_ passer = (*responseBody)(nil)
+)
+
+// sendBody sends body as that of s. It closes body when all of it is sent, or when s
+// is over, which also ends a Read that waits.
 func sendBody(s *wire.Stream, body io.ReadCloser) {
-	defer body.Close()
+	stop := context.AfterFunc(s.Context(), func() { body.Close() })
+	defer func() {
+		if stop() {
+			body.Close()
+		}
+	}()
+	read := body.Read
+	if p, ok := body.(passer); ok {
+		read = p.pass
+	}
 	buf := make([]byte, wire.MaxData)
 	for {
-		n, err := body.Read(buf)
+		n, err := read(buf)
 		if _, e := s.Write(buf[:n]); e != nil {
 			return // the other side wants no more, or Await tells why
 		}
@@ -224,7 +249,7 @@ func sendBody(s *wire.Stream, body io.ReadCloser) {
 			return
 		}
 		if err != nil {
-			s.Fail(&wire.Error{Message: "read request body: " + err.Error()})
+			s.Fail(&wire.Error{Message: "read request body: " + err.Error(), Canceled: true})
 			return
 		}
 	}
@@ -260,13 +285,17 @@ func (h *wireHost) bodyOf(s *wire.Stream, r *http.Request, first []byte) *respon
 	}}
 }
 
-func (b *responseBody) Read(p []byte) (int, error) {
+func (b *responseBody) Read(p []byte) (int, error) { return b.read(p, b.ev.read) }
+
+func (b *responseBody) pass(p []byte) (int, error) { return b.read(p, source.Read) }
+
+func (b *responseBody) read(p []byte, from func(source, []byte) (int, error)) (int, error) {
 	if len(b.first) > 0 {
 		n := copy(p, b.first)
 		b.first = b.first[n:]
 		return n, nil
 	}
-	n, err := b.ev.read(b.s, p)
+	n, err := from(b.s, p)
 	if err != nil && err != io.EOF {
 		if b.ctx.Err() != nil {
 			err = context.Cause(b.ctx)

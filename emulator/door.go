@@ -71,6 +71,7 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answere
 	}
 	defer e.host.leave(prog)
 	ev := e.newEvent(r.Context(), prog, nil, "fetch")
+	defer ev.leave() // it may have joined a step since, by way of a sleep
 	m := &wire.Request{
 		Method:        r.Method,
 		URL:           "http://" + r.Host + r.URL.RequestURI(),

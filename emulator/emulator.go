@@ -101,12 +101,12 @@ type settings struct {
 
 // New prepares the emulator: it takes the state folder into its possession and reads
 // the clock and the pending alarms. Run does the rest.
-func New(o Options) (e *Emulator, err error) {
+func New(o Options) (_ *Emulator, err error) {
 	c, err := o.Load()
 	if err != nil {
 		return nil, err
 	}
-	e = &Emulator{
+	e := &Emulator{
 		log:        o.Log,
 		output:     o.Output,
 		options:    o,

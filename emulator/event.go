@@ -3,6 +3,8 @@ package emulator
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"devtool/clock"
 )
@@ -22,6 +24,11 @@ type event struct {
 	// for what the outside has caused.
 	stepMu sync.Mutex
 	step   *clock.Step
+
+	// operations counts what the handler has asked for, and sleepers which of its
+	// goroutines sleep.
+	operations atomic.Int64
+	sleepers   atomic.Int64
 
 	// obj.mu guards what follows.
 
@@ -71,6 +78,29 @@ func (ev *event) currentStep() *clock.Step {
 	ev.stepMu.Lock()
 	defer ev.stepMu.Unlock()
 	return ev.step
+}
+
+// silence is how long, in real time, a handler with goroutines that still sleep asks for
+// nothing before it counts as waiting for the clock with all of them.
+const silence = 10 * time.Millisecond
+
+// leaveWhenSilent takes the event out of step when its handler has come to rest. It is for
+// handlers of which several goroutines sleep at once: when one has woken up, nothing
+// tells that it is done and the handler waits for the others.
+func (ev *event) leaveWhenSilent(step *clock.Step) {
+	tick := time.NewTicker(silence)
+	defer tick.Stop()
+	for last := int64(-1); ; <-tick.C {
+		switch n := ev.operations.Load(); {
+		case ev.currentStep() != step:
+			return
+		case n == last:
+			ev.leave()
+			return
+		default:
+			last = n
+		}
+	}
 }
 
 // pause commits what the event's object wrote and gives the object's turn up.

@@ -185,7 +185,7 @@ func (a *subresponse) Write(p []byte) (int, error) { return a.s.Write(p) }
 func (a *subresponse) close() error                { return a.s.CloseWrite() }
 
 func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse) error {
-	ns := p.namespaces[q.Binding]
+	ns := p.settings.bindings[q.Binding]
 	if ns == nil {
 		return a.failed(fmt.Errorf("no class is bound as %q", q.Binding))
 	}

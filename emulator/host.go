@@ -232,7 +232,7 @@ func (h *host) restart(cause error) {
 				return
 			}
 		}
-		next, err := h.launch(h.e.ctx, h.binary, h.e.currentSettings())
+		next, err := h.launch(h.e.ctx, h.binary, old.settings)
 		if err != nil {
 			cause = err
 			h.e.log.Error("restart handler program", "err", err)

@@ -88,11 +88,28 @@ func (o *object) deliver(ev *event, handle func(*instance) error) error {
 		ev.prog.register(ev)
 		err = handle(inst)
 		ev.prog.unregister(ev)
+		if err != nil && inst.prog.lost() {
+			o.abandon(inst, err)
+		}
 	}
 	if e := o.finish(ev); err == nil {
 		err = e
 	}
 	return o.describe(err)
+}
+
+// abandon gives up an instance whose program is gone: what the holder of its turn has
+// not committed is dropped. Unlike reset it leaves the queue alone, which may hold
+// events of the program that comes next.
+func (o *object) abandon(inst *instance, cause error) {
+	err := asWire(cause)
+	err.Reset, err.ObjectID = true, o.id.String()
+	inst.reset(err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.inst == inst {
+		o.inst = nil
+	}
 }
 
 // describe says in err, if it came from a program, which object it is about.

@@ -216,6 +216,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 		step.Add()
 		woken <- step
 	})
+	ev.sleepers.Add(1)
 	ev.park()
 	var step *clock.Step
 	var err error
@@ -229,6 +230,9 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	}
 	ev.unpark(step)
 	step.Done()
+	if ev.sleepers.Add(-1) > 0 && step != nil {
+		ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
+	}
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ type program struct {
 	process *plugin.Process // nil for a program that we did not start
 	hello   wire.Hello
 	classes map[string]wire.Class
-	// namespaces are those of the bindings it was welcomed with.
-	namespaces map[string]*namespace
+	// settings are what it was welcomed with.
+	settings settings
 
 	instances atomic.Uint64 // the last instance number
 
@@ -44,11 +44,11 @@ type program struct {
 // it has what c needs.
 func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c settings) (*program, error) {
 	p := &program{
-		e:          e,
-		process:    process,
-		classes:    make(map[string]wire.Class),
-		namespaces: c.bindings,
-		events:     make(map[uint64]*event),
+		e:        e,
+		process:  process,
+		classes:  make(map[string]wire.Class),
+		settings: c,
+		events:   make(map[uint64]*event),
 	}
 	hello := make(chan *wire.Stream, 1)
 	p.conn = wire.NewConn(conn, wire.Emulator, func(s *wire.Stream) {
@@ -74,7 +74,11 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 		}
 		return p, s.Answer(welcome, true)
 	case <-p.conn.Done():
-		return nil, p.crash()
+		crash := p.crash()
+		if process != nil && process.Err() == nil {
+			return nil, errors.New("the handler program has ended (exit status 0) before it introduced itself: does main call durable.Serve?")
+		}
+		return nil, crash
 	case <-ctx.Done():
 		p.conn.Close()
 		return nil, fmt.Errorf("start handler program: %w", context.Cause(ctx))
@@ -161,6 +165,7 @@ func (p *program) event(number uint64) (*event, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ev := p.events[number]; ev != nil {
+		ev.operations.Add(1)
 		return ev, nil
 	}
 	return nil, errOver
@@ -178,6 +183,16 @@ func (p *program) explain(err error) error {
 		return ended
 	}
 	return p.crash()
+}
+
+// lost reports whether the connection to the program is gone.
+func (p *program) lost() bool {
+	select {
+	case <-p.conn.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // crash describes the end of a program that was not asked to end.

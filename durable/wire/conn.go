@@ -165,15 +165,17 @@ func (c *Conn) frame() []byte {
 // frame alone; any other means that the connection is gone.
 func (c *Conn) writeLocked(f frame, b []byte) error {
 	others := c.waiting.Add(-1) > 0
-	n := len(b) - headerSize
-	if n > MaxPayload {
-		return &Error{Message: fmt.Sprintf("message of %d bytes, the limit is %d", n, MaxPayload)}
+	var tooLarge, err error
+	if n := len(b) - headerSize; n > MaxPayload {
+		tooLarge = &Error{Message: fmt.Sprintf("message of %d bytes, the limit is %d", n, MaxPayload)}
+	} else {
+		appendHeader(b[:0], f, n)
+		if cap(b) <= 4*MaxData {
+			c.scratch = b
+		}
+		_, err = c.w.Write(b)
 	}
-	appendHeader(b[:0], f, n)
-	if cap(b) <= 4*MaxData {
-		c.scratch = b
-	}
-	_, err := c.w.Write(b)
+	// Also when nothing was written: who went before may have left us the flush.
 	if err == nil && !others {
 		err = c.w.Flush()
 	}
@@ -181,7 +183,7 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 		c.end(fmt.Errorf("write: %w", err))
 		return ErrClosed
 	}
-	return nil
+	return tooLarge
 }
 
 func (c *Conn) read() {
@@ -205,10 +207,13 @@ func (c *Conn) dispatch(f frame) error {
 	}
 	c.mu.Lock()
 	s := c.streams[f.stream]
-	known := f.stream <= c.lastPeer || f.stream <= c.opened
+	last := c.lastPeer
+	if f.stream%2 == c.parity {
+		last = c.opened
+	}
 	c.mu.Unlock()
 	if s == nil {
-		if !known {
+		if f.stream > last {
 			return fmt.Errorf("frame for stream %d, which nobody opened", f.stream)
 		}
 		return nil // it is over

@@ -47,8 +47,8 @@
 // Each side may send InitialWindow (256 KiB) of body on a stream, and after that
 // as much as Window frames allow. What travels inside an Open or Reply message
 // does not count. More than the window allows, an Open whose id does not
-// grow, an unknown kind or method, and a message that does not decode are
-// violations: whoever sees one closes the connection.
+// grow, and an unknown kind or flag are violations: whoever sees one closes the
+// connection. An unknown method and a message that does not decode fail their stream.
 //
 // # Messages
 //

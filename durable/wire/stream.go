@@ -45,6 +45,7 @@ type Stream struct {
 	hasAnswer bool   // the answer was sent, or has arrived
 	answer    []byte // the answer that arrived
 	over      bool
+	overErr   error // why it is over
 }
 
 func newStream(c *Conn, method Method) *Stream {
@@ -79,7 +80,7 @@ func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 	if s.hasAnswer {
 		return s.answer, nil
 	}
-	return nil, s.inErr
+	return nil, s.overErr
 }
 
 // Call asks for method and waits for the answer, where neither has a body.
@@ -100,7 +101,10 @@ func (c *Conn) Call(ctx context.Context, method Method, question, answer Message
 func (s *Stream) Answer(m Message, end bool) error {
 	s.mu.Lock()
 	if s.over || s.hasAnswer {
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if s.overErr == ErrClosed {
+			return ErrClosed
+		}
 		return ErrOver
 	}
 	s.hasAnswer = true
@@ -125,8 +129,15 @@ func (s *Stream) Fail(e *Error) {
 		return
 	}
 	s.finish(e)
-	s.conn.send(frame{stream: s.id, kind: kindFail}, e) //nolint:errcheck // a dead connection has failed it already
+	sent := *e
+	sent.Message = sent.Message[:min(len(sent.Message), maxFailText)]
+	sent.Detail = sent.Detail[:min(len(sent.Detail), maxFailText)]
+	s.conn.send(frame{stream: s.id, kind: kindFail}, &sent) //nolint:errcheck // a dead connection has failed it already
 }
+
+// maxFailText bounds the texts of an Error that is sent: a failure must always
+// fit, for nothing else tells the other side.
+const maxFailText = 1 << 20
 
 // Withdraw tells the peer that the answer, or what is left of it, is of no
 // interest any more. It does nothing when the stream is over.
@@ -204,11 +215,11 @@ func (s *Stream) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {
 		s.mu.Lock()
-		for s.credit == 0 && !s.over {
+		for s.credit == 0 && !s.over && !s.outEnd {
 			s.change.Wait()
 		}
 		if s.over || s.outEnd {
-			err := s.inErr
+			err := s.overErr
 			if err == nil {
 				err = ErrOver
 			}
@@ -272,6 +283,10 @@ func (s *Stream) receive(f frame) error {
 
 func (s *Stream) receiveReply(f frame) error {
 	s.mu.Lock()
+	if s.over { // since dispatch looked it up
+		s.mu.Unlock()
+		return nil
+	}
 	if !s.opener || s.hasAnswer {
 		s.mu.Unlock()
 		return errors.New("answer out of order")
@@ -289,6 +304,10 @@ func (s *Stream) receiveReply(f frame) error {
 
 func (s *Stream) receiveData(f frame) error {
 	s.mu.Lock()
+	if s.over { // since dispatch looked it up
+		s.mu.Unlock()
+		return nil
+	}
 	if s.opener && !s.hasAnswer || s.inEnd {
 		s.mu.Unlock()
 		return errors.New("body out of order")
@@ -297,7 +316,7 @@ func (s *Stream) receiveData(f frame) error {
 		s.mu.Unlock()
 		return fmt.Errorf("%d bytes more than the window allows", -s.window)
 	}
-	if len(f.payload) > 0 {
+	if len(f.payload) > 0 && s.inErr == nil {
 		s.in = append(s.in, f.payload)
 	}
 	s.inEnd = f.end
@@ -317,12 +336,11 @@ func (s *Stream) finish(err error) {
 		s.mu.Unlock()
 		return
 	}
-	s.over = true
-	if !s.inEnd {
+	s.over, s.overErr = true, err
+	if !s.inEnd && s.inErr == nil {
 		s.inErr = err
 	}
 	if s.opener && !s.hasAnswer {
-		s.inErr = err
 		close(s.answered)
 	}
 	s.change.Broadcast()

@@ -182,6 +182,7 @@ func TestAServeGoroutineThatExitsFailsItsStream(t *testing.T) {
 
 func TestTheAnswersEndEndsAQuestionThatIsStillComing(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
+		rest := make(chan error, 1)
 		p := connect(t, tr, ignore, func(s *wire.Stream) {
 			if s.Method != wire.MethodFetch {
 				answerGets(s)
@@ -191,9 +192,8 @@ func TestTheAnswersEndEndsAQuestionThatIsStillComing(t *testing.T) {
 			io.ReadFull(s, make([]byte, 3*wire.MaxData))
 			s.Write([]byte("too much"))
 			s.CloseWrite()
-			if _, err := io.ReadAll(s); err != wire.ErrOver {
-				t.Errorf("reading on after the answer's end: %v, want ErrOver", err)
-			}
+			_, err := io.ReadAll(s)
+			rest <- err
 		})
 		s := mustOpen(t, p.emulator, false)
 		var err error
@@ -202,6 +202,9 @@ func TestTheAnswersEndEndsAQuestionThatIsStillComing(t *testing.T) {
 		}
 		if err != wire.ErrOver {
 			t.Errorf("writing on after the answer's end: %v, want ErrOver", err)
+		}
+		if err := <-rest; err != wire.ErrOver {
+			t.Errorf("reading on after the answer's end: %v, want ErrOver", err)
 		}
 		b, err := s.Await(t.Context())
 		var got wire.Response

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"io"
 	"sync"
 	"time"
@@ -23,11 +24,25 @@ var (
 	MaxPartial   = maxPartial
 	EnvFD        = envFD
 	EnvSocket    = envSocket
-	IgnoredFile  = ignoredFile
 	PrivateLink  = privateLink
-	AwaitExit    = awaitExit
 	MaxBuildText = maxBuildOutput
 )
+
+// WatchSource is Watch with a source that the test plays.
+func WatchSource(ctx context.Context, o WatchOptions, next func(context.Context) ([]string, error)) (*Watcher, error) {
+	s, err := newScope(o)
+	if err != nil {
+		return nil, err
+	}
+	return startWatcher(ctx, s, o, func(*Watcher) source { return playedSource{next} }), nil
+}
+
+type playedSource struct {
+	play func(context.Context) ([]string, error)
+}
+
+func (s playedSource) next(ctx context.Context) ([]string, error) { return s.play(ctx) }
+func (s playedSource) close()                                     {}
 
 // LineWriter is a lineWriter with a lock of its own.
 type LineWriter struct{ *lineWriter }

@@ -91,6 +91,7 @@ func (n *notifier) next(ctx context.Context) ([]string, error) {
 func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
 	path := event.Name
 	gone := event.Has(fsnotify.Remove) || event.Has(fsnotify.Rename)
+	info, err := os.Lstat(path)
 	switch {
 	case !gone && !event.Has(fsnotify.Create) && !event.Has(fsnotify.Write):
 		return nil, nil // Only its mode has changed.
@@ -102,12 +103,14 @@ func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
 		return []string{path}, nil
 	case n.folder[path] && !event.Has(fsnotify.Create):
 		return nil, nil // On some systems a folder is written when a file in it is.
-	case event.Has(fsnotify.Create) && isFolder(path):
+	case event.Has(fsnotify.Create) && err == nil && info.IsDir():
 		if !n.scope.covers(path) {
 			return nil, nil
 		}
 		n.forget(path) // What had the name before, if anything.
 		return n.follow(path)
+	case err != nil && n.scope.skipsFolder(path) && !n.scope.files[path]:
+		return nil, nil // It is too late to ask, but this was no file: rm -r node_modules.
 	case n.scope.reports(path):
 		return []string{path}, nil
 	}
@@ -167,9 +170,4 @@ func (n *notifier) forget(folder string) {
 func (n *notifier) close() {
 	_ = n.fs.Close()
 	<-n.ended
-}
-
-func isFolder(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.IsDir()
 }

@@ -77,6 +77,21 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch for changes: %w", err)
 	}
+	return startWatcher(ctx, s, o, func(w *Watcher) source {
+		if o.poll != 0 {
+			return w.poll("asked to", o.poll)
+		}
+		n, err := newNotifier(s)
+		if err != nil {
+			return w.poll(err.Error(), defaultPollInterval)
+		}
+		return n
+	}), nil
+}
+
+// startWatcher returns a running watcher whose first source is the one that
+// open returns.
+func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watcher) source) *Watcher {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{
 		scope:   s,
@@ -88,14 +103,8 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	if w.quiet == 0 {
 		w.quiet = defaultQuiet
 	}
-	if o.poll != 0 {
-		go w.run(ctx, w.poll("asked to", o.poll))
-	} else if n, err := newNotifier(s); err != nil {
-		go w.run(ctx, w.poll(err.Error(), defaultPollInterval))
-	} else {
-		go w.run(ctx, n)
-	}
-	return w, nil
+	go w.run(ctx, open(w))
+	return w
 }
 
 // Changes delivers the absolute paths that have changed since the last report,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,9 +157,11 @@ func TestChangesOfFilesAreReported(t *testing.T) {
 			want:   []string{"sub/b.go", "sub/c.go"},
 		},
 		{
-			name:   "created in new folders",
-			change: func(t *testing.T, dir string) { write(t, dir, map[string]string{"new/x/y/z.go": "1", "new/x/w.go": "1"}) },
-			want:   []string{"new/x/y/z.go", "new/x/w.go"},
+			name: "created in new folders",
+			change: func(t *testing.T, dir string) {
+				write(t, dir, map[string]string{"new/x/y/z.go": "1", "new/x/w.go": "1"})
+			},
+			want: []string{"new/x/y/z.go", "new/x/w.go"},
 		},
 		{
 			name:   "in a renamed folder",
@@ -280,20 +283,101 @@ func TestSteadyChangesDoNotPutTheReportOffForEver(t *testing.T) {
 
 // A report that nobody has fetched grows by what happens meanwhile.
 func TestUnfetchedReportsAreMerged(t *testing.T) {
-	modes(t, func(t *testing.T, o plugin.WatchOptions) {
-		dir := t.TempDir()
-		o.Roots = []string{dir}
-		o.Quiet = time.Millisecond
-		w := watch(t, o)
-		seen := make(chan struct{}, 100)
-		o.Ignore = func(path string) bool { seen <- struct{}{}; return false }
-		second := watch(t, o) // Shows when the system has told of a change.
-		write(t, dir, map[string]string{"a.go": "1"})
-		reports(t, second, dir, "a.go")
-		write(t, dir, map[string]string{"b.go": "1"})
-		reports(t, second, dir, "a.go", "b.go")
-		reports(t, w, dir, "a.go", "b.go")
-	})
+	told := [][]string{{"/b", "/c"}, nil, {"/a", "/b"}}
+	received := make(chan struct{})
+	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Quiet: time.Millisecond},
+		func(ctx context.Context) ([]string, error) {
+			if len(told) > 0 {
+				paths := told[0]
+				told = told[1:]
+				return paths, nil
+			}
+			close(received) // It asks for more, so it has taken in the last.
+			<-ctx.Done()
+			return nil, nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	await(t, "the changes to be taken in", received)
+	if got, want := await(t, "the report", w.Changes()), []string{"/a", "/b", "/c"}; !slices.Equal(got, want) {
+		t.Errorf("report = %v, want %v", got, want)
+	}
+}
+
+// A change that happens while a report is due or being fetched is told, once.
+func TestNoChangeIsLostBetweenReports(t *testing.T) {
+	const changes = 2000
+	told := 0
+	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Quiet: time.Nanosecond},
+		func(ctx context.Context) ([]string, error) {
+			if told == changes {
+				<-ctx.Done()
+				return nil, nil
+			}
+			told++
+			return []string{fmt.Sprint("/", told)}, nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	seen := make(map[string]bool)
+	for len(seen) < changes {
+		for _, path := range await(t, fmt.Sprintf("changes after %d of %d", len(seen), changes), w.Changes()) {
+			if seen[path] {
+				t.Fatalf("%s is reported twice", path)
+			}
+			seen[path] = true
+		}
+	}
+}
+
+// When notices fail later on, changes may have been missed: everything counts
+// as changed, and polling goes on from there.
+func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.go": "1", "sub/b.go": "1", "sub/b_test.go": "1"})
+	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Roots: []string{dir}},
+		func(context.Context) ([]string, error) { return nil, errors.New("no space left on device") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	reports(t, w, dir, "a.go", "sub/b.go")
+	if got, want := w.Polling(), "no space left on device"; got != want {
+		t.Errorf("Polling() = %q, want %q", got, want)
+	}
+	write(t, dir, map[string]string{"sub/b.go": "22"})
+	reports(t, w, dir, "sub/b.go")
+}
+
+// The system keeps only so many events for a watcher that is busy, and drops the
+// rest. What was changed then is reported all the same.
+func TestLostEventsAreMadeUpFor(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.go": "1"})
+	busy, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w := watch(t, plugin.WatchOptions{Roots: []string{dir}, Ignore: func(path string) bool {
+		if filepath.Base(path) == "busy.go" {
+			once.Do(func() { close(busy); <-free })
+		}
+		return strings.HasSuffix(path, ".noise")
+	}})
+	write(t, dir, map[string]string{"busy.go": "1"})
+	await(t, "the watcher to be busy", busy)
+	write(t, dir, map[string]string{"1.noise": ""})
+	for range 10_000 { // Twice two events, and Linux keeps 16,384.
+		rename(t, dir, "1.noise", "2.noise")
+		rename(t, dir, "2.noise", "1.noise")
+	}
+	write(t, dir, map[string]string{"new/late.go": "1"})
+	close(free)
+	eventually(t, w, dir, []string{"busy.go", "new/late.go"}, []string{"a.go"})
+	write(t, dir, map[string]string{"new/late.go": "22"})
+	eventually(t, w, dir, []string{"new/late.go"}, []string{"a.go", "busy.go"})
 }
 
 func TestWhatIsLeftOutIsNotReported(t *testing.T) {
@@ -325,7 +409,8 @@ func TestWhatIsLeftOutIsNotReported(t *testing.T) {
 		write(t, dir, files(ignored, "22"))
 		write(t, dir, files(told, "1"))
 		reports(t, w, dir, told...)
-		for _, name := range ignored {
+		rename(t, dir, "node_modules", ".trash")
+		for _, name := range append(ignored, ".git", ".trash", "vendor", "sub/node_modules", "generated") {
 			remove(t, dir, name)
 		}
 		settled(t, w, dir, told...)
@@ -408,7 +493,7 @@ func TestARootThatGoesIsWaitedFor(t *testing.T) {
 	write(t, dir, map[string]string{"src/a.go": "1", "src/sub/b.go": "1"})
 	w := watch(t, plugin.WatchOptions{Roots: []string{filepath.Join(dir, "src")}})
 	if w.Polling() != "" {
-		t.Skipf("no notices here: %s", w.Polling())
+		t.Fatalf("polls from the start: %s", w.Polling())
 	}
 	rename(t, dir, "src", "away")
 	reports(t, w, dir, "src")

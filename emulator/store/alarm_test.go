@@ -42,8 +42,8 @@ func TestAlarmIsStoredAsWorkerdStoresIt(t *testing.T) {
 	if o.Dirty() {
 		t.Error("reading the alarm began a transaction")
 	}
-	must(t, o.SetAlarm(time.UnixMilli(1)))
-	must(t, o.Exec("UPDATE _cf_METADATA SET value = value + 1000000 WHERE key = 1 AND typeof(value) = 'integer'"))
+	must(t, o.SetAlarm(time.UnixMilli(1).Add(999*time.Microsecond)))
+	must(t, o.Exec("UPDATE _cf_METADATA SET value = value * 2 WHERE key = 1 AND typeof(value) = 'integer'"))
 	must(t, o.Commit())
 	must(t, o.Close())
 	wantAlarm(t, openObject(t, path), time.UnixMilli(2))

@@ -78,22 +78,21 @@ func placeFile(path string, image []byte) error {
 	return nil
 }
 
-// moveAside renames a database file and what belongs to it to the first free name of the form path.damaged-N.
+// moveAside renames a database file to the first free name of the form path.damaged-N. What SQLite left beside it stays
+// behind, for placeFile to clear away.
 func moveAside(path string) error {
-	target := ""
 	for n := 1; ; n++ {
-		target = fmt.Sprintf("%s.damaged-%d", path, n)
-		if _, err := os.Lstat(target); errors.Is(err, fs.ErrNotExist) {
-			break
-		} else if err != nil {
-			return explainFile(target, err)
+		target := fmt.Sprintf("%s.damaged-%d", path, n)
+		_, err := os.Lstat(target)
+		if err == nil {
+			continue
 		}
-	}
-	// The database goes first: without it, what a kill leaves behind counts as a missing file and its log is discarded.
-	for _, suffix := range append([]string{""}, companions...) {
-		if err := os.Rename(path+suffix, target+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = os.Rename(path, target)
+		}
+		if err != nil {
 			return explainFile(path, err)
 		}
+		return nil
 	}
-	return nil
 }

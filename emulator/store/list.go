@@ -42,14 +42,14 @@ func (o *Object) List(l ListOptions, maxBytes int) (entries []Entry, more bool, 
 		limit = -1 // none, to SQLite
 	}
 
-	free := maxBytes
+	free := max(maxBytes, 0)
 	visit := func(r row) bool {
 		size := r.size(0) + r.size(1)
 		if size > free && len(entries) > 0 {
 			more = true
 			return false
 		}
-		free -= min(size, free)
+		free -= size // below 0 if the first entry alone is too large
 		entries = append(entries, Entry{Key: r.text(0), Value: r.blob(1)})
 		return true
 	}

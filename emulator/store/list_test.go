@@ -133,6 +133,15 @@ func TestListStopsBeforeTheByteLimit(t *testing.T) {
 	}
 }
 
+func TestListStopsAfterAnEntryThatIsTooLargeEvenBeforeAnEmptyOne(t *testing.T) {
+	o := listed(t, "", "aa")
+	entries, more, err := o.List(store.ListOptions{Reverse: true}, 1)
+	must(t, err)
+	if got := keysOf(t, entries); got != "aa" || !more {
+		t.Errorf("List = %q, more %t, want %q and more", got, more, "aa")
+	}
+}
+
 func TestPagesOfAListJoinUp(t *testing.T) {
 	o := newObject(t)
 	for i := range 50 {

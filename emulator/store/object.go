@@ -4,7 +4,8 @@
 //	<state>/v3/do/<worker>-<Class>/<id>.sqlite       Object: the truth about one object
 //	<state>/v3/do/<worker>-<Class>/metadata.sqlite   Index: who is to be woken when, derived from the former
 //
-// The layout is workerd's, so that a folder written by one can be read by the other. An object's file holds
+// Files and tables are laid out as workerd lays them out; how values are encoded is the caller's business. An object's
+// file holds
 //
 //	_cf_KV(key TEXT PRIMARY KEY, value BLOB)            key-value storage; keys compare as bytes
 //	_cf_METADATA(key INTEGER PRIMARY KEY, value BLOB)   1: alarm in ns since 1970, or NULL; 1000: the object's name
@@ -15,7 +16,8 @@
 //
 // All writes between two commits are one implicit transaction: the first one begins it, reads see it, and the engine
 // decides when Commit or Rollback ends it. After Commit the writes survive the death of any process (kill -9); of an
-// uncommitted transaction nothing does. A commit appends to the write-ahead log without waiting for the disk, so a power
+// uncommitted transaction nothing does. A commit appends to the write-ahead log. It waits for the disk only when it
+// begins a log (the first commit after opening) or when the log has grown enough to be merged into the file; so a power
 // cut may undo the latest commits, but never tears one.
 //
 // # Files

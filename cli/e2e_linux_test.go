@@ -1,0 +1,146 @@
+package cli_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// These tests look at processes through /proc.
+
+const (
+	hugeBody = 1 << 30
+	// memoryLimit is the most that a process may ever have had in memory while a
+	// huge body passed through it: it is passed on piece by piece.
+	memoryLimit = 128 << 20
+)
+
+func TestHugeBodiesPassThroughInLittleMemory(t *testing.T) {
+	t.Parallel()
+	s := handlerProject(t, "stream").dev()
+
+	t.Run("upload", func(t *testing.T) {
+		hash := sha256.New()
+		body := io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte{}), hugeBody), hash)
+		status, got, err := s.send(s.request(http.MethodPost, "/a/upload", body))
+		if want := fmt.Sprintf("%d %x", hugeBody, hash.Sum(nil)); err != nil || status != http.StatusOK || got != want {
+			t.Errorf("got %d %q, %v, want 200 %q", status, got, err, want)
+		}
+	})
+	t.Run("download", func(t *testing.T) {
+		response, err := s.client.Do(s.request(http.MethodGet, fmt.Sprintf("/a/download?bytes=%d", hugeBody), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		got, want := sha256.New(), sha256.New()
+		n, err := io.Copy(got, response.Body)
+		if err != nil || n != hugeBody {
+			t.Errorf("got %d bytes, %v, want %d", n, err, hugeBody)
+		}
+		if _, err := io.CopyN(want, rand.NewChaCha8([32]byte{}), hugeBody); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := got.Sum(nil), want.Sum(nil); string(got) != string(want) {
+			t.Errorf("hash of the download: got %x, want %x", got, want)
+		}
+	})
+	for name, pid := range map[string]int{"emulator": s.PID, "handler": onlyChild(t, s.PID)} {
+		if got := peakMemory(t, pid); got > memoryLimit {
+			t.Errorf("peak memory of the %s: got %d MiB, want at most %d", name, got>>20, memoryLimit>>20)
+		}
+	}
+}
+
+func TestNoProcessOutlivesTheEmulator(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*server){
+		"interrupted": func(s *server) { s.interrupt() },
+		"killed":      func(s *server) { s.kill() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := handlerProject(t, "basic")
+			s := p.dev()
+			if got := len(processesIn(t, p.dir)); got != 2 {
+				t.Fatalf("processes in the project: got %d, want emulator and handler", got)
+			}
+			end(s)
+			eventually(t, "no process is left in the project", func() bool { return len(processesIn(t, p.dir)) == 0 })
+		})
+	}
+}
+
+// processes calls f with the id of every process there is.
+func processes(t *testing.T, f func(pid int)) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			f(pid)
+		}
+	}
+}
+
+// processesIn lists the processes whose working folder is dir. One that has ended and
+// was not yet waited for has none.
+func processesIn(t *testing.T, dir string) (pids []int) {
+	t.Helper()
+	processes(t, func(pid int) {
+		if cwd, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd")); err == nil && cwd == dir {
+			pids = append(pids, pid)
+		}
+	})
+	return pids
+}
+
+// onlyChild returns the process that parent has started.
+func onlyChild(t *testing.T, parent int) int {
+	t.Helper()
+	var children []int
+	processes(t, func(pid int) {
+		if statusOf(pid, "PPid") == strconv.Itoa(parent) {
+			children = append(children, pid)
+		}
+	})
+	if len(children) != 1 {
+		t.Fatalf("children of process %d: got %v, want one", parent, children)
+	}
+	return children[0]
+}
+
+// peakMemory is the most memory, in bytes, that the process has had.
+func peakMemory(t *testing.T, pid int) int {
+	t.Helper()
+	text := statusOf(pid, "VmHWM")
+	kilobytes, err := strconv.Atoi(strings.TrimSuffix(text, " kB"))
+	if err != nil {
+		t.Fatalf("peak memory of process %d: got %q, want a number of kB", pid, text)
+	}
+	t.Logf("process %d had at most %d MiB", pid, kilobytes>>10)
+	return kilobytes << 10
+}
+
+// statusOf returns a field of a process's status, or "" when it has none or is gone.
+func statusOf(pid int, field string) string {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

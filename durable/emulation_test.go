@@ -1,0 +1,387 @@
+package durable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devtool/durable/wire"
+)
+
+// The configuration that programs are welcomed with.
+var configuration = wire.Welcome{
+	Version: wire.MaxVersion,
+	Vars:    []wire.Var{{Name: "GREETING", Value: "hello"}},
+	Bindings: []wire.Binding{
+		{Name: "OBJECTS", Class: "Object", UniqueKey: wire.UniqueKey("worker", "Object")},
+		{Name: "OTHERS", Class: "Other", UniqueKey: wire.UniqueKey("worker", "Other")},
+	},
+}
+
+var objects = newEnv(configuration.Vars, configuration.Bindings).Namespace("OBJECTS")
+
+// An emulation is the emulator's side of a connection to a program, played by a test:
+// it delivers the events that the test asks for, and answers the program's
+// operations at once, from memory, or as the test has scripted it.
+//
+// It lives in a bubble of synctest: time stands still unless everybody waits for it,
+// and settle waits until nothing moves any more. So "this is not sent before
+// that" can be tested without waiting for a while.
+type emulation struct {
+	t      *testing.T
+	conn   *wire.Conn
+	raw    net.Conn // under conn
+	tap    *tap
+	hello  wire.Hello
+	served func() error // waits for serve to return
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	refusal *wire.Error // the answer to Hello, if not nil
+	scripts map[wire.Method]func(*wire.Stream)
+	lastID  uint64 // of events and instances
+
+	values   map[string][]byte // as they are stored
+	page     int               // how many entries an answer to List has at most, if positive
+	alarm    wire.AlarmTime
+	now      time.Time
+	lastList wire.List
+}
+
+// emulate runs test with w as the program, welcomed and connected.
+func emulate(t *testing.T, w Worker, test func(e *emulation)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		e := connect(t, w, nil)
+		test(e)
+		if err := e.end(); err != nil {
+			t.Errorf("serve ended with %v, want nil", err)
+		}
+	})
+}
+
+// connect begins an emulation. With a refusal the program is not welcome.
+func connect(t *testing.T, w Worker, refusal *wire.Error) *emulation {
+	ours, theirs := net.Pipe()
+	e := &emulation{
+		t:       t,
+		raw:     ours,
+		tap:     newTap(theirs),
+		refusal: refusal,
+		scripts: make(map[wire.Method]func(*wire.Stream)),
+		values:  make(map[string][]byte),
+		now:     time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	result := make(chan error, 1)
+	e.served = sync.OnceValue(func() error { return <-result })
+	e.conn = wire.NewConn(ours, wire.Emulator, e.serve)
+	go func() { result <- serve(e.tap, w) }()
+	t.Cleanup(func() { e.end() })
+	synctest.Wait()
+	return e
+}
+
+// end closes the connection and returns what serve does.
+func (e *emulation) end() error {
+	e.conn.Close()
+	return e.served()
+}
+
+// settle waits until nothing moves any more.
+func (e *emulation) settle() { synctest.Wait() }
+
+// on answers the operations of one method with script from here on.
+func (e *emulation) on(method wire.Method, script func(*wire.Stream)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.scripts[method] = script
+}
+
+// hold keeps the answers to one method back until release.
+func (e *emulation) hold(method wire.Method) (release func()) {
+	released := make(chan struct{})
+	e.on(method, func(s *wire.Stream) {
+		select {
+		case <-released:
+			e.answer(s)
+		case <-s.Context().Done():
+		}
+	})
+	return func() { close(released) }
+}
+
+// fail lets the operations of one method fail.
+func (e *emulation) fail(method wire.Method, err *wire.Error) {
+	e.on(method, func(s *wire.Stream) { s.Fail(err) })
+}
+
+func (e *emulation) serve(s *wire.Stream) {
+	e.mu.Lock()
+	script := e.scripts[s.Method]
+	e.mu.Unlock()
+	if script != nil {
+		script(s)
+		return
+	}
+	e.answer(s)
+}
+
+func (e *emulation) answer(s *wire.Stream) {
+	e.mu.Lock()
+	var m wire.Message = new(wire.Empty)
+	var err *wire.Error
+	switch s.Method {
+	case wire.MethodHello:
+		mustDecode(s.Message, &e.hello)
+		m, err = &configuration, e.refusal
+	case wire.MethodGet:
+		var q wire.Get
+		mustDecode(s.Message, &q)
+		v, ok := e.values[q.Key]
+		m = &wire.Value{Found: ok, Value: v}
+	case wire.MethodPut:
+		var q wire.Put
+		mustDecode(s.Message, &q)
+		e.values[q.Key] = bytes.Clone(q.Value)
+	case wire.MethodDelete:
+		var q wire.Delete
+		mustDecode(s.Message, &q)
+		_, ok := e.values[q.Key]
+		delete(e.values, q.Key)
+		m = &wire.Existed{Existed: ok}
+	case wire.MethodList:
+		var q wire.List
+		mustDecode(s.Message, &q)
+		m = e.listLocked(q)
+	case wire.MethodDeleteAll:
+		clear(e.values)
+	case wire.MethodGetAlarm:
+		m = &e.alarm
+	case wire.MethodSetAlarm:
+		var q wire.SetAlarm
+		mustDecode(s.Message, &q)
+		e.alarm = wire.AlarmTime{Set: true, Time: q.Time}
+	case wire.MethodDeleteAlarm:
+		e.alarm = wire.AlarmTime{}
+	case wire.MethodNow:
+		m = &wire.Time{Time: e.now.UnixMilli()}
+	case wire.MethodSubrequest:
+		err = &wire.Error{Message: "the test has no answer to a subrequest"}
+	}
+	e.mu.Unlock()
+	if err != nil {
+		s.Fail(err)
+		return
+	}
+	s.Answer(m, true)
+}
+
+func (e *emulation) listLocked(q wire.List) *wire.Listed {
+	e.lastList = q
+	var all []wire.Entry
+	for k, v := range e.values {
+		if (!q.HasStart || k >= q.Start) && (!q.HasStartAfter || k > q.StartAfter) && (!q.HasEnd || k < q.End) && strings.HasPrefix(k, q.Prefix) {
+			all = append(all, wire.Entry{Key: k, Value: v})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return (all[i].Key < all[j].Key) != q.Reverse })
+	n := len(all)
+	if q.Limit > 0 {
+		n = min(n, int(q.Limit))
+	}
+	if e.page > 0 {
+		n = min(n, e.page)
+	}
+	return &wire.Listed{Entries: all[:n], More: n < len(all)}
+}
+
+// expectSent compares what the program has sent since the last time with want, when
+// nothing moves any more.
+func (e *emulation) expectSent(want ...string) {
+	e.t.Helper()
+	e.settle()
+	if diff := cmp.Diff(want, e.tap.take()); diff != "" {
+		e.t.Errorf("the program sent (-want +got):\n%s", diff)
+	}
+}
+
+func (e *emulation) newID() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lastID++
+	return e.lastID
+}
+
+// open delivers m.
+func (e *emulation) open(method wire.Method, m wire.Message, end bool) *wire.Stream {
+	e.t.Helper()
+	s, err := e.conn.Open(method, m, end)
+	if err != nil {
+		e.t.Fatalf("deliver %T: %v", m, err)
+	}
+	return s
+}
+
+// ask delivers m and waits for its answer.
+func (e *emulation) ask(method wire.Method, m wire.Message) error {
+	e.t.Helper()
+	_, err := e.open(method, m, true).Await(context.Background())
+	return err
+}
+
+// construct makes an instance of the object called name.
+func (e *emulation) construct(class, name string) uint64 {
+	e.t.Helper()
+	m := &wire.Construct{
+		Event: e.newID(), Instance: e.newID(), Class: class,
+		ID: objects.IDFromName(name).String(), Name: name, HasName: true,
+	}
+	if err := e.ask(wire.MethodConstruct, m); err != nil {
+		e.t.Fatalf("construct %s: %v", class, err)
+	}
+	e.expectSent("done construct")
+	return m.Instance
+}
+
+// An exchange is a request that was delivered, with its response.
+type exchange struct {
+	*wire.Stream
+	e     *emulation
+	event uint64
+}
+
+// fetch delivers r, whole, to an instance or to the worker, 0.
+func (e *emulation) fetch(instance uint64, r wire.Request) exchange {
+	e.t.Helper()
+	return e.deliver(instance, r, true)
+}
+
+// deliver is fetch; without end there is more to the body.
+func (e *emulation) deliver(instance uint64, r wire.Request, end bool) exchange {
+	e.t.Helper()
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	if r.URL == "" {
+		r.URL, r.Host = "http://localhost:8787/", "localhost:8787"
+	}
+	event := e.newID()
+	s := e.open(wire.MethodFetch, &wire.Fetch{Event: event, Instance: instance, Request: r}, end)
+	return exchange{s, e, event}
+}
+
+// cancel tells the program that nobody waits for x any more.
+func (x exchange) cancel() {
+	x.e.t.Helper()
+	if err := x.e.ask(wire.MethodCancel, &wire.Operation{Event: x.event}); err != nil {
+		x.e.t.Errorf("cancel: %v", err)
+	}
+}
+
+// head waits for the head of the response.
+func (x exchange) head() wire.Response {
+	x.e.t.Helper()
+	b, err := x.Await(context.Background())
+	if err != nil {
+		x.e.t.Fatalf("the event failed: %v", err)
+	}
+	var m wire.Response
+	mustDecode(b, &m)
+	sort.Slice(m.Header, func(i, j int) bool { return m.Header[i].Name < m.Header[j].Name })
+	return m
+}
+
+// text waits for the whole response, and returns its body.
+func (x exchange) text() string {
+	x.e.t.Helper()
+	first := x.head().Body
+	rest, err := io.ReadAll(x.Stream)
+	if err != nil {
+		x.e.t.Errorf("read response: %v", err)
+	}
+	return string(first) + string(rest)
+}
+
+// failure waits for the event to fail.
+func (x exchange) failure() *wire.Error {
+	x.e.t.Helper()
+	_, err := x.Await(context.Background())
+	var failed *wire.Error
+	if !errors.As(err, &failed) {
+		x.e.t.Fatalf("the event ended with %v, want a failure", err)
+	}
+	return failed
+}
+
+// A probe is an object whose handlers the test chooses.
+type probe struct {
+	state *State
+	env   *Env
+	fetch func(p *probe, w http.ResponseWriter, r *http.Request)
+	ring  func(ctx context.Context, p *probe, info AlarmInfo) error
+}
+
+func (p *probe) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.fetch(p, w, r) }
+
+func (p *probe) Alarm(ctx context.Context, info AlarmInfo) error { return p.ring(ctx, p, info) }
+
+// withFetch is a program whose worker and objects, of the class Object, handle requests with fetch.
+func withFetch(fetch func(p *probe, w http.ResponseWriter, r *http.Request)) Worker {
+	return Worker{
+		Fetch: func(w http.ResponseWriter, r *http.Request, env *Env) { fetch(&probe{env: env}, w, r) },
+		Classes: Classes{"Object": NewClass(func(_ context.Context, state *State, env *Env) (*probe, error) {
+			return &probe{state: state, env: env, fetch: fetch}, nil
+		})},
+	}
+}
+
+// A handling is what a handler under test has at hand.
+type handling struct {
+	*emulation
+	ctx   context.Context
+	state *State
+	env   *Env
+	w     http.ResponseWriter
+	r     *http.Request
+}
+
+// inHandler runs test as the handler of a GET request to an object.
+func inHandler(t *testing.T, test func(h handling)) {
+	t.Helper()
+	var e *emulation
+	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+		test(handling{e, r.Context(), p.state, p.env, w, r})
+	})
+	emulate(t, w, func(started *emulation) {
+		e = started
+		e.fetch(e.construct("Object", "one"), wire.Request{}).text()
+	})
+}
+
+// check reports an error that says what could not be done.
+func (e *emulation) check(err error) {
+	e.t.Helper()
+	if err != nil {
+		e.t.Errorf("got error %v, want none", err)
+	}
+}
+
+// expectError compares the text of err.
+func expectError(t *testing.T, err error, want string) {
+	t.Helper()
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("got error  %q\nwant       %q", got, want)
+	}
+}

@@ -1,0 +1,224 @@
+// Package main_test checks the plan of the house that docs/architecture.md draws: which folder may import which, and
+// which file alone may know a library. It reads the source of every platform, whatever this one builds, and leaves
+// tests out: they may look at a thing from any side.
+package main_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "devtool"
+
+// A room is a folder, and the folders of ours that its files may import.
+type room struct {
+	folder string // slash-separated; "*" stands for any one name
+	may    []string
+	why    string
+}
+
+// rooms are all folders that hold Go files. One that is not here is a new room: give it a line, and with it a reason.
+var rooms = []room{
+	{".", []string{"cli"},
+		"main hands over to the command line and decides nothing"},
+	{"cli", []string{"config", "emulator", "emulator/control", "emulator/plugin", "templates"},
+		"commands parse and print; what things mean is decided below, so neither the clock nor the SDK nor the protocol is theirs"},
+	{"clock", nil,
+		"the clock knows nothing of objects: so it can be understood, and its laws proved, alone"},
+	{"config", nil,
+		"the configuration is plain data that any part may read, so it depends on none"},
+	{"durable", []string{"durable/wire"},
+		"user code links the SDK with every save, and carries it to the platform, where no emulator is"},
+	{"durable/wire", nil,
+		"both ends of the protocol stand on it, and every handler program links it"},
+	{"emulator", []string{"clock", "config", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store"},
+		"handlers run in another process: the engine knows the protocol and never the SDK, and not who asks it"},
+	{"emulator/control", nil,
+		"the control API is what commands and engine share, so it can't know either"},
+	{"emulator/plugin", nil,
+		"it carries bytes to and from a process; what they mean is the engine's"},
+	{"emulator/store", nil,
+		"it keeps files; when to commit, and what an alarm is for, is the engine's"},
+	{"templates", nil,
+		"it hands out files, and those are not part of the program"},
+	{"templates/*", []string{"durable"},
+		"a template has to build in a project of its own, where only the SDK is"},
+}
+
+// A guest is a library, and the files that alone import it: it can be exchanged there.
+type guest struct {
+	path  string // what import paths begin with
+	files []string
+	why   string
+}
+
+// guests are all libraries. One that is not here is a new dependency: name the thin file that it lives behind.
+var guests = []guest{
+	{"github.com/fsnotify/fsnotify", []string{"emulator/plugin/notify.go"},
+		"watching falls back to polling, so one file knows the system's notices"},
+	{"github.com/gofrs/flock", []string{"emulator/state.go", "emulator/control/locate.go"},
+		"locks say who owns the state folder and which emulators live, and nothing else"},
+	{"github.com/lmittmann/tint", []string{"cli/dev.go"},
+		"how a log line looks is the command's affair; everything else speaks log/slog"},
+	{"github.com/pelletier/go-toml/v2", []string{"config/toml.go"},
+		"from the parsers on, TOML and JSONC are the same tree"},
+	{"github.com/tailscale/hujson", []string{"config/jsonc.go", "templates/templates.go"},
+		"one file reads JSONC and one edits it with its comments kept"},
+	{"github.com/urfave/cli/v2", []string{"cli/app.go"},
+		"it takes flags only before arguments, so our own parser stands before it, and it can be exchanged"},
+	{"golang.org/x/term", []string{"cli/cli.go"},
+		"streams are injected; only where they are bound is it asked whether one is a terminal"},
+	{"zombiezen.com/go/sqlite", []string{"emulator/store/sqlite.go"},
+		"the rest of the store speaks in statements, values and rows, so the engine below can be exchanged"},
+}
+
+func TestEveryImportFollowsThePlan(t *testing.T) {
+	for file, imports := range sources(t) {
+		for _, imported := range imports {
+			if wrong := objection(file, imported); wrong != "" {
+				t.Error(wrong)
+			}
+		}
+	}
+}
+
+func TestThePlanNamesWhatExists(t *testing.T) {
+	files := sources(t)
+	for _, r := range rooms {
+		lived := false
+		for file := range files {
+			lived = lived || r.holds(path.Dir(file))
+		}
+		if !lived {
+			t.Errorf("no Go file is in %s: take it out of rooms", r.folder)
+		}
+	}
+	for _, g := range guests {
+		for _, file := range g.files {
+			if !slices.ContainsFunc(files[file], g.is) {
+				t.Errorf("%s does not import %s: take it out of guests", file, g.path)
+			}
+		}
+	}
+}
+
+func TestForbiddenImportsAreNoticed(t *testing.T) {
+	for _, test := range []struct {
+		file, imported string
+		want           string // part of the objection, or empty for none
+	}{
+		{"cli/dev.go", "devtool/emulator", ""},
+		{"cli/dev.go", "devtool/clock", "cli/dev.go imports clock: commands parse and print"},
+		{"cli/dev.go", "devtool/durable/wire", "nor the protocol"},
+		{"clock/clock.go", "time", ""},
+		{"clock/clock.go", "go/token", ""},
+		{"clock/clock.go", "devtool/config", "knows nothing of objects"},
+		{"emulator/object.go", "devtool/durable", "never the SDK"},
+		{"emulator/object.go", "devtool/durable/wire", ""},
+		{"emulator/store/object.go", "devtool/clock", "it keeps files"},
+		{"emulator/store/object.go", "zombiezen.com/go/sqlite", "only emulator/store/sqlite.go may"},
+		{"emulator/store/sqlite.go", "zombiezen.com/go/sqlite/sqlitex", ""},
+		{"durable/serve.go", "devtool/emulator", "carries it to the platform"},
+		{"durable/serve.go", "github.com/fsnotify/fsnotify", "only emulator/plugin/notify.go may"},
+		{"templates/batcher/main.go", "devtool/durable", ""},
+		{"templates/batcher/main.go", "devtool/durable/wire", "in a project of its own"},
+		{"templates/templates.go", "devtool/durable", "hands out files"},
+		{"main.go", "devtool/emulator", "decides nothing"},
+		{"main.go", "devtool", "decides nothing"},
+		{"emulator/inspect/page.go", "fmt", ""},
+		{"emulator/inspect/page.go", "devtool/clock", "emulator/inspect has no line in rooms"},
+		{"config/toml.go", "github.com/pelletier/go-toml/v2/unstable", ""},
+		{"config/toml.go", "github.com/pelletier/go-toml/v20", "no line in guests"},
+		{"config/toml.go", "example.org/yaml", "example.org/yaml has no line in guests"},
+	} {
+		got := objection(test.file, test.imported)
+		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s imports %s: got objection %q, want %q", test.file, test.imported, got, test.want)
+		}
+	}
+}
+
+// objection says why file must not import imported, or nothing if it may.
+func objection(file, imported string) string {
+	first, below, _ := strings.Cut(imported, "/")
+	switch {
+	case first == module:
+		return objectionToOurs(file, path.Clean(below))
+	case !strings.Contains(first, "."): // the standard library's
+		return ""
+	}
+	i := slices.IndexFunc(guests, func(g guest) bool { return g.is(imported) })
+	if i < 0 {
+		return fmt.Sprintf("%s imports a new library: %s has no line in guests that says behind which file it lives", file, imported)
+	}
+	if g := guests[i]; !slices.Contains(g.files, file) {
+		return fmt.Sprintf("%s imports %s, which only %s may: %s", file, imported, strings.Join(g.files, " and "), g.why)
+	}
+	return ""
+}
+
+func objectionToOurs(file, folder string) string {
+	i := slices.IndexFunc(rooms, func(r room) bool { return r.holds(path.Dir(file)) })
+	if i < 0 {
+		return fmt.Sprintf("%s imports %s, but %s has no line in rooms that says whether it may", file, folder, path.Dir(file))
+	}
+	if r := rooms[i]; !slices.Contains(r.may, folder) {
+		return fmt.Sprintf("%s imports %s: %s", file, folder, r.why)
+	}
+	return ""
+}
+
+func (r room) holds(folder string) bool {
+	matched, err := path.Match(r.folder, folder)
+	return matched && err == nil
+}
+
+func (g guest) is(imported string) bool {
+	return imported == g.path || strings.HasPrefix(imported, g.path+"/")
+}
+
+// sources are the imports of all Go files but tests and their data, by slash-separated path.
+func sources(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		imports := []string{}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, imported)
+		}
+		found[filepath.ToSlash(name)] = imports
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

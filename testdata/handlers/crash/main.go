@@ -1,0 +1,92 @@
+// Command crash is a worker that brings its own program down when asked to.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch:   fetch,
+		Classes: durable.Classes{"Fragile": durable.NewClass(newFragile)},
+	})
+}
+
+func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+	switch r.URL.Path {
+	case "/ok":
+		fmt.Fprint(w, "ok")
+	case "/panic":
+		panic("only this request")
+	case "/crash":
+		crash("all of the program")
+	case "/exit":
+		os.Exit(3)
+	default:
+		env.Namespace("FRAGILE").GetByName("one").ServeHTTP(w, r)
+	}
+}
+
+// crash panics where nobody can recover, and does not return.
+func crash(reason string) {
+	go panic(reason)
+	select {}
+}
+
+// Fragile is an object whose first alarm crashes the program.
+type Fragile struct{ storage *durable.Storage }
+
+func newFragile(_ context.Context, state *durable.State, _ *durable.Env) (*Fragile, error) {
+	return &Fragile{storage: state.Storage}, nil
+}
+
+// ServeHTTP sets the alarm on a POST, and tells how often it has run on a GET.
+func (f *Fragile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	if r.Method == http.MethodPost {
+		if err := f.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Second)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+		return
+	}
+	runs, err := f.runs(ctx)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprint(w, runs)
+}
+
+func (f *Fragile) runs(ctx context.Context) (runs int, err error) {
+	_, err = f.storage.Get(ctx, "runs", &runs)
+	return runs, err
+}
+
+// Alarm crashes the program when it has counted its first run for good, and the
+// count of that run once more without having committed it.
+func (f *Fragile) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
+	runs, err := f.runs(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f.storage.Put(ctx, "runs", runs+1); err != nil {
+		return err
+	}
+	if runs > 0 {
+		return nil
+	}
+	if err := f.storage.Sync(ctx); err != nil {
+		return err
+	}
+	if err := f.storage.Put(ctx, "runs", 100); err != nil {
+		return err
+	}
+	crash("the alarm")
+	return nil
+}
