@@ -31,7 +31,7 @@ func TestPutEncodesValues(t *testing.T) {
 		{"nil", nil, `Jnull`},
 		{"bytes", []byte("\x00\xff"), "B\x00\xff"},
 		{"no bytes", []byte(nil), "B"},
-		{"time", at, "T\x00\x00\x01\x9a\xa6\x24\x56\xfb"},
+		{"time", at, "T\x00\x00\x01\xa1\xfd\xc3\x57\xfb"},
 	}
 	inHandler(t, func(h handling) {
 		for _, tt := range tests {

@@ -22,27 +22,33 @@ import (
 //	fail TEXT               an event has failed
 //	withdraw                the program takes a question back
 //
-// It leaves out what every conversation has: Hello, Window frames, and the answers to Cancel and
-// Destroy.
+// It leaves out what every conversation has: Hello, Window frames, the answers to Cancel and
+// Destroy, and frames for streams that are over, which nobody minds.
 type tap struct {
 	net.Conn
 	in, out deframer
 
 	mu      sync.Mutex
 	methods map[uint64]wire.Method // what each stream asks
+	over    map[uint64]bool        // the streams whose answers have ended
 	lines   []string
 	readErr error // instead of the end of what is read, if not nil
 }
 
-func newTap(c net.Conn) *tap { return &tap{Conn: c, methods: make(map[uint64]wire.Method)} }
+func newTap(c net.Conn) *tap {
+	return &tap{Conn: c, methods: make(map[uint64]wire.Method), over: make(map[uint64]bool)}
+}
 
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
 	t.in.feed(p[:n], func(stream uint64, kind byte, end bool, payload []byte) {
-		if kind == 1 {
-			t.mu.Lock()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		switch {
+		case kind == 1:
 			t.methods[stream] = wire.Method(payload[0])
-			t.mu.Unlock()
+		case stream%2 == 0 && (end || kind == 5):
+			t.over[stream] = true
 		}
 	})
 	if err != nil {
@@ -59,7 +65,7 @@ func (t *tap) Write(p []byte) (int, error) {
 	t.out.feed(p, func(stream uint64, kind byte, end bool, payload []byte) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if line := t.line(stream, kind, end, payload); line != "" {
+		if line := t.line(stream, kind, end, payload); line != "" && !t.over[stream] {
 			t.lines = append(t.lines, line)
 		}
 	})

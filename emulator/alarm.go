@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"sync"
 	"time"
 
 	"devtool/clock"
@@ -73,10 +74,7 @@ func (a *alarm) fire(step *clock.Step) {
 		return
 	}
 	step.Add()
-	a.ns.e.background.Go(func() {
-		defer step.Done()
-		a.ns.e.report(step, a.runOnce(step, false))
-	})
+	a.ns.e.background.Go(func() { a.runOnce(step, false) })
 }
 
 // claim marks the alarm as running, unless it is already or is no longer the
@@ -100,10 +98,13 @@ func (a *alarm) object() control.Object {
 	return control.Object{Class: a.ns.class, Name: a.name, ID: a.id.String()}
 }
 
-// runOnce runs the alarm, which the caller has claimed. When triggered is set it runs
-// although its time has not come.
+// runOnce runs the alarm, which the caller has claimed, as part of step, of which the
+// caller has taken a hold for it. When triggered is set it runs although its time
+// has not come.
 func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	ns, e := a.ns, a.ns.e
+	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
+	defer handOver()
 	started := time.Now()
 	fired := control.Fired{Object: a.object(), Scheduled: a.at, Retry: a.retries}
 	prog, err := e.host.enter(e.ctx, true)
@@ -116,6 +117,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	defer ns.unpin(o)
 	ev := e.newEvent(e.ctx, prog, o, "alarm")
 	ev.join(step)
+	handOver()
 	defer ev.leave()
 
 	fired.At = e.clock.Now()
@@ -135,6 +137,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		fired.Outcome = a.retry(o, err, &fired)
 	}
 	e.logAlarm(fired, err, time.Since(started))
+	e.report(ev.currentStep(), fired)
 	return fired
 }
 

@@ -36,7 +36,6 @@ type world struct {
 	dir    string
 	date   string // compatibility date
 	server *httptest.Server
-	script *script
 }
 
 // newWorld starts an emulator that s is the program of.
@@ -93,7 +92,6 @@ func (w *world) swapIn(s *script) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.script = s
 	w.host.swap(p)
 }
 
@@ -214,8 +212,9 @@ type script struct {
 
 	conn *wire.Conn
 
-	mu  sync.Mutex
-	log []string // what happened, in order
+	mu        sync.Mutex
+	log       []string // what happened, in order
+	destroyed []string // names of instances that were
 }
 
 func newScript(handlers map[string]func(*call) (string, error)) *script {
@@ -297,7 +296,9 @@ func (s *script) handle(stream *wire.Stream) {
 	case wire.MethodDestroy:
 		var m wire.Destroy
 		must(wire.Decode(stream.Message, &m))
-		s.note("destroyed:%s", s.nameOf(m.Instance))
+		s.mu.Lock()
+		s.destroyed = append(s.destroyed, s.nameOf(m.Instance))
+		s.mu.Unlock()
 	case wire.MethodCancel:
 		var m wire.Operation
 		must(wire.Decode(stream.Message, &m))

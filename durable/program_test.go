@@ -1,0 +1,166 @@
+package durable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"devtool/durable/wire"
+)
+
+const handlers = `package main
+
+import (
+	"io"
+	"net/http"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+		io.WriteString(w, env.Var("GREETING"))
+	}})
+}
+`
+
+// build builds a handler program and returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	main, binary := filepath.Join(dir, "main.go"), filepath.Join(dir, "handlers.exe")
+	if err := os.WriteFile(main, []byte(handlers), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-o", binary, main)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// A result is how a program ended.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// start starts binary, with env and no other word of an emulator. The function
+// that it returns waits for the program to end.
+func start(t *testing.T, binary string, files []*os.File, env ...string) (wait func() result) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(binary)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, &stderr, files
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "DEVTOOL_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() result {
+		if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+			t.Error(err)
+		}
+		return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	}
+}
+
+func TestProgramStartedByHandSaysWhatItIs(t *testing.T) {
+	got := start(t, build(t), nil)()
+	want := result{code: 2, stderr: "handlers.exe is a handler program of devtool and does not run by itself: start it with `devtool dev` in its project folder\n"}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
+	binary := build(t)
+	tests := []struct{ env, wantStart string }{
+		{wire.EnvFD + "=x", `durable: read DEVTOOL_FD: "x" is no file descriptor`},
+		{wire.EnvFD + "=-1", `durable: read DEVTOOL_FD: "-1" is no file descriptor`},
+		{wire.EnvFD + "=99", `durable: use descriptor 99 from DEVTOOL_FD: `},
+		{wire.EnvSocket + "=" + filepath.Join(t.TempDir(), "none"), `durable: reach the emulator at DEVTOOL_SOCKET: dial unix `},
+	}
+	for _, tt := range tests {
+		got := start(t, binary, nil, tt.env)()
+		if got.code != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, tt.wantStart) || strings.Count(got.stderr, "\n") != 1 {
+			t.Errorf("%s: got %+v, want code 1 and one line that begins with %q", tt.env, got, tt.wantStart)
+		}
+	}
+}
+
+// attach speaks as the emulator on c, and welcomes the program or refuses it.
+func attach(c net.Conn, refusal *wire.Error) *wire.Conn {
+	return wire.NewConn(c, wire.Emulator, func(s *wire.Stream) {
+		if s.Method != wire.MethodHello || refusal != nil {
+			s.Fail(refusal)
+			return
+		}
+		s.Answer(&configuration, true)
+	})
+}
+
+// expectGreeting asks the program at the other end of c for a page.
+func expectGreeting(t *testing.T, c *wire.Conn) {
+	t.Helper()
+	var got wire.Response
+	q := &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/", Host: "a.test"}}
+	if err := c.Call(context.Background(), wire.MethodFetch, q, &got); err != nil || string(got.Body) != "hello" {
+		t.Errorf("got %q, %v; want hello", got.Body, err)
+	}
+}
+
+func TestProgramServesOnASocketUntilTheEmulatorCloses(t *testing.T) {
+	binary := build(t)
+	tests := []struct {
+		name    string
+		refusal *wire.Error
+		want    result
+	}{
+		{"welcome", nil, result{}},
+		{"not welcome", &wire.Error{Message: "the program has no class Batcher"}, result{code: 1, stderr: "durable: the program has no class Batcher\n"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "sdk") // t.TempDir may be too long a path for a socket
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(dir)
+			l, err := net.Listen("unix", filepath.Join(dir, "s"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wait := start(t, binary, nil, wire.EnvSocket+"="+l.Addr().String())
+			ended := make(chan result, 1)
+			go func() {
+				ended <- wait()
+				l.Close() // ends Accept if the program has not come
+			}()
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatalf("the program does not connect: %+v", <-ended)
+			}
+			conn := attach(c, tt.refusal)
+			if tt.refusal == nil {
+				expectGreeting(t, conn)
+				conn.Close()
+			}
+			if got := <-ended; got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			conn.Close()
+		})
+	}
+}
