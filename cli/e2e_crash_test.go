@@ -1,9 +1,12 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -66,5 +69,62 @@ func TestAnAlarmThatCrashesTheProgramRunsAgain(t *testing.T) {
 	}
 	if got := p.alarms().Alarms; len(got) != 0 {
 		t.Errorf("alarms afterwards: got %+v, want none", got)
+	}
+}
+
+// What was answered is stored, whichever process is killed at whatever moment.
+func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
+	t.Parallel()
+	const clients = 4
+	for name, kill := range map[string]func(project, *server) *server{
+		"emulator": func(p project, s *server) *server {
+			s.kill()
+			return p.dev()
+		},
+		"handler": func(p project, s *server) *server {
+			killProcess(t, s.handlerPID("/pid"))
+			s.awaitLog("restarted the handler program")
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := emptyProject(t)
+			p.succeed(nil, "init", "--name", "batcher")
+			p.edit("main.go", `"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
+				"*durable.Env) {\n", "*durable.Env) {\n\tif r.URL.Path == \"/pid\" {\n\t\tfmt.Fprint(w, os.Getpid())\n\t\treturn\n\t}\n")
+			s := p.dev("--frozen")
+
+			var sent, answered atomic.Int64
+			var enough atomic.Bool
+			var posting sync.WaitGroup
+			for range clients {
+				posting.Go(func() {
+					for !enough.Load() {
+						sent.Add(1)
+						status, _, err := s.send(s.request(http.MethodPost, "/", strings.NewReader("x")))
+						if err != nil || status != http.StatusOK {
+							return // this one is allowed to be lost
+						}
+						answered.Add(1)
+					}
+				})
+			}
+			eventually(t, "a hundred requests are answered", func() bool { return answered.Load() >= 100 })
+			after := kill(p, s)
+			enough.Store(true)
+			posting.Wait()
+
+			var queue struct{ Queued int64 }
+			if err := json.Unmarshal([]byte(after.get("/")), &queue); err != nil {
+				t.Fatal(err)
+			}
+			if queue.Queued < answered.Load() || queue.Queued > sent.Load() {
+				t.Errorf("items stored: got %d, want from %d answered to %d sent", queue.Queued, answered.Load(), sent.Load())
+			}
+			if got := len(p.alarms().Alarms); got != 1 {
+				t.Errorf("alarms: got %d, want 1", got)
+			}
+		})
 	}
 }

@@ -49,7 +49,6 @@ type emulation struct {
 
 	// mu guards what follows.
 	mu      sync.Mutex
-	refusal *wire.Error // the answer to Hello, if not nil
 	scripts map[wire.Method]func(*wire.Stream)
 	lastID  uint64 // of events and instances
 
@@ -64,7 +63,7 @@ type emulation struct {
 func emulate(t *testing.T, w Worker, test func(e *emulation)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		e := connect(t, w, nil)
+		e := connect(t, w)
 		test(e)
 		if err := e.end(); err != nil {
 			t.Errorf("serve ended with %v, want nil", err)
@@ -72,17 +71,19 @@ func emulate(t *testing.T, w Worker, test func(e *emulation)) {
 	})
 }
 
-// connect begins an emulation. With a refusal the program is not welcome.
-func connect(t *testing.T, w Worker, refusal *wire.Error) *emulation {
+// connect begins an emulation, as the scripts of prepare have it.
+func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	ours, theirs := net.Pipe()
 	e := &emulation{
 		t:       t,
 		raw:     ours,
 		tap:     newTap(theirs),
-		refusal: refusal,
 		scripts: make(map[wire.Method]func(*wire.Stream)),
 		values:  make(map[string][]byte),
 		now:     time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	for _, f := range prepare {
+		f(e)
 	}
 	result := make(chan error, 1)
 	e.served = sync.OnceValue(func() error { return <-result })
@@ -145,7 +146,7 @@ func (e *emulation) answer(s *wire.Stream) {
 	switch s.Method {
 	case wire.MethodHello:
 		mustDecode(s.Message, &e.hello)
-		m, err = &configuration, e.refusal
+		m = &configuration
 	case wire.MethodGet:
 		var q wire.Get
 		mustDecode(s.Message, &q)

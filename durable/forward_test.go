@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,6 +61,19 @@ func TestServeHTTPPassesTheObjectsFailureOn(t *testing.T) {
 		got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
 		if want := (wire.Error{Message: "too much", Remote: true, Overloaded: true, ObjectID: "0a"}); *got != want {
 			t.Errorf("got %+v, want %+v: no panic, no stack", *got, want)
+		}
+	})
+}
+
+func TestServeHTTPsFailureCanBeReadByWhoRecovers(t *testing.T) {
+	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+		defer func() { http.Error(w, fmt.Sprint(recover()), http.StatusBadGateway) }()
+		p.env.Namespace("OBJECTS").GetByName("two").ServeHTTP(w, r)
+	})
+	emulate(t, w, func(e *emulation) {
+		e.fail(wire.MethodSubrequest, &wire.Error{Message: "no luck"})
+		if got, want := e.fetch(0, wire.Request{}).text(), "no luck\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }

@@ -185,6 +185,22 @@ func TestRequestBodyOfTheWorkerHasNoTurnToGiveUp(t *testing.T) {
 	})
 }
 
+func TestReadFailsWithWhyItHasNoTurn(t *testing.T) {
+	for _, method := range []wire.Method{wire.MethodPause, wire.MethodResume} {
+		w := withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(r.Body)
+			expectError(t, err, "the object was reset")
+		})
+		emulate(t, w, func(e *emulation) {
+			e.fail(method, &wire.Error{Message: "the object was reset", Reset: true})
+			x := e.deliver(e.construct("Object", "one"), bodyOf(""), false)
+			e.settle()
+			x.CloseWrite()
+			x.text()
+		})
+	}
+}
+
 func TestRequestBodyMayBeLargerThanTheWindow(t *testing.T) {
 	const size = 3 * wire.InitialWindow
 	w := withFetch(func(_ *probe, w http.ResponseWriter, r *http.Request) {

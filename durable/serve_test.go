@@ -83,8 +83,33 @@ func TestHelloSaysWhetherTheWorkerTakesRequests(t *testing.T) {
 
 func TestServeEndsWithTheReasonWhenTheProgramIsNotWelcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := connect(t, Worker{}, &wire.Error{Message: "the program has no class Batcher"})
+		e := connect(t, Worker{}, func(e *emulation) {
+			e.fail(wire.MethodHello, &wire.Error{Message: "the program has no class Batcher"})
+		})
 		expectError(t, e.served(), "the program has no class Batcher")
+	})
+}
+
+func TestServeEndsWithAnErrorWhenTheEmulatorGoesWithoutAWelcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := connect(t, Worker{}, func(e *emulation) { e.hold(wire.MethodHello) })
+		e.open(wire.MethodFetch, &wire.Fetch{}, true) // waits for the welcome, and ends all the same
+		e.settle()
+		expectError(t, e.end(), wire.ErrClosed.Error())
+	})
+}
+
+func TestEventsWaitForTheWelcome(t *testing.T) {
+	w := withFetch(func(p *probe, w http.ResponseWriter, _ *http.Request) { io.WriteString(w, p.env.Var("GREETING")) })
+	synctest.Test(t, func(t *testing.T) {
+		var welcome func()
+		e := connect(t, w, func(e *emulation) { welcome = e.hold(wire.MethodHello) })
+		x := e.fetch(0, wire.Request{})
+		e.expectSent()
+		welcome()
+		if got, want := x.text(), "hello"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	})
 }
 
@@ -96,7 +121,7 @@ func TestServeEndsWithoutErrorWhenTheEmulatorHasGone(t *testing.T) {
 		}
 		t.Run(end.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := connect(t, Worker{}, nil)
+				e := connect(t, Worker{})
 				e.tap.mu.Lock()
 				e.tap.readErr = end
 				e.tap.mu.Unlock()
@@ -119,7 +144,7 @@ func TestServeEndsWithoutErrorWhenAWriteFindsTheEmulatorGone(t *testing.T) {
 
 func TestServeReportsWhatIsNotTheProtocol(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := connect(t, Worker{}, nil)
+		e := connect(t, Worker{})
 		if _, err := e.raw.Write([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9, 0}); err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +169,7 @@ func TestLosingTheEmulatorEndsTheHandlersThatRun(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		ended = make(chan struct{})
-		e := connect(t, w, nil)
+		e := connect(t, w)
 		e.fetch(e.construct("Object", "one"), wire.Request{})
 		e.settle()
 		e.end()
@@ -257,7 +282,9 @@ func TestEventsThatNothingHandlesFail(t *testing.T) {
 		{"malformed id", wire.MethodConstruct, &wire.Construct{Class: "Mute", ID: id[2:]}, wire.ErrMalformedID.Error()},
 		{"id that is not hex", wire.MethodConstruct, &wire.Construct{Class: "Mute", ID: strings.Repeat("x", 64)}, wire.ErrMalformedID.Error()},
 		{"unknown method", 99, &wire.Empty{}, "unknown method 99"},
-		{"message that does not decode", wire.MethodAlarm, &wire.Empty{}, "decode *wire.Alarm: message ends too early"},
+		{"alarm that does not decode", wire.MethodAlarm, &wire.Empty{}, "decode *wire.Alarm: message ends too early"},
+		{"request that does not decode", wire.MethodFetch, &wire.Empty{}, "decode *wire.Fetch: message ends too early"},
+		{"construct that does not decode", wire.MethodConstruct, &wire.Empty{}, "decode *wire.Construct: message ends too early"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

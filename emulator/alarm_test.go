@@ -419,21 +419,18 @@ func TestACrashDuringAnAlarmRunsItAgain(t *testing.T) {
 	next := alarmScript(nil)
 	s := alarmScript(nil)
 	w := newWorld(t, s)
+	var crashed sync.WaitGroup
 	s.handlers["alarm"] = func(c *call) (string, error) {
 		if err := errors.Join(c.store("k", "lost"), c.setAlarm(time.Hour)); err != nil {
 			return "", err
 		}
-		go w.crash(next)
+		crashed.Go(func() { w.crash(next) })
 		<-c.ctx.Done()
 		return "", c.ctx.Err()
 	}
 	w.want("a", "/set1s", "")
 	wantList(t, "first run", w.moveOn(time.Second), []string{"Lab/a retry"})
-	eventually(t, "the next program is there", func() bool {
-		w.host.mu.Lock()
-		defer w.host.mu.Unlock()
-		return !w.host.closed
-	})
+	crashed.Wait()
 	w.want("a", "/k", "")
 	wantList(t, "then", w.moveOn(time.Minute), []string{"Lab/a ok"})
 	w.want("a", "/get", "none")

@@ -117,6 +117,7 @@ func New(o Options) (_ *Emulator, err error) {
 		listener:   o.Listener,
 		outside:    outsideTransport(),
 		idleLimit:  defaultIdleLimit,
+		stores:     stores{max: maxStores},
 		namespaces: make(map[string]*namespace),
 	}
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())

@@ -14,7 +14,7 @@ import (
 
 // How long things may take, in real time.
 const (
-	drainLimit   = 5 * time.Second  // for what runs in the old program when a new one is ready
+	drainLimit   = 5 * time.Second  // what runs in the old program has this long when a new one is ready
 	stableAfter  = 10 * time.Second // a program that lived this long did not crash at start
 	maxBackoff   = 10 * time.Second
 	firstBackoff = 100 * time.Millisecond
@@ -29,7 +29,8 @@ const (
 type host struct {
 	e *Emulator
 	// binary is a copy of the program that runs, to start it again from.
-	binary string
+	binary     string
+	drainLimit time.Duration
 
 	// mu guards what follows. changed is closed and made anew when any of it changes.
 	mu      sync.Mutex
@@ -42,7 +43,7 @@ type host struct {
 }
 
 func newHost(e *Emulator, binary string) *host {
-	return &host{e: e, binary: binary, changed: make(chan struct{}), closed: true}
+	return &host{e: e, binary: binary, drainLimit: drainLimit, changed: make(chan struct{}), closed: true}
 }
 
 func (h *host) changedLocked() {
@@ -159,7 +160,7 @@ func (h *host) swap(next *program) {
 
 // drain waits until no event runs in p any more.
 func (h *host) drain(p *program) {
-	timer := time.NewTimer(drainLimit)
+	timer := time.NewTimer(h.drainLimit)
 	defer timer.Stop()
 	for {
 		h.mu.Lock()
@@ -173,7 +174,7 @@ func (h *host) drain(p *program) {
 		case <-p.conn.Done():
 			return
 		case <-timer.C:
-			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, drainLimit))
+			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
 			p.end(errReplaced)
 			return
 		}

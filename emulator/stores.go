@@ -12,6 +12,8 @@ const maxStores = 256
 // stores knows which objects have their file open, and closes the one that was not
 // used for the longest time when there are too many. It opens again by itself.
 type stores struct {
+	max int
+
 	mu    sync.Mutex
 	order list.List // of *object, the last used in front
 	at    map[*object]*list.Element
@@ -29,7 +31,7 @@ func (s *stores) touch(o *object) {
 		s.at = make(map[*object]*list.Element)
 	}
 	s.at[o] = s.order.PushFront(o)
-	for e := s.order.Back(); e != nil && len(s.at) > maxStores; {
+	for e := s.order.Back(); e != nil && len(s.at) > s.max; {
 		previous := e.Prev()
 		s.tryClose(e.Value.(*object))
 		e = previous

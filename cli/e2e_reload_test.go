@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -70,4 +71,59 @@ func TestAChangedConfigurationThatDoesNotFitIsRefused(t *testing.T) {
 			s.post("/", "") // reaches the object
 		})
 	}
+}
+
+func TestAClassIsAddedWhileTheEmulatorRuns(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.dev()
+	load := startLoad(s, "/")
+	load.awaitAnswer("")
+	// The configuration alone does not fit the program that runs; both together do.
+	p.edit("wrangler.jsonc",
+		`"class_name": "Basic" }]`, `"class_name": "Basic" }, { "name": "OTHER", "class_name": "Other" }]`,
+		`["Basic"]`, `["Basic", "Other"]`)
+	s.awaitLog("the program has no class Other")
+	p.edit("main.go",
+		`durable.NewClass(newBasic)}`, `durable.NewClass(newBasic), "Other": durable.NewClass(newBasic)}`,
+		`case "/host":`, "case \"/other\":\n\t\tenv.Namespace(\"OTHER\").GetByName(\"two\").ServeHTTP(w, r)\n\tcase \"/host\":")
+	s.awaitLog("reloaded in ")
+	s.post("/", "")
+	s.post("/other", "")
+	load.stop()
+
+	pending := p.alarms().Alarms
+	if len(pending) != 2 || pending[0].String() != "Basic/one" || pending[1].String() != "Other/two" {
+		t.Errorf("alarms: got %+v, want those of Basic/one and Other/two", pending)
+	}
+}
+
+func TestAProgramThatDoesNotStartIsNotServed(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.dev()
+	load := startLoad(s, "/var")
+	load.awaitAnswer("hello")
+	good := p.read("main.go")
+	p.write("main.go", good+"\nfunc init() { panic(\"not today\") }\n")
+	s.awaitLog("devtool: the handler program has crashed (exit status 2): panic: not today")
+	s.awaitLog("the version before is still being served")
+	p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, `"bye"`, 1))
+	load.awaitAnswer("bye")
+	load.stop()
+}
+
+func TestTheLastOfManySavesIsServed(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.dev()
+	load := startLoad(s, "/var")
+	load.awaitAnswer("hello")
+	good := p.read("main.go")
+	for i := range 20 {
+		p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, fmt.Sprintf("\"save %d\"", i), 1))
+		s.get("/var") // a little later
+	}
+	load.awaitAnswer("save 19")
+	load.stop()
 }
