@@ -255,12 +255,16 @@ func TestGoroutinesOfOneHandlerShareItsTurn(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/fan", "done") })
 	eventually(t, "all sleep", func() bool {
-		w.want("a", "/hi", "hi")
-		o := w.object("Lab", "a")
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return o.holder == nil
+		p := w.host.current
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var sleepers int64
+		for _, ev := range p.events {
+			sleepers += ev.sleepers.Load()
+		}
+		return sleepers == 10
 	})
+	w.want("a", "/hi", "hi")
 	w.moveOn(time.Minute)
 	wg.Wait()
 	w.want("a", "/hi", "hi")
