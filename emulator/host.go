@@ -63,7 +63,7 @@ func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
 		case h.ended:
 			h.mu.Unlock()
 			return nil, errEnding
-		case !h.closed:
+		case !h.closed && !h.current.lost(): // one that has just crashed is about to be replaced
 			p := h.current
 			p.inflight++
 			h.mu.Unlock()

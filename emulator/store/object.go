@@ -16,9 +16,10 @@
 //
 // All writes between two commits are one implicit transaction: the first one begins it, reads see it, and the engine
 // decides when Commit or Rollback ends it. After Commit the writes survive the death of any process (kill -9); of an
-// uncommitted transaction nothing does. A commit appends to the write-ahead log. It waits for the disk only when it
-// begins a log (the first commit after opening) or when the log has grown enough to be merged into the file; so a power
-// cut may undo the latest commits, but never tears one.
+// uncommitted transaction nothing does. A commit appends to the write-ahead log and never waits for the disk
+// (synchronous=OFF). That is enough against crashes of programs, which the system's cache outlives; a power cut may cost
+// what was written last, or the file. For state on a developer's machine we take that: waiting costs some milliseconds
+// with each object that is woken and again when it is evicted (measured: 90 alarms a second instead of 650).
 //
 // # Files
 //

@@ -48,7 +48,7 @@ func openDatabase(path string) (*database, error) {
 		return nil, err
 	}
 	d.conn.SetBusyTimeout(lockWait)
-	if err := d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=NORMAL"); err != nil {
+	if err := d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF"); err != nil {
 		d.close()
 		return nil, err
 	}

@@ -1,0 +1,59 @@
+// Bench is the handler program of the emulator's benchmarks: each object does as
+// many operations in one request as it is asked to.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+			if r.URL.Path == "/worker" {
+				fmt.Fprintln(w, "hello")
+				return
+			}
+			env.Namespace("BENCH").GetByName(r.Header.Get("Object")).ServeHTTP(w, r)
+		},
+		Classes: durable.Classes{"Bench": durable.NewClass(newBench)},
+	})
+}
+
+type bench struct{ storage *durable.Storage }
+
+func newBench(_ context.Context, state *durable.State, _ *durable.Env) (*bench, error) {
+	return &bench{state.Storage}, nil
+}
+
+func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n, _ := strconv.Atoi(r.FormValue("n"))
+	ctx := r.Context()
+	var err error
+	switch r.URL.Path {
+	case "/put":
+		for i := 0; i < n && err == nil; i++ {
+			err = b.storage.Put(ctx, "key"+strconv.Itoa(i%100), i)
+		}
+	case "/get":
+		for i := 0; i < n && err == nil; i++ {
+			var v int
+			_, err = b.storage.Get(ctx, "key"+strconv.Itoa(i%100), &v)
+		}
+	case "/arm":
+		err = b.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Duration(n)*time.Second))
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintln(w, "hello")
+}
+
+// Alarm does nothing: the way to it is what is measured.
+func (b *bench) Alarm(context.Context, durable.AlarmInfo) error { return nil }
