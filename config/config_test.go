@@ -44,6 +44,12 @@ var meaning = cmp.Options{
 	cmpopts.IgnoreTypes(config.Position{}),
 }
 
+// The template's file, and the same in TOML.
+const (
+	exampleJSONC = "../templates/batcher/wrangler.jsonc"
+	exampleTOML  = "../testdata/config/batcher/wrangler.toml"
+)
+
 func TestBothFormatsOfTheExampleMeanTheSame(t *testing.T) {
 	want := &config.Config{
 		Name:              "batcher",
@@ -53,8 +59,8 @@ func TestBothFormatsOfTheExampleMeanTheSame(t *testing.T) {
 		DurableObjects:    []config.DurableObject{{Name: "BATCHER", ClassName: "Batcher"}},
 		Migrations:        []config.Migration{{Tag: "v1", NewSQLiteClasses: []string{"Batcher"}}},
 	}
-	for _, name := range []string{"wrangler.jsonc", "wrangler.toml"} {
-		got, warnings, err := config.Load("../testdata/config/batcher/"+name, config.Options{})
+	for _, name := range []string{exampleJSONC, exampleTOML} {
+		got, warnings, err := config.Load(name, config.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -221,12 +221,12 @@ func TestVarsArriveUnchanged(t *testing.T) {
 // Cutting a faultless file anywhere gives a file or an error with a place, never a panic and never a Config beside
 // an error.
 func TestEveryPrefixIsReadOrRefused(t *testing.T) {
-	for _, name := range []string{"wrangler.jsonc", "wrangler.toml"} {
-		text, err := os.ReadFile("../testdata/config/batcher/" + name)
+	for _, name := range []string{exampleJSONC, exampleTOML} {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(t.TempDir(), name)
+		path := filepath.Join(t.TempDir(), filepath.Base(name))
 		for n := range text {
 			if err := os.WriteFile(path, text[:n], 0o644); err != nil {
 				t.Fatal(err)

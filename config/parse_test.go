@@ -20,7 +20,7 @@ import (
 // Inside the package, because these laws are about the tree and the positions in it, which nobody else sees.
 
 func addSeeds(f *testing.F, file string, more ...string) {
-	text, err := os.ReadFile("../testdata/config/batcher/" + file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func addSeeds(f *testing.F, file string, more ...string) {
 }
 
 func FuzzJSONC(f *testing.F) {
-	addSeeds(f, "wrangler.jsonc", "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
+	addSeeds(f, "../templates/batcher/wrangler.jsonc", "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
 		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80")
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatJSONC)
@@ -48,7 +48,7 @@ func FuzzJSONC(f *testing.F) {
 }
 
 func FuzzTOML(f *testing.F) {
-	addSeeds(f, "wrangler.toml", "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
+	addSeeds(f, "../testdata/config/batcher/wrangler.toml", "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
 		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
 		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}")
 	f.Fuzz(func(t *testing.T, text string) {
