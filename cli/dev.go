@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -111,6 +112,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		config.Render(out, warnings, colored(s, s.Err))
 		if c.Main == "" {
 			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
+		}
+		if _, err := os.Stat(filepath.Join(c.Dir(), c.Main)); errors.Is(err, fs.ErrNotExist) {
+			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.LostMain()}}
 		}
 		c.Vars = override(c.Vars, vars)
 		return c, nil

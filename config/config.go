@@ -15,6 +15,7 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 )
@@ -41,6 +42,7 @@ type Config struct {
 
 	format format
 	top    Diagnostic // where a key that is missing from the top level is reported
+	mainAt Diagnostic // where main's value is reported
 }
 
 // Dev is what the file says about the local server; flags on the command line go before it.
@@ -116,6 +118,16 @@ func (c *Config) DeleteAllDeletesAlarm() bool {
 		return false
 	}
 	return c.CompatibilityDate >= "2026-02-24" || slices.Contains(c.CompatibilityFlags, "delete_all_deletes_alarm")
+}
+
+// LostMain returns the error for a command that needs main and finds nothing at that path.
+func (c *Config) LostMain() Diagnostic {
+	d := c.mainAt
+	d.Severity = SeverityError
+	d.ID = "lost-main"
+	d.Message = fmt.Sprintf("main names %s, and there is no such folder or file", quote(c.Main))
+	d.Hint = "Name the folder of the Go program that has the handlers, relative to this file."
+	return d
 }
 
 // MissingMain returns the error for a command that needs main and finds it empty. Load does not report that itself,

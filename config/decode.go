@@ -76,7 +76,10 @@ func (d *decoder) name(p place) {
 	}
 }
 
-func (d *decoder) main(p place) { d.cfg.Main = p.node.text }
+func (d *decoder) main(p place) {
+	d.cfg.Main = p.node.text
+	d.cfg.mainAt = d.src.locate(p.node.span)
+}
 
 func (d *decoder) compatibilityDate(p place) { d.cfg.CompatibilityDate = p.node.text }
 

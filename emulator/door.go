@@ -65,13 +65,6 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answere
 	if r.Header.Get("Upgrade") != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return errors.New("WebSockets are not supported yet")
 	}
-	prog, err := e.host.enter(r.Context(), false)
-	if err != nil {
-		return err
-	}
-	defer e.host.leave(prog)
-	ev := e.newEvent(r.Context(), prog, nil, "fetch")
-	defer ev.leave() // it may have joined a step since, by way of a sleep
 	m := &wire.Request{
 		Method:        r.Method,
 		URL:           "http://" + r.Host + r.URL.RequestURI(),
@@ -82,6 +75,23 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answere
 	in := &arriving{body: r.Body}
 	defer in.stop(w)
 	body := in.first(r, m)
+	for {
+		err := e.tryWorker(r.Context(), m, body, a)
+		if u := (*undelivered)(nil); !errors.As(err, &u) {
+			return err
+		}
+	}
+}
+
+// tryWorker delivers a request to the program that runs now.
+func (e *Emulator) tryWorker(ctx context.Context, m *wire.Request, body io.Reader, a answerer) error {
+	prog, err := e.host.enter(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer e.host.leave(prog)
+	ev := e.newEvent(ctx, prog, nil, "fetch")
+	defer ev.leave() // it may have joined a step since, by way of a sleep
 	return prog.fetch(ev, m, body, a)
 }
 

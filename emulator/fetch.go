@@ -34,6 +34,9 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 		m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *req}
 		s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
 		if err != nil {
+			if ev.obj == nil && errors.Is(err, wire.ErrClosed) {
+				return &undelivered{err}
+			}
 			return p.explain(err)
 		}
 		if body != nil {
@@ -52,6 +55,13 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 	defer p.unregister(ev)
 	return deliver(&instance{ctx: context.Background()})
 }
+
+// An undelivered event of the worker has not reached the program, which was gone: it can be
+// delivered to the next one.
+type undelivered struct{ cause error }
+
+func (e *undelivered) Error() string { return e.cause.Error() }
+func (e *undelivered) Unwrap() error { return e.cause }
 
 // answer passes the response whose head is b on to a.
 func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a answerer) error {

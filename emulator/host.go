@@ -211,7 +211,7 @@ func (h *host) restart(cause error) {
 			wait = min(firstBackoff<<min(h.crashes-2, 10), maxBackoff)
 		}
 		if h.crashes > patience {
-			h.failing = fmt.Errorf("the handler program keeps crashing and is not started again before %s: %w", wait, cause)
+			h.failing = fmt.Errorf("the handler program keeps crashing and is started again in %s: %w", wait, cause)
 			h.changedLocked()
 		}
 		old, changed := h.current, h.changed
