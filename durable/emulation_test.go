@@ -165,7 +165,9 @@ func (e *emulation) answer(s *wire.Stream) {
 	case wire.MethodList:
 		var q wire.List
 		mustDecode(s.Message, &q)
-		m = e.listLocked(q)
+		if m = e.listLocked(q); q.HasStart && q.HasStartAfter {
+			err = &wire.Error{Message: "start and startAfter are both given"}
+		}
 	case wire.MethodDeleteAll:
 		clear(e.values)
 	case wire.MethodGetAlarm:

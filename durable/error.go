@@ -23,6 +23,8 @@ type Error struct {
 	Reset bool
 	// ObjectID is the object's id in 64 hex digits, or empty.
 	ObjectID string
+
+	detail string // for the emulator's log, when the error is passed on to it
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -43,6 +45,7 @@ func fromWire(err error) error {
 		Overloaded: e.Overloaded,
 		Reset:      e.Reset,
 		ObjectID:   e.ObjectID,
+		detail:     e.Detail,
 	}
 }
 
@@ -51,7 +54,7 @@ func toWire(err error) *wire.Error {
 	w := &wire.Error{Message: err.Error(), Remote: true}
 	var e *Error
 	if errors.As(err, &e) {
-		w.Retryable, w.Overloaded, w.ObjectID = e.Retryable, e.Overloaded, e.ObjectID
+		w.Retryable, w.Overloaded, w.ObjectID, w.Detail = e.Retryable, e.Overloaded, e.ObjectID, e.detail
 	}
 	return w
 }

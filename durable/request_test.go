@@ -245,6 +245,7 @@ func TestCancelBreaksAWaitingReadAndEndsTheContext(t *testing.T) {
 		if ctx.Err() != context.Canceled || !errors.Is(context.Cause(ctx), context.Canceled) {
 			t.Errorf("context ended with %v because of %v, want context.Canceled", ctx.Err(), context.Cause(ctx))
 		}
+		expectError(t, context.Cause(ctx), "nobody waits for this event any more: context canceled")
 		if _, err := r.Body.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 			t.Errorf("read again: %v, want context.Canceled", err)
 		}

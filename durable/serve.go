@@ -132,7 +132,7 @@ func isGone(err error) bool {
 func (p *program) handle(s *wire.Stream) {
 	select {
 	case <-p.welcomed:
-	case <-p.conn.Done():
+	case <-s.Context().Done():
 		return
 	}
 	var err error

@@ -371,6 +371,7 @@ func TestResponseIsClosedWhenTheHandlerReturns(t *testing.T) {
 	var kept *http.Response
 	w := withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
 		var err error
+		r = r.WithContext(context.WithoutCancel(r.Context())) // does not help
 		if kept, err = p.env.Namespace("OBJECTS").GetByName("two").Fetch(r); err != nil {
 			t.Error(err)
 		}

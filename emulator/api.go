@@ -121,13 +121,17 @@ func (e *Emulator) nextAlarm() *control.Alarm {
 	return nil
 }
 
+// offsetResolution is coarser than the clock, for the two clocks are not read in the same
+// instant.
+const offsetResolution = 10 * time.Millisecond
+
 // Time says where the clock stands.
 func (e *Emulator) Time() control.Time {
 	now := e.clock.Now()
 	return control.Time{
 		Now:    now,
 		Mode:   string(e.clock.Mode()),
-		Offset: now.Sub(time.Now()).Round(time.Millisecond).String(),
+		Offset: time.Until(now).Round(offsetResolution).String(),
 		Next:   e.nextAlarm(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,13 @@ const (
 	childPath = "STORE_TEST_PATH"
 )
 
+// waitToBeKilled does not return while the parent lives, which holds the other end of standard input. (A bare select
+// would be taken for a deadlock in a program without cgo.)
+func waitToBeKilled() error {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
 var parts = map[string]func(path string, acknowledge func(int)) error{
 	// object commits once and goes on writing.
 	"object": func(path string, acknowledge func(int)) error {
@@ -33,7 +41,7 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			return err
 		}
 		acknowledge(1)
-		select {}
+		return waitToBeKilled()
 	},
 	// index sets one alarm.
 	"index": func(dir string, acknowledge func(int)) error {
@@ -45,7 +53,7 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			return err
 		}
 		acknowledge(1)
-		select {}
+		return waitToBeKilled()
 	},
 	// counter goes on counting from what the object holds, in three places at once.
 	"counter": func(path string, acknowledge func(int)) error {
@@ -112,6 +120,8 @@ func start(t *testing.T, part, path string) *child {
 	c := &child{t: t, cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childPart+"="+part, childPath+"="+path)
 	c.cmd.Stderr = &c.stderr
+	_, err := c.cmd.StdinPipe() // see waitToBeKilled
+	must(t, err)
 	stdout, err := c.cmd.StdoutPipe()
 	must(t, err)
 	c.stdout = bufio.NewReader(stdout)
