@@ -441,7 +441,7 @@ func TestFetchFailsWithWhatTheObjectFailedWith(t *testing.T) {
 		sent wire.Error
 		want Error
 	}{
-		{"handler", wire.Error{Message: "no luck", Remote: true, Detail: "stack"}, Error{Message: "no luck", Remote: true}},
+		{"handler", wire.Error{Message: "no luck", Remote: true, Detail: "stack"}, Error{Message: "no luck", Remote: true, detail: "stack"}},
 		{"connection", wire.Error{Message: "crashed", Retryable: true, Reset: true}, Error{Message: "crashed", Retryable: true, Reset: true}},
 		{"overload", wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a"}, Error{Message: "too much", Overloaded: true, ObjectID: "0a"}},
 	}
