@@ -57,10 +57,10 @@ func TestServeHTTPPassesABodyOnPieceByPiece(t *testing.T) {
 
 func TestServeHTTPPassesTheObjectsFailureOn(t *testing.T) {
 	emulate(t, forwarding, func(e *emulation) {
-		e.fail(wire.MethodSubrequest, &wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a"})
+		e.fail(wire.MethodSubrequest, &wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a", Detail: "the object's stack"})
 		got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
-		if want := (wire.Error{Message: "too much", Remote: true, Overloaded: true, ObjectID: "0a"}); *got != want {
-			t.Errorf("got %+v, want %+v: no panic, no stack", *got, want)
+		if want := (wire.Error{Message: "too much", Remote: true, Overloaded: true, ObjectID: "0a", Detail: "the object's stack"}); *got != want {
+			t.Errorf("got %+v, want %+v: no panic, no stack of its own", *got, want)
 		}
 	})
 }
@@ -122,6 +122,24 @@ func TestForwardingABodyThatIsStillArrivingTakesNoTurn(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		e.expectSent("data 3", "END", "reply 200 +9 END")
+	})
+}
+
+func TestForwardingABodyThatIsThereConsumesIt(t *testing.T) {
+	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+		p.env.Namespace("OBJECTS").GetByName("two").ServeHTTP(w, r)
+		if n, err := r.Body.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("it can be read again: %d, %v", n, err)
+		}
+	})
+	emulate(t, w, func(e *emulation) {
+		e.on(wire.MethodSubrequest, func(s *wire.Stream) {
+			if q := subrequest(s).Request; string(q.Body) != "whole" || q.ContentLength != 5 {
+				t.Errorf("got %q of length %d, want all 5 bytes of it", q.Body, q.ContentLength)
+			}
+			s.Answer(&wire.Response{Status: 200}, true)
+		})
+		e.fetch(e.construct("Object", "one"), bodyOf("whole")).text()
 	})
 }
 

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,8 @@ func roundTrip(to address, r *http.Request) (*http.Response, error) {
 		err = errors.New("the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
 	case r.URL == nil:
 		err = errors.New("the request has no URL: make it with http.NewRequestWithContext")
+	case r.Context().Err() != nil:
+		err = context.Cause(r.Context())
 	}
 	if err != nil {
 		if r.Body != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,9 +215,38 @@ func TestFetchClosesTheRequestsBody(t *testing.T) {
 		})
 		send("without the handler's context", func(r *http.Request) { *r = *r.WithContext(context.Background()) })
 		send("without a URL", func(r *http.Request) { r.URL = nil })
+		send("too late", func(r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			cancel()
+			*r = *r.WithContext(ctx)
+		})
 		h.fail(wire.MethodSubrequest, &wire.Error{Message: "no"})
 		send("refused", func(*http.Request) {})
 		send("larger than a message", func(r *http.Request) { r.Header.Set("X", strings.Repeat("x", wire.MaxPayload)) })
+	})
+}
+
+func TestFetchClosesTheRequestsBodyAsSoonAsItIsSent(t *testing.T) {
+	inHandler(t, func(h handling) {
+		answer := make(chan struct{})
+		h.on(wire.MethodSubrequest, func(s *wire.Stream) {
+			<-answer
+			s.Answer(&wire.Response{Status: 200}, true)
+		})
+		body := &closer{Reader: strings.NewReader("body")}
+		go func() {
+			h.settle()
+			if body.closed != 1 {
+				t.Errorf("closed %d times, want once", body.closed)
+			}
+			close(answer)
+		}()
+		resp, err := HTTPClient.Do(h.request("POST", "http://a.test/", body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
 	})
 }
 
@@ -264,13 +294,39 @@ func TestFetchSendsBodies(t *testing.T) {
 }
 
 func TestRequestBodyThatBreaksOffWithdrawsTheRequest(t *testing.T) {
-	broken := io.MultiReader(strings.NewReader("begin"), readerFunc(func([]byte) (int, error) { return 0, errors.New("no more") }))
+	why := errors.New("no more")
+	broken := io.MultiReader(strings.NewReader("begin"), readerFunc(func([]byte) (int, error) { return 0, why }))
 	inHandler(t, func(h handling) {
 		h.on(wire.MethodSubrequest, func(s *wire.Stream) { <-s.Context().Done() })
 		_, err := HTTPClient.Do(h.request("POST", "http://a.test/", broken))
 		expectError(t, err, `Post "http://a.test/": read request body: no more`)
+		if !errors.Is(err, why) {
+			t.Errorf("got %v, want it to be %v", err, why)
+		}
 		// The emulator has taken the turn meanwhile.
 		h.expectSent("subrequest POST http://a.test/ +0 ...", "data 5", "withdraw", "resume")
+	})
+}
+
+func TestRequestBodyThatBreaksOffBreaksTheResponse(t *testing.T) {
+	why := errors.New("no more")
+	inHandler(t, func(h handling) {
+		h.answerStreaming("begin")
+		body, writer := io.Pipe()
+		resp, err := HTTPClient.Do(h.request("POST", "http://a.test/", body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		writer.CloseWithError(why)
+		if got, err := io.ReadAll(resp.Body); string(got) != "begin" || !errors.Is(err, why) {
+			t.Errorf("got %q, %v; want begin and %v", got, err, why)
+		}
+		h.settle()
+		if lines := h.tap.take(); !slices.Contains(lines, "withdraw") {
+			t.Errorf("the program sent %q, want the question withdrawn", lines)
+		}
 	})
 }
 
@@ -472,6 +528,10 @@ func TestFetchRefusesWhatItCannotSend(t *testing.T) {
 		expectError(t, err, `Get "http://a.test": the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with`)
 		_, err = stub.Fetch((&http.Request{}).WithContext(h.ctx))
 		expectError(t, err, "the request has no URL: make it with http.NewRequestWithContext")
+		ended, cancel := context.WithCancel(h.ctx)
+		cancel()
+		_, err = stub.Fetch(h.r.WithContext(ended))
+		expectError(t, err, "context canceled")
 		h.expectSent()
 
 		r := h.request("GET", "http://a.test", nil)

@@ -46,12 +46,14 @@ func TestSleepWaitsForTheEmulator(t *testing.T) {
 	})
 }
 
-func TestSleepOfNoTimeKeepsTheTurn(t *testing.T) {
+func TestSleepThatNeedNotWaitKeepsTheTurn(t *testing.T) {
 	inHandler(t, func(h handling) {
 		ended, cancel := context.WithCancel(h.ctx)
 		cancel()
 		for _, d := range []time.Duration{0, -time.Second} {
 			h.check(Sleep(h.ctx, d))
+		}
+		for _, d := range []time.Duration{0, -time.Second, time.Hour} {
 			if err := Sleep(ended, d); err != context.Canceled {
 				t.Errorf("Sleep(%s) with a context that has ended: %v, want %v", d, err, context.Canceled)
 			}
@@ -97,8 +99,10 @@ func TestCanceledSleepFailsWithWhyItHasNoTurn(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.fail(wire.MethodResume, &wire.Error{Message: "the object was reset", Reset: true})
 		ctx, cancel := context.WithCancel(h.ctx)
-		cancel()
-		h.on(wire.MethodSleep, func(s *wire.Stream) { <-s.Context().Done() })
+		h.on(wire.MethodSleep, func(s *wire.Stream) {
+			cancel()
+			<-s.Context().Done()
+		})
 		expectError(t, Sleep(ctx, time.Second), "the object was reset")
 	})
 }

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -133,29 +134,23 @@ func (h *wireHost) reset(reason string) error {
 // sleep withdraws its question when ctx ends; the emulator answers then, when
 // the event has its turn again.
 func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
+	if d <= 0 || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	err := h.conn.Call(ctx, wire.MethodSleep, &wire.Sleep{Event: h.id, Duration: int64(d)}, &wire.Empty{})
 	return h.retake(ctx, err)
 }
 
-// retake makes sure that an event whose question was withdrawn, because ctx has ended
-// or the question's body broke off, holds its turn before its handler goes on. It
-// returns err as handlers see it.
+// retake makes sure that an event whose question was withdrawn, because ctx has ended,
+// holds its turn before its handler goes on. It returns err as handlers see it.
 func (h *wireHost) retake(ctx context.Context, err error) error {
-	var w *wire.Error
-	withdrawn := ctx.Err() != nil || errors.As(err, &w) && w.Canceled
-	if err == nil || !withdrawn {
+	if err == nil || ctx.Err() == nil {
 		return fromWire(err)
 	}
 	if err := h.resume(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return fromWire(err)
+	return context.Cause(ctx)
 }
 
 func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error) {
@@ -174,10 +169,14 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 		}
 		return nil, fromWire(err)
 	}
-	if rest != nil {
-		go sendBody(s, rest)
-	}
+	// A body that breaks off ends the request as its context does: the question is
+	// withdrawn before the turn is taken again, in that order.
 	ctx := r.Context()
+	if rest != nil {
+		var fail context.CancelCauseFunc
+		ctx, fail = context.WithCancelCause(ctx)
+		go sendBody(s, rest, fail)
+	}
 	b, err := s.Await(ctx)
 	if err != nil {
 		return nil, h.retake(ctx, err)
@@ -190,7 +189,7 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 	if s.Ended() {
 		return newResponse(&m, r, nil), nil
 	}
-	return newResponse(&m, r, h.bodyOf(s, r, m.Body)), nil
+	return newResponse(&m, r, h.bodyOf(ctx, s, m.Body)), nil
 }
 
 // firstOfBody puts as much of r's body into q as is at hand, and returns what is left
@@ -225,9 +224,9 @@ var (
 	_ passer = (*responseBody)(nil)
 )
 
-// sendBody sends body as that of s. It closes body when all of it is sent, or when s
-// is over, which also ends a Read that waits.
-func sendBody(s *wire.Stream, body io.ReadCloser) {
+// sendBody sends body as that of s, or calls fail with why it can't be read. It closes
+// body when all of it is sent, or when s is over, which also ends a Read that waits.
+func sendBody(s *wire.Stream, body io.ReadCloser, fail context.CancelCauseFunc) {
 	stop := context.AfterFunc(s.Context(), func() { body.Close() })
 	defer func() {
 		if stop() {
@@ -249,7 +248,7 @@ func sendBody(s *wire.Stream, body io.ReadCloser) {
 			return
 		}
 		if err != nil {
-			s.Fail(&wire.Error{Message: "read request body: " + err.Error(), Canceled: true})
+			fail(fmt.Errorf("read request body: %w", err))
 			return
 		}
 	}
@@ -264,8 +263,7 @@ type responseBody struct {
 	ctx   context.Context
 }
 
-func (h *wireHost) bodyOf(s *wire.Stream, r *http.Request, first []byte) *responseBody {
-	ctx := r.Context()
+func (h *wireHost) bodyOf(ctx context.Context, s *wire.Stream, first []byte) *responseBody {
 	h.mu.Lock()
 	ended := h.ended
 	if !ended {

@@ -69,7 +69,7 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answere
 		Method:        r.Method,
 		URL:           "http://" + r.Host + r.URL.RequestURI(),
 		Host:          r.Host,
-		Header:        toFields(endToEnd(r.Header)),
+		Header:        wire.Fields(endToEnd(r.Header)),
 		ContentLength: r.ContentLength,
 	}
 	in := &arriving{body: r.Body}

@@ -223,7 +223,7 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		Method:        req.Method,
 		URL:           u,
 		Host:          req.Host,
-		Header:        fromFields(req.Header),
+		Header:        http.Header(wire.Header(req.Header)),
 		ContentLength: req.ContentLength,
 	}).WithContext(a.s.Context())
 	switch {
@@ -238,7 +238,7 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
 	}
 	defer resp.Body.Close()
-	m := &wire.Response{Status: uint64(resp.StatusCode), Header: toFields(resp.Header), ContentLength: resp.ContentLength}
+	m := &wire.Response{Status: uint64(resp.StatusCode), Header: wire.Fields(resp.Header), ContentLength: resp.ContentLength}
 	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
 		// A short body goes with the head.
 		if m.Body, err = io.ReadAll(resp.Body); err != nil {
@@ -261,24 +261,6 @@ func outsideTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
 	return t
-}
-
-func toFields(h http.Header) []wire.Field {
-	fields := make([]wire.Field, 0, len(h))
-	for name, values := range h {
-		for _, v := range values {
-			fields = append(fields, wire.Field{Name: name, Value: v})
-		}
-	}
-	return fields
-}
-
-func fromFields(fields []wire.Field) http.Header {
-	h := make(http.Header, len(fields))
-	for _, f := range fields {
-		h.Add(f.Name, f.Value)
-	}
-	return h
 }
 
 // isCanceled reports whether err only says that nobody waits any more.

@@ -138,7 +138,10 @@ func (h *host) swap(next *program) {
 	h.mu.Unlock()
 
 	if old != nil {
-		h.drain(old)
+		if n := h.drain(old, h.drainLimit); n > 0 {
+			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
+			old.end(errReplaced)
+		}
 	}
 
 	h.mu.Lock()
@@ -158,25 +161,24 @@ func (h *host) swap(next *program) {
 	}
 }
 
-// drain waits until no event runs in p any more.
-func (h *host) drain(p *program) {
-	timer := time.NewTimer(h.drainLimit)
+// drain waits until no event runs in p any more, or limit has passed, and returns how many
+// still do.
+func (h *host) drain(p *program, limit time.Duration) int {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		h.mu.Lock()
 		n, changed := p.inflight, h.changed
 		h.mu.Unlock()
 		if n == 0 {
-			return
+			return 0
 		}
 		select {
 		case <-changed:
 		case <-p.conn.Done():
-			return
+			return 0 // they fail
 		case <-timer.C:
-			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
-			p.end(errReplaced)
-			return
+			return n
 		}
 	}
 }
@@ -267,22 +269,6 @@ func (h *host) end(grace time.Duration) {
 	if p == nil {
 		return
 	}
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	for {
-		h.mu.Lock()
-		n, changed := p.inflight, h.changed
-		h.mu.Unlock()
-		if n == 0 {
-			break
-		}
-		select {
-		case <-changed:
-			continue
-		case <-timer.C:
-		case <-p.conn.Done():
-		}
-		break
-	}
+	h.drain(p, grace)
 	p.end(errEnding)
 }
