@@ -288,9 +288,8 @@ func (e *emulation) deliver(instance uint64, r wire.Request, end bool) exchange 
 // cancel tells the program that nobody waits for x any more.
 func (x exchange) cancel() {
 	x.e.t.Helper()
-	if err := x.e.ask(wire.MethodCancel, &wire.Operation{Event: x.event}); err != nil {
-		x.e.t.Errorf("cancel: %v", err)
-	}
+	x.Cancel()
+	x.e.settle()
 }
 
 // head waits for the head of the response.

@@ -87,7 +87,7 @@ func FuzzResponse(f *testing.F) {
 		if got := resp.Header.Values(name); len(got) != 1 || got[0] != value {
 			t.Fatalf("header %q is %q, want %q", name, got, value)
 		}
-		if fields := toFields(resp.Header); len(fields) != 1 || fields[0].Value != value {
+		if fields := wire.Fields(resp.Header); len(fields) != 1 || fields[0].Value != value {
 			t.Fatalf("fields %q", fields)
 		}
 	})

@@ -65,6 +65,22 @@ func eventOf(ctx context.Context) *event {
 	return ev
 }
 
+// pause gives the turn up, where there is one.
+func (ev *event) pause() error {
+	if ev.state == nil {
+		return nil
+	}
+	return ev.host.pause()
+}
+
+// resume takes the turn again, where there is one.
+func (ev *event) resume() error {
+	if ev.state == nil {
+		return nil
+	}
+	return ev.host.resume()
+}
+
 // A source is a body on its way in: reading may have to wait for the other side.
 type source interface {
 	io.Reader

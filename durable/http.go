@@ -77,7 +77,7 @@ func toRequest(r *http.Request) wire.Request {
 		Method:        method,
 		URL:           u.String(),
 		Host:          host,
-		Header:        toFields(r.Header),
+		Header:        wire.Fields(r.Header),
 		ContentLength: length,
 	}
 }
@@ -100,29 +100,11 @@ func fromRequest(m *wire.Request, body io.ReadCloser) (*http.Request, error) {
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        fromFields(m.Header),
+		Header:        http.Header(wire.Header(m.Header)),
 		Host:          m.Host,
 		ContentLength: m.ContentLength,
 		Body:          body,
 	}, nil
-}
-
-func toFields(h http.Header) []wire.Field {
-	fields := make([]wire.Field, 0, len(h))
-	for name, values := range h {
-		for _, v := range values {
-			fields = append(fields, wire.Field{Name: name, Value: v})
-		}
-	}
-	return fields
-}
-
-func fromFields(fields []wire.Field) http.Header {
-	h := make(http.Header, len(fields))
-	for _, f := range fields {
-		h.Add(f.Name, f.Value)
-	}
-	return h
 }
 
 // requestBody is the body of the request that an event is about: the bytes that came
@@ -199,7 +181,7 @@ func newResponse(m *wire.Response, r *http.Request, body io.ReadCloser) *http.Re
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        fromFields(m.Header),
+		Header:        http.Header(wire.Header(m.Header)),
 		ContentLength: m.ContentLength,
 		Body:          body,
 		Request:       r,

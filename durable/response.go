@@ -43,7 +43,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	if n, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		w.length = n
 	}
-	w.fields = toFields(w.header)
+	w.fields = wire.Fields(w.header)
 }
 
 func (w *responseWriter) bodyAllowed() bool {

@@ -76,7 +76,6 @@ type program struct {
 	// mu guards what follows.
 	mu        sync.Mutex
 	instances map[uint64]*instance
-	events    map[uint64]context.CancelCauseFunc
 }
 
 // An instance is an object in memory.
@@ -91,7 +90,6 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 		worker:    w,
 		welcomed:  make(chan struct{}),
 		instances: make(map[uint64]*instance),
-		events:    make(map[uint64]context.CancelCauseFunc),
 	}
 	p.conn = wire.NewConn(rw, wire.Program, p.handle)
 	defer p.conn.Close()
@@ -132,7 +130,7 @@ func isGone(err error) bool {
 func (p *program) handle(s *wire.Stream) {
 	select {
 	case <-p.welcomed:
-	case <-s.Context().Done():
+	case <-s.Interest().Done():
 		return
 	}
 	var err error
@@ -150,11 +148,6 @@ func (p *program) handle(s *wire.Stream) {
 			delete(p.instances, m.Instance)
 			p.mu.Unlock()
 		}
-	case wire.MethodCancel:
-		var m wire.Operation
-		if err = wire.Decode(s.Message, &m); err == nil {
-			p.cancel(m.Event)
-		}
 	default:
 		err = fmt.Errorf("unknown method %d", s.Method)
 	}
@@ -165,32 +158,15 @@ func (p *program) handle(s *wire.Stream) {
 	s.Answer(&wire.Empty{}, true) //nolint:errcheck // fetch has answered; for the rest, who asked has gone
 }
 
-var errCanceled = fmt.Errorf("nobody waits for this event any more: %w", context.Canceled)
-
-func (p *program) cancel(event uint64) {
-	p.mu.Lock()
-	cancel := p.events[event]
-	p.mu.Unlock()
-	if cancel != nil {
-		cancel(errCanceled)
-	}
-}
-
 // begin returns the context of the event with the given number, which ends when the
 // event is canceled or the emulator has given up its stream s, and the function that
 // ends the event.
 func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Context, *event, func()) {
 	h := &wireHost{conn: p.conn, id: number, open: make(map[*wire.Stream]struct{})}
 	ev := &event{host: h, state: state}
-	ctx, cancel := context.WithCancelCause(context.WithValue(s.Context(), eventKey{}, ev))
-	p.mu.Lock()
-	p.events[number] = cancel
-	p.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.WithValue(s.Interest(), eventKey{}, ev))
 	return ctx, ev, func() {
-		p.mu.Lock()
-		delete(p.events, number)
-		p.mu.Unlock()
-		cancel(nil)
+		cancel()
 		h.end()
 	}
 }

@@ -40,7 +40,10 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	if err != nil {
 		return errors.Join(err, ev.reset(err.Error()))
 	}
-	return ev.unblock()
+	if err = ev.unblock(); err != nil && ctx.Err() != nil {
+		err = fromWire(context.Cause(ctx)) // why the object was reset
+	}
+	return err
 }
 
 // event returns the event of ctx, which must be one of this object.

@@ -103,12 +103,13 @@ func (ev *event) leaveWhenSilent(step *clock.Step) {
 	}
 }
 
-// pause commits what the event's object wrote and gives the object's turn up.
-func (ev *event) pause() error {
+// pause commits what the event's object wrote and gives the object's turn up, unless ctx
+// has ended: then the program goes on already.
+func (ev *event) pause(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
 	}
-	return ev.obj.pause(ev)
+	return ev.obj.pause(ctx, ev)
 }
 
 // resume takes the turn again. It gives up when ctx ends.

@@ -29,8 +29,6 @@ type answerer interface {
 // fetch returns when the handler has. It does not wait for body to end.
 func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer) error {
 	deliver := func(inst *instance) error {
-		stop := context.AfterFunc(ev.ctx, func() { p.cancel(ev) })
-		defer stop()
 		m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *req}
 		s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
 		if err != nil {
@@ -39,6 +37,8 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 			}
 			return p.explain(err)
 		}
+		stop := context.AfterFunc(ev.ctx, s.Cancel)
+		defer stop()
 		if body != nil {
 			go send(s, body)
 		}
@@ -138,7 +138,7 @@ func (p *program) subrequest(s *wire.Stream) {
 		s.Fail(asWire(err))
 		return
 	}
-	if err := caller.pause(); err != nil {
+	if err := caller.pause(s.Context()); err != nil {
 		s.Fail(asWire(err))
 		return
 	}

@@ -252,11 +252,11 @@ type call struct {
 	object   string // name
 	path     string
 	alarm    wire.Alarm
-	canceled chan struct{} // closed when the emulator says that nobody waits
+	canceled <-chan struct{} // closed when nobody waits for the event
 }
 
 func (s *script) handle(stream *wire.Stream) {
-	c := &call{s: s, ctx: stream.Context(), canceled: make(chan struct{})}
+	c := &call{s: s, ctx: stream.Context(), canceled: stream.Interest().Done()}
 	var text string
 	var err error
 	switch stream.Method {
@@ -272,8 +272,6 @@ func (s *script) handle(stream *wire.Stream) {
 		var m wire.Fetch
 		must(wire.Decode(stream.Message, &m))
 		c.event, c.instance = m.Event, m.Instance
-		events.Store(m.Event, c)
-		defer events.Delete(m.Event)
 		if m.Instance == 0 {
 			s.pass(c, stream, &m)
 			return
@@ -299,12 +297,6 @@ func (s *script) handle(stream *wire.Stream) {
 		s.mu.Lock()
 		s.destroyed = append(s.destroyed, s.nameOf(m.Instance))
 		s.mu.Unlock()
-	case wire.MethodCancel:
-		var m wire.Operation
-		must(wire.Decode(stream.Message, &m))
-		if c, ok := events.Load(m.Event); ok {
-			close(c.(*call).canceled)
-		}
 	}
 	if err != nil {
 		var w *wire.Error
@@ -316,9 +308,6 @@ func (s *script) handle(stream *wire.Stream) {
 	}
 	stream.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
 }
-
-// events are the running fetch events of all scripts, for Cancel.
-var events sync.Map
 
 // instances holds the names of instances by script.
 var instances sync.Map
@@ -341,15 +330,7 @@ func must(err error) {
 
 // pass is the worker: it sends the request on to the object that the header names.
 func (s *script) pass(c *call, stream *wire.Stream, m *wire.Fetch) {
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-c.canceled:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx := stream.Interest()
 	object, class := "", "LAB"
 	for _, f := range m.Request.Header {
 		if f.Name == "Object" {

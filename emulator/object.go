@@ -134,6 +134,10 @@ func (o *object) acquire(ctx context.Context, ev *event) error {
 		o.mu.Unlock()
 		return errOver
 	}
+	if ctx.Err() != nil { // nobody would give the turn back
+		o.mu.Unlock()
+		return context.Cause(ctx)
+	}
 	if o.holder == nil {
 		o.holder = ev
 	}
@@ -197,8 +201,9 @@ func (o *object) releaseLocked() {
 }
 
 // pause commits what was written and, unless the event is blocked, gives the turn up.
-// It does nothing for an event that does not have the turn.
-func (o *object) pause(ev *event) error {
+// It does nothing for an event that does not have the turn. When ctx has ended, whoever
+// asked has been told to go on and the turn must stay.
+func (o *object) pause(ctx context.Context, ev *event) error {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	if !o.holds(ev) {
@@ -210,7 +215,7 @@ func (o *object) pause(ev *event) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if ev.blocked == 0 {
+	if ev.blocked == 0 && ctx.Err() == nil {
 		o.releaseLocked()
 	}
 	return nil

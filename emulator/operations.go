@@ -188,7 +188,7 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 	case wire.MethodNow:
 		return &wire.Time{Time: ev.prog.e.clock.Now().UnixMilli()}, nil
 	case wire.MethodPause:
-		return &wire.Empty{}, ev.pause()
+		return &wire.Empty{}, ev.pause(context.Background())
 	case wire.MethodResume:
 		// Not ev.ctx: a canceled handler needs its turn to come to its end.
 		return &wire.Empty{}, ev.resume(context.Background())
@@ -205,8 +205,11 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 // sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx
 // ends first, the event is left without its turn.
 func (ev *event) sleep(ctx context.Context, d time.Duration) error {
-	if err := ev.pause(); err != nil {
+	if err := ev.pause(ctx); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	c := ev.prog.e.clock
 	woken := make(chan *clock.Step, 1)

@@ -139,14 +139,9 @@ func (p *program) ask(inst *instance, method wire.Method, m wire.Message) ([]byt
 	return b, p.explain(err)
 }
 
-// cancel tells the program that nobody waits for ev any more.
-func (p *program) cancel(ev *event) {
-	p.conn.Open(wire.MethodCancel, &wire.Operation{Event: ev.number}, true) //nolint:errcheck // a program that is gone needs no telling
-}
-
 // destroy makes the program forget inst. It does not wait.
 func (p *program) destroy(inst *instance) {
-	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // as in cancel
+	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // a program that is gone needs no telling
 }
 
 func (p *program) register(ev *event) {

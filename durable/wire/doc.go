@@ -38,6 +38,8 @@
 //	5 Fail    payload: an Error. From the opener: the question is withdrawn.
 //	          From the other side: instead of a Reply, that the question failed;
 //	          after it, that the answer's body breaks off here.
+//	6 Cancel  from the opener: nobody waits for the answer any more, so it may come
+//	          early, but it has to come. No payload.
 //
 // END on an Open, Reply or Data frame says that this side sends no further
 // body. A stream is over when the answering side has ended its body or failed,
@@ -79,9 +81,9 @@
 //	Fetch      an HTTP request for the worker (instance 0) or for an instance
 //	Alarm      the alarm of an instance
 //	Destroy    forget an instance
-//	Cancel     the client of an event has gone: its handler should come to an end
 //
-// A canceled event still ends with its answer, for it holds its turn until then. Where
+// When the client of an event has gone, the emulator cancels its stream: the handler
+// should come to an end, and holds its turn until it has answered. Where
 // the emulator withdraws an event, the object was reset: operations of
 // that event fail from then on, and nobody waits for its handler.
 //
@@ -105,7 +107,7 @@
 // A response leaves the emulator when the writes before it are committed. One that
 // is complete in its Reply frame also ends the event; the emulator commits first.
 // One that goes on in Data frames is sent while the event is paused, the Reply
-// as well as each Data frame.
+// as well as each Data frame. (Events of the worker have no turn, and need no Pause.)
 package wire
 
 // The versions of the protocol that this package speaks.

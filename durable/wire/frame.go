@@ -23,6 +23,7 @@ const (
 	kindData   kind = 3
 	kindWindow kind = 4
 	kindFail   kind = 5
+	kindCancel kind = 6
 )
 
 const flagEnd = 1
@@ -59,7 +60,7 @@ func readFrame(r io.Reader) (frame, error) {
 		end:    h[13] == flagEnd,
 	}
 	switch {
-	case f.kind < kindOpen || f.kind > kindFail:
+	case f.kind < kindOpen || f.kind > kindCancel:
 		return frame{}, fmt.Errorf("read frame: unknown kind %d", f.kind)
 	case h[13] > flagEnd:
 		return frame{}, fmt.Errorf("read frame: unknown flags %#x", h[13])

@@ -13,7 +13,6 @@ const (
 	MethodFetch     Method = 17 // Fetch -> Response
 	MethodAlarm     Method = 18 // Alarm -> Empty
 	MethodDestroy   Method = 19 // Destroy -> Empty
-	MethodCancel    Method = 20 // Operation -> Empty: nobody waits for the event any more
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value

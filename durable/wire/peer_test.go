@@ -18,6 +18,7 @@ const (
 	data   = 3
 	window = 4
 	fail   = 5
+	cancel = 6
 
 	end = 1
 )

@@ -25,8 +25,6 @@ type Stream struct {
 	conn   *Conn
 	id     uint64
 	opener bool
-	ctx    context.Context
-	cancel context.CancelCauseFunc
 	// answered is closed when the answer has arrived or never will.
 	answered chan struct{}
 
@@ -46,6 +44,30 @@ type Stream struct {
 	answer    []byte // the answer that arrived
 	over      bool
 	overErr   error // why it is over
+	canceled  bool  // the opener has sent Cancel
+
+	// Most streams live and die without anybody asking for their contexts: they are
+	// made on demand.
+	life, interest ending
+}
+
+// An ending is a context, or nothing as long as nobody has asked for it.
+type ending struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+func (e *ending) start() context.Context {
+	if e.ctx == nil {
+		e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	}
+	return e.ctx
+}
+
+func (e *ending) end(cause error) {
+	if e.cancel != nil {
+		e.cancel(cause)
+	}
 }
 
 func newStream(c *Conn, method Method) *Stream {
@@ -56,14 +78,51 @@ func newStream(c *Conn, method Method) *Stream {
 		window:   InitialWindow,
 		credit:   InitialWindow,
 	}
-	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.change.L = &s.mu
 	return s
 }
 
 // Context ends when the stream is over: the opener withdrew its question, the
 // answer is complete, or the connection is gone. Its cause says which.
-func (s *Stream) Context() context.Context { return s.ctx }
+func (s *Stream) Context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx := s.life.start()
+	if s.over {
+		s.life.end(s.overErr)
+	}
+	return ctx
+}
+
+// ErrCanceled is the cause with which Interest ends when the opener has called Cancel.
+var ErrCanceled = fmt.Errorf("nobody waits for this event any more: %w", context.Canceled)
+
+// Interest ends when nobody waits for the answer any more: the opener has said so with
+// Cancel, or the stream is over.
+func (s *Stream) Interest() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx := s.interest.start()
+	switch {
+	case s.canceled:
+		s.interest.end(ErrCanceled)
+	case s.over:
+		s.interest.end(s.overErr)
+	}
+	return ctx
+}
+
+// Cancel tells the other side that nobody waits for the answer any more. Unlike
+// Withdraw it leaves the stream open: the answer still comes. It does nothing when
+// the stream is over.
+func (s *Stream) Cancel() {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if !over {
+		s.conn.send(frame{stream: s.id, kind: kindCancel}, &Empty{}) //nolint:errcheck // a dead connection has canceled it already
+	}
+}
 
 // Await returns the answer: a message to decode. When ctx ends first the question
 // is withdrawn. The error is an *Error if the peer sent one, ErrClosed if the
@@ -72,8 +131,9 @@ func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 	select {
 	case <-s.answered:
 	case <-ctx.Done():
-		s.Withdraw()
-		return nil, context.Cause(ctx)
+		cause := context.Cause(ctx)
+		s.withdraw(cause)
+		return nil, cause
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +153,9 @@ func (c *Conn) Call(ctx context.Context, method Method, question, answer Message
 	if err != nil {
 		return err
 	}
-	s.Withdraw() // an answer without a body has ended the stream already
+	if !s.Ended() { // there is a body that nobody wants
+		s.Withdraw()
+	}
 	return Decode(b, answer)
 }
 
@@ -141,8 +203,16 @@ const maxFailText = 1 << 20
 
 // Withdraw tells the peer that the answer, or what is left of it, is of no
 // interest any more. It does nothing when the stream is over.
-func (s *Stream) Withdraw() {
-	s.Fail(&Error{Message: "canceled by the caller", Canceled: true})
+func (s *Stream) Withdraw() { s.withdraw(nil) }
+
+// withdraw tells the peer why, if cause says more than that it is so.
+func (s *Stream) withdraw(cause error) {
+	e := &Error{Message: "canceled by the caller"}
+	if w := (*Error)(nil); errors.As(cause, &w) {
+		*e = *w
+	}
+	e.Canceled = true
+	s.Fail(e)
 }
 
 // Ended reports whether the other side's body has ended and all of it was read.
@@ -271,6 +341,15 @@ func (s *Stream) receive(f frame) error {
 		s.change.Broadcast()
 		s.mu.Unlock()
 		return nil
+	case kindCancel:
+		if s.opener || len(f.payload) > 0 || f.end {
+			return errors.New("bad cancel")
+		}
+		s.mu.Lock()
+		s.canceled = true
+		s.interest.end(ErrCanceled)
+		s.mu.Unlock()
+		return nil
 	default: // kindFail
 		e := new(Error)
 		if err := Decode(f.payload, e); err != nil {
@@ -344,7 +423,8 @@ func (s *Stream) finish(err error) {
 		close(s.answered)
 	}
 	s.change.Broadcast()
+	s.life.end(err)
+	s.interest.end(err)
 	s.mu.Unlock()
-	s.cancel(err)
 	s.conn.forget(s.id)
 }

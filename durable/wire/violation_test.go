@@ -35,7 +35,7 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		sent script
 		want string
 	}{
-		{"unknown kind", frames().frame(2, 6, 0, nil), "unknown kind 6"},
+		{"unknown kind", frames().frame(2, 7, 0, nil), "unknown kind 7"},
 		{"unknown flag", frames().open(2, 4), "unknown flags 0x4"},
 		{"stream 0", frames().open(0, end), "stream id 0"},
 		{"payload over the limit", frames().frame(2, open, end, make([]byte, wire.MaxPayload+1)), "the limit is 16777216"},
@@ -52,6 +52,9 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		{"body before the answer", frames().data(1, 0, 1), "stream 1"},
 		{"body behind a question without one", frames().open(2, end).data(2, 0, 1), "stream 2"},
 		{"body behind its end", frames().open(2, 0).data(2, end, 1).data(2, 0, 1), "stream 2"},
+		{"cancel of somebody else's question", frames().frame(1, cancel, 0, nil), "bad cancel"},
+		{"cancel with a payload", frames().open(2, end).frame(2, cancel, 0, []byte{1}), "bad cancel"},
+		{"cancel with an end", frames().open(2, end).frame(2, cancel, end, nil), "bad cancel"},
 		{"second end", frames().open(2, 0).data(2, end, 0).data(2, end, 0), "stream 2"},
 		{
 			"more body than the window allows",
