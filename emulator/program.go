@@ -180,15 +180,9 @@ func (p *program) explain(err error) error {
 	return p.crash()
 }
 
-// lost reports whether the connection to the program is gone.
-func (p *program) lost() bool {
-	select {
-	case <-p.conn.Done():
-		return true
-	default:
-		return false
-	}
-}
+// lost reports whether the connection to the program is gone. It does so before anything
+// fails because of that.
+func (p *program) lost() bool { return p.conn.Err() != nil }
 
 // crash describes the end of a program that was not asked to end.
 func (p *program) crash() *wire.Error {

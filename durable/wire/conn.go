@@ -69,7 +69,8 @@ func NewConn(rw io.ReadWriteCloser, side Side, serve func(*Stream)) *Conn {
 // Done is closed when the connection has ended, for whatever reason.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err returns why the connection ended, or nil while it has not. After the peer
+// Err returns why the connection ended, or nil while it has not; it is set before the
+// streams fail and Done is closed. After the peer
 // closed it in good order that is io.EOF.
 func (c *Conn) Err() error {
 	c.mu.Lock()
