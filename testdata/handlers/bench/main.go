@@ -45,6 +45,10 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			var v int
 			_, err = b.storage.Get(ctx, "key"+strconv.Itoa(i%100), &v)
 		}
+	case "/now":
+		for range n {
+			durable.Now(ctx)
+		}
 	case "/arm":
 		err = b.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Duration(n)*time.Second))
 	}
