@@ -19,6 +19,9 @@ type host interface {
 	get(key string) (value []byte, found bool, err error)
 	put(key string, value []byte) error
 	delete(key string) (existed bool, err error)
+	getMany(keys []string) ([]Entry, error)
+	putMany(entries []wire.Entry) error
+	deleteMany(keys []string) (deleted int, err error)
 	list(o ListOptions) ([]Entry, error)
 	deleteAll() error
 	getAlarm() (t time.Time, set bool, err error)
@@ -37,8 +40,11 @@ type host interface {
 	// block keeps the turn through everything that would give it up, until unblock.
 	block() error
 	unblock() error
-	// reset discards the object.
-	reset(reason string) error
+	// reset discards the object, and with dropAlarm the alarm that is running.
+	reset(reason string, dropAlarm bool) error
+	// background runs f as an event of the same object, when it is its turn. It
+	// returns when that is certain to happen, and f's context belongs to the event.
+	background(state *State, f func(context.Context) error) error
 }
 
 // An address is an object of the namespace bound as binding, or the outside world

@@ -162,9 +162,13 @@ func (p *program) handle(s *wire.Stream) {
 // event is canceled or the emulator has given up its stream s, and the function that
 // ends the event.
 func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Context, *event, func()) {
-	h := &wireHost{conn: p.conn, id: number, open: make(map[*wire.Stream]struct{})}
+	return begin(p.conn, s.Interest(), number, state)
+}
+
+func begin(conn *wire.Conn, life context.Context, number uint64, state *State) (context.Context, *event, func()) {
+	h := &wireHost{conn: conn, id: number, open: make(map[*wire.Stream]struct{})}
 	ev := &event{host: h, state: state}
-	ctx, cancel := context.WithCancel(context.WithValue(s.Interest(), eventKey{}, ev))
+	ctx, cancel := context.WithCancel(context.WithValue(life, eventKey{}, ev))
 	return ctx, ev, func() {
 		cancel()
 		h.end()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 )
 
 // A State is what an object has of its own: its id and its storage. The constructor
@@ -32,18 +33,61 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	done := false
 	defer func() {
 		if !done { // fn panics: that goes on, but the object must not
-			ev.reset("panic in BlockConcurrencyWhile") //nolint:errcheck // the panic matters more
+			ev.reset("panic in BlockConcurrencyWhile", false) //nolint:errcheck // the panic matters more
 		}
 	}()
 	err = fn(ctx)
 	done = true
 	if err != nil {
-		return errors.Join(err, ev.reset(err.Error()))
+		return errors.Join(err, ev.reset(err.Error(), false))
 	}
 	if err = ev.unblock(); err != nil && ctx.Err() != nil {
 		err = fromWire(context.Cause(ctx)) // why the object was reset
 	}
 	return err
+}
+
+// WaitUntil runs fn after the handler that calls it has given its turn up or returned, as an
+// event of the object of its own: it has the object's turn while it runs, and keeps the
+// object in memory. ctx is the handler's; fn gets a context that outlives it. An
+// error of fn is logged, and nothing else.
+func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
+	ev, err := s.event(ctx)
+	if err != nil {
+		return fmt.Errorf("wait until: %w", err)
+	}
+	if err := ev.background(s, fn); err != nil {
+		return fmt.Errorf("wait until: %w", err)
+	}
+	return nil
+}
+
+// AbortOptions say how Abort treats the alarm.
+type AbortOptions struct {
+	// DropAlarm keeps the alarm that is running from being tried again. It is
+	// removed instead.
+	DropAlarm bool
+}
+
+// defaultAbortReason is the platform's.
+const defaultAbortReason = "Application called abort() to reset Durable Object."
+
+// Abort resets the object: it loses its memory and what it has not committed, and
+// every event of it, this one too, fails with reason. The next event constructs it
+// anew. Abort does not return: it ends the goroutine that calls it, after the functions that
+// the goroutine has deferred. (Source: the platform's ctx.abort.)
+//
+// It panics if ctx does not belong to a handler of this object.
+func (s *State) Abort(ctx context.Context, reason string, o AbortOptions) {
+	ev, err := s.event(ctx)
+	if err != nil {
+		panic("durable: abort: " + err.Error())
+	}
+	if reason == "" {
+		reason = defaultAbortReason
+	}
+	ev.reset(reason, o.DropAlarm) //nolint:errcheck // where it fails the object is gone already
+	runtime.Goexit()
 }
 
 // event returns the event of ctx, which must be one of this object.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"devtool/durable/wire"
@@ -65,6 +67,52 @@ func (s *Storage) Delete(ctx context.Context, key string) (existed bool, err err
 		return false, fmt.Errorf("delete %q: %w", key, err)
 	}
 	return existed, nil
+}
+
+// GetMany returns the entries of those keys that have a value, ordered by key, each once.
+func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
+	ev, err := s.state.event(ctx)
+	var entries []Entry
+	if err == nil {
+		entries, err = ev.getMany(keys)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
+	}
+	return entries, nil
+}
+
+// PutMany stores the value of each key, all of them or none. Together they may have
+// 16 MiB.
+func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
+	ev, err := s.state.event(ctx)
+	if err != nil {
+		return fmt.Errorf("put %d keys: %w", len(values), err)
+	}
+	entries := make([]wire.Entry, 0, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		b, err := wire.EncodeValue(values[key])
+		if err != nil {
+			return fmt.Errorf("put %q: store a %T: %w", key, values[key], err)
+		}
+		entries = append(entries, wire.Entry{Key: key, Value: b})
+	}
+	if err := ev.putMany(entries); err != nil {
+		return fmt.Errorf("put %d keys: %w", len(values), err)
+	}
+	return nil
+}
+
+// DeleteMany removes the keys and returns how many of them had a value.
+func (s *Storage) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
+	ev, err := s.state.event(ctx)
+	if err == nil {
+		deleted, err = ev.deleteMany(keys)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("delete %d keys: %w", len(keys), err)
+	}
+	return deleted, nil
 }
 
 // ListOptions choose what List returns. The zero value of each field restricts

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +51,36 @@ func (h *wireHost) delete(key string) (bool, error) {
 	var e wire.Existed
 	err := h.call(wire.MethodDelete, &wire.Delete{Event: h.id, Key: key}, &e)
 	return e.Existed, err
+}
+
+func (h *wireHost) getMany(keys []string) ([]Entry, error) {
+	q := wire.Keys{Event: h.id, Keys: slices.Compact(slices.Sorted(slices.Values(keys)))}
+	var entries []Entry
+	for {
+		var page wire.Listed
+		if err := h.call(wire.MethodGetMany, &q, &page); err != nil {
+			return nil, err
+		}
+		for _, e := range page.Entries {
+			entries = append(entries, Entry{Key: e.Key, value: e.Value})
+		}
+		if !page.More || len(page.Entries) == 0 {
+			return entries, nil
+		}
+		// Those behind the last one that fitted.
+		next, _ := slices.BinarySearch(q.Keys, page.Entries[len(page.Entries)-1].Key)
+		q.Keys = q.Keys[next+1:]
+	}
+}
+
+func (h *wireHost) putMany(entries []wire.Entry) error {
+	return h.call(wire.MethodPutMany, &wire.PutMany{Event: h.id, Entries: entries}, &wire.Empty{})
+}
+
+func (h *wireHost) deleteMany(keys []string) (int, error) {
+	var d wire.Deleted
+	err := h.call(wire.MethodDeleteMany, &wire.Keys{Event: h.id, Keys: keys}, &d)
+	return int(d.Deleted), err
 }
 
 // list asks again as long as there is more than fits into one answer. The turn is
@@ -127,8 +158,47 @@ func (h *wireHost) resume() error  { return h.call(wire.MethodResume, h.op(), &w
 func (h *wireHost) block() error   { return h.call(wire.MethodBlock, h.op(), &wire.Empty{}) }
 func (h *wireHost) unblock() error { return h.call(wire.MethodUnblock, h.op(), &wire.Empty{}) }
 
-func (h *wireHost) reset(reason string) error {
-	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason}, &wire.Empty{})
+func (h *wireHost) reset(reason string, dropAlarm bool) error {
+	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}, &wire.Empty{})
+}
+
+// background returns when the emulator knows of the event: a handler that ends before would
+// take its event's name with it.
+func (h *wireHost) background(state *State, f func(context.Context) error) error {
+	s, err := h.conn.Open(wire.MethodBackground, h.op(), false)
+	if err != nil {
+		return fromWire(err)
+	}
+	b, err := s.Await(context.Background())
+	if err != nil {
+		return fromWire(err)
+	}
+	var m wire.Background
+	if err := wire.Decode(b, &m); err != nil {
+		s.Withdraw()
+		return err
+	}
+	ctx, ev, end := begin(h.conn, s.Context(), m.Event, state)
+	go func() {
+		failure := &wire.Error{Message: "it ended its goroutine", Remote: true}
+		defer func() { // also where f does not return
+			end()
+			if failure == nil {
+				s.CloseWrite() //nolint:errcheck // the emulator has gone, and the event with it
+			} else {
+				s.Fail(failure)
+			}
+		}()
+		err := ev.resume()
+		if err == nil {
+			err = guard(func() error { return f(ctx) })
+		}
+		failure = nil
+		if err != nil {
+			failure = failureOf(err)
+		}
+	}()
+	return nil
 }
 
 // sleep withdraws its question when ctx ends; the emulator answers then, when

@@ -43,6 +43,7 @@ type alarm struct {
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
 type alarmRun struct {
 	changed bool // an alarm was set or deleted meanwhile, and committed
+	dropped bool // it is not to be tried again
 }
 
 // schedule takes over what a commit of the object made of its alarm.
@@ -134,16 +135,17 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		fired.Outcome = control.OutcomeOK
 	default:
 		fired.Error = err.Error()
-		fired.Outcome = a.retry(o, err, &fired)
+		fired.Outcome = a.retry(o, err, result.noRetry, &fired)
 	}
 	e.logAlarm(fired, err, time.Since(started))
 	e.report(ev.currentStep(), fired)
 	return fired
 }
 
-// An alarmResult is what came of a run that did not fail.
+// An alarmResult is what came of a run, beside its error.
 type alarmResult struct {
 	dropped string // why the handler was not called, or empty
+	noRetry bool   // the handler does not want to be called again
 }
 
 // handle calls the handler, if the alarm is still due, and deletes the alarm after it.
@@ -171,7 +173,9 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
 	if _, err := ev.prog.ask(inst, wire.MethodAlarm, m); err != nil {
-		return alarmResult{}, err
+		o.storeMu.Lock()
+		defer o.storeMu.Unlock()
+		return alarmResult{noRetry: run.dropped}, err
 	}
 	return alarmResult{}, o.use(ev, func(s *store.Object) error {
 		if run.changed || s.AlarmChanged() {
@@ -214,7 +218,7 @@ func (a *alarm) resync(o *object) {
 }
 
 // retry decides what follows the failure of a run, and returns the outcome.
-func (a *alarm) retry(o *object, cause error, fired *control.Fired) string {
+func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired) string {
 	e := a.ns.e
 	a.ns.mu.Lock()
 	a.running = false
@@ -227,7 +231,7 @@ func (a *alarm) retry(o *object, cause error, fired *control.Fired) string {
 			a.shift = 0
 		}
 	}
-	if a.retries <= retryMax {
+	if a.retries <= retryMax && !noRetry {
 		due := fired.At
 		if now := e.clock.Now(); now.After(due) {
 			due = now

@@ -15,6 +15,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ type Options struct {
 	Listener net.Listener
 	// Frozen starts with a clock that stands still.
 	Frozen bool
+	// Limits bound what objects may store; zero means ProductionLimits.
+	Limits Limits
 	// Output takes what the handler program prints.
 	Output io.Writer
 	Log    *slog.Logger
@@ -82,6 +85,7 @@ type Emulator struct {
 	events                atomic.Uint64 // the last event's number
 	alarmOrder            atomic.Int64  // the last alarm's
 	idleLimit             time.Duration
+	limits                Limits
 	deleteAllDeletesAlarm atomic.Bool
 
 	// mu guards what follows.
@@ -118,6 +122,7 @@ func New(o Options) (_ *Emulator, err error) {
 		outside:    outsideTransport(),
 		idleLimit:  defaultIdleLimit,
 		stores:     stores{max: maxStores},
+		limits:     cmp.Or(o.Limits, ProductionLimits),
 		namespaces: make(map[string]*namespace),
 	}
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())

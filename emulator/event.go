@@ -50,6 +50,16 @@ func (e *Emulator) newEvent(ctx context.Context, prog *program, obj *object, kin
 	return &event{number: e.events.Add(1), prog: prog, obj: obj, kind: kind, ctx: ctx}
 }
 
+// instance returns the instance that the event runs in, or nil.
+func (ev *event) instance() *instance {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	return ev.inst
+}
+
 // String names the event as logs and errors do.
 func (ev *event) String() string {
 	if ev.obj == nil {

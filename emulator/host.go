@@ -82,6 +82,14 @@ func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
 	}
 }
 
+// stay counts another event in p, which an event that has entered has caused. The caller
+// calls leave.
+func (h *host) stay(p *program) {
+	h.mu.Lock()
+	p.inflight++
+	h.mu.Unlock()
+}
+
 func (h *host) leave(p *program) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -318,8 +318,8 @@ func TestOnlySoManyFilesAreOpen(t *testing.T) {
 
 func TestAnEntryHasALimit(t *testing.T) {
 	s := memoryScript()
-	s.handlers["/big"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", maxEntry-1)) }
-	s.handlers["/toobig"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", maxEntry)) }
+	s.handlers["/big"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", ProductionLimits.Entry-1)) }
+	s.handlers["/toobig"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", ProductionLimits.Entry)) }
 	w := newWorld(t, s)
 	w.want("a", "/big", "")
 	if status, body := w.get("a", "/toobig"); status != 500 || !strings.Contains(body, "key and value are 2097153 bytes together, the limit is 2097152") {

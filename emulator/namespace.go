@@ -65,6 +65,13 @@ func (ns *namespace) pin(id wire.ID, name string, hasName bool) *object {
 	return o
 }
 
+// keep is pin for an object that is pinned already.
+func (ns *namespace) keep(o *object) {
+	ns.mu.Lock()
+	o.pending++
+	ns.mu.Unlock()
+}
+
 func (ns *namespace) unpin(o *object) {
 	o.storeMu.Lock()
 	o.mu.Lock()

@@ -283,6 +283,19 @@ func (o *object) reset(ev *event, cause error) {
 	o.queue = nil
 }
 
+// abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not
+// tried again.
+func (o *object) abort(ev *event, cause error, dropAlarm bool) {
+	if dropAlarm {
+		o.storeMu.Lock()
+		if o.run != nil {
+			o.run.dropped = true
+		}
+		o.storeMu.Unlock()
+	}
+	o.reset(ev, cause)
+}
+
 // instanceFor returns the object's instance in the program of ev, which has the turn. If
 // there is none it is constructed.
 func (o *object) instanceFor(ev *event) (*instance, error) {

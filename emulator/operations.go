@@ -11,10 +11,6 @@ import (
 	"devtool/emulator/store"
 )
 
-// maxEntry bounds key and value of an entry together. Source: the platform's limits for
-// SQLite-backed objects.
-const maxEntry = 2 << 20
-
 // listPage is about how many bytes of entries one answer to List carries.
 const listPage = 1 << 20
 
@@ -26,6 +22,11 @@ func (p *program) serve(s *wire.Stream) {
 	case wire.MethodSubrequest:
 		p.subrequest(s)
 		return
+	case wire.MethodBackground:
+		if err := p.runInBackground(s); err != nil {
+			s.Fail(asWire(err))
+		}
+		return
 	case wire.MethodGet:
 		var q wire.Get
 		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
@@ -35,8 +36,8 @@ func (p *program) serve(s *wire.Stream) {
 	case wire.MethodPut:
 		var q wire.Put
 		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
-			if n := len(q.Key) + len(q.Value); n > maxEntry {
-				return nil, fmt.Errorf("key and value are %d bytes together, the limit is %d (2 MiB)", n, maxEntry)
+			if err := p.e.limits.checkEntry(q.Key, q.Value); err != nil {
+				return nil, err
 			}
 			return &wire.Empty{}, st.Put(q.Key, q.Value)
 		})
@@ -45,6 +46,21 @@ func (p *program) serve(s *wire.Stream) {
 		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
 			existed, err := st.Delete(q.Key)
 			return &wire.Existed{Existed: existed}, err
+		})
+	case wire.MethodGetMany:
+		var q wire.Keys
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+			return p.e.limits.getMany(st, q.Keys)
+		})
+	case wire.MethodPutMany:
+		var q wire.PutMany
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, p.e.limits.putMany(st, q.Entries)
+		})
+	case wire.MethodDeleteMany:
+		var q wire.Keys
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+			return p.e.limits.deleteMany(st, q.Keys)
 		})
 	case wire.MethodList:
 		var q wire.List
@@ -85,7 +101,7 @@ func (p *program) serve(s *wire.Stream) {
 		var q wire.Reset
 		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
 			if ev.obj != nil {
-				ev.obj.reset(ev, &wire.Error{Message: q.Reason, Remote: true})
+				ev.obj.abort(ev, &wire.Error{Message: q.Reason, Remote: true}, q.DropAlarm)
 			}
 			return &wire.Empty{}, nil
 		})
@@ -203,8 +219,14 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 }
 
 // sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx
-// ends first, the event is left without its turn.
+// ends first, or the object is reset, the event is left without its turn.
 func (ev *event) sleep(ctx context.Context, d time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if inst := ev.instance(); inst != nil {
+		stop := context.AfterFunc(inst.ctx, func() { cancel(context.Cause(inst.ctx)) })
+		defer stop()
+	}
 	if err := ev.pause(ctx); err != nil {
 		return err
 	}

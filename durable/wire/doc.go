@@ -88,9 +88,10 @@
 // that event fail from then on, and nobody waits for its handler.
 //
 // While it handles an event the program asks for operations: storage (Get, Put,
-// Delete, List, DeleteAll, GetAlarm, SetAlarm, DeleteAlarm, Sync), Subrequest
-// (a request to an object or to the outside), Now, Sleep, and what has to do
-// with the turn (Pause, Resume, Block, Unblock, Reset).
+// Delete, GetMany, PutMany, DeleteMany, List, DeleteAll, GetAlarm, SetAlarm,
+// DeleteAlarm, Sync), Subrequest (a request to an object or to the outside), Now, Sleep,
+// what has to do with the turn (Pause, Resume, Block, Unblock, Reset), and Background,
+// which makes an event of the object out of work that goes on after its handler.
 //
 // # Turns
 //

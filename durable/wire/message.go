@@ -24,6 +24,9 @@ const (
 	MethodSetAlarm    Method = 38 // SetAlarm -> Empty
 	MethodDeleteAlarm Method = 39 // Operation -> Empty
 	MethodSync        Method = 40 // Operation -> Empty: what was written is committed
+	MethodGetMany     Method = 41 // Keys -> Listed: the entries there are, by key
+	MethodPutMany     Method = 42 // PutMany -> Empty
+	MethodDeleteMany  Method = 43 // Keys -> Deleted
 
 	// Everything else, from the program.
 	MethodSubrequest Method = 48 // Subrequest -> Response
@@ -34,6 +37,7 @@ const (
 	MethodBlock      Method = 53 // Operation -> Empty: from here on the turn is not given up
 	MethodUnblock    Method = 54 // Operation -> Empty
 	MethodReset      Method = 55 // Reset -> Empty: the object is discarded with what it did not commit
+	MethodBackground Method = 56 // Operation -> Background: an event that the program has caused itself
 )
 
 // Hello introduces a program.
@@ -189,6 +193,29 @@ type Entry struct {
 	Value []byte
 }
 
+// Keys asks for, or deletes, the values of several keys.
+type Keys struct {
+	Event uint64
+	Keys  []string
+}
+
+// PutMany stores several values, all of them or none.
+type PutMany struct {
+	Event   uint64
+	Entries []Entry
+}
+
+// Deleted says how many keys had a value.
+type Deleted struct {
+	Deleted uint64
+}
+
+// Background is the number of an event of the object that the question's event belongs
+// to. It takes its turn by Resume, and ends with the body of the question.
+type Background struct {
+	Event uint64
+}
+
 // AlarmTime answers a question for the object's alarm.
 type AlarmTime struct {
 	Set  bool
@@ -223,10 +250,12 @@ type Time struct {
 	Time int64
 }
 
-// Reset discards the object of the event: every event of it fails with Reason.
+// Reset discards the object of the event: every event of it fails with Reason. With
+// DropAlarm, an alarm that is running is not tried again.
 type Reset struct {
-	Event  uint64
-	Reason string
+	Event     uint64
+	Reason    string
+	DropAlarm bool
 }
 
 // Empty is the answer that has nothing to say.
@@ -365,12 +394,28 @@ func (m *List) fields(c *codec) {
 }
 
 func (m *Listed) fields(c *codec) {
-	list(c, &m.Entries, func(c *codec, e *Entry) {
-		c.rawString(&e.Key)
-		c.bytes(&e.Value)
-	})
+	list(c, &m.Entries, entry)
 	c.bool(&m.More)
 }
+
+func entry(c *codec, e *Entry) {
+	c.rawString(&e.Key)
+	c.bytes(&e.Value)
+}
+
+func (m *Keys) fields(c *codec) {
+	c.uint(&m.Event)
+	list(c, &m.Keys, (*codec).rawString)
+}
+
+func (m *PutMany) fields(c *codec) {
+	c.uint(&m.Event)
+	list(c, &m.Entries, entry)
+}
+
+func (m *Deleted) fields(c *codec) { c.uint(&m.Deleted) }
+
+func (m *Background) fields(c *codec) { c.uint(&m.Event) }
 
 func (m *AlarmTime) fields(c *codec) {
 	c.bool(&m.Set)
@@ -401,6 +446,7 @@ func (m *Time) fields(c *codec) { c.int(&m.Time) }
 func (m *Reset) fields(c *codec) {
 	c.uint(&m.Event)
 	c.rawString(&m.Reason)
+	c.bool(&m.DropAlarm)
 }
 
 func (m *Empty) fields(*codec) {}
