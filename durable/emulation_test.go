@@ -162,6 +162,24 @@ func (e *emulation) answer(s *wire.Stream) {
 		_, ok := e.values[q.Key]
 		delete(e.values, q.Key)
 		m = &wire.Existed{Existed: ok}
+	case wire.MethodGetMany:
+		var q wire.Keys
+		mustDecode(s.Message, &q)
+		m = e.getManyLocked(q)
+	case wire.MethodPutMany:
+		var q wire.PutMany
+		mustDecode(s.Message, &q)
+		for _, entry := range q.Entries {
+			e.values[entry.Key] = bytes.Clone(entry.Value)
+		}
+	case wire.MethodDeleteMany:
+		var q wire.Keys
+		mustDecode(s.Message, &q)
+		before := len(e.values)
+		for _, key := range q.Keys {
+			delete(e.values, key)
+		}
+		m = &wire.Deleted{Deleted: uint64(before - len(e.values))}
 	case wire.MethodList:
 		var q wire.List
 		mustDecode(s.Message, &q)
@@ -189,6 +207,21 @@ func (e *emulation) answer(s *wire.Stream) {
 		return
 	}
 	s.Answer(m, true)
+}
+
+func (e *emulation) getManyLocked(q wire.Keys) *wire.Listed {
+	answer := &wire.Listed{}
+	for _, key := range q.Keys {
+		v, ok := e.values[key]
+		if e.page > 0 && len(answer.Entries) == e.page {
+			answer.More = true
+			break
+		}
+		if ok {
+			answer.Entries = append(answer.Entries, wire.Entry{Key: key, Value: v})
+		}
+	}
+	return answer
 }
 
 func (e *emulation) listLocked(q wire.List) *wire.Listed {

@@ -131,6 +131,19 @@ func question(method wire.Method, message []byte, end bool) string {
 		var m wire.Delete
 		mustDecode(message, &m)
 		return "delete " + m.Key
+	case wire.MethodGetMany, wire.MethodDeleteMany:
+		var m wire.Keys
+		mustDecode(message, &m)
+		verb := map[wire.Method]string{wire.MethodGetMany: "get many", wire.MethodDeleteMany: "delete many"}[method]
+		return verb + " " + strings.Join(m.Keys, " ")
+	case wire.MethodPutMany:
+		var m wire.PutMany
+		mustDecode(message, &m)
+		line := "put many"
+		for _, entry := range m.Entries {
+			line += " " + entry.Key
+		}
+		return line
 	case wire.MethodSetAlarm:
 		var m wire.SetAlarm
 		mustDecode(message, &m)
@@ -142,6 +155,9 @@ func question(method wire.Method, message []byte, end bool) string {
 	case wire.MethodReset:
 		var m wire.Reset
 		mustDecode(message, &m)
+		if m.DropAlarm {
+			return "reset " + m.Reason + ", drop alarm"
+		}
 		return "reset " + m.Reason
 	case wire.MethodSubrequest:
 		var m wire.Subrequest
@@ -163,6 +179,7 @@ func question(method wire.Method, message []byte, end bool) string {
 		wire.MethodResume:      "resume",
 		wire.MethodBlock:       "block",
 		wire.MethodUnblock:     "unblock",
+		wire.MethodBackground:  "background",
 	}[method]
 }
 

@@ -24,6 +24,7 @@ var messages = []wire.Message{
 	new(wire.Request), new(wire.Response),
 	new(wire.Operation), new(wire.Get), new(wire.Value), new(wire.Put),
 	new(wire.Delete), new(wire.Existed), new(wire.List), new(wire.Listed),
+	new(wire.Keys), new(wire.PutMany), new(wire.Deleted), new(wire.Background),
 	new(wire.AlarmTime), new(wire.SetAlarm),
 	new(wire.Subrequest), new(wire.Sleep), new(wire.Time), new(wire.Reset),
 	new(wire.Empty), new(wire.Error),
