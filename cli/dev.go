@@ -43,11 +43,12 @@ type devOptions struct {
 	vars      []string
 	logLevel  string
 	frozen    bool
+	limits    string
 	json      bool
 }
 
 func devCommand() *command {
-	o := devOptions{env: unset, port: unsetPort, logLevel: "info"}
+	o := devOptions{env: unset, port: unsetPort, logLevel: "info", limits: "production"}
 	return &command{
 		name:    "dev",
 		summary: "Build and serve the project, and reload it when a file is saved",
@@ -64,6 +65,7 @@ The clock goes on from where it stood.`,
 			{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
 			{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
 			{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
+			{name: "limits", value: "PROFILE", usage: "production, or local for those of the platform's local runtime (default: production)", target: &o.limits},
 			{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
 			{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
 		},
@@ -86,6 +88,10 @@ The clock goes on from where it stood.`,
 
 func dev(ctx context.Context, s Streams, o devOptions) error {
 	level, err := parseLevel(o.logLevel)
+	if err != nil {
+		return err
+	}
+	limits, err := parseLimits(o.limits)
 	if err != nil {
 		return err
 	}
@@ -155,6 +161,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		State:    state,
 		Listener: listener,
 		Frozen:   o.frozen,
+		Limits:   limits,
 		Output:   out,
 		Log:      log,
 		Version:  Version,
@@ -223,6 +230,16 @@ func parseLevel(s string) (slog.Level, error) {
 		return 0, misuse("choose debug, info, warn, error or none", "there is no log level %q", s)
 	}
 	return level, nil
+}
+
+func parseLimits(s string) (emulator.Limits, error) {
+	switch s {
+	case "production":
+		return emulator.ProductionLimits, nil
+	case "local":
+		return emulator.LocalLimits, nil
+	}
+	return emulator.Limits{}, misuse("choose production or local", "there is no profile of limits %q", s)
 }
 
 // parseVars reads the values of --var.

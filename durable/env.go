@@ -3,10 +3,12 @@ package durable
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	"devtool/durable/wire"
 )
@@ -137,8 +139,12 @@ func (n *Namespace) GetByName(name string) *Stub { return n.Get(n.IDFromName(nam
 
 // A Stub sends requests to an object. It can be given to whatever takes an
 // http.Handler (a request comes in) or an http.RoundTripper (a client sends one).
+//
+// Once a call has found that its object was reset, all further calls of the stub fail
+// in the same way: get another one. Source: the platform's stubs.
 type Stub struct {
-	to address
+	to     address
+	broken atomic.Pointer[Error] // why the object was reset
 }
 
 var (
@@ -154,7 +160,16 @@ func (s *Stub) ID() ID { return s.to.id }
 // closes the body of the response; it is closed for him when his handler returns.
 //
 // The error is an *Error when the object failed.
-func (s *Stub) Fetch(r *http.Request) (*http.Response, error) { return roundTrip(s.to, r) }
+func (s *Stub) Fetch(r *http.Request) (*http.Response, error) {
+	if e := s.broken.Load(); e != nil {
+		return nil, e
+	}
+	resp, err := roundTrip(s.to, r)
+	if e := (*Error)(nil); errors.As(err, &e) && e.Reset {
+		s.broken.CompareAndSwap(nil, e)
+	}
+	return resp, err
+}
 
 // RoundTrip is Fetch.
 func (s *Stub) RoundTrip(r *http.Request) (*http.Response, error) { return s.Fetch(r) }

@@ -42,7 +42,7 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 	canceled := err != nil && r.Context().Err() != nil
 	if err != nil && a.status == 0 && !canceled {
 		a.status = http.StatusInternalServerError
-		http.Error(w, e.explainFailure(err), a.status)
+		e.fail(w, r, err)
 	}
 	line := fmt.Sprintf("%s %s", r.Method, r.URL.Path)
 	if canceled {
@@ -55,7 +55,8 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 		e.log.Info(line)
 		return
 	}
-	e.logFailure(line+": "+e.explainFailure(err), err)
+	what, why := e.explain(err)
+	e.logFailure(line+": "+what+": "+why, err)
 	if a.started {
 		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
 	}
@@ -229,13 +230,12 @@ func (a *doorAnswer) Write(p []byte) (int, error) {
 
 func (a *doorAnswer) close() error { return nil }
 
-// explainFailure says which object failed, at what, and why.
-func (e *Emulator) explainFailure(err error) string {
-	w := (*wire.Error)(nil)
-	if errors.As(err, &w) && w.ObjectID != "" {
-		return fmt.Sprintf("%s failed: %s", e.nameOf(w.ObjectID), err)
+// explain says which object or worker failed, and why.
+func (e *Emulator) explain(err error) (what, why string) {
+	if w := (*wire.Error)(nil); errors.As(err, &w) && w.ObjectID != "" {
+		return e.nameOf(w.ObjectID) + " failed", err.Error()
 	}
-	return fmt.Sprintf("worker %s failed: %s", e.worker, err)
+	return "worker " + e.worker + " failed", err.Error()
 }
 
 // nameOf returns the name of the object with this id, as far as it is known.

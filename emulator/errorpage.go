@@ -1,0 +1,56 @@
+package emulator
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"devtool/durable/wire"
+)
+
+// errorPage is what a browser sees of a request that failed. It needs nothing from
+// anywhere else.
+var errorPage = template.Must(template.New("error").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>500: {{.Title}}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem; color: #222; background: #fff }
+h1 { font-size: 1.3rem; border-left: .4rem solid #c00; padding-left: .8rem }
+pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } pre { background: #2a2a2a } }
+</style>
+<h1>{{.Title}}</h1>
+<p>{{.Method}} {{.Path}}</p>
+<pre>{{.Message}}</pre>
+{{if .Stack}}<pre>{{.Stack}}</pre>{{end}}
+<p>The terminal of <code>devtool dev</code> has the log.</p>
+</html>
+`))
+
+// fail answers a request that failed before its response had begun: with a page for a
+// browser, with a line for everybody else.
+func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error) {
+	what, why := e.explain(err)
+	if !wantsPage(r) {
+		http.Error(w, what+": "+why, http.StatusInternalServerError)
+		return
+	}
+	stack := ""
+	if f := (*wire.Error)(nil); errors.As(err, &f) {
+		stack = f.Detail
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(http.StatusInternalServerError)
+	errorPage.Execute(w, map[string]string{ //nolint:errcheck // the browser has gone
+		"Title": what, "Message": why, "Stack": stack, "Method": r.Method, "Path": r.URL.Path,
+	})
+}
+
+// wantsPage reports whether the client is one that shows pages. curl accepts everything,
+// and does not.
+func wantsPage(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}

@@ -1,0 +1,47 @@
+package emulator
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"devtool/durable/wire"
+)
+
+func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
+	s := memoryScript()
+	s.handlers["/fail"] = func(*call) (string, error) {
+		return "", &wire.Error{Message: "no <b>luck</b>", Remote: true, Detail: "goroutine 1"}
+	}
+	w := newWorld(t, s)
+	for accept, want := range map[string]string{
+		"text/html,application/xhtml+xml,*/*;q=0.8": "<h1>Lab/a failed</h1>",
+		"*/*": "Lab/a failed: no <b>luck</b>\n",
+		"":    "Lab/a failed: no <b>luck</b>\n",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/fail", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Object", "a")
+		r.Header.Set("Accept", accept)
+		resp, err := w.server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		body := string(b)
+		if err != nil || resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, want) {
+			t.Errorf("Accept %q: got %d %q, want a 500 with %q", accept, resp.StatusCode, body, want)
+		}
+		page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
+		if page != strings.Contains(accept, "html") {
+			t.Errorf("Accept %q: got %s", accept, resp.Header.Get("Content-Type"))
+		}
+		if page && (!strings.Contains(body, "no &lt;b&gt;luck") || !strings.Contains(body, "goroutine 1")) {
+			t.Errorf("the page shows %q, want the message, escaped, and the stack", body)
+		}
+	}
+}
