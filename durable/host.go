@@ -40,6 +40,11 @@ type host interface {
 	// block keeps the turn through everything that would give it up, until unblock.
 	block() error
 	unblock() error
+	// begin opens a transaction inside the one that may be open; commit and rollback end
+	// the innermost. The turn is kept by block meanwhile.
+	begin() error
+	commit() error
+	rollback() error
 	// reset discards the object, and with dropAlarm the alarm that is running.
 	reset(reason string, dropAlarm bool) error
 	// background runs f as an event of the same object, when it is its turn. It

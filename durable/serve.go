@@ -189,7 +189,7 @@ func (p *program) construct(s *wire.Stream) error {
 		return err
 	}
 	state := &State{ID: id}
-	state.Storage = &Storage{state: state}
+	state.Storage = newStorage(state)
 	ctx, _, end := p.begin(s, m.Event, state)
 	defer end()
 	return guard(func() error {

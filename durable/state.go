@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 )
 
 // A State is what an object has of its own: its id and its storage. The constructor
@@ -14,6 +15,9 @@ type State struct {
 	ID ID
 	// Storage is the object's storage.
 	Storage *Storage
+
+	mu  sync.Mutex
+	txn *Txn // the innermost one that is open, or nil; guarded by mu
 }
 
 // BlockConcurrencyWhile runs fn and lets no other event of the object run

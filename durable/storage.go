@@ -18,13 +18,24 @@ import (
 // and a time.Time (cut to milliseconds) are kept as themselves. A value is copied
 // when it is put, and again when it is got.
 type Storage struct {
+	entries
 	state *State
+}
+
+func newStorage(state *State) *Storage {
+	return &Storage{entries: entries{event: state.event}, state: state}
+}
+
+// entries are the operations that a Storage and a Txn have in common.
+type entries struct {
+	// event returns the event of a context, or why it may not ask.
+	event func(context.Context) (*event, error)
 }
 
 // Get stores the value of key in what v points to, and reports whether there is
 // one. Without a value it leaves v alone.
-func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
+	ev, err := s.event(ctx)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -42,8 +53,8 @@ func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err e
 }
 
 // Put stores v as the value of key.
-func (s *Storage) Put(ctx context.Context, key string, v any) error {
-	ev, err := s.state.event(ctx)
+func (s *entries) Put(ctx context.Context, key string, v any) error {
+	ev, err := s.event(ctx)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
@@ -58,8 +69,8 @@ func (s *Storage) Put(ctx context.Context, key string, v any) error {
 }
 
 // Delete removes key and reports whether it had a value.
-func (s *Storage) Delete(ctx context.Context, key string) (existed bool, err error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) Delete(ctx context.Context, key string) (existed bool, err error) {
+	ev, err := s.event(ctx)
 	if err == nil {
 		existed, err = ev.delete(key)
 	}
@@ -70,8 +81,8 @@ func (s *Storage) Delete(ctx context.Context, key string) (existed bool, err err
 }
 
 // GetMany returns the entries of those keys that have a value, ordered by key, each once.
-func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
+	ev, err := s.event(ctx)
 	var entries []Entry
 	if err == nil {
 		entries, err = ev.getMany(keys)
@@ -84,8 +95,8 @@ func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 
 // PutMany stores the value of each key, all of them or none. Together they may have
 // 16 MiB.
-func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
-	ev, err := s.state.event(ctx)
+func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
+	ev, err := s.event(ctx)
 	if err != nil {
 		return fmt.Errorf("put %d keys: %w", len(values), err)
 	}
@@ -104,8 +115,8 @@ func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
 }
 
 // DeleteMany removes the keys and returns how many of them had a value.
-func (s *Storage) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
+	ev, err := s.event(ctx)
 	if err == nil {
 		deleted, err = ev.deleteMany(keys)
 	}
@@ -141,8 +152,8 @@ func (e Entry) Decode(v any) error {
 }
 
 // List returns the entries that o chooses, ordered by key.
-func (s *Storage) List(ctx context.Context, o ListOptions) ([]Entry, error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
+	ev, err := s.event(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}
@@ -173,8 +184,8 @@ func (s *Storage) Sync(ctx context.Context) error {
 // GetAlarm returns the time of the object's alarm, and whether it is set. While the
 // alarm's handler runs there is none, unless it was set again; while a
 // failed alarm waits for its next try, its time is the one that was set.
-func (s *Storage) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
-	ev, err := s.state.event(ctx)
+func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
+	ev, err := s.event(ctx)
 	if err == nil {
 		t, set, err = ev.getAlarm()
 	}
@@ -187,7 +198,7 @@ func (s *Storage) GetAlarm(ctx context.Context) (t time.Time, set bool, err erro
 // SetAlarm sets the object's only alarm to t, cut to milliseconds, in place of the one
 // that may be set. A time that has passed means now. The object's type must implement
 // Alarmer.
-func (s *Storage) SetAlarm(ctx context.Context, t time.Time) error {
+func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 	if t.UnixMilli() <= 0 {
 		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
 	}
@@ -196,12 +207,12 @@ func (s *Storage) SetAlarm(ctx context.Context, t time.Time) error {
 
 // DeleteAlarm removes the object's alarm, if it is set. It does not stop a handler that
 // is running, but does keep it from being tried again.
-func (s *Storage) DeleteAlarm(ctx context.Context) error {
+func (s *entries) DeleteAlarm(ctx context.Context) error {
 	return s.do(ctx, "delete alarm", (*event).deleteAlarm)
 }
 
-func (s *Storage) do(ctx context.Context, verb string, f func(*event) error) error {
-	ev, err := s.state.event(ctx)
+func (s *entries) do(ctx context.Context, verb string, f func(*event) error) error {
+	ev, err := s.event(ctx)
 	if err == nil {
 		err = f(ev)
 	}

@@ -348,7 +348,7 @@ func TestStorageRefusesAContextThatIsNotOfItsObject(t *testing.T) {
 	inHandler(t, func(h handling) {
 		one = h.state
 		two := &State{ID: objects.IDFromName("two")}
-		two.Storage = &Storage{state: two}
+		two.Storage = newStorage(two)
 		for _, op := range operations {
 			expectError(t, op.do(context.Background(), h.state.Storage),
 				op.verb+": the context is not a handler's: pass on the context that the handler was called with")

@@ -180,6 +180,9 @@ func question(method wire.Method, message []byte, end bool) string {
 		wire.MethodBlock:       "block",
 		wire.MethodUnblock:     "unblock",
 		wire.MethodBackground:  "background",
+		wire.MethodBegin:       "begin",
+		wire.MethodCommit:      "commit",
+		wire.MethodRollback:    "rollback",
 	}[method]
 }
 

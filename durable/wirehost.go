@@ -158,6 +158,10 @@ func (h *wireHost) resume() error  { return h.call(wire.MethodResume, h.op(), &w
 func (h *wireHost) block() error   { return h.call(wire.MethodBlock, h.op(), &wire.Empty{}) }
 func (h *wireHost) unblock() error { return h.call(wire.MethodUnblock, h.op(), &wire.Empty{}) }
 
+func (h *wireHost) begin() error    { return h.call(wire.MethodBegin, h.op(), &wire.Empty{}) }
+func (h *wireHost) commit() error   { return h.call(wire.MethodCommit, h.op(), &wire.Empty{}) }
+func (h *wireHost) rollback() error { return h.call(wire.MethodRollback, h.op(), &wire.Empty{}) }
+
 func (h *wireHost) reset(reason string, dropAlarm bool) error {
 	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}, &wire.Empty{})
 }

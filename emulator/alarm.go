@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -115,11 +116,11 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	}
 	defer e.host.leave(prog)
 	o := ns.pin(a.id, a.name, a.hasName)
-	defer ns.unpin(o)
 	ev := e.newEvent(e.ctx, prog, o, "alarm")
 	ev.join(step)
 	handOver()
 	defer ev.leave()
+	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
 
 	fired.At = e.clock.Now()
 	var result alarmResult
@@ -193,7 +194,7 @@ func (o *object) setRun(run *alarmRun) {
 
 // resync follows the object's file when a run found that it tells something else.
 func (a *alarm) resync(o *object) {
-	err := o.administer(func(s *store.Object) error {
+	err := o.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
 		if err != nil {
 			return err
@@ -244,7 +245,7 @@ func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired
 		return control.OutcomeRetry
 	}
 	a.ns.mu.Unlock()
-	err := o.administer(func(s *store.Object) error {
+	err := o.administer(context.Background(), func(s *store.Object) error {
 		if at, set, err := s.Alarm(); err != nil || !set || !at.Equal(a.at) {
 			return err
 		}

@@ -43,6 +43,7 @@ func (e *Emulator) api() http.Handler {
 	handle("POST time/advance", e.advanceTime)
 	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Freeze()) })
 	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Resume()) })
+	e.objectsAPI(handle)
 	mux.HandleFunc("/cdn-cgi/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
@@ -144,8 +145,11 @@ func (e *Emulator) timeAfter(err error) (any, error) {
 	return e.Time(), nil
 }
 
-func decode(r *http.Request, v any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20))
+func decode(r *http.Request, v any) error { return decodeUpTo(1<<20, r, v) }
+
+// decodeUpTo decodes a body of at most limit bytes.
+func decodeUpTo(limit int64, r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, limit))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return &control.Error{Status: http.StatusBadRequest, Message: "read request: " + err.Error()}

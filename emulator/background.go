@@ -27,10 +27,10 @@ func (p *program) runInBackground(s *wire.Stream) error {
 	p.e.host.stay(p)
 	defer p.e.host.leave(p)
 	o.ns.keep(o)
-	defer o.ns.unpin(o)
 	ev := p.e.newEvent(s.Context(), p, o, "waitUntil")
 	ev.join(caller.currentStep())
 	defer ev.leave()
+	defer o.ns.unpin(o) // before the step may end: when an object was last used is part of it
 	o.mu.Lock()
 	inst := caller.inst
 	ev.inst = inst

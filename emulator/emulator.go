@@ -10,6 +10,9 @@
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
 // in the same way when the clock says so.
 //
+// People look at objects and change them through the administration (admin.go): over the
+// control API (api.go, admin_api.go), or offline on the files (offline.go).
+//
 // Sub-packages that stand alone: store keeps an object's file, plugin builds,
 // launches and watches programs, control is the control API.
 package emulator
@@ -219,8 +222,11 @@ func (e *Emulator) currentSettings() settings {
 	return e.settings
 }
 
-// URL is where the front door is.
+// URL is where the front door is, or empty if there is none.
 func (e *Emulator) URL() string {
+	if e.listener == nil {
+		return ""
+	}
 	addr := e.listener.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() || addr.IP.IsLoopback() {

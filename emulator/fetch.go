@@ -204,10 +204,10 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 		return a.failed(err)
 	}
 	o := ns.pin(id, q.Name, q.HasName)
-	defer ns.unpin(o)
 	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
 	callee.join(a.caller.currentStep())
 	defer callee.leave()
+	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
 	a.caller.leave()
 	a.callee = callee
 	return a.failed(p.fetch(callee, &q.Request, body, a))

@@ -72,7 +72,16 @@ func (ns *namespace) keep(o *object) {
 	ns.mu.Unlock()
 }
 
+// unpin ends what pin began, and with it a use of the object: from now on it is idle.
 func (ns *namespace) unpin(o *object) {
+	ns.mu.Lock()
+	o.lastUsed = ns.e.clock.Now()
+	ns.mu.Unlock()
+	ns.release(o)
+}
+
+// release is unpin for who did not use the object.
+func (ns *namespace) release(o *object) {
 	o.storeMu.Lock()
 	o.mu.Lock()
 	empty := o.inst == nil && o.store == nil
@@ -81,11 +90,14 @@ func (ns *namespace) unpin(o *object) {
 
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	if o.pending--; o.pending > 0 {
+	o.pending--
+	if o.quiet != nil && o.pending <= o.visitors {
+		close(o.quiet)
+		o.quiet = nil
+	}
+	if o.pending > 0 {
 		return
 	}
-	c := ns.e.clock
-	o.lastUsed = c.Now()
 	if empty {
 		delete(ns.objects, o.id)
 		if o.idle != nil {
@@ -94,8 +106,11 @@ func (ns *namespace) unpin(o *object) {
 		}
 		return
 	}
+	if o.lastUsed.IsZero() {
+		o.lastUsed = ns.e.clock.Now()
+	}
 	if o.idle == nil {
-		o.idle = c.At(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
+		o.idle = ns.e.clock.At(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
 	}
 }
 
@@ -133,15 +148,10 @@ func (o *object) evict() {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	o.ns.mu.Lock()
-	alone := o.pending == 1
+	alone := o.pending-o.visitors == 1
 	o.ns.mu.Unlock()
 	if alone {
-		o.mu.Lock()
-		if o.inst != nil {
-			o.inst.prog.destroy(o.inst)
-			o.inst = nil
-		}
-		o.mu.Unlock()
+		o.dropInstance()
 		if err := o.closeStore(); err != nil {
 			o.ns.e.log.Error("close "+o.String(), "err", err)
 		}
@@ -149,6 +159,16 @@ func (o *object) evict() {
 	o.mu.Lock()
 	o.releaseLocked()
 	o.mu.Unlock()
+}
+
+// dropInstance takes the object out of memory. The caller has the turn.
+func (o *object) dropInstance() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.inst != nil {
+		o.inst.prog.destroy(o.inst)
+		o.inst = nil
+	}
 }
 
 // close closes all files. No events are running any more.

@@ -28,6 +28,8 @@ type object struct {
 	store *store.Object
 	// run is the alarm that is running, or nil.
 	run *alarmRun
+	// transactions counts those that the holder has open.
+	transactions int
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -41,7 +43,10 @@ type object struct {
 	parked bool
 
 	// ns.mu guards what follows.
-	pending  int // events that are queued or running
+	pending  int // events that are queued or running, and visitors
+	visitors int // administrations, which do not count as use
+	// quiet, if somebody waits for it, is closed when only visitors are left.
+	quiet    chan struct{}
 	lastUsed time.Time
 	idle     *clock.Timer
 }
@@ -249,8 +254,14 @@ func (o *object) finish(ev *event) error {
 	var err error
 	if broken {
 		err = o.rollback()
-	} else if err = o.commit(); err != nil {
-		o.reset(ev, err)
+	} else {
+		if err = o.endTransactions(); err == nil {
+			err = o.commit()
+		}
+		if err != nil {
+			o.reset(ev, err)
+			err = errors.Join(err, o.rollback())
+		}
 	}
 	o.mu.Lock()
 	o.releaseLocked()
@@ -388,24 +399,32 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 }
 
 // administer calls f with the store without an instance, when it is the object's
-// turn, and commits.
-func (o *object) administer(f func(*store.Object) error) error {
+// turn, and commits. It gives up waiting when ctx ends.
+func (o *object) administer(ctx context.Context, f func(*store.Object) error) error {
+	return o.withTurn(ctx, func() error {
+		s, err := o.open()
+		if err == nil {
+			err = f(s)
+		}
+		if err == nil {
+			err = o.commit()
+		}
+		if err != nil {
+			err = errors.Join(err, o.rollback())
+		}
+		return err
+	})
+}
+
+// withTurn calls f with storeMu held, without an instance, when it is the object's turn.
+func (o *object) withTurn(ctx context.Context, f func() error) error {
 	ev := &event{obj: o, kind: "admin"}
-	if err := o.acquire(context.Background(), ev); err != nil {
+	if err := o.acquire(ctx, ev); err != nil {
 		return err
 	}
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
-	s, err := o.open()
-	if err == nil {
-		err = f(s)
-	}
-	if err == nil {
-		err = o.commit()
-	}
-	if err != nil {
-		err = errors.Join(err, o.rollback())
-	}
+	err := f()
 	o.mu.Lock()
 	o.releaseLocked()
 	o.mu.Unlock()
@@ -446,6 +465,7 @@ func (o *object) closeStore() error {
 }
 
 func (o *object) rollback() error {
+	o.transactions = 0
 	if o.store == nil {
 		return nil
 	}
@@ -459,7 +479,7 @@ func (o *object) rollback() error {
 // before the commit, a later one and a deletion after it.
 func (o *object) commit() error {
 	s := o.store
-	if s == nil || !s.Dirty() {
+	if s == nil || !s.Dirty() || o.transactions > 0 {
 		return nil
 	}
 	if !s.AlarmChanged() {

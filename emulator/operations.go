@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -86,7 +87,22 @@ func (p *program) serve(s *wire.Stream) {
 		})
 	case wire.MethodDeleteAll:
 		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			if o.transactions > 0 {
+				return nil, errors.New("everything can't be deleted within a transaction")
+			}
 			return &wire.Empty{}, st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load())
+		})
+	case wire.MethodBegin:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, o.begin(st)
+		})
+	case wire.MethodCommit:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, o.commitTransaction(st)
+		})
+	case wire.MethodRollback:
+		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, o.rollbackTransaction(st)
 		})
 	case wire.MethodSync:
 		answer, err = p.onStore(s, func(o *object, _ *store.Object) (wire.Message, error) {

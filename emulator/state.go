@@ -58,27 +58,40 @@ func readOwner(file string) string {
 	if err != nil {
 		return "another devtool"
 	}
-	return fmt.Sprintf("another devtool (process %d, %s, since %s)", o.PID, o.URL, o.Started.Local().Format("15:04:05"))
+	where := ""
+	if o.URL != "" { // a command that works on the files has none
+		where = o.URL + ", "
+	}
+	return fmt.Sprintf("another devtool (process %d, %ssince %s)", o.PID, where, o.Started.Local().Format("15:04:05"))
 }
 
 // clockRecord is the size of the saved clock. It never changes, so that a write in place
 // leaves either the old state or the new, whenever the process is killed.
 const clockRecord = 256
 
-// openClock makes the clock go on from where it stood. It is saved with every step.
-func (e *Emulator) openClock(frozen bool) error {
-	path := filepath.Join(e.state, "clock.json")
-	var state clock.State
-	b, err := os.ReadFile(path)
+func (e *Emulator) clockFile() string { return filepath.Join(e.state, "clock.json") }
+
+// readClock returns where the clock stood.
+func (e *Emulator) readClock() (state clock.State, err error) {
+	b, err := os.ReadFile(e.clockFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read clock: %w", err)
+		return state, fmt.Errorf("read clock: %w", err)
 	}
 	if len(b) > 0 {
 		if err := json.Unmarshal(b, &state); err != nil {
-			return fmt.Errorf("read clock: %s is damaged (%w): delete it to go on at the real time", path, err)
+			return state, fmt.Errorf("read clock: %s is damaged (%w): delete it to go on at the real time", e.clockFile(), err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	return state, nil
+}
+
+// openClock makes the clock go on from where it stood. It is saved with every step.
+func (e *Emulator) openClock(frozen bool) error {
+	state, err := e.readClock()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(e.clockFile(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("write clock: %w", err)
 	}

@@ -105,6 +105,10 @@
 // wrote. Between Block and Unblock the turn is not given up, only the commit happens.
 // A program must not run handler code of an event that has given up its turn.
 //
+// Begin, Commit and Rollback come between Block and Unblock. While a transaction is open,
+// nothing is committed, whatever the event waits for; the Commit of the outermost one
+// commits.
+//
 // A response leaves the emulator when the writes before it are committed. One that
 // is complete in its Reply frame also ends the event; the emulator commits first.
 // One that goes on in Data frames is sent while the event is paused, the Reply

@@ -38,6 +38,9 @@ const (
 	MethodUnblock    Method = 54 // Operation -> Empty
 	MethodReset      Method = 55 // Reset -> Empty: the object is discarded with what it did not commit
 	MethodBackground Method = 56 // Operation -> Background: an event that the program has caused itself
+	MethodBegin      Method = 57 // Operation -> Empty: a transaction begins, inside the one that may be open
+	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has ended well
+	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
 )
 
 // Hello introduces a program.

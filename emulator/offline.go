@@ -1,0 +1,76 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"devtool/clock"
+	"devtool/config"
+	"devtool/emulator/control"
+)
+
+// Offline is the objects in a state folder that no emulator runs on. It does with them
+// what the control API does, in the same way, straight on the files. The folder is
+// locked until Close.
+type Offline struct{ administration }
+
+// OpenOffline takes the objects of c's worker in the folder state into possession. It
+// makes no folder: where there is none, nothing has run yet.
+//
+// What it is made of is an emulator without a program and with a clock of its own that
+// stands still, so that no alarm fires and the saved clock stays as it is.
+func OpenOffline(c *config.Config, state string) (_ *Offline, err error) {
+	e := &Emulator{
+		log:        slog.New(slog.DiscardHandler),
+		project:    c.Dir(),
+		worker:     c.Name,
+		state:      filepath.Join(state, "v3"),
+		started:    time.Now(),
+		idleLimit:  defaultIdleLimit,
+		limits:     ProductionLimits,
+		stores:     stores{max: maxStores},
+		namespaces: make(map[string]*namespace),
+	}
+	if _, err := os.Stat(e.state); errors.Is(err, fs.ErrNotExist) {
+		return nil, &control.Error{
+			Status: http.StatusNotFound, Message: "there is no state in " + state,
+			Hint: "`devtool dev` makes it; name another folder with --persist-to",
+		}
+	}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	if err := e.lock(); err != nil {
+		return nil, err
+	}
+	stood, err := e.readClock()
+	if err != nil {
+		return nil, err
+	}
+	e.clock = clock.New(clock.Options{State: stood})
+	if err := e.clock.Freeze(); err != nil {
+		return nil, err
+	}
+	if err := e.configure(c); err != nil {
+		return nil, err
+	}
+	return &Offline{administration{e}}, nil
+}
+
+// Close closes all files and gives the folder back.
+func (o *Offline) Close() error {
+	if err := o.e.close(); err != nil {
+		return fmt.Errorf("close state folder: %w", err)
+	}
+	return nil
+}
