@@ -26,6 +26,7 @@ func rootCommand(g *globals) *command {
 			initCommand(),
 			devCommand(),
 			alarmsCommand(),
+			objectsCommand(),
 			timeCommand(),
 			versionCommand(),
 		},

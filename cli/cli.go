@@ -9,7 +9,7 @@
 //     arguments wherever they stand, and refuses what it does not know.
 //  3. dispatch (app.go), the only code that knows the flag library, stores the
 //     flags in the command's options and runs the command.
-//  4. The command (a file each: init.go, dev.go, alarms.go, time.go,
+//  4. The command (a file each: init.go, dev.go, alarms.go, objects.go, time.go,
 //     version.go) prints through a printer (printer.go), as text for people or
 //     as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.

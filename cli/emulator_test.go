@@ -19,10 +19,11 @@ type emulator struct {
 	triggered control.Triggered
 	time      control.Time
 	advanced  control.Advanced
+	objects   any            // answered to all that is asked of objects
 	err       *control.Error // answered to everything, if there is one
 
 	url   string
-	asked []string // "METHOD path body"
+	asked []string // "METHOD path body", for objects with the query
 }
 
 func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +32,7 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if json.NewDecoder(r.Body).Decode(&raw) == nil {
 		body = " " + string(raw)
 	}
-	path := strings.TrimPrefix(r.URL.Path, control.Prefix)
+	path := strings.TrimPrefix(r.URL.RequestURI(), control.Prefix)
 	e.asked = append(e.asked, r.Method+" "+path+body)
 
 	w.Header().Set("Content-Type", "application/json")
@@ -39,7 +40,10 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"alarms": e.alarms, "alarms/trigger": e.triggered, "time": e.time,
 		"time/advance": e.advanced, "time/freeze": e.time, "time/resume": e.time,
 	}
-	answer := answers[path]
+	answer, known := answers[path]
+	if !known {
+		answer = e.objects
+	}
 	if e.err != nil {
 		w.WriteHeader(e.err.Status)
 		answer = e.err

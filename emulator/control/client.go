@@ -136,6 +136,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	return answer, nil
 }
 
+// request makes a request for path below Prefix, which is escaped and may have a query.
 func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
@@ -152,7 +153,11 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 		}
 		content = bytes.NewReader(encoded)
 	}
-	target := base.ResolveReference(&url.URL{Path: Prefix + path})
+	reference, err := url.Parse(Prefix + path)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	target := base.ResolveReference(reference)
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), content)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)

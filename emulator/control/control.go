@@ -1,7 +1,8 @@
 // Package control is the control API of a running emulator: what its requests
-// and answers look like (this file), a client (client.go), how a command finds
-// the emulator of a project (locate.go), and the guard that keeps strangers
-// out (guard.go). The emulator implements the handlers.
+// and answers look like (this file; objects.go for objects), a client
+// (client.go), how a command finds the emulator of a project (locate.go), and
+// the guard that keeps strangers out (guard.go). The emulator implements the
+// handlers.
 //
 // The API is JSON over HTTP below Prefix on the dev server itself:
 //
@@ -13,11 +14,23 @@
 //	POST time/freeze    -> Time
 //	POST time/resume    -> Time
 //
+//	GET    objects                          -> Objects
+//	GET    objects/CLASS/OBJECT             -> ObjectDetails
+//	DELETE objects/CLASS/OBJECT?force=      -> Object
+//	POST   objects/CLASS/OBJECT/evict       -> Evicted
+//	GET    objects/CLASS/OBJECT/entries?prefix=&limit= -> Entries
+//	GET    objects/CLASS/OBJECT/entry?key=  -> Entry
+//	PUT    objects/CLASS/OBJECT/entry?key=  PutRequest -> Entry
+//	DELETE objects/CLASS/OBJECT/entry?key=  -> Entry
+//
+// CLASS is a class or a binding, OBJECT a name or, 64 hexadecimal digits, an id;
+// both are escaped as segments of a path. None of these wakes the object up.
+//
 // Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations
 // are Go's notation ("1h30m"). An error is an HTTP status of 400 or above
 // with an Error as its body: 400 for a request that makes no sense, 404 for an
-// object or alarm that is not there, 409 for a clock that is busy, 500 for the
-// rest.
+// object, key or alarm that is not there, 409 for a clock or an object that is
+// busy, 500 for the rest.
 package control
 
 import "time"

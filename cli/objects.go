@@ -1,0 +1,296 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"devtool/config"
+	"devtool/emulator"
+	"devtool/emulator/control"
+)
+
+// objects is what these commands ask: the control API of the emulator that runs, or the
+// files themselves while none does.
+type objects interface {
+	ListObjects(context.Context) (control.Objects, error)
+	ShowObject(context.Context, control.Object) (control.ObjectDetails, error)
+	DeleteObject(ctx context.Context, o control.Object, force bool) (control.Object, error)
+	ListEntries(context.Context, control.Object, control.EntriesRequest) (control.Entries, error)
+	GetEntry(ctx context.Context, o control.Object, key string) (control.Entry, error)
+	PutEntry(ctx context.Context, o control.Object, key string, value control.PutRequest) (control.Entry, error)
+	DeleteEntry(ctx context.Context, o control.Object, key string) (control.Entry, error)
+}
+
+var (
+	_ objects = (*control.Client)(nil)
+	_ objects = (*emulator.Offline)(nil)
+)
+
+// objectsQuestion holds the options of a command that works on objects, whether or not an
+// emulator runs.
+type objectsQuestion struct {
+	question
+	config    string
+	env       string
+	persistTo string
+}
+
+func (q *objectsQuestion) flags() []flag {
+	q.env = unset
+	return append(q.question.flags(),
+		flag{name: "config", short: "c", value: "FILE", usage: "read this configuration, while no emulator runs", target: &q.config},
+		flag{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &q.env},
+		flag{name: "persist-to", value: "DIR", usage: "work on the state there, which no emulator may be using", target: &q.persistTo},
+	)
+}
+
+// on calls f with the objects that the command is about.
+func (q *objectsQuestion) on(s Streams, f func(objects) error) error {
+	path, running, err := q.running(s)
+	if err != nil {
+		return err
+	}
+	if running {
+		client, err := q.client(s)
+		if err != nil {
+			return err
+		}
+		return f(client)
+	}
+	offline, err := q.offline(s, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(offline), offline.Close())
+}
+
+// running reports whether an emulator is to be asked. If not, path is the configuration.
+func (q *objectsQuestion) running(s Streams) (path string, running bool, err error) {
+	named := q.url != "" || (s.Env("DEVTOOL_URL") != "" && q.persistTo == "")
+	if named && q.persistTo != "" {
+		return "", false, misuse("give one of them", "--url asks an emulator, --persist-to works on files")
+	}
+	if named {
+		return "", true, nil
+	}
+	path = q.config
+	if path != "" {
+		path = s.path(path)
+	} else if path, err = config.Find(s.Dir); err != nil {
+		return "", false, err
+	}
+	if q.persistTo != "" {
+		return path, false, nil
+	}
+	emulators, err := control.Emulators(filepath.Dir(path))
+	return path, len(emulators) > 0, err
+}
+
+// offline opens the objects of the configuration at path.
+func (q *objectsQuestion) offline(s Streams, path string) (*emulator.Offline, error) {
+	env := q.env
+	if env == unset {
+		env = s.Env("CLOUDFLARE_ENV")
+	}
+	c, _, err := config.Load(path, config.Options{Env: env}) // `devtool dev` shows the warnings
+	if err != nil {
+		return nil, s.explainDev(s.Err, err)
+	}
+	state := filepath.Join(c.Dir(), ".devtool", "state")
+	if q.persistTo != "" {
+		state = s.path(q.persistTo)
+	}
+	return emulator.OpenOffline(c, state)
+}
+
+func objectsCommand() *command {
+	return &command{
+		name:    "objects",
+		summary: "Look at objects and what they store, and change it",
+		about: `Nothing here wakes an object up: no constructor runs. While an emulator serves the
+project it is asked, and waits for the object's turn; while none does, the files are
+read and written directly.`,
+		commands: []*command{
+			objectsListCommand(),
+			objectsShowCommand(),
+			objectsGetCommand(),
+			objectsPutCommand(),
+			objectsRmCommand(),
+			objectsEvictCommand(),
+			objectsDeleteCommand(),
+		},
+		examples: []example{
+			{"devtool objects list", ""},
+			{"devtool objects get Batcher/default", "all it stores"},
+			{`devtool objects put Batcher/default limit 5`, ""},
+		},
+	}
+}
+
+// objectArgument is the argument that names an object.
+func objectArgument() argument { return argument{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID"} }
+
+func objectsListCommand() *command {
+	var q objectsQuestion
+	return &command{
+		name:    "list",
+		summary: "List all objects: those that have stored anything, and those in memory",
+		flags:   q.flags(),
+		run: func(ctx context.Context, s Streams, _ []string) error {
+			return q.on(s, func(from objects) error {
+				list, err := from.ListObjects(ctx)
+				if err != nil {
+					return err
+				}
+				return q.printer(s).print(list, func(w io.Writer) { listObjects(w, list) })
+			})
+		},
+	}
+}
+
+func listObjects(w io.Writer, list control.Objects) {
+	if len(list.Objects) == 0 {
+		fmt.Fprintln(w, "there are no objects")
+		return
+	}
+	rows := [][]string{{"OBJECT", "SIZE", "ALARM", "STATE", "ID"}}
+	for _, o := range list.Objects {
+		alarm := ""
+		if o.Alarm != nil {
+			alarm = dueIn(control.Alarm{Due: *o.Alarm}, list.Now)
+		}
+		rows = append(rows, []string{o.String(), formatSize(o.Size), alarm, objectState(o), o.ID})
+	}
+	table(w, rows...)
+}
+
+func objectState(o control.ObjectInfo) string {
+	switch {
+	case o.Problem != "":
+		return "unreadable: " + o.Problem
+	case o.Running:
+		return "running"
+	case o.InMemory:
+		return "in memory"
+	default:
+		return "on disk"
+	}
+}
+
+func objectsShowCommand() *command {
+	var q objectsQuestion
+	return &command{
+		name:    "show",
+		summary: "Show what there is to know of an object",
+		args:    []argument{objectArgument()},
+		flags:   q.flags(),
+		examples: []example{
+			{"devtool objects show Batcher/default", ""},
+		},
+		run: func(ctx context.Context, s Streams, args []string) error {
+			object, err := parseObject(args[0])
+			if err != nil {
+				return err
+			}
+			return q.on(s, func(from objects) error {
+				o, err := from.ShowObject(ctx, control.Object(object))
+				if err != nil {
+					return err
+				}
+				return q.printer(s).print(o, func(w io.Writer) {
+					alarm := "none"
+					if o.Alarm != nil {
+						alarm = formatTime(*o.Alarm)
+					}
+					table(w,
+						[]string{"object", o.String()},
+						[]string{"id", o.ID},
+						[]string{"state", objectState(o.ObjectInfo)},
+						[]string{"alarm", alarm},
+						[]string{"keys", fmt.Sprint(o.Keys)},
+						[]string{"size", formatSize(o.Size)},
+						[]string{"file", o.File},
+					)
+				})
+			})
+		},
+	}
+}
+
+func objectsEvictCommand() *command {
+	var q question
+	return &command{
+		name:    "evict",
+		summary: "Drop an object from memory; its next event constructs it anew",
+		about:   "What it has stored, its alarm included, stays. One that is running is left alone, and is an error.",
+		args:    []argument{objectArgument()},
+		flags:   q.flags(),
+		run: func(ctx context.Context, s Streams, args []string) error {
+			object, err := parseObject(args[0])
+			if err != nil {
+				return err
+			}
+			client, err := q.client(s)
+			if err != nil {
+				return err
+			}
+			evicted, err := client.EvictObject(ctx, control.Object(object))
+			if err != nil {
+				return err
+			}
+			return q.printer(s).print(evicted, func(w io.Writer) {
+				text := "evicted %s\n"
+				if !evicted.Evicted {
+					text = "%s was not in memory\n"
+				}
+				fmt.Fprintf(w, text, oneLine(evicted.String()))
+			})
+		},
+	}
+}
+
+func objectsDeleteCommand() *command {
+	var q objectsQuestion
+	var force bool
+	return &command{
+		name:    "delete",
+		summary: "Delete an object: its data, its alarm and its file",
+		about: `There is no way back. An object in memory has to be forced, for what it has there is
+lost as well; one that is running is left alone, and is an error.`,
+		args:  []argument{objectArgument()},
+		flags: append(q.flags(), flag{name: "force", usage: "also if it is in memory", target: &force}),
+		run: func(ctx context.Context, s Streams, args []string) error {
+			object, err := parseObject(args[0])
+			if err != nil {
+				return err
+			}
+			return q.on(s, func(from objects) error {
+				deleted, err := from.DeleteObject(ctx, control.Object(object), force)
+				if err != nil {
+					return err
+				}
+				return q.printer(s).print(deleted, func(w io.Writer) {
+					fmt.Fprintf(w, "deleted %s\n", oneLine(deleted.String()))
+				})
+			})
+		},
+	}
+}
+
+// formatSize is a number of bytes as people say it.
+func formatSize(bytes int64) string {
+	if bytes < 1000 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	size := float64(bytes)
+	for _, unit := range []string{"KB", "MB", "GB"} {
+		if size /= 1000; size < 999.95 || unit == "GB" {
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", size), ".0") + " " + unit
+		}
+	}
+	return ""
+}

@@ -1,0 +1,76 @@
+package control_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"devtool/emulator/control"
+)
+
+func TestClientSendsTheRequestsOfObjects(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	plain := control.Object{Class: "Batcher", Name: "a"}
+	odd := control.Object{Class: "Batcher", Name: "a/b?c#d%2F ü"}
+	ctx := t.Context()
+	for _, test := range []struct {
+		ask  func(c *control.Client) error
+		want string
+	}{
+		{func(c *control.Client) error { _, err := c.ListObjects(ctx); return err }, "GET objects "},
+		{func(c *control.Client) error { _, err := c.ShowObject(ctx, plain); return err }, "GET objects/Batcher/a "},
+		{func(c *control.Client) error { _, err := c.ShowObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC "},
+		{showing(ctx, control.Object{Class: "Batcher", Name: ".."}), "GET objects/Batcher/%2E%2E "},
+		{showing(ctx, control.Object{Class: "Batcher", Name: "."}), "GET objects/Batcher/%2E "},
+		{showing(ctx, control.Object{Class: "Batcher", Name: "...", ID: id}), "GET objects/Batcher/" + id + " "},
+		{func(c *control.Client) error { _, err := c.EvictObject(ctx, plain); return err }, "POST objects/Batcher/a/evict "},
+		{func(c *control.Client) error { _, err := c.DeleteObject(ctx, plain, true); return err }, "DELETE objects/Batcher/a?force=true "},
+		{listing(ctx, plain, control.EntriesRequest{}), "GET objects/Batcher/a/entries "},
+		{listing(ctx, plain, control.EntriesRequest{Prefix: "a&b", Limit: 5}), "GET objects/Batcher/a/entries?limit=5&prefix=a%26b "},
+		{func(c *control.Client) error { _, err := c.GetEntry(ctx, plain, ""); return err }, "GET objects/Batcher/a/entry?key= "},
+		{func(c *control.Client) error { _, err := c.DeleteEntry(ctx, plain, "a+b c"); return err }, "DELETE objects/Batcher/a/entry?key=a%2Bb+c "},
+		{
+			func(c *control.Client) error {
+				_, err := c.PutEntry(ctx, plain, "k", control.PutRequest{Type: control.TypeBytes, Value: json.RawMessage(`"aGk="`)})
+				return err
+			},
+			`PUT objects/Batcher/a/entry?key=k {"type":"bytes","value":"aGk="}`,
+		},
+	} {
+		var got string
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			got = r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), control.Prefix) + " " + string(body)
+			answer(200, "application/json", "{}")(w, r)
+		})
+		if err := test.ask(client); err != nil {
+			t.Errorf("%s: %v", test.want, err)
+		}
+		if got != test.want {
+			t.Errorf("got request %q, want %q", got, test.want)
+		}
+	}
+}
+
+func showing(ctx context.Context, o control.Object) func(*control.Client) error {
+	return func(c *control.Client) error { _, err := c.ShowObject(ctx, o); return err }
+}
+
+func listing(ctx context.Context, o control.Object, q control.EntriesRequest) func(*control.Client) error {
+	return func(c *control.Client) error { _, err := c.ListEntries(ctx, o, q); return err }
+}
+
+func TestListsAreNeverNil(t *testing.T) {
+	client := serve(t, answer(200, "application/json", `{"objects": null}`))
+	objects, err := client.ListObjects(t.Context())
+	if err != nil || objects.Objects == nil {
+		t.Errorf("objects: got %+v, %v", objects, err)
+	}
+	entries, err := client.ListEntries(t.Context(), control.Object{Class: "C", Name: "n"}, control.EntriesRequest{})
+	if err != nil || entries.Entries == nil {
+		t.Errorf("entries: got %+v, %v", entries, err)
+	}
+}
