@@ -43,7 +43,7 @@ func TestAlarmIsStoredAsWorkerdStoresIt(t *testing.T) {
 		t.Error("reading the alarm began a transaction")
 	}
 	must(t, o.SetAlarm(time.UnixMilli(1).Add(999*time.Microsecond)))
-	must(t, o.Exec("UPDATE _cf_METADATA SET value = value * 2 WHERE key = 1 AND typeof(value) = 'integer'"))
+	must(t, o.RunSQL("UPDATE _cf_METADATA SET value = value * 2 WHERE key = 1 AND typeof(value) = 'integer'"))
 	must(t, o.Commit())
 	must(t, o.Close())
 	wantAlarm(t, openObject(t, path), time.UnixMilli(2))

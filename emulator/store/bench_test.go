@@ -97,3 +97,25 @@ func BenchmarkIndexSet(b *testing.B) {
 		must(b, x.Set(objectID("a"), epoch, n, "", false))
 	}
 }
+
+func BenchmarkSQL(b *testing.B) {
+	for _, bench := range []struct{ name, sql string }{
+		{"insert", "INSERT INTO t (v) VALUES (?)"},
+		{"select", "SELECT v FROM t WHERE id = ?"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			o := newObject(b)
+			query(b, o, "CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+			query(b, o, "INSERT INTO t VALUES (1, 'v')")
+			args := []any{1.0}
+			b.ReportAllocs()
+			for b.Loop() {
+				c, err := o.Exec(bench.sql, args)
+				if err == nil {
+					_, _, err = c.Next()
+				}
+				must(b, err)
+			}
+		})
+	}
+}

@@ -7,7 +7,7 @@ import (
 
 // DeleteAll removes all user data: every key, and every table, view, trigger and index of the user. The object's name
 // stays, and the alarm if keepAlarm. It is part of the transaction like any other write; when it fails, nothing is
-// removed.
+// removed. The cursors end in any case.
 //
 // Source: storage.deleteAll() in workerd, which removes the file instead and so cannot be rolled back.
 func (o *Object) DeleteAll(keepAlarm bool) error {
@@ -18,6 +18,7 @@ func (o *Object) DeleteAll(keepAlarm bool) error {
 }
 
 func (o *Object) deleteAll(keepAlarm bool) error {
+	o.endCursors(errCursorDeleted)
 	if err := o.write("SAVEPOINT delete_all"); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func filled(t *testing.T) *store.Object {
 		t.Fatal(err)
 	}
 	for _, statement := range userSchema {
-		must(t, o.Exec(statement))
+		must(t, o.RunSQL(statement))
 	}
 	must(t, o.Put("k", []byte("v")))
 	must(t, o.SetAlarm(epoch))
@@ -78,7 +78,7 @@ func TestDeleteAllRemovesAllUserData(t *testing.T) {
 		}
 
 		for _, statement := range userSchema {
-			must(t, o.Exec(statement))
+			must(t, o.RunSQL(statement))
 		}
 		must(t, o.Commit())
 	}
@@ -103,9 +103,9 @@ func TestDeleteAllIsRolledBackWithItsTransaction(t *testing.T) {
 func TestForeignKeysAreEnforcedAgainAfterDeleteAll(t *testing.T) {
 	o := filled(t)
 	must(t, o.DeleteAll(false))
-	must(t, o.Exec("CREATE TABLE p (id INTEGER PRIMARY KEY)"))
-	must(t, o.Exec("CREATE TABLE c (p REFERENCES p)"))
-	if err := o.Exec("INSERT INTO c VALUES (1)"); err == nil {
+	must(t, o.RunSQL("CREATE TABLE p (id INTEGER PRIMARY KEY)"))
+	must(t, o.RunSQL("CREATE TABLE c (p REFERENCES p)"))
+	if err := o.RunSQL("INSERT INTO c VALUES (1)"); err == nil {
 		t.Error("a violation was accepted in the transaction of DeleteAll")
 	}
 	must(t, o.Commit())
@@ -113,10 +113,10 @@ func TestForeignKeysAreEnforcedAgainAfterDeleteAll(t *testing.T) {
 
 func TestFailedDeleteAllRemovesNothing(t *testing.T) {
 	o := filled(t)
-	must(t, o.Exec("PRAGMA writable_schema=ON"))
-	must(t, o.Exec(`INSERT INTO sqlite_schema VALUES ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost USING no_such_module')`))
+	must(t, o.RunSQL("PRAGMA writable_schema=ON"))
+	must(t, o.RunSQL(`INSERT INTO sqlite_schema VALUES ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost USING no_such_module')`))
 	must(t, o.Commit())
-	must(t, o.Exec("PRAGMA writable_schema=RESET"))
+	must(t, o.RunSQL("PRAGMA writable_schema=RESET"))
 	must(t, o.Commit())
 
 	before := tables(t, o)

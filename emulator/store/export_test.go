@@ -4,8 +4,8 @@ import "strconv"
 
 // What the tests need and the engine must not have: a back door into the database of an open object.
 
-// Exec runs SQL in the object's implicit transaction, as user code will.
-func (o *Object) Exec(sql string) error {
+// RunSQL runs SQL in the object's implicit transaction, with none of the rules that hold for its user.
+func (o *Object) RunSQL(sql string) error {
 	if err := o.begin(); err != nil {
 		return err
 	}
@@ -44,3 +44,11 @@ func MakeDatabase(path string, statements ...string) error {
 	}
 	return placeFile(path, image)
 }
+
+// CachedStatements returns how many statements of the user are kept prepared, and the bytes of their texts.
+func (o *Object) CachedStatements() (n, size int) {
+	return o.statements.recent.Len(), o.statements.size
+}
+
+// OpenCursors returns how many cursors the object has to look after.
+func (o *Object) OpenCursors() int { return len(o.cursors) }

@@ -1,15 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
 
+	"modernc.org/libc"
+	lib "modernc.org/sqlite/lib"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -37,6 +41,7 @@ const (
 type database struct {
 	path string
 	conn *sqlite.Conn
+	rule rule // asked for everything that a statement may do while it is prepared and run; nil allows all
 }
 
 // openDatabase opens an existing file for reading and writing, and claims it: from the first read to close, no other
@@ -48,7 +53,7 @@ func openDatabase(path string) (*database, error) {
 		return nil, err
 	}
 	d.conn.SetBusyTimeout(lockWait)
-	if err := d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF"); err != nil {
+	if err := d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF", "PRAGMA foreign_keys=ON"); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -80,6 +85,27 @@ func connect(path, name string, flags sqlite.OpenFlags) (*database, error) {
 		return nil, explain(path, err)
 	}
 	return &database{path: path, conn: conn}, nil
+}
+
+// engine returns what the library keeps to itself, for the few calls of SQLite that it does not pass on. The handle is
+// that of a connection or a statement, and its field in the library's struct.
+func (d *database) engine(of any, field string) (*libc.TLS, uintptr) {
+	tls := (*libc.TLS)(reflect.ValueOf(d.conn).Elem().FieldByName("tls").UnsafePointer())
+	return tls, uintptr(reflect.ValueOf(of).Elem().FieldByName(field).Uint())
+}
+
+// allowQuotedText takes a name in double quotes that stands for nothing as text, as SQLite and workerd do and the
+// library does not.
+func (d *database) allowQuotedText() error {
+	tls, conn := d.engine(d.conn, "conn")
+	on := libc.NewVaList(int32(1), uintptr(0))
+	defer libc.Xfree(tls, on)
+	for _, option := range []int32{lib.SQLITE_DBCONFIG_DQS_DDL, lib.SQLITE_DBCONFIG_DQS_DML} {
+		if err := sqlite.ResultCode(lib.Xsqlite3_db_config(tls, conn, option, on)).ToError(); err != nil {
+			return explain(d.path, err)
+		}
+	}
+	return nil
 }
 
 func (d *database) close() error {
@@ -177,6 +203,7 @@ func (d *database) image() ([]byte, error) {
 type value struct {
 	kind    valueKind
 	integer int64
+	real    float64
 	text    string
 	blob    []byte
 }
@@ -186,13 +213,15 @@ type valueKind uint8
 const (
 	kindNull valueKind = iota
 	kindInteger
+	kindReal
 	kindText
 	kindBlob
 )
 
-func integer(n int64) value { return value{kind: kindInteger, integer: n} }
-func text(s string) value   { return value{kind: kindText, text: s} }
-func blob(b []byte) value   { return value{kind: kindBlob, blob: b} }
+func integer(n int64) value  { return value{kind: kindInteger, integer: n} }
+func real64(f float64) value { return value{kind: kindReal, real: f} }
+func text(s string) value    { return value{kind: kindText, text: s} }
+func blob(b []byte) value    { return value{kind: kindBlob, blob: b} }
 
 func (v value) bind(stmt *sqlite.Stmt, param int) error {
 	if n := max(len(v.text), len(v.blob)); n > maxLength {
@@ -203,12 +232,207 @@ func (v value) bind(stmt *sqlite.Stmt, param int) error {
 		stmt.BindNull(param)
 	case kindInteger:
 		stmt.BindInt64(param, v.integer)
+	case kindReal:
+		stmt.BindFloat(param, v.real)
 	case kindText:
 		stmt.BindText(param, v.text)
 	case kindBlob:
 		stmt.BindBytes(param, v.blob)
 	}
 	return nil
+}
+
+// statement is a statement that its holder steps by itself. Unlike those of each, it belongs to nobody else.
+type statement struct {
+	db   *database
+	stmt *sqlite.Stmt
+}
+
+// prepare prepares the first statement of some SQL that holds one, and returns what follows it.
+func (d *database) prepare(query string) (s statement, tail string, err error) {
+	stmt, trailing, err := d.conn.PrepareTransient(query)
+	if err != nil {
+		return statement{}, "", newSQLError(err)
+	}
+	return statement{d, stmt}, query[len(query)-trailing:], nil
+}
+
+func (s statement) parameters() int { return s.stmt.BindParamCount() }
+
+func (s statement) bind(param int, v value) error {
+	return v.bind(s.stmt, param)
+}
+
+func (s statement) columns() int { return s.stmt.ColumnCount() }
+
+// columnNames are right only after the first step, which prepares the statement anew if the schema has changed.
+func (s statement) columnNames() []string {
+	tls, stmt := s.db.engine(s.stmt, "stmt") // the library knows one column of each name, as it was when prepared
+	names := make([]string, s.columns())
+	for i := range names {
+		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
+	}
+	return names
+}
+
+// step moves to the next row, and reports whether there is one. After an error the statement has been reset.
+func (s statement) step() (bool, error) {
+	more, err := s.stmt.Step()
+	if err != nil {
+		return false, newSQLError(err)
+	}
+	return more, nil
+}
+
+// changes returns how many rows the statement changed by itself, if it is an INSERT, UPDATE or DELETE that has just
+// been stepped to its end.
+func (s statement) changes() int64 { return int64(s.db.conn.Changes()) }
+
+// row returns a copy of the current row.
+func (s statement) row() []any {
+	values := make([]any, s.columns())
+	r := row{s.stmt}
+	for i := range values {
+		switch s.stmt.ColumnType(i) {
+		case sqlite.TypeInteger:
+			values[i] = r.integer(i)
+		case sqlite.TypeFloat:
+			values[i] = s.stmt.ColumnFloat(i)
+		case sqlite.TypeText:
+			values[i] = r.text(i)
+		case sqlite.TypeBlob:
+			values[i] = r.blob(i)
+		}
+	}
+	return values
+}
+
+// reset makes the statement ready for new arguments. It reports again what step reported, so that does not matter.
+func (s statement) reset() {
+	s.stmt.Reset()
+	s.stmt.ClearBindings()
+}
+
+func (s statement) finalize() { s.stmt.Finalize() }
+
+// limitStatements bounds what statements may be, from here on. Lengths are bounded by limitLength.
+func (d *database) limitStatements(functionArguments int) {
+	for limit, n := range map[sqlite.Limit]int{
+		sqlite.LimitColumn:            maxColumns,
+		sqlite.LimitExprDepth:         maxExpressionDepth,
+		sqlite.LimitCompoundSelect:    maxCompoundTerms,
+		sqlite.LimitVDBEOp:            maxOperations,
+		sqlite.LimitFunctionArg:       functionArguments,
+		sqlite.LimitAttached:          0,
+		sqlite.LimitLikePatternLength: maxPatternLength,
+		sqlite.LimitVariableNumber:    maxParameters,
+		sqlite.LimitTriggerDepth:      maxTriggerDepth,
+		sqlite.LimitWorkerThreads:     0,
+	} {
+		d.conn.Limit(limit, int32(n))
+	}
+}
+
+// limitLength bounds strings, blobs and rows.
+func (d *database) limitLength(n int) { d.conn.Limit(sqlite.LimitLength, int32(n)) }
+
+// A rule decides what a statement may do, and can see what it does.
+type rule interface {
+	allow(action) bool
+}
+
+// action is one thing that a statement is about to do.
+type action struct {
+	op       op
+	database string // "main", "temp" or none
+	object   string // the table, index, trigger, view, pragma or function
+	trigger  string // the trigger or view that does it, or "" for the statement itself
+	other    string // the table of an index or a trigger, the module of a virtual table, the argument of a pragma
+}
+
+// op is a kind of action, as far as rules tell them apart.
+type op uint8
+
+const (
+	opForbidden   op = iota // nobody's SQL needs it, such as ATTACH
+	opSelect                // also a recursive one
+	opRead                  // columns of a table
+	opInsert                // rows
+	opUpdate                // one column
+	opDelete                // rows
+	opDefine                // make or remove a table, index, trigger or view
+	opAlter                 // a table
+	opModule                // make or remove a virtual table
+	opMaintain              // ANALYZE
+	opPragma                // read or set one
+	opFunction              // call one
+	opTransaction           // BEGIN, SAVEPOINT and what ends them
+)
+
+var ops = map[sqlite.OpType]op{
+	sqlite.OpSelect: opSelect, sqlite.OpRecursive: opSelect, sqlite.OpRead: opRead,
+	sqlite.OpInsert: opInsert, sqlite.OpUpdate: opUpdate, sqlite.OpDelete: opDelete,
+	sqlite.OpCreateTable: opDefine, sqlite.OpCreateIndex: opDefine, sqlite.OpCreateTrigger: opDefine, sqlite.OpCreateView: opDefine,
+	sqlite.OpDropTable: opDefine, sqlite.OpDropIndex: opDefine, sqlite.OpDropTrigger: opDefine, sqlite.OpDropView: opDefine,
+	sqlite.OpReindex: opDefine, sqlite.OpAlterTable: opAlter, sqlite.OpCreateVTable: opModule, sqlite.OpDropVTable: opModule,
+	sqlite.OpAnalyze: opMaintain, sqlite.OpPragma: opPragma, sqlite.OpFunction: opFunction,
+	sqlite.OpTransaction: opTransaction, sqlite.OpSavepoint: opTransaction,
+}
+
+// askRule has the rule asked from here on, when there is one. The engine asks while it prepares a statement, which it
+// also does in the middle of a step: anew after a change of the schema, and for what a virtual table needs.
+func (d *database) askRule() error {
+	err := d.conn.SetAuthorizer(sqlite.AuthorizeFunc(func(a sqlite.Action) sqlite.AuthResult {
+		if d.rule == nil || d.rule.allow(newAction(a)) {
+			return sqlite.AuthResultOK
+		}
+		return sqlite.AuthResultDeny
+	}))
+	if err != nil {
+		return explain(d.path, err)
+	}
+	return nil
+}
+
+func newAction(a sqlite.Action) action {
+	to := action{op: ops[a.Type()], database: a.Database(), trigger: a.Accessor()}
+	switch to.op {
+	case opDefine:
+		to.object, to.other = cmp.Or(a.Index(), a.Trigger(), a.View(), a.Table()), a.Table()
+	case opModule:
+		to.object, to.other = a.Table(), a.Module()
+	case opPragma:
+		to.object, to.other = a.Pragma(), a.PragmaArg()
+	case opFunction:
+		// The library has no accessor for this one. Should it rename the field, no function is allowed any more.
+		to.object = reflect.ValueOf(a).FieldByName("arg2").String()
+	default:
+		to.object = a.Table()
+	}
+	return to
+}
+
+// newSQLError takes the engine's own words out of an error of the library.
+func newSQLError(err error) *SQLError {
+	code := sqlite.ErrCode(err)
+	e := &SQLError{Code: code.ToPrimary().String(), Extended: extendedCodes[code], Offset: -1}
+	if e.Extended == "" {
+		e.Extended = code.String()
+	}
+	if offset, ok := sqlite.ErrorOffset(err); ok {
+		e.Offset = offset
+	}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	e.Message = strings.TrimPrefix(err.Error(), code.Message()+": ")
+	return e
+}
+
+// extendedCodes are those that the library does not name.
+var extendedCodes = map[sqlite.ResultCode]string{
+	sqlite.ResultConstraint | 11<<8: "SQLITE_CONSTRAINT_PINNED",
+	sqlite.ResultConstraint | 12<<8: "SQLITE_CONSTRAINT_DATATYPE",
 }
 
 // row is the current row of a statement. Columns count from 0.

@@ -9,8 +9,12 @@ import (
 func (o *Object) Dirty() bool { return o.dirty }
 
 // Commit makes the writes since the last Commit or Rollback permanent, all of them or, when it returns an error, none:
-// the object is then as it was last committed. Without such writes it does nothing.
+// the object is then as it was last committed. Without such writes it does nothing. While a savepoint is open it is
+// refused, and changes nothing.
 func (o *Object) Commit() error {
+	if n := len(o.savepoints); n > 0 && o.lost == nil && o.db != nil {
+		return fmt.Errorf("commit: %d savepoints are open: release them first", n)
+	}
 	err := o.usable()
 	if err == nil && o.dirty {
 		err = o.db.exec("COMMIT")
@@ -26,13 +30,18 @@ func (o *Object) Commit() error {
 	return nil
 }
 
-// Rollback drops the writes since the last Commit or Rollback. Without such writes it does nothing.
+// Rollback drops the writes since the last Commit or Rollback, and ends the cursors. Without such writes it does
+// nothing else.
 func (o *Object) Rollback() error {
-	if o.db == nil || !o.dirty {
+	if o.db == nil {
+		return nil
+	}
+	o.endCursors(errCursorRolledBack)
+	if !o.dirty {
 		return nil
 	}
 	o.alarm = o.committed
-	o.dirty, o.alarmWritten, o.lost = false, false, nil
+	o.dirty, o.alarmWritten, o.lost, o.savepoints = false, false, nil, nil
 	if !o.db.inTransaction() {
 		return nil
 	}

@@ -89,7 +89,7 @@ func TestCloseDropsWhatIsNotCommitted(t *testing.T) {
 func TestRefusedWriteLeavesTheTransactionAsItWas(t *testing.T) {
 	o := newObject(t)
 	must(t, o.Put("a", []byte("1")))
-	if err := o.Exec("INSERT INTO _cf_KV (key, value) VALUES ('b', 1), ('a', 2)"); err == nil {
+	if err := o.RunSQL("INSERT INTO _cf_KV (key, value) VALUES ('b', 1), ('a', 2)"); err == nil {
 		t.Fatal("a duplicate key was accepted")
 	}
 	must(t, o.Put("c", []byte("3")))
@@ -155,15 +155,15 @@ func TestFullDiskGivesUpTheWholeTransaction(t *testing.T) {
 
 func TestFailedCommitRollsBack(t *testing.T) {
 	o := newObject(t)
-	must(t, o.Exec(`CREATE TABLE parent (id INTEGER PRIMARY KEY)`))
-	must(t, o.Exec(`CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)`))
+	must(t, o.RunSQL(`CREATE TABLE parent (id INTEGER PRIMARY KEY)`))
+	must(t, o.RunSQL(`CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)`))
 	must(t, o.Commit())
 	if _, err := o.Pragma("foreign_keys=ON"); err != nil {
 		t.Fatal(err)
 	}
 	must(t, o.Put("k", []byte("v")))
 	must(t, o.SetAlarm(epoch))
-	must(t, o.Exec("INSERT INTO child VALUES (1)"))
+	must(t, o.RunSQL("INSERT INTO child VALUES (1)"))
 	wantOneLine(t, o.Commit(), "commit", "FOREIGN KEY")
 	if o.Dirty() {
 		t.Error("a transaction is open after the failed Commit")

@@ -1,0 +1,36 @@
+package store
+
+// Limits bound what SQL may do. The other bounds hold always; they are workerd's own.
+type Limits struct {
+	Length            int // bytes of a string, a blob or a whole row
+	FunctionArguments int
+}
+
+// The profiles: what the deployed platform accepts, and what workerd accepts on a local disk.
+//
+// Source: the platform's limits of SQLite storage, and workerd.
+var (
+	ProductionLimits = Limits{Length: 2 << 20, FunctionArguments: 32}
+	LocalLimits      = Limits{Length: 8 << 20, FunctionArguments: 127}
+)
+
+// Source: workerd, for local and deployed objects alike.
+const (
+	maxStatement       = 100_000 // bytes, of all statements in one call
+	maxColumns         = 100     // of a table, or of a result
+	maxExpressionDepth = 100
+	maxCompoundTerms   = 5 // SELECTs joined by UNION and the like
+	maxOperations      = 25_000
+	maxPatternLength   = 50 // bytes of a LIKE or GLOB pattern
+	maxParameters      = 100
+	maxTriggerDepth    = 10
+)
+
+// SetLimits bounds the SQL that follows. A new Object has the ProductionLimits. Key-value storage is not bounded by
+// them: its limits are the caller's.
+func (o *Object) SetLimits(l Limits) {
+	o.limits = l
+	if o.db != nil {
+		o.db.limitStatements(l.FunctionArguments)
+	}
+}
