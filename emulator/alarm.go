@@ -39,6 +39,7 @@ type alarm struct {
 	retries int // counted failures
 	shift   int // the next wait is retryStart << shift
 	running bool
+	missed  bool // it was due while the one before it ran: it runs after that
 }
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
@@ -87,12 +88,29 @@ func (a *alarm) claim() bool {
 	if a.running || a.ns.alarms[a.id] != a {
 		return false
 	}
+	if _, busy := a.ns.running[a.id]; busy {
+		a.missed = true
+		return false
+	}
+	a.ns.running[a.id] = struct{}{}
 	a.running = true
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
 	}
 	return true
+}
+
+// ended undoes claim when the run is over, and lets go of the alarm that was set
+// during it and is due.
+func (a *alarm) ended() {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	delete(a.ns.running, a.id)
+	if next := a.ns.alarms[a.id]; next != nil && next.missed {
+		next.missed = false
+		next.arm(next.due)
+	}
 }
 
 // object says whose alarm it is.
@@ -121,6 +139,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	handOver()
 	defer ev.leave()
 	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
+	defer a.ended()
 
 	fired.At = e.clock.Now()
 	var result alarmResult

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -287,13 +289,14 @@ func (e *Emulator) runningNow() string {
 		return ""
 	}
 	p.mu.Lock()
+	events := slices.Collect(maps.Values(p.events))
+	p.mu.Unlock()
 	var names []string
-	for _, ev := range p.events {
+	for _, ev := range events {
 		if ev.currentStep() != nil {
 			names = append(names, ev.String())
 		}
 	}
-	p.mu.Unlock()
 	if len(names) == 0 {
 		return ""
 	}

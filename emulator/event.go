@@ -24,11 +24,14 @@ type event struct {
 	// for what the outside has caused.
 	stepMu sync.Mutex
 	step   *clock.Step
+	last   *clock.Step // the last one that it was part of
 
-	// operations counts what the handler has asked for, and sleepers which of its
-	// goroutines sleep.
+	caller atomic.Pointer[event] // whose handler waits for this event, or nil
+
+	// operations counts what the handler has asked for, and waits how many of its
+	// goroutines sleep or wait for an event of another object.
 	operations atomic.Int64
-	sleepers   atomic.Int64
+	waits      atomic.Int64
 
 	// obj.mu guards what follows.
 
@@ -74,6 +77,9 @@ func (ev *event) join(step *clock.Step) {
 	ev.stepMu.Lock()
 	old := ev.step
 	ev.step = step
+	if step != nil {
+		ev.last = step
+	}
 	ev.stepMu.Unlock()
 	old.Done()
 }
@@ -90,12 +96,27 @@ func (ev *event) currentStep() *clock.Step {
 	return ev.step
 }
 
-// silence is how long, in real time, a handler with goroutines that still sleep asks for
+// lastStep returns the step that the event is part of or, when it has left for an event
+// that may have joined for it, was. That one may be over: to join it is without effect.
+func (ev *event) lastStep() *clock.Step {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	return ev.last
+}
+
+// woken ends the wait of one of the handler's goroutines, which goes on as part of step.
+func (ev *event) woken(step *clock.Step) {
+	if ev.waits.Add(-1) > 0 && step != nil {
+		ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
+	}
+}
+
+// silence is how long, in real time, a handler with goroutines that still wait asks for
 // nothing before it counts as waiting for the clock with all of them.
 const silence = 10 * time.Millisecond
 
 // leaveWhenSilent takes the event out of step when its handler has come to rest. It is for
-// handlers of which several goroutines sleep at once: when one has woken up, nothing
+// handlers of which several goroutines wait at once: when one goes on, nothing
 // tells that it is done and the handler waits for the others.
 func (ev *event) leaveWhenSilent(step *clock.Step) {
 	tick := time.NewTicker(silence)
@@ -105,7 +126,7 @@ func (ev *event) leaveWhenSilent(step *clock.Step) {
 		case ev.currentStep() != step:
 			return
 		case n == last:
-			ev.leave()
+			ev.park()
 			return
 		default:
 			last = n

@@ -96,6 +96,12 @@ func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a 
 		}
 		switch {
 		case err == io.EOF:
+			// The handler has returned: the end leaves after its last writes.
+			if ev.obj != nil {
+				if err := ev.obj.finish(ev); err != nil {
+					return err
+				}
+			}
 			if sendErr == nil {
 				a.close() //nolint:errcheck // as above
 			}
@@ -121,7 +127,8 @@ func send(s *wire.Stream, body io.Reader) {
 			return
 		}
 		if err != nil {
-			return // whoever sends has gone: the event is canceled, and its body with it
+			s.Cancel() // what is left of the body will never come
+			return
 		}
 	}
 }
@@ -167,8 +174,12 @@ type subresponse struct {
 
 // retake gives the caller its turn back.
 func (a *subresponse) retake() error {
-	if a.callee != nil {
-		a.caller.join(a.callee.currentStep())
+	if callee := a.callee; callee != nil {
+		a.callee = nil
+		callee.caller.Store(nil)
+		step := callee.currentStep()
+		a.caller.unpark(step)
+		a.caller.woken(step)
 	}
 	return a.caller.resume(a.s.Context())
 }
@@ -205,9 +216,11 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	}
 	o := ns.pin(id, q.Name, q.HasName)
 	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
-	callee.join(a.caller.currentStep())
+	callee.caller.Store(a.caller)
+	callee.join(a.caller.lastStep())
 	defer callee.leave()
 	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
+	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee
 	return a.failed(p.fetch(callee, &q.Request, body, a))

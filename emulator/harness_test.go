@@ -253,10 +253,11 @@ type call struct {
 	path     string
 	alarm    wire.Alarm
 	canceled <-chan struct{} // closed when nobody waits for the event
+	stream   *wire.Stream
 }
 
 func (s *script) handle(stream *wire.Stream) {
-	c := &call{s: s, ctx: stream.Context(), canceled: stream.Interest().Done()}
+	c := &call{s: s, ctx: stream.Context(), canceled: stream.Interest().Done(), stream: stream}
 	var text string
 	var err error
 	switch stream.Method {

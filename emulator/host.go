@@ -154,6 +154,7 @@ func (h *host) swap(next *program) {
 
 	h.mu.Lock()
 	ended := h.ended
+	old = h.current // a restart may have been faster
 	if !ended {
 		h.current, h.closed, h.failing, h.crashes = next, false, nil, 0
 		h.changedLocked()

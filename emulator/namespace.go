@@ -24,6 +24,7 @@ type namespace struct {
 	mu      sync.Mutex
 	objects map[wire.ID]*object // those that are in memory or have an event waiting
 	alarms  map[wire.ID]*alarm
+	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
 }
 
 // openNamespace opens the namespace of class in the state folder.
@@ -36,6 +37,7 @@ func (e *Emulator) openNamespace(class string) (*namespace, error) {
 		dir:       filepath.Join(e.state, "do", key),
 		objects:   make(map[wire.ID]*object),
 		alarms:    make(map[wire.ID]*alarm),
+		running:   make(map[wire.ID]struct{}),
 	}
 	index, err := store.OpenIndex(ns.dir)
 	if err != nil {
@@ -82,11 +84,12 @@ func (ns *namespace) unpin(o *object) {
 
 // release is unpin for who did not use the object.
 func (ns *namespace) release(o *object) {
+	// Held to the end: whether o is empty must still be true when it is forgotten.
 	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
 	o.mu.Lock()
 	empty := o.inst == nil && o.store == nil
 	o.mu.Unlock()
-	o.storeMu.Unlock()
 
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -130,18 +133,18 @@ func (o *object) checkIdle(step *clock.Step) {
 		return
 	}
 	o.pending++
-	step.Add()
+	ev := &event{obj: o, kind: "evict"}
+	ev.join(step)
 	ns.e.background.Go(func() {
-		defer step.Done()
-		o.evict()
+		defer ev.leave()
+		o.evict(ev)
 		ns.unpin(o)
 	})
 }
 
 // evict drops the instance and closes the file, unless an event came first. The caller
 // has pinned o.
-func (o *object) evict() {
-	ev := &event{obj: o, kind: "evict"}
+func (o *object) evict(ev *event) {
 	if o.acquire(context.Background(), ev) != nil {
 		return
 	}

@@ -38,8 +38,8 @@ type object struct {
 	inst    *instance // nil when the object is not in memory
 	holder  *event    // who has the turn
 	queue   []*waiter // who waits for it, in order of arrival
-	// parked is set while the holder sleeps without giving the turn up: those
-	// in the queue wait for the clock, too, and are in no step.
+	// parked is set while the holder sleeps, or waits for one that does, without
+	// giving the turn up: those in the queue wait for the clock, too, and are in no step.
 	parked bool
 
 	// ns.mu guards what follows.
@@ -194,6 +194,7 @@ func (o *object) dropWaiterLocked(w *waiter) {
 
 // releaseLocked hands the turn to the next in the queue.
 func (o *object) releaseLocked() {
+	o.parked = false
 	if len(o.queue) == 0 {
 		o.holder = nil
 		return
@@ -214,6 +215,9 @@ func (o *object) pause(ctx context.Context, ev *event) error {
 	if !o.holds(ev) {
 		return nil
 	}
+	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
+		return context.Cause(inst.ctx)
+	}
 	if err := o.commit(); err != nil {
 		o.reset(ev, err)
 		return err
@@ -233,17 +237,20 @@ func (o *object) holds(ev *event) bool {
 }
 
 // finish ends the event's part in the object: what it wrote is committed, or dropped if
-// the object was reset, and the turn goes on. Doing it again does nothing.
+// the object was reset, and the turn goes on. The error says why nothing was
+// committed. Doing it again does nothing.
 func (o *object) finish(ev *event) error {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	o.mu.Lock()
 	holds := o.holder == ev
 	ev.over = true
-	if ev.waiter != nil {
-		o.dropWaiterLocked(ev.waiter)
+	if w := ev.waiter; w != nil {
+		o.dropWaiterLocked(w)
+		w.err = errOver
+		close(w.granted)
 	}
-	broken := ev.inst == nil || ev.inst.ctx.Err() != nil
+	inst := ev.inst
 	if ev.limit != nil {
 		ev.limit.Stop()
 	}
@@ -252,9 +259,13 @@ func (o *object) finish(ev *event) error {
 		return nil
 	}
 	var err error
-	if broken {
+	switch {
+	case inst == nil:
 		err = o.rollback()
-	} else {
+	case inst.ctx.Err() != nil:
+		err = context.Cause(inst.ctx)
+		o.rollback() //nolint:errcheck // why it was reset matters more
+	default:
 		if err = o.endTransactions(); err == nil {
 			err = o.commit()
 		}
@@ -286,12 +297,17 @@ func (o *object) reset(ev *event, cause error) {
 	if o.inst == inst {
 		o.inst = nil
 	}
+	var kept []*waiter
 	for _, w := range o.queue {
+		if w.ev.prog == nil { // it does not need the instance
+			kept = append(kept, w)
+			continue
+		}
 		w.ev.waiter = nil
 		w.err = err
 		close(w.granted)
 	}
-	o.queue = nil
+	o.queue = kept
 }
 
 // abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not
@@ -365,7 +381,14 @@ var errBlockLimit = &wire.Error{
 
 func (o *object) limitBlock(ev *event) *clock.Timer {
 	e := o.ns.e
-	return e.clock.At(e.clock.Now().Add(blockLimit), func(*clock.Step) { o.reset(ev, errBlockLimit) })
+	return e.clock.At(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
+		o.mu.Lock()
+		if !ev.over { // its failure is part of the step
+			ev.join(step)
+		}
+		o.mu.Unlock()
+		o.reset(ev, errBlockLimit)
+	})
 }
 
 // use calls f with the store, on behalf of ev. Normally ev has the turn. If not, a
@@ -378,11 +401,15 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 		o.mu.Lock()
 		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst}
 		o.mu.Unlock()
+		defer other.leave() // it may have joined a step in the queue
 		if err := o.acquire(context.Background(), other); err != nil {
 			return err
 		}
 		err := o.use(other, f)
-		return errors.Join(err, o.finish(other))
+		if e := o.finish(other); err == nil {
+			err = e
+		}
+		return err
 	}
 	defer o.storeMu.Unlock()
 	o.mu.Lock()
@@ -419,6 +446,7 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 // withTurn calls f with storeMu held, without an instance, when it is the object's turn.
 func (o *object) withTurn(ctx context.Context, f func() error) error {
 	ev := &event{obj: o, kind: "admin"}
+	defer ev.leave() // it may have joined a step in the queue
 	if err := o.acquire(ctx, ev); err != nil {
 		return err
 	}
@@ -519,12 +547,10 @@ func (o *object) commit() error {
 	return nil
 }
 
-// park takes a sleeping event, and those that wait for a turn it does not give up, out of
-// their step.
+// park takes those that wait for the turn out of their step, if ev has it.
 func (o *object) park(ev *event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	ev.leave()
 	if o.holder == ev {
 		o.parked = true
 		for _, w := range o.queue {
@@ -533,12 +559,11 @@ func (o *object) park(ev *event) {
 	}
 }
 
-// unpark undoes park when step has woken the event up.
+// unpark undoes park.
 func (o *object) unpark(ev *event, step *clock.Step) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	ev.join(step)
-	if o.holder == ev {
+	if o.holder == ev && o.parked {
 		o.parked = false
 		for _, w := range o.queue {
 			w.ev.join(step)

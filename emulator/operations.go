@@ -106,7 +106,14 @@ func (p *program) serve(s *wire.Stream) {
 		})
 	case wire.MethodSync:
 		answer, err = p.onStore(s, func(o *object, _ *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, o.commit()
+			err := o.commit()
+			if err != nil {
+				o.mu.Lock()
+				holder := o.holder
+				o.mu.Unlock()
+				o.reset(holder, err)
+			}
+			return &wire.Empty{}, err
 		})
 	case wire.MethodSleep:
 		var q wire.Sleep
@@ -207,7 +214,11 @@ func (p *program) setAlarm(o *object, st *store.Object, q wire.SetAlarm) error {
 	}
 	// To set the very time of the alarm that is running is a new alarm all the same.
 	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
-		if err := st.DeleteAlarm(); err != nil {
+		running, _, err := st.Alarm()
+		if err == nil && running.Equal(at) {
+			err = st.DeleteAlarm()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -257,7 +268,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 		step.Add()
 		woken <- step
 	})
-	ev.sleepers.Add(1)
+	ev.waits.Add(1)
 	ev.park()
 	var step *clock.Step
 	var err error
@@ -271,29 +282,35 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	}
 	ev.unpark(step)
 	step.Done()
-	if ev.sleepers.Add(-1) > 0 && step != nil {
-		ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
-	}
+	ev.woken(step)
 	if err != nil {
 		return err
 	}
 	return ev.resume(ctx)
 }
 
+// park takes the event, which waits for the clock, out of its step, and with it those
+// that wait for a turn which it, or an event that waits for it, does not give up.
 func (ev *event) park() {
-	if ev.obj == nil {
-		ev.leave()
-		return
+	ev.leave()
+	for ; ev != nil; ev = ev.caller.Load() {
+		if ev.obj != nil {
+			ev.obj.park(ev)
+		}
 	}
-	ev.obj.park(ev)
 }
 
+// unpark undoes park when step has woken the event up. Without a step it was not the
+// clock that did, and the event stays where it is.
 func (ev *event) unpark(step *clock.Step) {
-	if ev.obj == nil {
+	if step != nil {
 		ev.join(step)
-		return
 	}
-	ev.obj.unpark(ev, step)
+	for ; ev != nil; ev = ev.caller.Load() {
+		if ev.obj != nil {
+			ev.obj.unpark(ev, step)
+		}
+	}
 }
 
 // block keeps the turn with ev until unblock.

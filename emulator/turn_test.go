@@ -260,7 +260,9 @@ func TestGoroutinesOfOneHandlerShareItsTurn(t *testing.T) {
 		defer p.mu.Unlock()
 		var sleepers int64
 		for _, ev := range p.events {
-			sleepers += ev.sleepers.Load()
+			if ev.obj != nil {
+				sleepers += ev.waits.Load()
+			}
 		}
 		return sleepers == 10
 	})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -80,7 +81,9 @@ func openMemory() (*database, error) {
 }
 
 func connect(path, name string, flags sqlite.OpenFlags) (*database, error) {
+	closing.Lock()
 	conn, err := sqlite.OpenConn(name, flags)
+	closing.Unlock()
 	if err != nil {
 		return nil, explain(path, err)
 	}
@@ -108,8 +111,16 @@ func (d *database) allowQuotedText() error {
 	return nil
 }
 
+// closing is held for reading while connections are closed and for writing while one is opened. The library knows
+// connections by their address, and forgets one only after that address was given back: without the lock, a new
+// connection at the same address would lose its rule and the next statement would panic.
+var closing sync.RWMutex
+
 func (d *database) close() error {
-	if err := d.conn.Close(); err != nil {
+	closing.RLock()
+	err := d.conn.Close()
+	closing.RUnlock()
+	if err != nil {
 		return explain(d.path, err)
 	}
 	return nil

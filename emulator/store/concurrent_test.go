@@ -1,0 +1,35 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"devtool/emulator/store"
+)
+
+// Connections come at the addresses of those that are just being closed: a test that meets the moment only now and then.
+func TestObjectsAreOpenedWhileOthersAreClosed(t *testing.T) {
+	const workers, rounds = 16, 150
+	dir := t.TempDir()
+	var working sync.WaitGroup
+	for worker := range workers {
+		working.Go(func() {
+			path := filepath.Join(dir, fmt.Sprint(worker))
+			for range rounds {
+				o, err := store.OpenObject(path, "", false)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := errors.Join(o.Put("k", []byte("v")), o.Commit(), o.Close()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	working.Wait()
+}
