@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint fuzz bench cover ci clean
+.PHONY: help build test race vet lint fuzz crash bench benchmarks cover ci clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build devtool, without cgo, into ./devtool
 	CGO_ENABLED=0 go build -o devtool .
@@ -22,8 +22,18 @@ lint: ## golangci-lint in the pinned version, installed if need be
 fuzz: ## run each fuzz test for 10 s (FUZZTIME=1m for longer)
 	FUZZTIME=$${FUZZTIME:-10s} .ci/run fuzz
 
-bench: ## run the benchmarks
+crash: ## kill emulators and programs 200 times under load (KILLS=1000 for longer, SEED=N to repeat)
+	go test -run '^TestKillsLoseTearAndHurryNothing$$' -count 1 -v -timeout 1h ./cli \
+		-killing.kills $${KILLS:-200} -killing.seed $${SEED:-0}
+
+bench: ## compare with raw workerd on this machine (needs npm; BENCH=-json for JSON)
+	@go run ./benchmark $(BENCH)
+
+benchmarks: ## run the benchmarks of each package
 	go test -run '^$$' -bench . -benchmem ./...
+
+conformance: ## compare with workerd, which npm fetches (ARGS=--help for more)
+	@go run ./conformance/cmd $(ARGS)
 
 cover: ## write the tests' coverage to cover.out and cover.html, and print the sum
 	go test -coverpkg ./... -coverprofile cover.out ./...

@@ -1,0 +1,215 @@
+// Command killing is a worker whose objects keep books of what they are asked to
+// write, each entry in several places and with a time at which it falls due, so that a
+// write or an alarm that a crash has lost, torn or hurried shows.
+//
+// POST /NAME?id=…&delay=… makes an entry in the book NAME, GET /NAME reads it, and
+// /pid is the program's process.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch:   fetch,
+		Classes: durable.Classes{"Book": durable.NewClass(newBook)},
+	})
+}
+
+func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+	if r.URL.Path == "/pid" {
+		fmt.Fprint(w, os.Getpid())
+		return
+	}
+	env.Namespace("BOOKS").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+}
+
+// places are where each entry stands, by its id, with the time at which it is due. They
+// are written by different calls and must always agree.
+var places = []string{"first", "second"}
+
+// Keys beside the places.
+const (
+	waiting = "waiting" // an entry for each that is not yet due
+	ran     = "ran"     // an entry for each that was due, with the time of the alarm
+	count   = "count"   // how many entries there are
+	early   = "early"   // how many alarms came before their time
+	head    = "head"    // the latest entry, as the first key that it wrote
+	tail    = "tail"    // the same, as the last
+	armed   = "armed"   // what the alarm is set for, 0 when nothing waits
+)
+
+// padding makes a value span pages of the database, so that half of a transaction would
+// differ from the whole in more than one page.
+const padding = 5000
+
+func padded(id string) string { return strings.Repeat(id, padding/len(id)+1) }
+
+// Book is an object that keeps a book.
+type Book struct{ storage *durable.Storage }
+
+func newBook(_ context.Context, state *durable.State, _ *durable.Env) (*Book, error) {
+	return &Book{state.Storage}, nil
+}
+
+func (b *Book) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var answer any
+	var err error
+	if r.Method == http.MethodPost {
+		answer, err = b.enter(r)
+	} else {
+		answer, err = b.read(r.Context())
+	}
+	if err == nil {
+		err = json.NewEncoder(w).Encode(answer)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// Entered acknowledges an entry. Times are in ms since 1970.
+type Entered struct{ Now, Due int64 }
+
+func (b *Book) enter(r *http.Request) (Entered, error) {
+	ctx, id := r.Context(), r.FormValue("id")
+	delay, err := time.ParseDuration(r.FormValue("delay"))
+	if err != nil || id == "" {
+		return Entered{}, errors.Join(err, errors.New("an entry needs an id and a delay"))
+	}
+	now := durable.Now(ctx)
+	due := now.Add(delay).UnixMilli()
+	var entries int
+	if _, err := b.storage.Get(ctx, count, &entries); err != nil {
+		return Entered{}, err
+	}
+	if err := b.storage.Put(ctx, head, padded(id)); err != nil {
+		return Entered{}, err
+	}
+	for _, place := range append([]string{waiting}, places...) {
+		if err := b.storage.Put(ctx, place+"/"+id, due); err != nil {
+			return Entered{}, err
+		}
+	}
+	if err := b.storage.Put(ctx, count, entries+1); err != nil {
+		return Entered{}, err
+	}
+	if err := b.arm(ctx); err != nil {
+		return Entered{}, err
+	}
+	return Entered{now.UnixMilli(), due}, b.storage.Put(ctx, tail, padded(id))
+}
+
+// Alarm notes which entries are due, and sets the alarm for the next.
+func (b *Book) Alarm(ctx context.Context, info durable.AlarmInfo) error {
+	now := durable.Now(ctx)
+	if now.Before(info.ScheduledTime) {
+		var hurried int
+		if _, err := b.storage.Get(ctx, early, &hurried); err != nil {
+			return err
+		}
+		if err := b.storage.Put(ctx, early, hurried+1); err != nil {
+			return err
+		}
+	}
+	entries, err := b.times(ctx, waiting)
+	if err != nil {
+		return err
+	}
+	for id, due := range entries {
+		if due > now.UnixMilli() {
+			continue
+		}
+		if err := b.storage.Put(ctx, ran+"/"+id, now.UnixMilli()); err != nil {
+			return err
+		}
+		if _, err := b.storage.Delete(ctx, waiting+"/"+id); err != nil {
+			return err
+		}
+	}
+	return b.arm(ctx)
+}
+
+// arm sets the alarm for the first entry that waits, and notes what it was set for: where
+// that time has passed, it is the present one. When none waits, nothing is left to be set.
+func (b *Book) arm(ctx context.Context) error {
+	entries, err := b.times(ctx, waiting)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return b.storage.Put(ctx, armed, 0)
+	}
+	first := slices.Min(slices.Collect(maps.Values(entries)))
+	if err := b.storage.SetAlarm(ctx, time.UnixMilli(first)); err != nil {
+		return err
+	}
+	at, _, err := b.storage.GetAlarm(ctx)
+	if err != nil {
+		return err
+	}
+	return b.storage.Put(ctx, armed, at.UnixMilli())
+}
+
+// Pages is all that a book holds. Times are in ms since 1970.
+type Pages struct {
+	Places       map[string]map[string]int64 // when each entry is due, in each place
+	Waiting, Ran map[string]int64
+	Count, Early int
+	Head, Tail   string
+	Armed, Alarm int64 // 0 for none
+}
+
+func (b *Book) read(ctx context.Context) (p Pages, err error) {
+	p.Places = make(map[string]map[string]int64)
+	for _, place := range places {
+		if p.Places[place], err = b.times(ctx, place); err != nil {
+			return p, err
+		}
+	}
+	if p.Waiting, err = b.times(ctx, waiting); err != nil {
+		return p, err
+	}
+	if p.Ran, err = b.times(ctx, ran); err != nil {
+		return p, err
+	}
+	for key, v := range map[string]any{count: &p.Count, early: &p.Early, head: &p.Head, tail: &p.Tail, armed: &p.Armed} {
+		if _, err := b.storage.Get(ctx, key, v); err != nil {
+			return p, err
+		}
+	}
+	at, set, err := b.storage.GetAlarm(ctx)
+	if set {
+		p.Alarm = at.UnixMilli()
+	}
+	return p, err
+}
+
+// times returns the entries of a kind, by id.
+func (b *Book) times(ctx context.Context, kind string) (map[string]int64, error) {
+	entries, err := b.storage.List(ctx, durable.ListOptions{Prefix: kind + "/"})
+	if err != nil {
+		return nil, err
+	}
+	times := make(map[string]int64, len(entries))
+	for _, entry := range entries {
+		var at int64
+		if err := entry.Decode(&at); err != nil {
+			return nil, err
+		}
+		times[strings.TrimPrefix(entry.Key, kind+"/")] = at
+	}
+	return times, nil
+}
