@@ -363,3 +363,22 @@ func TestAListIsGivenPageByPage(t *testing.T) {
 		t.Errorf("got %q, want six keys on several pages", body)
 	}
 }
+
+func TestAnObjectKnowsItsNameUnlessItIsVeryLong(t *testing.T) {
+	s := memoryScript()
+	s.handlers["/name"] = func(c *call) (string, error) { return fmt.Sprint(len(c.object)), nil }
+	w := newWorld(t, s)
+	w.want(strings.Repeat("x", maxKnownName), "/name", "1024")
+	w.want(strings.Repeat("x", maxKnownName+1), "/name", "0")
+}
+
+func TestWhatABlockWroteOutlivesAnAbort(t *testing.T) {
+	s := memoryScript()
+	s.handlers["/blockabort"] = func(c *call) (string, error) {
+		err := errors.Join(c.plain(wire.MethodBlock), c.store("k", "kept"), c.plain(wire.MethodUnblock), c.store("k", "lost"))
+		return "", errors.Join(err, c.reset("enough"))
+	}
+	w := newWorld(t, s)
+	w.get("a", "/blockabort")
+	w.want("a", "/get", "kept")
+}

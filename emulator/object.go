@@ -341,7 +341,10 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	o.mu.Lock()
 	ev.inst, ev.constructing = inst, true
 	ev.blocked++
-	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String(), Name: o.name, HasName: o.hasName}
+	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String()}
+	if o.hasName && len(o.name) <= maxKnownName {
+		m.Name, m.HasName = o.name, true
+	}
 	o.mu.Unlock()
 	limit := o.limitBlock(ev)
 	ev.prog.register(ev)
@@ -362,6 +365,10 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	o.inst = inst
 	return inst, nil
 }
+
+// maxKnownName is how long a name may be, in bytes, that an object knows of itself. Source:
+// workerd's server.c++.
+const maxKnownName = 1024
 
 // A constructError is the failure of a constructor.
 type constructError struct{ cause *wire.Error }

@@ -239,6 +239,11 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 	if ev.obj == nil {
 		return nil, fmt.Errorf("the worker has no turn to keep")
 	}
+	// Both are the end of a turn as far as writes are concerned: what was written before
+	// outlives a block that fails, and what a good block wrote a later abort. (Seen in workerd.)
+	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commit() }); err != nil {
+		return nil, err
+	}
 	if method == wire.MethodBlock {
 		return &wire.Empty{}, ev.obj.block(ev)
 	}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -146,10 +147,7 @@ func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
 	s.handlers = map[string]func(*call) (string, error){
 		"construct": func(c *call) (string, error) { s.note("construct"); return "", nil },
 		"/block": func(c *call) (string, error) {
-			if err := c.store("k", "lost"); err != nil {
-				return "", err
-			}
-			if err := c.plain(wire.MethodBlock); err != nil {
+			if err := errors.Join(c.store("k", "before"), c.plain(wire.MethodBlock), c.store("k", "lost")); err != nil {
 				return "", err
 			}
 			s.note("blocked")
@@ -168,7 +166,7 @@ func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
 	eventually(t, "the handler blocks", func() bool { return strings.Contains(s.notes(), "blocked") })
 	w.moveOn(30 * time.Second)
 	wg.Wait()
-	w.want("a", "/k", "")
+	w.want("a", "/k", "before")
 	if got, want := strings.Count(s.notes(), "construct"), 2; got != want {
 		t.Errorf("constructed %d times, want %d", got, want)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Connections come at the addresses of those that are just being closed: a test that meets the moment only now and then.
 func TestObjectsAreOpenedWhileOthersAreClosed(t *testing.T) {
-	const workers, rounds = 16, 150
+	const workers, rounds = 16, 60
 	dir := t.TempDir()
 	var working sync.WaitGroup
 	for worker := range workers {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// describeMachine says in a line what the figures depend on. What the system does not tell is left out.
+func describeMachine() string {
+	read := func(path string) string {
+		b, _ := os.ReadFile(path)
+		return string(b)
+	}
+	return machineText(read("/proc/cpuinfo"), read("/proc/meminfo"), read("/proc/sys/kernel/osrelease"))
+}
+
+func machineText(cpuinfo, meminfo, release string) string {
+	parts := []string{fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
+	if model := valueOf(cpuinfo, "model name"); model != "" {
+		parts[0] += " (" + model + ")"
+	}
+	if memory := statusNumber([]byte(meminfo), "MemTotal"); memory > 0 {
+		parts = append(parts, fmt.Sprintf("%d GB", (memory+1<<19)>>20))
+	}
+	if release = strings.TrimSpace(release); release != "" {
+		parts = append(parts, "kernel "+release)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// valueOf is what follows the first "key :" in text.
+func valueOf(text, key string) string {
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}

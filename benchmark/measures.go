@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The programs that both sides serve.
+const (
+	bench   = "bench"
+	batcher = "batcher"
+)
+
+const (
+	connections = 16
+	creators    = 4    // connections that make new objects
+	population  = 1000 // objects made for a figure
+	operations  = 1000 // operations in one handler
+)
+
+// A measure is one row of the table.
+type measure struct {
+	name    string
+	unit    string
+	lower   bool // less is better
+	program string
+	// take returns the figure of a server that has just been started with no state.
+	take func(ctx context.Context, s *server, duration time.Duration) (float64, error)
+}
+
+var measures = []measure{
+	{"worker to one object, 16 connections", "requests/s", false, bench,
+		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
+			return rate(ctx, s.address, connections, d, func(int) []byte { return get("/hello", "one") })
+		}},
+	{"worker to 16 objects, 16 connections", "requests/s", false, bench,
+		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
+			return rate(ctx, s.address, connections, d, func(n int) []byte { return get("/hello", strconv.Itoa(n)) })
+		}},
+	{"batcher: POST to one object, 16 connections", "requests/s", false, batcher,
+		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
+			return rate(ctx, s.address, connections, d, func(int) []byte { return post("/orders", `{"item":"tea","count":2}`) })
+		}},
+	{"put in one handler", "µs", true, bench, operation("/put")},
+	{"get in one handler", "µs", true, bench, operation("/get")},
+	{"new objects with one put each, 4 connections", "objects/s", false, bench,
+		func(ctx context.Context, s *server, _ time.Duration) (float64, error) {
+			took, err := populate(ctx, s, creators, "/put?n=1")
+			return population / took.Seconds(), err
+		}},
+	{"memory at rest, all processes", "MB", true, bench,
+		func(_ context.Context, s *server, _ time.Duration) (float64, error) { return s.memory() }},
+	{"memory with 1,000 live objects", "MB", true, bench,
+		func(ctx context.Context, s *server, _ time.Duration) (float64, error) {
+			if _, err := populate(ctx, s, creators, "/put?n=1"); err != nil {
+				return 0, err
+			}
+			// Both sides drop an object after 10 s without an event: on a slow machine the first ones are due.
+			if _, err := populate(ctx, s, connections, "/hello"); err != nil {
+				return 0, err
+			}
+			return s.memory()
+		}},
+}
+
+// operation measures how long one of many equal operations in one handler takes. The request around them adds less than
+// a microsecond to each.
+func operation(path string) func(context.Context, *server, time.Duration) (float64, error) {
+	return func(ctx context.Context, s *server, d time.Duration) (float64, error) {
+		if _, err := one(ctx, s.address, get("/put?n=100", "one")); err != nil { // the keys that are read
+			return 0, err
+		}
+		perSecond, err := rate(ctx, s.address, 1, d, func(int) []byte { return get(fmt.Sprintf("%s?n=%d", path, operations), "one") })
+		return 1e6 / (perSecond * operations), err
+	}
+}
+
+// populate sends a request for path to each of the objects.
+func populate(ctx context.Context, s *server, connections int, path string) (time.Duration, error) {
+	return each(ctx, s.address, connections, population, func(i int) []byte { return get(path, strconv.Itoa(i)) })
+}
+
+// twinRequests are answered alike by both sides, in this order, or else they do not do the same.
+var twinRequests = map[string][][]byte{
+	bench:   {get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b")},
+	batcher: {post("/x", "1"), post("/x/", "2"), post("/", "1")},
+}
+
+// A benchmark is one run.
+type benchmark struct {
+	work     string
+	sides    [2]side
+	duration time.Duration
+	progress io.Writer
+	starts   int // servers started so far
+}
+
+// with calls f with a fresh server of s.
+func (b *benchmark) with(ctx context.Context, s side, program string, f func(*server) error) error {
+	b.starts++
+	state := filepath.Join(b.work, "state", strconv.Itoa(b.starts))
+	running, err := start(ctx, s, program, state)
+	if err != nil {
+		return err
+	}
+	err = f(running)
+	said := running.stop()
+	if err != nil {
+		return fmt.Errorf("measure %s with %s: %w", s.name(), program, quoting(err, said))
+	}
+	return os.RemoveAll(state)
+}
+
+// compareTwins reports an error if the sides do not answer alike.
+func (b *benchmark) compareTwins(ctx context.Context) error {
+	for _, program := range []string{bench, batcher} {
+		var answers [2][]string
+		for i, s := range b.sides {
+			err := b.with(ctx, s, program, func(running *server) error {
+				for _, request := range twinRequests[program] {
+					answer, err := one(ctx, running.address, request)
+					if err != nil {
+						return err
+					}
+					answers[i] = append(answers[i], answer)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if !slices.Equal(answers[0], answers[1]) {
+			return fmt.Errorf("the twins of %s differ, so their speed can't be compared: %s answers %q, %s answers %q",
+				program, b.sides[0].name(), answers[0], b.sides[1].name(), answers[1])
+		}
+	}
+	return nil
+}
+
+// measure takes each measure of both sides, rounds times.
+func (b *benchmark) measure(ctx context.Context, rounds int) ([]row, error) {
+	var rows []row
+	for i, m := range measures {
+		fmt.Fprintf(b.progress, "%d/%d %s\n", i+1, len(measures), m.name)
+		var figures [2][]float64
+		for round := range rounds {
+			for turn := range 2 {
+				which := (round + turn) % 2
+				err := b.with(ctx, b.sides[which], m.program, func(s *server) error {
+					figure, err := m.take(ctx, s, b.duration)
+					figures[which] = append(figures[which], figure)
+					return err
+				})
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", m.name, err)
+				}
+			}
+		}
+		rows = append(rows, newRow(m, figures[0], figures[1]))
+	}
+	return rows, nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An answering side has its server in this process; a command only stands for it.
+type answering struct {
+	played
+	title  string
+	where  string
+	starts *[]string // the titles, in the order in which servers were started
+}
+
+func (a answering) name() string { return a.title }
+
+func (a answering) command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd {
+	*a.starts = append(*a.starts, a.title)
+	return played{"ready"}.command(ctx, program, state, ready)
+}
+
+func (a answering) address([]byte) (string, error) { return a.where, nil }
+
+// benchmarkOf is a benchmark of two made-up sides with these handlers.
+func benchmarkOf(t *testing.T, ours, theirs http.HandlerFunc) (*benchmark, *[]string) {
+	starts := new([]string)
+	b := &benchmark{work: t.TempDir(), duration: time.Millisecond, progress: io.Discard}
+	for i, h := range []http.HandlerFunc{ours, theirs} {
+		where, _ := serveHTTP(t, h)
+		b.sides[i] = answering{title: []string{"ours", "theirs"}[i], where: where, starts: starts}
+	}
+	return b, starts
+}
+
+func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") }
+
+func TestTwinsHaveToAnswerAlike(t *testing.T) {
+	b, _ := benchmarkOf(t, hello, hello)
+	if err := b.compareTwins(t.Context()); err != nil {
+		t.Errorf("got error %v of twins that are alike", err)
+	}
+	b, _ = benchmarkOf(t, hello, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
+	err := b.compareTwins(t.Context())
+	if want := "the twins of bench differ"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want one with %q", err, want)
+	}
+}
+
+func TestEveryFigureHasAFreshServerAndTheOrderChanges(t *testing.T) {
+	b, starts := benchmarkOf(t, hello, hello)
+	rows, err := b.measure(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(rows), len(measures); got != want {
+		t.Fatalf("got %d rows, want %d", got, want)
+	}
+	for i, r := range rows {
+		if r.Name != measures[i].name || len(r.DevtoolRounds) != 2 || len(r.WorkerdRounds) != 2 {
+			t.Errorf("row %d: got %+v, want two figures a side for %q", i, r, measures[i].name)
+		}
+	}
+	want := strings.Repeat("ours theirs theirs ours ", len(measures))
+	if got := strings.Join(*starts, " ") + " "; got != want {
+		t.Errorf("got servers started in the order %s, want %s", got, want)
+	}
+	if left, err := os.ReadDir(b.work + "/state"); err != nil || len(left) > 0 {
+		t.Errorf("state was left: %v, %v", left, err)
+	}
+}
+
+func TestAnErrorNamesWhatWasMeasured(t *testing.T) {
+	b, _ := benchmarkOf(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }, hello)
+	_, err := b.measure(t.Context(), 1)
+	if want := measures[0].name + ": measure ours with bench: GET /hello"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got error %v, want it to begin with %q", err, want)
+	}
+}
+
+func TestAnOperationIsItsShareOfTheRequest(t *testing.T) {
+	var paths []string
+	address, _ := serveHTTP(t, func(_ http.ResponseWriter, r *http.Request) { paths = append(paths, r.URL.String()) })
+	perOperation, err := operation("/get")(t.Context(), &server{address: address}, 10*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "/put?n=100 /get?n=1000"; !strings.HasPrefix(strings.Join(paths, " "), want) {
+		t.Errorf("got requests %q, want them to begin with %q", paths, want)
+	}
+	// n requests were answered in 10 ms, so an operation took 10 ms / n / 1000 = 10/n µs.
+	if n := 10 / perOperation; n > float64(len(paths)-1) {
+		t.Errorf("got %v µs, as if %.0f requests had been sent, but there were %d", perOperation, n, len(paths)-1)
+	}
+}

@@ -1,0 +1,25 @@
+// The twin of testdata/handlers/bench/main.go, as far as the benchmark asks for it.
+import { DurableObject } from "cloudflare:workers";
+
+export default {
+  fetch(request, env) {
+    return env.BENCH.getByName(request.headers.get("Object")).fetch(request);
+  },
+};
+
+export class Bench extends DurableObject {
+  async fetch(request) {
+    const url = new URL(request.url);
+    const n = Number(url.searchParams.get("n"));
+    const storage = this.ctx.storage;
+    switch (url.pathname) {
+      case "/put":
+        for (let i = 0; i < n; i++) await storage.put("key" + (i % 100), i);
+        break;
+      case "/get":
+        for (let i = 0; i < n; i++) await storage.get("key" + (i % 100));
+        break;
+    }
+    return new Response("hello\n");
+  }
+}

@@ -1,0 +1,38 @@
+package conformance
+
+import "slices"
+
+// A Case is a program for the worker: what it sends to which objects, and what they must say.
+type Case struct {
+	Name string
+	Do   []Op
+}
+
+// Cases are all hand-written cases. Their names are those of their objects, so each has its own.
+func Cases() []Case {
+	return slices.Concat(
+		keyCases(), listCases(), valueCases(),
+		alarmCases(), retryCases(),
+		writeCases(), turnCases(), lifecycleCases(), idCases(),
+	)
+}
+
+// differs reports whether the case expects the two sides to say different things.
+func (c Case) differs() bool {
+	return anyOp(c.Do, func(o Op) bool { return o.want != nil && o.want.chosen })
+}
+
+// anyOp reports whether f holds for one of the operations, or for one within them.
+func anyOp(program []Op, f func(Op) bool) bool {
+	for _, o := range program {
+		if f(o) || anyOp(o.Do, f) || slices.ContainsFunc(o.Runs, func(run []Op) bool { return anyOp(run, f) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// one is the case of a single program in its main object.
+func one(name string, program ...Op) Case {
+	return Case{Name: name, Do: []Op{call(program...)}}
+}

@@ -1,0 +1,74 @@
+// Command cmd compares this project with the platform's own runtime, and exits with 1 if they differ where they
+// should not; `make conformance` runs it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+
+	"devtool/conformance"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run returns the exit code: 0 if there is no difference that is not explained, 1 if there is or nothing could be
+// compared, 2 for misuse.
+func run(ctx context.Context, args []string, out, problems io.Writer) int {
+	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
+	flags.SetOutput(problems)
+	o := conformance.Options{Out: out}
+	flags.IntVar(&o.Sequences, "sequences", 500, "try this many random sequences")
+	flags.Uint64Var(&o.Seed, "seed", 1, "number the random sequences from this on")
+	flags.StringVar(&o.Workerd, "workerd", "", "use this workerd, and fetch none")
+	filter := flags.String("run", "", "run only the cases whose names match this `pattern`")
+	ifAvailable := flags.Bool("if-available", false, "exit with 0 if workerd can't be fetched")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(problems, "there is no argument %q: choose cases with --run\n", flags.Arg(0))
+		return 2
+	}
+	if *filter != "" {
+		var err error
+		if o.Filter, err = regexp.Compile(*filter); err != nil {
+			fmt.Fprintf(problems, "read --run: %v\n", err)
+			return 2
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		fmt.Fprintf(problems, "find a folder for workerd: %v\n", err)
+		return 1
+	}
+	o.Cache = filepath.Join(cache, "devtool")
+	summary, err := conformance.Run(ctx, o)
+	switch {
+	case errors.Is(err, conformance.ErrNoWorkerd):
+		fmt.Fprintf(out, "NOT RUN: %v\n", err)
+		if *ifAvailable {
+			return 0
+		}
+		return 1
+	case err != nil:
+		fmt.Fprintln(problems, err)
+		return 1
+	case summary.Different > 0:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,131 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// A Mismatch is a place where the two sides do not say what they must.
+type Mismatch struct {
+	// Where is the way to the operation, such as "2 call / 1 get".
+	Where string
+	// Platform and Ours are the facts, in JSON.
+	Platform, Ours string
+	// Want is the fact in JSON that was expected, or empty if the two only had to agree.
+	Want string
+}
+
+func (m Mismatch) String() string {
+	s := fmt.Sprintf("%s\n    platform %s\n    ours     %s", m.Where, m.Platform, m.Ours)
+	if m.Want != "" {
+		s += "\n    expected " + m.Want
+	}
+	return s
+}
+
+// compare returns where the facts of a program's operations, as the two sides have stated them, are not as they must
+// be.
+func compare(program []Op, platform, ours []any) []Mismatch {
+	return compareAt("", program, platform, ours)
+}
+
+func compareAt(where string, program []Op, platform, ours []any) []Mismatch {
+	var all []Mismatch
+	for i := range max(len(program), len(platform), len(ours)) {
+		if i >= len(program) || i >= len(platform) || i >= len(ours) {
+			all = append(all, Mismatch{
+				Where:    fmt.Sprintf("%s%d operations", where, len(program)),
+				Platform: fmt.Sprintf("%d facts", len(platform)),
+				Ours:     fmt.Sprintf("%d facts", len(ours)),
+			})
+			break
+		}
+		o := program[i]
+		all = append(all, compareOp(fmt.Sprintf("%s%d %s", where, i+1, o), o, platform[i], ours[i])...)
+	}
+	return all
+}
+
+func compareOp(where string, o Op, platform, ours any) []Mismatch {
+	if o.racy {
+		return nil
+	}
+	if o.want == nil {
+		p, ofPlatform := nested(platform)
+		q, ofOurs := nested(ours)
+		if len(o.Do) > 0 && ofPlatform && ofOurs {
+			return compareAt(where+" / ", o.Do, p, q)
+		}
+		if o.mustSucceed() && (!ofPlatform || !ofOurs) {
+			return []Mismatch{{where, show(platform), show(ours), "facts of its operations"}}
+		}
+		if reflect.DeepEqual(platform, ours) {
+			return nil
+		}
+		return []Mismatch{{where, show(platform), show(ours), ""}}
+	}
+	wantPlatform, wantOurs := plain(o.want.platform), plain(o.want.ours)
+	if reflect.DeepEqual(platform, wantPlatform) && reflect.DeepEqual(ours, wantOurs) {
+		return nil
+	}
+	want := show(wantPlatform)
+	if o.want.chosen {
+		want += ", ours " + show(wantOurs)
+	}
+	return []Mismatch{{where, show(platform), show(ours), want}}
+}
+
+// mustSucceed reports whether facts are expected of one of the operations that o consists of: then it is not enough that
+// both sides fail in the same way.
+func (o Op) mustSucceed() bool {
+	return anyOp(o.Do, func(inner Op) bool { return inner.want != nil })
+}
+
+// String names the operation and what it is about.
+func (o Op) String() string {
+	s := o.Name
+	for _, argument := range []string{o.Object, o.Key, o.Text} {
+		if argument != "" {
+			s += " " + fmt.Sprintf("%.30q", argument)
+		}
+	}
+	return s
+}
+
+// nested returns the facts that a fact consists of, if it does.
+func nested(fact any) ([]any, bool) {
+	o, ok := fact.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	facts, ok := o["facts"].([]any)
+	return facts, ok
+}
+
+// plain returns v as it is after a way through JSON, so that what was written in Go and what came over the network can
+// be compared.
+func plain(v any) any {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("expected fact is no JSON: %v", err)) // written by us, in a case
+	}
+	var p any
+	if err := json.Unmarshal(b, &p); err != nil {
+		panic(err) // it was just written
+	}
+	return p
+}
+
+const shown = 400
+
+func show(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	if len(b) > shown {
+		return fmt.Sprintf("%s… (%d bytes)", b[:shown], len(b))
+	}
+	return string(b)
+}

@@ -1,0 +1,133 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestCompare(t *testing.T) {
+	inner := func(facts ...any) []any { return []any{map[string]any{"facts": facts}} }
+	for _, test := range []struct {
+		name           string
+		program        []Op
+		platform, ours []any
+		want           string // part of the only mismatch, or empty for none
+	}{
+		{"both as expected", []Op{count().is(1)}, []any{1.0}, []any{1.0}, ""},
+		{"both alike, but not as expected", []Op{count().is(1)}, []any{2.0}, []any{2.0}, "expected 1"},
+		{"one not as expected", []Op{count().is(1)}, []any{1.0}, []any{2.0}, "ours     2"},
+		{"nothing expected, both alike", []Op{count()}, []any{2.0}, []any{2.0}, ""},
+		{"nothing expected, and not alike", []Op{count()}, []any{1.0}, []any{2.0}, "1 count"},
+		{"different by choice", []Op{count().differs(1, 2)}, []any{1.0}, []any{2.0}, ""},
+		{"different by choice, but alike", []Op{count().differs(1, 2)}, []any{1.0}, []any{1.0}, "expected 1, ours 2"},
+		{"depends on who is first", []Op{count().anyOrder()}, []any{1.0}, []any{2.0}, ""},
+		{"within a call", []Op{call(get("a"), get("b").is(none))}, inner("none", "none"), inner("none", "one"), `1 call / 2 get "b"`},
+		{"a call that fails as expected", []Op{call().fails("reset", "case: x")}, []any{plain(failed("reset", "case: x"))}, []any{plain(failed("reset", "case: x"))}, ""},
+		{"both calls fail where facts are expected", []Op{call(get("a").is(none))}, []any{plain(refused)}, []any{plain(refused)}, "facts of its operations"},
+		{"a fact is missing", []Op{count(), count()}, []any{1.0, 2.0}, []any{1.0}, "1 facts"},
+		{"a fact too many", []Op{count()}, []any{1.0}, []any{1.0, 2.0}, "2 facts"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got string
+			mismatches := compare(test.program, test.platform, test.ours)
+			for _, m := range mismatches {
+				got += m.String()
+			}
+			if (got == "") != (test.want == "") || len(mismatches) > 1 || !strings.Contains(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// A fake is a side that says nothing of an operation but its name, save of one, or fails.
+type fake struct {
+	odd string
+	err error
+}
+
+func (f fake) Do(_ context.Context, _ string, program []Op) ([]any, error) {
+	var facts []any
+	for _, o := range program {
+		inner, err := f.Do(context.Background(), "", o.Do)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case o.Name == f.odd:
+			facts = append(facts, "odd")
+		case len(inner) > 0:
+			facts = append(facts, map[string]any{"facts": inner})
+		default:
+			facts = append(facts, o.Name)
+		}
+	}
+	return facts, f.err
+}
+
+func TestSequenceOnWhichSidesDifferIsReportedShrunk(t *testing.T) {
+	p := &pair{platform: fake{}, ours: fake{odd: "put"}}
+	for seed := range uint64(20) {
+		sent := fmt.Sprint(sequence(seed))
+		report, err := p.trySequence(t.Context(), seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Count(report, `"op":"put"`), 1; got != want {
+			t.Errorf("seed %d: %d puts in the report, want %d:\n%s\nof %s", seed, got, want, report, sent)
+		}
+	}
+}
+
+func TestSequenceOnWhichSidesAgreeIsNotReported(t *testing.T) {
+	report, err := (&pair{platform: fake{}, ours: fake{}}).trySequence(t.Context(), 1)
+	if report != "" || err != nil {
+		t.Errorf("report %q, error %v; want none", report, err)
+	}
+}
+
+func TestSideThatDoesNotAnswerIsADifference(t *testing.T) {
+	p := &pair{platform: fake{}, ours: fake{err: errors.New("gone")}}
+	report, err := p.tryCase(t.Context(), one("name", count()))
+	if !strings.Contains(report, "gone") || err != nil {
+		t.Errorf("report %q, error %v; want one that says gone", report, err)
+	}
+}
+
+func TestRunnerEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := (&pair{platform: fake{}, ours: fake{}}).runAll(ctx, Options{Sequences: 3, Out: t.Output()})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestWorkerdThatCannotBeHadIsSaid(t *testing.T) {
+	if _, err := workerdPackage("plan9", "mips"); !errors.Is(err, ErrNoWorkerd) {
+		t.Errorf("error %v, want %v", err, ErrNoWorkerd)
+	}
+	t.Setenv("PATH", "") // where there is no npm
+	cache := t.TempDir()
+	if _, err := fetchWorkerd(t.Context(), cache); !errors.Is(err, ErrNoWorkerd) {
+		t.Errorf("error %v, want %v", err, ErrNoWorkerd)
+	}
+	if left, err := os.ReadDir(cache); len(left) > 0 || err != nil {
+		t.Errorf("%v is left in the cache (error %v)", left, err)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var kept tail
+	for range 100 {
+		fmt.Fprint(&kept, strings.Repeat("x", 100))
+	}
+	fmt.Fprint(&kept, "end")
+	if got := kept.String(); len(got) != tailSize || !strings.HasSuffix(got, "xend") {
+		t.Errorf("%d bytes that end with %q, want %d with %q", len(got), got[len(got)-4:], tailSize, "xend")
+	}
+}

@@ -1,0 +1,152 @@
+package conformance
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Cases() {
+		if seen[c.Name] || c.Name == "" {
+			t.Errorf("case %q: its objects' name is taken", c.Name)
+		}
+		seen[c.Name] = true
+	}
+	if got, want := len(seen), 150; got < want {
+		t.Errorf("%d cases, want at least %d", got, want)
+	}
+}
+
+func TestEveryChosenDifferenceIsListedWithItsCases(t *testing.T) {
+	var got, want []string
+	for _, d := range Differences {
+		if d.Topic == "" || d.Platform == "" || d.Ours == "" || d.Reason == "" {
+			t.Errorf("%+v: something is not said", d)
+		}
+		got = append(got, d.Cases...)
+	}
+	for _, c := range Cases() {
+		if c.differs() {
+			want = append(want, c.Name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("cases of Differences:\n%q\ncases that differ:\n%q", got, want)
+	}
+}
+
+func TestDocumentHasTheTableOfDifferences(t *testing.T) {
+	b, err := os.ReadFile("../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), Table()) {
+		t.Errorf("docs/conformance.md does not contain:\n%s", Table())
+	}
+}
+
+// Both programs have to know what the cases and the random sequences use, and each the same as the other.
+func TestBothProgramsKnowTheSameOperations(t *testing.T) {
+	goSource, err := os.ReadFile("../testdata/handlers/conformance/operations.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := func(source, begin, end, entry string) []string {
+		_, rest, _ := strings.Cut(source, begin)
+		rest, _, _ = strings.Cut(rest, end)
+		var names []string
+		for _, m := range regexp.MustCompile(entry).FindAllStringSubmatch(rest, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return names
+	}
+	got := table(string(twin), "const operations = {", "\n};", `(?m)^\t(?:async )?(\w+)[(,]`)
+	want := table(string(goSource), "operations = map[string]", "\n\t}\n", `(?m)^\t\t"(\w+)":`)
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("twin.js has %q\nthe Go program has %q", got, want)
+	}
+	used := []Op{}
+	for _, c := range Cases() {
+		used = append(used, c.Do...)
+	}
+	for seed := range uint64(50) {
+		used = append(used, requests(sequence(seed))...)
+	}
+	anyOp(used, func(o Op) bool {
+		if !slices.Contains(want, o.Name) {
+			t.Errorf("no program knows %q", o.Name)
+		}
+		return false
+	})
+}
+
+func TestSequenceIsDecidedByItsSeed(t *testing.T) {
+	encode := func(seed uint64) string {
+		b, err := json.Marshal(sequence(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if encode(1) != encode(1) {
+		t.Error("two sequences of one seed differ")
+	}
+	if encode(1) == encode(2) {
+		t.Error("sequences of two seeds are the same")
+	}
+	if got := len(sequence(1)); got != sequenceLength {
+		t.Errorf("%d operations, want %d", got, sequenceLength)
+	}
+}
+
+func TestRequestsLoseNoOperation(t *testing.T) {
+	calls := requests([]Op{request(), get("a"), get("b"), request(), request(), get("c")})
+	var got []string
+	for _, c := range calls[:len(calls)-2] { // the rest shows what is left
+		var keys string
+		for _, o := range c.Do {
+			keys += o.Key
+		}
+		got = append(got, keys)
+	}
+	if want := []string{"ab", "c"}; !slices.Equal(got, want) {
+		t.Errorf("requests with keys %q, want %q", got, want)
+	}
+}
+
+func TestShrinkKeepsJustWhatFails(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 40).Draw(t, "n")
+		operations := make([]Op, n)
+		for i := range operations {
+			operations[i] = sleep(int64(i))
+		}
+		guilty := rapid.SliceOfNDistinct(rapid.Int64Range(0, int64(n-1)), 1, min(n, 4), rapid.ID).Draw(t, "guilty")
+		got := shrink(operations, func(some []Op) bool {
+			for _, g := range guilty {
+				if !slices.ContainsFunc(some, func(o Op) bool { return o.MS == g }) {
+					return false
+				}
+			}
+			return true
+		})
+		var left []int64
+		for _, o := range got {
+			left = append(left, o.MS)
+		}
+		slices.Sort(guilty)
+		if !slices.Equal(left, guilty) {
+			t.Fatalf("left %v, want %v", left, guilty)
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Difference is a way in which this project does not do what workerd does, and is meant not to.
+type Difference struct {
+	Topic, Platform, Ours, Reason string
+	// Cases are the names of the cases that show it.
+	Cases []string
+}
+
+// Table returns the differences as the table, in Markdown, that stands in docs/conformance.md.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| What | workerd | devtool | Why | Cases |\n|---|---|---|---|---|\n")
+	for _, d := range Differences {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | `%s` |\n", d.Topic, d.Platform, d.Ours, d.Reason, strings.Join(d.Cases, "`, `"))
+	}
+	return b.String()
+}
+
+// The reasons that several differences share.
+const (
+	production = "the limits of production hold by default: what passes here must not fail when it is deployed"
+	zeroValue  = "in Go the zero value of an option is the one that was not given"
+)
+
+// Differences are all that were chosen. A case that expects the sides to differ stands in one of them.
+var Differences = []Difference{
+	{"Keys in one call", "any number", "128 at most", production,
+		[]string{"129 keys to get", "129 keys to put", "129 keys to delete"}},
+	{"Size of a value", "8 MiB", "2 MiB with its key", production,
+		[]string{"value: more than 2 MiB with the key"}},
+	{"`List` with limit 0", "refused", "no limit", zeroValue,
+		[]string{"list: limit 0"}},
+	{"`List` with an empty bound", "a bound like any other", "no bound", zeroValue,
+		[]string{"list: empty end", "list: empty startAfter", "list: empty start and startAfter"}},
+	{"Dates and bytes inside a value", "kept", "text, as `encoding/json` writes them", "values are JSON; only a `time.Time` or `[]byte` that is the whole value is kept",
+		[]string{"value: date and bytes inside an object"}},
+	{"NaN", "kept", "refused", "values are JSON, which has none",
+		[]string{"value: NaN"}},
+	{"`SetAlarm` in the constructor of a class without alarm handler", "accepted until the constructor returns, not in its `blockConcurrencyWhile`", "accepted", "a constructor in Go is both in one",
+		[]string{"alarm: the constructor of a class without a handler can"}},
+	{"An earlier alarm set while a retry waits", "ignored; the retry runs at its own time", "replaces the retry", "workerd's is a fault of its local scheduler; the documentation promises what we do",
+		[]string{"retry: replaced by an earlier alarm while it waits"}},
+	{"Where `WaitUntil` begins", "at once, as the promise that it is given has", "when the handler gives its turn up", "it takes a function, not a promise that already runs",
+		[]string{"turns: waitUntil begins"}},
+	{"`DeleteAll` and then `Abort`, with no waiting point between", "everything stays deleted", "nothing is deleted", "`DeleteAll` is a write like any other: it is committed with those around it, or not at all",
+		[]string{"writes: deleteAll, then abort"}},
+	{"A stub for the id of another class", "accepted; it leads to an object of this class", "refused", "ids belong to their class; so it is documented",
+		[]string{"id: of another class"}},
+}

@@ -1,0 +1,151 @@
+package conformance
+
+// An Op is one operation of a program. Name says which; the other fields are its arguments, as the handler programs
+// read them.
+type Op struct {
+	Name    string         `json:"op"`
+	Class   string         `json:"class,omitempty"`
+	Object  string         `json:"object,omitempty"` // within the case; empty for its main object
+	By      string         `json:"by,omitempty"`
+	Key     string         `json:"key,omitempty"`
+	Keys    []string       `json:"keys,omitempty"`
+	Value   any            `json:"value,omitempty"`
+	Entries map[string]any `json:"entries,omitempty"`
+	List    map[string]any `json:"list,omitempty"`
+	MS      int64          `json:"ms,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Count   int            `json:"count,omitempty"`
+	After   string         `json:"after,omitempty"`
+	Do      []Op           `json:"do,omitempty"`
+	Runs    [][]Op         `json:"runs,omitempty"`
+
+	// want is what each side has to say, or nil if they only have to agree.
+	want *expectation
+	// racy is set when the two may say different things because the operation says who came first.
+	racy bool
+}
+
+// An expectation is the fact that each side has to state. They are different only where the difference was chosen.
+type expectation struct {
+	platform, ours any
+	chosen         bool
+}
+
+// is returns o with the fact that both sides have to state.
+func (o Op) is(fact any) Op {
+	o.want = &expectation{platform: fact, ours: fact}
+	return o
+}
+
+// differs returns o with the facts that the platform's runtime and ours have to state.
+func (o Op) differs(platform, ours any) Op {
+	o.want = &expectation{platform: platform, ours: ours, chosen: true}
+	return o
+}
+
+// anyOrder returns o as one whose fact depends on who comes first.
+func (o Op) anyOrder() Op {
+	o.racy = true
+	return o
+}
+
+// after returns o, an operation of parallel, as one that waits for a word in the trace.
+func (o Op) after(word string) Op {
+	o.After = word
+	return o
+}
+
+// to returns o, a call, as one to another object of the case.
+func (o Op) to(object string) Op {
+	o.Object = object
+	return o
+}
+
+// of returns o as one that concerns another class.
+func (o Op) of(class string) Op {
+	o.Class = class
+	return o
+}
+
+// by returns o as one that is carried out in a certain way: "id", "unique" and "foreign" for calls, "epoch" for
+// setAlarm, "drop" for abort.
+func (o Op) by(way string) Op {
+	o.By = way
+	return o
+}
+
+// The facts that many operations state.
+var (
+	done    any = "ok"
+	none    any = "none"
+	refused any = object{"error": "refused"}
+)
+
+type object = map[string]any
+
+// value is the fact of a key that has v.
+func value(v any) any { return object{"value": v} }
+
+// failed is the fact of a call that failed.
+func failed(kind, why string) any { return object{"error": kind, "why": why} }
+
+// pairs is the fact of a list: keys and values in turn.
+func pairs(keysAndValues ...any) any {
+	list := [][2]any{}
+	for i := 0; i+1 < len(keysAndValues); i += 2 {
+		list = append(list, [2]any{keysAndValues[i], keysAndValues[i+1]})
+	}
+	return list
+}
+
+// Values that JSON lacks, as both programs read and write them.
+func binary(base64 string) any { return object{"$bytes": base64} }
+func date(ms int64) any        { return object{"$date": ms} }
+func long(n int) any           { return object{"$long": n} } // n times x
+
+// call runs a program in an object.
+func call(program ...Op) Op { return Op{Name: "call", Do: program} }
+
+// fails is the call with which the object fails.
+func (o Op) fails(kind, why string) Op { return o.is(failed(kind, why)) }
+
+func get(key string) Op             { return Op{Name: "get", Key: key} }
+func getMany(keys ...string) Op     { return Op{Name: "getMany", Keys: keys} }
+func put(key string, v any) Op      { return Op{Name: "put", Key: key, Value: v} }
+func putMany(entries object) Op     { return Op{Name: "putMany", Entries: entries} }
+func remove(key string) Op          { return Op{Name: "delete", Key: key} }
+func deleteMany(keys ...string) Op  { return Op{Name: "deleteMany", Keys: keys} }
+func list(options object) Op        { return Op{Name: "list", List: options} }
+func deleteAll() Op                 { return Op{Name: "deleteAll"} }
+func commit() Op                    { return Op{Name: "sync"} }
+func alias(key string) Op           { return Op{Name: "alias", Key: key} }
+func setAlarm(ms int64) Op          { return Op{Name: "setAlarm", MS: ms} }
+func getAlarm() Op                  { return Op{Name: "getAlarm"} }
+func deleteAlarm() Op               { return Op{Name: "deleteAlarm"} }
+func throw(text string) Op          { return Op{Name: "throw", Text: text} }
+func abort(text string) Op          { return Op{Name: "abort", Text: text} }
+func block(program ...Op) Op        { return Op{Name: "block", Do: program} }
+func waitUntil(program ...Op) Op    { return Op{Name: "waitUntil", Do: program} }
+func count() Op                     { return Op{Name: "count"} }
+func identity() Op                  { return Op{Name: "id"} }
+func nameOfObject() Op              { return Op{Name: "name"} }
+func sleep(ms int64) Op             { return Op{Name: "sleep", MS: ms} }
+func note(word string) Op           { return Op{Name: "note", Text: word} }
+func trace(words ...string) Op      { return Op{Name: "trace"}.is(append([]string{}, words...)) }
+func waitFor(word string) Op        { return Op{Name: "waitFor", Text: word} }
+func parallel(calls ...Op) Op       { return Op{Name: "parallel", Do: calls} }
+func alarms(runs ...any) Op         { return Op{Name: "alarms", Count: len(runs)}.is(append([]any{}, runs...)) }
+func constructions() Op             { return Op{Name: "constructions"} }
+func onAlarm(runs ...[]Op) Op       { return Op{Name: "onAlarm", Runs: runs} }
+func onConstruct(program ...Op) Op  { return Op{Name: "onConstruct", Do: program} }
+func idFromName(name string) Op     { return Op{Name: "idFromName", Text: name} }
+func idFromString(digits string) Op { return Op{Name: "idFromString", Text: digits} }
+func equalIDs(name string) Op       { return Op{Name: "equal", Text: name} }
+func program(operations ...Op) []Op { return operations }
+func alarmIn(seconds int) any       { return object{"in": seconds} }
+
+// run is the fact of one run of an alarm: which retry it is, how long it came after the one before (in seconds, cut to
+// a power of two), and what its program said.
+func run(retry, wait int, facts ...any) any {
+	return object{"retry": retry, "isRetry": retry > 0, "early": false, "wait": wait, "facts": append([]any{}, facts...)}
+}

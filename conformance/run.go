@@ -1,0 +1,226 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// Options say what Run compares.
+type Options struct {
+	// Cache is the folder that keeps the platform's runtime from one run to the next.
+	Cache string
+	// Workerd is the path of the runtime, or empty to have it fetched.
+	Workerd string
+	// Filter chooses cases by name; nil chooses all.
+	Filter *regexp.Regexp
+	// Sequences is how many random sequences are tried, and Seed from where on they are numbered.
+	Sequences int
+	Seed      uint64
+	// Out is where differences and the summary are written.
+	Out io.Writer
+}
+
+// A Summary is the result of a run.
+type Summary struct {
+	Cases, Sequences int
+	// Chosen is how many cases differ because we chose so.
+	Chosen int
+	// Different are the cases and sequences on which the sides do not do what they must.
+	Different int
+}
+
+// Run starts both sides, compares them and stops them. Differences are part of the summary and no error; the error says
+// why there was nothing to compare. It is an ErrNoWorkerd if the platform's runtime could not be had.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	began := time.Now()
+	binary, err := locateWorkerd(ctx, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	dir, err := os.MkdirTemp("", "conformance-")
+	if err != nil {
+		return Summary{}, fmt.Errorf("make folder for the state: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	platform, err := startWorkerd(ctx, binary, filepath.Join(dir, "platform"))
+	if err != nil {
+		return Summary{}, err
+	}
+	defer platform.stop()
+	defer cancel()
+	ours, err := startDevtool(ctx, filepath.Join(dir, "ours"))
+	if err != nil {
+		return Summary{}, err
+	}
+	defer ours.stop()
+	defer cancel()
+
+	sides := &pair{platform: platform, ours: ours}
+	summary, err := sides.runAll(ctx, o)
+	if err == nil {
+		fmt.Fprintf(o.Out, "%s in %.0f s, against workerd %s\n", summary, time.Since(began).Seconds(), workerdVersion)
+	}
+	return summary, err
+}
+
+func locateWorkerd(ctx context.Context, o Options) (string, error) {
+	if o.Workerd != "" {
+		return filepath.Abs(o.Workerd)
+	}
+	return fetchWorkerd(ctx, o.Cache)
+}
+
+func (s Summary) String() string {
+	return fmt.Sprintf("%d cases and %d random sequences: %d unexplained differences, %d chosen ones",
+		s.Cases, s.Sequences, s.Different, s.Chosen)
+}
+
+// A pair is the two sides.
+type pair struct{ platform, ours Side }
+
+// atOnce is how many programs run at a time. Most of those that take long wait.
+const atOnce = 12
+
+func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
+	var cases []Case
+	for _, c := range Cases() {
+		if o.Filter == nil || o.Filter.MatchString(c.Name) {
+			cases = append(cases, c)
+		}
+	}
+	summary := Summary{Cases: len(cases), Sequences: o.Sequences}
+	var mu sync.Mutex // guards the report
+	err := forEach(ctx, len(cases)+o.Sequences, func(ctx context.Context, i int) (err error) {
+		var report string
+		if i < len(cases) {
+			report, err = p.tryCase(ctx, cases[i])
+		} else {
+			report, err = p.trySequence(ctx, o.Seed+uint64(i-len(cases)))
+		}
+		if report != "" {
+			mu.Lock()
+			defer mu.Unlock()
+			summary.Different++
+			fmt.Fprintln(o.Out, report)
+		}
+		return err
+	})
+	for _, c := range cases {
+		if c.differs() {
+			summary.Chosen++
+		}
+	}
+	return summary, err
+}
+
+// tryCase compares the sides on a case, and returns what is to be said about it, or nothing.
+func (p *pair) tryCase(ctx context.Context, c Case) (report string, err error) {
+	mismatches, err := p.try(ctx, c.Name, c.Do)
+	if err != nil {
+		return "", fmt.Errorf("case %q: %w", c.Name, err)
+	}
+	return describe("case "+c.Name, mismatches), nil
+}
+
+// trySequence compares the sides on the random sequence of a seed. If they differ it says so for the fewest operations
+// on which they do.
+func (p *pair) trySequence(ctx context.Context, seed uint64) (report string, err error) {
+	scope := fmt.Sprintf("sequence %d", seed)
+	var mismatches []Mismatch // of the shortest program so far on which the sides differ
+	attempt := 0
+	differ := func(operations []Op) bool {
+		if err != nil {
+			return false
+		}
+		attempt++ // each on fresh objects
+		var found []Mismatch
+		found, err = p.try(ctx, fmt.Sprintf("%s, attempt %d", scope, attempt), requests(operations))
+		if len(found) > 0 {
+			mismatches = found
+		}
+		return len(found) > 0
+	}
+	operations := sequence(seed)
+	if differ(operations) {
+		operations = shrink(operations, differ)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", scope, err)
+	}
+	return describe(scope+", shrunk to: "+show(requests(operations)), mismatches), nil
+}
+
+// answerTime is how long a program may take; the longest ones wait out the time after which an idle object goes.
+const answerTime = 25 * time.Second
+
+// try carries a program out on both sides at once. A side that does not answer differs from one that does.
+func (p *pair) try(ctx context.Context, scope string, program []Op) ([]Mismatch, error) {
+	limited, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	var platform, ours []any
+	var errPlatform, errOurs error
+	var both sync.WaitGroup
+	both.Go(func() { platform, errPlatform = p.platform.Do(limited, scope, program) })
+	both.Go(func() { ours, errOurs = p.ours.Do(limited, scope, program) })
+	both.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if errPlatform != nil || errOurs != nil {
+		return []Mismatch{{Where: "all of it", Platform: outcome(errPlatform), Ours: outcome(errOurs)}}, nil
+	}
+	return compare(program, platform, ours), nil
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "answers"
+}
+
+// describe says where the two sides differ, or nothing if they do not.
+func describe(what string, mismatches []Mismatch) string {
+	if len(mismatches) == 0 {
+		return ""
+	}
+	s := what
+	for _, m := range mismatches {
+		s += "\n  " + m.String()
+	}
+	return s
+}
+
+// forEach calls f for each number below n, several at a time, until one fails.
+func forEach(ctx context.Context, n int, f func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	numbers := make(chan int)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for i := range numbers {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := f(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		numbers <- i
+	}
+	close(numbers)
+	workers.Wait()
+	return context.Cause(ctx)
+}

@@ -1,0 +1,309 @@
+// The twin of testdata/handlers/conformance for the platform's own runtime: it carries out the same operations, sent as
+// JSON, and states the same facts. Whoever adds an operation adds it to both.
+//
+// What has to outlive an instance is kept in the module and not in the storage, so that the storage holds nothing but
+// what a case has put there.
+
+const records = new Map();
+
+function record(name) {
+	if (!records.has(name)) records.set(name, { scope: "", trace: [], constructions: 0, construct: [], runs: [], alarms: [] });
+	return records.get(name);
+}
+
+export default {
+	async fetch(request, env) {
+		const q = await request.json();
+		return Response.json({ facts: await run({ env, scope: q.scope }, q.do ?? []) });
+	},
+};
+
+export class Mute {
+	constructor(state, env) {
+		this.state = state;
+		this.env = env;
+		this.count = 0;
+		const r = record(state.id.toString());
+		r.constructions++;
+		if (r.construct.length > 0) state.blockConcurrencyWhile(() => run({ env, scope: r.scope, obj: this }, r.construct));
+	}
+
+	async fetch(request) {
+		const q = await request.json();
+		return Response.json({ facts: await run({ env: this.env, scope: q.scope, obj: this }, q.do ?? []) });
+	}
+}
+
+export class Probe extends Mute {
+	// Runs the program that onAlarm has left for this run; the last one serves all that follow.
+	async alarm(info) {
+		const r = record(this.state.id.toString());
+		const n = r.alarms.length;
+		const now = Date.now();
+		const entry = { retry: info.retryCount, isRetry: info.isRetry, early: now < info.scheduledTime, wait: 0, facts: [] };
+		if (n > 0) entry.wait = powerOfTwo((now - r.alarms[n - 1].ended) / 1000);
+		r.alarms.push(entry);
+		// An abort lets nothing of the handler run any more, so it ends the entry, too.
+		this.endAlarm = () => {
+			entry.ended = Date.now();
+			this.endAlarm = undefined;
+		};
+		try {
+			const program = r.runs[Math.min(n, r.runs.length - 1)] ?? [];
+			await run({ env: this.env, scope: r.scope, obj: this }, program, (fact) => entry.facts.push(fact));
+		} finally {
+			this.endAlarm?.();
+		}
+	}
+}
+
+function powerOfTwo(seconds) {
+	let n = 0;
+	for (let s = 1; s <= seconds; s *= 2) n = s;
+	return n;
+}
+
+class Thrown extends Error {}
+
+// run carries out a program, and hands each fact to each as soon as there is one. It fails with what the program throws;
+// every other error is a fact.
+async function run(at, program, each) {
+	const facts = [];
+	for (const op of program) {
+		let fact;
+		try {
+			if (!operations[op.op]) throw new Thrown(`unknown operation ${op.op}`);
+			fact = await operations[op.op](at, op);
+		} catch (error) {
+			if (error instanceof Thrown) throw error;
+			fact = describe(error);
+		}
+		facts.push(fact);
+		each?.(fact);
+	}
+	return facts;
+}
+
+// describe turns an error into a fact that both runtimes can state.
+function describe(error) {
+	const fact = { error: "refused" };
+	if (error.overloaded) fact.error = "overloaded";
+	else if (error.durableObjectReset) fact.error = "reset";
+	else if (error.retryable) fact.error = "lost";
+	else if (error.remote) fact.error = "remote";
+	const why = /case:.*/.exec(error.message);
+	if (why) fact.why = why[0];
+	return fact;
+}
+
+function decode(v) {
+	if (Array.isArray(v)) return v.map(decode);
+	if (v === null || typeof v !== "object") return v;
+	if (typeof v.$bytes === "string") return Uint8Array.from(atob(v.$bytes), (c) => c.charCodeAt(0));
+	if (typeof v.$date === "number") return new Date(v.$date);
+	if (v.$number === "NaN") return NaN;
+	if (typeof v.$long === "number") return "x".repeat(v.$long);
+	return Object.fromEntries(Object.entries(v).map(([key, value]) => [key, decode(value)]));
+}
+
+const longText = 1000;
+
+function encode(v) {
+	if (v instanceof Uint8Array) {
+		let text = "";
+		for (const b of v) text += String.fromCharCode(b);
+		return { $bytes: btoa(text) };
+	}
+	if (v instanceof Date) return { $date: v.getTime() };
+	if (typeof v === "number" && !Number.isFinite(v)) return { $number: String(v) };
+	if (typeof v === "string") return v.length >= longText ? { $long: v.length } : v;
+	if (Array.isArray(v)) return v.map(encode);
+	if (v === null || typeof v !== "object") return v;
+	return Object.fromEntries(Object.entries(v).map(([key, value]) => [key, encode(value)]));
+}
+
+function entries(found) {
+	return [...found].map(([key, value]) => [key, encode(value)]);
+}
+
+async function call(at, op) {
+	const response = await reach(at, op).fetch("http://object/", {
+		method: "POST",
+		body: JSON.stringify({ scope: at.scope, object: op.object, do: op.do }),
+	});
+	return response.json();
+}
+
+function reach(at, op) {
+	const namespace = namespaceOf(at, op);
+	const name = nameOf(at, op);
+	switch (op.by) {
+		case "id":
+			return namespace.get(namespace.idFromString(namespace.idFromName(name).toString()));
+		case "unique":
+			return namespace.get(namespace.newUniqueId());
+		case "foreign":
+			return namespace.get(at.env.MUTE.idFromName(name));
+	}
+	return namespace.getByName(name);
+}
+
+function namespaceOf(at, op) {
+	return op.class === "Mute" ? at.env.MUTE : at.env.PROBE;
+}
+
+function nameOf(at, op) {
+	return op.object ? `${at.scope}/${op.object}` : at.scope;
+}
+
+// recordOf is what the module remembers of the object that op names, or of the one where it runs.
+function recordOf(at, op) {
+	return record(at.obj ? at.obj.state.id.toString() : namespaceOf(at, op).idFromName(nameOf(at, op)).toString());
+}
+
+const noted = (at, word) => record(at.scope).trace.includes(word);
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function until(condition) {
+	for (let i = 0; i < 10_000; i++) {
+		if (condition()) return "ok";
+		await sleep(2);
+	}
+	return "in vain";
+}
+
+const storage = (at) => at.obj.state.storage;
+
+const operations = {
+	call,
+	async sleep(at, op) {
+		await sleep(op.ms ?? 0);
+		return "ok";
+	},
+	note(at, op) {
+		record(at.scope).trace.push(op.text);
+		return "ok";
+	},
+	trace(at) {
+		return [...record(at.scope).trace];
+	},
+	waitFor(at, op) {
+		return until(() => noted(at, op.text));
+	},
+	async parallel(at, op) {
+		const facts = await Promise.all(
+			op.do.map(async (one) => {
+				if (one.after) await until(() => noted(at, one.after));
+				return (await run(at, [one]))[0];
+			}),
+		);
+		return { facts };
+	},
+
+	async alarms(at, op) {
+		const r = recordOf(at, op);
+		const waited = await until(() => r.alarms.filter((entry) => entry.ended).length >= (op.count ?? 0));
+		if (waited !== "ok") return waited;
+		return r.alarms.map(({ ended, ...entry }) => entry);
+	},
+	constructions(at, op) {
+		return recordOf(at, op).constructions;
+	},
+	onAlarm(at, op) {
+		Object.assign(recordOf(at, op), { scope: at.scope, runs: op.runs });
+		return "ok";
+	},
+	onConstruct(at, op) {
+		Object.assign(recordOf(at, op), { scope: at.scope, construct: op.do ?? [] });
+		return "ok";
+	},
+	idFromName(at, op) {
+		return namespaceOf(at, op).idFromName(op.text ?? "").toString();
+	},
+	idFromString(at, op) {
+		return namespaceOf(at, op).idFromString(op.text ?? "").toString();
+	},
+	equal(at, op) {
+		const namespace = namespaceOf(at, op);
+		const id = namespace.idFromName(op.text);
+		return id.equals(namespace.idFromString(id.toString())) && !id.equals(namespace.idFromName(`${op.text}x`));
+	},
+
+	async get(at, op) {
+		const value = await storage(at).get(op.key ?? "");
+		return value === undefined ? "none" : { value: encode(value) };
+	},
+	async getMany(at, op) {
+		return entries(await storage(at).get(op.keys ?? []));
+	},
+	async put(at, op) {
+		await storage(at).put(op.key ?? "", decode(op.value ?? null));
+		return "ok";
+	},
+	async putMany(at, op) {
+		await storage(at).put(decode(op.entries ?? {}));
+		return "ok";
+	},
+	delete(at, op) {
+		return storage(at).delete(op.key ?? "");
+	},
+	deleteMany(at, op) {
+		return storage(at).delete(op.keys ?? []);
+	},
+	async list(at, op) {
+		return entries(await storage(at).list(op.list));
+	},
+	async deleteAll(at) {
+		await storage(at).deleteAll();
+		return "ok";
+	},
+	async sync(at) {
+		await storage(at).sync();
+		return "ok";
+	},
+	async alias(at, op) {
+		const value = ["stored"];
+		await storage(at).put(op.key, value);
+		value[0] = "changed after put";
+		(await storage(at).get(op.key))[0] = "changed after get";
+		return storage(at).get(op.key);
+	},
+	async setAlarm(at, op) {
+		const ms = op.ms ?? 0;
+		await storage(at).setAlarm(op.by === "epoch" ? ms : Date.now() + ms);
+		return "ok";
+	},
+	async getAlarm(at) {
+		const time = await storage(at).getAlarm();
+		// The sum makes 0 of -0.
+		return time === null ? "none" : { in: Math.round((time - Date.now()) / 10_000) * 10 + 0 };
+	},
+	async deleteAlarm(at) {
+		await storage(at).deleteAlarm();
+		return "ok";
+	},
+	throw(at, op) {
+		throw new Thrown(op.text);
+	},
+	abort(at, op) {
+		at.obj.endAlarm?.();
+		at.obj.state.abort(op.text, { retryAlarm: op.by !== "drop" });
+	},
+	async block(at, op) {
+		return { facts: await at.obj.state.blockConcurrencyWhile(() => run(at, op.do ?? [])) };
+	},
+	waitUntil(at, op) {
+		at.obj.state.waitUntil(run(at, op.do ?? []));
+		return "ok";
+	},
+	count(at) {
+		return ++at.obj.count;
+	},
+	id(at) {
+		return at.obj.state.id.toString();
+	},
+	name(at) {
+		return at.obj.state.id.name ?? "none";
+	},
+};

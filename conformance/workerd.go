@@ -1,0 +1,116 @@
+package conformance
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// workerdVersion is the runtime that the cases were written for. Another one may be right to differ.
+const workerdVersion = "1.20261117.1"
+
+//go:embed twin.js
+var twin []byte
+
+// workerdConfig has the same worker, classes and compatibility date as the configuration of the Go program. The unique
+// keys are those that wrangler gives, so both sides derive the same ids.
+const workerdConfig = `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "disk", disk = (path = "state", writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [(name = "twin.js", esModule = embed "twin.js")],
+  compatibilityDate = "2026-10-01",
+  durableObjectNamespaces = [
+    (className = "Probe", uniqueKey = "conformance-Probe", enableSql = true),
+    (className = "Mute", uniqueKey = "conformance-Mute", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+    (name = "PROBE", durableObjectNamespace = "Probe"),
+    (name = "MUTE", durableObjectNamespace = "Mute"),
+  ],
+);
+`
+
+// ErrNoWorkerd is why nothing was compared: the platform's runtime is not here and can't be fetched.
+var ErrNoWorkerd = errors.New("workerd can't be fetched")
+
+// fetchWorkerd returns the path of the platform's runtime in the folder cache, to which npm brings it the first time.
+func fetchWorkerd(ctx context.Context, cache string) (string, error) {
+	name, err := workerdPackage(runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "workerd-"+workerdVersion)
+	binary := filepath.Join(dir, "node_modules", filepath.FromSlash(name), "bin", "workerd")
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("make cache folder: %w", err)
+	}
+	// npm works in a folder beside, so that the cache has all of it or nothing.
+	fresh, err := os.MkdirTemp(cache, "fetch-")
+	if err != nil {
+		return "", fmt.Errorf("make cache folder: %w", err)
+	}
+	defer os.RemoveAll(fresh)
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--prefix", fresh, name+"@"+workerdVersion)
+	if output, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: npm install %s@%s: %w\n%s", ErrNoWorkerd, name, workerdVersion, err, output)
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		if _, there := os.Stat(binary); there != nil { // else another run was faster
+			return "", fmt.Errorf("keep workerd: %w", err)
+		}
+	}
+	return binary, nil
+}
+
+// workerdPackage is npm's name of the runtime for a system.
+func workerdPackage(system, machine string) (string, error) {
+	names := map[string]string{
+		"linux/amd64":  "@cloudflare/workerd-linux-64",
+		"linux/arm64":  "@cloudflare/workerd-linux-arm64",
+		"darwin/amd64": "@cloudflare/workerd-darwin-64",
+		"darwin/arm64": "@cloudflare/workerd-darwin-arm64",
+	}
+	name, ok := names[system+"/"+machine]
+	if !ok {
+		return "", fmt.Errorf("%w: there is none for %s on %s that this suite can drive", ErrNoWorkerd, system, machine)
+	}
+	return name, nil
+}
+
+// startWorkerd starts the runtime at the path binary with the twin program and fresh state below dir.
+func startWorkerd(ctx context.Context, binary, dir string) (*server, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o755); err != nil {
+		return nil, fmt.Errorf("make folder for workerd: %w", err)
+	}
+	for name, content := range map[string][]byte{"config.capnp": []byte(workerdConfig), "twin.js": twin} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return nil, fmt.Errorf("write configuration of workerd: %w", err)
+		}
+	}
+	command := exec.CommandContext(ctx, binary, "serve", "--control-fd=3", "config.capnp")
+	command.Dir = dir
+	var told struct{ Port int }
+	s, err := serve(ctx, command, func(f *os.File) { command.ExtraFiles = []*os.File{f} }, &told)
+	if err != nil {
+		return nil, err
+	}
+	s.url = fmt.Sprintf("http://127.0.0.1:%d/", told.Port)
+	return s, nil
+}

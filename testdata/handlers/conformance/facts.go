@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"devtool/durable"
+)
+
+// describe turns an error into a fact that both runtimes can state: of which kind it is, and what a case has thrown.
+// Texts of a case's own begin with "case:".
+func describe(err error) fact {
+	f := map[string]any{"error": "refused"}
+	if failed := (*durable.Error)(nil); errors.As(err, &failed) {
+		switch {
+		case failed.Overloaded:
+			f["error"] = "overloaded"
+		case failed.Reset:
+			f["error"] = "reset"
+		case failed.Retryable:
+			f["error"] = "lost"
+		case failed.Remote:
+			f["error"] = "remote"
+		}
+	}
+	if _, why, found := strings.Cut(err.Error(), "case:"); found {
+		why, _, _ = strings.Cut(why, "\n")
+		f["why"] = "case:" + why
+	}
+	return f
+}
+
+// The values that JSON lacks travel as objects with one member: {"$bytes": base64}, {"$date": milliseconds},
+// {"$number": "NaN"} and, for a text of n times x, {"$long": n}.
+
+// decode returns the value that v stands for.
+func decode(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = decode(v[i])
+		}
+		return list
+	case map[string]any:
+		if text, ok := v["$bytes"].(string); ok {
+			b, err := base64.StdEncoding.DecodeString(text)
+			if err != nil {
+				panic(err)
+			}
+			return b
+		}
+		if ms, ok := v["$date"].(float64); ok {
+			return time.UnixMilli(int64(ms)).UTC()
+		}
+		if v["$number"] == "NaN" {
+			return math.NaN()
+		}
+		if n, ok := v["$long"].(float64); ok {
+			return strings.Repeat("x", int(n))
+		}
+		object := make(map[string]any, len(v))
+		for key := range v {
+			object[key] = decode(v[key])
+		}
+		return object
+	}
+	return v
+}
+
+// longText is the length from which on a text is a fact by its length alone.
+const longText = 1000
+
+// encode is decode's reverse.
+func encode(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return map[string]any{"$bytes": base64.StdEncoding.EncodeToString(v)}
+	case time.Time:
+		return map[string]any{"$date": v.UnixMilli()}
+	case string:
+		if len(v) >= longText {
+			return map[string]any{"$long": len(v)}
+		}
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = encode(v[i])
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for key := range v {
+			object[key] = encode(v[key])
+		}
+		return object
+	}
+	return v
+}
+
+// entries are facts of what List and GetMany return: pairs of key and value.
+func entries(found []durable.Entry) (fact, error) {
+	pairs := make([][2]any, len(found))
+	for i, e := range found {
+		var v any
+		if err := e.Decode(&v); err != nil {
+			return nil, err
+		}
+		pairs[i] = [2]any{e.Key, encode(v)}
+	}
+	return pairs, nil
+}

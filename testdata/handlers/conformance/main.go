@@ -1,0 +1,324 @@
+// The conformance program carries out operations that it is sent as JSON, and answers with facts. twin.js in the
+// folder conformance is the same program for the platform's own runtime: whoever adds an operation adds it to both.
+//
+// What has to outlive an instance, such as the program of the next alarm, is kept in the process and not in the
+// storage, so that the storage holds nothing but what a case has put there.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch: serve,
+		Classes: durable.Classes{
+			"Probe": durable.NewClass(newProbe),
+			"Mute":  durable.NewClass(newMute),
+		},
+	})
+}
+
+// An op is one operation. Op names it; which of the other fields count, it says itself.
+type op struct {
+	Op      string         `json:"op"`
+	Class   string         `json:"class"`
+	Object  string         `json:"object"`
+	By      string         `json:"by"`
+	Key     string         `json:"key"`
+	Keys    []string       `json:"keys"`
+	Value   any            `json:"value"`
+	Entries map[string]any `json:"entries"`
+	List    options        `json:"list"`
+	MS      int64          `json:"ms"`
+	Text    string         `json:"text"`
+	Count   int            `json:"count"`
+	After   string         `json:"after"`
+	Do      []op           `json:"do"`
+	Runs    [][]op         `json:"runs"`
+}
+
+type options struct {
+	Start      string  `json:"start"`
+	StartAfter string  `json:"startAfter"`
+	End        string  `json:"end"`
+	Prefix     string  `json:"prefix"`
+	Reverse    bool    `json:"reverse"`
+	Limit      float64 `json:"limit"`
+}
+
+// A request is a program for the worker or for an object.
+type request struct {
+	// Scope keeps the cases apart: it is part of the names of a case's objects.
+	Scope string `json:"scope"`
+	// Object is the object's name within the scope.
+	Object string `json:"object"`
+	Do     []op   `json:"do"`
+}
+
+type fact = any
+
+func facts(done []fact) fact {
+	if done == nil {
+		done = []fact{}
+	}
+	return map[string]any{"facts": done}
+}
+
+// A record is what the process remembers of an object.
+type record struct {
+	scope         string   // in which construct and runs are carried out
+	trace         []string // of the scope's main object only
+	constructions int
+	construct     []op
+	runs          [][]op
+	alarms        []*alarmRun
+}
+
+type alarmRun struct {
+	Retry   int    `json:"retry"`
+	IsRetry bool   `json:"isRetry"`
+	Early   bool   `json:"early"`
+	Wait    int    `json:"wait"` // seconds since the end of the run before, cut to a power of two
+	Facts   []fact `json:"facts"`
+
+	done  bool
+	ended time.Time
+}
+
+var memory = struct {
+	mu      sync.Mutex
+	records map[string]*record
+}{records: map[string]*record{}}
+
+// remember calls f with what is known of the object called name, nobody else looking.
+func remember[T any](name string, f func(*record) T) T {
+	memory.mu.Lock()
+	defer memory.mu.Unlock()
+	r := memory.records[name]
+	if r == nil {
+		r = &record{}
+		memory.records[name] = r
+	}
+	return f(r)
+}
+
+func serve(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+	var q request
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	done, err := run(r.Context(), &place{env: env, scope: q.Scope}, q.Do, nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	answer(w, facts(done))
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		panic(err)
+	}
+}
+
+// A place is where a program runs: in the worker, or in an object.
+type place struct {
+	env   *durable.Env
+	scope string
+	obj   *object
+}
+
+// An object is what both classes are made of.
+type object struct {
+	state *durable.State
+	env   *durable.Env
+	count int
+}
+
+// A Mute has no alarm.
+type Mute struct{ object }
+
+// A Probe has one.
+type Probe struct{ object }
+
+func newMute(ctx context.Context, state *durable.State, env *durable.Env) (*Mute, error) {
+	m := &Mute{object{state: state, env: env}}
+	return m, m.construct(ctx)
+}
+
+func newProbe(ctx context.Context, state *durable.State, env *durable.Env) (*Probe, error) {
+	p := &Probe{object{state: state, env: env}}
+	return p, p.construct(ctx)
+}
+
+func (o *object) construct(ctx context.Context) error {
+	at := &place{env: o.env, obj: o}
+	program := remember(o.state.ID.String(), func(r *record) []op {
+		r.constructions++
+		at.scope = r.scope
+		return r.construct
+	})
+	_, err := run(ctx, at, program, nil)
+	return err
+}
+
+func (o *object) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var q request
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		panic(err)
+	}
+	done, err := run(r.Context(), &place{env: o.env, scope: q.Scope, obj: o}, q.Do, nil)
+	if err != nil {
+		panic(err.Error())
+	}
+	answer(w, facts(done))
+}
+
+// Alarm runs the program that onAlarm has left for this run; the last one serves all that follow.
+func (p *Probe) Alarm(ctx context.Context, info durable.AlarmInfo) error {
+	now := durable.Now(ctx)
+	this := &alarmRun{Retry: info.RetryCount, IsRetry: info.IsRetry, Early: now.Before(info.ScheduledTime), Facts: []fact{}}
+	id := p.state.ID.String()
+	at := &place{env: p.env, obj: &p.object}
+	program := remember(id, func(r *record) []op {
+		at.scope = r.scope
+		n := len(r.alarms)
+		if n > 0 {
+			this.Wait = powerOfTwo(now.Sub(r.alarms[n-1].ended))
+		}
+		r.alarms = append(r.alarms, this)
+		if len(r.runs) == 0 {
+			return nil
+		}
+		return r.runs[min(n, len(r.runs)-1)]
+	})
+	defer func() {
+		ended := durable.Now(ctx)
+		remember(id, func(*record) any { this.done, this.ended = true, ended; return nil })
+	}()
+	_, err := run(ctx, at, program, func(f fact) {
+		remember(id, func(*record) any { this.Facts = append(this.Facts, f); return nil })
+	})
+	return err
+}
+
+func powerOfTwo(d time.Duration) int {
+	n := 0
+	for s := 1; time.Duration(s)*time.Second <= d; s *= 2 {
+		n = s
+	}
+	return n
+}
+
+// run carries out a program, and hands each fact to each as soon as there is one. It fails with what the program
+// throws; every other error is a fact.
+func run(ctx context.Context, at *place, program []op, each func(fact)) ([]fact, error) {
+	var done []fact
+	for _, o := range program {
+		carryOut, known := operations[o.Op]
+		if !known {
+			return done, fmt.Errorf("unknown operation %q", o.Op)
+		}
+		f, err := carryOut(ctx, at, o)
+		if thrown := (*thrown)(nil); errors.As(err, &thrown) {
+			return done, err
+		}
+		if err != nil {
+			f = describe(err)
+		}
+		done = append(done, f)
+		if each != nil {
+			each(f)
+		}
+	}
+	return done, nil
+}
+
+// thrown is an error that a program fails with.
+type thrown struct{ error }
+
+func (t *thrown) Unwrap() error { return t.error }
+
+// call sends a program to an object and returns its facts, or says how it failed.
+func call(ctx context.Context, at *place, o op) (fact, error) {
+	stub, err := reach(at, o)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(request{Scope: at.scope, Object: o.Object, Do: o.Do})
+	if err != nil {
+		return nil, &thrown{err}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://object/", bytes.NewReader(body))
+	if err != nil {
+		return nil, &thrown{err}
+	}
+	response, err := stub.Fetch(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	var f fact
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, &thrown{fmt.Errorf("read answer %q: %w", b, err)}
+	}
+	return f, nil
+}
+
+// reach returns the stub of the object that o is for, in the way that o.By says.
+func reach(at *place, o op) (*durable.Stub, error) {
+	ns, name := at.namespace(o), at.name(o)
+	switch o.By {
+	case "id":
+		id, err := ns.IDFromString(ns.IDFromName(name).String())
+		if err != nil {
+			return nil, err
+		}
+		return ns.Get(id), nil
+	case "unique":
+		return ns.Get(ns.NewUniqueID()), nil
+	case "foreign":
+		return ns.Get(at.env.Namespace("MUTE").IDFromName(name)), nil
+	}
+	return ns.GetByName(name), nil
+}
+
+func (at *place) namespace(o op) *durable.Namespace {
+	if o.Class == "Mute" {
+		return at.env.Namespace("MUTE")
+	}
+	return at.env.Namespace("PROBE")
+}
+
+// name is what the object o.Object of the scope is called.
+func (at *place) name(o op) string {
+	if o.Object == "" {
+		return at.scope
+	}
+	return at.scope + "/" + o.Object
+}
+
+// id is the key under which the process remembers the object of o: the one that o names, or the one where it runs.
+func (at *place) id(o op) string {
+	if at.obj != nil {
+		return at.obj.state.ID.String()
+	}
+	return at.namespace(o).IDFromName(at.name(o)).String()
+}
