@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint fuzz crash bench benchmarks cover ci clean
+.PHONY: help build test race vet lint fuzz crash conformance bench benchmarks cover ci clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build devtool, without cgo, into ./devtool
 	CGO_ENABLED=0 go build -o devtool .

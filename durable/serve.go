@@ -194,6 +194,9 @@ func (p *program) construct(s *wire.Stream) error {
 	defer end()
 	return guard(func() error {
 		object, err := class.construct(ctx, state, p.env)
+		if err == nil {
+			err = context.Cause(ctx) // it was reset meanwhile: nobody would destroy it
+		}
 		if err != nil {
 			return err
 		}

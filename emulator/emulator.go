@@ -74,7 +74,7 @@ type Emulator struct {
 	state    string // <state>/v3
 	started  time.Time
 	listener net.Listener
-	outside  http.RoundTripper
+	outside  *http.Transport
 	clock    *clock.Clock
 	host     *host
 	builder  *plugin.Builder
@@ -193,6 +193,9 @@ func (e *Emulator) configure(c *config.Config) error {
 		opened = append(opened, ns)
 	}
 	if err := e.loadAlarms(opened); err != nil {
+		for _, ns := range opened {
+			ns.close() //nolint:errcheck // the first error counts
+		}
 		return err
 	}
 	s := settings{path: c.Path, bindings: make(map[string]*namespace)}
@@ -312,6 +315,9 @@ func (e *Emulator) close() error {
 		e.clock.Close()
 	}
 	e.background.Wait()
+	if e.outside != nil {
+		e.outside.CloseIdleConnections()
+	}
 	var errs []error
 	e.mu.Lock()
 	namespaces := e.namespaces

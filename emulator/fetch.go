@@ -42,9 +42,9 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 		if body != nil {
 			go send(s, body)
 		}
-		b, err := s.Await(inst.ctx)
+		b, err := p.await(inst, s)
 		if err != nil {
-			return p.explain(err)
+			return err
 		}
 		return p.answer(ev, inst, s, b, a)
 	}
@@ -270,7 +270,7 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 
 // outsideTransport is how requests leave this machine. What the handler asked for is what
 // is sent: nothing is compressed or decompressed on the way.
-func outsideTransport() http.RoundTripper {
+func outsideTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
 	return t

@@ -42,13 +42,24 @@ func memoryScript() *script {
 func TestAnIdleObjectIsEvictedAfterTenSeconds(t *testing.T) {
 	s := memoryScript()
 	w := newWorld(t, s)
+	// A request is not quite over when its response has arrived.
+	idle := func(d time.Duration) {
+		t.Helper()
+		o := w.object("Lab", "a")
+		eventually(t, "the object is idle", func() bool {
+			o.ns.mu.Lock()
+			defer o.ns.mu.Unlock()
+			return o.pending == 0
+		})
+		w.moveOn(d)
+	}
 	w.want("a", "/count", "1")
 	w.want("a", "/put", "")
-	w.moveOn(9 * time.Second)
+	idle(9 * time.Second)
 	w.want("a", "/count", "2")
-	w.moveOn(9999 * time.Millisecond)
+	idle(9999 * time.Millisecond)
 	w.want("a", "/count", "3")
-	w.moveOn(10 * time.Second)
+	idle(10 * time.Second)
 	if w.object("Lab", "a") != nil {
 		t.Error("the engine still keeps the object")
 	}
@@ -381,4 +392,16 @@ func TestWhatABlockWroteOutlivesAnAbort(t *testing.T) {
 	w := newWorld(t, s)
 	w.get("a", "/blockabort")
 	w.want("a", "/get", "kept")
+}
+
+func TestAnObjectLearnsItsNameFromWhoeverKnowsIt(t *testing.T) {
+	w := newWorld(t, newScript(nil))
+	ns := w.namespaces["Lab"]
+	id := wire.IDFromName(ns.uniqueKey, "a")
+	o := ns.pin(id, "", false)
+	defer ns.unpin(o)
+	defer ns.unpin(ns.pin(id, "a", true))
+	if got, want := o.String(), "Lab/a"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -57,13 +57,18 @@ func (e *Emulator) openNamespace(class string) (*namespace, error) {
 // remembered.
 func (ns *namespace) pin(id wire.ID, name string, hasName bool) *object {
 	ns.mu.Lock()
-	defer ns.mu.Unlock()
 	o := ns.objects[id]
 	if o == nil {
-		o = &object{ns: ns, id: id, name: name, hasName: hasName}
+		o = &object{ns: ns, id: id}
 		ns.objects[id] = o
 	}
 	o.pending++
+	ns.mu.Unlock()
+	if hasName {
+		o.mu.Lock()
+		o.name, o.hasName = name, true // there is only one that leads to the id
+		o.mu.Unlock()
+	}
 	return o
 }
 

@@ -406,6 +406,10 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 	if !o.holds(ev) {
 		o.storeMu.Unlock()
 		o.mu.Lock()
+		if ev.over {
+			o.mu.Unlock()
+			return errOver
+		}
 		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst}
 		o.mu.Unlock()
 		defer other.leave() // it may have joined a step in the queue
@@ -469,6 +473,9 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 // open returns the store. storeMu is held.
 func (o *object) open() (*store.Object, error) {
 	if o.store == nil {
+		if err := context.Cause(o.ns.e.ctx); err != nil { // nobody would close it again
+			return nil, err
+		}
 		o.mu.Lock()
 		name, hasName := o.name, o.hasName
 		o.mu.Unlock()

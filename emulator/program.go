@@ -135,7 +135,16 @@ func (p *program) ask(inst *instance, method wire.Method, m wire.Message) ([]byt
 	if err != nil {
 		return nil, p.explain(err)
 	}
+	return p.await(inst, s)
+}
+
+// await waits for the answer to a question that is part of an event of inst. A reset of the
+// instance goes before whatever the handler makes of it.
+func (p *program) await(inst *instance, s *wire.Stream) ([]byte, error) {
 	b, err := s.Await(inst.ctx)
+	if err != nil && inst.ctx.Err() != nil {
+		return nil, context.Cause(inst.ctx)
+	}
 	return b, p.explain(err)
 }
 
