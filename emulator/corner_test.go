@@ -181,34 +181,6 @@ func TestAnAlarmThatWaitsForATurnThatWaitsForTheClockIsInNoStep(t *testing.T) {
 	}
 }
 
-func TestAResetAtTheBlockLimitIsPartOfItsStep(t *testing.T) {
-	s := newScript(nil)
-	s.handlers = map[string]func(*call) (string, error){
-		"/set": func(c *call) (string, error) { return "", c.setAlarm(time.Second) },
-		"/block": func(c *call) (string, error) {
-			if err := c.plain(wire.MethodBlock); err != nil {
-				return "", err
-			}
-			return "", c.sleep(time.Minute)
-		},
-		"alarm": func(c *call) (string, error) {
-			set := c.now()
-			c.fetch("b", "/block") //nolint:errcheck // it is reset
-			s.note("%s", c.now().Sub(set))
-			return "", nil
-		},
-	}
-	w := newWorld(t, s)
-	w.want("a", "/set", "")
-	fired := w.moveOn(time.Hour)
-	if got, want := strings.Join(fired, ","), "Lab/a ok"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got, want := s.notes(), "30s"; got != want {
-		t.Errorf("the alarm went on after %s, want %s", got, want)
-	}
-}
-
 func TestAResumeOfAnEventThatIsOverEnds(t *testing.T) {
 	resumed := make(chan error, 1)
 	release, holding := make(chan struct{}), make(chan struct{})

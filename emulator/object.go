@@ -388,14 +388,7 @@ var errBlockLimit = &wire.Error{
 
 func (o *object) limitBlock(ev *event) *clock.Timer {
 	e := o.ns.e
-	return e.clock.At(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
-		o.mu.Lock()
-		if !ev.over { // its failure is part of the step
-			ev.join(step)
-		}
-		o.mu.Unlock()
-		o.reset(ev, errBlockLimit)
-	})
+	return e.clock.At(e.clock.Now().Add(blockLimit), func(*clock.Step) { o.reset(ev, errBlockLimit) })
 }
 
 // use calls f with the store, on behalf of ev. Normally ev has the turn. If not, a
