@@ -261,7 +261,7 @@ func (e *Emulator) nameOf(id string) string {
 
 // logFailure logs what went wrong, and below it the stack if there is one.
 func (e *Emulator) logFailure(line string, err error) {
-	if errors.Is(err, context.Canceled) || isCanceled(err) {
+	if isCanceled(err) {
 		e.log.Info(line)
 		return
 	}

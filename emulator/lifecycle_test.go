@@ -42,15 +42,9 @@ func memoryScript() *script {
 func TestAnIdleObjectIsEvictedAfterTenSeconds(t *testing.T) {
 	s := memoryScript()
 	w := newWorld(t, s)
-	// A request is not quite over when its response has arrived.
 	idle := func(d time.Duration) {
 		t.Helper()
-		o := w.object("Lab", "a")
-		eventually(t, "the object is idle", func() bool {
-			o.ns.mu.Lock()
-			defer o.ns.mu.Unlock()
-			return o.pending == 0
-		})
+		w.settle()
 		w.moveOn(d)
 	}
 	w.want("a", "/count", "1")

@@ -63,12 +63,7 @@ func TestBackgroundWorkRunsAfterItsHandlerAndKeepsTheObject(t *testing.T) {
 	if got, want := s.notes(), "construct:a handler work done"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	o := w.object("Lab", "a")
-	eventually(t, "the object is idle", func() bool {
-		o.ns.mu.Lock()
-		defer o.ns.mu.Unlock()
-		return o.pending == 0
-	})
+	w.settle()
 	w.moveOn(11 * time.Second)
 	w.want("a", "/count", "1")
 }
