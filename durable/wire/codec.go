@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -139,6 +140,70 @@ func (c *codec) rawString(v *string) {
 	}
 	c.buf = binary.AppendUvarint(c.buf, uint64(len(*v)))
 	c.buf = append(c.buf, *v...)
+}
+
+// The types of SQL values.
+const (
+	sqlNull = iota
+	sqlInteger
+	sqlReal
+	sqlText
+	sqlBlob
+)
+
+// sqlValue is a nil, int64, float64, string or []byte.
+func (c *codec) sqlValue(v *any) {
+	if !c.decoding {
+		c.appendSQL(*v)
+		return
+	}
+	if len(c.buf) == 0 {
+		c.fail(errShort)
+		return
+	}
+	kind := c.buf[0]
+	c.buf = c.buf[1:]
+	switch kind {
+	case sqlNull:
+	case sqlInteger:
+		var n int64
+		c.int(&n)
+		*v = n
+	case sqlReal:
+		if len(c.buf) < 8 {
+			c.fail(errShort)
+			return
+		}
+		*v = math.Float64frombits(binary.BigEndian.Uint64(c.buf))
+		c.buf = c.buf[8:]
+	case sqlText:
+		*v = string(c.take())
+	case sqlBlob:
+		*v = c.take()
+	default:
+		c.fail(fmt.Errorf("type %d of an SQL value", kind))
+	}
+}
+
+func (c *codec) appendSQL(v any) {
+	switch v := v.(type) {
+	case nil:
+		c.buf = append(c.buf, sqlNull)
+	case int64:
+		c.buf = append(c.buf, sqlInteger)
+		c.int(&v)
+	case float64:
+		c.buf = append(c.buf, sqlReal)
+		c.buf = binary.BigEndian.AppendUint64(c.buf, math.Float64bits(v))
+	case string:
+		c.buf = append(c.buf, sqlText)
+		c.rawString(&v)
+	case []byte:
+		c.buf = append(c.buf, sqlBlob)
+		c.bytes(&v)
+	default:
+		panic(fmt.Sprintf("wire: a %T is not an SQL value", v))
+	}
 }
 
 // list is a list of items, each of which is at least one byte long on the wire:

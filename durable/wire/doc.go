@@ -64,6 +64,9 @@
 //	        and variables, values of variables and ids are UTF-8, and checked
 //	bytes   likewise, for contents
 //	list    the number of items as uint, then the items
+//	sql     a value of SQL: one byte for its type, then the value: 0 NULL, without any;
+//	        1 INTEGER, an int; 2 REAL, 8 bytes of IEEE 754; 3 TEXT, a string;
+//	        4 BLOB, bytes
 //
 // Times are milliseconds since 1970 as int; durations are nanoseconds as int.
 //
@@ -82,6 +85,8 @@
 //	Alarm      the alarm of an instance
 //	Destroy    forget an instance
 //
+// About an event that takes long it may ask for the Stack.
+//
 // When the client of an event has gone, the emulator cancels its stream: the handler
 // should come to an end, and holds its turn until it has answered. Where
 // the emulator withdraws an event, the object was reset: operations of
@@ -89,8 +94,8 @@
 //
 // While it handles an event the program asks for operations: storage (Get, Put,
 // Delete, GetMany, PutMany, DeleteMany, List, DeleteAll, GetAlarm, SetAlarm,
-// DeleteAlarm, Sync), Subrequest (a request to an object or to the outside), Now, Sleep,
-// what has to do with the turn (Pause, Resume, Block, Unblock, Reset), and Background,
+// DeleteAlarm, Sync), SQL (Exec, NextRows, CloseRows, DatabaseSize), Subrequest (a
+// request to an object or to the outside), Now, Sleep, what has to do with the turn (Pause, Resume, Block, Unblock, Reset), and Background,
 // which makes an event of the object out of work that goes on after its handler.
 //
 // # Turns

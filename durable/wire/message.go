@@ -13,6 +13,7 @@ const (
 	MethodFetch     Method = 17 // Fetch -> Response
 	MethodAlarm     Method = 18 // Alarm -> Empty
 	MethodDestroy   Method = 19 // Destroy -> Empty
+	MethodStack     Method = 20 // Operation -> Stack: what the handler of an event is doing
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value
@@ -41,6 +42,12 @@ const (
 	MethodBegin      Method = 57 // Operation -> Empty: a transaction begins, inside the one that may be open
 	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has ended well
 	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
+
+	// SQL, from the program.
+	MethodExec         Method = 64 // Exec -> Rows
+	MethodNextRows     Method = 65 // Cursor -> Rows
+	MethodCloseRows    Method = 66 // Cursor -> Empty
+	MethodDatabaseSize Method = 67 // Operation -> Size
 )
 
 // Hello introduces a program.
@@ -261,6 +268,45 @@ type Reset struct {
 	DropAlarm bool
 }
 
+// Stack is what the goroutines of an event's handler are doing, as the Go runtime
+// prints it; empty when there is no such event.
+type Stack struct {
+	Text string
+}
+
+// Exec runs SQL. Args are for the parameters of its last statement, one each: nil,
+// int64, float64, string or []byte.
+type Exec struct {
+	Event uint64
+	Query string
+	Args  []any
+}
+
+// Rows are rows of the last statement of an Exec, as many as fit. When More is
+// set there are others, for which Cursor stands until it is closed or the event ends.
+type Rows struct {
+	Cursor uint64
+	// Columns are the names of the columns, and Types the types they were declared
+	// with, if any. Only the answer to Exec has them.
+	Columns, Types []string
+	// Values are the rows' values one after the other, of the same types as Args.
+	Values []any
+	More   bool
+	// Read and Written count the rows that the cursor has read and written so far.
+	Read, Written uint64
+}
+
+// Cursor names what is left of the rows of an Exec of the same event.
+type Cursor struct {
+	Event  uint64
+	Cursor uint64
+}
+
+// Size is a number of bytes.
+type Size struct {
+	Bytes uint64
+}
+
 // Empty is the answer that has nothing to say.
 type Empty struct{}
 
@@ -280,6 +326,9 @@ type Error struct {
 	Reset bool
 	// ObjectID is the object that failed, 64 hex digits, or empty.
 	ObjectID string
+	// Code is SQLite's extended result code, such as SQLITE_CONSTRAINT_UNIQUE, when SQL
+	// failed in the database.
+	Code string
 	// Detail is for the log: a stack, the last output.
 	Detail string
 }
@@ -452,6 +501,31 @@ func (m *Reset) fields(c *codec) {
 	c.bool(&m.DropAlarm)
 }
 
+func (m *Stack) fields(c *codec) { c.rawString(&m.Text) }
+
+func (m *Exec) fields(c *codec) {
+	c.uint(&m.Event)
+	c.rawString(&m.Query)
+	list(c, &m.Args, (*codec).sqlValue)
+}
+
+func (m *Rows) fields(c *codec) {
+	c.uint(&m.Cursor)
+	list(c, &m.Columns, (*codec).rawString)
+	list(c, &m.Types, (*codec).rawString)
+	list(c, &m.Values, (*codec).sqlValue)
+	c.bool(&m.More)
+	c.uint(&m.Read)
+	c.uint(&m.Written)
+}
+
+func (m *Cursor) fields(c *codec) {
+	c.uint(&m.Event)
+	c.uint(&m.Cursor)
+}
+
+func (m *Size) fields(c *codec) { c.uint(&m.Bytes) }
+
 func (m *Empty) fields(*codec) {}
 
 func (m *Error) fields(c *codec) {
@@ -462,5 +536,6 @@ func (m *Error) fields(c *codec) {
 	c.bool(&m.Overloaded)
 	c.bool(&m.Reset)
 	c.string(&m.ObjectID)
+	c.string(&m.Code)
 	c.rawString(&m.Detail)
 }

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ var messages = []wire.Message{
 	new(wire.Keys), new(wire.PutMany), new(wire.Deleted), new(wire.Background),
 	new(wire.AlarmTime), new(wire.SetAlarm),
 	new(wire.Subrequest), new(wire.Sleep), new(wire.Time), new(wire.Reset),
+	new(wire.Stack), new(wire.Exec), new(wire.Rows), new(wire.Cursor), new(wire.Size),
 	new(wire.Empty), new(wire.Error),
 }
 
@@ -38,7 +40,7 @@ var text = []string{
 	"Binding.Name", "Binding.Class", "Binding.UniqueKey",
 	"Construct.Class", "Construct.ID",
 	"Subrequest.Binding", "Subrequest.ID",
-	"Error.ObjectID",
+	"Error.ObjectID", "Error.Code",
 }
 
 // like returns a zero message of m's type.
@@ -81,6 +83,17 @@ func (f filler) fill(v reflect.Value, name string) {
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
 		for i := range n {
 			f.fill(v.Index(i), name)
+		}
+	case reflect.Interface: // a value of SQL
+		switch n := f.number(); n / 1000 % 5 {
+		case 1:
+			v.Set(reflect.ValueOf(int64(n)))
+		case 2:
+			v.Set(reflect.ValueOf(float64(n) / 3))
+		case 3:
+			v.Set(reflect.ValueOf(string(f.bytes())))
+		case 4:
+			v.Set(reflect.ValueOf(f.bytes()))
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -146,6 +159,21 @@ func appendSpecified(b []byte, v reflect.Value) []byte {
 			b = appendSpecified(b, v.Index(i))
 		}
 		return b
+	case reflect.Interface:
+		switch v := v.Interface().(type) {
+		case nil:
+			return append(b, 0)
+		case int64:
+			return binary.AppendVarint(append(b, 1), v)
+		case float64:
+			return binary.BigEndian.AppendUint64(append(b, 2), math.Float64bits(v))
+		case string:
+			return append(binary.AppendUvarint(append(b, 3), uint64(len(v))), v...)
+		case []byte:
+			return append(binary.AppendUvarint(append(b, 4), uint64(len(v))), v...)
+		default:
+			panic(v)
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			b = appendSpecified(b, v.Field(i))
