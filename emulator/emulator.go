@@ -113,22 +113,12 @@ func New(o Options) (_ *Emulator, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Emulator{
-		log:        o.Log,
-		output:     o.Output,
-		options:    o,
-		project:    c.Dir(),
-		worker:     c.Name,
-		state:      filepath.Join(o.State, "v3"),
-		started:    time.Now(),
-		listener:   o.Listener,
-		outside:    outsideTransport(),
-		idleLimit:  defaultIdleLimit,
-		stores:     stores{max: maxStores},
-		limits:     cmp.Or(o.Limits, ProductionLimits),
-		namespaces: make(map[string]*namespace),
-	}
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e := newEmulator(c, o.State)
+	e.options = o
+	e.log, e.output = o.Log, o.Output
+	e.listener = o.Listener
+	e.outside = outsideTransport()
+	e.limits = cmp.Or(o.Limits, ProductionLimits)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -147,6 +137,24 @@ func New(o Options) (_ *Emulator, err error) {
 	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
 	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
 	return e, nil
+}
+
+// newEmulator returns an emulator for the objects of c's worker in the folder state that has
+// taken nothing into its possession yet.
+func newEmulator(c *config.Config, state string) *Emulator {
+	e := &Emulator{
+		log:        slog.New(slog.DiscardHandler),
+		project:    c.Dir(),
+		worker:     c.Name,
+		state:      filepath.Join(state, "v3"),
+		started:    time.Now(),
+		idleLimit:  defaultIdleLimit,
+		limits:     ProductionLimits,
+		stores:     stores{max: maxStores},
+		namespaces: make(map[string]*namespace),
+	}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	return e
 }
 
 // mainPackage is the folder of the handler's main package, as go takes it.

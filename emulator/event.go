@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devtool/clock"
+	"devtool/emulator/store"
 )
 
 // An event is one delivery to the worker or to an instance of an object.
@@ -32,6 +33,11 @@ type event struct {
 	// goroutines sleep or wait for an event of another object.
 	operations atomic.Int64
 	waits      atomic.Int64
+
+	// obj.storeMu guards what follows.
+
+	cursors    map[uint64]*store.Cursor // of SQL, that may have more rows
+	lastCursor uint64
 
 	// obj.mu guards what follows.
 

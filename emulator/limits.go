@@ -12,13 +12,14 @@ import (
 type Limits struct {
 	Entry int // bytes of key and value together
 	Keys  int // keys in one call, 0 for any number
+	SQL   store.Limits
 }
 
 // The profiles. Production is the default: what passes here must not fail when it is
 // deployed. Source: the platform's limits for SQLite-backed objects, and workerd's own.
 var (
-	ProductionLimits = Limits{Entry: 2 << 20, Keys: 128}
-	LocalLimits      = Limits{Entry: 8 << 20}
+	ProductionLimits = Limits{Entry: 2 << 20, Keys: 128, SQL: store.ProductionLimits}
+	LocalLimits      = Limits{Entry: 8 << 20, SQL: store.LocalLimits}
 )
 
 func (l Limits) checkEntry(key string, value []byte) error {

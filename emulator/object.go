@@ -218,8 +218,7 @@ func (o *object) pause(ctx context.Context, ev *event) error {
 	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
 		return context.Cause(inst.ctx)
 	}
-	if err := o.commit(); err != nil {
-		o.reset(ev, err)
+	if err := o.commitOrReset(ev); err != nil {
 		return err
 	}
 	o.mu.Lock()
@@ -255,6 +254,7 @@ func (o *object) finish(ev *event) error {
 		ev.limit.Stop()
 	}
 	o.mu.Unlock()
+	ev.closeCursors()
 	if !holds {
 		return nil
 	}
@@ -266,11 +266,12 @@ func (o *object) finish(ev *event) error {
 		err = context.Cause(inst.ctx)
 		o.rollback() //nolint:errcheck // why it was reset matters more
 	default:
-		if err = o.endTransactions(); err == nil {
-			err = o.commit()
+		if err = o.endTransactions(); err != nil {
+			o.reset(ev, err)
+		} else {
+			err = o.commitOrReset(ev)
 		}
 		if err != nil {
-			o.reset(ev, err)
 			err = errors.Join(err, o.rollback())
 		}
 	}
@@ -476,6 +477,7 @@ func (o *object) open() (*store.Object, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.SetLimits(o.ns.e.limits.SQL)
 		o.store = s
 		if recorded, ok := s.Name(); ok && !hasName {
 			o.mu.Lock()
@@ -552,6 +554,20 @@ func (o *object) commit() error {
 	}
 	ns.schedule(o.id, name, hasName, at, set, order)
 	return nil
+}
+
+// commitOrReset commits what the holder of the turn, ev, wrote. If that fails the object is
+// reset: what its handlers believe to be stored is not. storeMu is held.
+func (o *object) commitOrReset(ev *event) error {
+	err := o.commit()
+	if err == nil {
+		return nil
+	}
+	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint; the words are the platform's
+		err = fmt.Errorf("Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: %w", e) //nolint:staticcheck // see above
+	}
+	o.reset(ev, err)
+	return err
 }
 
 // park takes those that wait for the turn out of their step, if ev has it.

@@ -1,15 +1,11 @@
 package emulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
-	"time"
 
 	"devtool/clock"
 	"devtool/config"
@@ -27,24 +23,13 @@ type Offline struct{ administration }
 // What it is made of is an emulator without a program and with a clock of its own that
 // stands still, so that no alarm fires and the saved clock stays as it is.
 func OpenOffline(c *config.Config, state string) (_ *Offline, err error) {
-	e := &Emulator{
-		log:        slog.New(slog.DiscardHandler),
-		project:    c.Dir(),
-		worker:     c.Name,
-		state:      filepath.Join(state, "v3"),
-		started:    time.Now(),
-		idleLimit:  defaultIdleLimit,
-		limits:     ProductionLimits,
-		stores:     stores{max: maxStores},
-		namespaces: make(map[string]*namespace),
-	}
+	e := newEmulator(c, state)
 	if _, err := os.Stat(e.state); errors.Is(err, fs.ErrNotExist) {
 		return nil, &control.Error{
 			Status: http.StatusNotFound, Message: "there is no state in " + state,
 			Hint: "`devtool dev` makes it; name another folder with --persist-to",
 		}
 	}
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())

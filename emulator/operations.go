@@ -30,13 +30,13 @@ func (p *program) serve(s *wire.Stream) {
 		return
 	case wire.MethodGet:
 		var q wire.Get
-		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			v, found, err := st.Get(q.Key)
 			return &wire.Value{Found: found, Value: v}, err
 		})
 	case wire.MethodPut:
 		var q wire.Put
-		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			if err := p.e.limits.checkEntry(q.Key, q.Value); err != nil {
 				return nil, err
 			}
@@ -44,37 +44,38 @@ func (p *program) serve(s *wire.Stream) {
 		})
 	case wire.MethodDelete:
 		var q wire.Delete
-		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			existed, err := st.Delete(q.Key)
 			return &wire.Existed{Existed: existed}, err
 		})
 	case wire.MethodGetMany:
 		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			return p.e.limits.getMany(st, q.Keys)
 		})
 	case wire.MethodPutMany:
 		var q wire.PutMany
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			return &wire.Empty{}, p.e.limits.putMany(st, q.Entries)
 		})
 	case wire.MethodDeleteMany:
 		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			return p.e.limits.deleteMany(st, q.Keys)
 		})
 	case wire.MethodList:
 		var q wire.List
-		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			return listEntries(st, &q)
 		})
 	case wire.MethodSetAlarm:
 		var q wire.SetAlarm
-		answer, err = p.withStore(s, &q, &q.Event, func(o *object, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, p.setAlarm(o, st, q)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, p.setAlarm(ev.obj, st, q)
 		})
 	case wire.MethodGetAlarm:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			o := ev.obj
 			if o.run != nil && !o.run.changed && !st.AlarmChanged() {
 				return &wire.AlarmTime{}, nil // the one that runs is as good as gone
 			}
@@ -82,38 +83,51 @@ func (p *program) serve(s *wire.Stream) {
 			return &wire.AlarmTime{Set: set, Time: at.UnixMilli()}, err
 		})
 	case wire.MethodDeleteAlarm:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
+		answer, err = p.onStore(s, func(_ *event, st *store.Object) (wire.Message, error) {
 			return &wire.Empty{}, st.DeleteAlarm()
 		})
 	case wire.MethodDeleteAll:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
-			if o.transactions > 0 {
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			if ev.obj.transactions > 0 {
 				return nil, errors.New("everything can't be deleted within a transaction")
 			}
 			return &wire.Empty{}, st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load())
 		})
 	case wire.MethodBegin:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, o.begin(st)
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.begin(st)
 		})
 	case wire.MethodCommit:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, o.commitTransaction(st)
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.commitTransaction(ev, st)
 		})
 	case wire.MethodRollback:
-		answer, err = p.onStore(s, func(o *object, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, o.rollbackTransaction(st)
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.rollbackTransaction(st)
 		})
 	case wire.MethodSync:
-		answer, err = p.onStore(s, func(o *object, _ *store.Object) (wire.Message, error) {
-			err := o.commit()
-			if err != nil {
-				o.mu.Lock()
-				holder := o.holder
-				o.mu.Unlock()
-				o.reset(holder, err)
-			}
-			return &wire.Empty{}, err
+		answer, err = p.onStore(s, func(ev *event, _ *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.commitOrReset(ev)
+		})
+	case wire.MethodExec:
+		var q wire.Exec
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return ev.exec(st, q.Query, q.Args)
+		})
+	case wire.MethodNextRows:
+		var q wire.Cursor
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, _ *store.Object) (wire.Message, error) {
+			return ev.nextRows(q.Cursor)
+		})
+	case wire.MethodCloseRows:
+		var q wire.Cursor
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, _ *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.closeRows(q.Cursor)
+		})
+	case wire.MethodDatabaseSize:
+		answer, err = p.onStore(s, func(_ *event, st *store.Object) (wire.Message, error) {
+			n, err := st.DatabaseSize()
+			return &wire.Size{Bytes: uint64(n)}, err
 		})
 	case wire.MethodSleep:
 		var q wire.Sleep
@@ -157,13 +171,13 @@ func (p *program) withEvent(s *wire.Stream, q wire.Message, number *uint64, f fu
 }
 
 // withStore is withEvent for an operation on the storage of the event's object.
-func (p *program) withStore(s *wire.Stream, q wire.Message, number *uint64, f func(*object, *store.Object) (wire.Message, error)) (wire.Message, error) {
+func (p *program) withStore(s *wire.Stream, q wire.Message, number *uint64, f func(*event, *store.Object) (wire.Message, error)) (wire.Message, error) {
 	return p.withEvent(s, q, number, func(ev *event) (answer wire.Message, err error) {
 		if ev.obj == nil {
 			return nil, fmt.Errorf("the worker has no storage; only objects do")
 		}
 		err = ev.obj.use(ev, func(st *store.Object) (err error) {
-			answer, err = f(ev.obj, st)
+			answer, err = f(ev, st)
 			return err
 		})
 		return answer, err
@@ -171,7 +185,7 @@ func (p *program) withStore(s *wire.Stream, q wire.Message, number *uint64, f fu
 }
 
 // onStore is withStore for a question that is an Operation.
-func (p *program) onStore(s *wire.Stream, f func(*object, *store.Object) (wire.Message, error)) (wire.Message, error) {
+func (p *program) onStore(s *wire.Stream, f func(*event, *store.Object) (wire.Message, error)) (wire.Message, error) {
 	var q wire.Operation
 	return p.withStore(s, &q, &q.Event, f)
 }
@@ -241,7 +255,7 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 	}
 	// Both are the end of a turn as far as writes are concerned: what was written before
 	// outlives a block that fails, and what a good block wrote a later abort. (Seen in workerd.)
-	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commit() }); err != nil {
+	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commitOrReset(ev) }); err != nil {
 		return nil, err
 	}
 	if method == wire.MethodBlock {

@@ -12,6 +12,7 @@ import (
 
 	"devtool/durable/wire"
 	"devtool/emulator/plugin"
+	"devtool/emulator/store"
 )
 
 // helloTimeout is how long, in real time, a program may take to introduce itself.
@@ -250,5 +251,9 @@ func asWire(err error) *wire.Error {
 		c := *e
 		return &c
 	}
-	return &wire.Error{Message: err.Error()}
+	w := &wire.Error{Message: err.Error()}
+	if e := (*store.SQLError)(nil); errors.As(err, &e) {
+		w.Code = e.Extended
+	}
+	return w
 }

@@ -23,7 +23,7 @@ func (o *object) begin(s *store.Object) error {
 
 // commitTransaction ends the innermost transaction. What it wrote is on disk when there
 // is none around it.
-func (o *object) commitTransaction(s *store.Object) error {
+func (o *object) commitTransaction(ev *event, s *store.Object) error {
 	if o.transactions == 0 {
 		return errNoTransaction
 	}
@@ -31,7 +31,7 @@ func (o *object) commitTransaction(s *store.Object) error {
 		return err
 	}
 	o.transactions--
-	return o.commit()
+	return o.commitOrReset(ev)
 }
 
 // rollbackTransaction undoes the innermost transaction and ends it.

@@ -23,6 +23,7 @@ var (
 type Cursor struct {
 	object  *Object
 	columns []string
+	types   []string
 
 	running *prepared // standing on the row that Next returns, or nil
 	kept    [][]any   // the rows of a statement that has ended
@@ -33,6 +34,13 @@ type Cursor struct {
 
 // ColumnNames returns the names of the columns, with duplicates. A statement without rows has none.
 func (c *Cursor) ColumnNames() []string { return c.columns }
+
+// ColumnTypes returns the type that each column was declared with, as it was written, or "" where it is not simply a
+// column of a table.
+func (c *Cursor) ColumnTypes() []string { return c.types }
+
+// More reports whether Next has another row, or an error to tell.
+func (c *Cursor) More() bool { return c.running != nil || len(c.kept) > 0 || c.err != nil }
 
 // RowsRead returns how many rows the cursor has reached, which is one more than it has handed out while there are more.
 // It is a lower bound of what the platform counts, which is every row that the engine looked at on the way.
@@ -102,7 +110,7 @@ func (c *Cursor) advance() error {
 		return err
 	}
 	if c.columns == nil {
-		c.columns = c.running.columnNames()
+		c.columns, c.types = c.running.columnNames(), c.running.columnTypes()
 	}
 	if more {
 		c.read++

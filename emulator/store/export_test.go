@@ -49,6 +49,3 @@ func MakeDatabase(path string, statements ...string) error {
 func (o *Object) CachedStatements() (n, size int) {
 	return o.statements.recent.Len(), o.statements.size
 }
-
-// OpenCursors returns how many cursors the object has to look after.
-func (o *Object) OpenCursors() int { return len(o.cursors) }

@@ -303,6 +303,9 @@ func (o *Object) reservedNames() (n int64, err error) {
 	return n, err
 }
 
+// OpenCursors returns how many cursors have not handed out all their rows.
+func (o *Object) OpenCursors() int { return len(o.cursors) }
+
 // endCursors makes all cursors fail that have not handed out all their rows, and drops the statements.
 func (o *Object) endCursors(err error) {
 	for c := range o.cursors {

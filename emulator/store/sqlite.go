@@ -138,6 +138,15 @@ func (d *database) useWAL() error {
 	return nil
 }
 
+// commit ends the transaction. That a deferred constraint does not hold is the user's error, an *SQLError.
+func (d *database) commit() error {
+	err := d.exec("COMMIT")
+	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
+		return newSQLError(err)
+	}
+	return err
+}
+
 // inTransaction reports whether a transaction is open. SQLite closes one by itself when the disk fails it.
 func (d *database) inTransaction() bool { return !d.conn.AutocommitEnabled() }
 
@@ -284,6 +293,16 @@ func (s statement) columnNames() []string {
 		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
 	}
 	return names
+}
+
+// columnTypes are as declared, and as right as columnNames.
+func (s statement) columnTypes() []string {
+	tls, stmt := s.db.engine(s.stmt, "stmt")
+	types := make([]string, s.columns())
+	for i := range types {
+		types[i] = libc.GoString(lib.Xsqlite3_column_decltype(tls, stmt, int32(i)))
+	}
+	return types
 }
 
 // step moves to the next row, and reports whether there is one. After an error the statement has been reset.

@@ -17,7 +17,7 @@ func (o *Object) Commit() error {
 	}
 	err := o.usable()
 	if err == nil && o.dirty {
-		err = o.db.exec("COMMIT")
+		err = o.db.commit()
 	}
 	if err != nil {
 		if rollbackErr := o.Rollback(); rollbackErr != nil {
