@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devtool/clock"
+	"devtool/durable/wire"
 	"devtool/emulator/store"
 )
 
@@ -16,6 +17,8 @@ type event struct {
 	prog   *program
 	obj    *object // nil for an event of the worker
 	kind   string  // "fetch", "alarm": for people
+	// request is what a fetch is about. It is set before the program knows of the event.
+	request *wire.Request
 	// ctx ends when nobody waits for the event any more. Its handler is told then,
 	// but keeps its turn until it has returned.
 	ctx context.Context
@@ -33,6 +36,16 @@ type event struct {
 	// goroutines sleep or wait for an event of another object.
 	operations atomic.Int64
 	waits      atomic.Int64
+	// paused is set from where the handler would give its turn up until it goes on, and
+	// outside counts what else it may wait for that is not its own doing: answers from the
+	// outside and, in the worker, bodies.
+	paused  atomic.Bool
+	outside atomic.Int64
+
+	// noticed guards puts, what the handler has put and is not yet in the store. Each
+	// use of the store comes after them.
+	noticed sync.Mutex
+	puts    []wire.Entry
 
 	// obj.storeMu guards what follows.
 
@@ -75,6 +88,14 @@ func (ev *event) String() string {
 		return ev.kind
 	}
 	return ev.obj.String() + " " + ev.kind
+}
+
+// carry counts the bodies that come and go for an event of the worker, which nothing pauses
+// meanwhile.
+func (ev *event) carry(n int64) {
+	if ev.obj == nil {
+		ev.outside.Add(n)
+	}
 }
 
 // join makes the event part of step, in place of the one it was part of.
@@ -146,6 +167,7 @@ func (ev *event) pause(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
 	}
+	ev.paused.Store(true)
 	return ev.obj.pause(ctx, ev)
 }
 
@@ -154,5 +176,9 @@ func (ev *event) resume(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
 	}
-	return ev.obj.acquire(ctx, ev)
+	err := ev.obj.acquire(ctx, ev)
+	if err == nil {
+		ev.paused.Store(false)
+	}
+	return err
 }

@@ -206,8 +206,8 @@ func (w *world) alarm(name string) (control.Alarm, bool) {
 // class Lab, and what the objects do, by path. It speaks the protocol by itself, so it
 // shows that more than one SDK can.
 type script struct {
-	// handlers answer requests by path; "alarm" runs the alarm and "construct" makes
-	// an instance, where they are there.
+	// handlers answer requests by path; "alarm" runs the alarm, "construct" makes
+	// an instance and "stack" says where an event stands, where they are there.
 	handlers map[string]func(*call) (string, error)
 
 	conn *wire.Conn
@@ -215,6 +215,7 @@ type script struct {
 	mu        sync.Mutex
 	log       []string // what happened, in order
 	destroyed []string // names of instances that were
+	forgotten int      // how often the program was told to forget
 }
 
 func newScript(handlers map[string]func(*call) (string, error)) *script {
@@ -228,6 +229,20 @@ func (s *script) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
 }
 
+func (s *script) forget(method wire.Method, _ []byte) {
+	if method == wire.MethodForget {
+		s.mu.Lock()
+		s.forgotten++
+		s.mu.Unlock()
+	}
+}
+
+func (s *script) forgettings() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forgotten
+}
+
 // notes returns the log so far.
 func (s *script) notes() string {
 	s.mu.Lock()
@@ -236,7 +251,7 @@ func (s *script) notes() string {
 }
 
 func (s *script) serve(rw io.ReadWriteCloser) {
-	s.conn = wire.NewConn(rw, wire.Program, s.handle)
+	s.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: s.handle, Notice: s.forget})
 	hello := &wire.Hello{MinVersion: 1, MaxVersion: 1, SDK: "test", Fetch: true, Classes: []wire.Class{
 		{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true},
 	}}
@@ -292,6 +307,18 @@ func (s *script) handle(stream *wire.Stream) {
 		must(wire.Decode(stream.Message, &c.alarm))
 		c.event, c.instance, c.object = c.alarm.Event, c.alarm.Instance, s.nameOf(c.alarm.Instance)
 		_, err = s.handlers["alarm"](c)
+	case wire.MethodStack:
+		var m wire.Operation
+		must(wire.Decode(stream.Message, &m))
+		c.event = m.Event
+		f := s.handlers["stack"]
+		if f == nil {
+			err = errors.New("unknown method 20")
+			break
+		}
+		text, _ = f(c)
+		stream.Answer(&wire.Stack{Text: text}, true) //nolint:errcheck // the test sees it
+		return
 	case wire.MethodDestroy:
 		var m wire.Destroy
 		must(wire.Decode(stream.Message, &m))

@@ -72,7 +72,15 @@ func (l Limits) putMany(st *store.Object, entries []wire.Entry) error {
 			return fmt.Errorf("%q: %w", e.Key, err)
 		}
 	}
+	return l.putEach(st, entries)
+}
+
+// putEach stores the entries one after the other, until one fails.
+func (l Limits) putEach(st *store.Object, entries []wire.Entry) error {
 	for _, e := range entries {
+		if err := l.checkEntry(e.Key, e.Value); err != nil {
+			return err
+		}
 		if err := st.Put(e.Key, e.Value); err != nil {
 			return err
 		}

@@ -218,6 +218,9 @@ func (o *object) pause(ctx context.Context, ev *event) error {
 	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
 		return context.Cause(inst.ctx)
 	}
+	if err := o.takePuts(ev); err != nil {
+		return err
+	}
 	if err := o.commitOrReset(ev); err != nil {
 		return err
 	}
@@ -266,10 +269,12 @@ func (o *object) finish(ev *event) error {
 		err = context.Cause(inst.ctx)
 		o.rollback() //nolint:errcheck // why it was reset matters more
 	default:
-		if err = o.endTransactions(); err != nil {
-			o.reset(ev, err)
-		} else {
-			err = o.commitOrReset(ev)
+		if err = o.takePuts(ev); err == nil {
+			if err = o.endTransactions(inst); err != nil {
+				o.reset(ev, err)
+			} else {
+				err = o.commitOrReset(ev)
+			}
 		}
 		if err != nil {
 			err = errors.Join(err, o.rollback())
@@ -427,7 +432,30 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 	if err != nil {
 		return err
 	}
+	if err := o.takePuts(ev); err != nil {
+		return err
+	}
 	return f(s)
+}
+
+// takePuts stores what the handler of ev, which has the turn, has put by notices. The handler
+// believes that to be done: where it fails the object is reset. storeMu is held.
+func (o *object) takePuts(ev *event) error {
+	ev.noticed.Lock()
+	puts := ev.puts
+	ev.puts = nil
+	ev.noticed.Unlock()
+	if len(puts) == 0 {
+		return nil
+	}
+	s, err := o.open()
+	if err == nil {
+		err = o.ns.e.limits.putEach(s, puts)
+	}
+	if err != nil {
+		o.reset(ev, err)
+	}
+	return err
 }
 
 // administer calls f with the store without an instance, when it is the object's
@@ -438,8 +466,14 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 		if err == nil {
 			err = f(s)
 		}
-		if err == nil {
+		if err == nil && s.Dirty() {
 			err = o.commit()
+			o.mu.Lock()
+			inst := o.inst
+			o.mu.Unlock()
+			if inst != nil {
+				inst.prog.forget(inst)
+			}
 		}
 		if err != nil {
 			err = errors.Join(err, o.rollback())

@@ -15,6 +15,31 @@ import (
 // listPage is about how many bytes of entries one answer to List carries.
 const listPage = 1 << 20
 
+// serveAtOnce answers operations that wait for nothing but the disk. (See wire.Callbacks.)
+func (p *program) serveAtOnce(s *wire.Stream) bool {
+	switch s.Method {
+	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
+		return false
+	}
+	p.serve(s)
+	return true
+}
+
+// notice takes what the program puts without waiting for an answer. It is written when the
+// event's object is next used, or the event waits or ends.
+func (p *program) notice(method wire.Method, message []byte) {
+	var q wire.PutMany
+	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
+		p.e.log.Error(fmt.Sprintf("the program has sent a notice that is none (method %d)", method))
+		return
+	}
+	if ev, err := p.event(q.Event); err == nil { // else it is over, and its writes are dropped
+		ev.noticed.Lock()
+		ev.puts = append(ev.puts, q.Entries...)
+		ev.noticed.Unlock()
+	}
+}
+
 // serve answers an operation of the program.
 func (p *program) serve(s *wire.Stream) {
 	var answer wire.Message
@@ -57,6 +82,11 @@ func (p *program) serve(s *wire.Stream) {
 		var q wire.PutMany
 		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
 			return &wire.Empty{}, p.e.limits.putMany(st, q.Entries)
+		})
+	case wire.MethodWrite:
+		var q wire.PutMany
+		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, p.e.limits.putEach(st, q.Entries)
 		})
 	case wire.MethodDeleteMany:
 		var q wire.Keys

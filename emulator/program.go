@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"devtool/durable/wire"
 	"devtool/emulator/plugin"
@@ -27,6 +28,7 @@ type program struct {
 	classes map[string]wire.Class
 	// settings are what it was welcomed with.
 	settings settings
+	lookout  *lookout
 
 	instances atomic.Uint64 // the last instance number
 
@@ -52,16 +54,20 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 		events:   make(map[uint64]*event),
 	}
 	hello := make(chan *wire.Stream, 1)
-	p.conn = wire.NewConn(conn, wire.Emulator, func(s *wire.Stream) {
-		if s.Method == wire.MethodHello {
+	p.conn = wire.NewConn(conn, wire.Emulator, wire.Callbacks{
+		Serve: func(s *wire.Stream) {
+			if s.Method != wire.MethodHello {
+				p.serve(s)
+				return
+			}
 			select {
 			case hello <- s:
 				<-s.Context().Done()
 			default: // a second hello is left without an answer
 			}
-			return
-		}
-		p.serve(s)
+		},
+		AtOnce: p.serveAtOnce,
+		Notice: p.notice,
 	})
 	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
 	defer cancel()
@@ -73,6 +79,7 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 			p.conn.Close()
 			return nil, err
 		}
+		p.lookout = newLookout(p, e.host.stuckAfter)
 		return p, s.Answer(welcome, true)
 	case <-p.conn.Done():
 		crash := p.crash()
@@ -113,8 +120,14 @@ func (p *program) welcome(message []byte, c settings) (*wire.Welcome, error) {
 		}
 		return nil, &MissingClassError{Missing: missing, Config: c.path, Registered: registered}
 	}
+	for _, v := range c.welcome.Vars {
+		if !utf8.ValidString(v.Name) || !utf8.ValidString(v.Value) {
+			return nil, fmt.Errorf("variable %q is not UTF-8 text, and handlers get no other: correct it where it is set, in %s or by --var", v.Name, c.path)
+		}
+	}
 	w := c.welcome
 	w.Version = min(wire.MaxVersion, p.hello.MaxVersion)
+	w.MaxEntry = uint64(p.e.limits.Entry)
 	return &w, nil
 }
 
@@ -152,6 +165,12 @@ func (p *program) await(inst *instance, s *wire.Stream) ([]byte, error) {
 // destroy makes the program forget inst. It does not wait.
 func (p *program) destroy(inst *instance) {
 	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // a program that is gone needs no telling
+}
+
+// forget makes the program look at the storage of inst anew. It is known before whatever is
+// sent later.
+func (p *program) forget(inst *instance) {
+	p.conn.Notify(wire.MethodForget, &wire.Forget{Instance: inst.number}) //nolint:errcheck // a program that is gone has forgotten
 }
 
 func (p *program) register(ev *event) {

@@ -35,9 +35,6 @@ func sqlScript() *script {
 		},
 		"/all": func(c *call) (string, error) { return c.all("SELECT id, note FROM t ORDER BY id") },
 		"/one": func(c *call) (string, error) { return c.all("INSERT INTO t VALUES (?, ?)", float64(1), "one") },
-		"/fail": func(c *call) (string, error) {
-			return c.all("INSERT INTO t VALUES (2, 'two'); INSERT INTO nowhere VALUES (1)")
-		},
 	}
 	return s
 }

@@ -49,8 +49,12 @@ func (o *object) rollbackTransaction(s *store.Object) error {
 	return nil
 }
 
-// endTransactions undoes the transactions that a handler has left open. storeMu is held.
-func (o *object) endTransactions() error {
+// endTransactions undoes the transactions that a handler in inst has left open. storeMu is
+// held.
+func (o *object) endTransactions(inst *instance) error {
+	if o.transactions > 0 {
+		inst.prog.forget(inst)
+	}
 	for o.transactions > 0 {
 		if err := o.rollbackTransaction(o.store); err != nil {
 			return err

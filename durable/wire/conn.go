@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ErrClosed is what a stream fails with when its connection is gone.
@@ -15,11 +16,11 @@ var ErrClosed = errors.New("connection closed")
 
 // A Conn is one end of a connection. Its methods may be called concurrently.
 //
-// One goroutine reads the connection and never writes, so that two ends
-// which are both busy writing can't wait for each other.
+// One goroutine at a time reads the connection. At the program's end it never writes, so
+// that two ends which are both busy writing can't wait for each other.
 type Conn struct {
 	rw    io.ReadWriteCloser
-	serve func(*Stream)
+	calls Callbacks
 	done  chan struct{}
 	// parity is that of the ids we open.
 	parity uint64
@@ -49,20 +50,33 @@ const (
 	Program  Side = 2
 )
 
-// NewConn speaks the protocol on rw, as side. Each stream that the peer opens is
-// handed to serve on a goroutine of its own; a stream that serve leaves without
-// an answer fails.
-func NewConn(rw io.ReadWriteCloser, side Side, serve func(*Stream)) *Conn {
+// Callbacks are what becomes of what the peer sends.
+type Callbacks struct {
+	// Serve answers a stream, on a goroutine of its own. One that it leaves without an
+	// answer fails.
+	Serve func(*Stream)
+	// AtOnce, if it is set, is asked first, on the goroutine that reads the
+	// connection: that spares a change of goroutines, and often the waking of a
+	// processor. It returns false for what it leaves to Serve. When it takes long, another
+	// goroutine reads on. Only the emulator may have it, for it writes.
+	AtOnce func(*Stream) bool
+	// Notice takes a notice, before anything that the peer has sent after it is looked
+	// at. It must neither write nor wait.
+	Notice func(Method, []byte)
+}
+
+// NewConn speaks the protocol on rw, as side.
+func NewConn(rw io.ReadWriteCloser, side Side, calls Callbacks) *Conn {
 	c := &Conn{
 		rw:      rw,
-		serve:   serve,
+		calls:   calls,
 		done:    make(chan struct{}),
 		w:       bufio.NewWriterSize(rw, MaxData+headerSize),
 		parity:  uint64(side) % 2,
 		nextID:  uint64(side),
 		streams: make(map[uint64]*Stream),
 	}
-	go c.read()
+	go c.read(bufio.NewReaderSize(rw, MaxData+headerSize))
 	return c
 }
 
@@ -133,6 +147,14 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	return s, nil
 }
 
+// Notify sends a notice: a message that gets no answer.
+func (c *Conn) Notify(method Method, m Message) error {
+	c.waiting.Add(1)
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.writeLocked(frame{kind: kindNotice, end: true}, appendMessage(append(c.frame(), byte(method)), m))
+}
+
 // send writes one frame whose payload is m.
 func (c *Conn) send(f frame, m Message) error {
 	c.waiting.Add(1)
@@ -187,12 +209,14 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 	return tooLarge
 }
 
-func (c *Conn) read() {
-	r := bufio.NewReaderSize(c.rw, MaxData+headerSize)
+func (c *Conn) read(r *bufio.Reader) {
 	for {
 		f, err := readFrame(r)
 		if err == nil {
-			err = c.dispatch(f)
+			err = c.dispatch(f, r)
+		}
+		if err == errReadOn {
+			return
 		}
 		if err != nil {
 			c.end(err)
@@ -201,10 +225,22 @@ func (c *Conn) read() {
 	}
 }
 
-// dispatch hands f to its stream. An error is a violation of the protocol.
-func (c *Conn) dispatch(f frame) error {
-	if f.kind == kindOpen {
-		return c.accept(f)
+// errReadOn says that another goroutine reads the connection from here on.
+var errReadOn = errors.New("another goroutine reads on")
+
+// dispatch hands f to its stream. Other errors than errReadOn are violations of the protocol.
+func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
+	switch f.kind {
+	case kindOpen:
+		return c.accept(f, r)
+	case kindNotice:
+		if len(f.payload) == 0 {
+			return errors.New("notice without a method")
+		}
+		if c.calls.Notice != nil {
+			c.calls.Notice(Method(f.payload[0]), f.payload[1:])
+		}
+		return nil
 	}
 	c.mu.Lock()
 	s := c.streams[f.stream]
@@ -225,7 +261,7 @@ func (c *Conn) dispatch(f frame) error {
 	return nil
 }
 
-func (c *Conn) accept(f frame) error {
+func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	if len(f.payload) == 0 {
 		return fmt.Errorf("open stream %d: no method", f.stream)
 	}
@@ -245,11 +281,36 @@ func (c *Conn) accept(f frame) error {
 	c.streams[f.stream] = s
 	c.mu.Unlock()
 
-	go func() {
-		// Deferred, for a handler may end its goroutine (runtime.Goexit).
-		defer s.Fail(&Error{Message: "the question was not answered"})
-		c.serve(s)
-	}()
+	if c.calls.AtOnce != nil {
+		return c.serveAtOnce(s, r)
+	}
+	go c.serve(s)
+	return nil
+}
+
+func (c *Conn) serve(s *Stream) {
+	// Deferred, for a handler may end its goroutine (runtime.Goexit).
+	defer s.Fail(&Error{Message: "the question was not answered"})
+	c.calls.Serve(s)
+}
+
+// patience is how long AtOnce may take before another goroutine reads on.
+const patience = time.Millisecond
+
+// serveAtOnce serves s on the goroutine that reads r, as long as that does not keep others
+// waiting.
+func (c *Conn) serveAtOnce(s *Stream, r *bufio.Reader) error {
+	readOn := time.AfterFunc(patience, func() { c.read(r) })
+	answered := c.calls.AtOnce(s)
+	if !readOn.Stop() { // it has begun
+		if !answered {
+			c.serve(s)
+		}
+		return errReadOn
+	}
+	if !answered {
+		go c.serve(s)
+	}
 	return nil
 }
 

@@ -397,11 +397,14 @@ func FuzzConn(f *testing.F) {
 	f.Add(appendFrame(appendFrame(nil, 2, open, 0, hello), 2, window, 0, grant(1)))
 	f.Add(appendFrame(appendFrame(nil, 2, open, 0, hello), 2, reply, 0, nil))
 	f.Add(appendFrame(appendFrame(nil, 1, reply, 0, nil), 1, data, end, []byte("body")))
+	f.Add(appendFrame(appendFrame(nil, 0, notice, end, hello), 0, notice, end, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c := wire.NewConn(torn{bytes.NewReader(b)}, wire.Emulator, func(s *wire.Stream) {
+		serve := func(s *wire.Stream) {
 			io.Copy(io.Discard, s)
 			answerGets(s)
-		})
+		}
+		noticed := func(wire.Method, []byte) {}
+		c := wire.NewConn(torn{bytes.NewReader(b)}, wire.Emulator, wire.Callbacks{Serve: serve, Notice: noticed})
 		if s, err := c.Open(wire.MethodFetch, new(wire.Fetch), false); err == nil {
 			s.Await(t.Context())
 			io.Copy(io.Discard, s)

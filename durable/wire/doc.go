@@ -40,6 +40,8 @@
 //	          after it, that the answer's body breaks off here.
 //	6 Cancel  from the opener: nobody waits for the answer any more, so it may come
 //	          early, but it has to come. No payload.
+//	7 Notice  one byte for the method, then its message: what needs no answer. Its
+//	          stream id is 0. It is taken note of before whatever comes behind it.
 //
 // END on an Open, Reply or Data frame says that this side sends no further
 // body. A stream is over when the answering side has ended its body or failed,
@@ -109,6 +111,11 @@
 // again, takes it back. Whatever gives the turn up first commits what the object
 // wrote. Between Block and Unblock the turn is not given up, only the commit happens.
 // A program must not run handler code of an event that has given up its turn.
+//
+// What a handler puts may be sent as a notice (Write), as long as the event holds its
+// turn: it takes effect before whatever the event asks for next, and if it fails the object is reset.
+// That holds for the Reply of the event, too. A program may remember what it has
+// put and got, until it is told to Forget.
 //
 // Begin, Commit and Rollback come between Block and Unblock. While a transaction is open,
 // nothing is committed, whatever the event waits for; the Commit of the outermost one

@@ -95,7 +95,7 @@ func TestReadingGrantsWhatWasRead(t *testing.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			a, b := pipe.connect(nil)
 			serve, held := hold()
-			c := wire.NewConn(a, wire.Emulator, serve)
+			c := wire.NewConn(a, wire.Emulator, wire.Callbacks{Serve: serve})
 			defer c.Close()
 			defer b.Close()
 			var granted atomic.Int64

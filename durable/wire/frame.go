@@ -24,6 +24,7 @@ const (
 	kindWindow kind = 4
 	kindFail   kind = 5
 	kindCancel kind = 6
+	kindNotice kind = 7
 )
 
 const flagEnd = 1
@@ -60,12 +61,14 @@ func readFrame(r io.Reader) (frame, error) {
 		end:    h[13] == flagEnd,
 	}
 	switch {
-	case f.kind < kindOpen || f.kind > kindCancel:
+	case f.kind < kindOpen || f.kind > kindNotice:
 		return frame{}, fmt.Errorf("read frame: unknown kind %d", f.kind)
 	case h[13] > flagEnd:
 		return frame{}, fmt.Errorf("read frame: unknown flags %#x", h[13])
-	case f.stream == 0:
+	case f.stream == 0 && f.kind != kindNotice:
 		return frame{}, fmt.Errorf("read frame: stream id 0")
+	case f.stream != 0 && f.kind == kindNotice:
+		return frame{}, fmt.Errorf("read frame: notice on stream %d", f.stream)
 	case n > MaxPayload:
 		return frame{}, fmt.Errorf("read frame: payload of %d bytes, the limit is %d", n, MaxPayload)
 	case f.kind == kindData && n > MaxData:

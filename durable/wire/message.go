@@ -14,6 +14,7 @@ const (
 	MethodAlarm     Method = 18 // Alarm -> Empty
 	MethodDestroy   Method = 19 // Destroy -> Empty
 	MethodStack     Method = 20 // Operation -> Stack: what the handler of an event is doing
+	MethodForget    Method = 21 // Forget -> Empty: a notice
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value
@@ -28,6 +29,7 @@ const (
 	MethodGetMany     Method = 41 // Keys -> Listed: the entries there are, by key
 	MethodPutMany     Method = 42 // PutMany -> Empty
 	MethodDeleteMany  Method = 43 // Keys -> Deleted
+	MethodWrite       Method = 44 // PutMany -> Empty: as many Puts one after the other, also as a notice
 
 	// Everything else, from the program.
 	MethodSubrequest Method = 48 // Subrequest -> Response
@@ -70,6 +72,7 @@ type Welcome struct {
 	Version  uint64 // of the protocol, for the rest of the connection
 	Vars     []Var
 	Bindings []Binding
+	MaxEntry uint64 // bytes that a key and its value may have together
 }
 
 // Var is a variable of the environment. Value is the text itself, or JSON text
@@ -98,6 +101,12 @@ type Construct struct {
 
 // Destroy tells that the instance gets no further events.
 type Destroy struct {
+	Instance uint64
+}
+
+// Forget tells that the storage of the instance has changed without the program:
+// what the program remembers of it may be wrong.
+type Forget struct {
 	Instance uint64
 }
 
@@ -359,6 +368,7 @@ func (m *Welcome) fields(c *codec) {
 		c.string(&b.Class)
 		c.string(&b.UniqueKey)
 	})
+	c.uint(&m.MaxEntry)
 }
 
 func (m *Construct) fields(c *codec) {
@@ -371,6 +381,8 @@ func (m *Construct) fields(c *codec) {
 }
 
 func (m *Destroy) fields(c *codec) { c.uint(&m.Instance) }
+
+func (m *Forget) fields(c *codec) { c.uint(&m.Instance) }
 
 func (m *Fetch) fields(c *codec) {
 	c.uint(&m.Event)

@@ -28,7 +28,7 @@ var messages = []wire.Message{
 	new(wire.Keys), new(wire.PutMany), new(wire.Deleted), new(wire.Background),
 	new(wire.AlarmTime), new(wire.SetAlarm),
 	new(wire.Subrequest), new(wire.Sleep), new(wire.Time), new(wire.Reset),
-	new(wire.Stack), new(wire.Exec), new(wire.Rows), new(wire.Cursor), new(wire.Size),
+	new(wire.Stack), new(wire.Forget), new(wire.Exec), new(wire.Rows), new(wire.Cursor), new(wire.Size),
 	new(wire.Empty), new(wire.Error),
 }
 

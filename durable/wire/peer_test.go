@@ -19,6 +19,7 @@ const (
 	window = 4
 	fail   = 5
 	cancel = 6
+	notice = 7
 
 	end = 1
 )
@@ -75,8 +76,8 @@ func connect(t testing.TB, tr transport, serveEmulator, serveProgram func(*wire.
 	t.Helper()
 	a, b := tr.connect(t)
 	p := pair{
-		emulator: wire.NewConn(a, wire.Emulator, serveEmulator),
-		program:  wire.NewConn(b, wire.Program, serveProgram),
+		emulator: wire.NewConn(a, wire.Emulator, wire.Callbacks{Serve: serveEmulator}),
+		program:  wire.NewConn(b, wire.Program, wire.Callbacks{Serve: serveProgram}),
 		cut:      func() { b.Close() },
 	}
 	t.Cleanup(func() {
@@ -160,7 +161,7 @@ type rawPeer struct {
 func connectRaw(t *testing.T, tr transport, side wire.Side, serve func(*wire.Stream)) (*wire.Conn, rawPeer) {
 	t.Helper()
 	a, b := tr.connect(t)
-	c := wire.NewConn(a, side, serve)
+	c := wire.NewConn(a, side, wire.Callbacks{Serve: serve})
 	t.Cleanup(func() {
 		c.Close()
 		b.Close()

@@ -35,7 +35,9 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		sent script
 		want string
 	}{
-		{"unknown kind", frames().frame(2, 7, 0, nil), "unknown kind 7"},
+		{"unknown kind", frames().frame(2, 8, 0, nil), "unknown kind 8"},
+		{"notice on a stream", frames().frame(2, notice, end, []byte{1}), "notice on stream 2"},
+		{"notice without a method", frames().frame(0, notice, end, nil), "notice without a method"},
 		{"unknown flag", frames().open(2, 4), "unknown flags 0x4"},
 		{"stream 0", frames().open(0, end), "stream id 0"},
 		{"payload over the limit", frames().frame(2, open, end, make([]byte, wire.MaxPayload+1)), "the limit is 16777216"},

@@ -1,0 +1,140 @@
+package wire_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"devtool/durable/wire"
+)
+
+// connectWith is connect where the emulator's end has more than one callback.
+func connectWith(t *testing.T, tr transport, calls wire.Callbacks) pair {
+	t.Helper()
+	a, b := tr.connect(t)
+	p := pair{
+		emulator: wire.NewConn(a, wire.Emulator, calls),
+		program:  wire.NewConn(b, wire.Program, wire.Callbacks{Serve: ignore}),
+	}
+	t.Cleanup(func() {
+		p.emulator.Close()
+		p.program.Close()
+	})
+	return p
+}
+
+func TestNoticesComeBeforeWhatIsSentLater(t *testing.T) {
+	overEach(t, func(t *testing.T, tr transport) {
+		var mu sync.Mutex
+		var noticed []string
+		p := connectWith(t, tr, wire.Callbacks{
+			Notice: func(method wire.Method, message []byte) {
+				var m wire.Get
+				if err := wire.Decode(message, &m); err != nil || method != wire.MethodWrite {
+					t.Errorf("got notice %d, %v", method, err)
+				}
+				mu.Lock()
+				noticed = append(noticed, m.Key)
+				mu.Unlock()
+			},
+			Serve: func(s *wire.Stream) {
+				mu.Lock()
+				defer mu.Unlock()
+				s.Answer(&wire.Value{Value: []byte{byte(len(noticed))}}, true)
+			},
+		})
+		var want []string
+		for i := range 50 {
+			key := string(rune('a' + i))
+			want = append(want, key)
+			if err := p.program.Notify(wire.MethodWrite, &wire.Get{Key: key}); err != nil {
+				t.Fatal(err)
+			}
+			var got wire.Value
+			if err := p.program.Call(t.Context(), wire.MethodGet, new(wire.Get), &got); err != nil || int(got.Value[0]) != i+1 {
+				t.Fatalf("after %d notices %d were taken, %v", i+1, got.Value, err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(noticed, want) {
+			t.Errorf("got notices %q, want %q", noticed, want)
+		}
+	})
+}
+
+func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
+	p := connectWith(t, unix, wire.Callbacks{Serve: answerGets})
+	if err := p.program.Notify(wire.MethodWrite, new(wire.Get)); err != nil {
+		t.Fatal(err)
+	}
+	checkUsable(t, p.program)
+	p.program.Close()
+	if err := p.program.Notify(wire.MethodWrite, new(wire.Get)); err != wire.ErrClosed {
+		t.Errorf("got %v, want %v", err, wire.ErrClosed)
+	}
+}
+
+func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
+	overEach(t, func(t *testing.T, tr transport) {
+		p := connectWith(t, tr, wire.Callbacks{
+			AtOnce: func(s *wire.Stream) bool {
+				if s.Method != wire.MethodGet {
+					return false
+				}
+				answerGets(s)
+				return true
+			},
+			Serve: func(s *wire.Stream) { s.Answer(&wire.Time{Time: 7}, true) },
+		})
+		for range 10 {
+			checkUsable(t, p.program)
+			var got wire.Time
+			if err := p.program.Call(t.Context(), wire.MethodNow, new(wire.Operation), &got); err != nil || got.Time != 7 {
+				t.Errorf("got %d, %v; want 7", got.Time, err)
+			}
+		}
+	})
+}
+
+func TestWhatTakesLongAtOnceHoldsUpNobody(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		overEach(t, func(t *testing.T, tr transport) {
+			release := make(chan struct{})
+			p := connectWith(t, tr, wire.Callbacks{
+				AtOnce: func(s *wire.Stream) bool {
+					if s.Method == wire.MethodNow {
+						<-release
+						if !answers {
+							return false
+						}
+					}
+					answerGets(s)
+					return true
+				},
+				Serve: answerGets,
+			})
+			var slow []*wire.Stream
+			for range 3 {
+				s, err := p.program.Open(wire.MethodNow, &wire.Get{Key: "slow"}, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				slow = append(slow, s)
+			}
+			checkUsable(t, p.program)
+			close(release)
+			for _, s := range slow {
+				b, err := s.Await(t.Context())
+				var got wire.Value
+				if err == nil {
+					err = wire.Decode(b, &got)
+				}
+				if err != nil || string(got.Value) != "slow" {
+					t.Errorf("got %q, %v", got.Value, err)
+				}
+			}
+			checkUsable(t, p.program)
+		})
+	}
+}
