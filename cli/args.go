@@ -175,7 +175,8 @@ func (p *parser) keep(used usedFlag) error {
 
 func (p *parser) checkCount() error {
 	expected := p.command.args
-	if len(p.args) > len(expected) {
+	many := len(expected) > 0 && expected[len(expected)-1].many
+	if len(p.args) > len(expected) && !many {
 		return misuse(see("", p.path), "unexpected argument %q for `%s`", p.args[len(expected)], p.path)
 	}
 	if len(p.args) < len(expected) && !expected[len(p.args)].optional {

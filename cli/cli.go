@@ -48,8 +48,10 @@ type Streams struct {
 	Dir      string // absolute; every relative path is meant from here
 	SDK      fs.FS  // source of the packages that handlers import; see sdk.go
 
-	// IsTerminal reports whether In, Out or Err is one.
+	// IsTerminal reports whether In, Out or Err is one, and Width how many characters fit
+	// on its line.
 	IsTerminal func(stream any) bool
+	Width      func(stream any) int
 }
 
 // Main runs the command line args, without the program's name, and returns the
@@ -60,7 +62,7 @@ func Main(args []string, sdk fs.FS) int {
 	// The first signal asks to end, the second one ends.
 	context.AfterFunc(ctx, stop)
 
-	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, SDK: sdk, IsTerminal: isTerminal}
+	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, SDK: sdk, IsTerminal: isTerminal, Width: width}
 	dir, err := os.Getwd()
 	if err != nil {
 		report(streams, fmt.Errorf("find working directory: %w", err), false)
@@ -73,6 +75,16 @@ func Main(args []string, sdk fs.FS) int {
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// width is that of most terminals where it is not known.
+func width(stream any) int {
+	if file, ok := stream.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+	}
+	return 80
 }
 
 // Run is Main with everything injected: it runs args and returns the exit code.

@@ -21,11 +21,13 @@ type command struct {
 	run func(ctx context.Context, s Streams, args []string) error
 }
 
-// argument is a positional argument. Optional ones come last.
+// argument is a positional argument. Optional ones come last, and the last of those may
+// be there many times.
 type argument struct {
 	name     string // in capitals
 	usage    string
 	optional bool
+	many     bool
 }
 
 // flag is an option. A name has the same meaning wherever it occurs in the

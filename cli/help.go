@@ -57,11 +57,14 @@ func usageLine(c *command, path string) string {
 	}
 	line := path
 	for _, a := range c.args {
-		if a.optional {
-			line += " [" + a.name + "]"
-		} else {
-			line += " " + a.name
+		name := a.name
+		if a.many {
+			name += "…"
 		}
+		if a.optional {
+			name = "[" + name + "]"
+		}
+		line += " " + name
 	}
 	if len(c.flags) > 0 {
 		line += " [FLAGS]"

@@ -69,17 +69,19 @@ type call struct {
 	dir      string // must be set
 	env      map[string]string
 	sdk      fs.FS
+	in       string
 	terminal bool
 }
 
 func (c call) run(ctx context.Context, args ...string) result {
 	var out, errs bytes.Buffer
 	code := cli.Run(ctx, args, cli.Streams{
-		In: strings.NewReader(""), Out: &out, Err: &errs,
+		In: strings.NewReader(c.in), Out: &out, Err: &errs,
 		Env:        func(name string) string { return c.env[name] },
 		Dir:        c.dir,
 		SDK:        c.sdk,
 		IsTerminal: func(any) bool { return c.terminal },
+		Width:      func(any) int { return 40 },
 	})
 	return result{code, out.String(), errs.String()}
 }

@@ -23,6 +23,7 @@ type objects interface {
 	GetEntry(ctx context.Context, o control.Object, key string) (control.Entry, error)
 	PutEntry(ctx context.Context, o control.Object, key string, value control.PutRequest) (control.Entry, error)
 	DeleteEntry(ctx context.Context, o control.Object, key string) (control.Entry, error)
+	RunSQL(context.Context, control.Object, control.SQLRequest) (control.SQLResult, error)
 }
 
 var (
@@ -120,13 +121,16 @@ read and written directly.`,
 			objectsGetCommand(),
 			objectsPutCommand(),
 			objectsRmCommand(),
+			objectsSQLCommand(),
 			objectsEvictCommand(),
+			objectsAbortCommand(),
 			objectsDeleteCommand(),
 		},
 		examples: []example{
 			{"devtool objects list", ""},
 			{"devtool objects get Batcher/default", "all it stores"},
 			{`devtool objects put Batcher/default limit 5`, ""},
+			{`devtool objects sql Batcher/default 'SELECT * FROM items'`, ""},
 		},
 	}
 }
@@ -248,6 +252,44 @@ func objectsEvictCommand() *command {
 					text = "%s was not in memory\n"
 				}
 				fmt.Fprintf(w, text, oneLine(evicted.String()))
+			})
+		},
+	}
+}
+
+func objectsAbortCommand() *command {
+	var q question
+	var why control.AbortRequest
+	return &command{
+		name:    "abort",
+		summary: "Reset an object in memory, also one that is running",
+		about: `As if it had called State.Abort: what it has in memory and has not committed is gone,
+its events fail with the reason, and its next event constructs it anew. What it has
+stored, its alarm included, stays.`,
+		args: []argument{objectArgument()},
+		flags: append(q.flags(),
+			flag{name: "reason", value: "TEXT", usage: "what its events fail with", target: &why.Reason},
+			flag{name: "drop-alarm", usage: "do not try the alarm that is running again", target: &why.DropAlarm},
+		),
+		examples: []example{
+			{"devtool objects abort Batcher/default", ""},
+			{"devtool objects abort Batcher/default --reason 'out of luck'", "see how callers take it"},
+		},
+		run: func(ctx context.Context, s Streams, args []string) error {
+			object, err := parseObject(args[0])
+			if err != nil {
+				return err
+			}
+			client, err := q.client(s)
+			if err != nil {
+				return err
+			}
+			aborted, err := client.AbortObject(ctx, control.Object(object), why)
+			if err != nil {
+				return err
+			}
+			return q.printer(s).print(aborted, func(w io.Writer) {
+				fmt.Fprintf(w, "aborted %s\n", oneLine(aborted.String()))
 			})
 		},
 	}

@@ -80,7 +80,7 @@ func listEntries(ctx context.Context, s Streams, q objectsQuestion, from objects
 		}
 		rows := [][]string{{"KEY", "VALUE"}}
 		for _, e := range found.Entries {
-			rows = append(rows, []string{e.Key, abridge(valueText(e))})
+			rows = append(rows, []string{e.Key, abridge(valueText(e), widest)})
 		}
 		table(w, rows...)
 		if found.More {
@@ -108,12 +108,13 @@ func valueText(e control.Entry) string {
 // widest is how many characters of a value a table shows.
 const widest = 100
 
-func abridge(text string) string {
+// abridge is text in no more than most characters.
+func abridge(text string, most int) string {
 	runes := []rune(text)
-	if len(runes) <= widest {
+	if len(runes) <= most {
 		return text
 	}
-	return string(runes[:widest-1]) + "…"
+	return string(runes[:most-1]) + "…"
 }
 
 func objectsPutCommand() *command {

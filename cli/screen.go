@@ -15,24 +15,7 @@ import (
 func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator.Emulator, dir string) {
 	status, now := e.Status(), e.Time()
 	fmt.Fprintf(w, "devtool %s, worker %s\n\n", status.Version, status.Worker)
-	rows := [][]string{{"Binding", "Resource"}}
-	for _, b := range c.DurableObjects {
-		what := b.ClassName
-		if !c.Owns(b) {
-			what += ", defined in " + b.ScriptName + " (not emulated)"
-		}
-		rows = append(rows, []string{"env." + b.Name + " (" + what + ")", "Durable Object"})
-	}
-	for _, v := range c.Vars {
-		shown := strconv.Quote(v.Value)
-		if v.JSON {
-			shown = v.Value
-		}
-		if slices.ContainsFunc(hidden, func(h config.Var) bool { return h.Name == v.Name }) {
-			shown = "(hidden)" // what comes from the command line may be a secret
-		}
-		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", "Variable"})
-	}
+	rows := resources(c, hidden)
 	if len(rows) > 1 {
 		table(w, rows...)
 		fmt.Fprintln(w)
@@ -47,6 +30,38 @@ func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator
 		[]string{"next", nextText(now.Next, now.Now)},
 	)
 	fmt.Fprintf(w, "\nReady on %s (Ctrl-C ends)\n", status.URL)
+}
+
+// resources are the rows of the table of what handlers find in their environment, and of
+// the classes that they don't find there: their objects exist all the same.
+func resources(c *config.Config, hidden []config.Var) [][]string {
+	rows := [][]string{{"Binding", "Resource"}}
+	bound := make(map[string]bool)
+	for _, b := range c.DurableObjects {
+		what := b.ClassName
+		if c.Owns(b) {
+			bound[b.ClassName] = true
+		} else {
+			what += ", defined in " + b.ScriptName + " (not emulated)"
+		}
+		rows = append(rows, []string{"env." + b.Name + " (" + what + ")", "Durable Object"})
+	}
+	for _, class := range c.Classes() {
+		if !bound[class] {
+			rows = append(rows, []string{"no binding (" + class + ")", "Durable Object"})
+		}
+	}
+	for _, v := range c.Vars {
+		shown := strconv.Quote(v.Value)
+		if v.JSON {
+			shown = v.Value
+		}
+		if slices.ContainsFunc(hidden, func(h config.Var) bool { return h.Name == v.Name }) {
+			shown = "(hidden)" // what comes from the command line may be a secret
+		}
+		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", "Variable"})
+	}
+	return rows
 }
 
 // shorten cuts s to what fits a table.

@@ -57,6 +57,7 @@ type emulation struct {
 	alarm    wire.AlarmTime
 	now      time.Time
 	lastList wire.List
+	results  []wire.Rows // answers to the next Exec and NextRows, in this order; then empty ones
 }
 
 // emulate runs test with w as the program, welcomed and connected.
@@ -87,7 +88,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	}
 	result := make(chan error, 1)
 	e.served = sync.OnceValue(func() error { return <-result })
-	e.conn = wire.NewConn(ours, wire.Emulator, e.serve)
+	e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: e.serve})
 	go func() { result <- serve(e.tap, w) }()
 	t.Cleanup(func() { e.end() })
 	synctest.Wait()
@@ -198,6 +199,14 @@ func (e *emulation) answer(s *wire.Stream) {
 		e.alarm = wire.AlarmTime{}
 	case wire.MethodNow:
 		m = &wire.Time{Time: e.now.UnixMilli()}
+	case wire.MethodExec, wire.MethodNextRows:
+		rows := &wire.Rows{}
+		if len(e.results) > 0 {
+			rows, e.results = &e.results[0], e.results[1:]
+		}
+		m = rows
+	case wire.MethodDatabaseSize:
+		m = &wire.Size{Bytes: 4096}
 	case wire.MethodSubrequest:
 		err = &wire.Error{Message: "the test has no answer to a subrequest"}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"sync/atomic"
@@ -17,15 +18,21 @@ import (
 type Env struct {
 	vars       map[string]wire.Var
 	namespaces map[string]*Namespace
+	uniqueKeys map[string]string // by class
 }
 
 func newEnv(vars []wire.Var, bindings []wire.Binding) *Env {
-	e := &Env{vars: make(map[string]wire.Var), namespaces: make(map[string]*Namespace)}
+	e := &Env{
+		vars:       make(map[string]wire.Var),
+		namespaces: make(map[string]*Namespace),
+		uniqueKeys: make(map[string]string),
+	}
 	for _, v := range vars {
 		e.vars[v.Name] = v
 	}
 	for _, b := range bindings {
 		e.namespaces[b.Name] = &Namespace{binding: b.Name, uniqueKey: b.UniqueKey}
+		e.uniqueKeys[b.Class] = b.UniqueKey
 	}
 	return e
 }
@@ -77,18 +84,35 @@ func (e *Env) Namespace(name string) *Namespace {
 	return ns
 }
 
-// A Namespace is the objects of one class.
+// idOf returns the id of the object that m makes the instance of. The emulator has checked
+// it. Of a class that no binding names, the jurisdiction is not known.
+func (e *Env) idOf(m *wire.Construct) (ID, error) {
+	b, err := hex.DecodeString(m.ID)
+	if err != nil || len(b) != len(wire.ID{}) {
+		return ID{}, wire.ErrMalformedID
+	}
+	id := ID{id: wire.ID(b), name: m.Name, hasName: m.HasName}
+	if key, bound := e.uniqueKeys[m.Class]; bound {
+		_, id.jurisdiction, _ = wire.ParseIDIn(key, m.ID)
+	}
+	return id, nil
+}
+
+// A Namespace is the objects of one class, or those of them that are restricted to a
+// jurisdiction.
 type Namespace struct {
-	binding   string
-	uniqueKey string
+	binding      string
+	uniqueKey    string
+	jurisdiction string // empty for the objects of all
 }
 
 // An ID names an object. IDs of one name are equal, and equal to those that
 // the platform derives for the same worker, class and name. They can be compared with Equal.
 type ID struct {
-	id      wire.ID
-	name    string
-	hasName bool
+	id           wire.ID
+	name         string
+	hasName      bool
+	jurisdiction string
 }
 
 // String returns the 64 hex digits of id.
@@ -97,45 +121,115 @@ func (id ID) String() string { return id.id.String() }
 // Name returns the name that id was made from, and whether there is one.
 func (id ID) Name() (name string, ok bool) { return id.name, id.hasName }
 
-// parse takes the id from 64 hex digits of which it is known that they are right.
-func (id *ID) parse(s string) error {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(id.id) {
-		return wire.ErrMalformedID
-	}
-	id.id = wire.ID(b)
-	return nil
+// Jurisdiction returns the jurisdiction that id is restricted to, and whether there is
+// one. It is part of the id: the 64 digits carry it.
+func (id ID) Jurisdiction() (jurisdiction string, ok bool) {
+	return id.jurisdiction, id.jurisdiction != ""
 }
 
 // Equal reports whether id and other name the same object. Only one of the two
 // may know its name.
 func (id ID) Equal(other ID) bool { return id.id == other.id }
 
+// Jurisdiction returns the objects of n that are restricted to a jurisdiction: "eu", "us",
+// "fedramp" or "fedramp-high". Their ids are their own, so one name is another object
+// in each jurisdiction, and another one without. Here all objects stay on this machine;
+// where the program is deployed, the platform keeps them in their jurisdiction.
+//
+// It panics if there is no such jurisdiction, or n is restricted to another, for then the
+// objects would not be where the program says they are.
+func (n *Namespace) Jurisdiction(jurisdiction string) *Namespace {
+	known := wire.Jurisdictions()
+	if !slices.Contains(known, jurisdiction) {
+		panic(fmt.Sprintf("durable: there is no jurisdiction %q (there are: %s)", jurisdiction, strings.Join(known, ", ")))
+	}
+	if n.jurisdiction != "" && n.jurisdiction != jurisdiction {
+		panic(fmt.Sprintf("durable: the namespace is restricted to the jurisdiction %q already, not to %q", n.jurisdiction, jurisdiction))
+	}
+	restricted := *n
+	restricted.jurisdiction = jurisdiction
+	return &restricted
+}
+
 // IDFromName returns the id of the object called name. Any text is a name.
 func (n *Namespace) IDFromName(name string) ID {
-	return ID{id: wire.IDFromName(n.uniqueKey, name), name: name, hasName: true}
+	return ID{
+		id:   wire.IDFromNameIn(n.uniqueKey, n.jurisdiction, name),
+		name: name, hasName: true, jurisdiction: n.jurisdiction,
+	}
 }
 
 // IDFromString reads an id from the 64 hex digits that String returned. It fails if
-// they are malformed or belong to another namespace.
+// they are malformed, belong to another namespace, or to another jurisdiction than the one
+// that n is restricted to.
 func (n *Namespace) IDFromString(s string) (ID, error) {
-	id, err := wire.ParseID(n.uniqueKey, s)
+	id, jurisdiction, err := wire.ParseIDIn(n.uniqueKey, s)
+	if err == nil && !n.includes(jurisdiction) {
+		err = errOtherJurisdiction
+	}
 	if err != nil {
 		return ID{}, err
 	}
-	return ID{id: id}, nil
+	return ID{id: id, jurisdiction: jurisdiction}, nil
 }
 
 // NewUniqueID returns an id that no other call returns and no name leads to. Keep
 // it to find the object again.
-func (n *Namespace) NewUniqueID() ID { return ID{id: wire.NewUniqueID(n.uniqueKey)} }
+func (n *Namespace) NewUniqueID() ID {
+	return ID{id: wire.NewUniqueIDIn(n.uniqueKey, n.jurisdiction), jurisdiction: n.jurisdiction}
+}
+
+// includes reports whether objects of jurisdiction are among those of n.
+func (n *Namespace) includes(jurisdiction string) bool {
+	return n.jurisdiction == "" || n.jurisdiction == jurisdiction
+}
+
+// errOtherJurisdiction is in the platform's words.
+var errOtherJurisdiction = &Error{Message: "get called on jurisdictional subnamespace with an ID from a different jurisdiction"}
+
+// A GetOption says more about the object that a stub is for. LocationHint makes one.
+type GetOption func(*getOptions)
+
+type getOptions struct{ locationHint string }
+
+// LocationHint asks for an object near a place, such as "weur" for Western Europe. Only the
+// first call to an object can follow it. Here it has no effect, but is checked, so that a
+// hint that the platform does not know shows before the program is deployed.
+func LocationHint(hint string) GetOption {
+	return func(o *getOptions) { o.locationHint = hint }
+}
+
+// The location hints there are. Source: the platform's documentation.
+var locationHints = []string{"wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"}
+
+func (o getOptions) check() *Error {
+	if o.locationHint == "" || slices.Contains(locationHints, o.locationHint) {
+		return nil
+	}
+	return &Error{Message: fmt.Sprintf("there is no location hint %q (there are: %s)", o.locationHint, strings.Join(locationHints, ", "))}
+}
 
 // Get returns the stub of the object id. That alone does nothing to the
-// object: it begins to exist with the first call.
-func (n *Namespace) Get(id ID) *Stub { return &Stub{to: address{binding: n.binding, id: id}} }
+// object: it begins to exist with the first call. That is also where it shows if id does not
+// belong to n, or an option is wrong.
+func (n *Namespace) Get(id ID, options ...GetOption) *Stub {
+	s := &Stub{to: address{binding: n.binding, id: id}}
+	var o getOptions
+	for _, set := range options {
+		set(&o)
+	}
+	if !n.includes(id.jurisdiction) {
+		s.broken.Store(errOtherJurisdiction)
+	} else if e := o.check(); e != nil {
+		s.broken.Store(e)
+	}
+	return s
+}
 
 // GetByName is Get(IDFromName(name)).
-func (n *Namespace) GetByName(name string) *Stub { return n.Get(n.IDFromName(name)) }
+func (n *Namespace) GetByName(name string, options ...GetOption) *Stub {
+	return n.Get(n.IDFromName(name), options...)
+}
 
 // A Stub sends requests to an object. It can be given to whatever takes an
 // http.Handler (a request comes in) or an http.RoundTripper (a client sends one).
@@ -144,7 +238,7 @@ func (n *Namespace) GetByName(name string) *Stub { return n.Get(n.IDFromName(nam
 // in the same way: get another one. Source: the platform's stubs.
 type Stub struct {
 	to     address
-	broken atomic.Pointer[Error] // why the object was reset
+	broken atomic.Pointer[Error] // why every call fails: the object was reset, or Get refused it
 }
 
 var (
@@ -162,6 +256,9 @@ func (s *Stub) ID() ID { return s.to.id }
 // The error is an *Error when the object failed.
 func (s *Stub) Fetch(r *http.Request) (*http.Response, error) {
 	if e := s.broken.Load(); e != nil {
+		if r.Body != nil {
+			r.Body.Close() // as an http.RoundTripper has to
+		}
 		return nil, e
 	}
 	resp, err := roundTrip(s.to, r)

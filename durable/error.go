@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"unicode/utf8"
 
 	"devtool/durable/wire"
 )
@@ -11,7 +12,7 @@ type Error struct {
 	// Message says what happened.
 	Message string
 	// Remote is set when the code of the object that was called failed, not the
-	// way to it.
+	// way to it. It is not set when the object was reset over it.
 	Remote bool
 	// Retryable is set when the way to the object broke, so that the same call may
 	// succeed. The object may have seen the first one.
@@ -23,6 +24,9 @@ type Error struct {
 	Reset bool
 	// ObjectID is the object's id in 64 hex digits, or empty.
 	ObjectID string
+	// Code is SQLite's extended result code, such as "SQLITE_CONSTRAINT_UNIQUE", when
+	// SQL failed in the database, and otherwise empty.
+	Code string
 
 	detail string // for the emulator's log, when the error is passed on to it
 }
@@ -45,8 +49,16 @@ func fromWire(err error) error {
 		Overloaded: e.Overloaded,
 		Reset:      e.Reset,
 		ObjectID:   e.ObjectID,
+		Code:       e.Code,
 		detail:     e.Detail,
 	}
+}
+
+// Unwrap returns the error that a handler has panicked with: a handler of requests can fail
+// in no other way, and what an *Error says of itself must reach the caller all the same.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
 }
 
 // toWire describes err to the emulator, and through it to the caller.
@@ -54,7 +66,13 @@ func toWire(err error) *wire.Error {
 	w := &wire.Error{Message: err.Error(), Remote: true}
 	var e *Error
 	if errors.As(err, &e) {
-		w.Retryable, w.Overloaded, w.ObjectID, w.Detail = e.Retryable, e.Overloaded, e.ObjectID, e.detail
+		w.Retryable, w.Overloaded, w.Detail = e.Retryable, e.Overloaded, e.detail
+		if utf8.ValidString(e.ObjectID) { // handlers make errors of their own, and the message must decode
+			w.ObjectID = e.ObjectID
+		}
+		if utf8.ValidString(e.Code) {
+			w.Code = e.Code
+		}
 	}
 	return w
 }

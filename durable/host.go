@@ -45,8 +45,17 @@ type host interface {
 	begin() error
 	commit() error
 	rollback() error
+	// exec runs SQL. An argument is nil, int64, float64, string or []byte, and so are the
+	// values of the rows. When there are more rows than it returns, nextRows does, until
+	// closeRows.
+	exec(query string, args []any) (*wire.Rows, error)
+	nextRows(cursor uint64) (*wire.Rows, error)
+	closeRows(cursor uint64) error
+	databaseSize() (int64, error)
 	// reset discards the object, and with dropAlarm the alarm that is running.
 	reset(reason string, dropAlarm bool) error
+	// handled is called when the handler has returned, before its answer leaves.
+	handled()
 	// background runs f as an event of the same object, when it is its turn. It
 	// returns when that is certain to happen, and f's context belongs to the event.
 	background(state *State, f func(context.Context) error) error
@@ -63,9 +72,16 @@ type address struct {
 type event struct {
 	host
 	state *State // nil for an event of the worker
+	mark  mark   // by which stacks name it
 	// waiting counts the requests that the event waits for. The turn is given up
 	// as long as it is not 0.
 	waiting atomic.Int32
+}
+
+// run runs the event's handler, and returns its panic as an error.
+func (ev *event) run(handler func() error) error {
+	defer ev.handled() // also where the handler ends its goroutine
+	return ev.mark.guard(handler)
 }
 
 type eventKey struct{}

@@ -102,13 +102,13 @@ func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
 
 // attach speaks as the emulator on c, and welcomes the program or refuses it.
 func attach(c net.Conn, refusal *wire.Error) *wire.Conn {
-	return wire.NewConn(c, wire.Emulator, func(s *wire.Stream) {
+	return wire.NewConn(c, wire.Emulator, wire.Callbacks{Serve: func(s *wire.Stream) {
 		if s.Method != wire.MethodHello || refusal != nil {
 			s.Fail(refusal)
 			return
 		}
 		s.Answer(&configuration, true)
-	})
+	}})
 }
 
 // expectGreeting asks the program at the other end of c for a page.

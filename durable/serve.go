@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sort"
 	"strconv"
 	"sync"
@@ -69,9 +68,10 @@ func dial() (net.Conn, error) {
 type program struct {
 	worker Worker
 	conn   *wire.Conn
-	// welcomed is closed when env can be read.
+	// welcomed is closed when env and maxEntry can be read.
 	welcomed chan struct{}
 	env      *Env
+	maxEntry int // bytes that a key and its value may have together; 0 where the emulator does not say
 
 	// mu guards what follows.
 	mu        sync.Mutex
@@ -91,7 +91,7 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 		welcomed:  make(chan struct{}),
 		instances: make(map[uint64]*instance),
 	}
-	p.conn = wire.NewConn(rw, wire.Program, p.handle)
+	p.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: p.handle, Notice: p.notice})
 	defer p.conn.Close()
 
 	hello := &wire.Hello{
@@ -109,6 +109,7 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 		return err
 	}
 	p.env = newEnv(welcome.Vars, welcome.Bindings)
+	p.maxEntry = int(welcome.MaxEntry)
 	close(p.welcomed)
 
 	<-p.conn.Done()
@@ -141,6 +142,8 @@ func (p *program) handle(s *wire.Stream) {
 		err = p.fetch(s)
 	case wire.MethodAlarm:
 		err = p.alarm(s)
+	case wire.MethodStack:
+		err = p.stack(s)
 	case wire.MethodDestroy:
 		var m wire.Destroy
 		if err = wire.Decode(s.Message, &m); err == nil {
@@ -158,6 +161,17 @@ func (p *program) handle(s *wire.Stream) {
 	s.Answer(&wire.Empty{}, true) //nolint:errcheck // fetch has answered; for the rest, who asked has gone
 }
 
+// notice takes note of what the emulator says without waiting for an answer.
+func (p *program) notice(method wire.Method, message []byte) {
+	var m wire.Forget
+	if method != wire.MethodForget || wire.Decode(message, &m) != nil {
+		return
+	}
+	if i, err := p.instanceOf(m.Instance); err == nil && i.state.cache != nil {
+		i.state.cache.clear()
+	}
+}
+
 // begin returns the context of the event with the given number, which ends when the
 // event is canceled or the emulator has given up its stream s, and the function that
 // ends the event.
@@ -167,7 +181,10 @@ func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Co
 
 func begin(conn *wire.Conn, life context.Context, number uint64, state *State) (context.Context, *event, func()) {
 	h := &wireHost{conn: conn, id: number, open: make(map[*wire.Stream]struct{})}
-	ev := &event{host: h, state: state}
+	if state != nil {
+		h.cache = state.cache
+	}
+	ev := &event{host: h, state: state, mark: markOf(conn, number)}
 	ctx, cancel := context.WithCancel(context.WithValue(life, eventKey{}, ev))
 	return ctx, ev, func() {
 		cancel()
@@ -184,15 +201,18 @@ func (p *program) construct(s *wire.Stream) error {
 	if !ok || class.construct == nil {
 		return fmt.Errorf("class %q is not one of the program's", m.Class)
 	}
-	id := ID{name: m.Name, hasName: m.HasName}
-	if err := id.parse(m.ID); err != nil {
+	id, err := p.env.idOf(&m)
+	if err != nil {
 		return err
 	}
 	state := &State{ID: id}
 	state.Storage = newStorage(state)
-	ctx, _, end := p.begin(s, m.Event, state)
+	if p.maxEntry > 0 {
+		state.cache = &cache{maxEntry: p.maxEntry}
+	}
+	ctx, ev, end := p.begin(s, m.Event, state)
 	defer end()
-	return guard(func() error {
+	return ev.run(func() error {
 		object, err := class.construct(ctx, state, p.env)
 		if err == nil {
 			err = context.Cause(ctx) // it was reset meanwhile: nobody would destroy it
@@ -259,7 +279,7 @@ func (p *program) fetch(s *wire.Stream) error {
 	}
 	r = r.WithContext(ctx)
 	w := &responseWriter{ev: ev, stream: s, method: r.Method, header: make(http.Header), length: -1}
-	if err := guard(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
+	if err := ev.run(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
 		return err
 	}
 	return w.finish()
@@ -278,9 +298,9 @@ func (p *program) alarm(s *wire.Stream) error {
 	if !ok {
 		return fmt.Errorf("%T handles no alarms: it has no Alarm method", i.object)
 	}
-	ctx, _, end := p.begin(s, m.Event, i.state)
+	ctx, ev, end := p.begin(s, m.Event, i.state)
 	defer end()
-	return guard(func() error {
+	return ev.run(func() error {
 		return a.Alarm(ctx, AlarmInfo{
 			ScheduledTime: time.UnixMilli(m.Scheduled).UTC(),
 			RetryCount:    int(m.RetryCount),
@@ -300,22 +320,6 @@ func (e *panicError) Error() string {
 		return "panic: " + err.Error()
 	}
 	return fmt.Sprintf("panic: %v", e.value)
-}
-
-// guard runs a handler and returns its panic as an error.
-func guard(handler func() error) (err error) {
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		if f, ok := v.(failure); ok {
-			err = f.err
-			return
-		}
-		err = &panicError{value: v, stack: debug.Stack()}
-	}()
-	return handler()
 }
 
 // failureOf describes the error of a handler to the emulator.

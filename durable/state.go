@@ -16,8 +16,13 @@ type State struct {
 	// Storage is the object's storage.
 	Storage *Storage
 
+	cache *cache // of the storage, or nil
+
 	mu  sync.Mutex
 	txn *Txn // the innermost one that is open, or nil; guarded by mu
+
+	// execMu is held while SQL runs, and until what it has changed is known (see dbConn.ExecContext).
+	execMu sync.Mutex
 }
 
 // BlockConcurrencyWhile runs fn and lets no other event of the object run

@@ -7,19 +7,21 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"devtool/durable/wire"
 )
 
-// A Storage is the storage of one object: values by key, and an alarm. Its
+// A Storage is the storage of one object: values by key, tables (see SQL), and an alarm. Its
 // methods take the context of a handler of that object.
 //
-// Keys are ordered by their bytes. Values are what encoding/json can carry; a []byte
+// Keys are UTF-8 text, ordered by their bytes; the empty one is a key, too. Values are what encoding/json can carry; a []byte
 // and a time.Time (cut to milliseconds) are kept as themselves. A value is copied
 // when it is put, and again when it is got.
 type Storage struct {
 	entries
 	state *State
+	db    database
 }
 
 func newStorage(state *State) *Storage {
@@ -32,10 +34,25 @@ type entries struct {
 	event func(context.Context) (*event, error)
 }
 
+// on returns the event of ctx for an operation on keys, which must be text: the platform's
+// are, so others would not be what they were there.
+func (s *entries) on(ctx context.Context, keys ...string) (*event, error) {
+	ev, err := s.event(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if !utf8.ValidString(key) {
+			return nil, fmt.Errorf("key %q is not UTF-8 text", key)
+		}
+	}
+	return ev, nil
+}
+
 // Get stores the value of key in what v points to, and reports whether there is
 // one. Without a value it leaves v alone.
 func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -54,7 +71,7 @@ func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err e
 
 // Put stores v as the value of key.
 func (s *entries) Put(ctx context.Context, key string, v any) error {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, key)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
@@ -70,7 +87,7 @@ func (s *entries) Put(ctx context.Context, key string, v any) error {
 
 // Delete removes key and reports whether it had a value.
 func (s *entries) Delete(ctx context.Context, key string) (existed bool, err error) {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, key)
 	if err == nil {
 		existed, err = ev.delete(key)
 	}
@@ -82,7 +99,7 @@ func (s *entries) Delete(ctx context.Context, key string) (existed bool, err err
 
 // GetMany returns the entries of those keys that have a value, ordered by key, each once.
 func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, keys...)
 	var entries []Entry
 	if err == nil {
 		entries, err = ev.getMany(keys)
@@ -96,12 +113,13 @@ func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 // PutMany stores the value of each key, all of them or none. Together they may have
 // 16 MiB.
 func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
-	ev, err := s.event(ctx)
+	keys := slices.Sorted(maps.Keys(values))
+	ev, err := s.on(ctx, keys...)
 	if err != nil {
 		return fmt.Errorf("put %d keys: %w", len(values), err)
 	}
 	entries := make([]wire.Entry, 0, len(values))
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	for _, key := range keys {
 		b, err := wire.EncodeValue(values[key])
 		if err != nil {
 			return fmt.Errorf("put %q: store a %T: %w", key, values[key], err)
@@ -116,7 +134,7 @@ func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
 
 // DeleteMany removes the keys and returns how many of them had a value.
 func (s *entries) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, keys...)
 	if err == nil {
 		deleted, err = ev.deleteMany(keys)
 	}
@@ -153,7 +171,7 @@ func (e Entry) Decode(v any) error {
 
 // List returns the entries that o chooses, ordered by key.
 func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
-	ev, err := s.event(ctx)
+	ev, err := s.on(ctx, o.Start, o.StartAfter, o.End, o.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}

@@ -159,6 +159,18 @@ func question(method wire.Method, message []byte, end bool) string {
 			return "reset " + m.Reason + ", drop alarm"
 		}
 		return "reset " + m.Reason
+	case wire.MethodExec:
+		var m wire.Exec
+		mustDecode(message, &m)
+		line := "exec " + m.Query
+		for _, arg := range m.Args {
+			line += fmt.Sprintf(" %T(%v)", arg, arg)
+		}
+		return line
+	case wire.MethodNextRows, wire.MethodCloseRows:
+		var m wire.Cursor
+		mustDecode(message, &m)
+		return fmt.Sprintf("%s %d", map[wire.Method]string{wire.MethodNextRows: "next rows", wire.MethodCloseRows: "close rows"}[method], m.Cursor)
 	case wire.MethodSubrequest:
 		var m wire.Subrequest
 		mustDecode(message, &m)
@@ -169,20 +181,21 @@ func question(method wire.Method, message []byte, end bool) string {
 		return line
 	}
 	return map[wire.Method]string{
-		wire.MethodList:        "list",
-		wire.MethodDeleteAll:   "delete all",
-		wire.MethodGetAlarm:    "get alarm",
-		wire.MethodDeleteAlarm: "delete alarm",
-		wire.MethodSync:        "sync",
-		wire.MethodNow:         "now",
-		wire.MethodPause:       "pause",
-		wire.MethodResume:      "resume",
-		wire.MethodBlock:       "block",
-		wire.MethodUnblock:     "unblock",
-		wire.MethodBackground:  "background",
-		wire.MethodBegin:       "begin",
-		wire.MethodCommit:      "commit",
-		wire.MethodRollback:    "rollback",
+		wire.MethodList:         "list",
+		wire.MethodDatabaseSize: "database size",
+		wire.MethodDeleteAll:    "delete all",
+		wire.MethodGetAlarm:     "get alarm",
+		wire.MethodDeleteAlarm:  "delete alarm",
+		wire.MethodSync:         "sync",
+		wire.MethodNow:          "now",
+		wire.MethodPause:        "pause",
+		wire.MethodResume:       "resume",
+		wire.MethodBlock:        "block",
+		wire.MethodUnblock:      "unblock",
+		wire.MethodBackground:   "background",
+		wire.MethodBegin:        "begin",
+		wire.MethodCommit:       "commit",
+		wire.MethodRollback:     "rollback",
 	}[method]
 }
 

@@ -14,6 +14,7 @@ type Txn struct {
 	host   *event
 	state  *State
 	parent *Txn
+	tx     bool // of database/sql
 
 	// state.mu guards what follows.
 	rolledBack bool
@@ -31,44 +32,80 @@ func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err
 	if err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
-	if err := ev.block(); err != nil {
-		return fmt.Errorf("transaction: %w", err)
+	txn, err := s.state.begin(ev, false)
+	if err != nil {
+		return err
 	}
-	defer func() {
-		if e := ev.unblock(); err == nil {
-			err = e
-		}
-	}()
-	if err := ev.begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	txn := s.state.open(ev)
 	good := false
 	defer func() { // also where fn panics, or ends its goroutine
-		if rolledBack := txn.end(); rolledBack {
-			return
-		}
-		if good {
-			if e := ev.commit(); e != nil {
-				err = fmt.Errorf("commit transaction: %w", e)
-			}
-		} else if e := ev.rollback(); e != nil {
-			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
-		}
+		err = txn.finish(good, err)
 	}()
 	err = fn(txn)
 	good = err == nil
 	return err
 }
 
-// open makes a transaction the innermost one.
-func (s *State) open(ev *event) *Txn {
+var (
+	errTxOpen = errors.New("a transaction of BeginTx is open: use its Tx, or end it first")
+	errInside = errors.New("a transaction is open already: statements of DB() are part of it without BeginTx")
+)
+
+// begin opens a transaction inside the one that may be open, and keeps the turn. Those of
+// database/sql (tx) have no order in which they end, so they stand alone.
+func (s *State) begin(ev *event, tx bool) (*Txn, error) {
+	txn, err := s.open(ev, tx)
+	if err != nil {
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := ev.block(); err != nil {
+		txn.end()
+		return nil, fmt.Errorf("transaction: %w", err)
+	}
+	if err := ev.begin(); err != nil {
+		txn.end()
+		ev.unblock() //nolint:errcheck // why nothing was begun matters more
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	return txn, nil
+}
+
+// open makes a transaction the innermost one. What another event has left open was undone
+// when that event ended.
+func (s *State) open(ev *event, tx bool) (*Txn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	txn := &Txn{host: ev, state: s, parent: s.txn}
+	parent := s.txn
+	if parent != nil && parent.host != ev {
+		parent = nil
+	}
+	switch {
+	case parent != nil && parent.tx:
+		return nil, errTxOpen
+	case parent != nil && tx:
+		return nil, errInside
+	}
+	txn := &Txn{host: ev, state: s, tx: tx, parent: parent}
 	txn.entries.event = txn.check
 	s.txn = txn
-	return txn
+	return txn, nil
+}
+
+// finish ends the transaction, commits or undoes what it wrote, and gives the turn free. It
+// returns err or, where that is nil, what went wrong on the way.
+func (t *Txn) finish(commit bool, err error) error {
+	if rolledBack := t.end(); !rolledBack {
+		if commit {
+			if e := t.host.commit(); e != nil {
+				err = fmt.Errorf("commit transaction: %w", e)
+			}
+		} else if e := t.host.rollback(); e != nil {
+			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
+		}
+	}
+	if e := t.host.unblock(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // end ends the transaction, and reports whether it was rolled back before.
@@ -76,7 +113,9 @@ func (t *Txn) end() (rolledBack bool) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
 	t.ended = true
-	t.state.txn = t.parent
+	if t.state.txn == t { // and not that of a later event
+		t.state.txn = t.parent
+	}
 	return t.rolledBack
 }
 

@@ -17,9 +17,16 @@ import (
 type wireHost struct {
 	conn *wire.Conn
 	id   uint64 // of the event
+	// cache is that of the event's object, or nil: then each put is asked.
+	cache *cache
 
 	// mu guards what follows.
 	mu sync.Mutex
+	// told is what was put since the last question, and toldSize its bytes.
+	told     []wire.Entry
+	toldSize int
+	away     int  // how many goroutines have given the turn up
+	over     bool // the handler has returned
 	// open are the requests whose responses may still be read. They are
 	// withdrawn when the handler has returned.
 	open  map[*wire.Stream]struct{}
@@ -34,22 +41,24 @@ func (h *wireHost) op() *wire.Operation { return &wire.Operation{Event: h.id} }
 // questions at once or, where it makes them wait for the turn, must not be left
 // waiting for a handler that has gone on without it.
 func (h *wireHost) call(m wire.Method, question, answer wire.Message) error {
+	h.mu.Lock()
+	h.tellLocked()
+	h.mu.Unlock()
+	return h.ask(m, question, answer)
+}
+
+func (h *wireHost) ask(m wire.Method, question, answer wire.Message) error {
 	return fromWire(h.conn.Call(context.Background(), m, question, answer))
 }
 
-func (h *wireHost) get(key string) ([]byte, bool, error) {
-	var v wire.Value
-	err := h.call(wire.MethodGet, &wire.Get{Event: h.id, Key: key}, &v)
-	return v.Value, v.Found, err
-}
-
-func (h *wireHost) put(key string, value []byte) error {
-	return h.call(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
+// change is call for an operation that changes entries.
+func (h *wireHost) change(m wire.Method, question, answer wire.Message) error {
+	return h.cache.changed(func() error { return h.call(m, question, answer) })
 }
 
 func (h *wireHost) delete(key string) (bool, error) {
 	var e wire.Existed
-	err := h.call(wire.MethodDelete, &wire.Delete{Event: h.id, Key: key}, &e)
+	err := h.change(wire.MethodDelete, &wire.Delete{Event: h.id, Key: key}, &e)
 	return e.Existed, err
 }
 
@@ -74,12 +83,12 @@ func (h *wireHost) getMany(keys []string) ([]Entry, error) {
 }
 
 func (h *wireHost) putMany(entries []wire.Entry) error {
-	return h.call(wire.MethodPutMany, &wire.PutMany{Event: h.id, Entries: entries}, &wire.Empty{})
+	return h.change(wire.MethodPutMany, &wire.PutMany{Event: h.id, Entries: entries}, &wire.Empty{})
 }
 
 func (h *wireHost) deleteMany(keys []string) (int, error) {
 	var d wire.Deleted
-	err := h.call(wire.MethodDeleteMany, &wire.Keys{Event: h.id, Keys: keys}, &d)
+	err := h.change(wire.MethodDeleteMany, &wire.Keys{Event: h.id, Keys: keys}, &d)
 	return int(d.Deleted), err
 }
 
@@ -124,7 +133,7 @@ func (h *wireHost) list(o ListOptions) ([]Entry, error) {
 }
 
 func (h *wireHost) deleteAll() error {
-	return h.call(wire.MethodDeleteAll, h.op(), &wire.Empty{})
+	return h.change(wire.MethodDeleteAll, h.op(), &wire.Empty{})
 }
 
 func (h *wireHost) getAlarm() (time.Time, bool, error) {
@@ -149,18 +158,59 @@ func (h *wireHost) sync() error {
 
 func (h *wireHost) now() (time.Time, error) {
 	var t wire.Time
-	err := h.call(wire.MethodNow, h.op(), &t)
+	err := h.ask(wire.MethodNow, h.op(), &t)
 	return time.UnixMilli(t.Time).UTC(), err
 }
 
-func (h *wireHost) pause() error   { return h.call(wire.MethodPause, h.op(), &wire.Empty{}) }
-func (h *wireHost) resume() error  { return h.call(wire.MethodResume, h.op(), &wire.Empty{}) }
+func (h *wireHost) pause() error {
+	h.giveUp()
+	err := h.call(wire.MethodPause, h.op(), &wire.Empty{})
+	if err != nil {
+		h.back()
+	}
+	return err
+}
+
+func (h *wireHost) resume() error {
+	err := h.call(wire.MethodResume, h.op(), &wire.Empty{})
+	if err == nil {
+		h.back()
+	}
+	return err
+}
+
 func (h *wireHost) block() error   { return h.call(wire.MethodBlock, h.op(), &wire.Empty{}) }
 func (h *wireHost) unblock() error { return h.call(wire.MethodUnblock, h.op(), &wire.Empty{}) }
 
 func (h *wireHost) begin() error    { return h.call(wire.MethodBegin, h.op(), &wire.Empty{}) }
 func (h *wireHost) commit() error   { return h.call(wire.MethodCommit, h.op(), &wire.Empty{}) }
-func (h *wireHost) rollback() error { return h.call(wire.MethodRollback, h.op(), &wire.Empty{}) }
+func (h *wireHost) rollback() error { return h.change(wire.MethodRollback, h.op(), &wire.Empty{}) }
+
+func (h *wireHost) exec(query string, args []any) (*wire.Rows, error) {
+	rows := new(wire.Rows)
+	if err := h.call(wire.MethodExec, &wire.Exec{Event: h.id, Query: query, Args: args}, rows); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (h *wireHost) nextRows(cursor uint64) (*wire.Rows, error) {
+	rows := new(wire.Rows)
+	if err := h.call(wire.MethodNextRows, &wire.Cursor{Event: h.id, Cursor: cursor}, rows); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (h *wireHost) closeRows(cursor uint64) error {
+	return h.call(wire.MethodCloseRows, &wire.Cursor{Event: h.id, Cursor: cursor}, &wire.Empty{})
+}
+
+func (h *wireHost) databaseSize() (int64, error) {
+	var size wire.Size
+	err := h.call(wire.MethodDatabaseSize, h.op(), &size)
+	return int64(size.Bytes), err
+}
 
 func (h *wireHost) reset(reason string, dropAlarm bool) error {
 	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}, &wire.Empty{})
@@ -183,6 +233,7 @@ func (h *wireHost) background(state *State, f func(context.Context) error) error
 		return err
 	}
 	ctx, ev, end := begin(h.conn, s.Context(), m.Event, state)
+	ev.host.(*wireHost).away = 1 // it has no turn before it resumes
 	go func() {
 		failure := &wire.Error{Message: "it ended its goroutine", Remote: true}
 		defer func() { // also where f does not return
@@ -195,7 +246,7 @@ func (h *wireHost) background(state *State, f func(context.Context) error) error
 		}()
 		err := ev.resume()
 		if err == nil {
-			err = guard(func() error { return f(ctx) })
+			err = ev.run(func() error { return f(ctx) })
 		}
 		failure = nil
 		if err != nil {
@@ -211,6 +262,7 @@ func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	h.giveUp()
 	err := h.conn.Call(ctx, wire.MethodSleep, &wire.Sleep{Event: h.id, Duration: int64(d)}, &wire.Empty{})
 	return h.retake(ctx, err)
 }
@@ -218,7 +270,11 @@ func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 // retake makes sure that an event whose question was withdrawn, because ctx has ended,
 // holds its turn before its handler goes on. It returns err as handlers see it.
 func (h *wireHost) retake(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
+	if err == nil {
+		h.back()
+		return nil
+	}
+	if ctx.Err() == nil {
 		return fromWire(err)
 	}
 	if err := h.resume(); err != nil {
@@ -236,6 +292,7 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 	if err != nil {
 		return nil, err
 	}
+	h.giveUp()
 	s, err := h.conn.Open(wire.MethodSubrequest, &q, rest == nil)
 	if err != nil {
 		if rest != nil {
@@ -252,8 +309,8 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 		go sendBody(s, rest, fail)
 	}
 	b, err := s.Await(ctx)
-	if err != nil {
-		return nil, h.retake(ctx, err)
+	if err := h.retake(ctx, err); err != nil {
+		return nil, err
 	}
 	var m wire.Response
 	if err := wire.Decode(b, &m); err != nil {

@@ -305,6 +305,44 @@ func (a administration) EvictObject(ctx context.Context, which control.Object) (
 	return control.Evicted{Object: t.describe(), Evicted: evicted}, nil
 }
 
+// AbortObject resets an object that is in memory, also one that is running, as its own
+// State.Abort does.
+func (a administration) AbortObject(_ context.Context, which control.Object, q control.AbortRequest) (control.Object, error) {
+	t, err := a.target(which)
+	if err != nil {
+		return control.Object{}, err
+	}
+	defer t.release()
+	inst := t.live()
+	if inst == nil {
+		if err := t.exists(); err != nil {
+			return control.Object{}, err
+		}
+		return control.Object{}, &control.Error{
+			Status: http.StatusConflict, Message: t.String() + " is not in memory", Hint: "there is nothing to abort",
+		}
+	}
+	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
+	a.e.log.Warn("aborted "+t.String(), "reason", reason)
+	t.abort(&event{obj: t.object, kind: "abort", inst: inst}, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
+	return t.describe(), nil
+}
+
+// live returns the instance that is in memory, or is just being made, in a program that lives;
+// or nil.
+func (t target) live() *instance {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	inst := t.inst
+	if inst == nil && t.holder != nil {
+		inst = t.holder.inst
+	}
+	if inst == nil || inst.ctx.Err() != nil || inst.prog.lost() {
+		return nil
+	}
+	return inst
+}
+
 // DeleteObject deletes an object's data, alarm and file. What is in memory may be worth
 // more to somebody than its data, so it has to be forced; a running handler
 // would go on with what is no longer there, so that is refused.

@@ -8,7 +8,7 @@ import (
 	"devtool/emulator/control"
 )
 
-// maxPut bounds the body of a put. Base64 and escapes make it larger than what is stored.
+// maxPut bounds the body of a put, and that of SQL with its arguments. Base64 and escapes make it larger than what is stored.
 const maxPut = 64 << 20
 
 // objectsAPI adds what the control API can do with objects.
@@ -27,6 +27,20 @@ func (e *Emulator) objectsAPI(handle func(pattern string, f func(*http.Request) 
 	})
 	handle("POST objects/{class}/{object}/evict", func(r *http.Request) (any, error) {
 		return a.EvictObject(r.Context(), namedObject(r))
+	})
+	handle("POST objects/{class}/{object}/abort", func(r *http.Request) (any, error) {
+		var q control.AbortRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return a.AbortObject(r.Context(), namedObject(r), q)
+	})
+	handle("POST objects/{class}/{object}/sql", func(r *http.Request) (any, error) {
+		var q control.SQLRequest
+		if err := decodeUpTo(maxPut, r, &q); err != nil {
+			return nil, err
+		}
+		return a.RunSQL(r.Context(), namedObject(r), q)
 	})
 	handle("GET objects/{class}/{object}/entries", func(r *http.Request) (any, error) {
 		limit, err := parseQuery(r, "limit", strconv.Atoi)

@@ -23,7 +23,7 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } pre { background: #2a2a2a } }
 </style>
 <h1>{{.Title}}</h1>
-<p>{{.Method}} {{.Path}}</p>
+<p>Event: fetch, {{.Method}} {{.Path}}</p>
 <pre>{{.Message}}</pre>
 {{if .Stack}}<pre>{{.Stack}}</pre>{{end}}
 <p>The terminal of <code>devtool dev</code> has the log.</p>

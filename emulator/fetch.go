@@ -28,6 +28,7 @@ type answerer interface {
 //
 // fetch returns when the handler has. It does not wait for body to end.
 func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer) error {
+	ev.request = req
 	deliver := func(inst *instance) error {
 		m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *req}
 		s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
@@ -40,7 +41,11 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 		stop := context.AfterFunc(ev.ctx, s.Cancel)
 		defer stop()
 		if body != nil {
-			go send(s, body)
+			ev.carry(1)
+			go func() {
+				send(s, body)
+				ev.carry(-1)
+			}()
 		}
 		b, err := p.await(inst, s)
 		if err != nil {
@@ -86,6 +91,8 @@ func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a 
 	}
 	stop := context.AfterFunc(inst.ctx, s.Withdraw)
 	defer stop()
+	ev.carry(1)
+	defer ev.carry(-1)
 	sendErr := a.head(&m, false)
 	buf := make([]byte, wire.MaxData)
 	for {
@@ -149,6 +156,8 @@ func (p *program) subrequest(s *wire.Stream) {
 		s.Fail(asWire(err))
 		return
 	}
+	caller.carry(1)
+	defer caller.carry(-1)
 	var body io.Reader
 	if !s.Ended() {
 		body = s
@@ -223,7 +232,26 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee
-	return a.failed(p.fetch(callee, &q.Request, body, a))
+	return a.failed(told(callee, p.fetch(callee, &q.Request, body, a)))
+}
+
+// told is err, with which the event ended, as its caller is told. That the object was reset
+// goes before whatever the event made of it, and is not its handler's failure: Remote is for
+// that alone. Source: the platform, seen in workerd.
+func told(ev *event, err error) error {
+	if err == nil {
+		return nil
+	}
+	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil {
+		err = context.Cause(inst.ctx)
+	}
+	e := (*wire.Error)(nil)
+	if !errors.As(err, &e) || !e.Reset || !e.Remote {
+		return err
+	}
+	c := *e
+	c.Remote = false
+	return &c
 }
 
 // fetchOutside sends a request to where its URL says.
@@ -246,7 +274,9 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		r.Body = io.NopCloser(strings.NewReader(string(req.Body)))
 		r.ContentLength = int64(len(req.Body))
 	}
+	a.caller.outside.Add(1)
 	resp, err := p.e.outside.RoundTrip(r)
+	a.caller.outside.Add(-1)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
 	}

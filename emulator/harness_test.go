@@ -203,7 +203,7 @@ func (w *world) alarm(name string) (control.Alarm, bool) {
 }
 
 // A script is a handler program: a worker that passes every request on to an object of
-// class Lab, and what the objects do, by path. It speaks the protocol by itself, so it
+// class Lab, unless there is a handler "worker", and what the objects do, by path. It speaks the protocol by itself, so it
 // shows that more than one SDK can.
 type script struct {
 	// handlers answer requests by path; "alarm" runs the alarm, "construct" makes
@@ -288,13 +288,16 @@ func (s *script) handle(stream *wire.Stream) {
 		var m wire.Fetch
 		must(wire.Decode(stream.Message, &m))
 		c.event, c.instance = m.Event, m.Instance
-		if m.Instance == 0 {
+		f := s.handlers["worker"]
+		if m.Instance == 0 && f == nil {
 			s.pass(c, stream, &m)
 			return
 		}
-		c.object = s.nameOf(m.Instance)
-		c.path = m.Request.URL[strings.Index(m.Request.URL[8:], "/")+8:]
-		f := s.handlers[c.path]
+		if m.Instance != 0 {
+			c.object = s.nameOf(m.Instance)
+			c.path = m.Request.URL[strings.Index(m.Request.URL[8:], "/")+8:]
+			f = s.handlers[c.path]
+		}
 		if f == nil {
 			err = fmt.Errorf("no handler for %s", c.path)
 			break

@@ -31,6 +31,7 @@ type host struct {
 	// binary is a copy of the program that runs, to start it again from.
 	binary     string
 	drainLimit time.Duration
+	stuckAfter time.Duration
 
 	// mu guards what follows. changed is closed and made anew when any of it changes.
 	mu      sync.Mutex
@@ -43,7 +44,7 @@ type host struct {
 }
 
 func newHost(e *Emulator, binary string) *host {
-	return &host{e: e, binary: binary, drainLimit: drainLimit, changed: make(chan struct{}), closed: true}
+	return &host{e: e, binary: binary, drainLimit: drainLimit, stuckAfter: stuckAfter, changed: make(chan struct{}), closed: true}
 }
 
 func (h *host) changedLocked() {
@@ -192,8 +193,9 @@ func (h *host) drain(p *program, limit time.Duration) int {
 	}
 }
 
-// watch restarts p when it crashes.
+// watch looks out for handlers of p that are stuck, and restarts p when it crashes.
 func (h *host) watch(p *program, started time.Time) {
+	h.e.background.Go(p.lookout.run)
 	<-p.conn.Done()
 	h.mu.Lock()
 	if h.current != p || h.ended {

@@ -415,7 +415,13 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 		if err := o.acquire(context.Background(), other); err != nil {
 			return err
 		}
-		err := o.use(other, f)
+		err := o.use(other, func(s *store.Object) error {
+			err := f(s)
+			if s.Dirty() { // the event that had the turn knows nothing of it
+				other.inst.prog.forget(other.inst)
+			}
+			return err
+		})
 		if e := o.finish(other); err == nil {
 			err = e
 		}

@@ -27,6 +27,72 @@ func TestIDsOfNamesAreThoseOfWorkerd(t *testing.T) {
 	}
 }
 
+// The derivation is ours: SHA-256 of the hash of the unique key and the jurisdiction is the
+// key, and the rest as in workerd.
+func TestIDsOfAJurisdictionAreDerivedWithAKeyOfTheirOwn(t *testing.T) {
+	tests := []struct{ jurisdiction, want string }{
+		{"", "59002eb8cf872e541722977a258a12d6a93bbe8192b502e1c0cb250aa91af234"},
+		{"eu", "0dd79c2477e7fb43c8896cd258425c1b12edf84097bef8d35046a421605e123e"},
+		{"us", "a4b869dffad9b0f982ef5389669ef03729e65f856d010a875c070fea7563e0fe"},
+		{"fedramp", "8e1db683f0111fc9417f4805900f0c8a6190cb4b2552650686bf05edad78f1ea"},
+		{"fedramp-high", "3500a13befce21ef4fd4a47c7a17a365cf3f7a18f773f4921e22c1a5732e32ba"},
+	}
+	for _, tt := range tests {
+		id := wire.IDFromNameIn("mykey", tt.jurisdiction, "http://foo/")
+		if got := id.String(); got != tt.want {
+			t.Errorf("in %q: got %s, want %s", tt.jurisdiction, got, tt.want)
+		}
+		got, jurisdiction, err := wire.ParseIDIn("mykey", tt.want)
+		if err != nil || got != id || jurisdiction != tt.jurisdiction {
+			t.Errorf("ParseIDIn(%s) = %s, %q, %v; want the same in %q", tt.want, got, jurisdiction, err, tt.jurisdiction)
+		}
+	}
+	if got, want := len(wire.Jurisdictions()), len(tests)-1; got != want {
+		t.Errorf("there are %d jurisdictions, %d of them tested", got, want)
+	}
+}
+
+func TestAnIDIsOfOneJurisdictionThatCannotBeChanged(t *testing.T) {
+	all := append(wire.Jurisdictions(), "")
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.String().Draw(t, "key")
+		name := rapid.String().Draw(t, "name")
+		of := rapid.SampledFrom(all).Draw(t, "jurisdiction")
+		id := wire.IDFromNameIn(key, of, name)
+		for _, other := range all {
+			if other != of && wire.IDFromNameIn(key, other, name) == id {
+				t.Errorf("%q has the same id in %q and %q", name, of, other)
+			}
+		}
+		unique := wire.NewUniqueIDIn(key, of)
+		for _, id := range []wire.ID{id, unique} {
+			got, jurisdiction, err := wire.ParseIDIn(key, id.String())
+			if err != nil || got != id || jurisdiction != of {
+				t.Errorf("ParseIDIn(%s) = %s, %q, %v; want the same in %q", id, got, jurisdiction, err, of)
+			}
+			if got, err := wire.ParseID(key, id.String()); err != nil || got != id {
+				t.Errorf("ParseID(%s) = %s, %v; want the same", id, got, err)
+			}
+			forged := id
+			forged[rapid.IntRange(0, 31).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+			if _, jurisdiction, err := wire.ParseIDIn(key, forged.String()); err != wire.ErrForeignID || jurisdiction != "" {
+				t.Errorf("with one bit changed: %q, %v; want ErrForeignID", jurisdiction, err)
+			}
+		}
+		other := rapid.String().Filter(func(s string) bool { return s != key }).Draw(t, "other key")
+		if _, _, err := wire.ParseIDIn(other, id.String()); err != wire.ErrForeignID {
+			t.Errorf("parsed for another key: %v, want ErrForeignID", err)
+		}
+	})
+}
+
+func TestWhoChangesTheListOfJurisdictionsChangesACopy(t *testing.T) {
+	wire.Jurisdictions()[0] = "moon"
+	if got := wire.Jurisdictions()[0]; got != "eu" {
+		t.Errorf("the first jurisdiction is %q, want eu", got)
+	}
+}
+
 func TestUniqueKeyIsWorkerAndClass(t *testing.T) {
 	if got, want := wire.UniqueKey("my-worker", "Batcher"), "my-worker-Batcher"; got != want {
 		t.Errorf("got %q, want %q", got, want)

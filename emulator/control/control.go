@@ -1,5 +1,6 @@
 // Package control is the control API of a running emulator: what its requests
-// and answers look like (this file; objects.go for objects), a client
+// and answers look like (this file; objects.go for objects, sql.go for their
+// databases), a client
 // (client.go), how a command finds the emulator of a project (locate.go), and
 // the guard that keeps strangers out (guard.go). The emulator implements the
 // handlers.
@@ -22,6 +23,8 @@
 //	GET    objects/CLASS/OBJECT/entry?key=  -> Entry
 //	PUT    objects/CLASS/OBJECT/entry?key=  PutRequest -> Entry
 //	DELETE objects/CLASS/OBJECT/entry?key=  -> Entry
+//	POST   objects/CLASS/OBJECT/sql         SQLRequest -> SQLResult
+//	POST   objects/CLASS/OBJECT/abort       AbortRequest -> Object
 //
 // CLASS is a class or a binding, OBJECT a name or, 64 hexadecimal digits, an id;
 // both are escaped as segments of a path. None of these wakes the object up.
@@ -164,6 +167,8 @@ type Error struct {
 	Status  int    `json:"-"`
 	Message string `json:"error"`
 	Hint    string `json:"hint,omitempty"` // what to do about it
+	// Offset is where in the SQL that was sent it is wrong, in bytes, if that is known.
+	Offset *int `json:"offset,omitempty"`
 }
 
 func (e *Error) Error() string {

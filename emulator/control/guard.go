@@ -41,15 +41,15 @@ func Guard(next http.Handler) http.Handler {
 func inspect(r *http.Request) *Error {
 	switch {
 	case !isLoopback(r.RemoteAddr):
-		return &Error{http.StatusForbidden, "Invalid remote address", "/cdn-cgi/ is for callers on the same machine"}
+		return &Error{Status: http.StatusForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
 	case !isLocalHost(r.Host):
-		return &Error{http.StatusForbidden, "Invalid Host header", "use localhost, 127.0.0.1 or [::1]"}
+		return &Error{Status: http.StatusForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
 	case !isOwnOrigin(r):
-		return &Error{http.StatusForbidden, "Invalid Origin header", "only pages of this server may use /cdn-cgi/"}
+		return &Error{Status: http.StatusForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
 	case strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
-		return &Error{http.StatusForbidden, "Invalid Sec-Fetch-Site header", "other sites may not use /cdn-cgi/"}
+		return &Error{Status: http.StatusForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
 	case r.ContentLength != 0 && r.Body != http.NoBody && !isJSON(r.Header):
-		return &Error{http.StatusUnsupportedMediaType, "Invalid Content-Type header", "send the body as application/json"}
+		return &Error{Status: http.StatusUnsupportedMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
 	}
 	return nil
 }

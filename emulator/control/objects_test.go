@@ -39,6 +39,20 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 			},
 			`PUT objects/Batcher/a/entry?key=k {"type":"bytes","value":"aGk="}`,
 		},
+		{
+			func(c *control.Client) error {
+				_, err := c.RunSQL(ctx, plain, control.SQLRequest{Query: "SELECT ?, ?", Args: []control.SQLValue{{V: int64(1)}, {V: nil}}})
+				return err
+			},
+			`POST objects/Batcher/a/sql {"query":"SELECT ?, ?","args":[1,null]}`,
+		},
+		{
+			func(c *control.Client) error {
+				_, err := c.AbortObject(ctx, plain, control.AbortRequest{Reason: "why", DropAlarm: true})
+				return err
+			},
+			`POST objects/Batcher/a/abort {"reason":"why","dropAlarm":true}`,
+		},
 	} {
 		var got string
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -40,6 +40,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 )
 
 // Keys of _cf_METADATA. workerd uses the low numbers; those from 1000 up are ours.
@@ -53,7 +54,8 @@ var objectSchema = []string{
 	"CREATE TABLE IF NOT EXISTS _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB)",
 }
 
-// Object is the open database of one object. It is not safe for concurrent use: the object's turn guards it.
+// Object is the open database of one object. It is not safe for concurrent use: the object's turn guards it. Only
+// Interrupt may be called at any time.
 //
 // When the disk fails in the middle of a transaction and SQLite gives the transaction up, every call returns that
 // error until Rollback or Close, so that no half of a transaction can be committed. After Close, every call returns
@@ -63,8 +65,10 @@ type Object struct {
 	name    string
 	hasName bool
 
-	db        *database // nil when closed
-	committed alarm
+	// interrupting keeps Interrupt away from Rollback and Close.
+	interrupting sync.Mutex
+	db           *database // nil when closed
+	committed    alarm
 
 	// The implicit transaction.
 	dirty        bool
@@ -162,8 +166,10 @@ func (o *Object) Close() error {
 	}
 	o.endCursors(errCursorClosed)
 	rollbackErr := o.Rollback()
+	o.interrupting.Lock()
 	err := o.db.close()
 	o.db = nil
+	o.interrupting.Unlock()
 	if err == nil {
 		err = rollbackErr
 	}

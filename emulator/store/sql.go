@@ -12,6 +12,7 @@ type SQLError struct {
 	Code     string // such as "SQLITE_CONSTRAINT", or "" if the SQL did not get as far as the engine
 	Extended string // such as "SQLITE_CONSTRAINT_UNIQUE"; the same as Code if there is nothing to add
 	Offset   int    // bytes from the start of the statement to where it is wrong, or -1
+	Before   int    // bytes of the SQL before the statement, where there is an Offset
 }
 
 // Error is the text that a handler sees on the platform.
@@ -67,9 +68,13 @@ func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 	if s := o.statements.take(query); s != nil {
 		return o.run(s, values)
 	}
+	all := len(query)
 	for whole := true; ; whole = false {
 		s, tail, err := o.prepare(query)
 		if err != nil {
+			if wrong := (*SQLError)(nil); errors.As(err, &wrong) {
+				wrong.Before = all - len(query)
+			}
 			return nil, err
 		}
 		tail = strings.TrimLeft(tail, " \t\n\v\f\r")

@@ -45,6 +45,8 @@ func (o *Object) Rollback() error {
 	if !o.db.inTransaction() {
 		return nil
 	}
+	o.interrupting.Lock()
+	defer o.interrupting.Unlock()
 	if err := o.db.exec("ROLLBACK"); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}

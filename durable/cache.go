@@ -1,0 +1,192 @@
+package durable
+
+import (
+	"sync"
+
+	"devtool/durable/wire"
+)
+
+// A question to the emulator takes some ten microseconds, nearly all of it waiting. Handlers that
+// put and get would spend their time with that, so a put is not asked but told (wire.MethodWrite),
+// many together, and what was put or got is remembered. That is no risk: what was not committed was
+// never stored, and nobody else changes an object's storage while it is in memory; where the
+// emulator does, it says so (wire.MethodForget).
+//
+// It holds for an event that has its object's turn. An event of which some goroutine has given it up asks
+// like all others.
+
+// The bounds of what is kept here, in bytes.
+const (
+	maxTold       = 64 << 10  // of puts until the next question
+	maxRemembered = 256 << 10 // of the entries of one object
+)
+
+// A cache remembers entries of an object's storage.
+type cache struct {
+	maxEntry int // bytes that a key and its value may have together
+
+	mu      sync.Mutex // guards what follows
+	entries map[string]remembered
+	size    int
+	// changes counts what makes an answer that is under way too old to be remembered.
+	changes int
+}
+
+// remembered is the value of a key, or that it has none.
+type remembered struct {
+	value []byte
+	found bool
+}
+
+// get returns what is remembered of key. Otherwise the answer may be given to learn with
+// changes.
+func (c *cache) get(key string) (r remembered, known bool, changes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, known = c.entries[key]
+	return r, known, c.changes
+}
+
+// learn remembers an answer to the question that was asked at changes.
+func (c *cache) learn(key string, r remembered, changes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.entries[key]; !known && c.changes == changes {
+		c.setLocked(key, r)
+	}
+}
+
+// set remembers what was put.
+func (c *cache) set(key string, value []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	if old, known := c.entries[key]; known {
+		c.size -= sizeOf(key, old)
+		delete(c.entries, key)
+	}
+	c.setLocked(key, remembered{value, true})
+}
+
+func (c *cache) setLocked(key string, r remembered) {
+	n := sizeOf(key, r)
+	if n > maxRemembered/4 {
+		return
+	}
+	if c.size+n > maxRemembered {
+		c.clearLocked()
+	}
+	if c.entries == nil {
+		c.entries = make(map[string]remembered)
+	}
+	c.entries[key] = r
+	c.size += n
+}
+
+// sizeOf is about how much memory an entry takes.
+func sizeOf(key string, r remembered) int { return len(key) + len(r.value) + 64 }
+
+// clear forgets everything.
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.clearLocked()
+}
+
+func (c *cache) clearLocked() { c.entries, c.size = nil, 0 }
+
+// changed runs an operation that changes entries by itself.
+func (c *cache) changed(operation func() error) error {
+	if c == nil {
+		return operation()
+	}
+	c.clear()
+	defer c.clear() // what another goroutine has learned meanwhile
+	return operation()
+}
+
+// has reports whether the event has its turn, so that it may tell its puts and trust the
+// cache. h.mu is held.
+func (h *wireHost) hasLocked() bool { return h.cache != nil && h.away == 0 && !h.over }
+
+func (h *wireHost) get(key string) ([]byte, bool, error) {
+	h.mu.Lock()
+	has := h.hasLocked()
+	h.mu.Unlock()
+	changes := 0
+	if has {
+		r, known, n := h.cache.get(key)
+		if known {
+			return r.value, r.found, nil
+		}
+		changes = n
+	}
+	var v wire.Value
+	if err := h.call(wire.MethodGet, &wire.Get{Event: h.id, Key: key}, &v); err != nil {
+		return nil, false, err
+	}
+	if has {
+		h.cache.learn(key, remembered{v.Value, v.Found}, changes)
+	}
+	return v.Value, v.Found, nil
+}
+
+func (h *wireHost) put(key string, value []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// One that is too large the emulator refuses, and says why.
+	if !h.hasLocked() || len(key)+len(value) > h.cache.maxEntry {
+		h.tellLocked()
+		return h.cache.changed(func() error {
+			return h.ask(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
+		})
+	}
+	h.cache.set(key, value)
+	h.told = append(h.told, wire.Entry{Key: key, Value: value})
+	h.toldSize += len(key) + len(value)
+	if h.toldSize < maxTold {
+		return nil
+	}
+	// An answer now and then keeps the handler from running away from the emulator.
+	return h.ask(wire.MethodWrite, h.takeToldLocked(), &wire.Empty{})
+}
+
+// tell tells the emulator what was put. It comes before every question, because the
+// emulator answers as if it had known all along. h.mu is held.
+func (h *wireHost) tellLocked() {
+	if len(h.told) > 0 {
+		h.conn.Notify(wire.MethodWrite, h.takeToldLocked()) //nolint:errcheck // the next question fails, too
+	}
+}
+
+func (h *wireHost) takeToldLocked() *wire.PutMany {
+	m := &wire.PutMany{Event: h.id, Entries: h.told}
+	h.told, h.toldSize = nil, 0
+	return m
+}
+
+// giveUp notes that the question which follows gives the turn up, and tells what was put
+// before.
+func (h *wireHost) giveUp() {
+	h.mu.Lock()
+	h.tellLocked()
+	h.away++
+	h.mu.Unlock()
+}
+
+// back notes that a goroutine which had given the turn up has it again.
+func (h *wireHost) back() {
+	h.mu.Lock()
+	h.away--
+	h.mu.Unlock()
+}
+
+// handled is called when the handler has returned. What its goroutines put from here on is asked,
+// and refused.
+func (h *wireHost) handled() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tellLocked()
+	h.over = true
+}

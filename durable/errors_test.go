@@ -1,0 +1,83 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devtool/durable/wire"
+)
+
+// What handlers make errors of is their own, so it may be anything: what does not fit the
+// protocol must not cost the connection.
+func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want wire.Error
+	}{
+		{
+			"flags of its own", &Error{Message: "later", Retryable: true, Overloaded: true},
+			wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true},
+		},
+		{
+			"flags inside another error", fmt.Errorf("ask: %w", errors.Join(errors.New("one"), &Error{Message: "two", Overloaded: true})),
+			wire.Error{Message: "ask: one\ntwo", Remote: true, Overloaded: true},
+		},
+		{
+			"a reset of its own", &Error{Message: "no", Reset: true},
+			wire.Error{Message: "no", Remote: true}, // it is the emulator's to say
+		},
+		{
+			"an object id that is not text", &Error{Message: "no", ObjectID: "\xff\xfe", Retryable: true},
+			wire.Error{Message: "no", Remote: true, Retryable: true},
+		},
+		{
+			"a message that is not text", &Error{Message: "no \xff\x00"},
+			wire.Error{Message: "no \xff\x00", Remote: true},
+		},
+		{"no message", &Error{}, wire.Error{Remote: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := Worker{Classes: Classes{"Object": NewClass(func(context.Context, *State, *Env) (*probe, error) {
+				return &probe{ring: func(context.Context, *probe, AlarmInfo) error { return tt.err }}, nil
+			})}}
+			emulate(t, w, func(e *emulation) {
+				instance := e.construct("Object", "one")
+				for range 2 { // the second shows that the connection lives
+					err := e.ask(wire.MethodAlarm, &wire.Alarm{Event: e.newID(), Instance: instance})
+					var got *wire.Error
+					if !errors.As(err, &got) {
+						t.Fatalf("got %v, want an *Error", err)
+					}
+					if diff := cmp.Diff(&tt.want, got); diff != "" {
+						t.Errorf("(-want +got):\n%s", diff)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAHandlerOfRequestsFailsWithItsOwnErrorByPanic(t *testing.T) {
+	own := &Error{Message: "later", Retryable: true, Overloaded: true}
+	for _, value := range []error{own, fmt.Errorf("wrapped: %w", own)} {
+		emulate(t, withFetch(func(*probe, http.ResponseWriter, *http.Request) { panic(value) }), func(e *emulation) {
+			got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
+			if !strings.Contains(got.Detail, "errors_test.go") {
+				t.Errorf("the detail shows no stack: %q", got.Detail)
+			}
+			got.Detail = ""
+			want := &wire.Error{Message: "panic: " + value.Error(), Remote: true, Retryable: true, Overloaded: true}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

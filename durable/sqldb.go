@@ -1,0 +1,297 @@
+package durable
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+	"weak"
+)
+
+// A database is the object's *sql.DB, once somebody has asked for it.
+type database struct {
+	once sync.Once
+	db   *sql.DB
+}
+
+// DB returns the object's database, the one of SQL, for what needs a *sql.DB: generated queries
+// (sqlc), migrations, query builders. It is always the same one, and goes with the object: do not close it.
+//
+// Only methods that take a context work, such as QueryContext, and only with the context of a
+// handler of this object: it says on whose behalf the call is made. As everywhere in database/sql they
+// fail when that has ended, because the client has gone; context.WithoutCancel(ctx) is for
+// writes that belong together and are in no Tx.
+//
+// Statements take part in the object's own transaction, that of Storage and SQL. BeginTx opens one like
+// Storage.Transaction: nothing else of the object runs until it has ended, for 30 s at most, and
+// whatever the object writes meanwhile is part of it, through the Tx or not. It satisfies every
+// isolation level; ReadOnly is an error. It does not nest, in itself or in Storage.Transaction, and one that is
+// left open when the handler returns is rolled back.
+//
+// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences: a bool is INTEGER 0 or 1,
+// and a time.Time is TEXT in UTC, which SQLite's date functions read. Columns that are declared
+// DATE, DATETIME or TIMESTAMP give a time.Time where that can be read again. A REAL that is a whole number is
+// given as an int64, unless the column is declared REAL, DOUBLE or FLOAT.
+func (s *Storage) DB() *sql.DB {
+	d := &s.db
+	d.once.Do(func() {
+		d.db = sql.OpenDB(&dbConnector{state: weak.Make(s.state)})
+		// A DB has a goroutine, which must not keep the object in memory, nor outlive it.
+		runtime.AddCleanup(s.state, func(db *sql.DB) { db.Close() }, d.db) //nolint:errcheck // nobody is left to hear of it
+	})
+	return d.db
+}
+
+// A dbConnector makes the connections of one object's DB. They have no state of their own: a call
+// goes to the event of its context.
+type dbConnector struct{ state weak.Pointer[State] }
+
+var (
+	_ driver.Connector          = (*dbConnector)(nil)
+	_ driver.ConnBeginTx        = (*dbConn)(nil)
+	_ driver.ConnPrepareContext = (*dbConn)(nil)
+	_ driver.ExecerContext      = (*dbConn)(nil)
+	_ driver.QueryerContext     = (*dbConn)(nil)
+	_ driver.NamedValueChecker  = (*dbConn)(nil)
+	_ driver.StmtExecContext    = (*dbStmt)(nil)
+	_ driver.StmtQueryContext   = (*dbStmt)(nil)
+
+	_ driver.RowsColumnTypeDatabaseTypeName = (*dbRows)(nil)
+)
+
+func (c *dbConnector) Connect(context.Context) (driver.Conn, error) { return &dbConn{c}, nil }
+
+func (c *dbConnector) Driver() driver.Driver { return dbDriver{} }
+
+type dbDriver struct{}
+
+func (dbDriver) Open(string) (driver.Conn, error) {
+	return nil, errors.New("the database belongs to an object: get it from its Storage.DB")
+}
+
+var errNoContext = errors.New("the context is not a handler's: call the method that takes one, such as QueryContext, ExecContext or BeginTx, with the context that the handler was called with")
+
+func (c *dbConnector) event(ctx context.Context) (*event, error) {
+	ev := eventOf(ctx)
+	if ev == nil {
+		return nil, errNoContext
+	}
+	if state := c.state.Value(); state == nil || ev.state != state {
+		return nil, errors.New("the context belongs to another event than one of the object that the DB is of")
+	}
+	return ev, nil
+}
+
+// A dbConn is a connection as database/sql has them.
+type dbConn struct{ *dbConnector }
+
+func (c *dbConn) Close() error { return nil }
+
+func (c *dbConn) Begin() (driver.Tx, error) { return nil, errNoContext }
+
+func (c *dbConn) Prepare(query string) (driver.Stmt, error) { return &dbStmt{c, query}, nil }
+
+// PrepareContext prepares nothing: the emulator keeps the statements that it has seen.
+func (c *dbConn) PrepareContext(_ context.Context, query string) (driver.Stmt, error) {
+	return c.Prepare(query)
+}
+
+func (c *dbConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	ev, err := c.event(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	if o.ReadOnly {
+		return nil, errors.New("begin transaction: there are no read-only transactions: leave ReadOnly out")
+	}
+	txn, err := ev.state.begin(ev, true)
+	if err != nil {
+		return nil, err
+	}
+	return dbTx{txn}, nil
+}
+
+// A dbTx is a Txn as database/sql has them. That ends it once, also when its context ends.
+type dbTx struct{ txn *Txn }
+
+func (t dbTx) Commit() error   { return t.txn.finish(true, nil) }
+func (t dbTx) Rollback() error { return t.txn.finish(false, nil) }
+
+func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	ev, err := c.event(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	ev.state.execMu.Lock()
+	defer ev.state.execMu.Unlock()
+	rows, err := ev.exec(query, ordered(args))
+	if err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	if rows.More {
+		if err := ev.closeRows(rows.Cursor); err != nil {
+			return nil, fmt.Errorf("exec: %w", err)
+		}
+	}
+	if rows.Written == 0 {
+		return dbResult{}, nil
+	}
+	// Rows.Written counts indexes, too. What is asked for here is gone with the next write.
+	rows, err = ev.exec("SELECT changes(), last_insert_rowid()", nil)
+	if err != nil {
+		return nil, fmt.Errorf("exec: count changes: %w", err)
+	}
+	var r dbResult
+	if err := newCursor(ev, rows).One(&r.changes, &r.id); err != nil {
+		return nil, fmt.Errorf("exec: count changes: %w", err)
+	}
+	return r, nil
+}
+
+// A dbResult is what the last statement has changed.
+type dbResult struct{ changes, id int64 }
+
+func (r dbResult) LastInsertId() (int64, error) { return r.id, nil }
+func (r dbResult) RowsAffected() (int64, error) { return r.changes, nil }
+
+func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	ev, err := c.event(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	ev.state.execMu.Lock()
+	defer ev.state.execMu.Unlock()
+	r, err := ev.exec(query, ordered(args))
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return &dbRows{newCursor(ev, r)}, nil
+}
+
+func ordered(args []driver.NamedValue) []any {
+	values := make([]any, len(args))
+	for i, arg := range args {
+		values[i] = arg.Value
+	}
+	return values
+}
+
+// CheckNamedValue turns an argument into what SQL gets.
+func (c *dbConn) CheckNamedValue(v *driver.NamedValue) (err error) {
+	if v.Name != "" {
+		return fmt.Errorf("argument %q: SQL here has no named arguments: pass them in the order in which their parameters first appear", v.Name)
+	}
+	value, err := driver.DefaultParameterConverter.ConvertValue(v.Value)
+	if err != nil {
+		return err
+	}
+	switch value := value.(type) {
+	case bool:
+		v.Value = int64(0)
+		if value {
+			v.Value = int64(1)
+		}
+	case time.Time:
+		t := value.UTC()
+		if t.Year() < 0 || t.Year() > 9999 {
+			return fmt.Errorf("the year of %s has more than 4 digits, which SQLite does not read as a time", t)
+		}
+		v.Value = t.Format(timeFormat)
+	default:
+		v.Value, err = bind(value)
+	}
+	return err
+}
+
+// A dbStmt is a query that waits for its arguments.
+type dbStmt struct {
+	conn  *dbConn
+	query string
+}
+
+func (s *dbStmt) Close() error { return nil }
+
+// NumInput says that the number of parameters is not known before the query runs.
+func (s *dbStmt) NumInput() int { return -1 }
+
+func (s *dbStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoContext }
+func (s *dbStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errNoContext }
+
+func (s *dbStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.ExecContext(ctx, s.query, args)
+}
+
+func (s *dbStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.QueryContext(ctx, s.query, args)
+}
+
+// dbRows are a Cursor as database/sql has them.
+type dbRows struct{ cursor *Cursor }
+
+func (r *dbRows) Columns() []string { return r.cursor.columns }
+
+func (r *dbRows) Close() error { return r.cursor.Close() }
+
+func (r *dbRows) Next(dest []driver.Value) error {
+	if !r.cursor.Next() {
+		if r.cursor.err != nil {
+			return r.cursor.err
+		}
+		return io.EOF
+	}
+	for i, v := range r.cursor.row {
+		dest[i] = typed(v, r.ColumnTypeDatabaseTypeName(i))
+	}
+	return nil
+}
+
+// ColumnTypeDatabaseTypeName returns the type that a column was declared with, in upper case
+// and without a size in parentheses; for an expression it is empty.
+func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string {
+	if i >= len(r.cursor.types) {
+		return ""
+	}
+	name, _, _ := strings.Cut(r.cursor.types[i], "(")
+	return strings.ToUpper(strings.TrimSpace(name))
+}
+
+// typed returns v as a column of the declared type gives it.
+func typed(v any, declared string) driver.Value {
+	switch v := v.(type) {
+	case string:
+		switch declared {
+		case "DATE", "DATETIME", "TIMESTAMP":
+			if t, ok := parseTime(v); ok {
+				return t
+			}
+		}
+	case float64:
+		// Integers are bound as REAL, and stay so where no column makes them INTEGER. As
+		// such database/sql would not scan them into an int.
+		if isWhole(v) && !declaresReal(declared) {
+			return int64(v)
+		}
+	}
+	return v
+}
+
+// declaresReal is SQLite's own rule for the affinity REAL.
+func declaresReal(declared string) bool {
+	for _, part := range []string{"INT", "CHAR", "CLOB", "TEXT", "BLOB"} {
+		if strings.Contains(declared, part) {
+			return false
+		}
+	}
+	for _, part := range []string{"REAL", "FLOA", "DOUB"} {
+		if strings.Contains(declared, part) {
+			return true
+		}
+	}
+	return false
+}

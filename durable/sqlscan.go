@@ -1,0 +1,231 @@
+package durable
+
+import (
+	"database/sql"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// assign stores an SQL value in dest. What it stores without an error is the value itself:
+// nothing is rounded, cut or guessed.
+func assign(dest reflect.Value, v any) error {
+	if s, ok := dest.Addr().Interface().(sql.Scanner); ok {
+		return scanInto(s, v)
+	}
+	switch kind := dest.Kind(); {
+	case kind == reflect.Interface && dest.NumMethod() == 0:
+		if v == nil {
+			dest.SetZero()
+		} else {
+			dest.Set(reflect.ValueOf(copyValue(v)))
+		}
+		return nil
+	case kind == reflect.Pointer && v == nil:
+		dest.SetZero()
+		return nil
+	case kind == reflect.Pointer:
+		p := reflect.New(dest.Type().Elem())
+		if err := assign(p.Elem(), v); err != nil {
+			return err
+		}
+		dest.Set(p)
+		return nil
+	case v == nil && isBytes(dest.Type()):
+		dest.SetZero()
+		return nil
+	case v == nil:
+		return fmt.Errorf("NULL is no %s: use a *%s", dest.Type(), dest.Type())
+	}
+	switch v := v.(type) {
+	case int64:
+		return assignInteger(dest, v)
+	case float64:
+		return assignReal(dest, v)
+	case string:
+		return assignText(dest, v)
+	case []byte:
+		if isBytes(dest.Type()) {
+			dest.SetBytes(append([]byte{}, v...))
+			return nil
+		}
+		hint := ""
+		if dest.Kind() == reflect.String {
+			hint = ": use a []byte"
+		}
+		return fmt.Errorf("a BLOB is no %s%s", dest.Type(), hint)
+	}
+	return fmt.Errorf("a %T is no value of SQL", v)
+}
+
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
+}
+
+// scanInto gives v to a type that scans for itself. Numbers are bound as REAL, so a
+// whole one that it does not take so may be meant as an INTEGER.
+func scanInto(s sql.Scanner, v any) error {
+	err := s.Scan(copyValue(v))
+	if f, ok := v.(float64); ok && err != nil && isWhole(f) {
+		if s.Scan(int64(f)) == nil {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s into a %T: %w", typeName(v), s, err)
+	}
+	return nil
+}
+
+// isWhole reports whether f is one of the integers that all have a REAL of their own.
+func isWhole(f float64) bool {
+	return f == math.Trunc(f) && math.Abs(f) <= maxExact && !(f == 0 && math.Signbit(f))
+}
+
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "NULL"
+	case int64:
+		return "INTEGER"
+	case float64:
+		return "REAL"
+	case string:
+		return "TEXT"
+	}
+	return "BLOB"
+}
+
+func assignInteger(dest reflect.Value, n int64) error {
+	switch {
+	case dest.CanInt():
+		if !dest.OverflowInt(n) {
+			dest.SetInt(n)
+			return nil
+		}
+	case dest.CanUint():
+		if n >= 0 && !dest.OverflowUint(uint64(n)) {
+			dest.SetUint(uint64(n))
+			return nil
+		}
+	case dest.CanFloat():
+		// At 2^63 the way back would overflow.
+		if f := float64(n); f < 1<<63 && int64(f) == n && fits(dest, f) {
+			dest.SetFloat(f)
+			return nil
+		}
+	case dest.Kind() == reflect.Bool:
+		if n == 0 || n == 1 {
+			dest.SetBool(n == 1)
+			return nil
+		}
+	default:
+		return fmt.Errorf("an INTEGER is no %s%s", dest.Type(), unlessTime(dest))
+	}
+	return fmt.Errorf("INTEGER %d does not fit into %s", n, dest.Type())
+}
+
+func assignReal(dest reflect.Value, f float64) error {
+	switch {
+	case dest.CanFloat():
+		if fits(dest, f) {
+			dest.SetFloat(f)
+			return nil
+		}
+		return fmt.Errorf("REAL %v is not exact as a %s: use a float64", f, dest.Type())
+	case dest.CanInt():
+		if f == math.Trunc(f) && f >= math.MinInt64 && f < 1<<63 && !dest.OverflowInt(int64(f)) {
+			dest.SetInt(int64(f))
+			return nil
+		}
+	case dest.CanUint():
+		if f == math.Trunc(f) && f >= 0 && f < 1<<64 && !dest.OverflowUint(uint64(f)) {
+			dest.SetUint(uint64(f))
+			return nil
+		}
+	case dest.Kind() == reflect.Bool:
+		if f == 0 || f == 1 {
+			dest.SetBool(f == 1)
+			return nil
+		}
+	default:
+		return fmt.Errorf("a REAL is no %s%s", dest.Type(), unlessTime(dest))
+	}
+	return fmt.Errorf("REAL %v does not fit into %s", f, dest.Type())
+}
+
+// fits reports whether f is the same in the size of dest.
+func fits(dest reflect.Value, f float64) bool {
+	return dest.Kind() == reflect.Float64 || float64(float32(f)) == f
+}
+
+func assignText(dest reflect.Value, s string) error {
+	switch {
+	case dest.Kind() == reflect.String:
+		dest.SetString(s)
+		return nil
+	case isBytes(dest.Type()):
+		dest.SetBytes([]byte(s))
+		return nil
+	case dest.Type() == reflect.TypeFor[time.Time]():
+		t, ok := parseTime(s)
+		if !ok {
+			return fmt.Errorf("TEXT %q is no time.Time: it is not written as SQLite's date functions write it", s)
+		}
+		dest.Set(reflect.ValueOf(t))
+		return nil
+	case dest.CanInt():
+		n, err := strconv.ParseInt(s, 10, dest.Type().Bits())
+		if err == nil && strconv.FormatInt(n, 10) == s {
+			dest.SetInt(n)
+			return nil
+		}
+	case dest.CanUint():
+		n, err := strconv.ParseUint(s, 10, dest.Type().Bits())
+		if err == nil && strconv.FormatUint(n, 10) == s {
+			dest.SetUint(n)
+			return nil
+		}
+	case dest.Kind() == reflect.Bool:
+		if s == "true" || s == "false" {
+			dest.SetBool(s == "true")
+			return nil
+		}
+	}
+	return fmt.Errorf("TEXT %q is no %s", s, dest.Type())
+}
+
+func unlessTime(dest reflect.Value) string {
+	if dest.Type() == reflect.TypeFor[time.Time]() {
+		return ": scan it into an int64, and use time.UnixMilli or time.Unix, whichever was stored"
+	}
+	return ""
+}
+
+// The forms in which TEXT is a time. The first is the one that DB writes: always in UTC, so
+// that times are compared as text. They are what SQLite's date functions read.
+const timeFormat = "2006-01-02 15:04:05.999999999-07:00"
+
+var timeFormats = []string{
+	timeFormat,
+	"2006-01-02T15:04:05.999999999Z07:00",
+	"2006-01-02 15:04:05.999999999Z07:00",
+	"2006-01-02 15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999",
+	"2006-01-02 15:04Z07:00",
+	"2006-01-02T15:04Z07:00",
+	"2006-01-02 15:04",
+	"2006-01-02T15:04",
+	"2006-01-02",
+}
+
+func parseTime(s string) (time.Time, bool) {
+	for _, format := range timeFormats {
+		if t, err := time.Parse(format, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,155 @@
+package durable
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"devtool/durable/wire"
+)
+
+// The emulator asks where a handler stands that takes long. So that this costs nothing as long as
+// nobody asks, no event leaves a note of its goroutine: its number is an argument of a frame
+// that is on the goroutine's stack, and is read from the stacks of all goroutines.
+
+// A mark names an event in stacks: its connection, and its number there. It is an array
+// because the runtime prints the elements of one, which are never passed in registers,
+// as they are.
+type mark [2]uint64
+
+func markOf(conn *wire.Conn, number uint64) mark {
+	return mark{uint64(reflect.ValueOf(conn).Pointer()), number}
+}
+
+// guard runs a handler of the event and returns its panic as an error. Its frame is what
+// stackOf finds the goroutine by.
+//
+//go:noinline
+func (m mark) guard(handler func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if f, ok := v.(failure); ok {
+			err = f.err
+			return
+		}
+		err = &panicError{value: v, stack: debug.Stack()}
+	}()
+	return handler()
+}
+
+// frame is how the frame of guard begins in a stack.
+func (m mark) frame() string { return fmt.Sprintf("durable.mark.guard({%#x, %#x}", m[0], m[1]) }
+
+// What a stack is cut to. A program with more goroutines than fit into maxStacks may not find the
+// one that is asked for.
+const (
+	maxStacks     = 64 << 20 // bytes of all goroutines
+	maxGoroutines = 16       // of one event
+	maxStackText  = 64 << 10 // bytes of what is answered
+)
+
+// stack answers where the handler of an event stands.
+func (p *program) stack(s *wire.Stream) error {
+	var m wire.Operation
+	if err := wire.Decode(s.Message, &m); err != nil {
+		return err
+	}
+	return s.Answer(&wire.Stack{Text: stackOf(allStacks(), markOf(p.conn, m.Event))}, true)
+}
+
+func allStacks() string {
+	for size := 1 << 20; ; size *= 2 {
+		b := make([]byte, size)
+		if n := runtime.Stack(b, true); n < size || size >= maxStacks {
+			return string(b[:n])
+		}
+	}
+}
+
+// stackOf picks from all, the stacks of all goroutines, that of the handler of m and then those
+// of the goroutines that it has started, directly or not. It is empty if there is no handler.
+func stackOf(all string, m mark) string {
+	blocks := strings.Split(strings.TrimRight(all, "\n"), "\n\n")
+	handler := slices.IndexFunc(blocks, func(b string) bool { return strings.Contains(b, m.frame()) })
+	if handler < 0 {
+		return ""
+	}
+	picked := []string{cutBelow(blocks[handler], m)}
+	family := map[string]bool{goroutineOf(blocks[handler]): true}
+	for grown := true; grown; { // a goroutine may stand before the one that has started it
+		grown = false
+		for _, b := range blocks {
+			id, by := goroutineOf(b), startedBy(b)
+			if by == "" || family[id] || !family[by] {
+				continue
+			}
+			family[id], grown = true, true
+			if !ours(b[strings.LastIndex(b, createdBy)+len(createdBy):]) {
+				picked = append(picked, b)
+			}
+		}
+	}
+	if more := len(picked) - maxGoroutines; more > 0 {
+		picked = append(picked[:maxGoroutines], fmt.Sprintf("…and %d more goroutines", more))
+	}
+	text := strings.Join(picked, "\n\n")
+	if len(text) > maxStackText {
+		text = text[:strings.LastIndexByte(text[:maxStackText], '\n')+1] + "…"
+	}
+	return text
+}
+
+// goroutineOf returns the id in a stack's first line, "goroutine 12 [select]:".
+func goroutineOf(block string) string {
+	rest, ok := strings.CutPrefix(block, "goroutine ")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, " ")
+	return id
+}
+
+const createdBy = "\ncreated by "
+
+// startedBy returns the id in a stack's last lines, "created by main.f in goroutine 12", or
+// nothing.
+func startedBy(block string) string {
+	i := strings.LastIndex(block, createdBy)
+	if i < 0 {
+		return ""
+	}
+	line, _, _ := strings.Cut(block[i+1:], "\n")
+	i = strings.LastIndex(line, " in goroutine ")
+	if i < 0 {
+		return ""
+	}
+	return line[i+len(" in goroutine "):]
+}
+
+// ours reports whether a line of a stack that names a function names one that calls handlers,
+// or carries their bodies.
+func ours(line string) bool {
+	for _, prefix := range []string{"devtool/durable.(*program).", "devtool/durable.(*wireHost).", "net/http.HandlerFunc."} {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutBelow leaves out of the handler's stack what has called the handler.
+func cutBelow(block string, m mark) string {
+	lines := strings.Split(block, "\n")
+	end := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, m.frame()) })
+	// Below the first line each frame has two, the function and where it is.
+	for end > 2 && ours(lines[end-2]) {
+		end -= 2
+	}
+	return strings.Join(lines[:end], "\n")
+}

@@ -1,0 +1,61 @@
+package emulator
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+)
+
+func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
+	s := labScript()
+	var q wire.Subrequest
+	s.handlers["/ask"] = func(c *call) (string, error) {
+		q.Event = c.event
+		r, err := op[wire.Response](c, wire.MethodSubrequest, &q)
+		return string(r.Body), err
+	}
+	s.handlers["/store"] = func(c *call) (string, error) { return "", c.store("k", q.ID) }
+	w := newWorld(t, s)
+	ids := map[string]wire.ID{}
+	for _, jurisdiction := range append(wire.Jurisdictions(), "") {
+		ids[jurisdiction] = wire.IDFromNameIn("w-Lab", jurisdiction, "a")
+	}
+	for _, path := range []string{"/store", "/get"} {
+		for _, id := range ids {
+			q = wire.Subrequest{
+				Binding: "LAB", ID: id.String(), Name: "a", HasName: true,
+				Request: wire.Request{Method: "GET", URL: "http://lab" + path},
+			}
+			want := ""
+			if path == "/get" {
+				want = id.String()
+			}
+			w.want("caller", "/ask", want)
+		}
+	}
+}
+
+// Files and indexes know objects by their digits, which carry the jurisdiction.
+func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
+	w := newWorld(t, labScript())
+	eu := wire.IDFromNameIn("w-Lab", "eu", "a")
+	for _, path := range []string{"/put", "/alarm"} {
+		if err := w.deliverTo(eu, "a", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.restart(labScript())
+	objects, err := w.client().ListObjects(t.Context())
+	if err != nil || len(objects.Objects) != 1 || objects.Objects[0].ID != eu.String() || objects.Objects[0].Name != "a" {
+		t.Errorf("got %+v, %v; want the one of the EU", objects, err)
+	}
+	if _, err := w.client().GetEntry(t.Context(), control.Object{Class: "Lab", ID: eu.String()}, "k"); err != nil {
+		t.Errorf("by its id: %v", err)
+	}
+	if got, want := w.moveOn(time.Minute), []string{"Lab/a ok"}; !slices.Equal(got, want) {
+		t.Errorf("fired %q, want %q", got, want)
+	}
+}

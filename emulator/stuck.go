@@ -1,0 +1,273 @@
+package emulator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+)
+
+// How long a handler may go on without asking for anything before the log names it, and how
+// long its program may take to say where it stands. Both in real time: the clock may well
+// stand still, and wait for that very handler.
+const (
+	stuckAfter   = 10 * time.Second
+	stackTimeout = 2 * time.Second
+)
+
+// looksUntilStuck is how often the lookout looks in the time of stuckAfter.
+const looksUntilStuck = 4
+
+// A lookout finds the handlers of a program that are stuck: they keep their object busy, or
+// leave their request without an answer, and wait for nothing that the emulator knows of. It
+// names them in the log, with their stacks. To end them is not its business, for they may be in a
+// debugger, or just slow.
+//
+// It looks at all running events now and then, and compares. So events pay for it only
+// what they count anyway, and a laptop that sleeps does not count as time.
+type lookout struct {
+	p       *program
+	log     *slog.Logger
+	every   time.Duration // between two looks
+	timeout time.Duration // for a stack
+
+	sightings map[*event]*sighting
+	circles   map[*event]bool // events that wait for themselves, and were named
+}
+
+// A sighting is an event whose handler was seen to be on its own.
+type sighting struct {
+	operations int64         // what the handler had asked for
+	lasts      time.Duration // how long it has asked for nothing more
+	next       time.Duration // when lasts reaches it, the log says so
+}
+
+func newLookout(p *program, after time.Duration) *lookout {
+	return &lookout{
+		p:         p,
+		log:       p.e.log,
+		every:     after / looksUntilStuck,
+		timeout:   stackTimeout,
+		sightings: make(map[*event]*sighting),
+		circles:   make(map[*event]bool),
+	}
+}
+
+// run looks until the program's connection is gone.
+func (l *lookout) run() {
+	tick := time.NewTicker(l.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.look()
+		case <-l.p.conn.Done():
+			return
+		}
+	}
+}
+
+// look looks at the events that are running, every after it did so before.
+func (l *lookout) look() {
+	l.p.mu.Lock()
+	events := slices.SortedFunc(maps.Values(l.p.events), func(a, b *event) int { return cmp.Compare(a.number, b.number) })
+	l.p.mu.Unlock()
+	running := make(map[*event]bool, len(events))
+	for _, ev := range events {
+		running[ev] = true
+	}
+
+	for ev, s := range l.sightings {
+		switch {
+		case !running[ev]:
+			l.forget(ev, s, "has ended")
+		case !ev.onItsOwn() || ev.operations.Load() != s.operations:
+			l.forget(ev, s, "goes on")
+		}
+	}
+	for ev := range l.circles {
+		if !running[ev] {
+			delete(l.circles, ev)
+		}
+	}
+	mute := false // a program that did not answer is not asked again at once
+	for _, ev := range events {
+		if !ev.onItsOwn() {
+			l.lookForCircle(ev)
+			continue
+		}
+		s := l.sightings[ev]
+		if s == nil {
+			l.sightings[ev] = &sighting{operations: ev.operations.Load(), next: looksUntilStuck * l.every}
+			continue
+		}
+		if s.lasts += l.every; s.lasts >= s.next {
+			s.next *= 2
+			l.report(ev, s, &mute)
+		}
+	}
+}
+
+func (l *lookout) forget(ev *event, s *sighting, how string) {
+	delete(l.sightings, ev)
+	if s.lasts >= looksUntilStuck*l.every { // it was named
+		l.log.Info(fmt.Sprintf("%s %s after %s", ev.title(), how, s.lasts))
+	}
+}
+
+// report names a handler that is stuck.
+func (l *lookout) report(ev *event, s *sighting, mute *bool) {
+	line := ev.title() + " seems stuck: for " + s.lasts.String() + " it has "
+	if ev.obj == nil {
+		line += "neither answered nor asked for anything"
+	} else {
+		line += "kept its turn and asked for nothing" + ev.obj.behind()
+	}
+	stack, err := "", context.DeadlineExceeded
+	if !*mute {
+		stack, err = l.stack(ev)
+	}
+	switch {
+	case l.p.lost(): // it does not matter any more
+		return
+	case errors.Is(err, context.DeadlineExceeded):
+		*mute = true
+		line += "; its program does not answer either (has a debugger stopped it?)"
+	case err != nil:
+		line += "; where it stands is not known: " + err.Error()
+	case stack != "":
+		line += "\n" + l.p.e.relative(strings.TrimRight(stack, "\n"))
+	}
+	l.log.Warn(line)
+}
+
+// stack asks the program where the handler of ev stands. A program that was stopped may not
+// even take the question.
+func (l *lookout) stack(ev *event) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
+	defer cancel()
+	var m wire.Stack
+	answered := make(chan error, 1)
+	go func() { answered <- l.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.number}, &m) }()
+	select {
+	case err := <-answered:
+		return m.Text, err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// relative makes the paths in a stack relative to the project, as far as they are in it.
+func (e *Emulator) relative(stack string) string {
+	folders := []string{e.project}
+	if target, err := filepath.EvalSymlinks(e.project); err == nil && target != e.project {
+		folders = append(folders, target)
+	}
+	for _, folder := range folders {
+		stack = strings.ReplaceAll(stack, "\n\t"+strings.TrimSuffix(filepath.ToSlash(folder), "/")+"/", "\n\t")
+	}
+	return stack
+}
+
+// lookForCircle names an event that waits for itself, once.
+func (l *lookout) lookForCircle(ev *event) {
+	if l.circles[ev] {
+		return
+	}
+	circle := ev.circle()
+	if circle == nil {
+		return
+	}
+	l.circles[ev] = true
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s waits for itself: in its constructor, a transaction or BlockConcurrencyWhile it has called ", ev.title())
+	for i, callee := range circle {
+		if i > 0 {
+			b.WriteString(", which has called ")
+		}
+		b.WriteString(callee.title())
+	}
+	fmt.Fprintf(&b, ", which waits for the turn that %s keeps; the object is reset when that has lasted for %s of the clock", ev.obj, blockLimit)
+	if e := l.p.e; e.clock.Mode() == clock.Frozen {
+		fmt.Fprintf(&b, ", which is frozen: `devtool time advance %s` gets there", blockLimit)
+	}
+	l.log.Warn(b.String())
+}
+
+// onItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
+// handler has its object's turn, if it is an object's, and waits neither for the clock nor for
+// another event nor for the outside.
+func (ev *event) onItsOwn() bool {
+	if ev.waits.Load() > 0 || ev.outside.Load() > 0 || ev.paused.Load() {
+		return false
+	}
+	return ev.obj == nil || ev.obj.holds(ev)
+}
+
+// circle returns the events by which ev, which keeps its turn, waits for that turn: the one
+// it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
+func (ev *event) circle() []*event {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	if ev.obj.holder != ev || ev.blocked == 0 {
+		return nil
+	}
+	for _, w := range ev.obj.queue {
+		var chain []*event
+		for c := w.ev; c != nil; c = c.caller.Load() {
+			if c == ev {
+				return chain
+			}
+			chain = append([]*event{c}, chain...)
+		}
+	}
+	return nil
+}
+
+// behind says how many events wait for the object's turn, if any do.
+func (o *object) behind() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch n := len(o.queue); n {
+	case 0:
+		return ""
+	case 1:
+		return ", and 1 event waits behind it"
+	default:
+		return fmt.Sprintf(", and %d events wait behind it", n)
+	}
+}
+
+// title names the event as String does, and what it is about.
+func (ev *event) title() string {
+	what := ev.kind
+	if ev.request != nil {
+		what = ev.request.Method + " " + ev.request.URL
+		if u, err := url.Parse(ev.request.URL); err == nil {
+			what = ev.request.Method + " " + cmp.Or(u.Path, "/")
+		}
+	}
+	if ev.obj == nil {
+		return "worker " + ev.prog.e.worker + " " + what
+	}
+	ev.obj.mu.Lock()
+	constructing := ev.constructing
+	ev.obj.mu.Unlock()
+	if constructing {
+		what = "constructor (for " + what + ")"
+	}
+	return ev.obj.String() + " " + what
+}
