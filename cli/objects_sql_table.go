@@ -128,9 +128,9 @@ var unbreaking = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\
 
 // sqlLines writes rows for programs: a line each, with the names of the columns before them.
 func sqlLines(w io.Writer, result control.SQLResult) {
-	line := make([]string, len(result.Columns))
-	for i, name := range result.Columns {
-		line[i] = unbreaking.Replace(name)
+	var line []string
+	for _, name := range result.Columns {
+		line = append(line, unbreaking.Replace(name))
 	}
 	fmt.Fprintln(w, strings.Join(line, "\t"))
 	for _, row := range result.Rows {

@@ -14,6 +14,7 @@ func Cases() []Case {
 		keyCases(), listCases(), valueCases(),
 		alarmCases(), retryCases(),
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
+		sqlCases(),
 	)
 }
 

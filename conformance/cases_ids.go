@@ -60,6 +60,17 @@ func idCases() []Case {
 		}},
 		Case{"id: a name of 1,024 bytes", []Op{call(nameOfObject()).to(strings.Repeat("n", 1024-len("id: a name of 1,024 bytes/")))}},
 		Case{"id: a name of 1,025 bytes", []Op{call(nameOfObject().is(none)).to(strings.Repeat("n", 1025-len("id: a name of 1,025 bytes/")))}},
+		Case{"id: with a location hint", []Op{
+			call(nameOfObject().is("id: with a location hint"), put("a", 1)).by("hint"),
+			call(get("a").is(value(1))),
+		}},
+		Case{"id: with a location hint that there is not", []Op{
+			call(get("a").is(none)).by("unknown hint").differs(object{"facts": []any{none}}, refused),
+		}},
+		Case{"id: of a jurisdiction", []Op{
+			call(put("a", 1)),
+			call(get("a").is(none)).by("jurisdiction").differs(refused, object{"facts": []any{none}}),
+		}},
 		Case{"id: of another class", []Op{call(count()).by("foreign").differs(object{"facts": []any{1}}, refused)}},
 	)
 }

@@ -55,6 +55,13 @@ func compareOp(where string, o Op, platform, ours any) []Mismatch {
 		p, ofPlatform := nested(platform)
 		q, ofOurs := nested(ours)
 		if len(o.Do) > 0 && ofPlatform && ofOurs {
+			threw, _ := platform.(object)["threw"]
+			if also, _ := ours.(object)["threw"]; !reflect.DeepEqual(threw, also) {
+				return []Mismatch{{where, show(platform), show(ours), ""}}
+			}
+			if threw != nil && len(p) == len(q) { // what came after it was not carried out
+				return compareAt(where+" / ", o.Do[:min(len(o.Do), len(p))], p, q)
+			}
 			return compareAt(where+" / ", o.Do, p, q)
 		}
 		if o.mustSucceed() && (!ofPlatform || !ofOurs) {
@@ -85,7 +92,7 @@ func (o Op) mustSucceed() bool {
 // String names the operation and what it is about.
 func (o Op) String() string {
 	s := o.Name
-	for _, argument := range []string{o.Object, o.Key, o.Text} {
+	for _, argument := range []string{o.Object, o.Key, o.Text, o.Query} {
 		if argument != "" {
 			s += " " + fmt.Sprintf("%.30q", argument)
 		}

@@ -70,7 +70,7 @@ func TestBothProgramsKnowTheSameOperations(t *testing.T) {
 		slices.Sort(names)
 		return names
 	}
-	got := table(string(twin), "const operations = {", "\n};", `(?m)^\t(?:async )?(\w+)[(,]`)
+	got := table(string(twin), "const operations = {", "\n};", `(?m)^\t(?:async )?(\w+)[(,:]`)
 	want := table(string(goSource), "operations = map[string]", "\n\t}\n", `(?m)^\t\t"(\w+)":`)
 	if !slices.Equal(got, want) || len(want) == 0 {
 		t.Errorf("twin.js has %q\nthe Go program has %q", got, want)

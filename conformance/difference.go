@@ -50,6 +50,10 @@ var Differences = []Difference{
 		[]string{"turns: waitUntil begins"}},
 	{"`DeleteAll` and then `Abort`, with no waiting point between", "everything stays deleted", "nothing is deleted", "`DeleteAll` is a write like any other: it is committed with those around it, or not at all",
 		[]string{"writes: deleteAll, then abort"}},
+	{"Jurisdictions", "refused: not implemented there", "recorded in the id", "production has them; what they mean for storage does not show on one machine",
+		[]string{"id: of a jurisdiction"}},
+	{"A location hint that there is not", "accepted, as any text is", "refused", "a hint is only ever checked here before it is deployed, and a misspelt one would go unnoticed",
+		[]string{"id: with a location hint that there is not"}},
 	{"A stub for the id of another class", "accepted; it leads to an object of this class", "refused", "ids belong to their class; so it is documented",
 		[]string{"id: of another class"}},
 }

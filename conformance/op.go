@@ -16,6 +16,9 @@ type Op struct {
 	Text    string         `json:"text,omitempty"`
 	Count   int            `json:"count,omitempty"`
 	After   string         `json:"after,omitempty"`
+	Query   string         `json:"query,omitempty"`
+	Args    []any          `json:"args,omitempty"`
+	In      string         `json:"in,omitempty"` // the transaction that it uses; empty for the storage itself
 	Do      []Op           `json:"do,omitempty"`
 	Runs    [][]Op         `json:"runs,omitempty"`
 
@@ -67,10 +70,16 @@ func (o Op) of(class string) Op {
 	return o
 }
 
-// by returns o as one that is carried out in a certain way: "id", "unique" and "foreign" for calls, "epoch" for
-// setAlarm, "drop" for abort.
+// by returns o as one that is carried out in a certain way: "id", "unique", "foreign", "hint", "unknown hint" and
+// "jurisdiction" for calls, "epoch" for setAlarm, "drop" for abort.
 func (o Op) by(way string) Op {
 	o.By = way
+	return o
+}
+
+// in returns o as one that uses the transaction called name, not the storage.
+func (o Op) in(name string) Op {
+	o.In = name
 	return o
 }
 

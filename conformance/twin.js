@@ -101,7 +101,7 @@ function decode(v) {
 	if (v === null || typeof v !== "object") return v;
 	if (typeof v.$bytes === "string") return Uint8Array.from(atob(v.$bytes), (c) => c.charCodeAt(0));
 	if (typeof v.$date === "number") return new Date(v.$date);
-	if (v.$number === "NaN") return NaN;
+	if (typeof v.$number === "string") return Number(v.$number);
 	if (typeof v.$long === "number") return "x".repeat(v.$long);
 	return Object.fromEntries(Object.entries(v).map(([key, value]) => [key, decode(value)]));
 }
@@ -109,6 +109,7 @@ function decode(v) {
 const longText = 1000;
 
 function encode(v) {
+	if (v instanceof ArrayBuffer) return encode(new Uint8Array(v));
 	if (v instanceof Uint8Array) {
 		let text = "";
 		for (const b of v) text += String.fromCharCode(b);
@@ -144,6 +145,12 @@ function reach(at, op) {
 			return namespace.get(namespace.newUniqueId());
 		case "foreign":
 			return namespace.get(at.env.MUTE.idFromName(name));
+		case "hint":
+			return namespace.getByName(name, { locationHint: "weur" });
+		case "unknown hint":
+			return namespace.getByName(name, { locationHint: "nowhere" });
+		case "jurisdiction":
+			return namespace.jurisdiction("eu").getByName(name);
 	}
 	return namespace.getByName(name);
 }
@@ -173,7 +180,30 @@ async function until(condition) {
 	return "in vain";
 }
 
-const storage = (at) => at.obj.state.storage;
+// storage is the transaction that op names with its in, or the storage itself.
+const storage = (at, op) => (op.in && at.transactions?.[op.in]) || at.obj.state.storage;
+
+// sql carries out an operation with SQL. Where that fails its text is a fact, for both runtimes have the same.
+function sql(carryOut) {
+	return (at, op) => {
+		try {
+			return carryOut(at, op);
+		} catch (error) {
+			if (error instanceof Thrown || error.durableObjectReset) throw error;
+			return { error: "sql", message: error.message };
+		}
+	};
+}
+
+function exec(at, op) {
+	return at.obj.state.storage.sql.exec(op.query ?? "", ...(op.args ?? []).map(decode));
+}
+
+function cursorOf(at, op) {
+	const cursor = at.cursors?.[op.key];
+	if (!cursor) throw new Thrown(`no cursor ${op.key}`);
+	return cursor;
+}
 
 const operations = {
 	call,
@@ -231,56 +261,56 @@ const operations = {
 	},
 
 	async get(at, op) {
-		const value = await storage(at).get(op.key ?? "");
+		const value = await storage(at, op).get(op.key ?? "");
 		return value === undefined ? "none" : { value: encode(value) };
 	},
 	async getMany(at, op) {
-		return entries(await storage(at).get(op.keys ?? []));
+		return entries(await storage(at, op).get(op.keys ?? []));
 	},
 	async put(at, op) {
-		await storage(at).put(op.key ?? "", decode(op.value ?? null));
+		await storage(at, op).put(op.key ?? "", decode(op.value ?? null));
 		return "ok";
 	},
 	async putMany(at, op) {
-		await storage(at).put(decode(op.entries ?? {}));
+		await storage(at, op).put(decode(op.entries ?? {}));
 		return "ok";
 	},
 	delete(at, op) {
-		return storage(at).delete(op.key ?? "");
+		return storage(at, op).delete(op.key ?? "");
 	},
 	deleteMany(at, op) {
-		return storage(at).delete(op.keys ?? []);
+		return storage(at, op).delete(op.keys ?? []);
 	},
 	async list(at, op) {
-		return entries(await storage(at).list(op.list));
+		return entries(await storage(at, op).list(op.list));
 	},
 	async deleteAll(at) {
-		await storage(at).deleteAll();
+		await at.obj.state.storage.deleteAll();
 		return "ok";
 	},
 	async sync(at) {
-		await storage(at).sync();
+		await at.obj.state.storage.sync();
 		return "ok";
 	},
 	async alias(at, op) {
 		const value = ["stored"];
-		await storage(at).put(op.key, value);
+		await storage(at, op).put(op.key, value);
 		value[0] = "changed after put";
-		(await storage(at).get(op.key))[0] = "changed after get";
-		return storage(at).get(op.key);
+		(await storage(at, op).get(op.key))[0] = "changed after get";
+		return storage(at, op).get(op.key);
 	},
 	async setAlarm(at, op) {
 		const ms = op.ms ?? 0;
-		await storage(at).setAlarm(op.by === "epoch" ? ms : Date.now() + ms);
+		await storage(at, op).setAlarm(op.by === "epoch" ? ms : Date.now() + ms);
 		return "ok";
 	},
-	async getAlarm(at) {
-		const time = await storage(at).getAlarm();
+	async getAlarm(at, op) {
+		const time = await storage(at, op).getAlarm();
 		// The sum makes 0 of -0.
 		return time === null ? "none" : { in: Math.round((time - Date.now()) / 10_000) * 10 + 0 };
 	},
-	async deleteAlarm(at) {
-		await storage(at).deleteAlarm();
+	async deleteAlarm(at, op) {
+		await storage(at, op).deleteAlarm();
 		return "ok";
 	},
 	throw(at, op) {
@@ -305,5 +335,51 @@ const operations = {
 	},
 	name(at) {
 		return at.obj.state.id.name ?? "none";
+	},
+
+	sql: sql((at, op) => {
+		const cursor = exec(at, op);
+		const rows = [...cursor.raw()].map(encode);
+		return cursor.columnNames.length === 0 ? "ok" : rows;
+	}),
+	sqlOpen: sql((at, op) => {
+		at.cursors ??= {};
+		at.cursors[op.key] = exec(at, op);
+		return at.cursors[op.key].columnNames;
+	}),
+	sqlNext: sql((at, op) => {
+		const next = cursorOf(at, op).raw().next();
+		return next.done ? "end" : encode(next.value);
+	}),
+	sqlRest: sql((at, op) => [...cursorOf(at, op).raw()].map(encode)),
+	sqlOne: sql((at, op) => {
+		const cursor = cursorOf(at, op);
+		const row = cursor.one();
+		return cursor.columnNames.map((name) => encode(row[name]));
+	}),
+	sqlCounts: sql((at, op) => {
+		const cursor = cursorOf(at, op);
+		return { read: cursor.rowsRead, written: cursor.rowsWritten };
+	}),
+	sqlSize: sql((at) => at.obj.state.storage.sql.databaseSize),
+	async transaction(at, op) {
+		const facts = [];
+		try {
+			await at.obj.state.storage.transaction(async (txn) => {
+				at.transactions ??= {};
+				at.transactions[op.key] = txn;
+				await run(at, op.do ?? [], (fact) => facts.push(fact));
+			});
+		} catch (error) {
+			if (!(error instanceof Thrown)) throw error;
+			return { facts, threw: error.message };
+		}
+		return { facts };
+	},
+	rollback(at, op) {
+		const txn = at.transactions?.[op.in];
+		if (!txn) throw new Thrown(`no transaction ${op.in}`);
+		txn.rollback();
+		return "ok";
 	},
 };

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"strings"
 	"sync"
 
 	"devtool/durable/wire"
@@ -12,8 +13,8 @@ import (
 // never stored, and nobody else changes an object's storage while it is in memory; where the
 // emulator does, it says so (wire.MethodForget).
 //
-// It holds for an event that has its object's turn. An event of which some goroutine has given it up asks
-// like all others.
+// It holds for an event that has its object's turn. One of which some goroutine has given it up asks, and
+// so does one that is over, was reset, or whose client has gone.
 
 // The bounds of what is kept here, in bytes.
 const (
@@ -79,7 +80,7 @@ func (c *cache) setLocked(key string, r remembered) {
 	if c.entries == nil {
 		c.entries = make(map[string]remembered)
 	}
-	c.entries[key] = r
+	c.entries[strings.Clone(key)] = r // for key may be a piece of something large
 	c.size += n
 }
 
@@ -106,24 +107,29 @@ func (c *cache) changed(operation func() error) error {
 	return operation()
 }
 
-// has reports whether the event has its turn, so that it may tell its puts and trust the
-// cache. h.mu is held.
-func (h *wireHost) hasLocked() bool { return h.cache != nil && h.away == 0 && !h.over }
+// hasLocked reports whether the event has its turn, so that it may tell its puts and trust the
+// cache. h.mu is held, and has to be until the cache was used: no goroutine of the handler gives the
+// turn up meanwhile.
+func (h *wireHost) hasLocked() bool {
+	return h.cache != nil && h.away == 0 && !h.over && h.ctx.Err() == nil
+}
 
 func (h *wireHost) get(key string) ([]byte, bool, error) {
 	h.mu.Lock()
 	has := h.hasLocked()
-	h.mu.Unlock()
 	changes := 0
 	if has {
 		r, known, n := h.cache.get(key)
 		if known {
+			h.mu.Unlock()
 			return r.value, r.found, nil
 		}
 		changes = n
 	}
+	h.tellLocked()
+	h.mu.Unlock()
 	var v wire.Value
-	if err := h.call(wire.MethodGet, &wire.Get{Event: h.id, Key: key}, &v); err != nil {
+	if err := h.ask(wire.MethodGet, &wire.Get{Event: h.id, Key: key}, &v); err != nil {
 		return nil, false, err
 	}
 	if has {
@@ -134,36 +140,36 @@ func (h *wireHost) get(key string) ([]byte, bool, error) {
 
 func (h *wireHost) put(key string, value []byte) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	// One that is too large the emulator refuses, and says why.
 	if !h.hasLocked() || len(key)+len(value) > h.cache.maxEntry {
-		h.tellLocked()
-		return h.cache.changed(func() error {
-			return h.ask(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
-		})
+		h.mu.Unlock() // the answer may have to wait for the turn, and so for other goroutines of the handler
+		return h.change(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
 	}
 	h.cache.set(key, value)
 	h.told = append(h.told, wire.Entry{Key: key, Value: value})
-	h.toldSize += len(key) + len(value)
-	if h.toldSize < maxTold {
+	h.toldSize += sizeOf(key, remembered{value: value})
+	enough := h.toldSize >= maxTold
+	if enough {
+		h.tellLocked()
+	}
+	h.mu.Unlock()
+	if !enough {
 		return nil
 	}
-	// An answer now and then keeps the handler from running away from the emulator.
-	return h.ask(wire.MethodWrite, h.takeToldLocked(), &wire.Empty{})
+	// An answer now and then keeps the handler from running away from the emulator. The question has no
+	// entries: those of earlier puts must not fail as if they were this one's, but reset the object.
+	return h.ask(wire.MethodWrite, &wire.PutMany{Event: h.id}, &wire.Empty{})
 }
 
-// tell tells the emulator what was put. It comes before every question, because the
+// tellLocked tells the emulator what was put. It comes before every question, because the
 // emulator answers as if it had known all along. h.mu is held.
 func (h *wireHost) tellLocked() {
-	if len(h.told) > 0 {
-		h.conn.Notify(wire.MethodWrite, h.takeToldLocked()) //nolint:errcheck // the next question fails, too
+	if len(h.told) == 0 {
+		return
 	}
-}
-
-func (h *wireHost) takeToldLocked() *wire.PutMany {
 	m := &wire.PutMany{Event: h.id, Entries: h.told}
 	h.told, h.toldSize = nil, 0
-	return m
+	h.conn.Notify(wire.MethodWrite, m) //nolint:errcheck // the next question fails, too
 }
 
 // giveUp notes that the question which follows gives the turn up, and tells what was put
@@ -182,8 +188,8 @@ func (h *wireHost) back() {
 	h.mu.Unlock()
 }
 
-// handled is called when the handler has returned. What its goroutines put from here on is asked,
-// and refused.
+// handled is called when the handler has returned, or has reset its object. What its goroutines put from
+// here on is asked, and refused.
 func (h *wireHost) handled() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -186,6 +186,7 @@ func begin(conn *wire.Conn, life context.Context, number uint64, state *State) (
 	}
 	ev := &event{host: h, state: state, mark: markOf(conn, number)}
 	ctx, cancel := context.WithCancel(context.WithValue(life, eventKey{}, ev))
+	h.ctx = ctx
 	return ctx, ev, func() {
 		cancel()
 		h.end()

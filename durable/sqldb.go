@@ -288,7 +288,7 @@ func declaresReal(declared string) bool {
 			return false
 		}
 	}
-	for _, part := range []string{"REAL", "FLOA", "DOUB"} {
+	for _, part := range []string{"REAL", "FLOA", "DOUB"} { //nolint:misspell // so SQLite has it
 		if strings.Contains(declared, part) {
 			return true
 		}

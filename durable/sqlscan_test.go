@@ -21,7 +21,7 @@ func TestValuesAreScannedIntoWhatHoldsThem(t *testing.T) {
 		{int64(1 << 53), float64(1 << 53)},
 		{int64(1), true},
 		{1.0, 1},
-		{-0.0, 0},
+		{math.Copysign(0, -1), 0},
 		{float64(1 << 63), uint64(1 << 63)},
 		{0.5, float32(0.5)},
 		{math.Inf(1), float32(math.Inf(1))},

@@ -15,9 +15,9 @@ import (
 // A Storage is the storage of one object: values by key, tables (see SQL), and an alarm. Its
 // methods take the context of a handler of that object.
 //
-// Keys are UTF-8 text, ordered by their bytes; the empty one is a key, too. Values are what encoding/json can carry; a []byte
-// and a time.Time (cut to milliseconds) are kept as themselves. A value is copied
-// when it is put, and again when it is got.
+// Keys are UTF-8 text, ordered by their bytes; the empty one is a key, too. Values are
+// what encoding/json can carry; a []byte and a time.Time (cut to milliseconds) are kept as
+// themselves. A value is copied when it is put, and again when it is got.
 type Storage struct {
 	entries
 	state *State

@@ -17,6 +17,8 @@ import (
 type wireHost struct {
 	conn *wire.Conn
 	id   uint64 // of the event
+	// ctx is the handler's: it ends when the object is reset, and when the client has gone.
+	ctx context.Context
 	// cache is that of the event's object, or nil: then each put is asked.
 	cache *cache
 
@@ -26,7 +28,7 @@ type wireHost struct {
 	told     []wire.Entry
 	toldSize int
 	away     int  // how many goroutines have given the turn up
-	over     bool // the handler has returned
+	over     bool // the handler has returned, or has reset its object
 	// open are the requests whose responses may still be read. They are
 	// withdrawn when the handler has returned.
 	open  map[*wire.Stream]struct{}
@@ -213,7 +215,8 @@ func (h *wireHost) databaseSize() (int64, error) {
 }
 
 func (h *wireHost) reset(reason string, dropAlarm bool) error {
-	return h.call(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}, &wire.Empty{})
+	h.handled()
+	return h.ask(wire.MethodReset, &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}, &wire.Empty{})
 }
 
 // background returns when the emulator knows of the event: a handler that ends before would
@@ -268,13 +271,11 @@ func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 }
 
 // retake makes sure that an event whose question was withdrawn, because ctx has ended,
-// holds its turn before its handler goes on. It returns err as handlers see it.
+// holds its turn before its handler goes on. An answer, also that it failed, has come with the
+// turn. retake returns err as handlers see it.
 func (h *wireHost) retake(ctx context.Context, err error) error {
-	if err == nil {
+	if err == nil || ctx.Err() == nil {
 		h.back()
-		return nil
-	}
-	if ctx.Err() == nil {
 		return fromWire(err)
 	}
 	if err := h.resume(); err != nil {
@@ -298,6 +299,7 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 		if rest != nil {
 			rest.Close()
 		}
+		h.back() // it was not sent
 		return nil, fromWire(err)
 	}
 	// A body that breaks off ends the request as its context does: the question is

@@ -296,7 +296,7 @@ func (a administration) EvictObject(ctx context.Context, which control.Object) (
 	evicted := t.inMemory()
 	t.ns.keep(t.object)
 	ev := &event{obj: t.object, kind: "evict"}
-	defer ev.leave() // it may have joined a step in the queue
+	defer ev.retire() // it may have joined a step in the queue
 	t.evict(ev)
 	t.ns.release(t.object)
 	if t.inMemory() { // an event was faster

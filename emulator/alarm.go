@@ -137,7 +137,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	ev := e.newEvent(e.ctx, prog, o, "alarm")
 	ev.join(step)
 	handOver()
-	defer ev.leave()
+	defer ev.retire()
 	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
 	defer a.ended()
 

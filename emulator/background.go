@@ -29,7 +29,7 @@ func (p *program) runInBackground(s *wire.Stream) error {
 	o.ns.keep(o)
 	ev := p.e.newEvent(s.Context(), p, o, "waitUntil")
 	ev.join(caller.currentStep())
-	defer ev.leave()
+	defer ev.retire()
 	defer o.ns.unpin(o) // before the step may end: when an object was last used is part of it
 	o.mu.Lock()
 	inst := caller.inst

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -396,4 +397,39 @@ func TestAStorageCallThatWaitedForTheTurnGivesItsStepBack(t *testing.T) {
 	eventually(t, "the storage call waits", func() bool { return w.object("Lab", "a").queued() == 1 })
 	w.moveOn(time.Second)
 	wg.Wait()
+}
+
+// All that a reset at the block limit ends, and what its callers make of it, happens at that
+// time of the clock: the block itself, an event that sleeps, and one that waits for the turn.
+func TestAResetAtTheBlockLimitIsPartOfItsStep(t *testing.T) {
+	s := newScript(nil)
+	s.handlers = map[string]func(*call) (string, error){
+		"/set": func(c *call) (string, error) { return "", c.setAlarm(time.Second) },
+		"/block": func(c *call) (string, error) {
+			return "", errors.Join(c.plain(wire.MethodBlock), c.sleep(time.Minute))
+		},
+		"/sleep": func(c *call) (string, error) { return "", c.sleep(time.Minute) },
+		"/hello": func(c *call) (string, error) { return "hello", nil },
+		"alarm": func(c *call) (string, error) {
+			set := c.now()
+			paths := map[string]string{"blocks": "/block", "sleeps": "/sleep", "waits": "/hello"}
+			if c.object == "blocks" {
+				c.sleep(5 * time.Second) //nolint:errcheck // so that the one that sleeps has begun
+			}
+			if c.object == "waits" {
+				c.sleep(10 * time.Second) //nolint:errcheck // so that the one that blocks has begun
+			}
+			_, err := c.fetch("b", paths[c.object])
+			s.note("%s %t %s;", c.object, err != nil, c.now().Sub(set))
+			return "", nil
+		},
+	}
+	w := newWorld(t, s)
+	for _, name := range []string{"blocks", "sleeps", "waits"} {
+		w.want(name, "/set", "")
+	}
+	w.moveOn(time.Hour)
+	notes := strings.Split(strings.TrimSuffix(s.notes(), ";"), "; ")
+	slices.Sort(notes)
+	wantList(t, "what the callers saw", notes, []string{"blocks true 35s", "sleeps true 35s", "waits true 35s"})
 }

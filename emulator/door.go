@@ -92,7 +92,7 @@ func (e *Emulator) tryWorker(ctx context.Context, m *wire.Request, body io.Reade
 	}
 	defer e.host.leave(prog)
 	ev := e.newEvent(ctx, prog, nil, "fetch")
-	defer ev.leave() // it may have joined a step since, by way of a sleep
+	defer ev.retire() // it may have joined a step since, by way of a sleep
 	return prog.fetch(ev, m, body, a)
 }
 

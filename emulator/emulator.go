@@ -10,6 +10,8 @@
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
 // in the same way when the clock says so.
 //
+// A handler that hangs is named in the log (stuck.go).
+//
 // People look at objects and change them through the administration (admin.go): over the
 // control API (api.go, admin_api.go), or offline on the files (offline.go).
 //

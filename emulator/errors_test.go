@@ -248,7 +248,7 @@ func (w *world) deliverTo(id wire.ID, name, path string) error {
 	o := ns.pin(id, name, true)
 	defer ns.unpin(o)
 	ev := w.newEvent(ctx, prog, o, "fetch")
-	defer ev.leave()
+	defer ev.retire()
 	return told(ev, prog.fetch(ev, &wire.Request{Method: "GET", URL: "http://lab" + path}, nil, nobody{}))
 }
 

@@ -26,9 +26,10 @@ type event struct {
 	// stepMu guards step, the step of the clock that this event is part of: one
 	// that it holds up until it is finished or waits for the clock. It is nil
 	// for what the outside has caused.
-	stepMu sync.Mutex
-	step   *clock.Step
-	last   *clock.Step // the last one that it was part of
+	stepMu  sync.Mutex
+	step    *clock.Step
+	last    *clock.Step // the last one that it was part of
+	retired bool        // it is part of none any more
 
 	caller atomic.Pointer[event] // whose handler waits for this event, or nil
 
@@ -98,15 +99,27 @@ func (ev *event) carry(n int64) {
 	}
 }
 
-// join makes the event part of step, in place of the one it was part of.
+// join makes the event part of step, in place of the one it was part of. It does nothing for
+// an event that has retired: nobody would take it out again.
 func (ev *event) join(step *clock.Step) {
 	step.Add()
 	ev.stepMu.Lock()
-	old := ev.step
-	ev.step = step
+	old := step
+	if !ev.retired {
+		old, ev.step = ev.step, step
+	}
 	if step != nil {
 		ev.last = step
 	}
+	ev.stepMu.Unlock()
+	old.Done()
+}
+
+// retire takes the event out of its step for good: it is over.
+func (ev *event) retire() {
+	ev.stepMu.Lock()
+	old := ev.step
+	ev.step, ev.retired = nil, true
 	ev.stepMu.Unlock()
 	old.Done()
 }

@@ -227,7 +227,7 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
 	callee.caller.Store(a.caller)
 	callee.join(a.caller.lastStep())
-	defer callee.leave()
+	defer callee.retire()
 	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
 	a.caller.waits.Add(1)
 	a.caller.leave()

@@ -141,7 +141,7 @@ func (o *object) checkIdle(step *clock.Step) {
 	ev := &event{obj: o, kind: "evict"}
 	ev.join(step)
 	ns.e.background.Go(func() {
-		defer ev.leave()
+		defer ev.retire()
 		o.evict(ev)
 		ns.unpin(o)
 	})

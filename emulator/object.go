@@ -394,7 +394,31 @@ var errBlockLimit = &wire.Error{
 
 func (o *object) limitBlock(ev *event) *clock.Timer {
 	e := o.ns.e
-	return e.clock.At(e.clock.Now().Add(blockLimit), func(*clock.Step) { o.reset(ev, errBlockLimit) })
+	return e.clock.At(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
+		o.joinAll(ev.instance(), step)
+		o.reset(ev, errBlockLimit)
+	})
+}
+
+// joinAll makes the events that a reset of inst ends part of step: what their callers make
+// of it is what happens at that time.
+func (o *object) joinAll(inst *instance, step *clock.Step) {
+	if step == nil || inst == nil {
+		return
+	}
+	events := inst.prog.eventsOf(o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, w := range o.queue {
+		if w.ev.prog != nil {
+			w.ev.join(step)
+		}
+	}
+	for _, ev := range events {
+		if ev.inst == inst {
+			ev.join(step)
+		}
+	}
 }
 
 // use calls f with the store, on behalf of ev. Normally ev has the turn. If not, a
@@ -411,7 +435,7 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 		}
 		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst}
 		o.mu.Unlock()
-		defer other.leave() // it may have joined a step in the queue
+		defer other.retire() // it may have joined a step in the queue
 		if err := o.acquire(context.Background(), other); err != nil {
 			return err
 		}
@@ -491,7 +515,7 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 // withTurn calls f with storeMu held, without an instance, when it is the object's turn.
 func (o *object) withTurn(ctx context.Context, f func() error) error {
 	ev := &event{obj: o, kind: "admin"}
-	defer ev.leave() // it may have joined a step in the queue
+	defer ev.retire() // it may have joined a step in the queue
 	if err := o.acquire(ctx, ev); err != nil {
 		return err
 	}

@@ -195,6 +195,19 @@ func (p *program) event(number uint64) (*event, error) {
 	return nil, errOver
 }
 
+// eventsOf returns the events of o that may ask for operations.
+func (p *program) eventsOf(o *object) []*event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var events []*event
+	for _, ev := range p.events {
+		if ev.obj == o {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
 // explain replaces a lost connection by why it was lost.
 func (p *program) explain(err error) error {
 	if !errors.Is(err, wire.ErrClosed) {

@@ -33,8 +33,8 @@ const looksUntilStuck = 4
 // names them in the log, with their stacks. To end them is not its business, for they may be in a
 // debugger, or just slow.
 //
-// It looks at all running events now and then, and compares. So events pay for it only
-// what they count anyway, and a laptop that sleeps does not count as time.
+// It looks at all running events now and then, and compares. So events pay for it with no
+// more than a few counters, and time in which a laptop sleeps does not count.
 type lookout struct {
 	p       *program
 	log     *slog.Logger

@@ -533,6 +533,34 @@ func TestWaitingForABlockIsNoCircle(t *testing.T) {
 	wg.Wait()
 }
 
+// A turn that one of a handler's goroutines has, and no block keeps, may still be given up.
+func TestATurnThatIsNotKeptIsNoCircle(t *testing.T) {
+	h := newHang(t)
+	called := make(chan struct{})
+	s := newScript(nil)
+	s.handlers = map[string]func(*call) (string, error){
+		"/a": func(c *call) (string, error) {
+			fetched := make(chan error, 1)
+			go func() { _, err := c.fetch("b", "/b"); fetched <- err }()
+			<-called
+			err := c.plain(wire.MethodResume)
+			h.here(c) //nolint:errcheck // it has none
+			return "", errors.Join(err, c.plain(wire.MethodPause), <-fetched)
+		},
+		"/b":    func(c *call) (string, error) { close(called); <-h.in; return c.fetch("a", "/last") },
+		"/last": func(*call) (string, error) { return "", nil },
+	}
+	w := newWorld(t, s)
+	g := newGuard(w)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/a", "") })
+	eventually(t, "the turn is wanted", func() bool { o := w.object("Lab", "a"); return o != nil && o.queued() == 1 })
+	g.look()
+	g.expect()
+	h.release()
+	wg.Wait()
+}
+
 func TestTheEmulatorLooksOutByItself(t *testing.T) {
 	h := newHang(t)
 	asked := make(chan struct{})

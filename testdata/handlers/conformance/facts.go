@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func describe(err error) fact {
 }
 
 // The values that JSON lacks travel as objects with one member: {"$bytes": base64}, {"$date": milliseconds},
-// {"$number": "NaN"} and, for a text of n times x, {"$long": n}.
+// {"$number": "NaN"} (or "Infinity", "-Infinity") and, for a text of n times x, {"$long": n}.
 
 // decode returns the value that v stands for.
 func decode(v any) any {
@@ -56,8 +57,12 @@ func decode(v any) any {
 		if ms, ok := v["$date"].(float64); ok {
 			return time.UnixMilli(int64(ms)).UTC()
 		}
-		if v["$number"] == "NaN" {
-			return math.NaN()
+		if text, ok := v["$number"].(string); ok {
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				panic(err)
+			}
+			return f
 		}
 		if n, ok := v["$long"].(float64); ok {
 			return strings.Repeat("x", int(n))
@@ -81,6 +86,13 @@ func encode(v any) any {
 		return map[string]any{"$bytes": base64.StdEncoding.EncodeToString(v)}
 	case time.Time:
 		return map[string]any{"$date": v.UnixMilli()}
+	case float64:
+		switch {
+		case math.IsInf(v, 1):
+			return map[string]any{"$number": "Infinity"}
+		case math.IsInf(v, -1):
+			return map[string]any{"$number": "-Infinity"}
+		}
 	case string:
 		if len(v) >= longText {
 			return map[string]any{"$long": len(v)}

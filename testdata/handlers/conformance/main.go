@@ -44,6 +44,9 @@ type op struct {
 	Text    string         `json:"text"`
 	Count   int            `json:"count"`
 	After   string         `json:"after"`
+	Query   string         `json:"query"`
+	Args    []any          `json:"args"`
+	In      string         `json:"in"`
 	Do      []op           `json:"do"`
 	Runs    [][]op         `json:"runs"`
 }
@@ -139,6 +142,10 @@ type place struct {
 	env   *durable.Env
 	scope string
 	obj   *object
+
+	// What operations keep for those after them, by name.
+	cursors      map[string]*durable.Cursor
+	transactions map[string]*durable.Txn
 }
 
 // An object is what both classes are made of.
@@ -296,6 +303,12 @@ func reach(at *place, o op) (*durable.Stub, error) {
 		return ns.Get(ns.NewUniqueID()), nil
 	case "foreign":
 		return ns.Get(at.env.Namespace("MUTE").IDFromName(name)), nil
+	case "hint":
+		return ns.GetByName(name, durable.LocationHint("weur")), nil
+	case "unknown hint":
+		return ns.GetByName(name, durable.LocationHint("nowhere")), nil
+	case "jurisdiction":
+		return ns.Jurisdiction("eu").GetByName(name), nil
 	}
 	return ns.GetByName(name), nil
 }

@@ -57,6 +57,17 @@ func init() { // because call, block and others run programs themselves
 		"count":       count,
 		"id":          identity,
 		"name":        name,
+
+		// Of objects, with SQL and transactions.
+		"sql":         query,
+		"sqlOpen":     openCursor,
+		"sqlNext":     nextRow,
+		"sqlRest":     otherRows,
+		"sqlOne":      onlyRow,
+		"sqlCounts":   rowCounts,
+		"sqlSize":     databaseSize,
+		"transaction": transaction,
+		"rollback":    rollback,
 	}
 }
 
@@ -64,7 +75,7 @@ var ok fact = "ok"
 
 func get(ctx context.Context, at *place, o op) (fact, error) {
 	var v any
-	found, err := at.obj.state.Storage.Get(ctx, o.Key, &v)
+	found, err := at.storage(o).Get(ctx, o.Key, &v)
 	if !found || err != nil {
 		return "none", err
 	}
@@ -72,7 +83,7 @@ func get(ctx context.Context, at *place, o op) (fact, error) {
 }
 
 func getMany(ctx context.Context, at *place, o op) (fact, error) {
-	found, err := at.obj.state.Storage.GetMany(ctx, o.Keys)
+	found, err := at.storage(o).GetMany(ctx, o.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +91,7 @@ func getMany(ctx context.Context, at *place, o op) (fact, error) {
 }
 
 func put(ctx context.Context, at *place, o op) (fact, error) {
-	return ok, at.obj.state.Storage.Put(ctx, o.Key, decode(o.Value))
+	return ok, at.storage(o).Put(ctx, o.Key, decode(o.Value))
 }
 
 func putMany(ctx context.Context, at *place, o op) (fact, error) {
@@ -88,19 +99,19 @@ func putMany(ctx context.Context, at *place, o op) (fact, error) {
 	for key, v := range o.Entries {
 		values[key] = decode(v)
 	}
-	return ok, at.obj.state.Storage.PutMany(ctx, values)
+	return ok, at.storage(o).PutMany(ctx, values)
 }
 
 func remove(ctx context.Context, at *place, o op) (fact, error) {
-	return at.obj.state.Storage.Delete(ctx, o.Key)
+	return at.storage(o).Delete(ctx, o.Key)
 }
 
 func deleteMany(ctx context.Context, at *place, o op) (fact, error) {
-	return at.obj.state.Storage.DeleteMany(ctx, o.Keys)
+	return at.storage(o).DeleteMany(ctx, o.Keys)
 }
 
 func list(ctx context.Context, at *place, o op) (fact, error) {
-	found, err := at.obj.state.Storage.List(ctx, durable.ListOptions{
+	found, err := at.storage(o).List(ctx, durable.ListOptions{
 		Start:      o.List.Start,
 		StartAfter: o.List.StartAfter,
 		End:        o.List.End,
@@ -145,20 +156,20 @@ func setAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	if o.By == "epoch" {
 		t = time.UnixMilli(o.MS)
 	}
-	return ok, at.obj.state.Storage.SetAlarm(ctx, t)
+	return ok, at.storage(o).SetAlarm(ctx, t)
 }
 
 // getAlarm tells the time in tens of seconds from now, so that the time between two operations does not show.
-func getAlarm(ctx context.Context, at *place, _ op) (fact, error) {
-	t, set, err := at.obj.state.Storage.GetAlarm(ctx)
+func getAlarm(ctx context.Context, at *place, o op) (fact, error) {
+	t, set, err := at.storage(o).GetAlarm(ctx)
 	if !set || err != nil {
 		return "none", err
 	}
 	return map[string]any{"in": math.Round(t.Sub(durable.Now(ctx)).Seconds()/10) * 10}, nil
 }
 
-func deleteAlarm(ctx context.Context, at *place, _ op) (fact, error) {
-	return ok, at.obj.state.Storage.DeleteAlarm(ctx)
+func deleteAlarm(ctx context.Context, at *place, o op) (fact, error) {
+	return ok, at.storage(o).DeleteAlarm(ctx)
 }
 
 func throw(_ context.Context, _ *place, o op) (fact, error) {

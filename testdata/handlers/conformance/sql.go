@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"devtool/durable"
+)
+
+// sqlFailure is the fact of SQL that fails: its text is the platform's, so both say the same.
+func sqlFailure(err error) (fact, error) {
+	message := err.Error()
+	if e := (*durable.Error)(nil); errors.As(err, &e) {
+		if e.Reset {
+			return nil, err
+		}
+		message = e.Message // without what the SDK was doing
+	}
+	return map[string]any{"error": "sql", "message": message}, nil
+}
+
+// query runs SQL and tells all rows of its last statement, or just that it is done if that has no columns.
+func query(ctx context.Context, at *place, o op) (fact, error) {
+	c, err := exec(ctx, at, o)
+	if err != nil {
+		return sqlFailure(err)
+	}
+	rows, err := rest(c)
+	if err != nil {
+		return sqlFailure(err)
+	}
+	if len(c.ColumnNames()) == 0 {
+		return ok, nil
+	}
+	return rows, nil
+}
+
+func exec(ctx context.Context, at *place, o op) (*durable.Cursor, error) {
+	args := make([]any, len(o.Args))
+	for i := range o.Args {
+		args[i] = decode(o.Args[i])
+	}
+	return at.obj.state.Storage.SQL().Exec(ctx, o.Query, args...)
+}
+
+// rest returns the rows that a cursor has left.
+func rest(c *durable.Cursor) ([]any, error) {
+	rows := []any{}
+	for row, err := range c.Raw() {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, encode(row))
+	}
+	return rows, nil
+}
+
+// openCursor runs SQL and keeps the cursor under a name.
+func openCursor(ctx context.Context, at *place, o op) (fact, error) {
+	c, err := exec(ctx, at, o)
+	if err != nil {
+		return sqlFailure(err)
+	}
+	if at.cursors == nil {
+		at.cursors = make(map[string]*durable.Cursor)
+	}
+	at.cursors[o.Key] = c
+	return c.ColumnNames(), nil
+}
+
+func (at *place) cursor(o op) (*durable.Cursor, error) {
+	c, found := at.cursors[o.Key]
+	if !found {
+		return nil, &thrown{fmt.Errorf("no cursor %q", o.Key)}
+	}
+	return c, nil
+}
+
+// nextRow tells the next row of a cursor.
+func nextRow(_ context.Context, at *place, o op) (fact, error) {
+	c, err := at.cursor(o)
+	if err != nil {
+		return nil, err
+	}
+	for row, err := range c.Raw() {
+		if err != nil {
+			return sqlFailure(err)
+		}
+		return encode(row), nil
+	}
+	return "end", nil
+}
+
+// otherRows tells the rows that a cursor has left.
+func otherRows(_ context.Context, at *place, o op) (fact, error) {
+	c, err := at.cursor(o)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := rest(c)
+	if err != nil {
+		return sqlFailure(err)
+	}
+	return rows, nil
+}
+
+// onlyRow tells the row of a cursor that has just one left.
+func onlyRow(_ context.Context, at *place, o op) (fact, error) {
+	c, err := at.cursor(o)
+	if err != nil {
+		return nil, err
+	}
+	row := make([]any, len(c.ColumnNames()))
+	dest := make([]any, len(row))
+	for i := range row {
+		dest[i] = &row[i]
+	}
+	if err := c.One(dest...); err != nil {
+		return sqlFailure(err)
+	}
+	return encode(row), nil
+}
+
+// rowCounts tells how many rows a cursor has read and written so far.
+func rowCounts(_ context.Context, at *place, o op) (fact, error) {
+	c, err := at.cursor(o)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"read": c.RowsRead(), "written": c.RowsWritten()}, nil
+}
+
+func databaseSize(ctx context.Context, at *place, _ op) (fact, error) {
+	size, err := at.obj.state.Storage.SQL().DatabaseSize(ctx)
+	if err != nil {
+		return sqlFailure(err)
+	}
+	return size, nil
+}
+
+// transaction runs a program in a transaction, which operations name with their In. What the program throws ends the
+// transaction, not the program around it.
+func transaction(ctx context.Context, at *place, o op) (fact, error) {
+	var done []fact
+	err := at.obj.state.Storage.Transaction(ctx, func(txn *durable.Txn) error {
+		if at.transactions == nil {
+			at.transactions = make(map[string]*durable.Txn)
+		}
+		at.transactions[o.Key] = txn
+		_, err := run(ctx, at, o.Do, func(f fact) { done = append(done, f) })
+		return err
+	})
+	f := map[string]any{"facts": append([]fact{}, done...)}
+	if thrown := (*thrown)(nil); errors.As(err, &thrown) {
+		f["threw"] = thrown.Error()
+	} else if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func rollback(_ context.Context, at *place, o op) (fact, error) {
+	txn, found := at.transactions[o.In]
+	if !found {
+		return nil, &thrown{fmt.Errorf("no transaction %q", o.In)}
+	}
+	return ok, txn.Rollback()
+}
+
+// storage is what a Storage and a Txn have in common.
+type storage interface {
+	Get(ctx context.Context, key string, v any) (bool, error)
+	Put(ctx context.Context, key string, v any) error
+	Delete(ctx context.Context, key string) (bool, error)
+	GetMany(ctx context.Context, keys []string) ([]durable.Entry, error)
+	PutMany(ctx context.Context, values map[string]any) error
+	DeleteMany(ctx context.Context, keys []string) (int, error)
+	List(ctx context.Context, o durable.ListOptions) ([]durable.Entry, error)
+	GetAlarm(ctx context.Context) (time.Time, bool, error)
+	SetAlarm(ctx context.Context, t time.Time) error
+	DeleteAlarm(ctx context.Context) error
+}
+
+// storage returns the transaction that o names with its In, or the storage itself.
+func (at *place) storage(o op) storage {
+	if txn, found := at.transactions[o.In]; found && o.In != "" {
+		return txn
+	}
+	return at.obj.state.Storage
+}

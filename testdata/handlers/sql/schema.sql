@@ -1,0 +1,16 @@
+CREATE TABLE IF NOT EXISTS accounts (
+  id INTEGER PRIMARY KEY,
+  owner TEXT NOT NULL UNIQUE,
+  balance INTEGER NOT NULL CHECK (balance >= 0),
+  active BOOLEAN NOT NULL,
+  opened_at DATETIME NOT NULL,
+  note TEXT
+);
+
+CREATE TABLE IF NOT EXISTS transfers (
+  id INTEGER PRIMARY KEY,
+  source INTEGER NOT NULL REFERENCES accounts (id),
+  target INTEGER NOT NULL REFERENCES accounts (id),
+  amount INTEGER NOT NULL,
+  fee REAL NOT NULL
+);
