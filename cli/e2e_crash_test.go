@@ -19,7 +19,7 @@ func TestACrashIsShownAndTheProgramRunsAgain(t *testing.T) {
 		{"/exit", "worker crash failed: the handler program has crashed (exit status 3)"},
 	} {
 		status, body := s.fetch(http.MethodGet, test.path, "")
-		if status != http.StatusInternalServerError || strings.TrimSpace(body) != test.want {
+		if status != http.StatusInternalServerError || body != test.want+"\nevent: fetch, GET "+test.path+"\n" {
 			t.Errorf("%s: got %d %q, want 500 %q", test.path, status, body, test.want)
 		}
 		if got, want := s.get("/ok"), "ok"; got != want {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sort"
@@ -52,8 +53,10 @@ type emulation struct {
 	scripts map[wire.Method]func(*wire.Stream)
 	lastID  uint64 // of events and instances
 
-	values   map[string][]byte // as they are stored
-	page     int               // how many entries an answer to List has at most, if positive
+	values   map[string][]byte   // as they are stored
+	saved    []map[string][]byte // values where a transaction that is open began
+	maxEntry uint64              // that programs are welcomed with; 0 is a program without a cache
+	page     int                 // how many entries an answer to List has at most, if positive
 	alarm    wire.AlarmTime
 	now      time.Time
 	lastList wire.List
@@ -61,10 +64,10 @@ type emulation struct {
 }
 
 // emulate runs test with w as the program, welcomed and connected.
-func emulate(t *testing.T, w Worker, test func(e *emulation)) {
+func emulate(t *testing.T, w Worker, test func(e *emulation), prepare ...func(*emulation)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		e := connect(t, w)
+		e := connect(t, w, prepare...)
 		test(e)
 		if err := e.end(); err != nil {
 			t.Errorf("serve ended with %v, want nil", err)
@@ -88,7 +91,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	}
 	result := make(chan error, 1)
 	e.served = sync.OnceValue(func() error { return <-result })
-	e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: e.serve})
+	e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: e.serve, Notice: e.notice})
 	go func() { result <- serve(e.tap, w) }()
 	t.Cleanup(func() { e.end() })
 	synctest.Wait()
@@ -147,7 +150,9 @@ func (e *emulation) answer(s *wire.Stream) {
 	switch s.Method {
 	case wire.MethodHello:
 		mustDecode(s.Message, &e.hello)
-		m = &configuration
+		welcome := configuration
+		welcome.MaxEntry = e.maxEntry
+		m = &welcome
 	case wire.MethodGet:
 		var q wire.Get
 		mustDecode(s.Message, &q)
@@ -167,12 +172,8 @@ func (e *emulation) answer(s *wire.Stream) {
 		var q wire.Keys
 		mustDecode(s.Message, &q)
 		m = e.getManyLocked(q)
-	case wire.MethodPutMany:
-		var q wire.PutMany
-		mustDecode(s.Message, &q)
-		for _, entry := range q.Entries {
-			e.values[entry.Key] = bytes.Clone(entry.Value)
-		}
+	case wire.MethodPutMany, wire.MethodWrite:
+		e.putLocked(s.Message)
 	case wire.MethodDeleteMany:
 		var q wire.Keys
 		mustDecode(s.Message, &q)
@@ -189,6 +190,12 @@ func (e *emulation) answer(s *wire.Stream) {
 		}
 	case wire.MethodDeleteAll:
 		clear(e.values)
+	case wire.MethodBegin:
+		e.saved = append(e.saved, maps.Clone(e.values))
+	case wire.MethodCommit:
+		e.saved = e.saved[:len(e.saved)-1]
+	case wire.MethodRollback:
+		e.values, e.saved = e.saved[len(e.saved)-1], e.saved[:len(e.saved)-1]
 	case wire.MethodGetAlarm:
 		m = &e.alarm
 	case wire.MethodSetAlarm:
@@ -216,6 +223,34 @@ func (e *emulation) answer(s *wire.Stream) {
 		return
 	}
 	s.Answer(m, true)
+}
+
+// notice stores what the program puts without waiting for an answer.
+func (e *emulation) notice(method wire.Method, message []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if method != wire.MethodWrite {
+		e.t.Errorf("the program has sent a notice of method %d", method)
+		return
+	}
+	e.putLocked(message)
+}
+
+func (e *emulation) putLocked(message []byte) {
+	var q wire.PutMany
+	mustDecode(message, &q)
+	for _, entry := range q.Entries {
+		e.values[entry.Key] = bytes.Clone(entry.Value)
+	}
+}
+
+// forget makes the program forget what it remembers of an object's storage.
+func (e *emulation) forget(instance uint64) {
+	e.t.Helper()
+	if err := e.conn.Notify(wire.MethodForget, &wire.Forget{Instance: instance}); err != nil {
+		e.t.Errorf("tell the program to forget: %v", err)
+	}
+	e.settle()
 }
 
 func (e *emulation) getManyLocked(q wire.Keys) *wire.Listed {
@@ -394,24 +429,27 @@ func withFetch(fetch func(p *probe, w http.ResponseWriter, r *http.Request)) Wor
 // A handling is what a handler under test has at hand.
 type handling struct {
 	*emulation
-	ctx   context.Context
-	state *State
-	env   *Env
-	w     http.ResponseWriter
-	r     *http.Request
+	instance uint64
+	ctx      context.Context
+	state    *State
+	env      *Env
+	w        http.ResponseWriter
+	r        *http.Request
 }
 
 // inHandler runs test as the handler of a GET request to an object.
-func inHandler(t *testing.T, test func(h handling)) {
+func inHandler(t *testing.T, test func(h handling), prepare ...func(*emulation)) {
 	t.Helper()
 	var e *emulation
+	var instance uint64
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
-		test(handling{e, r.Context(), p.state, p.env, w, r})
+		test(handling{e, instance, r.Context(), p.state, p.env, w, r})
 	})
 	emulate(t, w, func(started *emulation) {
 		e = started
-		e.fetch(e.construct("Object", "one"), wire.Request{}).text()
-	})
+		instance = e.construct("Object", "one")
+		e.fetch(instance, wire.Request{}).text()
+	}, prepare...)
 }
 
 // check reports an error that says what could not be done.

@@ -12,8 +12,9 @@ import (
 )
 
 // SQL runs SQL on the object's own SQLite database. What it writes belongs to the same
-// transaction as what Storage writes, also inside Storage.Transaction. The limits, the functions and
-// the statements there are, are the platform's: BEGIN and its like, for one, are not among them.
+// transaction as what Storage writes, also inside Storage.Transaction. The limits, the
+// functions and the statements there are, are the platform's: BEGIN and its like, for one,
+// are not among them.
 //
 // Storage.DB has the same database for tools that need a *sql.DB.
 type SQL struct{ state *State }
@@ -25,8 +26,9 @@ func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 // has run up to its first row by then or, if it writes, to its end: what it does is done
 // even if no row is read. If a statement fails, what those before it did stays done.
 //
-// The args are for the parameters of the last statement (?, ?NNN, :name in the order of their
-// first appearance), as many as there are. They are bound as the platform binds what JavaScript has:
+// The args are for the parameters of the last statement (?, ?NNN, :name in the order of
+// their first appearance), as many as there are. They are bound as the platform binds what
+// JavaScript has:
 //
 //	all numbers         REAL, which the affinity of a column makes INTEGER or TEXT; NaN is NULL.
 //	                    An integer beyond ±2^53, where not all have a REAL, is an error

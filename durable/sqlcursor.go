@@ -118,16 +118,17 @@ func (c *Cursor) Close() error {
 // points to, or all of them in the fields of one struct.
 //
 // A struct's field takes the column that its tag names (`db:"name"`), or without a tag the
-// one of its own name, in any case and with any underscores. Fields of embedded structs are the
-// struct's own, and a field with the tag "-" takes none. A column that no field takes is an error; of several
-// columns of one name the last one counts. A time.Time and a type with a Scan method
-// are values, not structs.
+// one of its own name, in any case and with any underscores. Fields of embedded structs are
+// the struct's own, and a field with the tag "-" takes none. A column that no field takes
+// is an error; of several columns of one name the last one counts. A time.Time and a type
+// with a Scan method are values, not structs.
 //
-// Nothing is lost on the way: a number must fit the type exactly (a REAL 1.0 is an int, 1.5 is not;
-// TEXT is an int if it is how the int is written), a bool is 0, 1, "true" or "false", a
-// []byte is a copy, a time.Time is TEXT as SQLite's date functions write it, in UTC if it does not say
-// otherwise. NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan
-// method such as sql.NullString. Everything else is an error that names column and types.
+// Nothing is lost on the way: a number must fit the type exactly (a REAL 1.0 is an int, 1.5
+// is not; TEXT is an int if it is how the int is written), a bool is 0, 1, "true" or
+// "false", a []byte is a copy, a time.Time is TEXT as SQLite's date functions write it, in
+// UTC if it does not say otherwise. NULL needs a pointer (which is set to nil), an any, a
+// []byte, or a type with a Scan method such as sql.NullString. Everything else is an error
+// that names column and types.
 func (c *Cursor) Scan(dest ...any) error {
 	if c.row == nil {
 		return errors.New("scan: there is no row: call Next first, and Scan only if it returns true")
@@ -194,8 +195,9 @@ func (c *Cursor) One(dest ...any) error {
 }
 
 // All stores all rows that are left in the slice that dest points to, in place of what it
-// holds. Its elements are structs or pointers to structs, as for Scan; or []any, which take the values as
-// they are; or, where there is one column, values. Where All fails the slice is left alone.
+// holds. Its elements are structs or pointers to structs, as for Scan; or []any, which take
+// the values as they are; or, where there is one column, values. Where All fails the slice
+// is left alone.
 func (c *Cursor) All(dest any) error {
 	p := reflect.ValueOf(dest)
 	if p.Kind() != reflect.Pointer || p.IsNil() || p.Type().Elem().Kind() != reflect.Slice {
@@ -278,7 +280,7 @@ func (c *Cursor) RowsRead() int {
 	return max(read, 0)
 }
 
-// RowsWritten returns how many rows the last statement has written so far, with one more for each index of
-// a table that rows are inserted into. Like RowsRead it is a lower bound of what the platform
-// counts.
+// RowsWritten returns how many rows the last statement has written so far, with one more
+// for each index of a table that rows are inserted into. Like RowsRead it is a lower bound
+// of what the platform counts.
 func (c *Cursor) RowsWritten() int { return int(c.written) }

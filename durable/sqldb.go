@@ -20,24 +20,27 @@ type database struct {
 	db   *sql.DB
 }
 
-// DB returns the object's database, the one of SQL, for what needs a *sql.DB: generated queries
-// (sqlc), migrations, query builders. It is always the same one, and goes with the object: do not close it.
+// DB returns the object's database, the one of SQL, for what needs a *sql.DB: generated
+// queries (sqlc), migrations, query builders. It is always the same one, and goes with the
+// object: do not close it.
 //
-// Only methods that take a context work, such as QueryContext, and only with the context of a
-// handler of this object: it says on whose behalf the call is made. As everywhere in database/sql they
-// fail when that has ended, because the client has gone; context.WithoutCancel(ctx) is for
-// writes that belong together and are in no Tx.
+// Only methods that take a context work, such as QueryContext, and only with the context of
+// a handler of this object: it says on whose behalf the call is made. As everywhere in
+// database/sql they fail when that has ended, because the client has gone;
+// context.WithoutCancel(ctx) is for writes that belong together and are in no Tx.
 //
-// Statements take part in the object's own transaction, that of Storage and SQL. BeginTx opens one like
-// Storage.Transaction: nothing else of the object runs until it has ended, for 30 s at most, and
-// whatever the object writes meanwhile is part of it, through the Tx or not. It satisfies every
-// isolation level; ReadOnly is an error. It does not nest, in itself or in Storage.Transaction, and one that is
-// left open when the handler returns is rolled back.
+// Statements take part in the object's own transaction, that of Storage and SQL. BeginTx
+// opens one like Storage.Transaction: nothing else of the object runs until it has ended,
+// for 30 s at most, and whatever the object writes meanwhile is part of it, through the Tx
+// or not. It satisfies every isolation level; ReadOnly is an error. It does not nest, in
+// itself or in Storage.Transaction, and one that is left open when the handler returns is
+// rolled back.
 //
-// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences: a bool is INTEGER 0 or 1,
-// and a time.Time is TEXT in UTC, which SQLite's date functions read. Columns that are declared
-// DATE, DATETIME or TIMESTAMP give a time.Time where that can be read again. A REAL that is a whole number is
-// given as an int64, unless the column is declared REAL, DOUBLE or FLOAT.
+// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences: a bool is
+// INTEGER 0 or 1, and a time.Time is TEXT in UTC, which SQLite's date functions read.
+// Columns that are declared DATE, DATETIME or TIMESTAMP give a time.Time where that can be
+// read again. A REAL that is a whole number is given as an int64, unless the column is
+// declared REAL, DOUBLE or FLOAT.
 func (s *Storage) DB() *sql.DB {
 	d := &s.db
 	d.once.Do(func() {

@@ -58,8 +58,9 @@ func isEmbeddedRecord(f reflect.StructField) bool {
 	return f.Anonymous && tagOf(f) == "" && isRecord(t)
 }
 
-// reachable reports whether the field at path can be set: it is not inside a value such as a
-// time.Time, in what the tag "-" leaves out, or behind a pointer that only its own package can set.
+// reachable reports whether the field at path can be set: it is not inside a value such as
+// a time.Time, in what the tag "-" leaves out, or behind a pointer that only its own
+// package can set.
 func reachable(record reflect.Type, path []int) bool {
 	for i := 1; i < len(path); i++ {
 		outer := record.FieldByIndex(path[:i])

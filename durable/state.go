@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 )
 
@@ -41,8 +42,17 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	}
 	done := false
 	defer func() {
-		if !done { // fn panics: that goes on, but the object must not
-			ev.reset("panic in BlockConcurrencyWhile", false) //nolint:errcheck // the panic matters more
+		if done {
+			return
+		}
+		reason := "BlockConcurrencyWhile ended its goroutine"
+		v := recover()
+		if v != nil {
+			reason = fmt.Sprintf("panic in BlockConcurrencyWhile: %v", v)
+		}
+		ev.reset(reason, false) //nolint:errcheck // the panic matters more
+		if v != nil {
+			panic(failure{&panicError{value: v, stack: debug.Stack()}}) // with the stack as it was
 		}
 	}()
 	err = fn(ctx)

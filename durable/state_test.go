@@ -62,7 +62,7 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItPanics(t *testing.T) {
 	emulate(t, w, func(e *emulation) {
 		x := e.fetch(e.construct("Object", "one"), wire.Request{})
 		expectError(t, x.failure(), "panic: no luck")
-		e.expectSent("block", "reset panic in BlockConcurrencyWhile", "fail panic: no luck")
+		e.expectSent("block", "reset panic in BlockConcurrencyWhile: no luck", "fail panic: no luck")
 	})
 }
 

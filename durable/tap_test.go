@@ -15,6 +15,7 @@ import (
 // their order, what the program sends:
 //
 //	put k                   an operation, with what it is about
+//	told write k            a notice
 //	subrequest GET URL +3   with 3 bytes of body in the frame; "..." if more follows
 //	reply 200 +3 END        the head of a response, with 3 bytes of body
 //	data 10                 a piece of body; END, alone, is its end
@@ -110,6 +111,8 @@ func (t *tap) line(stream uint64, kind byte, end bool, payload []byte) string {
 		var e wire.Error
 		mustDecode(payload, &e)
 		return "fail " + e.Message
+	case 7:
+		return "told " + question(wire.Method(payload[0]), payload[1:], end)
 	}
 	return ""
 }
@@ -136,10 +139,10 @@ func question(method wire.Method, message []byte, end bool) string {
 		mustDecode(message, &m)
 		verb := map[wire.Method]string{wire.MethodGetMany: "get many", wire.MethodDeleteMany: "delete many"}[method]
 		return verb + " " + strings.Join(m.Keys, " ")
-	case wire.MethodPutMany:
+	case wire.MethodPutMany, wire.MethodWrite:
 		var m wire.PutMany
 		mustDecode(message, &m)
-		line := "put many"
+		line := map[wire.Method]string{wire.MethodPutMany: "put many", wire.MethodWrite: "write"}[method]
 		for _, entry := range m.Entries {
 			line += " " + entry.Key
 		}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -31,11 +32,11 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 `))
 
 // fail answers a request that failed before its response had begun: with a page for a
-// browser, with a line for everybody else.
+// browser, with two lines for everybody else.
 func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error) {
 	what, why := e.explain(err)
 	if !wantsPage(r) {
-		http.Error(w, what+": "+why, http.StatusInternalServerError)
+		http.Error(w, fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path), http.StatusInternalServerError)
 		return
 	}
 	stack := ""

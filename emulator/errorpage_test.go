@@ -17,8 +17,8 @@ func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
 	w := newWorld(t, s)
 	for accept, want := range map[string]string{
 		"text/html,application/xhtml+xml,*/*;q=0.8": "<h1>Lab/a failed</h1>",
-		"*/*": "Lab/a failed: no <b>luck</b>\n",
-		"":    "Lab/a failed: no <b>luck</b>\n",
+		"*/*": "Lab/a failed: no <b>luck</b>\nevent: fetch, GET /fail\n",
+		"":    "Lab/a failed: no <b>luck</b>\nevent: fetch, GET /fail\n",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/fail", nil)
 		if err != nil {

@@ -146,8 +146,8 @@ func (p *program) serve(s *wire.Stream) {
 		})
 	case wire.MethodNextRows:
 		var q wire.Cursor
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, _ *store.Object) (wire.Message, error) {
-			return ev.nextRows(q.Cursor)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return ev.nextRows(st, q.Cursor)
 		})
 	case wire.MethodCloseRows:
 		var q wire.Cursor

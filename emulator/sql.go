@@ -13,6 +13,7 @@ const rowsPage = 64 << 10
 // exec runs SQL in the implicit transaction of the event's object, whose store st is in
 // use. Rows beyond the first page wait in a cursor for NextRows.
 func (ev *event) exec(st *store.Object, query string, args []any) (wire.Message, error) {
+	defer st.InterruptAfter(ev.instance().ctx)() // SQL may run for ever
 	c, err := st.Exec(query, args)
 	if err != nil {
 		return nil, err
@@ -34,11 +35,12 @@ func (ev *event) exec(st *store.Object, query string, args []any) (wire.Message,
 }
 
 // nextRows reads on where exec or nextRows stopped.
-func (ev *event) nextRows(cursor uint64) (wire.Message, error) {
+func (ev *event) nextRows(st *store.Object, cursor uint64) (wire.Message, error) {
 	c, ok := ev.cursors[cursor]
 	if !ok {
 		return nil, fmt.Errorf("the event has no cursor %d: it has been read to its end, or closed", cursor)
 	}
+	defer st.InterruptAfter(ev.instance().ctx)()
 	page, err := readPage(c)
 	if err != nil || !page.More {
 		delete(ev.cursors, cursor)

@@ -254,3 +254,34 @@ func TestDatabaseSize(t *testing.T) {
 	w := newWorld(t, s)
 	w.want("a", "/size", "4096")
 }
+
+func TestSQLThatNeverEndsEndsWithItsObject(t *testing.T) {
+	const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+	s := sqlScript()
+	started := make(chan struct{}, 1)
+	s.handlers["/endless"] = func(c *call) (string, error) {
+		if _, err := c.exec("INSERT INTO t VALUES (2, 'lost')"); err != nil {
+			return "", err
+		}
+		started <- struct{}{}
+		return c.all(endless)
+	}
+	w := newWorld(t, s)
+	w.want("a", "/one", "")
+	answer := make(chan string, 1)
+	go func() {
+		_, body := w.get("a", "/endless")
+		answer <- body
+	}()
+	<-started
+	w.want("b", "/one", "") // nobody else waits for it
+	o := w.object("Lab", "a")
+	o.mu.Lock()
+	holder := o.holder
+	o.mu.Unlock()
+	o.reset(holder, &wire.Error{Message: "enough"})
+	if got := <-answer; !strings.Contains(got, "enough") {
+		t.Errorf("got %q, want the reason of the reset", got)
+	}
+	w.want("a", "/all", "1 one")
+}
