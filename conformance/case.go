@@ -14,7 +14,7 @@ func Cases() []Case {
 		keyCases(), listCases(), valueCases(),
 		alarmCases(), retryCases(),
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
-		sqlCases(),
+		sqlCases(), sqlErrorCases(), cursorCases(), rightCases(), limitCases(), sizeCases(), transactionCases(),
 	)
 }
 

@@ -18,21 +18,18 @@ import (
 type Env struct {
 	vars       map[string]wire.Var
 	namespaces map[string]*Namespace
-	uniqueKeys map[string]string // by class
 }
 
 func newEnv(vars []wire.Var, bindings []wire.Binding) *Env {
 	e := &Env{
 		vars:       make(map[string]wire.Var),
 		namespaces: make(map[string]*Namespace),
-		uniqueKeys: make(map[string]string),
 	}
 	for _, v := range vars {
 		e.vars[v.Name] = v
 	}
 	for _, b := range bindings {
 		e.namespaces[b.Name] = &Namespace{binding: b.Name, uniqueKey: b.UniqueKey}
-		e.uniqueKeys[b.Class] = b.UniqueKey
 	}
 	return e
 }
@@ -85,17 +82,13 @@ func (e *Env) Namespace(name string) *Namespace {
 }
 
 // idOf returns the id of the object that m makes the instance of. The emulator has checked
-// it. Of a class that no binding names, the jurisdiction is not known.
-func (e *Env) idOf(m *wire.Construct) (ID, error) {
+// it.
+func idOf(m *wire.Construct) (ID, error) {
 	b, err := hex.DecodeString(m.ID)
 	if err != nil || len(b) != len(wire.ID{}) {
 		return ID{}, wire.ErrMalformedID
 	}
-	id := ID{id: wire.ID(b), name: m.Name, hasName: m.HasName}
-	if key, bound := e.uniqueKeys[m.Class]; bound {
-		_, id.jurisdiction, _ = wire.ParseIDIn(key, m.ID)
-	}
-	return id, nil
+	return ID{id: wire.ID(b), name: m.Name, hasName: m.HasName, jurisdiction: m.Jurisdiction}, nil
 }
 
 // A Namespace is the objects of one class, or those of them that are restricted to a

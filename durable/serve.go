@@ -202,7 +202,7 @@ func (p *program) construct(s *wire.Stream) error {
 	if !ok || class.construct == nil {
 		return fmt.Errorf("class %q is not one of the program's", m.Class)
 	}
-	id, err := p.env.idOf(&m)
+	id, err := idOf(&m)
 	if err != nil {
 		return err
 	}

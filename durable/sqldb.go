@@ -174,7 +174,7 @@ func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.N
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	return &dbRows{newCursor(ev, r)}, nil
+	return newRows(newCursor(ev, r)), nil
 }
 
 func ordered(args []driver.NamedValue) []any {
@@ -235,7 +235,19 @@ func (s *dbStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (dr
 }
 
 // dbRows are a Cursor as database/sql has them.
-type dbRows struct{ cursor *Cursor }
+type dbRows struct {
+	cursor *Cursor
+	types  []string // as ColumnTypeDatabaseTypeName has them
+}
+
+func newRows(c *Cursor) *dbRows {
+	r := &dbRows{cursor: c, types: make([]string, len(c.columns))}
+	for i, declared := range c.types[:min(len(c.types), len(r.types))] {
+		name, _, _ := strings.Cut(declared, "(")
+		r.types[i] = strings.ToUpper(strings.TrimSpace(name))
+	}
+	return r
+}
 
 func (r *dbRows) Columns() []string { return r.cursor.columns }
 
@@ -249,20 +261,14 @@ func (r *dbRows) Next(dest []driver.Value) error {
 		return io.EOF
 	}
 	for i, v := range r.cursor.row {
-		dest[i] = typed(v, r.ColumnTypeDatabaseTypeName(i))
+		dest[i] = typed(v, r.types[i])
 	}
 	return nil
 }
 
 // ColumnTypeDatabaseTypeName returns the type that a column was declared with, in upper case
 // and without a size in parentheses; for an expression it is empty.
-func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string {
-	if i >= len(r.cursor.types) {
-		return ""
-	}
-	name, _, _ := strings.Cut(r.cursor.types[i], "(")
-	return strings.ToUpper(strings.TrimSpace(name))
-}
+func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string { return r.types[i] }
 
 // typed returns v as a column of the declared type gives it.
 func typed(v any, declared string) driver.Value {

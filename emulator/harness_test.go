@@ -216,6 +216,8 @@ type script struct {
 	log       []string // what happened, in order
 	destroyed []string // names of instances that were
 	forgotten int      // how often the program was told to forget
+
+	jurisdictions []string // of the instances that were made
 }
 
 func newScript(handlers map[string]func(*call) (string, error)) *script {
@@ -281,6 +283,9 @@ func (s *script) handle(stream *wire.Stream) {
 		must(wire.Decode(stream.Message, &m))
 		c.event, c.instance, c.object = m.Event, m.Instance, m.Name
 		s.names().Store(m.Instance, m.Name)
+		s.mu.Lock()
+		s.jurisdictions = append(s.jurisdictions, m.Jurisdiction)
+		s.mu.Unlock()
 		if f := s.handlers["construct"]; f != nil {
 			_, err = f(c)
 		}

@@ -47,7 +47,8 @@ func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.restart(labScript())
+	s := labScript()
+	w.restart(s)
 	objects, err := w.client().ListObjects(t.Context())
 	if err != nil || len(objects.Objects) != 1 || objects.Objects[0].ID != eu.String() || objects.Objects[0].Name != "a" {
 		t.Errorf("got %+v, %v; want the one of the EU", objects, err)
@@ -57,5 +58,10 @@ func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 	}
 	if got, want := w.moveOn(time.Minute), []string{"Lab/a ok"}; !slices.Equal(got, want) {
 		t.Errorf("fired %q, want %q", got, want)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if want := []string{"eu"}; !slices.Equal(s.jurisdictions, want) {
+		t.Errorf("instances were made in %q, want %q", s.jurisdictions, want)
 	}
 }

@@ -352,6 +352,7 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 		m.Name, m.HasName = o.name, true
 	}
 	o.mu.Unlock()
+	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
 	limit := o.limitBlock(ev)
 	ev.prog.register(ev)
 	_, err := ev.prog.ask(inst, wire.MethodConstruct, m)

@@ -66,7 +66,7 @@ func TestSQLErrorsHaveTheirCode(t *testing.T) {
 		_, err := c.exec("INSERT INTO t VALUES (1, '')")
 		var e *wire.Error
 		if !errors.As(err, &e) {
-			return "", fmt.Errorf("got %v, want an error", err)
+			return "no error", nil
 		}
 		return e.Code + " " + e.Message, nil
 	}

@@ -97,6 +97,8 @@ type Construct struct {
 	ID       string // 64 hex digits
 	Name     string
 	HasName  bool // Name is known: the object was reached by name
+	// Jurisdiction is that of the id, or empty.
+	Jurisdiction string
 }
 
 // Destroy tells that the instance gets no further events.
@@ -378,6 +380,7 @@ func (m *Construct) fields(c *codec) {
 	c.string(&m.ID)
 	c.rawString(&m.Name)
 	c.bool(&m.HasName)
+	c.string(&m.Jurisdiction)
 }
 
 func (m *Destroy) fields(c *codec) { c.uint(&m.Instance) }

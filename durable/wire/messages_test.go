@@ -38,7 +38,7 @@ var messages = []wire.Message{
 var text = []string{
 	"Hello.SDK", "Class.Name", "Var.Name", "Var.Value",
 	"Binding.Name", "Binding.Class", "Binding.UniqueKey",
-	"Construct.Class", "Construct.ID",
+	"Construct.Class", "Construct.ID", "Construct.Jurisdiction",
 	"Subrequest.Binding", "Subrequest.ID",
 	"Error.ObjectID", "Error.Code",
 }
