@@ -127,7 +127,7 @@ func (d *decoder) checkClasses() {
 	for i, n := range objects.node.array("bindings") {
 		b := d.cfg.DurableObjects[i]
 		class := n.get("class_name")
-		if class == nil || validClassName(class) != nil || !d.cfg.Owns(b) || history.alive[b.ClassName] {
+		if class == nil || validClassName(class) != nil || !d.cfg.Owns(b) || history.alive[b.ClassName] != backendNone {
 			continue
 		}
 		if fate, gone := history.gone[b.ClassName]; gone {
@@ -137,7 +137,7 @@ func (d *decoder) checkClasses() {
 		if len(missing) == 0 {
 			at = class.span
 		}
-		history.alive[b.ClassName] = true // mention it once
+		history.alive[b.ClassName] = backendSQLite // mention it once
 		missing = append(missing, b.ClassName)
 	}
 	if len(missing) == 0 {

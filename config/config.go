@@ -111,6 +111,11 @@ func (c *Config) Classes() []string {
 	return slices.Compact(names)
 }
 
+// KeyValueBacked reports whether the objects of class have no SQL: new_classes has made it, not new_sqlite_classes.
+func (c *Config) KeyValueBacked(class string) bool {
+	return fold(c.Migrations, nil).alive[class] == backendKeyValue
+}
+
 // DeleteAllDeletesAlarm reports whether deleteAll() also deletes the object's alarm, as workerd decides it: from
 // compatibility date 2026-02-24 on, unless a flag says otherwise.
 func (c *Config) DeleteAllDeletesAlarm() bool {

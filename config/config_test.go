@@ -401,3 +401,20 @@ func TestErrorNamesTheFirstErrorAndCountsTheRest(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyValueBacked(t *testing.T) {
+	c := config.Config{Migrations: []config.Migration{
+		{Tag: "v1", NewClasses: []string{"Old", "Kept", "Gone"}, NewSQLiteClasses: []string{"New"}},
+		{Tag: "v2", RenamedClasses: []config.Rename{{From: "Old", To: "Renamed"}, {From: "New", To: "Newer"}}},
+		{Tag: "v3", DeletedClasses: []string{"Gone"}, TransferredClasses: []config.Transfer{{From: "A", FromScript: "other", To: "Taken"}}},
+		{Tag: "v4", NewSQLiteClasses: []string{"Gone"}},
+	}}
+	for class, want := range map[string]bool{
+		"Kept": true, "Renamed": true,
+		"Old": false, "New": false, "Newer": false, "Gone": false, "Taken": false, "Nobody": false,
+	} {
+		if got := c.KeyValueBacked(class); got != want {
+			t.Errorf("%s: got %t, want %t", class, got, want)
+		}
+	}
+}

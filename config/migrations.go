@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 func (d *decoder) migrations(p place) {
 	first := make(map[string]int) // from tag to line
@@ -37,9 +40,18 @@ func (d *decoder) migrations(p place) {
 
 // classHistory is what a list of migrations leaves behind.
 type classHistory struct {
-	alive map[string]bool
+	alive map[string]backend
 	gone  map[string]string // from a class that was alive before to what became of it, "deleted in step ..."
 }
+
+// A backend is what a class keeps its storage in.
+type backend int
+
+const (
+	backendNone backend = iota // there is no such class
+	backendKeyValue
+	backendSQLite
+)
 
 // stepPlace is one element of one list of one migration.
 type stepPlace struct {
@@ -51,7 +63,7 @@ type stepPlace struct {
 // fold applies the steps in order, each as Migration says, and calls impossible, unless that is nil, for whatever
 // can't be done. It goes on as if that had been possible, so that one mistake is reported once.
 func fold(steps []Migration, impossible func(at stepPlace, message string)) classHistory {
-	h := classHistory{alive: make(map[string]bool), gone: make(map[string]string)}
+	h := classHistory{alive: make(map[string]backend), gone: make(map[string]string)}
 	for i, m := range steps {
 		refuse := func(list string, index int, format string, args ...any) {
 			if impossible != nil {
@@ -64,20 +76,20 @@ func fold(steps []Migration, impossible func(at stepPlace, message string)) clas
 			}
 			return "not created by any step before"
 		}
-		create := func(list string, index int, class string) {
+		create := func(list string, index int, class string, b backend) {
 			if class == "" {
 				return
 			}
-			if h.alive[class] {
+			if h.alive[class] != backendNone {
 				refuse(list, index, "creates the class %s, which already exists", quote(class))
 			}
-			h.alive[class] = true
+			h.alive[class] = b
 		}
 		end := func(list string, index int, verb, class, fate string) {
 			if class == "" {
 				return
 			}
-			if !h.alive[class] {
+			if h.alive[class] == backendNone {
 				refuse(list, index, "%s the class %s, which was %s", verb, quote(class), unknown(class))
 			}
 			delete(h.alive, class)
@@ -88,17 +100,18 @@ func fold(steps []Migration, impossible func(at stepPlace, message string)) clas
 			end("deleted_classes", j, "deletes", class, fmt.Sprintf("deleted in step %s", quote(m.Tag)))
 		}
 		for j, r := range m.RenamedClasses {
+			b := cmp.Or(h.alive[r.From], backendSQLite)
 			end("renamed_classes", j, "renames", r.From, fmt.Sprintf("renamed to %s in step %s", quote(r.To), quote(m.Tag)))
-			create("renamed_classes", j, r.To)
+			create("renamed_classes", j, r.To, b)
 		}
 		for j, t := range m.TransferredClasses {
-			create("transferred_classes", j, t.To)
+			create("transferred_classes", j, t.To, backendSQLite) // what it was is written elsewhere
 		}
 		for j, class := range m.NewClasses {
-			create("new_classes", j, class)
+			create("new_classes", j, class, backendKeyValue)
 		}
 		for j, class := range m.NewSQLiteClasses {
-			create("new_sqlite_classes", j, class)
+			create("new_sqlite_classes", j, class, backendSQLite)
 		}
 	}
 	return h

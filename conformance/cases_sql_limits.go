@@ -54,7 +54,7 @@ func limitCases() []Case {
 		if strings.HasPrefix(r.within, "CREATE") {
 			within = within.is(done)
 		}
-		cases = append(cases, one("limit: "+r.name, within, sql(r.beyond).says(r.message)))
+		cases = append(cases, Case{"limit: " + r.name, []Op{call(within), call(sql(r.beyond).says(r.message)).to("other")}})
 	}
 	return append(cases,
 		one("limit: rows of VALUES", sql("SELECT count(*) FROM (VALUES "+list(600, "(1)", ",")+")").gives(row(600))),

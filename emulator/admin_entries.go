@@ -87,14 +87,14 @@ func (a administration) PutEntry(ctx context.Context, which control.Object, key 
 	if err != nil {
 		return control.Entry{}, err
 	}
-	if err := a.e.limits.checkEntry(key, value); err != nil {
-		return control.Entry{}, badRequest("put %.80q: %s", key, err)
-	}
 	t, err := a.target(which)
 	if err != nil {
 		return control.Entry{}, err
 	}
 	defer t.release()
+	if err := t.ns.limits().checkEntry(key, value); err != nil {
+		return control.Entry{}, badRequest("put %.80q: %s", key, err)
+	}
 	if err := t.use(ctx, func(s *store.Object) error { return s.Put(key, value) }); err != nil {
 		return control.Entry{}, err
 	}

@@ -208,6 +208,9 @@ func (e *Emulator) configure(c *config.Config) error {
 		}
 		return err
 	}
+	for class, ns := range namespaces {
+		ns.keyValue.Store(c.KeyValueBacked(class))
+	}
 	s := settings{path: c.Path, bindings: make(map[string]*namespace)}
 	for _, v := range c.Vars {
 		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})

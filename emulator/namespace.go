@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"devtool/clock"
@@ -19,6 +20,7 @@ type namespace struct {
 	uniqueKey string
 	dir       string // of the objects' files
 	index     *store.Index
+	keyValue  atomic.Bool // its objects have no SQL, and the limits of key-value storage
 
 	// mu guards what follows.
 	mu      sync.Mutex

@@ -481,7 +481,7 @@ func (o *object) takePuts(ev *event) error {
 	}
 	s, err := o.open()
 	if err == nil {
-		err = o.ns.e.limits.putEach(s, puts)
+		err = o.ns.limits().putEach(s, puts)
 	}
 	if err != nil {
 		o.reset(ev, err)

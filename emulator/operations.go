@@ -55,43 +55,49 @@ func (p *program) serve(s *wire.Stream) {
 		return
 	case wire.MethodGet:
 		var q wire.Get
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			if err := ev.obj.ns.limits().checkKey(q.Key); err != nil {
+				return nil, err
+			}
 			v, found, err := st.Get(q.Key)
 			return &wire.Value{Found: found, Value: v}, err
 		})
 	case wire.MethodPut:
 		var q wire.Put
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			if err := p.e.limits.checkEntry(q.Key, q.Value); err != nil {
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			if err := ev.obj.ns.limits().checkEntry(q.Key, q.Value); err != nil {
 				return nil, err
 			}
 			return &wire.Empty{}, st.Put(q.Key, q.Value)
 		})
 	case wire.MethodDelete:
 		var q wire.Delete
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			if err := ev.obj.ns.limits().checkKey(q.Key); err != nil {
+				return nil, err
+			}
 			existed, err := st.Delete(q.Key)
 			return &wire.Existed{Existed: existed}, err
 		})
 	case wire.MethodGetMany:
 		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			return p.e.limits.getMany(st, q.Keys)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return ev.obj.ns.limits().getMany(st, q.Keys)
 		})
 	case wire.MethodPutMany:
 		var q wire.PutMany
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, p.e.limits.putMany(st, q.Entries)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.ns.limits().putMany(st, q.Entries)
 		})
 	case wire.MethodWrite:
 		var q wire.PutMany
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, p.e.limits.putEach(st, q.Entries)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return &wire.Empty{}, ev.obj.ns.limits().putEach(st, q.Entries)
 		})
 	case wire.MethodDeleteMany:
 		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			return p.e.limits.deleteMany(st, q.Keys)
+		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
+			return ev.obj.ns.limits().deleteMany(st, q.Keys)
 		})
 	case wire.MethodList:
 		var q wire.List
@@ -155,7 +161,10 @@ func (p *program) serve(s *wire.Stream) {
 			return &wire.Empty{}, ev.closeRows(q.Cursor)
 		})
 	case wire.MethodDatabaseSize:
-		answer, err = p.onStore(s, func(_ *event, st *store.Object) (wire.Message, error) {
+		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
+			if ev.obj.ns.keyValue.Load() {
+				return nil, errNoSQL
+			}
 			n, err := st.DatabaseSize()
 			return &wire.Size{Bytes: uint64(n)}, err
 		})

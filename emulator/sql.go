@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
 
 	"devtool/durable/wire"
@@ -10,9 +11,15 @@ import (
 // rowsPage is about how many bytes of rows one answer to Exec or NextRows carries.
 const rowsPage = 64 << 10
 
+// The words are the platform's.
+var errNoSQL = errors.New("SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` in the migration that creates the class")
+
 // exec runs SQL in the implicit transaction of the event's object, whose store st is in
 // use. Rows beyond the first page wait in a cursor for NextRows.
 func (ev *event) exec(st *store.Object, query string, args []any) (wire.Message, error) {
+	if ev.obj.ns.keyValue.Load() {
+		return nil, errNoSQL
+	}
 	defer st.InterruptAfter(ev.instance().ctx)() // SQL may run for ever
 	c, err := st.Exec(query, args)
 	if err != nil {

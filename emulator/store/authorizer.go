@@ -94,6 +94,9 @@ func reserved(name string) bool { return len(name) >= 4 && strings.EqualFold(nam
 // hiddenTables are there in every database of this engine, and show or change its raw pages. workerd's has none.
 var hiddenTables = set("dbstat sqlite_dbpage")
 
+// hiddenFunctions are those that this engine has and workerd's has not.
+var hiddenFunctions = set("soundex sqlite_offset")
+
 var allowedModules = set("fts5 fts5vocab rtree rtree_i32")
 
 // allowedPragmas holds, for each pragma, which arguments it may have. None is "".
@@ -147,7 +150,7 @@ func flagArgument(argument string) bool {
 var allowedFunctions = set(`
 	-> ->> abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid length like
 	likelihood likely lower ltrim max min nullif octet_length printf quote random randomblob replace round rtrim sign
-	soundex substr substring total_changes trim typeof unhex unicode unlikely upper zeroblob
+	substr substring total_changes trim typeof unhex unicode unlikely upper zeroblob
 	current_date current_time current_timestamp date datetime julianday strftime time timediff unixepoch
 	avg count group_concat string_agg sum total
 	cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number

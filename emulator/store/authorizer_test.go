@@ -60,7 +60,7 @@ func TestRefusedSQL(t *testing.T) {
 		{"CREATE VIEW v AS SELECT * FROM _cf_KV; SELECT * FROM v", ""},
 		{"CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM _cf_KV; END; INSERT INTO t VALUES (9, 9)", auth},
 		{"CREATE VIRTUAL TABLE f USING fts5(value, content = '_cf_KV'); SELECT * FROM f", ""},
-		{"SELECT * FROM dbstat", "access to dbstat.name is prohibited: SQLITE_AUTH"},
+		{"SELECT * FROM dbstat", "no such table: dbstat: SQLITE_ERROR"},
 		{"SELECT data FROM sqlite_dbpage", ""}, {"UPDATE sqlite_dbpage SET data = x''", auth},
 		{"UPDATE sqlite_schema SET name = 'x'", "table sqlite_master may not be modified: SQLITE_ERROR"},
 		{"CREATE VIRTUAL TABLE g USING geopoly(a)", auth}, {"CREATE VIRTUAL TABLE d USING dbstat(main)", auth},
@@ -138,7 +138,7 @@ func TestPragmas(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	allowed := `abs(1) changes() char(65) coalesce(1,2) concat(1) concat_ws(1,2) format('%d',1) glob('a','b') hex(1) ifnull(1,2) iif(1,2,3)
 		instr(1,2) last_insert_rowid() length(1) like('a','b') likelihood(1,0.5) likely(1) lower('A') ltrim(1) max(1,2) max(1) min(1,2) min(1)
-		nullif(1,2) octet_length(1) printf('%s',1) quote(1) random() randomblob(1) replace(1,2,3) round(1.5) rtrim(1) sign(1) soundex('a')
+		nullif(1,2) octet_length(1) printf('%s',1) quote(1) random() randomblob(1) replace(1,2,3) round(1.5) rtrim(1) sign(1)
 		substr('a',1) substring('a',1) total_changes() trim(1) typeof(1) unhex('00') unicode('a') unlikely(1) upper('a') zeroblob(1)
 		current_date current_time current_timestamp date() datetime() julianday() strftime('%s') time() timediff('now','now') unixepoch()
 		avg(1) count(1) count(*) group_concat(1) string_agg(1,2) sum(1) total(1) acos(1) acosh(1) asin(1) asinh(1) atan(1) atan2(1,2) atanh(0)

@@ -324,11 +324,30 @@ const transactionRefusal = "To execute a transaction, please use the state.stora
 	"instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically " +
 	"roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing."
 
-// explainRefusal replaces the engine's words where the platform has better ones.
+// explainRefusal replaces the engine's words where the platform has others: better ones, or those of an engine that lacks
+// what was refused.
 func explainRefusal(err error, seen effects) error {
 	var e *SQLError
-	if seen.transaction && errors.As(err, &e) && e.Code == "SQLITE_AUTH" {
+	if !errors.As(err, &e) {
+		return err
+	}
+	if seen.transaction && e.Code == "SQLITE_AUTH" {
 		return refusal(transactionRefusal)
+	}
+	if column, ok := strings.CutPrefix(e.Message, "access to "); ok {
+		if table, _, _ := strings.Cut(column, "."); hiddenTables[strings.ToLower(table)] {
+			return &SQLError{Message: "no such table: " + table, Code: "SQLITE_ERROR", Extended: "SQLITE_ERROR", Offset: -1}
+		}
+	}
+	if function, ok := strings.CutPrefix(e.Message, "not authorized to use function: "); ok {
+		explained := *e
+		switch name := strings.ToLower(function); {
+		case hiddenFunctions[name]:
+			explained.Message = "no such function: " + function
+		case name == "load_extension": // workerd's fails when it is called
+			explained.Message, explained.Offset = "not authorized", -1
+		}
+		return &explained
 	}
 	return err
 }

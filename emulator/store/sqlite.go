@@ -360,7 +360,6 @@ func (d *database) limitStatements(functionArguments int) {
 		sqlite.LimitColumn:            maxColumns,
 		sqlite.LimitExprDepth:         maxExpressionDepth,
 		sqlite.LimitCompoundSelect:    maxCompoundTerms,
-		sqlite.LimitVDBEOp:            maxOperations,
 		sqlite.LimitFunctionArg:       functionArguments,
 		sqlite.LimitAttached:          0,
 		sqlite.LimitLikePatternLength: maxPatternLength,

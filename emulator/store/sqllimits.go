@@ -20,7 +20,6 @@ const (
 	maxColumns         = 100     // of a table, or of a result
 	maxExpressionDepth = 100
 	maxCompoundTerms   = 5 // SELECTs joined by UNION and the like
-	maxOperations      = 25_000
 	maxPatternLength   = 50 // bytes of a LIKE or GLOB pattern
 	maxParameters      = 100
 	maxTriggerDepth    = 10
