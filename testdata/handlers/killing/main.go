@@ -37,8 +37,10 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 }
 
 // places are where each entry stands, by its id, with the time at which it is due. They
-// are written by different calls and must always agree.
-var places = []string{"first", "second"}
+// are written by different calls, table by SQL, and must always agree.
+var places = []string{"first", table, "second"}
+
+const table = "entries"
 
 // Keys beside the places.
 const (
@@ -60,8 +62,9 @@ func padded(id string) string { return strings.Repeat(id, padding/len(id)+1) }
 // Book is an object that keeps a book.
 type Book struct{ storage *durable.Storage }
 
-func newBook(_ context.Context, state *durable.State, _ *durable.Env) (*Book, error) {
-	return &Book{state.Storage}, nil
+func newBook(ctx context.Context, state *durable.State, _ *durable.Env) (*Book, error) {
+	_, err := state.Storage.SQL().Exec(ctx, "CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY, due INTEGER, padding TEXT) STRICT")
+	return &Book{state.Storage}, err
 }
 
 func (b *Book) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +102,12 @@ func (b *Book) enter(r *http.Request) (Entered, error) {
 		return Entered{}, err
 	}
 	for _, place := range append([]string{waiting}, places...) {
-		if err := b.storage.Put(ctx, place+"/"+id, due); err != nil {
+		if place == table {
+			_, err = b.storage.SQL().Exec(ctx, "INSERT INTO entries VALUES (?, ?, ?)", id, due, padded(id))
+		} else {
+			err = b.storage.Put(ctx, place+"/"+id, due)
+		}
+		if err != nil {
 			return Entered{}, err
 		}
 	}
@@ -175,7 +183,12 @@ type Pages struct {
 func (b *Book) read(ctx context.Context) (p Pages, err error) {
 	p.Places = make(map[string]map[string]int64)
 	for _, place := range places {
-		if p.Places[place], err = b.times(ctx, place); err != nil {
+		if place == table {
+			p.Places[place], err = b.rows(ctx)
+		} else {
+			p.Places[place], err = b.times(ctx, place)
+		}
+		if err != nil {
 			return p, err
 		}
 	}
@@ -195,6 +208,24 @@ func (b *Book) read(ctx context.Context) (p Pages, err error) {
 		p.Alarm = at.UnixMilli()
 	}
 	return p, err
+}
+
+// rows returns the entries of the table, by id.
+func (b *Book) rows(ctx context.Context) (map[string]int64, error) {
+	c, err := b.storage.SQL().Exec(ctx, "SELECT id, due FROM entries")
+	if err != nil {
+		return nil, err
+	}
+	times := make(map[string]int64)
+	for c.Next() {
+		var id string
+		var due int64
+		if err := c.Scan(&id, &due); err != nil {
+			return nil, err
+		}
+		times[id] = due
+	}
+	return times, c.Err()
 }
 
 // times returns the entries of a kind, by id.
