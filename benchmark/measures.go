@@ -47,8 +47,10 @@ var measures = []measure{
 		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
 			return rate(ctx, s.address, connections, d, func(int) []byte { return post("/orders", `{"item":"tea","count":2}`) })
 		}},
-	{"put in one handler", "µs", true, bench, operation("/put")},
-	{"get in one handler", "µs", true, bench, operation("/get")},
+	{"put in one handler", "µs", true, bench, operation("/put", "/put?n=100")},
+	{"get in one handler", "µs", true, bench, operation("/get", "/put?n=100")},
+	{"SQL insert in one handler", "µs", true, bench, operation("/insert", "/table")},
+	{"SQL select of one row in one handler", "µs", true, bench, operation("/select", "/table", "/insert?n=100")},
 	{"new objects with one put each, 4 connections", "objects/s", false, bench,
 		func(ctx context.Context, s *server, _ time.Duration) (float64, error) {
 			took, err := populate(ctx, s, creators, "/put?n=1")
@@ -70,11 +72,13 @@ var measures = []measure{
 }
 
 // operation measures how long one of many equal operations in one handler takes. The request around them adds less than
-// a microsecond to each.
-func operation(path string) func(context.Context, *server, time.Duration) (float64, error) {
+// a microsecond to each. What is needed for it is requested before.
+func operation(path string, before ...string) func(context.Context, *server, time.Duration) (float64, error) {
 	return func(ctx context.Context, s *server, d time.Duration) (float64, error) {
-		if _, err := one(ctx, s.address, get("/put?n=100", "one")); err != nil { // the keys that are read
-			return 0, err
+		for _, path := range before {
+			if _, err := one(ctx, s.address, get(path, "one")); err != nil {
+				return 0, err
+			}
 		}
 		perSecond, err := rate(ctx, s.address, 1, d, func(int) []byte { return get(fmt.Sprintf("%s?n=%d", path, operations), "one") })
 		return 1e6 / (perSecond * operations), err
@@ -88,7 +92,10 @@ func populate(ctx context.Context, s *server, connections int, path string) (tim
 
 // twinRequests are answered alike by both sides, in this order, or else they do not do the same.
 var twinRequests = map[string][][]byte{
-	bench:   {get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b")},
+	bench: {
+		get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b"),
+		get("/table", "c"), get("/insert?n=3", "c"), get("/select?n=3", "c"),
+	},
 	batcher: {post("/x", "1"), post("/x/", "2"), post("/", "1")},
 }
 

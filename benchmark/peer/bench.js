@@ -13,6 +13,15 @@ export class Bench extends DurableObject {
     const n = Number(url.searchParams.get("n"));
     const storage = this.ctx.storage;
     switch (url.pathname) {
+      case "/table":
+        storage.sql.exec("CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, value TEXT)");
+        break;
+      case "/insert":
+        for (let i = 0; i < n; i++) storage.sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", i % 100, "value");
+        break;
+      case "/select":
+        for (let i = 0; i < n; i++) storage.sql.exec("SELECT value FROM entries WHERE id = ?", i % 100).one();
+        break;
       case "/put":
         for (let i = 0; i < n; i++) await storage.put("key" + (i % 100), i);
         break;

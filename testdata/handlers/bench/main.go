@@ -25,10 +25,22 @@ func main() {
 	})
 }
 
-type bench struct{ storage *durable.Storage }
+type bench struct {
+	storage *durable.Storage
+	sql     *durable.SQL
+}
 
 func newBench(_ context.Context, state *durable.State, _ *durable.Env) (*bench, error) {
-	return &bench{state.Storage}, nil
+	return &bench{state.Storage, state.Storage.SQL()}, nil
+}
+
+func (b *bench) selectOne(ctx context.Context, id int) error {
+	c, err := b.sql.Exec(ctx, "SELECT value FROM entries WHERE id = ?", id)
+	if err != nil {
+		return err
+	}
+	var value string
+	return c.One(&value)
 }
 
 func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +48,8 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	var err error
 	switch r.URL.Path {
+	case "/table":
+		_, err = b.sql.Exec(ctx, "CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, value TEXT)")
 	case "/put":
 		for i := 0; i < n && err == nil; i++ {
 			err = b.storage.Put(ctx, "key"+strconv.Itoa(i%100), i)
@@ -44,6 +58,14 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for i := 0; i < n && err == nil; i++ {
 			var v int
 			_, err = b.storage.Get(ctx, "key"+strconv.Itoa(i%100), &v)
+		}
+	case "/insert":
+		for i := 0; i < n && err == nil; i++ {
+			_, err = b.sql.Exec(ctx, "INSERT OR REPLACE INTO entries VALUES (?, ?)", i%100, "value")
+		}
+	case "/select":
+		for i := 0; i < n && err == nil; i++ {
+			err = b.selectOne(ctx, i%100)
 		}
 	case "/now":
 		for range n {
