@@ -159,6 +159,16 @@ func survivalCases() []Case {
 			call(transaction("t", sql("INSERT INTO c VALUES (1)"), thrown), put("a", 1)),
 			call(sql("SELECT * FROM c").gives(), list(nil).is(pairs("a", 1)), count().is(2)),
 		}},
+		Case{"survives: no pragma after abort", []Op{
+			call(block(sql("PRAGMA foreign_keys = OFF"), sql("PRAGMA case_sensitive_like = ON"), sql("PRAGMA recursive_triggers = ON"), sql("PRAGMA foreign_keys").gives(row(0))),
+				commit()),
+			call(sql("PRAGMA foreign_keys").gives(row(0)), aborted).fails("reset", "case: aborted"),
+			call(sql("PRAGMA foreign_keys").gives(row(1)), sql("SELECT 'a' LIKE 'A'").gives(row(1)), sql("PRAGMA recursive_triggers").gives(row(0))),
+		}},
+		Case{"survives: pragmas in a transaction that throws", []Op{
+			call(transaction("t", sql("PRAGMA recursive_triggers = ON"), sql("PRAGMA defer_foreign_keys = ON"), put("a", 1), thrown), sql("PRAGMA recursive_triggers"), sql("PRAGMA defer_foreign_keys")),
+			call(sql("PRAGMA recursive_triggers"), sql("PRAGMA defer_foreign_keys")),
+		}},
 		Case{"survives: deleteAll with tables", []Op{
 			made,
 			call(sql("CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT 1; CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END; CREATE VIRTUAL TABLE f USING fts5(x)"), put("a", 1), deleteAll().is(done)),

@@ -16,8 +16,28 @@ type kind struct {
 }
 
 // kinds are what random sequences consist of. What the two sides are known to do differently is not among them.
-var kinds = []kind{
-	{8, func(*rand.Rand) Op { return request() }},
+var kinds = slices.Concat(storageKinds, alarmKinds, sqlKinds, []kind{
+	{16, func(*rand.Rand) Op { return request() }},
+	{2, func(*rand.Rand) Op { return block(deleteAll(), commit()).whole() }},
+	{4, func(*rand.Rand) Op { return commit() }},
+	{4, func(*rand.Rand) Op { return count() }},
+	{3, func(*rand.Rand) Op { return sleep(1) }},
+	{4, func(*rand.Rand) Op { return throw("case: thrown") }},
+	{4, func(*rand.Rand) Op { return abort("case: aborted") }},
+	{4, func(r *rand.Rand) Op { return block(some(r, 3, innerKinds)...) }},
+	{2, func(r *rand.Rand) Op { return block(append(some(r, 2, innerKinds), throw("case: blocked"))...) }},
+	{4, func(r *rand.Rand) Op { return call(put(key(r), anyValue(r)), list(nil)).to("other") }},
+	{2, func(r *rand.Rand) Op { return call(put(key(r), anyValue(r)), throw("case: other")).to("other") }},
+	{12, func(r *rand.Rand) Op { return anyTransaction(r, "t") }},
+	{2, func(r *rand.Rand) Op { return block(anyTransaction(r, "t")) }},
+	{1, func(r *rand.Rand) Op { return put(key(r), anyValue(r)).in("t") }},
+	{1, func(*rand.Rand) Op { return rollback("t") }},
+})
+
+// innerKinds are those that blocks and transactions have among others.
+var innerKinds = slices.Concat(storageKinds, alarmKinds, sqlKinds)
+
+var storageKinds = []kind{
 	{10, func(r *rand.Rand) Op { return put(key(r), anyValue(r)) }},
 	{4, func(r *rand.Rand) Op { return putMany(anyEntries(r)) }},
 	{6, func(r *rand.Rand) Op { return get(key(r)) }},
@@ -25,37 +45,44 @@ var kinds = []kind{
 	{4, func(r *rand.Rand) Op { return remove(key(r)) }},
 	{2, func(r *rand.Rand) Op { return deleteMany(keys(r)...) }},
 	{10, func(r *rand.Rand) Op { return list(anyOptions(r)) }},
-	{1, func(*rand.Rand) Op { return block(deleteAll(), commit()) }},
-	{3, func(*rand.Rand) Op { return commit() }},
+}
+
+var alarmKinds = []kind{
 	{3, func(r *rand.Rand) Op { return setAlarm(int64(1+r.IntN(9)) * 100_000) }},
 	{4, func(*rand.Rand) Op { return getAlarm() }},
 	{2, func(*rand.Rand) Op { return deleteAlarm() }},
-	{2, func(*rand.Rand) Op { return count() }},
-	{2, func(*rand.Rand) Op { return sleep(1) }},
-	{2, func(*rand.Rand) Op { return throw("case: thrown") }},
-	{2, func(*rand.Rand) Op { return abort("case: aborted") }},
-	{2, func(r *rand.Rand) Op { return block(put(key(r), anyValue(r)), getAlarm(), list(nil)) }},
-	{1, func(r *rand.Rand) Op { return block(put(key(r), anyValue(r)), throw("case: blocked")) }},
-	{2, func(r *rand.Rand) Op { return call(put(key(r), anyValue(r)), list(nil)).to("other") }},
-	{1, func(r *rand.Rand) Op { return call(put(key(r), anyValue(r)), throw("case: other")).to("other") }},
 }
 
-// sequence returns the random operations of a seed, always the same ones.
+// sequence returns the random operations of a seed, always the same ones. They begin with the tables that the others
+// use.
 func sequence(seed uint64) []Op {
 	r := rand.New(rand.NewPCG(seed, 0))
+	operations := []Op{sql(tables)}
+	for len(operations) < sequenceLength {
+		operations = append(operations, choose(r, kinds))
+	}
+	return operations
+}
+
+// choose returns an operation of one of the kinds, as often as their weights say.
+func choose(r *rand.Rand, kinds []kind) Op {
 	all := 0
 	for _, k := range kinds {
 		all += k.weight
 	}
-	operations := make([]Op, sequenceLength)
+	n := r.IntN(all)
+	i := 0
+	for ; n >= kinds[i].weight; i++ {
+		n -= kinds[i].weight
+	}
+	return kinds[i].make(r)
+}
+
+// some returns one to n operations.
+func some(r *rand.Rand, n int, kinds []kind) []Op {
+	operations := make([]Op, 1+r.IntN(n))
 	for i := range operations {
-		n := r.IntN(all)
-		for _, k := range kinds {
-			if n -= k.weight; n < 0 {
-				operations[i] = k.make(r)
-				break
-			}
-		}
+		operations[i] = choose(r, kinds)
 	}
 	return operations
 }
@@ -80,7 +107,9 @@ func requests(operations []Op) []Op {
 	if len(one) > 0 {
 		calls = append(calls, call(one...))
 	}
-	return append(calls, call(list(nil), getAlarm(), count()), call(list(nil)).to("other"))
+	return append(calls,
+		call(append([]Op{list(nil), getAlarm(), count()}, sqlAll()...)...),
+		call(list(nil)).to("other"))
 }
 
 // sampleKeys are few, so that operations meet, and in an order by bytes that is not that of UTF-16.
@@ -140,24 +169,4 @@ func anyOptions(r *rand.Rand) object {
 		options["limit"] = 1 + r.IntN(4)
 	}
 	return options
-}
-
-// shrink returns a part of the operations, as short as it is found, for which fails still holds; it holds for all of them.
-// It leaves out ever smaller pieces as long as that helps.
-func shrink(operations []Op, fails func([]Op) bool) []Op {
-	for size := len(operations) / 2; size > 0; {
-		smaller := false
-		for at := 0; at+size <= len(operations); {
-			fewer := slices.Delete(slices.Clone(operations), at, at+size)
-			if fails(fewer) {
-				operations, smaller = fewer, true
-			} else {
-				at += size
-			}
-		}
-		if !smaller || size > len(operations) {
-			size /= 2
-		}
-	}
-	return operations
 }

@@ -378,7 +378,7 @@ const operations = {
 	},
 	rollback(at, op) {
 		const txn = at.transactions?.[op.in];
-		if (!txn) throw new Thrown(`no transaction ${op.in}`);
+		if (!txn) return "none";
 		txn.rollback();
 		return "ok";
 	},

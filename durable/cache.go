@@ -31,6 +31,9 @@ type cache struct {
 	size    int
 	// changes counts what makes an answer that is under way too old to be remembered.
 	changes int
+	// changing counts the operations under way that change entries by themselves. Nothing is remembered
+	// meanwhile: nobody knows whether it is older or newer than they are.
+	changing int
 }
 
 // remembered is the value of a key, or that it has none.
@@ -52,7 +55,7 @@ func (c *cache) get(key string) (r remembered, known bool, changes int) {
 func (c *cache) learn(key string, r remembered, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.entries[key]; !known && c.changes == changes {
+	if c.changes == changes {
 		c.setLocked(key, r)
 	}
 }
@@ -62,16 +65,16 @@ func (c *cache) set(key string, value []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
-	if old, known := c.entries[key]; known {
-		c.size -= sizeOf(key, old)
-		delete(c.entries, key)
-	}
 	c.setLocked(key, remembered{value, true})
 }
 
 func (c *cache) setLocked(key string, r remembered) {
+	if old, known := c.entries[key]; known {
+		c.size -= sizeOf(key, old)
+		delete(c.entries, key)
+	}
 	n := sizeOf(key, r)
-	if n > maxRemembered/4 {
+	if c.changing > 0 || n > maxRemembered/4 {
 		return
 	}
 	if c.size+n > maxRemembered {
@@ -87,10 +90,12 @@ func (c *cache) setLocked(key string, r remembered) {
 // sizeOf is about how much memory an entry takes.
 func sizeOf(key string, r remembered) int { return len(key) + len(r.value) + 64 }
 
-// clear forgets everything.
-func (c *cache) clear() {
+// clear forgets everything, as operations that change entries by themselves begin and end: begun of
+// them, which is negative for an end, and 0 for a change that is none of the program's.
+func (c *cache) clear(begun int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.changing += begun
 	c.changes++
 	c.clearLocked()
 }
@@ -102,8 +107,8 @@ func (c *cache) changed(operation func() error) error {
 	if c == nil {
 		return operation()
 	}
-	c.clear()
-	defer c.clear() // what another goroutine has learned meanwhile
+	c.clear(1)
+	defer c.clear(-1)
 	return operation()
 }
 

@@ -244,6 +244,24 @@ func TestWhatEntriesChangeIsForgotten(t *testing.T) {
 	}
 }
 
+// The value may be older than the change, or newer.
+func TestNothingIsRememberedWhileAChangeIsUnderWay(t *testing.T) {
+	inHandler(t, func(h handling) {
+		h.values["k"] = []byte(`J"1"`)
+		done := h.hold(wire.MethodDelete)
+		deleted := h.alongside(func() error { _, err := h.state.Storage.Delete(h.ctx, "k"); return err })
+		h.want("k", "1")
+		h.put("put", "1")
+		h.want("put", "1")
+		done()
+		h.check(<-deleted)
+		h.want("k", "")
+		h.want("put", "1")
+		h.want("put", "1")
+		h.expectSent("delete k", "get k", "told write put", "get put", "get k", "get put")
+	}, withCache)
+}
+
 func TestAFailedChangeIsForgottenToo(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("k", "1")
@@ -348,6 +366,11 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		h.want("large", strings.Repeat("x", maxRemembered/4))
 		h.expectSent("get large", "get large")
 		cache := h.state.cache
+		answer := h.hold(wire.MethodGet)
+		get := func() error { _, err := h.state.Storage.Get(h.ctx, "twice", new(string)); return err }
+		first, second := h.alongside(get), h.alongside(get)
+		answer()
+		h.check(errors.Join(<-first, <-second))
 		for i := range 1000 {
 			h.put(fmt.Sprint("k", i), strings.Repeat("x", 1000))
 			h.put("changes", strings.Repeat("x", i))

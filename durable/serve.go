@@ -168,7 +168,7 @@ func (p *program) notice(method wire.Method, message []byte) {
 		return
 	}
 	if i, err := p.instanceOf(m.Instance); err == nil && i.state.cache != nil {
-		i.state.cache.clear()
+		i.state.cache.clear(0)
 	}
 }
 

@@ -85,6 +85,7 @@
 //	Construct  make the instance of an object; it gets a number that later events use
 //	Fetch      an HTTP request for the worker (instance 0) or for an instance
 //	Alarm      the alarm of an instance
+//	Scheduled  a cron trigger of the worker
 //	Destroy    forget an instance
 //
 // About an event that takes long it may ask for the Stack.

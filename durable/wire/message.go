@@ -15,6 +15,7 @@ const (
 	MethodDestroy   Method = 19 // Destroy -> Empty
 	MethodStack     Method = 20 // Operation -> Stack: what the handler of an event is doing
 	MethodForget    Method = 21 // Forget -> Empty: a notice
+	MethodScheduled Method = 22 // Scheduled -> Empty
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value
@@ -57,6 +58,7 @@ type Hello struct {
 	MinVersion, MaxVersion uint64 // of the protocol
 	SDK                    string // for people: what the program was built with
 	Fetch                  bool   // the worker takes requests
+	Scheduled              bool   // the worker has a handler for its cron triggers
 	Classes                []Class
 }
 
@@ -125,6 +127,13 @@ type Alarm struct {
 	Instance   uint64
 	Scheduled  int64  // the time it was set for
 	RetryCount uint64 // counted failures so far
+}
+
+// Scheduled is a run of the worker's handler for cron triggers.
+type Scheduled struct {
+	Event uint64
+	Cron  string // the expression, as the configuration has it
+	Time  int64  // that it was due
 }
 
 // Field is one field of an HTTP header.
@@ -351,6 +360,7 @@ func (m *Hello) fields(c *codec) {
 	c.uint(&m.MaxVersion)
 	c.string(&m.SDK)
 	c.bool(&m.Fetch)
+	c.bool(&m.Scheduled)
 	list(c, &m.Classes, func(c *codec, k *Class) {
 		c.string(&k.Name)
 		c.bool(&k.Fetch)
@@ -398,6 +408,12 @@ func (m *Alarm) fields(c *codec) {
 	c.uint(&m.Instance)
 	c.int(&m.Scheduled)
 	c.uint(&m.RetryCount)
+}
+
+func (m *Scheduled) fields(c *codec) {
+	c.uint(&m.Event)
+	c.string(&m.Cron)
+	c.int(&m.Time)
 }
 
 // Header values are bytes: HTTP allows more than UTF-8 there.

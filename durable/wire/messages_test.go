@@ -21,7 +21,7 @@ import (
 // messages has one value of every type of message.
 var messages = []wire.Message{
 	new(wire.Hello), new(wire.Welcome),
-	new(wire.Construct), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm),
+	new(wire.Construct), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled),
 	new(wire.Request), new(wire.Response),
 	new(wire.Operation), new(wire.Get), new(wire.Value), new(wire.Put),
 	new(wire.Delete), new(wire.Existed), new(wire.List), new(wire.Listed),
@@ -38,7 +38,7 @@ var messages = []wire.Message{
 var text = []string{
 	"Hello.SDK", "Class.Name", "Var.Name", "Var.Value",
 	"Binding.Name", "Binding.Class", "Binding.UniqueKey",
-	"Construct.Class", "Construct.ID", "Construct.Jurisdiction",
+	"Construct.Class", "Construct.ID", "Construct.Jurisdiction", "Scheduled.Cron",
 	"Subrequest.Binding", "Subrequest.ID",
 	"Error.ObjectID", "Error.Code",
 }

@@ -21,6 +21,7 @@ type effects struct {
 	defines     bool     // it changes the schema
 	alters      bool     // it changes a table's definition, perhaps its name
 	pragma      bool     // part of its work is done by preparing it
+	configures  bool     // it is a pragma that holds for what runs later, beyond the transaction
 	transaction bool     // it begins or ends one
 	inserts     string   // the table that it inserts rows into by itself, if any
 	changes     []string // the tables whose rows it changes; what it drops is among them
@@ -64,6 +65,7 @@ func (u *userRule) allow(a action) bool {
 		if name == "optimize" || name == "defer_foreign_keys" && a.other != "" {
 			u.seen.writes = true
 		}
+		u.seen.configures = a.other != "" && configuringPragmas[name]
 		argument := allowedPragmas[name]
 		return argument != nil && argument(a.other)
 	case opFunction:
@@ -124,6 +126,9 @@ var allowedPragmas = map[string]func(argument string) bool{
 	"optimize":          optionalNumberArgument,
 	"table_list":        func(string) bool { return true }, // that there are tables of the platform is no secret
 }
+
+// configuringPragmas are those of which an argument changes how SQL is run.
+var configuringPragmas = set("case_sensitive_like foreign_keys ignore_check_constraints legacy_alter_table recursive_triggers reverse_unordered_selects")
 
 func noArgument(argument string) bool           { return argument == "" }
 func nameArgument(argument string) bool         { return argument != "" && !reserved(argument) }

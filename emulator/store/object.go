@@ -80,6 +80,7 @@ type Object struct {
 	// SQL of the user.
 	limits     Limits
 	rule       userRule
+	configured bool // a pragma has changed how SQL is run from then on
 	statements statements
 	cursors    map[*Cursor]struct{} // that may have more rows
 }

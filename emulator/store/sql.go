@@ -146,6 +146,7 @@ func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 		s.statement, tail, err = o.db.prepare(query)
 		o.leave()
 		s.effects = o.rule.seen
+		o.configured = o.configured || s.effects.configures
 		if err != nil {
 			return nil, "", explainRefusal(err, s.effects)
 		}

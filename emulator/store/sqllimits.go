@@ -19,7 +19,7 @@ const (
 	maxStatement       = 100_000 // bytes, of all statements in one call
 	maxColumns         = 100     // of a table, or of a result
 	maxExpressionDepth = 100
-	maxCompoundTerms   = 5 // SELECTs joined by UNION and the like
+	maxCompoundTerms   = 5  // SELECTs joined by UNION and the like
 	maxPatternLength   = 50 // bytes of a LIKE or GLOB pattern
 	maxParameters      = 100
 	maxTriggerDepth    = 10

@@ -38,6 +38,7 @@ func TestSQLLimits(t *testing.T) {
 		{"depth of an expression", "SELECT " + list(100, "1", "+"), "SELECT " + list(101, "1", "+"), "Expression tree is too large (maximum depth 100): SQLITE_ERROR"},
 		{"compound", list(5, "SELECT 1", " UNION "), list(6, "SELECT 1", " UNION "), "too many terms in compound SELECT: SQLITE_ERROR"},
 		{"values", "VALUES " + list(600, "(1)", ","), "", ""},
+		{"operations", "SELECT 1 WHERE 1 IN (" + list(40_000, "1", ",") + ")", "", ""},
 		{"depth of triggers", triggers(9), triggers(11), "triggers nested too deep: SQLITE_ERROR"},
 		{"result", "SELECT length(zeroblob(2097152))", "SELECT zeroblob(2097153)", tooBig},
 		{"arguments of a function", "SELECT max(" + list(32, "1", ",") + ")", "SELECT max(" + list(33, "1", ",") + ")", "too many arguments on function max at offset 7: SQLITE_ERROR"},

@@ -30,13 +30,23 @@ func (o *Object) Commit() error {
 	return nil
 }
 
-// Rollback drops the writes since the last Commit or Rollback, and ends the cursors. Without such writes it does
-// nothing else.
+// Rollback drops the writes since the last Commit or Rollback, and ends the cursors. Pragmas of the user no longer hold.
+// Without such writes it does nothing else.
 func (o *Object) Rollback() error {
 	if o.db == nil {
 		return nil
 	}
 	o.endCursors(errCursorRolledBack)
+	if err := o.dropWrites(); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	if err := o.restoreSettings(); err != nil {
+		return fmt.Errorf("roll back: restore pragmas: %w", err)
+	}
+	return nil
+}
+
+func (o *Object) dropWrites() error {
 	if !o.dirty {
 		return nil
 	}
@@ -47,9 +57,31 @@ func (o *Object) Rollback() error {
 	}
 	o.interrupting.Lock()
 	defer o.interrupting.Unlock()
-	if err := o.db.exec("ROLLBACK"); err != nil {
-		return fmt.Errorf("roll back: %w", err)
+	return o.db.exec("ROLLBACK")
+}
+
+// settings make pragmas of the user as they are in a file that was just opened.
+var settings = []string{
+	"PRAGMA case_sensitive_like = OFF",
+	"PRAGMA foreign_keys = ON",
+	"PRAGMA ignore_check_constraints = OFF",
+	"PRAGMA legacy_alter_table = OFF",
+	"PRAGMA recursive_triggers = OFF",
+	"PRAGMA reverse_unordered_selects = OFF",
+}
+
+// restoreSettings undoes pragmas, which are no part of a transaction. The platform's go with the instance that has set
+// them, because the next one opens the file anew.
+func (o *Object) restoreSettings() error {
+	if !o.configured {
+		return nil
 	}
+	for _, pragma := range settings {
+		if err := o.db.execOnce(pragma); err != nil {
+			return err
+		}
+	}
+	o.configured = false
 	return nil
 }
 

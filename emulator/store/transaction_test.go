@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -173,4 +174,31 @@ func TestFailedCommitRollsBack(t *testing.T) {
 	must(t, o.Put("k", []byte("again")))
 	must(t, o.Commit())
 	wantValue(t, o, "k", "again")
+}
+
+func TestRollbackEndsPragmasOfTheUser(t *testing.T) {
+	pragmas := []string{"case_sensitive_like", "foreign_keys", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"}
+	for _, dirty := range []bool{false, true} {
+		o := newObject(t)
+		state := func() (all [][]any) {
+			for _, name := range pragmas[1:] { // the first one has no state to read
+				all = append(all, query(t, o, "PRAGMA "+name)...)
+			}
+			return append(all, query(t, o, "SELECT 'a' LIKE 'A'")...)
+		}
+		fresh := state()
+		for i, name := range pragmas {
+			query(t, o, fmt.Sprintf("PRAGMA %s = %t", name, i != 1))
+		}
+		for i, changed := range state() {
+			if changed[0] == fresh[i][0] {
+				t.Errorf("setting %d is still %v", i, changed[0])
+			}
+		}
+		if dirty {
+			must(t, o.Put("k", nil))
+		}
+		must(t, o.Rollback())
+		wantRows(t, state(), fresh...)
+	}
 }

@@ -1,0 +1,40 @@
+package conformance
+
+import "slices"
+
+// shrink returns a part of the operations, as short as it is found, for which fails still holds; it holds for all of
+// them. It leaves out operations, and then operations of those that consist of several.
+func shrink(operations []Op, fails func([]Op) bool) []Op {
+	operations = shrinkList(operations, fails)
+	for i, o := range operations {
+		if o.unit || len(o.Do) == 0 {
+			continue
+		}
+		with := func(inner []Op) []Op {
+			changed := slices.Clone(operations)
+			changed[i].Do = inner
+			return changed
+		}
+		operations = with(shrink(o.Do, func(inner []Op) bool { return fails(with(inner)) }))
+	}
+	return operations
+}
+
+// shrinkList leaves out ever smaller pieces of a list as long as that helps.
+func shrinkList(operations []Op, fails func([]Op) bool) []Op {
+	for size := (len(operations) + 1) / 2; size > 0; {
+		smaller := false
+		for at := 0; at+size <= len(operations); {
+			fewer := slices.Delete(slices.Clone(operations), at, at+size)
+			if fails(fewer) {
+				operations, smaller = fewer, true
+			} else {
+				at += size
+			}
+		}
+		if !smaller || size > len(operations) {
+			size /= 2
+		}
+	}
+	return operations
+}
