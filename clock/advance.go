@@ -2,7 +2,6 @@ package clock
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -84,7 +83,7 @@ func (e *StuckError) Error() string {
 // An advance by less than nothing, one beyond the year 9999 and one during another (ErrBusy) are refused; nothing has
 // changed then, and the Report is zero.
 func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report, error) {
-	a, err := c.accept(d, l)
+	a, err := c.accept(func(now int64) int64 { return now + millisOf(d) }, l)
 	if err != nil {
 		return Report{}, fmt.Errorf("advance clock by %v: %w", d, err)
 	}
@@ -93,6 +92,42 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report,
 		err = fmt.Errorf("advance clock by %v: %w", d, err)
 	}
 	return a.report(), err
+}
+
+// AdvanceTo is Advance up to target, which must not lie behind the clock.
+func (c *Clock) AdvanceTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
+	return c.moveTo(ctx, target, l, false)
+}
+
+// JumpTo sets the clock to target, which must not lie behind it, and then fires each timer that is due by then, as
+// Advance does, but with the clock at the target: all of them late, and those that they set for later not at all.
+func (c *Clock) JumpTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
+	return c.moveTo(ctx, target, l, true)
+}
+
+func (c *Clock) moveTo(ctx context.Context, target time.Time, l Limits, jump bool) (Report, error) {
+	a, err := c.accept(func(int64) int64 { return millisUp(target) }, l)
+	if err != nil {
+		return Report{}, fmt.Errorf("move clock to %s: %w", target.UTC().Format(time.RFC3339Nano), err)
+	}
+	defer a.end() // also when a timer's function panics
+	if jump {
+		a.jump()
+	}
+	if err = a.run(ctx); err != nil {
+		err = fmt.Errorf("move clock to %s: %w", target.UTC().Format(time.RFC3339Nano), err)
+	}
+	return a.report(), err
+}
+
+// jump takes the clock to the target before the first step.
+func (a *advance) jump() {
+	a.clock.mu.Lock()
+	defer a.clock.mu.Unlock()
+	if a.target > a.clock.at {
+		a.clock.at = a.target
+		a.clock.saveLocked()
+	}
 }
 
 // An advance is one call of Advance that was accepted.
@@ -105,10 +140,20 @@ type advance struct {
 	standing     int    // firings of such timers: any number may have been set for an instant before it came
 }
 
-func (c *Clock) accept(d time.Duration, l Limits) (*advance, error) {
-	if d < 0 {
-		return nil, errors.New("time does not run backwards; use a duration of 0 or more")
+// millisOf is d in ms, rounded away from 0: up, as a timer's due is.
+func millisOf(d time.Duration) int64 {
+	ms := int64(d / time.Millisecond)
+	switch rest := d % time.Millisecond; {
+	case rest > 0:
+		ms++
+	case rest < 0:
+		ms--
 	}
+	return ms
+}
+
+// accept begins an advance to the time that target makes of the present one.
+func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error) {
 	l, err := l.withDefaults()
 	if err != nil {
 		return nil, err
@@ -120,15 +165,15 @@ func (c *Clock) accept(d time.Duration, l Limits) (*advance, error) {
 	defer unlock()
 
 	now := c.nowLocked()
-	target := now + int64(d/time.Millisecond)
-	if d%time.Millisecond != 0 {
-		target++
-	}
-	if target > horizon {
-		return nil, fmt.Errorf("the clock ends at %s; use a shorter duration", fromMillis(horizon).Format(time.RFC3339Nano))
+	to := target(now)
+	switch {
+	case to < now:
+		return nil, fmt.Errorf("time does not run backwards; the clock stands at %s", fromMillis(now).Format(time.RFC3339Nano))
+	case to > horizon:
+		return nil, fmt.Errorf("the clock ends at %s", fromMillis(horizon).Format(time.RFC3339Nano))
 	}
 	c.advancing = true
-	return &advance{clock: c, limits: l, from: now, target: target, moved: c.set}, nil
+	return &advance{clock: c, limits: l, from: now, target: to, moved: c.set}, nil
 }
 
 // run goes from step to step until the clock stands at the target, or an error ends it before.

@@ -1,14 +1,15 @@
 // Package clock is the virtual clock that everything in the emulator waits on.
 //
-// A Clock is in one of two modes. Running, it follows real time at a fixed offset, and a goroutine of its own fires the
-// timers as they fall due. Frozen, it stands still and nothing fires by itself. In either mode Advance moves it by hand:
+// A Clock is in one of two modes. Running, it follows real time at a rate, normally 1, and a goroutine of its own fires
+// the timers as they fall due. Frozen, it stands still and nothing fires by itself. In either mode Advance moves it by hand:
 // it goes from timer to timer in the order (due, order in which they were set), stands at the timer's own time until the
 // timer's work and all that it caused is finished, and so makes a run reproducible. How work reports that it is finished
-// is told at Step.
+// is told at Step. Jump is an advance that goes to its target first, as a laptop does that was closed for a while: what
+// fell due on the way fires there, late.
 //
 // Time has a resolution of one millisecond, as on the platform: what Now shows is cut to it, and what a timer waits for
 // is rounded up to it, so that nothing fires early. Time never runs backwards, whatever the real clock does and however
-// often the program is started again from a saved State.
+// often the program is started again from a saved State; only Reset may set it back.
 //
 // How it is built: timers lie in a heap (timer.go); the goroutine of a running clock (run.go) and an advance
 // (advance.go) take them from it, never both at a time. Two locks keep them apart. firing is held while a timer is taken
@@ -19,6 +20,7 @@ package clock
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 )
@@ -41,6 +43,9 @@ type Options struct {
 	// of an advance. Calls never overlap and come in order. It is called with the clock locked and must not call
 	// the clock. Nil means that nobody wants to know.
 	Save func(State)
+	// Seed, unless it is 0, shuffles timers that are due at the same instant: always in the same way for a seed, and in
+	// another for another, where they otherwise fire in the order in which they were set.
+	Seed uint64
 }
 
 // A Clock is one virtual clock. Its methods may be called from any goroutine; what a timer's own function may call is
@@ -49,6 +54,7 @@ type Clock struct {
 	// Constant after New.
 	wall    func() time.Time
 	save    func(State)
+	seed    uint64
 	wake    chan struct{} // holds a token when the goroutine has to look again
 	closing chan struct{} // closed by Close
 
@@ -57,6 +63,7 @@ type Clock struct {
 
 	mu        sync.Mutex // guards what follows
 	mode      Mode       // during an advance: the mode to go back to
+	rate      float64    // how much faster than real time it runs
 	advancing bool
 	closed    bool
 	at        int64     // Unix ms: where the clock stands; while it runs, the latest time it has shown
@@ -71,6 +78,7 @@ func New(o Options) *Clock {
 	c := &Clock{
 		wall:    o.Wall,
 		save:    o.Save,
+		seed:    o.Seed,
 		wake:    make(chan struct{}, 1),
 		closing: make(chan struct{}),
 	}
@@ -111,6 +119,54 @@ func (c *Clock) Resume() error {
 	if err := c.setMode(Running); err != nil {
 		return fmt.Errorf("resume clock: %w", err)
 	}
+	return nil
+}
+
+// The rates that a clock can run at.
+const (
+	MinRate = 0.001
+	MaxRate = 1_000_000
+)
+
+// Rate returns how much faster than real time the clock runs when it runs.
+func (c *Clock) Rate() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rate
+}
+
+// SetRate makes a clock run at rate times real time, from where it stands. A frozen one stays frozen, and runs at that
+// rate later. The error is about a rate out of bounds, ErrBusy during an advance, or ErrClosed.
+func (c *Clock) SetRate(rate float64) error {
+	if !(rate >= MinRate && rate <= MaxRate) { // NaN is neither
+		return fmt.Errorf("set rate of clock to %v: it must be from %v to %v", rate, MinRate, MaxRate)
+	}
+	unlock, err := c.lockIdle()
+	if err != nil {
+		return fmt.Errorf("set rate of clock: %w", err)
+	}
+	defer unlock()
+	c.nowLocked()
+	c.rate = rate
+	if c.mode == Running {
+		c.anchorLocked()
+	}
+	c.saveLocked()
+	return nil
+}
+
+// Reset sets the clock to real time, where it runs at its rate of 1. That may be a step back; pending timers keep the time
+// that they are due. The error is ErrBusy during an advance, or ErrClosed.
+func (c *Clock) Reset() error {
+	unlock, err := c.lockIdle()
+	if err != nil {
+		return fmt.Errorf("reset clock: %w", err)
+	}
+	defer unlock()
+	c.mode, c.rate = Running, 1
+	c.at = min(max(millis(c.wall()), dawn), horizon)
+	c.anchorLocked()
+	c.saveLocked()
 	return nil
 }
 
@@ -196,13 +252,29 @@ func (c *Clock) nowLocked() int64 {
 // time that it showed: standing until the wall clock has caught up would keep every timer waiting for as long.
 func (c *Clock) readLocked() time.Time {
 	w := c.wall()
-	v := c.base.Add(elapsed(w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0))))
+	v := c.base.Add(c.virtual(elapsed(w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0)))))
 	if floor := fromMillis(c.at); v.Before(floor) {
 		c.base, c.anchor = floor, w
 		return floor
 	}
 	c.at = v.UnixMilli()
 	return v
+}
+
+// virtual is how much virtual time passes in real time d, and real the reverse, rounded up. Neither overflows: at the
+// highest rate, what a Duration can't hold is more than the horizon.
+func (c *Clock) virtual(d time.Duration) time.Duration {
+	if c.rate == 1 {
+		return d
+	}
+	return time.Duration(min(float64(d)*c.rate, math.MaxInt64/2))
+}
+
+func (c *Clock) real(d time.Duration) time.Duration {
+	if c.rate == 1 {
+		return d
+	}
+	return time.Duration(min(math.Ceil(float64(d)/c.rate), math.MaxInt64/2))
 }
 
 // anchorLocked makes the clock run on from c.at, beginning now.

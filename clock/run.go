@@ -56,7 +56,7 @@ func (c *Clock) takeDue() (f func(*Step), wait time.Duration) {
 		return nil, 0
 	}
 	if wait := t.Due().Sub(c.readLocked()); wait > 0 {
-		return nil, wait
+		return nil, max(c.real(wait), 1)
 	}
 	return t.takeLocked(), 0
 }

@@ -36,6 +36,8 @@ type State struct {
 	// At is the virtual time when the State was taken. A frozen clock stands there, a running one starts no earlier. The
 	// zero time sets no bound: a frozen clock then stands where a running one would start.
 	At time.Time `json:"at"`
+	// Rate is how much faster than real time the clock runs when it runs. What is not a rate counts as 1.
+	Rate float64 `json:"rate,omitempty"`
 }
 
 // State returns what a later clock needs to go on from here. Its Mode is as Mode tells it.
@@ -47,9 +49,14 @@ func (c *Clock) State() State {
 
 func (c *Clock) stateLocked() State {
 	s := State{Mode: c.mode, At: fromMillis(c.nowLocked())}
+	if c.rate != 1 {
+		s.Rate = c.rate
+	}
 	switch {
 	case c.mode == Frozen:
 	case c.advancing:
+		s.Offset = s.At.Sub(c.wall())
+	case c.rate != 1:
 		s.Offset = s.At.Sub(c.wall())
 	default:
 		s.Offset = c.base.Sub(c.anchor)
@@ -69,7 +76,10 @@ func (c *Clock) restore(s State) {
 	c.anchor = c.wall()
 	c.base = c.anchor.Round(0).Add(s.Offset)
 	c.at = millis(c.base)
-	c.mode = Running
+	c.mode, c.rate = Running, 1
+	if s.Rate >= MinRate && s.Rate <= MaxRate {
+		c.rate = s.Rate
+	}
 	if s.Mode == Frozen {
 		c.mode = Frozen
 	}

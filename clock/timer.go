@@ -14,7 +14,9 @@ type Timer struct {
 
 	// clock.mu guards what follows.
 	f     func(*Step) // nil once the timer has fired or was stopped
-	index int         // its place in clock.timers while f is set
+	index int32       // its place in clock.timers while f is set
+
+	upkeep bool // constant
 }
 
 // At sets a timer: f is called once, at or after due and never early. due is rounded up to a whole millisecond; what lies
@@ -24,8 +26,13 @@ type Timer struct {
 // f runs on the goroutine of the clock or of Advance and must not block: it starts the work elsewhere, and says so by the
 // Step it is given, which is nil while the clock runs by itself. It may set and stop timers and read the clock. It must
 // not call Freeze, Resume, Advance or Close, which wait for it to return. If it panics, so does that goroutine.
-func (c *Clock) At(due time.Time, f func(*Step)) *Timer {
-	t := &Timer{clock: c, due: millisUp(due), f: f}
+func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, false) }
+
+// AtUpkeep is At for what keeps the emulator itself in order and is not what anybody waits for: Next passes over it.
+func (c *Clock) AtUpkeep(due time.Time, f func(*Step)) *Timer { return c.add(due, f, true) }
+
+func (c *Clock) add(due time.Time, f func(*Step), upkeep bool) *Timer {
+	t := &Timer{clock: c, due: millisUp(due), f: f, upkeep: upkeep}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.order = c.set
@@ -35,6 +42,22 @@ func (c *Clock) At(due time.Time, f func(*Step)) *Timer {
 		c.wakeUp()
 	}
 	return t
+}
+
+// rank orders timers that are due at the same instant. No two of a clock have the same.
+func (t *Timer) rank() uint64 {
+	if t.clock.seed == 0 {
+		return t.order
+	}
+	return mix(mix(t.order) ^ t.clock.seed) // both reversible
+}
+
+// mix spreads the bits of x over all of them. It is the finalizer of SplitMix64, by Steele, Lea and Flood.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // Stop reports whether it kept t's function from being called. It may be called at any time, from anywhere, again and
@@ -56,21 +79,27 @@ func (t *Timer) Due() time.Time {
 
 // takeLocked takes t from its clock's heap and returns its function, which t lets go of.
 func (t *Timer) takeLocked() func(*Step) {
-	heap.Remove(&t.clock.timers, t.index)
+	heap.Remove(&t.clock.timers, int(t.index))
 	f := t.f
 	t.f = nil
 	return f
 }
 
-// Next returns when the earliest pending timer is due, which may be in the past, or false if there is none.
+// Next returns when the earliest pending timer that is no upkeep is due, which may be in the past, or false if there is
+// none.
 func (c *Clock) Next() (due time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.timers.first()
-	if t == nil {
+	var first *Timer
+	for _, t := range c.timers {
+		if !t.upkeep && (first == nil || t.due < first.due) {
+			first = t
+		}
+	}
+	if first == nil {
 		return time.Time{}, false
 	}
-	return t.Due(), true
+	return first.Due(), true
 }
 
 // A timerHeap holds the pending timers for container/heap. Each knows its place, so that a stopped one leaves at once.
@@ -92,17 +121,17 @@ func (h timerHeap) Less(i, j int) bool {
 	if h[i].due != h[j].due {
 		return h[i].due < h[j].due
 	}
-	return h[i].order < h[j].order
+	return h[i].rank() < h[j].rank()
 }
 
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+	h[i].index, h[j].index = int32(i), int32(j)
 }
 
 func (h *timerHeap) Push(x any) {
 	t := x.(*Timer)
-	t.index = len(*h)
+	t.index = int32(len(*h))
 	*h = append(*h, t)
 }
 
