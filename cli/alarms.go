@@ -130,7 +130,7 @@ func alarmsTrigger(ctx context.Context, s Streams, q question, which control.Tri
 		return err
 	}
 	err = q.printer(s).print(run, func(w io.Writer) {
-		table(w, firedRows([]control.Fired{run.Fired})...)
+		table(w, firedHeader, firedRow(run.Fired))
 		if run.Next == nil {
 			fmt.Fprintln(w, "the object has no alarm now")
 		} else {
@@ -146,13 +146,11 @@ func alarmsTrigger(ctx context.Context, s Streams, q question, which control.Tri
 	return failure("", "the alarm of %s failed: %s", run.Object, run.Error)
 }
 
-// firedRows is a table of runs of alarms.
-func firedRows(fired []control.Fired) [][]string {
-	rows := [][]string{{"TIME", "OBJECT", "OUTCOME", "DETAIL"}}
-	for _, f := range fired {
-		rows = append(rows, []string{formatTime(f.At), f.String(), f.Outcome, firedDetail(f)})
-	}
-	return rows
+// firedHeader is the header of a table of runs, and firedRow a row.
+var firedHeader = []string{"TIME", "OBJECT", "OUTCOME", "DETAIL"}
+
+func firedRow(f control.Fired) []string {
+	return []string{formatTime(f.At), f.String(), f.Outcome, firedDetail(f)}
 }
 
 func firedDetail(f control.Fired) string {

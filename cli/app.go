@@ -25,6 +25,7 @@ func rootCommand(g *globals) *command {
 		commands: []*command{
 			initCommand(),
 			devCommand(),
+			execCommand(),
 			alarmsCommand(),
 			objectsCommand(),
 			timeCommand(),
@@ -46,6 +47,9 @@ func dispatch(ctx context.Context, root *command, g *globals, call invocation, s
 		there, err := s.in(g.cwd)
 		if err != nil {
 			return err
+		}
+		if c.rest != nil {
+			*c.rest = call.rest
 		}
 		return c.run(ctx, there, args)
 	}

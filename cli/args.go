@@ -16,6 +16,7 @@ type invocation struct {
 	globals []string // flags of the root, each as --name=value
 	flags   []string // flags of command, each as --name=value
 	args    []string
+	rest    []string // what stands after "--", for a command that asks for it
 }
 
 // parse finds the command that args name and sorts the rest into flags and
@@ -36,6 +37,8 @@ func parse(root *command, args []string) (invocation, error) {
 		arg := args[0]
 		args = args[1:]
 		switch {
+		case arg == "--" && p.command.rest != nil:
+			p.rest, args = args, nil
 		case arg == "--":
 			for _, word := range args {
 				p.word(word)
@@ -138,6 +141,9 @@ func (p *parser) finish() (invocation, error) {
 	if p.help || p.version {
 		return p.invocation, nil
 	}
+	if p.command.rest != nil && len(p.rest) == 0 {
+		return p.invocation, p.missingRest()
+	}
 	if problem != nil {
 		return p.invocation, problem
 	}
@@ -171,6 +177,16 @@ func (p *parser) keep(used usedFlag) error {
 		p.globals = append(p.globals, set)
 	}
 	return nil
+}
+
+// missingRest is the error for a line without a command after "--". The command was perhaps
+// written without it.
+func (p *parser) missingRest() error {
+	meant := "CMD"
+	if len(p.args) > 0 && len(p.used) == 0 {
+		meant = strings.Join(p.args, " ")
+	}
+	return misuse("write it like `"+p.path+" -- "+meant+"`", "`%s` needs a command to run, after --", p.path)
 }
 
 func (p *parser) checkCount() error {

@@ -29,6 +29,7 @@ type options struct {
 	Vars    []string
 	Frozen  bool
 	Command []string
+	Rest    []string
 }
 
 // testTree is a tree of commands like the real one, with all kinds of flags.
@@ -53,6 +54,11 @@ func testTree(g *globals, seen *options) *command {
 				{name: "frozen", target: &seen.Frozen},
 				{name: "json", target: &seen.JSON},
 			},
+		},
+		{
+			name: "exec", run: run("exec"), rest: &seen.Rest,
+			args:  []argument{{name: "DIR", optional: true}},
+			flags: []flag{{name: "json", target: &seen.JSON}, {name: "env", value: "NAME", target: &seen.Env}},
 		},
 		{name: "time", commands: []*command{
 			{
@@ -111,6 +117,9 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		{"dev help", options{Path: "dev", Command: []string{"help"}}},
 		{"dev -- --frozen", options{Path: "dev", Command: []string{"--frozen"}}},
 		{"dev --json json", options{Path: "dev", JSON: true, Command: []string{"json"}}},
+		{"exec -- ls -l", options{Path: "exec", Rest: []string{"ls", "-l"}}},
+		{"exec app --json -- ls --json --env x -- -l", options{Path: "exec", JSON: true, Command: []string{"app"}, Rest: []string{"ls", "--json", "--env", "x", "--", "-l"}}},
+		{"--json exec -- --help", options{Path: "exec", JSON: true, Rest: []string{"--help"}}},
 	} {
 		want := test.want
 		if want.Port == 0 {
@@ -149,6 +158,11 @@ func TestMisuseIsRefused(t *testing.T) {
 		"time advance":              "`devtool time advance` needs an argument: DURATION",
 		"time advance --json":       "`devtool time advance` needs an argument: DURATION",
 		"dev --cwd":                 "flag --cwd needs a value: --cwd DIR",
+		"exec":                      "`devtool exec` needs a command to run, after --",
+		"exec --":                   "`devtool exec` needs a command to run, after --",
+		"exec ls -l x":              "`devtool exec` needs a command to run, after --",
+		"exec --env -- ls":          "flag --env needs a value: --env NAME",
+		"exec a b -- ls":            "unexpected argument \"b\" for `devtool exec`",
 		"dev --cwd /does/not/exist": "/does/not/exist is not a folder",
 	} {
 		_, err := runTree(strings.Fields(line)...)

@@ -9,7 +9,7 @@
 //     arguments wherever they stand, and refuses what it does not know.
 //  3. dispatch (app.go), the only code that knows the flag library, stores the
 //     flags in the command's options and runs the command.
-//  4. The command (a file each: init.go, dev.go, alarms.go, objects.go, time.go,
+//  4. The command (a file each: init.go, dev.go, exec.go, alarms.go, objects.go, time.go,
 //     version.go) prints through a printer (printer.go), as text for people or
 //     as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.
@@ -105,7 +105,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = errors.New("interrupted")
 	}
-	if err != nil {
+	if _, said := err.(exitStatus); err != nil && !said {
 		report(s, err, call.json)
 	}
 	return exitCode(err)
@@ -130,9 +130,18 @@ func failure(hint, format string, args ...any) error {
 	return &problem{fmt.Sprintf(format, args...), hint, exitFailed}
 }
 
+// exitStatus is the exit code of a command that was run for the user. It has said itself what
+// was wrong.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
 func exitCode(err error) int {
 	var p *problem
+	var status exitStatus
 	switch {
+	case errors.As(err, &status):
+		return int(status)
 	case err == nil:
 		return exitDone
 	case errors.As(err, &p):

@@ -16,6 +16,10 @@ type command struct {
 	examples []example
 	commands []*command
 
+	// rest takes what stands after "--", if that is a command line of its own that must be
+	// there; nil if "--" just ends the flags.
+	rest *[]string
+
 	// run does it. The flags have been stored in their targets, and args has
 	// as many elements as the command's args allow.
 	run func(ctx context.Context, s Streams, args []string) error

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/lmittmann/tint"
 
@@ -43,12 +44,36 @@ type devOptions struct {
 	vars      []string
 	logLevel  string
 	frozen    bool
+	time      string
+	seed      int
 	limits    string
 	json      bool
 }
 
+// flags are those of `devtool dev`; other commands that run an emulator take some of them.
+func (o *devOptions) flags() []flag {
+	return []flag{
+		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
+		{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
+		{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
+		{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
+		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
+		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
+		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
+		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
+		{name: "seed", value: "N", usage: "shuffle what is due at the same time, and the waits of retries, as N says (default: 0, not at all)", target: &o.seed},
+		{name: "limits", value: "PROFILE", usage: "production, or local for those of the platform's local runtime (default: production)", target: &o.limits},
+		{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
+		{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
+	}
+}
+
+func newDevOptions() devOptions {
+	return devOptions{env: unset, port: unsetPort, logLevel: "info", limits: "production"}
+}
+
 func devCommand() *command {
-	o := devOptions{env: unset, port: unsetPort, logLevel: "info", limits: "production"}
+	o := newDevOptions()
 	return &command{
 		name:    "dev",
 		summary: "Build and serve the project, and reload it when a file is saved",
@@ -56,19 +81,8 @@ func devCommand() *command {
 keeps its objects in .devtool/state. A save rebuilds and swaps the program without
 losing a request; an edit that does not compile leaves the old version serving.
 The clock goes on from where it stood.`,
-		args: []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
-		flags: []flag{
-			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
-			{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
-			{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
-			{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
-			{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
-			{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
-			{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
-			{name: "limits", value: "PROFILE", usage: "production, or local for those of the platform's local runtime (default: production)", target: &o.limits},
-			{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
-			{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
-		},
+		args:  []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
+		flags: o.flags(),
 		examples: []example{
 			{"devtool dev", ""},
 			{"devtool dev my-app --port 0 --frozen", "for a test"},
@@ -87,29 +101,79 @@ The clock goes on from where it stood.`,
 }
 
 func dev(ctx context.Context, s Streams, o devOptions) error {
-	level, err := parseLevel(o.logLevel)
+	out := &lockedWriter{w: s.Err}
+	p, err := openProject(s, o, out)
 	if err != nil {
 		return err
+	}
+	listener, err := listen(ctx, o, p.config.Dev)
+	if err != nil {
+		return err
+	}
+	state := filepath.Join(p.config.Dir(), ".devtool", "state")
+	if o.persistTo != "" {
+		state = s.path(o.persistTo)
+	}
+	options := p.options()
+	options.Listener = listener
+	options.State = state
+	e, err := emulator.New(options)
+	if err != nil {
+		listener.Close()
+		return s.explainDev(out, err)
+	}
+	err = e.Run(ctx, func() {
+		var err error
+		if o.json { // on one line, for a program that goes on while this one runs
+			err = json.NewEncoder(s.Out).Encode(e.Status())
+		} else {
+			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, p.config, p.vars, e, s.Dir) })
+		}
+		if err != nil {
+			fmt.Fprintln(out, err)
+		}
+	})
+	return s.explainDev(out, err)
+}
+
+// A project is what `devtool dev` and `devtool exec` make an emulator of.
+type project struct {
+	config  *config.Config
+	vars    []config.Var // of --var
+	options func() emulator.Options
+}
+
+// openProject reads the configuration and brings the SDK up to date. Whatever is wrong, now or later, and
+// all that is logged, goes to out. The options that it makes lack the listener and the folder of the state.
+func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
+	level, err := parseLevel(o.logLevel)
+	if err != nil {
+		return nil, err
 	}
 	limits, err := parseLimits(o.limits)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	var start time.Time
+	if o.time != "" {
+		if start, err = parseTime(o.time); err != nil {
+			return nil, err
+		}
 	}
 	vars, err := parseVars(o.vars)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	path := o.config
 	if path != "" {
 		path = s.path(path)
 	} else if path, err = config.Find(s.Dir); err != nil {
-		return err
+		return nil, err
 	}
 	env := o.env
 	if env == unset {
 		env = s.Env("CLOUDFLARE_ENV")
 	}
-	out := &lockedWriter{w: s.Err}
 	load := func() (*config.Config, error) {
 		c, warnings, err := config.Load(path, config.Options{Env: env})
 		if err != nil {
@@ -127,63 +191,40 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	c, err := load()
 	if err != nil {
-		return s.explainDev(out, err)
+		return nil, s.explainDev(out, err)
 	}
 	if changed, err := refreshSDK(s, c.Dir()); err != nil {
-		return err
+		return nil, err
 	} else if changed {
 		fmt.Fprintln(out, "updated the SDK in "+sdkDir+" to that of this devtool")
 	}
-	listener, err := listen(ctx, o, c.Dev)
-	if err != nil {
-		return err
-	}
-	state := filepath.Join(c.Dir(), ".devtool", "state")
-	if o.persistTo != "" {
-		state = s.path(o.persistTo)
-	}
-	log := slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colored(s, s.Err)}))
 
 	// What goes wrong later stands among the lines of the log.
 	logged := s
 	logged.Err = out
-	// The configuration has been read, and what was wrong with it said: New need not
-	// do so again.
-	first := c
-	e, err := emulator.New(emulator.Options{
-		Load: func() (*config.Config, error) {
-			if c := first; c != nil {
-				first = nil
-				return c, nil
-			}
-			return load()
-		},
-		State:    state,
-		Listener: listener,
-		Frozen:   o.frozen,
-		Limits:   limits,
-		Output:   out,
-		Log:      log,
-		Version:  Version,
-		Progress: func(p plugin.Progress) { fmt.Fprintln(out, progressText(p)) },
-		Failed:   func(err error) { report(logged, s.explainDev(out, err), false) },
-	})
-	if err != nil {
-		listener.Close()
-		return s.explainDev(out, err)
-	}
-	err = e.Run(ctx, func() {
-		var err error
-		if o.json { // on one line, for a program that goes on while this one runs
-			err = json.NewEncoder(s.Out).Encode(e.Status())
-		} else {
-			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, c, vars, e, s.Dir) })
+	return &project{config: c, vars: vars, options: func() emulator.Options {
+		// The configuration has been read, and what was wrong with it said: New need not
+		// do so again.
+		first := c
+		return emulator.Options{
+			Load: func() (*config.Config, error) {
+				if c := first; c != nil {
+					first = nil
+					return c, nil
+				}
+				return load()
+			},
+			Frozen:   o.frozen,
+			Time:     start,
+			Seed:     uint64(o.seed),
+			Limits:   limits,
+			Output:   out,
+			Log:      slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colored(s, s.Err)})),
+			Version:  Version,
+			Progress: func(p plugin.Progress) { fmt.Fprintln(out, progressText(p)) },
+			Failed:   func(err error) { report(logged, s.explainDev(out, err), false) },
 		}
-		if err != nil {
-			fmt.Fprintln(out, err)
-		}
-	})
-	return s.explainDev(out, err)
+	}}, nil
 }
 
 // explainDev shows err at length, where there is more to it than a line, and returns what is

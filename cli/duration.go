@@ -10,6 +10,16 @@ import (
 
 const day = 24 * time.Hour
 
+// parseTime reads a time on the clock: RFC 3339, or less of it, in UTC.
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, misuse("write it like 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC", "%q is not a time", s)
+}
+
 // parseDuration reads Go's notation, with days before it: "2d", "1d12h",
 // "1.5d", "90s".
 func parseDuration(s string) (time.Duration, error) {

@@ -273,7 +273,7 @@ func (f *traffic) write(random *rand.Rand) bool {
 func (f *traffic) advance(random *rand.Rand) bool {
 	latest := f.told.latest.Load()
 	f.moment()
-	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, below(maxAdvance, random))
+	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, control.AdvanceRequest{Duration: below(maxAdvance, random).String()}, nil)
 	f.moment()
 	if err != nil {
 		f.failed("advance", err)

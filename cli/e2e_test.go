@@ -158,10 +158,19 @@ func (p project) succeed(v any, args ...string) {
 }
 
 // advance moves the clock of the project's emulator.
-func (p project) advance(d string) (advanced control.Advanced) {
+func (p project) advance(d string) control.Advanced {
 	p.t.Helper()
-	p.succeed(&advanced, "time", "advance", d, "--json")
-	return advanced
+	return p.move("advance", d)
+}
+
+// move runs a command of `devtool time` that must succeed in moving the clock.
+func (p project) move(args ...string) control.Advanced {
+	p.t.Helper()
+	got := p.devtool(append(append([]string{"time"}, args...), "--json")...)
+	if got.code != 0 {
+		p.t.Fatalf("devtool time %s: got exit code %d, want 0\n%s", strings.Join(args, " "), got.code, got.err)
+	}
+	return advancedOf(p.t, got.out)
 }
 
 func (p project) alarms() (pending control.Alarms) {

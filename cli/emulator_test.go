@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -35,10 +36,15 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.RequestURI(), control.Prefix)
 	e.asked = append(e.asked, r.Method+" "+path+body)
 
+	if path == "time/advance" && e.err == nil {
+		w.Header().Set("Content-Type", control.LinesType)
+		_, _ = io.WriteString(w, advanceLines(e.advanced))
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	answers := map[string]any{
 		"alarms": e.alarms, "alarms/trigger": e.triggered, "time": e.time,
-		"time/advance": e.advanced, "time/freeze": e.time, "time/resume": e.time,
+		"time/freeze": e.time, "time/resume": e.time, "time/speed": e.time, "time/reset": e.time,
 	}
 	answer, known := answers[path]
 	if !known {
@@ -49,6 +55,37 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = e.err
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// advanceLines is how an advance is told.
+func advanceLines(a control.Advanced) string {
+	var b strings.Builder
+	lines := json.NewEncoder(&b)
+	for _, f := range a.Fired {
+		_ = lines.Encode(control.AdvanceEvent{Fired: &f})
+	}
+	_ = lines.Encode(control.AdvanceEvent{Advanced: &a})
+	return b.String()
+}
+
+// advancedOf reads what advanceLines has written.
+func advancedOf(t *testing.T, text string) control.Advanced {
+	t.Helper()
+	fired := []control.Fired{}
+	lines := json.NewDecoder(strings.NewReader(text))
+	for {
+		var e control.AdvanceEvent
+		if err := lines.Decode(&e); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		if e.Fired != nil {
+			fired = append(fired, *e.Fired)
+		}
+		if e.Advanced != nil {
+			e.Advanced.Fired = fired
+			return *e.Advanced
+		}
+	}
 }
 
 // start serves e for a project and returns what runs commands there.

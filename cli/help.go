@@ -69,6 +69,9 @@ func usageLine(c *command, path string) string {
 	if len(c.flags) > 0 {
 		line += " [FLAGS]"
 	}
+	if c.rest != nil {
+		line += " -- CMD [ARGS…]"
+	}
 	return line
 }
 

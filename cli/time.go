@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"devtool/emulator/control"
@@ -19,8 +20,13 @@ at its own time.`,
 		commands: []*command{
 			timeModeCommand("now", "Show where the clock stands and what is due next", (*control.Client).Time),
 			timeAdvanceCommand(),
+			timeNextCommand(),
+			timeJumpCommand(),
+			timeSetCommand(),
 			timeModeCommand("freeze", "Stop the clock where it stands", (*control.Client).Freeze),
 			timeModeCommand("resume", "Let the clock run on from where it stands", (*control.Client).Resume),
+			timeSpeedCommand(),
+			timeResetCommand(),
 		},
 		examples: []example{
 			{"devtool time now", ""},
@@ -38,23 +44,36 @@ func timeModeCommand(name, summary string, ask func(*control.Client, context.Con
 		summary: summary,
 		flags:   q.flags(),
 		run: func(ctx context.Context, s Streams, _ []string) error {
-			client, err := q.client(s)
-			if err != nil {
-				return err
-			}
-			clock, err := ask(client, ctx)
-			if err != nil {
-				return err
-			}
-			return q.printer(s).print(clock, func(w io.Writer) {
-				table(w,
-					[]string{"now", formatTime(clock.Now)},
-					[]string{"clock", clock.Mode + ", " + offsetText(clock.Offset)},
-					[]string{"next", nextText(clock.Next, clock.Now)},
-				)
-			})
+			return q.showTime(s, func(c *control.Client) (control.Time, error) { return ask(c, ctx) })
 		},
 	}
+}
+
+// showTime does ask and shows where the clock then stands.
+func (q *question) showTime(s Streams, ask func(*control.Client) (control.Time, error)) error {
+	client, err := q.client(s)
+	if err != nil {
+		return err
+	}
+	clock, err := ask(client)
+	if err != nil {
+		return err
+	}
+	return q.printer(s).print(clock, func(w io.Writer) {
+		table(w,
+			[]string{"now", formatTime(clock.Now)},
+			[]string{"clock", clock.Mode + rateText(clock.Rate) + ", " + offsetText(clock.Offset)},
+			[]string{"next", nextText(clock.Next, clock.Now)},
+		)
+	})
+}
+
+// rateText says how fast the clock runs, unless that is as usual.
+func rateText(rate float64) string {
+	if rate == 1 || rate == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" at %s times real time", strconv.FormatFloat(rate, 'f', -1, 64))
 }
 
 // offsetText says how virtual time compares with real time.
@@ -79,78 +98,43 @@ func nextText(next *control.Alarm, now time.Time) string {
 	return fmt.Sprintf("%s %s, at %s", next, dueIn(*next, now), formatTime(next.Due))
 }
 
-func timeAdvanceCommand() *command {
+func timeSpeedCommand() *command {
 	var q question
 	return &command{
-		name:    "advance",
-		summary: "Move the clock on and run what comes due on the way",
-		about:   "Exits with 1 when an alarm failed for good, or when the clock had to stop before the end.",
-		args:    []argument{{name: "DURATION", usage: "such as 10s, 1h30m, 2d or 1d12h; 0s runs just what is overdue"}},
+		name:    "speed",
+		summary: "Let the clock run faster or slower than real time",
+		about:   "A clock that is frozen stays so, and runs at that rate later. 1 is real time.",
+		args:    []argument{{name: "RATE", usage: "how many times real time, such as 60 or 0.5"}},
 		flags:   q.flags(),
 		examples: []example{
-			{"devtool time advance 10s", ""},
-			{"devtool time advance 1d12h --json", "for programs"},
+			{"devtool time speed 60", "a minute each second"},
+			{"devtool time speed 1", "as usual"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
-			d, err := parseAdvance(args[0])
+			rate, err := strconv.ParseFloat(args[0], 64)
 			if err != nil {
-				return err
+				return misuse("write a number, like 60 or 0.5", "%q is not a rate", args[0])
 			}
-			return timeAdvance(ctx, s, q, d)
+			return q.showTime(s, func(c *control.Client) (control.Time, error) { return c.Speed(ctx, rate) })
 		},
 	}
 }
 
-func parseAdvance(s string) (time.Duration, error) {
-	d, err := parseDuration(s)
-	if err != nil {
-		return 0, misuse("write a number and a unit, like 10s, 1h30m or 2d", "%q is not a duration", s)
+func timeResetCommand() *command {
+	var q question
+	var reset control.ResetRequest
+	return &command{
+		name:    "reset",
+		summary: "Set the clock back to real time",
+		about: `The clock then runs at the real time, whatever it showed before. This is the only
+way for it to go back. Alarms keep the times that they were set for, so while some
+are pending it asks for --force.`,
+		flags: append(q.flags(), flag{name: "force", usage: "do it although alarms are pending", target: &reset.Force}),
+		examples: []example{
+			{"devtool time reset", ""},
+		},
+		run: func(ctx context.Context, s Streams, _ []string) error {
+			return q.showTime(s, func(c *control.Client) (control.Time, error) { return c.ResetTime(ctx, reset) })
+		},
 	}
-	if d < 0 {
-		return 0, misuse("give a duration that is not negative, like 10s", "the clock cannot go back, so not by %s", s)
-	}
-	return d, nil
-}
-
-func timeAdvance(ctx context.Context, s Streams, q question, d time.Duration) error {
-	client, err := q.client(s)
-	if err != nil {
-		return err
-	}
-	advanced, err := client.Advance(ctx, d)
-	if err != nil {
-		return err
-	}
-	err = q.printer(s).print(advanced, func(w io.Writer) {
-		if len(advanced.Fired) == 0 {
-			fmt.Fprintln(w, "no alarm came due")
-		} else {
-			table(w, firedRows(advanced.Fired)...)
-		}
-		fmt.Fprintln(w)
-		table(w,
-			[]string{"now", fmt.Sprintf("%s, %s on", formatTime(advanced.To), formatDuration(advanced.To.Sub(advanced.From)))},
-			[]string{"clock", advanced.Mode},
-			[]string{"next", nextText(advanced.Next, advanced.To)},
-		)
-	})
-	switch {
-	case err != nil:
-		return err
-	case advanced.Stopped != "":
-		return failure("`devtool time advance` goes on from there", "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)
-	case advanced.Failed():
-		return failure("the log of `devtool dev` shows what they did", "alarms failed for good: %d of %d runs", failedRuns(advanced.Fired), len(advanced.Fired))
-	}
-	return nil
-}
-
-func failedRuns(fired []control.Fired) int {
-	n := 0
-	for _, f := range fired {
-		if f.Outcome == control.OutcomeFailed {
-			n++
-		}
-	}
-	return n
 }

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +79,7 @@ func TestTimeAdvanceReportsWhatFired(t *testing.T) {
 			"nothing",
 			control.Advanced{From: noon, To: at(10), Mode: control.Running, Fired: []control.Fired{}},
 			result{out: `
-no alarm came due
+nothing came due
 
 now    2026-10-01T12:00:10.000Z, 10s on
 clock  running
@@ -87,7 +88,7 @@ next   no alarm is set
 		},
 		{
 			"a success and a retry to come",
-			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Fired: []control.Fired{ok, retry}, Next: &next},
+			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Ran: 2, Fired: []control.Fired{ok, retry}, Next: &next},
 			result{out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok
@@ -100,7 +101,7 @@ next   Batcher/x in 2s, at 2026-10-01T12:00:12.000Z
 		},
 		{
 			"a failure for good",
-			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Fired: []control.Fired{ok, failed}},
+			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Ran: 2, Failed: 1, Fired: []control.Fired{ok, failed}},
 			result{code: 1, out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok
@@ -113,7 +114,7 @@ next   no alarm is set
 		},
 		{
 			"an early end",
-			control.Advanced{From: noon, To: at(5), Mode: control.Frozen, Fired: []control.Fired{ok}, Stopped: "Batcher/x did not return within 30 s"},
+			control.Advanced{From: noon, To: at(5), Mode: control.Frozen, Ran: 1, Fired: []control.Fired{ok}, Stopped: "Batcher/x did not return within 30 s"},
 			result{code: 1, out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok
@@ -134,9 +135,63 @@ next   no alarm is set
 			if got.code != test.want.code {
 				t.Errorf("with --json: got exit code %d, want %d", got.code, test.want.code)
 			}
-			if diff := cmp.Diff(test.advanced, decode[control.Advanced](t, got.out)); diff != "" {
+			if diff := cmp.Diff(test.advanced, advancedOf(t, got.out)); diff != "" {
 				t.Errorf("with --json (-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+func TestTheClockIsMovedInSeveralWays(t *testing.T) {
+	for command, want := range map[string]string{
+		"advance --to 2026-12-24":                  `POST time/advance {"to":"2026-12-24T00:00:00Z"}`,
+		"advance --to 2026-12-24T18:00":            `POST time/advance {"to":"2026-12-24T18:00:00Z"}`,
+		"advance --to 2026-12-24T18:00:00.5+01:00": `POST time/advance {"to":"2026-12-24T17:00:00.5Z"}`,
+		"advance 1s --max-runs 7 --max-standing 3": `POST time/advance {"duration":"1s","maxRuns":7,"maxStanding":3}`,
+		"next":               `POST time/advance {"next":true}`,
+		"next --max-step 5s": `POST time/advance {"next":true,"maxStep":"5s"}`,
+		"jump 1d":            `POST time/advance {"duration":"24h0m0s","jump":true}`,
+		"set 2027-01-01":     `POST time/advance {"to":"2027-01-01T00:00:00Z","jump":true}`,
+		"speed 60":           `POST time/speed {"rate":60}`,
+		"speed 0.5":          `POST time/speed {"rate":0.5}`,
+		"reset":              `POST time/reset {}`,
+		"reset --force":      `POST time/reset {"force":true}`,
+	} {
+		e := emulator{time: control.Time{Mode: control.Running, Offset: "0s"}}
+		if got := e.start(t).run(t.Context(), append([]string{"time"}, strings.Fields(command)...)...); got.code != 0 {
+			t.Errorf("time %s: got %+v", command, got)
+		}
+		if diff := cmp.Diff([]string{want}, e.asked); diff != "" {
+			t.Errorf("time %s (-want +got):\n%s", command, diff)
+		}
+	}
+}
+
+func TestMovesThatMakeNoSenseAreNotSent(t *testing.T) {
+	for command, want := range map[string]string{
+		"advance":                    "`devtool time advance` needs an argument: DURATION",
+		"advance 1s --to 2026-12-24": "both DURATION and --to say how far to go",
+		"advance --to tomorrow":      `"tomorrow" is not a time`,
+		"advance --to 2026-13-01":    `"2026-13-01" is not a time`,
+		"set 10s":                    `"10s" is not a time`,
+		"jump":                       "`devtool time jump` needs an argument: DURATION",
+		"jump -1h":                   "the clock cannot go back, so not by -1h",
+		"speed fast":                 `"fast" is not a rate`,
+		"next 1s":                    `unexpected argument "1s"`,
+	} {
+		var e emulator
+		got := e.start(t).run(t.Context(), append([]string{"time"}, strings.Fields(command)...)...)
+		if got.code != 2 || !strings.Contains(got.err, want) || len(e.asked) > 0 {
+			t.Errorf("time %s: got %+v and requests %q, want exit code 2 with %q", command, got, e.asked, want)
+		}
+	}
+}
+
+func TestARateIsShownWhenItIsUnusual(t *testing.T) {
+	e := emulator{time: control.Time{Now: noon, Mode: control.Running, Rate: 60, Offset: "1h"}}
+	check(t, e.start(t).run(t.Context(), "time", "speed", "60"), result{out: `
+now    2026-10-01T12:00:00.000Z
+clock  running at 60 times real time, 1h ahead of real time
+next   no alarm is set
+`[1:]})
 }

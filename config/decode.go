@@ -2,7 +2,11 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+
+	"devtool/clock/cron"
 )
 
 // decoder copies a checked tree into a Config. The decode functions must cope with values of the wrong shape, which
@@ -85,7 +89,25 @@ func (d *decoder) compatibilityDate(p place) { d.cfg.CompatibilityDate = p.node.
 
 func (d *decoder) compatibilityFlags(p place) { d.cfg.CompatibilityFlags = texts(p.node.elems) }
 
-func (d *decoder) triggers(p place) { d.cfg.Crons = p.node.strings("crons") }
+// triggers takes each expression once. That they can be parsed is checked already.
+func (d *decoder) triggers(p place) {
+	path := joinPath(p.path, "crons")
+	for i, e := range p.node.array("crons") {
+		if e.kind != kindString {
+			continue
+		}
+		if slices.Contains(d.cfg.Crons, e.text) {
+			d.warnf("duplicate-cron", e.span, "", "%s repeats %s: it runs once each time", indexPath(path, i), quote(e.text))
+			continue
+		}
+		d.cfg.Crons = append(d.cfg.Crons, e.text)
+		if s, err := cron.Parse(e.text); err == nil {
+			if _, ever := s.Next(time.Time{}); !ever {
+				d.warnf("idle-cron", e.span, "", "%s never runs: no month that it names has the day", indexPath(path, i))
+			}
+		}
+	}
+}
 
 func (d *decoder) dev(p place) {
 	d.cfg.Dev.IP = p.node.str("ip")

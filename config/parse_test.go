@@ -235,8 +235,8 @@ func TestOneFileKnowsEachLibrary(t *testing.T) {
 		}
 		for _, i := range file.Imports {
 			switch path, _ := strconv.Unquote(i.Path.Value); {
-			case strings.HasPrefix(path, "devtool"):
-				t.Errorf("%s imports %s, and config must import nothing of ours", name, path)
+			case strings.HasPrefix(path, "devtool") && path != "devtool/clock/cron":
+				t.Errorf("%s imports %s, and config must import nothing of ours but clock/cron", name, path)
 			case strings.Contains(path, "."):
 				got[path] += name
 			}

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"strings"
 	"time"
 	"unicode"
+
+	"devtool/clock/cron"
 )
 
 // shape says what a value must look like. Shapes are data; check.go reads them.
@@ -26,7 +29,10 @@ type field struct {
 }
 
 // complaint is what is wrong with one value. The message goes on from the value's path: `main` + ` must be ...`.
-type complaint struct{ id, message, hint string }
+type complaint struct {
+	id, message, hint string
+	part              *span // of the value's text, if only a part of it is wrong
+}
 
 var (
 	anything     = &shape{noun: "a value", kinds: kindObject | kindArray | kindString | kindNumber | kindBool | kindNull | kindDateTime}
@@ -39,12 +45,13 @@ var (
 	textOrTexts  = &shape{noun: "a string or an array of strings", kinds: kindString | kindArray, elem: text}
 	textOrObject = &shape{noun: "a string or an object", kinds: kindString | kindObject}
 
-	nonEmptyText = &shape{noun: "a string", kinds: kindString, valid: notEmpty}
-	workerName   = &shape{noun: "a string", kinds: kindString, valid: validWorkerName}
-	className    = &shape{noun: "a string", kinds: kindString, valid: validClassName}
-	mainPath     = &shape{noun: "a string", kinds: kindString, valid: validMain}
-	date         = &shape{noun: "a string", kinds: kindString, valid: validDate}
-	port         = &shape{noun: "a whole number from 0 to 65535", kinds: kindNumber, valid: validPort}
+	nonEmptyText   = &shape{noun: "a string", kinds: kindString, valid: notEmpty}
+	workerName     = &shape{noun: "a string", kinds: kindString, valid: validWorkerName}
+	className      = &shape{noun: "a string", kinds: kindString, valid: validClassName}
+	mainPath       = &shape{noun: "a string", kinds: kindString, valid: validMain}
+	date           = &shape{noun: "a string", kinds: kindString, valid: validDate}
+	cronExpression = &shape{noun: "a string", kinds: kindString, valid: validCron}
+	port           = &shape{noun: "a whole number from 0 to 65535", kinds: kindNumber, valid: validPort}
 
 	classNames = arrayOf("strings", className)
 )
@@ -74,7 +81,7 @@ var (
 	)
 
 	triggers = objectWith(
-		field{name: "crons", shape: textList},
+		field{name: "crons", shape: arrayOf("strings", cronExpression)},
 		field{name: "events", shape: array},
 	)
 
@@ -113,7 +120,7 @@ var (
 
 func notEmpty(n *node) *complaint {
 	if n.text == "" {
-		return &complaint{"empty", "must not be empty", ""}
+		return &complaint{id: "empty", message: "must not be empty"}
 	}
 	return nil
 }
@@ -129,8 +136,8 @@ func validWorkerName(n *node) *complaint {
 	if like := nameLike(n.text); like != "" {
 		hint = fmt.Sprintf("for example %q", like)
 	}
-	return &complaint{"invalid-name",
-		`may only have lower-case letters, digits, "-" and "_", and must not begin with "-": not ` + quote(n.text), hint}
+	return &complaint{id: "invalid-name", hint: hint,
+		message: `may only have lower-case letters, digits, "-" and "_", and must not begin with "-": not ` + quote(n.text)}
 }
 
 // nameLike returns the valid worker name that is most like s, or "".
@@ -153,8 +160,8 @@ func validClassName(n *node) *complaint {
 	if classNamePattern.MatchString(n.text) {
 		return nil
 	}
-	return &complaint{"invalid-class-name",
-		"must be a name of letters, digits and _ that does not begin with a digit: not " + quote(n.text), ""}
+	return &complaint{id: "invalid-class-name",
+		message: "must be a name of letters, digits and _ that does not begin with a digit: not " + quote(n.text)}
 }
 
 // foreignMains are the languages of the entry files that people bring from wrangler.
@@ -169,9 +176,9 @@ func validMain(n *node) *complaint {
 	if language == "" {
 		return nil
 	}
-	return &complaint{"foreign-main",
-		fmt.Sprintf("names a %s file, but handlers are written in Go here", language),
-		`name the folder of the Go program, for example "."`}
+	return &complaint{id: "foreign-main",
+		message: fmt.Sprintf("names a %s file, but handlers are written in Go here", language),
+		hint:    `name the folder of the Go program, for example "."`}
 }
 
 func validDate(n *node) *complaint {
@@ -179,15 +186,29 @@ func validDate(n *node) *complaint {
 		return nil
 	}
 	if plain := strings.NewReplacer("–", "-", "—", "-", "−", "-").Replace(n.text); plain != n.text {
-		return &complaint{"invalid-date", "has a long dash where a hyphen should be: " + quote(n.text),
-			fmt.Sprintf("write %q", shorten(plain))}
+		return &complaint{id: "invalid-date", message: "has a long dash where a hyphen should be: " + quote(n.text),
+			hint: fmt.Sprintf("write %q", shorten(plain))}
 	}
-	return &complaint{"invalid-date", "must be a real date written YYYY-MM-DD, not " + quote(n.text), ""}
+	return &complaint{id: "invalid-date", message: "must be a real date written YYYY-MM-DD, not " + quote(n.text)}
+}
+
+func validCron(n *node) *complaint {
+	_, err := cron.Parse(n.text)
+	var wrong *cron.Error
+	if !errors.As(err, &wrong) {
+		return nil
+	}
+	message := "is not a cron expression: "
+	if wrong.Field != "" {
+		message += wrong.Field + ": "
+	}
+	return &complaint{id: "invalid-cron", message: message + wrong.Problem, hint: "allowed: " + wrong.Allowed,
+		part: &span{wrong.Offset, wrong.Offset + wrong.Length}}
 }
 
 func validPort(n *node) *complaint {
 	if i, ok := n.integer(); ok && i >= 0 && i <= 65535 {
 		return nil
 	}
-	return &complaint{"invalid-port", "must be a whole number from 0 to 65535, not " + shorten(n.text), ""}
+	return &complaint{id: "invalid-port", message: "must be a whole number from 0 to 65535, not " + shorten(n.text)}
 }

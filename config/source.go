@@ -74,6 +74,16 @@ func (s *source) position(offset int) Position {
 	return Position{File: s.file, Line: n, Column: 1 + utf8.RuneCountInString(line[:column])}
 }
 
+// within returns where a part of the text of n, a string, is. It is all of n if that is written with escapes.
+func (s *source) within(n *node, part span) span {
+	written := strings.Index(s.text[n.span.start:n.span.end], n.text)
+	if written < 0 || n.text == "" {
+		return n.span
+	}
+	start := n.span.start + written
+	return span{start + part.start, start + part.end}
+}
+
 // locate returns a diagnostic that points at sp and says nothing yet. What lies behind the end of the first line is
 // not underlined, and at least one character is.
 func (s *source) locate(sp span) Diagnostic {

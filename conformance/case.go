@@ -14,13 +14,19 @@ func Cases() []Case {
 		keyCases(), listCases(), valueCases(),
 		alarmCases(), retryCases(),
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
-		sqlCases(), sqlErrorCases(), cursorCases(), rightCases(), limitCases(), sizeCases(), transactionCases(),
+		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(), functionCases(), limitCases(), sizeCases(),
+		transactionCases(), survivalCases(),
 	)
 }
 
 // differs reports whether the case expects the two sides to say different things.
 func (c Case) differs() bool {
 	return anyOp(c.Do, func(o Op) bool { return o.want != nil && o.want.chosen })
+}
+
+// timed reports whether the case depends on how long something takes.
+func (c Case) timed() bool {
+	return anyOp(c.Do, func(o Op) bool { return o.Name == "alarms" || o.Name == "sleep" || o.Name == "waitFor" })
 }
 
 // anyOp reports whether f holds for one of the operations, or for one within them.

@@ -52,17 +52,10 @@ func compareOp(where string, o Op, platform, ours any) []Mismatch {
 		return nil
 	}
 	if o.want == nil {
-		p, ofPlatform := nested(platform)
-		q, ofOurs := nested(ours)
+		_, ofPlatform := nested(platform)
+		_, ofOurs := nested(ours)
 		if len(o.Do) > 0 && ofPlatform && ofOurs {
-			threw, _ := platform.(object)["threw"]
-			if also, _ := ours.(object)["threw"]; !reflect.DeepEqual(threw, also) {
-				return []Mismatch{{where, show(platform), show(ours), ""}}
-			}
-			if threw != nil && len(p) == len(q) { // what came after it was not carried out
-				return compareAt(where+" / ", o.Do[:min(len(o.Do), len(p))], p, q)
-			}
-			return compareAt(where+" / ", o.Do, p, q)
+			return compareNested(where, o, platform.(object), ours.(object))
 		}
 		if o.mustSucceed() && (!ofPlatform || !ofOurs) {
 			return []Mismatch{{where, show(platform), show(ours), "facts of its operations"}}
@@ -81,6 +74,24 @@ func compareOp(where string, o Op, platform, ours any) []Mismatch {
 		want += ", ours " + show(wantOurs)
 	}
 	return []Mismatch{{where, show(platform), show(ours), want}}
+}
+
+// compareNested compares the facts of an operation that consists of others.
+func compareNested(where string, o Op, platform, ours object) []Mismatch {
+	p, _ := nested(platform)
+	q, _ := nested(ours)
+	threw := platform["threw"]
+	if !reflect.DeepEqual(threw, ours["threw"]) {
+		return []Mismatch{{where, show(platform), show(ours), ""}}
+	}
+	program := o.Do
+	if done := len(p); threw != nil && done == len(q) && done < len(program) { // the others were not carried out
+		program = program[:done]
+		if left := (Op{Do: o.Do[done:]}); left.mustSucceed() {
+			return []Mismatch{{where, show(platform), show(ours), "facts of all its operations"}}
+		}
+	}
+	return compareAt(where+" / ", program, p, q)
 }
 
 // mustSucceed reports whether facts are expected of one of the operations that o consists of: then it is not enough that

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
 func TestCompare(t *testing.T) {
 	inner := func(facts ...any) []any { return []any{map[string]any{"facts": facts}} }
+	threw := func(text string, facts ...any) any {
+		return map[string]any{"facts": append([]any{}, facts...), "threw": text}
+	}
 	for _, test := range []struct {
 		name           string
 		program        []Op
@@ -28,6 +32,12 @@ func TestCompare(t *testing.T) {
 		{"within a call", []Op{call(get("a"), get("b").is(none))}, inner("none", "none"), inner("none", "one"), `1 call / 2 get "b"`},
 		{"a call that fails as expected", []Op{call().fails("reset", "case: x")}, []any{plain(failed("reset", "case: x"))}, []any{plain(failed("reset", "case: x"))}, ""},
 		{"both calls fail where facts are expected", []Op{call(get("a").is(none))}, []any{plain(refused)}, []any{plain(refused)}, "facts of its operations"},
+		{"threw alike", []Op{transaction("t", count(), throw("x"), count())}, []any{threw("x", 1.0)}, []any{threw("x", 1.0)}, ""},
+		{"threw alike after other facts", []Op{transaction("t", count(), throw("x"))}, []any{threw("x", 1.0)}, []any{threw("x", 2.0)}, `1 transaction "t" / 1 count`},
+		{"threw at another place", []Op{transaction("t", count(), throw("x"), throw("x"))}, []any{threw("x", 1.0)}, []any{threw("x")}, "facts"},
+		{"threw something else", []Op{transaction("t", throw("x"))}, []any{threw("x")}, []any{threw("y")}, `1 transaction "t"`},
+		{"one threw", []Op{transaction("t", count())}, []any{threw("x", 1.0)}, inner(1.0), `1 transaction "t"`},
+		{"threw before what was expected", []Op{transaction("t", throw("x"), count().is(1))}, []any{threw("x")}, []any{threw("x")}, "facts of all"},
 		{"a fact is missing", []Op{count(), count()}, []any{1.0, 2.0}, []any{1.0}, "1 facts"},
 		{"a fact too many", []Op{count()}, []any{1.0}, []any{1.0, 2.0}, "2 facts"},
 	} {
@@ -92,9 +102,32 @@ func TestSequenceOnWhichSidesAgreeIsNotReported(t *testing.T) {
 
 func TestSideThatDoesNotAnswerIsADifference(t *testing.T) {
 	p := &pair{platform: fake{}, ours: fake{err: errors.New("gone")}}
-	report, err := p.tryCase(t.Context(), one("name", count()))
+	report, _, err := p.tryCase(t.Context(), one("name", count()))
 	if !strings.Contains(report, "gone") || err != nil {
 		t.Errorf("report %q, error %v; want one that says gone", report, err)
+	}
+}
+
+// A late is a side that is late with the first program that it gets.
+type late struct{ late *atomic.Bool }
+
+func (l late) Do(ctx context.Context, scope string, program []Op) ([]any, error) {
+	if l.late.CompareAndSwap(false, true) {
+		return fake{odd: program[0].Name}.Do(ctx, scope, program)
+	}
+	return fake{}.Do(ctx, scope, program)
+}
+
+func TestOnlyCasesAboutTimeAreTriedAgain(t *testing.T) {
+	for _, test := range []struct {
+		do    Op
+		again bool
+	}{{sleep(1), true}, {count(), false}} {
+		p := &pair{platform: fake{}, ours: late{new(atomic.Bool)}}
+		report, again, err := p.tryCase(t.Context(), Case{"name", []Op{test.do}})
+		if again != test.again || (report == "") != test.again || err != nil {
+			t.Errorf("%s: report %q, again %t, error %v; want again %t", test.do, report, again, err, test.again)
+		}
 	}
 }
 

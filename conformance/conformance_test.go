@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
@@ -122,31 +120,4 @@ func TestRequestsLoseNoOperation(t *testing.T) {
 	if want := []string{"ab", "c"}; !slices.Equal(got, want) {
 		t.Errorf("requests with keys %q, want %q", got, want)
 	}
-}
-
-func TestShrinkKeepsJustWhatFails(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 40).Draw(t, "n")
-		operations := make([]Op, n)
-		for i := range operations {
-			operations[i] = sleep(int64(i))
-		}
-		guilty := rapid.SliceOfNDistinct(rapid.Int64Range(0, int64(n-1)), 1, min(n, 4), rapid.ID).Draw(t, "guilty")
-		got := shrink(operations, func(some []Op) bool {
-			for _, g := range guilty {
-				if !slices.ContainsFunc(some, func(o Op) bool { return o.MS == g }) {
-					return false
-				}
-			}
-			return true
-		})
-		var left []int64
-		for _, o := range got {
-			left = append(left, o.MS)
-		}
-		slices.Sort(guilty)
-		if !slices.Equal(left, guilty) {
-			t.Fatalf("left %v, want %v", left, guilty)
-		}
-	})
 }

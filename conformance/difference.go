@@ -25,6 +25,8 @@ func Table() string {
 // The reasons that several differences share.
 const (
 	production = "the limits of production hold by default: what passes here must not fail when it is deployed"
+	readAhead  = "rows come to the program in pages of 64 KiB, not one by one: a call for each would take longer than all the rest of a query"
+	counting   = "the engine tells no more; what is counted is never more than what production bills"
 	zeroValue  = "in Go the zero value of an option is the one that was not given"
 )
 
@@ -56,4 +58,20 @@ var Differences = []Difference{
 		[]string{"id: with a location hint that there is not"}},
 	{"A stub for the id of another class", "accepted; it leads to an object of this class", "refused", "ids belong to their class; so it is documented",
 		[]string{"id: of another class"}},
+	{"A cursor over a write to its table", "shows it", "may show the rows as they were before", readAhead,
+		[]string{"cursor: sees no delete of what was read ahead", "cursor: sees no insert of what was read ahead"}},
+	{"A cursor over `DROP TABLE` or `DeleteAll`", "the former is refused, after the latter the cursor fails", "both are done, and the cursor gives the rows that it has read ahead", readAhead,
+		[]string{"cursor: DROP TABLE under it", "cursor: over deleteAll"}},
+	{"`INSERT … RETURNING` whose rows are not all read when the turn ends, or which is not the last statement", "the object fails when it commits, and loses the write", "the rows are kept, and the write is committed", "workerd's is a fault: the statement is still running when it commits",
+		[]string{"cursor: rows of a write over its commit", "cursor: rows of a write that is not the last statement"}},
+	{"`RowsRead`", "every row that the database looked at", "the rows that came out, and one ahead: a lower bound", counting,
+		[]string{"cursor: rows read of none", "cursor: rows read of a count", "cursor: rows read and not wanted", "cursor: rows written by a delete", "cursor: rows written by an update"}},
+	{"Arguments of an SQL function", "127", "32", production,
+		[]string{"limit: 33 arguments of a function"}},
+	{"Size of a string, blob or row in SQL", "8 MiB", "2 MiB", production,
+		[]string{"limit: more than 2 MiB as an argument", "limit: more than 2 MiB as a result", "limit: more than 2 MiB in a row"}},
+	{"`DatabaseSize` when the last key was deleted", "counts the empty table of keys", "does not", "the table is there from the start; it counts while it holds something",
+		[]string{"size: of a key that was deleted"}},
+	{"Who violates a deferred constraint is told", "an error with `remote`, although the object was reset", "an error with `Reset`", "a caller has to know that the object lost its memory",
+		[]string{"survives: nothing of a violated constraint", "survives: nothing of a constraint that is violated at sync"}},
 }

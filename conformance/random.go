@@ -31,7 +31,6 @@ var kinds = slices.Concat(storageKinds, alarmKinds, sqlKinds, []kind{
 	{12, func(r *rand.Rand) Op { return anyTransaction(r, "t") }},
 	{2, func(r *rand.Rand) Op { return block(anyTransaction(r, "t")) }},
 	{1, func(r *rand.Rand) Op { return put(key(r), anyValue(r)).in("t") }},
-	{1, func(*rand.Rand) Op { return rollback("t") }},
 })
 
 // innerKinds are those that blocks and transactions have among others.

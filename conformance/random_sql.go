@@ -17,26 +17,38 @@ func sqlAll() []Op {
 
 var sqlKinds = []kind{
 	{6, func(r *rand.Rand) Op { return sql("INSERT INTO t VALUES (?, ?)", rowKey(r), sqlValue(r)) }},
-	{3, func(r *rand.Rand) Op { return sql("INSERT INTO t (v) VALUES (?1), (?1) RETURNING k, typeof(v), v", sqlValue(r)) }},
+	{3, func(r *rand.Rand) Op {
+		return sql("INSERT INTO t (v) VALUES (?1), (?1) RETURNING k, typeof(v), v", sqlValue(r))
+	}},
 	{3, func(r *rand.Rand) Op {
 		return sql("INSERT INTO t VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v RETURNING *", rowKey(r), sqlValue(r))
 	}},
 	{1, func(r *rand.Rand) Op {
 		return sql("INSERT OR IGNORE INTO t (k) VALUES (1), (2), (3); SELECT changes()")
 	}},
-	{3, func(r *rand.Rand) Op { return sql("UPDATE t SET v = ? WHERE k = ? RETURNING k", sqlValue(r), rowKey(r)) }},
+	{3, func(r *rand.Rand) Op {
+		return sql("UPDATE t SET v = ? WHERE k = ? RETURNING k", sqlValue(r), rowKey(r))
+	}},
 	{1, func(r *rand.Rand) Op { return sql("UPDATE t SET k = k + 1 WHERE k > ?", rowKey(r)) }},
 	{3, func(r *rand.Rand) Op { return sql("DELETE FROM t WHERE k = ? RETURNING v", rowKey(r)) }},
 	{1, func(*rand.Rand) Op { return sql("DELETE FROM t") }},
 	{5, func(r *rand.Rand) Op { return sql("INSERT INTO u VALUES (?, ?, ?)", rowName(r), r.IntN(60), rowKey(r)) }},
-	{3, func(r *rand.Rand) Op { return sql("REPLACE INTO u (name, n) VALUES (?, ?) RETURNING name", rowName(r), r.IntN(60)) }},
+	{3, func(r *rand.Rand) Op {
+		return sql("REPLACE INTO u (name, n) VALUES (?, ?) RETURNING name", rowName(r), r.IntN(60))
+	}},
 	{2, func(r *rand.Rand) Op { return sql("UPDATE u SET n = n + ? WHERE name = ?", r.IntN(30), rowName(r)) }},
 	{2, func(r *rand.Rand) Op { return sql("UPDATE u SET t = ? WHERE n > ?", rowKey(r), r.IntN(60)) }},
 	{2, func(r *rand.Rand) Op { return sql("DELETE FROM u WHERE name = ?", rowName(r)) }},
-	{3, func(*rand.Rand) Op { return sql("SELECT t.k, u.name, u.n FROM t LEFT JOIN u ON u.t = t.k ORDER BY 1, 2") }},
-	{2, func(*rand.Rand) Op { return sql("SELECT count(*), sum(n), avg(n), min(name), group_concat(name) FROM (SELECT * FROM u ORDER BY name)") }},
+	{3, func(*rand.Rand) Op {
+		return sql("SELECT t.k, u.name, u.n FROM t LEFT JOIN u ON u.t = t.k ORDER BY 1, 2")
+	}},
+	{2, func(*rand.Rand) Op {
+		return sql("SELECT count(*), sum(n), avg(n), min(name), group_concat(name) FROM (SELECT * FROM u ORDER BY name)")
+	}},
 	{3, func(*rand.Rand) Op { return sql("SELECT k, typeof(v), v FROM t ORDER BY k DESC") }},
-	{2, func(r *rand.Rand) Op { return sql("SELECT k FROM t WHERE v = ? OR k < ? ORDER BY k LIMIT ?", sqlValue(r), rowKey(r), r.IntN(4)) }},
+	{2, func(r *rand.Rand) Op {
+		return sql("SELECT k FROM t WHERE v = ? OR k < ? ORDER BY k LIMIT ?", sqlValue(r), rowKey(r), r.IntN(4))
+	}},
 	{2, func(r *rand.Rand) Op {
 		return sql("INSERT INTO t (v) VALUES ('a'); UPDATE u SET n = n + 9; INSERT INTO u VALUES (?, 1, NULL)", rowName(r))
 	}},
@@ -80,11 +92,10 @@ func anyTransaction(r *rand.Rand, name string) Op {
 	outside := func() string { return string("tuv"[r.IntN(3)]) } // or the transaction itself, or one that there is not
 	kinds := []kind{
 		{40, func(r *rand.Rand) Op { return choose(r, innerKinds) }},
-		{20, func(r *rand.Rand) Op { return choose(r, storageKinds).in(name) }},
+		{20, func(r *rand.Rand) Op { return useOf(name, choose(r, storageKinds)) }},
 		{8, func(r *rand.Rand) Op { return choose(r, alarmKinds).in(name) }},
-		{3, func(r *rand.Rand) Op { return choose(r, storageKinds).in(outside()) }},
+		{3, func(r *rand.Rand) Op { return useOf(outside(), choose(r, storageKinds)) }},
 		{5, func(*rand.Rand) Op { return rollback(name) }},
-		{1, func(*rand.Rand) Op { return rollback(outside()) }},
 		{5, func(*rand.Rand) Op { return throw("case: in a transaction") }},
 		{2, func(*rand.Rand) Op { return sleep(1) }},
 		{2, func(*rand.Rand) Op { return commit() }},
@@ -97,4 +108,15 @@ func anyTransaction(r *rand.Rand, name string) Op {
 		kinds = append(kinds, kind{10, func(r *rand.Rand) Op { return anyTransaction(r, inside) }})
 	}
 	return transaction(name, some(r, 6, kinds)...)
+}
+
+// useOf makes o an operation on a transaction. A list has one bound at most: of one that has ended, workerd does not
+// refuse a list between two bounds that nothing is between.
+func useOf(transaction string, o Op) Op {
+	if o.Name == "list" {
+		for _, bound := range []string{"start", "startAfter", "end"} {
+			delete(o.List, bound)
+		}
+	}
+	return o.in(transaction)
 }

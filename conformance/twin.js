@@ -307,7 +307,7 @@ const operations = {
 	async getAlarm(at, op) {
 		const time = await storage(at, op).getAlarm();
 		// The sum makes 0 of -0.
-		return time === null ? "none" : { in: Math.round((time - Date.now()) / 10_000) * 10 + 0 };
+		return time === null ? "none" : { in: Math.round((time - Date.now()) / 100_000) * 100 + 0 };
 	},
 	async deleteAlarm(at, op) {
 		await storage(at, op).deleteAlarm();

@@ -67,7 +67,8 @@ func fetchWorkerd(ctx context.Context, cache string) (string, error) {
 		return "", fmt.Errorf("make cache folder: %w", err)
 	}
 	defer os.RemoveAll(fresh)
-	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--prefix", fresh, name+"@"+workerdVersion)
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000",
+		"--prefix", fresh, name+"@"+workerdVersion)
 	if output, err := npm.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: npm install %s@%s: %w\n%s", ErrNoWorkerd, name, workerdVersion, err, output)
 	}

@@ -19,6 +19,7 @@ import (
 // The bounds of what is kept here, in bytes.
 const (
 	maxTold       = 64 << 10  // of puts until the next question
+	maxToldKey    = 2 << 10   // of a key
 	maxRemembered = 256 << 10 // of the entries of one object
 )
 
@@ -143,10 +144,16 @@ func (h *wireHost) get(key string) ([]byte, bool, error) {
 	return v.Value, v.Found, nil
 }
 
+// tellable reports whether no class's limits refuse an entry. The others are asked: their error is the
+// put's, while one that was told and is refused resets the object.
+func (c *cache) tellable(key string, value []byte) bool {
+	n := len(key) + len(value)
+	return n < maxTold && n <= c.maxEntry && len(key) <= maxToldKey
+}
+
 func (h *wireHost) put(key string, value []byte) error {
 	h.mu.Lock()
-	// One that is too large the emulator refuses, and says why.
-	if !h.hasLocked() || len(key)+len(value) > h.cache.maxEntry {
+	if !h.hasLocked() || !h.cache.tellable(key, value) {
 		h.mu.Unlock() // the answer may have to wait for the turn, and so for other goroutines of the handler
 		return h.change(wire.MethodPut, &wire.Put{Event: h.id, Key: key, Value: value}, &wire.Empty{})
 	}

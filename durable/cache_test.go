@@ -341,21 +341,34 @@ func TestThatQuestionCarriesNoPuts(t *testing.T) {
 			}
 			s.Fail(&wire.Error{Message: "disk full"})
 		})
-		h.put("a", "1")
-		err := h.state.Storage.Put(h.ctx, "b", strings.Repeat("x", maxTold))
-		expectError(t, err, `put "b": disk full`)
+		large := strings.Repeat("x", maxTold/2)
+		h.put("a", large)
+		expectError(t, h.state.Storage.Put(h.ctx, "b", large), `put "b": disk full`)
 	}, withCache)
 }
 
+// Some classes refuse it, which is an error of that put alone.
 func TestALargeEntryIsAsked(t *testing.T) {
-	inHandler(t, func(h handling) {
-		h.put("a", "1")
-		h.fail(wire.MethodPut, &wire.Error{Message: "too large"})
-		err := h.state.Storage.Put(h.ctx, "k", strings.Repeat("x", maxEntry))
-		expectError(t, err, `put "k": too large`)
-		h.expectSent("told write a", "put k")
-		h.want("k", "")
-	}, withCache)
+	for name, entry := range map[string]struct {
+		maxEntry uint64
+		key      string
+		size     int
+	}{
+		"value":         {maxEntry, "k", maxTold},
+		"key":           {maxEntry, strings.Repeat("k", maxToldKey+1), 1},
+		"for the limit": {100, "k", 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inHandler(t, func(h handling) {
+				h.put("a", "1")
+				h.fail(wire.MethodPut, &wire.Error{Message: "too large"})
+				err := h.state.Storage.Put(h.ctx, entry.key, strings.Repeat("x", entry.size))
+				expectError(t, err, fmt.Sprintf("put %q: too large", entry.key))
+				h.expectSent("told write a", "put "+entry.key)
+				h.want(entry.key, "")
+			}, func(e *emulation) { e.maxEntry = entry.maxEntry })
+		})
+	}
 }
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {

@@ -42,11 +42,14 @@ import (
 	"time"
 )
 
-// A Worker is a handler program: the entry point for requests and the classes of
-// its objects.
+// A Worker is a handler program: the entry points for requests and cron triggers, and the
+// classes of its objects.
 type Worker struct {
 	// Fetch answers the requests that reach the worker.
 	Fetch func(w http.ResponseWriter, r *http.Request, env *Env)
+	// Scheduled is called when one of the configuration's cron triggers is due. Each run is on its own: it
+	// does not wait for the run before, and one that fails is not tried again.
+	Scheduled func(ctx context.Context, event ScheduledEvent, env *Env) error
 	// Classes are the classes by the names that the configuration uses.
 	Classes Classes
 }

@@ -31,6 +31,8 @@ type host interface {
 
 	now() (time.Time, error)
 	sleep(ctx context.Context, d time.Duration) error
+	// timer calls expire when d has passed, unless ctx ends before. It does not wait for that.
+	timer(ctx context.Context, d time.Duration, expire func())
 	// roundTrip sends r to the object that to names, or to the outside.
 	roundTrip(to address, r *http.Request) (*http.Response, error)
 

@@ -99,6 +99,7 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 		MaxVersion: wire.MaxVersion,
 		SDK:        sdkVersion,
 		Fetch:      w.Fetch != nil,
+		Scheduled:  w.Scheduled != nil,
 	}
 	for name, c := range w.Classes {
 		hello.Classes = append(hello.Classes, wire.Class{Name: name, Fetch: c.fetch, Alarm: c.alarm})
@@ -142,6 +143,8 @@ func (p *program) handle(s *wire.Stream) {
 		err = p.fetch(s)
 	case wire.MethodAlarm:
 		err = p.alarm(s)
+	case wire.MethodScheduled:
+		err = p.scheduled(s)
 	case wire.MethodStack:
 		err = p.stack(s)
 	case wire.MethodDestroy:

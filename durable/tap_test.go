@@ -151,10 +151,11 @@ func question(method wire.Method, message []byte, end bool) string {
 		var m wire.SetAlarm
 		mustDecode(message, &m)
 		return fmt.Sprintf("set alarm %d", m.Time)
-	case wire.MethodSleep:
+	case wire.MethodSleep, wire.MethodTimer:
 		var m wire.Sleep
 		mustDecode(message, &m)
-		return "sleep " + time.Duration(m.Duration).String()
+		verb := map[wire.Method]string{wire.MethodSleep: "sleep ", wire.MethodTimer: "timer "}[method]
+		return verb + time.Duration(m.Duration).String()
 	case wire.MethodReset:
 		var m wire.Reset
 		mustDecode(message, &m)

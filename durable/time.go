@@ -33,3 +33,37 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
+
+// WithTimeout is context.WithTimeout on the emulator's clock: what it returns ends with
+// context.DeadlineExceeded when d has passed there, and with ctx. Use it for what shall not
+// take too long: a Sleep or a request to another object that waits when the time has come goes on at
+// that very time, and code that is busy finds the context ended.
+//
+// The context has no Deadline: other packages, such as net, would compare it with the
+// real time. Outside of a handler it is context.WithTimeout.
+func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ev := eventOf(ctx)
+	if ev == nil {
+		return context.WithTimeout(ctx, d)
+	}
+	e := newExpiry(ctx)
+	timed, cancel := context.WithCancel(e)
+	switch {
+	case d <= 0:
+		e.end(context.DeadlineExceeded)
+	case timed.Err() == nil:
+		ev.timer(timed, d, func() { e.end(context.DeadlineExceeded) })
+	}
+	return timed, func() {
+		cancel()
+		e.release()
+	}
+}
+
+// WithDeadline is WithTimeout up to the time t of the emulator's clock.
+func WithDeadline(ctx context.Context, t time.Time) (context.Context, context.CancelFunc) {
+	if eventOf(ctx) == nil {
+		return context.WithDeadline(ctx, t)
+	}
+	return WithTimeout(ctx, t.Sub(Now(ctx)))
+}

@@ -33,7 +33,13 @@ type wireHost struct {
 	// withdrawn when the handler has returned.
 	open  map[*wire.Stream]struct{}
 	ended bool
+	// waits are what the handler's goroutines wait for, and would go on without when its
+	// context ends.
+	waits []*wait
 }
+
+// A wait is an operation that is withdrawn when ctx ends.
+type wait struct{ ctx context.Context }
 
 var _ host = (*wireHost)(nil)
 
@@ -266,8 +272,48 @@ func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 	h.giveUp()
+	done := h.waiting(ctx)
 	err := h.conn.Call(ctx, wire.MethodSleep, &wire.Sleep{Event: h.id, Duration: int64(d)}, &wire.Empty{})
+	done()
 	return h.retake(ctx, err)
+}
+
+// waiting notes that a goroutine of the handler waits until ctx ends, or for less, until it calls done.
+func (h *wireHost) waiting(ctx context.Context) (done func()) {
+	w := &wait{ctx}
+	h.mu.Lock()
+	h.waits = append(h.waits, w)
+	h.mu.Unlock()
+	return func() {
+		h.mu.Lock()
+		h.waits = slices.DeleteFunc(h.waits, func(other *wait) bool { return other == w })
+		h.mu.Unlock()
+	}
+}
+
+// timer tells the emulator, when expire has ended contexts, whether anything that waited goes on
+// for that: it is part of what happens at that time.
+func (h *wireHost) timer(ctx context.Context, d time.Duration, expire func()) {
+	s, err := h.conn.Open(wire.MethodTimer, &wire.Sleep{Event: h.id, Duration: int64(d)}, false)
+	if err != nil {
+		return // the connection is gone, and ctx ends with it
+	}
+	go func() {
+		if _, err := s.Await(ctx); err != nil {
+			return // ctx has ended, or the event is over, and ctx is about to end
+		}
+		expire()
+		goesOn := []byte{0}
+		h.mu.Lock()
+		for _, w := range h.waits {
+			if w.ctx.Err() != nil {
+				goesOn[0] = 1
+			}
+		}
+		h.mu.Unlock()
+		s.Write(goesOn) //nolint:errcheck // the emulator has gone, and the event with it
+		s.CloseWrite()  //nolint:errcheck // as above
+	}()
 }
 
 // retake makes sure that an event whose question was withdrawn, because ctx has ended,
@@ -310,7 +356,9 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 		ctx, fail = context.WithCancelCause(ctx)
 		go sendBody(s, rest, fail)
 	}
+	done := h.waiting(ctx)
 	b, err := s.Await(ctx)
+	done()
 	if err := h.retake(ctx, err); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ import (
 // The retry schedule. Source: workerd's alarm-scheduler.h and worker-interface.h.
 const (
 	retryStart    = 2 * time.Second
-	retryMax      = 6 // counted failures that are tried again
+	retryMax      = 6 // counted failures; whatever comes after them is not tried again
 	retryMaxShift = 9 // the wait doubles this often
 	retryJitter   = 4 // up to a quarter of the wait is added
 )
@@ -36,8 +35,9 @@ type alarm struct {
 	// ns.mu guards what follows.
 	due     time.Time // at, or when it is tried again
 	timer   *clock.Timer
-	retries int // counted failures
-	shift   int // the next wait is retryStart << shift
+	retries int  // counted failures
+	shift   int  // the next wait is retryStart << shift
+	counted bool // the failure before was
 	running bool
 	missed  bool // it was due while the one before it ran: it runs after that
 }
@@ -126,7 +126,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
 	defer handOver()
 	started := time.Now()
-	fired := control.Fired{Object: a.object(), Scheduled: a.at, Retry: a.retries}
+	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: a.retries}
 	prog, err := e.host.enter(e.ctx, true)
 	if err != nil { // the emulator ends; the alarm stays in its file
 		fired.At, fired.Outcome, fired.Error = e.clock.Now(), control.OutcomeDropped, err.Error()
@@ -142,6 +142,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	defer a.ended()
 
 	fired.At = e.clock.Now()
+	due := a.dueTime(triggered)
 	var result alarmResult
 	err = o.deliver(ev, func(inst *instance) (err error) {
 		result, err = a.handle(ev, inst, triggered)
@@ -157,9 +158,19 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		fired.Error = err.Error()
 		fired.Outcome = a.retry(o, err, result.noRetry, &fired)
 	}
-	e.logAlarm(fired, err, time.Since(started))
+	a.log(fired, due, err, time.Since(started))
 	e.report(ev.currentStep(), fired)
 	return fired
+}
+
+// dueTime returns when the alarm was to run, or zero if somebody has triggered it.
+func (a *alarm) dueTime(triggered bool) time.Time {
+	if triggered {
+		return time.Time{}
+	}
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	return a.due
 }
 
 // An alarmResult is what came of a run, beside its error.
@@ -192,7 +203,10 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	o.setRun(run)
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
-	if _, err := ev.prog.ask(inst, wire.MethodAlarm, m); err != nil {
+	limit := o.limitAlarm(ev)
+	_, err = ev.prog.ask(inst, wire.MethodAlarm, m)
+	limit.Stop()
+	if err != nil {
 		o.storeMu.Lock()
 		defer o.storeMu.Unlock()
 		return alarmResult{noRetry: run.dropped}, err
@@ -202,6 +216,26 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 			return nil
 		}
 		return s.DeleteAlarm()
+	})
+}
+
+// alarmLimit is how long one run of an alarm's handler may take, on the clock. Source: the
+// platform's limits, and workerd's server.c++.
+const alarmLimit = 15 * time.Minute
+
+// errAlarmLimit has the platform's words.
+var errAlarmLimit = &wire.Error{
+	Message:    "Alarm exceeded its allowed execution time",
+	Overloaded: true,
+	Reset:      true,
+}
+
+// limitAlarm resets the object when the run of its alarm, which is ev, lasts for too long.
+func (o *object) limitAlarm(ev *event) *clock.Timer {
+	e := o.ns.e
+	return e.clock.AtUpkeep(e.clock.Now().Add(alarmLimit), func(step *clock.Step) {
+		o.joinAll(ev.instance(), step)
+		o.reset(ev, errAlarmLimit)
 	})
 }
 
@@ -246,12 +280,15 @@ func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired
 		a.ns.mu.Unlock()
 		return control.OutcomeFailed
 	}
-	if countsAgainstLimit(cause) {
-		if a.retries++; a.retries == 1 {
-			a.shift = 0
+	if a.retries < retryMax && !noRetry {
+		counts := countsAgainstLimit(cause)
+		if counts {
+			a.retries++
+			if !a.counted { // what failed before was something else
+				a.shift = 0
+			}
 		}
-	}
-	if a.retries <= retryMax && !noRetry {
+		a.counted = counts
 		due := fired.At
 		if now := e.clock.Now(); now.After(due) {
 			due = now
@@ -277,7 +314,7 @@ func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired
 }
 
 // wait returns how long the alarm waits for its next try. The jitter depends on nothing
-// but the alarm, so that a run can be repeated.
+// but the alarm and the seed, so that a run can be repeated.
 func (a *alarm) wait() time.Duration {
 	nominal := retryStart << a.shift
 	h := fnv.New64a()
@@ -286,36 +323,43 @@ func (a *alarm) wait() time.Duration {
 	binary.BigEndian.PutUint64(b[:], uint64(a.at.UnixMilli()))
 	binary.BigEndian.PutUint64(b[8:], uint64(a.retries)<<32|uint64(a.shift))
 	h.Write(b[:])
+	if seed := a.ns.e.options.Seed; seed != 0 {
+		h.Write(binary.BigEndian.AppendUint64(nil, seed))
+	}
 	most := uint64(nominal/time.Millisecond) / retryJitter
 	return nominal + time.Duration(h.Sum64()%(most+1))*time.Millisecond
 }
 
-// countsAgainstLimit reports whether the failure was the handler's own. A constructor
-// that fails, a program that crashes and a disk that does not take the writes are
-// tried again without end. Source: workerd's global-scope.c++.
+// countsAgainstLimit reports whether the failure was the handler's own: it failed, broke a limit,
+// or left what the database does not take. A constructor that fails, a program that crashes
+// and a disk that does not take the writes are tried again without end, unless the handler's own
+// failures have used up all retries. Source: workerd's global-scope.c++.
 func countsAgainstLimit(err error) bool {
 	if c := (*constructError)(nil); errors.As(err, &c) {
 		return false
+	}
+	if e := (*store.SQLError)(nil); errors.As(err, &e) && e.Code == "SQLITE_CONSTRAINT" { // of the commit
+		return true
 	}
 	e := (*wire.Error)(nil)
 	return errors.As(err, &e) && (e.Remote || e.Overloaded)
 }
 
-// logAlarm writes the line of a run.
-func (e *Emulator) logAlarm(f control.Fired, err error, took time.Duration) {
-	line := fmt.Sprintf("alarm %s %s", f.Object, f.Outcome)
-	if f.Retry > 0 {
-		line += fmt.Sprintf(", retry %d of %d", f.Retry, retryMax)
+// log writes the line of a run that was due at due.
+func (a *alarm) log(f control.Fired, due time.Time, err error, took time.Duration) {
+	line := eventLine{
+		event:   "alarm",
+		object:  f.Object.String(),
+		outcome: f.Outcome,
+		took:    took,
+		due:     due,
+		at:      f.At,
+		retry:   f.Retry,
+		err:     err,
+		why:     f.Error,
 	}
-	line += fmt.Sprintf(" (%s)", milliseconds(took))
-	switch f.Outcome {
-	case control.OutcomeOK:
-		e.log.Info(line)
-	case control.OutcomeDropped:
-		e.log.Warn(line + ": " + f.Error)
-	case control.OutcomeRetry:
-		e.logFailure(line+": "+f.Error+"; next try at "+f.RetryAt.Format(time.RFC3339Nano), err)
-	default:
-		e.logFailure(line+": "+f.Error+"; it is not tried again", err)
+	if f.RetryAt != nil {
+		line.next = *f.RetryAt
 	}
+	a.ns.e.logEvent(line)
 }

@@ -583,7 +583,7 @@ func TestAdvanceIsRefusedWhileAnotherIsUnderWay(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.moveOn(time.Minute) })
 	<-running
-	if _, err := client.Advance(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "an advance is under way") {
+	if _, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil); err == nil || !strings.Contains(err.Error(), "an advance is under way") {
 		t.Errorf("advance: got error %v, want one that says that another is under way", err)
 	}
 	if _, err := client.Freeze(t.Context()); err == nil || !strings.Contains(err.Error(), "an advance is under way") {

@@ -1,17 +1,13 @@
 package emulator
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"devtool/clock"
 	"devtool/durable/wire"
@@ -25,26 +21,15 @@ func (e *Emulator) api() http.Handler {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+control.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
 			answer, err := f(r)
-			status := http.StatusOK
-			if err != nil {
-				c := (*control.Error)(nil)
-				if !errors.As(err, &c) {
-					c = &control.Error{Status: http.StatusInternalServerError, Message: err.Error()}
-				}
-				answer, status = c, c.Status
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
+			respond(w, answer, err)
 		})
 	}
 	handle("GET status", func(*http.Request) (any, error) { return e.Status(), nil })
 	handle("GET alarms", func(*http.Request) (any, error) { return e.listAlarms(), nil })
 	handle("POST alarms/trigger", e.triggerAlarm)
-	handle("GET time", func(*http.Request) (any, error) { return e.Time(), nil })
-	handle("POST time/advance", e.advanceTime)
-	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Freeze()) })
-	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Resume()) })
+	e.timeAPI(handle)
+	mux.HandleFunc("POST "+control.Prefix+"time/advance", e.serveAdvance)
+	e.cronAPI(mux, handle)
 	e.objectsAPI(handle)
 	mux.HandleFunc("/cdn-cgi/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -54,6 +39,21 @@ func (e *Emulator) api() http.Handler {
 		})
 	})
 	return mux
+}
+
+// respond answers a request of the control API.
+func respond(w http.ResponseWriter, answer any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		c := (*control.Error)(nil)
+		if !errors.As(err, &c) {
+			c = &control.Error{Status: http.StatusInternalServerError, Message: err.Error()}
+		}
+		answer, status = c, c.Status
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
 }
 
 func busy(err error) error {
@@ -122,29 +122,6 @@ func (e *Emulator) nextAlarm() *control.Alarm {
 		}
 	}
 	return nil
-}
-
-// offsetResolution is coarser than the clock, for the two clocks are not read in the same
-// instant.
-const offsetResolution = 10 * time.Millisecond
-
-// Time says where the clock stands.
-func (e *Emulator) Time() control.Time {
-	now := e.clock.Now()
-	return control.Time{
-		Now:    now,
-		Mode:   string(e.clock.Mode()),
-		Offset: time.Until(now).Round(offsetResolution).String(),
-		Next:   e.nextAlarm(),
-	}
-}
-
-// timeAfter is the time after a change of the clock's mode that ended with err.
-func (e *Emulator) timeAfter(err error) (any, error) {
-	if err != nil {
-		return nil, busy(err)
-	}
-	return e.Time(), nil
 }
 
 func decode(r *http.Request, v any) error { return decodeUpTo(1<<20, r, v) }
@@ -227,79 +204,4 @@ func (e *Emulator) namespaceOf(class string) (*namespace, error) {
 	}
 	sort.Strings(known)
 	return nil, &control.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no class %q", class), Hint: "the classes are " + strings.Join(known, ", ")}
-}
-
-func (e *Emulator) advanceTime(r *http.Request) (any, error) {
-	var q control.AdvanceRequest
-	if err := decode(r, &q); err != nil {
-		return nil, err
-	}
-	d, err := time.ParseDuration(q.Duration)
-	if err != nil {
-		return nil, &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%q is not a duration", q.Duration), Hint: `write it as "90s" or "1h30m"`}
-	}
-	if d < 0 {
-		return nil, &control.Error{Status: http.StatusBadRequest, Message: "time can't go back"}
-	}
-	return e.advanceBy(r.Context(), d)
-}
-
-// advanceBy moves the clock on by d, and reports what ran meanwhile.
-func (e *Emulator) advanceBy(ctx context.Context, d time.Duration) (*control.Advanced, error) {
-	fired := []control.Fired{}
-	e.mu.Lock()
-	if e.advance != nil {
-		e.mu.Unlock()
-		return nil, busy(clock.ErrBusy)
-	}
-	e.advance = &fired
-	e.mu.Unlock()
-	report, err := e.clock.Advance(ctx, d, clock.Limits{})
-	e.mu.Lock()
-	e.advance = nil
-	e.mu.Unlock()
-	if report.From.IsZero() {
-		return nil, &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
-	}
-	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(e.clock.Mode()), Fired: fired, Next: e.nextAlarm()}
-	if err != nil {
-		answer.Stopped = err.Error()
-		if running := e.runningNow(); running != "" {
-			answer.Stopped += ": " + running
-		}
-	}
-	return answer, nil
-}
-
-// report adds a run to the report of the advance that step is part of.
-func (e *Emulator) report(step *clock.Step, f control.Fired) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if step != nil && e.advance != nil {
-		*e.advance = append(*e.advance, f)
-	}
-}
-
-// runningNow names the events of objects that are running, for the report of a stuck step.
-func (e *Emulator) runningNow() string {
-	e.host.mu.Lock()
-	p := e.host.current
-	e.host.mu.Unlock()
-	if p == nil {
-		return ""
-	}
-	p.mu.Lock()
-	events := slices.Collect(maps.Values(p.events))
-	p.mu.Unlock()
-	var names []string
-	for _, ev := range events {
-		if ev.currentStep() != nil {
-			names = append(names, ev.String())
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	sort.Strings(names)
-	return "still running: " + strings.Join(names, ", ")
 }

@@ -147,7 +147,7 @@ func BenchmarkAdvanceOver1000Alarms(b *testing.B) {
 			get(fmt.Sprint(i), fmt.Sprint("/arm?n=", i+1))
 		}
 		b.StartTimer()
-		report, err := e.advanceBy(context.Background(), 1000*time.Second)
+		report, err := advanceBy(context.Background(), e, 1000*time.Second)
 		if err != nil || len(report.Fired) != 1000 {
 			b.Fatalf("got %d alarms and error %v, want 1000", len(report.Fired), err)
 		}

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,6 +26,10 @@ func (e *Emulator) door() *http.Server {
 				api.ServeHTTP(w, r)
 				return
 			}
+			if e.options.TestScheduled && r.URL.Path == testScheduledPath {
+				e.serveTestScheduled(w, r)
+				return
+			}
 			e.serveWorker(w, r)
 		}),
 		ReadHeaderTimeout: 30 * time.Second,
@@ -44,20 +47,22 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 		a.status = http.StatusInternalServerError
 		e.fail(w, r, err)
 	}
-	line := fmt.Sprintf("%s %s", r.Method, r.URL.Path)
-	if canceled {
-		line += " canceled by the client"
-	} else {
-		line += fmt.Sprintf(" %d %s", a.status, http.StatusText(a.status))
+	line := eventLine{
+		event:   eventRequest,
+		what:    r.Method + " " + r.URL.Path,
+		outcome: outcomeOK,
+		status:  a.status,
+		took:    time.Since(started),
 	}
-	line += fmt.Sprintf(" (%s)", milliseconds(time.Since(started)))
-	if err == nil || canceled {
-		e.log.Info(line)
-		return
+	switch {
+	case canceled:
+		line.outcome, line.status = outcomeCanceled, 0
+	case err != nil:
+		what, why := e.explain(err)
+		line.outcome, line.err, line.why = outcomeError, err, what+": "+why
 	}
-	what, why := e.explain(err)
-	e.logFailure(line+": "+what+": "+why, err)
-	if a.started {
+	e.logEvent(line)
+	if line.err != nil && a.started {
 		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
 	}
 }
@@ -257,24 +262,4 @@ func (e *Emulator) nameOf(id string) string {
 		return ns.class + "/" + id
 	}
 	return "object " + id
-}
-
-// logFailure logs what went wrong, and below it the stack if there is one.
-func (e *Emulator) logFailure(line string, err error) {
-	if isCanceled(err) {
-		e.log.Info(line)
-		return
-	}
-	w := (*wire.Error)(nil)
-	if errors.As(err, &w) && w.Detail != "" && !strings.HasPrefix(w.Message, "the handler program has crashed") {
-		line += "\n" + strings.TrimRight(w.Detail, "\n")
-	}
-	e.log.Error(line)
-}
-
-func milliseconds(d time.Duration) string {
-	if d < 10*time.Millisecond {
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
 }

@@ -8,7 +8,7 @@
 // event of that object (object.go), which waits for the object's turn, is delivered to
 // its instance, and ends with a commit. Operations on storage, and those that
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
-// in the same way when the clock says so.
+// in the same way when the clock says so, and a cron trigger (cron.go) one of the worker.
 //
 // A handler that hangs is named in the log (stuck.go).
 //
@@ -49,10 +49,24 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// State is the folder that holds everything that outlives the emulator.
 	State string
+	// Build is the folder that the program is built in; empty means .devtool/build of the
+	// project.
+	Build string
+	// Apart keeps this emulator apart from the project, which others may work on: it serves the
+	// program as it is at the start, for files are not watched, and commands do not find it
+	// by the project's folder.
+	Apart bool
 	// Listener is where the front door is.
 	Listener net.Listener
 	// Frozen starts with a clock that stands still.
 	Frozen bool
+	// Time is where the clock starts, unless it is zero; it must not lie before the time at
+	// which the saved one stands.
+	Time time.Time
+	// Seed, unless it is 0, shuffles what is due at the same time, and the waits of retries.
+	Seed uint64
+	// TestScheduled makes the front door run cron triggers at /__scheduled.
+	TestScheduled bool
 	// Limits bound what objects may store; zero means ProductionLimits.
 	Limits Limits
 	// Output takes what the handler program prints.
@@ -81,6 +95,7 @@ type Emulator struct {
 	host     *host
 	builder  *plugin.Builder
 	stores   stores
+	crons    crontab
 	release  []func() error // what Close undoes, last first
 
 	ctx        context.Context
@@ -97,8 +112,7 @@ type Emulator struct {
 	mu         sync.Mutex
 	settings   settings
 	namespaces map[string]*namespace // by class
-	// advance collects what runs in the advance under way, or is nil.
-	advance *[]control.Fired
+	advance    *advance              // the one under way, or nil
 }
 
 // settings are what a program needs of the configuration.
@@ -129,13 +143,13 @@ func New(o Options) (_ *Emulator, err error) {
 	if err := e.lock(); err != nil {
 		return nil, err
 	}
-	if err := e.openClock(o.Frozen); err != nil {
+	if err := e.openClock(o.Frozen, o.Time, o.Seed); err != nil {
 		return nil, err
 	}
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
-	work := filepath.Join(e.project, ".devtool", "build")
+	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
 	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
 	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
 	return e, nil
@@ -155,6 +169,7 @@ func newEmulator(c *config.Config, state string) *Emulator {
 		stores:     stores{max: maxStores},
 		namespaces: make(map[string]*namespace),
 	}
+	e.crons.e = e
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
 }
@@ -224,6 +239,9 @@ func (e *Emulator) configure(c *config.Config) error {
 		s.bindings[b.Name] = ns
 		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{Name: b.Name, Class: ns.class, UniqueKey: ns.uniqueKey})
 	}
+	if err := e.crons.configure(c.Crons); err != nil {
+		return err
+	}
 	e.deleteAllDeletesAlarm.Store(c.DeleteAllDeletesAlarm())
 	e.mu.Lock()
 	e.namespaces = namespaces
@@ -274,21 +292,19 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 		return err
 	}
 	e.host.swap(first)
-	release, err := control.Announce(e.project, control.Announcement{
-		URL: e.URL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
-	})
-	if err != nil {
+	if err := e.announce(); err != nil {
 		return err
 	}
-	e.release = append(e.release, release)
 
 	server := e.door()
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(e.listener) }()
-	stopWatching, err := e.watchFiles(result.Hash)
-	if err != nil {
-		server.Close()
-		return err
+	stopWatching := func() {}
+	if !e.options.Apart {
+		if stopWatching, err = e.watchFiles(result.Hash); err != nil {
+			server.Close()
+			return err
+		}
 	}
 	ready()
 	select {
@@ -297,6 +313,20 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	}
 	stopWatching()
 	e.shutdown(server)
+	return err
+}
+
+// announce makes the emulator known to the commands that are run in the project.
+func (e *Emulator) announce() error {
+	if e.options.Apart {
+		return nil
+	}
+	release, err := control.Announce(e.project, control.Announcement{
+		URL: e.URL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
+	})
+	if err == nil {
+		e.release = append(e.release, release)
+	}
 	return err
 }
 

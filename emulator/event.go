@@ -53,6 +53,10 @@ type event struct {
 	cursors    map[uint64]*store.Cursor // of SQL, that may have more rows
 	lastCursor uint64
 
+	// standsFor is the event for which this one takes the turn once, while that one waits
+	// for it in another goroutine; or nil.
+	standsFor *event
+
 	// obj.mu guards what follows.
 
 	// inst is the instance that the event runs in, from when it first has the turn.

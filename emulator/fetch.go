@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"devtool/durable/wire"
 )
@@ -38,7 +39,7 @@ func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer
 			}
 			return p.explain(err)
 		}
-		stop := context.AfterFunc(ev.ctx, s.Cancel)
+		stop := context.AfterFunc(ev.ctx, func() { ev.cancel(s) })
 		defer stop()
 		if body != nil {
 			ev.carry(1)
@@ -179,6 +180,7 @@ type subresponse struct {
 	caller   *event
 	callee   *event // nil for the outside
 	answered bool
+	status   int // of the response, for the log
 }
 
 // retake gives the caller its turn back.
@@ -197,7 +199,7 @@ func (a *subresponse) head(m *wire.Response, end bool) error {
 	if err := a.retake(); err != nil {
 		return err
 	}
-	a.answered = true
+	a.answered, a.status = true, int(m.Status)
 	return a.s.Answer(m, end)
 }
 
@@ -232,7 +234,10 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee
-	return a.failed(told(callee, p.fetch(callee, &q.Request, body, a)))
+	started := time.Now()
+	err = p.fetch(callee, &q.Request, body, a)
+	p.e.logFetch(callee, a.status, time.Since(started), err)
+	return a.failed(told(callee, err))
 }
 
 // told is err, with which the event ended, as its caller is told. That the object was reset

@@ -34,7 +34,8 @@ type world struct {
 	*Emulator
 	t      *testing.T
 	dir    string
-	date   string // compatibility date
+	date   string         // compatibility date
+	tune   func(*Options) // changes how the emulator starts, or nil
 	server *httptest.Server
 }
 
@@ -65,7 +66,7 @@ func (w *world) start(s *script) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Emulator, err = New(Options{
+	o := Options{
 		Load: func() (*config.Config, error) {
 			c, _, err := config.Load(path, config.Options{})
 			return c, err
@@ -74,7 +75,11 @@ func (w *world) start(s *script) {
 		Listener: listener,
 		Frozen:   true,
 		Log:      slog.New(slog.NewTextHandler(w.t.Output(), nil)),
-	})
+	}
+	if w.tune != nil {
+		w.tune(&o)
+	}
+	w.Emulator, err = New(o)
 	if err != nil {
 		listener.Close()
 		w.t.Fatal(err)
@@ -159,6 +164,23 @@ func (w *world) want(name, path, want string) {
 	if status, got := w.get(name, path); status != 200 || got != want {
 		w.t.Errorf("%s of %s: got %d %q, want 200 %q", path, name, status, got, want)
 	}
+}
+
+// advanceBy moves the clock on, and returns the report with all that ran.
+func (w *world) advanceBy(ctx context.Context, d time.Duration) (*control.Advanced, error) {
+	return advanceBy(ctx, w.Emulator, d)
+}
+
+func advanceBy(ctx context.Context, e *Emulator, d time.Duration) (*control.Advanced, error) {
+	a, move, err := e.beginAdvance(ctx, control.AdvanceRequest{Duration: d.String()})
+	if err != nil {
+		return nil, err
+	}
+	advanced, err := move()
+	if err == nil {
+		advanced.Fired = a.take()
+	}
+	return advanced, err
 }
 
 // moveOn advances the clock and returns what fired, one "object outcome" a run.

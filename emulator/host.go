@@ -165,6 +165,7 @@ func (h *host) swap(next *program) {
 		next.end(errEnding)
 		return
 	}
+	h.e.warnOfCrons(next)
 	h.e.background.Go(func() { h.watch(next, time.Now()) })
 	if old != nil {
 		h.e.background.Go(func() { old.end(errReplaced) })

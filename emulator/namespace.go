@@ -120,7 +120,20 @@ func (ns *namespace) release(o *object) {
 		o.lastUsed = ns.e.clock.Now()
 	}
 	if o.idle == nil {
-		o.idle = ns.e.clock.At(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
+		o.idle = ns.e.clock.AtUpkeep(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
+	}
+}
+
+// restartIdling makes all objects idle from now on, when the clock has gone back.
+func (ns *namespace) restartIdling() {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	now := ns.e.clock.Now()
+	for _, o := range ns.objects {
+		o.lastUsed = now
+		if o.idle != nil && o.idle.Stop() {
+			o.idle = ns.e.clock.AtUpkeep(now.Add(ns.e.idleLimit), o.checkIdle)
+		}
 	}
 }
 
@@ -136,7 +149,7 @@ func (o *object) checkIdle(step *clock.Step) {
 	}
 	due := o.lastUsed.Add(ns.e.idleLimit)
 	if due.After(ns.e.clock.Now()) {
-		o.idle = ns.e.clock.At(due, o.checkIdle)
+		o.idle = ns.e.clock.AtUpkeep(due, o.checkIdle)
 		return
 	}
 	o.pending++
@@ -161,7 +174,9 @@ func (o *object) evict(ev *event) {
 	alone := o.pending-o.visitors == 1
 	o.ns.mu.Unlock()
 	if alone {
-		o.dropInstance()
+		if o.dropInstance() {
+			o.ns.e.logEvent(eventLine{event: ev.kind, object: o.String(), outcome: outcomeOK, quiet: true})
+		}
 		if err := o.closeStore(); err != nil {
 			o.ns.e.log.Error("close "+o.String(), "err", err)
 		}
@@ -171,14 +186,17 @@ func (o *object) evict(ev *event) {
 	o.mu.Unlock()
 }
 
-// dropInstance takes the object out of memory. The caller has the turn.
-func (o *object) dropInstance() {
+// dropInstance takes the object out of memory, and reports whether it was there. The caller has
+// the turn.
+func (o *object) dropInstance() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.inst != nil {
-		o.inst.prog.destroy(o.inst)
-		o.inst = nil
+	if o.inst == nil {
+		return false
 	}
+	o.inst.prog.destroy(o.inst)
+	o.inst = nil
+	return true
 }
 
 // close closes all files. No events are running any more.

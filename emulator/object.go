@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,6 +151,10 @@ func (o *object) acquire(ctx context.Context, ev *event) error {
 		o.mu.Unlock()
 		return nil
 	}
+	if ev.standsFor != nil && ev.standsFor == o.holder {
+		o.mu.Unlock()
+		return errHasTurn
+	}
 	w := ev.waiter
 	if w == nil {
 		w = &waiter{ev: ev, granted: make(chan struct{})}
@@ -204,7 +209,21 @@ func (o *object) releaseLocked() {
 	w.ev.waiter = nil
 	o.holder = w.ev
 	close(w.granted)
+
+	// What its other goroutines ask for must not wait for it: it may wait for them.
+	o.queue = slices.DeleteFunc(o.queue, func(other *waiter) bool {
+		if other.ev.standsFor != w.ev {
+			return false
+		}
+		other.ev.waiter = nil
+		other.err = errHasTurn
+		close(other.granted)
+		return true
+	})
 }
+
+// errHasTurn is why an event which stands for another need not wait for the turn.
+var errHasTurn = errors.New("the event has the turn itself")
 
 // pause commits what was written and, unless the event is blocked, gives the turn up.
 // It does nothing for an event that does not have the turn. When ctx has ended, whoever
@@ -395,7 +414,7 @@ var errBlockLimit = &wire.Error{
 
 func (o *object) limitBlock(ev *event) *clock.Timer {
 	e := o.ns.e
-	return e.clock.At(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
+	return e.clock.AtUpkeep(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
 		o.joinAll(ev.instance(), step)
 		o.reset(ev, errBlockLimit)
 	})
@@ -434,10 +453,12 @@ func (o *object) use(ev *event, f func(*store.Object) error) error {
 			o.mu.Unlock()
 			return errOver
 		}
-		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst}
+		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst, standsFor: ev}
 		o.mu.Unlock()
 		defer other.retire() // it may have joined a step in the queue
-		if err := o.acquire(context.Background(), other); err != nil {
+		if err := o.acquire(context.Background(), other); err == errHasTurn {
+			return o.use(ev, f)
+		} else if err != nil {
 			return err
 		}
 		err := o.use(other, func(s *store.Object) error {

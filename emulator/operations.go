@@ -20,6 +20,9 @@ func (p *program) serveAtOnce(s *wire.Stream) bool {
 	switch s.Method {
 	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
 		return false
+	case wire.MethodTimer: // it is answered later
+		p.startTimer(s)
+		return true
 	}
 	p.serve(s)
 	return true

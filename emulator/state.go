@@ -85,11 +85,36 @@ func (e *Emulator) readClock() (state clock.State, err error) {
 	return state, nil
 }
 
-// openClock makes the clock go on from where it stood. It is saved with every step.
-func (e *Emulator) openClock(frozen bool) error {
+// startClockAt moves a clock that was saved as state on to start. One that has not run yet may
+// start at any time.
+func (e *Emulator) startClockAt(state clock.State, start time.Time) (clock.State, error) {
+	if state != (clock.State{}) {
+		saved := clock.New(clock.Options{State: state})
+		stands := saved.Now()
+		saved.Close()
+		if start.Before(stands) {
+			return state, fmt.Errorf("the clock of the state in %s stands at %s and can't go back to %s: choose a later time, or another folder with --persist-to",
+				e.state, stands.Format(time.RFC3339Nano), start.Format(time.RFC3339Nano))
+		}
+	}
+	state.At, state.Offset = start, start.Sub(time.Now())
+	return state, nil
+}
+
+// openClock makes the clock go on from where it stood, or from start if that is given. It
+// is saved with every step.
+func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) error {
 	state, err := e.readClock()
 	if err != nil {
 		return err
+	}
+	if !start.IsZero() {
+		if state, err = e.startClockAt(state, start); err != nil {
+			return err
+		}
+		if frozen { // not a moment later
+			state.Mode = clock.Frozen
+		}
 	}
 	f, err := os.OpenFile(e.clockFile(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -105,7 +130,7 @@ func (e *Emulator) openClock(frozen bool) error {
 			e.log.Error("save clock", "err", err)
 		}
 	}
-	e.clock = clock.New(clock.Options{State: state, Save: save})
+	e.clock = clock.New(clock.Options{State: state, Save: save, Seed: seed})
 	e.release = append(e.release, func() error {
 		save(e.clock.State())
 		return f.Close()

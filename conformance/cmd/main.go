@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"devtool/conformance"
 )
@@ -29,7 +30,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	o := conformance.Options{Out: out}
-	flags.IntVar(&o.Sequences, "sequences", 500, "try this many random sequences")
+	flags.IntVar(&o.Sequences, "sequences", 2000, "try this many random sequences")
 	flags.Uint64Var(&o.Seed, "seed", 1, "number the random sequences from this on")
 	flags.StringVar(&o.Workerd, "workerd", "", "use this workerd, and fetch none")
 	filter := flags.String("run", "", "run only the cases whose names match this `pattern`")
@@ -59,7 +60,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	summary, err := conformance.Run(ctx, o)
 	switch {
 	case errors.Is(err, conformance.ErrNoWorkerd):
-		fmt.Fprintf(out, "NOT RUN: %v\n", err)
+		fmt.Fprintln(out, "NOT RUN:", strings.Join(strings.Fields(err.Error()), " "))
 		if *ifAvailable {
 			return 0
 		}

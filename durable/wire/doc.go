@@ -98,7 +98,7 @@
 // While it handles an event the program asks for operations: storage (Get, Put,
 // Delete, GetMany, PutMany, DeleteMany, List, DeleteAll, GetAlarm, SetAlarm,
 // DeleteAlarm, Sync), SQL (Exec, NextRows, CloseRows, DatabaseSize), Subrequest (a
-// request to an object or to the outside), Now, Sleep, what has to do with the turn (Pause, Resume, Block, Unblock, Reset), and Background,
+// request to an object or to the outside), Now, Sleep, Timer, what has to do with the turn (Pause, Resume, Block, Unblock, Reset), and Background,
 // which makes an event of the object out of work that goes on after its handler.
 //
 // # Turns
@@ -121,6 +121,13 @@
 // Begin, Commit and Rollback come between Block and Unblock. While a transaction is open,
 // nothing is committed, whatever the event waits for; the Commit of the outermost one
 // commits.
+//
+// A Timer has nothing to do with the turn: its event goes on, and is answered, with a Reply
+// without END, when the time has come. What that ends in the program is the program's business,
+// such as to withdraw a Sleep or a Subrequest that takes too long. By the body of its question, one byte,
+// it says whether any Sleep or Subrequest of the event is withdrawn for that reason (1) or not (0): if
+// so, the clock stands still until the event has come to its end or waits again. A timer that is
+// not needed any more is withdrawn.
 //
 // A response leaves the emulator when the writes before it are committed. One that
 // is complete in its Reply frame also ends the event; the emulator commits first.

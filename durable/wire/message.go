@@ -45,6 +45,7 @@ const (
 	MethodBegin      Method = 57 // Operation -> Empty: a transaction begins, inside the one that may be open
 	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has ended well
 	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
+	MethodTimer      Method = 60 // Sleep -> Empty: the time has come; then the program says who goes on
 
 	// SQL, from the program.
 	MethodExec         Method = 64 // Exec -> Rows
@@ -269,7 +270,7 @@ type Subrequest struct {
 	Request Request
 }
 
-// Sleep waits for Duration of the clock.
+// Sleep waits for Duration of the clock. A Timer does, too, and its event goes on meanwhile.
 type Sleep struct {
 	Event    uint64
 	Duration int64

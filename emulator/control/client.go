@@ -69,14 +69,6 @@ func (c *Client) Time(ctx context.Context) (Time, error) {
 	return quick[Time](ctx, c, http.MethodGet, "time")
 }
 
-// Advance moves the virtual clock on by d and waits until everything that
-// comes due on the way has run, however long that takes. Fired is never nil.
-func (c *Client) Advance(ctx context.Context, d time.Duration) (Advanced, error) {
-	advanced, err := call[Advanced](ctx, c, http.MethodPost, "time/advance", AdvanceRequest{Duration: d.String()})
-	advanced.Fired = append([]Fired{}, advanced.Fired...)
-	return advanced, err
-}
-
 // Freeze stops the virtual clock where it stands.
 func (c *Client) Freeze(ctx context.Context) (Time, error) {
 	return quick[Time](ctx, c, http.MethodPost, "time/freeze")
@@ -85,6 +77,16 @@ func (c *Client) Freeze(ctx context.Context) (Time, error) {
 // Resume lets the virtual clock run again from where it stands.
 func (c *Client) Resume(ctx context.Context) (Time, error) {
 	return quick[Time](ctx, c, http.MethodPost, "time/resume")
+}
+
+// Speed makes the virtual clock run at rate times real time.
+func (c *Client) Speed(ctx context.Context, rate float64) (Time, error) {
+	return call[Time](ctx, c, http.MethodPost, "time/speed", SpeedRequest{rate})
+}
+
+// ResetTime sets the virtual clock back to real time.
+func (c *Client) ResetTime(ctx context.Context, q ResetRequest) (Time, error) {
+	return call[Time](ctx, c, http.MethodPost, "time/reset", q)
 }
 
 // quick is call for requests without a body that the emulator answers at once.
@@ -105,17 +107,9 @@ func quick[T any](ctx context.Context, c *Client, method, path string) (T, error
 // answer.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var answer T
-	request, err := c.request(ctx, method, path, body)
+	response, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return answer, err
-	}
-	client := c.HTTP
-	if client == nil {
-		client = defaultHTTP
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return answer, c.unreachable(ctx, err)
 	}
 	defer response.Body.Close()
 
@@ -134,6 +128,23 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 		return answer, c.stranger(response)
 	}
 	return answer, nil
+}
+
+// send sends one request.
+func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	request, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	client := c.HTTP
+	if client == nil {
+		client = defaultHTTP
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	return response, nil
 }
 
 // request makes a request for path below Prefix, which is escaped and may have a query.

@@ -51,7 +51,11 @@ func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 			`POST alarms/trigger {"class":"Batcher","name":"a/b"}`,
 		},
 		{func(c *control.Client) error { _, err := c.Time(ctx); return err }, "GET time "},
-		{func(c *control.Client) error { _, err := c.Advance(ctx, 90*time.Second); return err }, `POST time/advance {"duration":"1m30s"}`},
+		{func(c *control.Client) error { _, err := c.Speed(ctx, 60); return err }, `POST time/speed {"rate":60}`},
+		{func(c *control.Client) error {
+			_, err := c.ResetTime(ctx, control.ResetRequest{Force: true})
+			return err
+		}, `POST time/reset {"force":true}`},
 		{func(c *control.Client) error { _, err := c.Freeze(ctx); return err }, "POST time/freeze "},
 		{func(c *control.Client) error { _, err := c.Resume(ctx); return err }, "POST time/resume "},
 	} {
@@ -90,7 +94,7 @@ func TestClientDecodesTheAnswer(t *testing.T) {
 
 func TestClientReturnsTheEmulatorsOwnError(t *testing.T) {
 	client := serve(t, answer(409, "application/json", `{"error":"the clock is busy","hint":"wait"}`))
-	_, err := client.Advance(t.Context(), time.Second)
+	_, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil)
 	var got *control.Error
 	if !errors.As(err, &got) {
 		t.Fatalf("got %T %v, want a *control.Error", err, err)
@@ -142,7 +146,7 @@ func TestClientSaysWhichURLRefusedTheConnection(t *testing.T) {
 
 func TestClientReportsAConnectionThatBreaks(t *testing.T) {
 	client := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	_, err := client.Advance(t.Context(), time.Second)
+	_, err := client.Trigger(t.Context(), control.TriggerRequest{})
 	var got *control.Error
 	if !errors.As(err, &got) || !strings.Contains(got.Message, "broke") {
 		t.Errorf("got %v, want an error that says the connection broke", err)
@@ -193,7 +197,7 @@ func TestClientStopsWhenItsContextDoes(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	if _, err := client.Advance(ctx, time.Second); !errors.Is(err, context.Canceled) {
+	if _, err := client.Trigger(ctx, control.TriggerRequest{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

@@ -1,5 +1,5 @@
 // Package control is the control API of a running emulator: what its requests
-// and answers look like (this file; objects.go for objects, sql.go for their
+// and answers look like (this file; cron.go for cron triggers, objects.go for objects, sql.go for their
 // databases), a client
 // (client.go), how a command finds the emulator of a project (locate.go), and
 // the guard that keeps strangers out (guard.go). The emulator implements the
@@ -10,10 +10,15 @@
 //	GET  status         -> Status
 //	GET  alarms         -> Alarms
 //	POST alarms/trigger TriggerRequest -> Triggered
+//	GET  cron           -> Crons
+//	POST cron/trigger   CronTriggerRequest -> Fired
 //	GET  time           -> Time
-//	POST time/advance   AdvanceRequest -> Advanced
+//	POST time/advance   AdvanceRequest -> AdvanceEvent, a line each, the last with Advanced
+//	POST time/stop      -> Time: the advance under way ends after its current step
 //	POST time/freeze    -> Time
 //	POST time/resume    -> Time
+//	POST time/speed     SpeedRequest -> Time
+//	POST time/reset     ResetRequest -> Time
 //
 //	GET    objects                          -> Objects
 //	GET    objects/CLASS/OBJECT             -> ObjectDetails
@@ -56,9 +61,9 @@ type Status struct {
 // Object names one object. Name is empty for an object that was reached by a
 // unique id only.
 type Object struct {
-	Class string `json:"class"`
+	Class string `json:"class,omitempty"`
 	Name  string `json:"name,omitempty"`
-	ID    string `json:"id"`
+	ID    string `json:"id,omitempty"`
 }
 
 // String is the object as commands write it: CLASS/NAME, or CLASS/ID for an
@@ -104,11 +109,13 @@ const (
 	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
 )
 
-// Fired is one run of an alarm.
+// Fired is one run: of an alarm, or of a cron trigger, which has Cron and no Object.
 type Fired struct {
+	Kind string `json:"kind"` // KindAlarm or KindCron
+	Cron string `json:"cron,omitempty"`
 	Object
 	At        time.Time  `json:"at"`        // virtual time of the run
-	Scheduled time.Time  `json:"scheduled"` // time the alarm was set for
+	Scheduled time.Time  `json:"scheduled"` // time the alarm was set for, or the trigger due
 	Retry     int        `json:"retry"`     // 0 for the first run
 	Outcome   string     `json:"outcome"`
 	Error     string     `json:"error,omitempty"`
@@ -119,46 +126,6 @@ type Fired struct {
 type Triggered struct {
 	Fired
 	Next *Alarm `json:"next,omitempty"` // the object's alarm afterwards, nil for none
-}
-
-// Modes of the clock.
-const (
-	Running = "running"
-	Frozen  = "frozen"
-)
-
-// Time is where the virtual clock stands.
-type Time struct {
-	Now    time.Time `json:"now"`
-	Mode   string    `json:"mode"`
-	Offset string    `json:"offset"`         // virtual minus real time, as a duration
-	Next   *Alarm    `json:"next,omitempty"` // the alarm that is due next
-}
-
-// AdvanceRequest moves the clock on by Duration.
-type AdvanceRequest struct {
-	Duration string `json:"duration"`
-}
-
-// Advanced reports an advance. When the advance ended early, Stopped says why
-// and To is where the clock stands.
-type Advanced struct {
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Mode    string    `json:"mode"`
-	Fired   []Fired   `json:"fired"`
-	Next    *Alarm    `json:"next,omitempty"`
-	Stopped string    `json:"stopped,omitempty"`
-}
-
-// Failed reports whether an alarm failed for good during the advance.
-func (a Advanced) Failed() bool {
-	for _, f := range a.Fired {
-		if f.Outcome == OutcomeFailed {
-			return true
-		}
-	}
-	return false
 }
 
 // Error is the body of an answer with a status of 400 or above, and what the

@@ -159,13 +159,13 @@ func setAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	return ok, at.storage(o).SetAlarm(ctx, t)
 }
 
-// getAlarm tells the time in tens of seconds from now, so that the time between two operations does not show.
+// getAlarm tells the time in hundreds of seconds from now, so that the time between two operations does not show.
 func getAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	t, set, err := at.storage(o).GetAlarm(ctx)
 	if !set || err != nil {
 		return "none", err
 	}
-	return map[string]any{"in": math.Round(t.Sub(durable.Now(ctx)).Seconds()/10) * 10}, nil
+	return map[string]any{"in": math.Round(t.Sub(durable.Now(ctx)).Seconds()/100) * 100}, nil
 }
 
 func deleteAlarm(ctx context.Context, at *place, o op) (fact, error) {

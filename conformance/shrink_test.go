@@ -1,0 +1,53 @@
+package conformance
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestShrinkKeepsJustWhatFails(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 40).Draw(t, "n")
+		var operations []Op
+		for i := range n { // some of them inside others
+			operations = append(operations, sleep(int64(i)))
+			if from := rapid.IntRange(0, 3*len(operations)).Draw(t, "from"); from < len(operations) {
+				operations = append(slices.Clone(operations[:from]), block(operations[from:]...))
+			}
+		}
+		guilty := rapid.SliceOfNDistinct(rapid.Int64Range(0, int64(n-1)), 1, min(n, 4), rapid.ID).Draw(t, "guilty")
+		got := shrink(operations, func(some []Op) bool {
+			for _, g := range guilty {
+				if !anyOp(some, func(o Op) bool { return o.Name == "sleep" && o.MS == g }) {
+					return false
+				}
+			}
+			return true
+		})
+		var left []int64
+		anyOp(got, func(o Op) bool {
+			if o.Name == "sleep" {
+				left = append(left, o.MS)
+			} else if len(o.Do) == 0 {
+				t.Fatal("a block with nothing in it is left")
+			}
+			return false
+		})
+		slices.Sort(guilty)
+		if !slices.Equal(left, guilty) {
+			t.Fatalf("left %v, want %v", left, guilty)
+		}
+	})
+}
+
+func TestShrinkLeavesAUnitWhole(t *testing.T) {
+	operations := []Op{count(), block(deleteAll(), commit()).whole(), count()}
+	got := shrink(operations, func(some []Op) bool {
+		return anyOp(some, func(o Op) bool { return o.Name == "deleteAll" })
+	})
+	if len(got) != 1 || len(got[0].Do) != 2 {
+		t.Errorf("left %v, want the block with both operations", got)
+	}
+}

@@ -1,0 +1,265 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"devtool/clock"
+	"devtool/clock/cron"
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+)
+
+// A crontab is the cron triggers of the worker, each with a timer on the clock. When one is due, the
+// next time is set at once: a run does not wait for the one before, as on the platform. What
+// was due while the emulator was down is not made up for.
+type crontab struct {
+	e *Emulator
+
+	// mu guards what follows. The functions of timers take it, so nobody who has it may wait
+	// for the clock.
+	mu       sync.Mutex
+	triggers []*cronTrigger // in the order of the configuration
+}
+
+type cronTrigger struct {
+	expr     string
+	schedule *cron.Schedule
+
+	// crontab.mu guards what follows.
+	due   time.Time
+	ever  bool // there is such a time
+	timer *clock.Timer
+	set   int // how often a timer was set: what an earlier one still does is of no account
+}
+
+// configure takes over the expressions of the configuration. Those that it had before keep
+// their time.
+func (c *crontab) configure(exprs []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.triggers
+	var triggers []*cronTrigger
+	for _, expr := range exprs {
+		if i := slices.IndexFunc(before, func(t *cronTrigger) bool { return t.expr == expr }); i >= 0 {
+			triggers = append(triggers, before[i])
+			continue
+		}
+		schedule, err := cron.Parse(expr)
+		if err != nil {
+			return fmt.Errorf("cron trigger %q: %w", expr, err)
+		}
+		t := &cronTrigger{expr: expr, schedule: schedule}
+		t.due, t.ever = schedule.Next(c.e.clock.Now())
+		triggers = append(triggers, t)
+	}
+	for _, t := range before {
+		if !slices.Contains(triggers, t) {
+			t.disarmLocked()
+		}
+	}
+	c.triggers = triggers
+	c.armLocked()
+	return nil
+}
+
+// restart forgets what was due: the clock has gone back.
+func (c *crontab) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.triggers {
+		t.due, t.ever = t.schedule.Next(c.e.clock.Now())
+	}
+	c.armLocked()
+}
+
+// armLocked sets all timers anew, so that those of the same instant fire in the order of the
+// configuration, whichever fired last.
+func (c *crontab) armLocked() {
+	for _, t := range c.triggers {
+		t.disarmLocked()
+		if t.ever {
+			set := t.set
+			t.timer = c.e.clock.At(t.due, func(step *clock.Step) { c.fire(t, set, step) })
+		}
+	}
+}
+
+func (t *cronTrigger) disarmLocked() {
+	t.set++
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+}
+
+// fire is called by the clock.
+func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
+	c.mu.Lock()
+	if t.set != set {
+		c.mu.Unlock()
+		return
+	}
+	due, after := t.due, t.due
+	if now := c.e.clock.Now(); now.After(after) {
+		after = now // a clock that has leapt runs it once
+	}
+	t.due, t.ever = t.schedule.Next(after)
+	c.armLocked()
+	c.mu.Unlock()
+	step.Add()
+	c.e.background.Go(func() { c.e.runCron(step, t.expr, due, due) })
+}
+
+// cronsListed is how many of the next times of a trigger are shown.
+const cronsListed = 5
+
+// list returns the triggers with their next times.
+func (c *crontab) list() []control.Cron {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var crons []control.Cron
+	for _, t := range c.triggers {
+		next := []time.Time{}
+		for due, ok := t.due, t.ever; ok && len(next) < cronsListed; due, ok = t.schedule.Next(due) {
+			next = append(next, due)
+		}
+		crons = append(crons, control.Cron{Cron: t.expr, Next: next})
+	}
+	return crons
+}
+
+// find returns the expression of the configuration that is meant by expr, or of the trigger that
+// is due first if that is empty.
+func (c *crontab) find(expr string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.triggers) == 0 {
+		return "", &control.Error{Status: 404, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
+	}
+	if expr == "" {
+		var first *cronTrigger
+		for _, t := range c.triggers {
+			if t.ever && (first == nil || t.due.Before(first.due)) {
+				first = t
+			}
+		}
+		if first == nil {
+			first = c.triggers[0]
+		}
+		return first.expr, nil
+	}
+	var known []string
+	for _, t := range c.triggers {
+		if slices.Equal(strings.Fields(t.expr), strings.Fields(expr)) {
+			return t.expr, nil
+		}
+		known = append(known, fmt.Sprintf("%q", t.expr))
+	}
+	return "", &control.Error{
+		Status:  404,
+		Message: fmt.Sprintf("the configuration has no cron trigger %q", expr),
+		Hint:    "it has " + strings.Join(known, ", "),
+	}
+}
+
+func (c *crontab) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.triggers)
+}
+
+var errNoScheduled = errors.New("the worker has no Scheduled handler")
+
+// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
+func (e *Emulator) warnOfCrons(p *program) {
+	if n := e.crons.count(); n > 0 && !p.hello.Scheduled {
+		e.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
+	}
+}
+
+// runCron has the worker handle a cron trigger that is told to be of the time scheduled, as part of
+// step, of which the caller has taken a hold for it. due is when it was to run, or zero if it is
+// run by hand. The error is why it did not go well.
+func (e *Emulator) runCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
+	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
+	defer handOver()
+	run := &cronRun{e: e, step: step, handOver: handOver, due: due, started: time.Now()}
+	run.fired = control.Fired{Kind: control.KindCron, Cron: expr, Scheduled: scheduled}
+	for {
+		err := run.try()
+		if u := (*undelivered)(nil); !errors.As(err, &u) {
+			return run.fired, err
+		}
+	}
+}
+
+// A cronRun is a run of a cron trigger.
+type cronRun struct {
+	e        *Emulator
+	step     *clock.Step
+	handOver func()
+	due      time.Time
+	started  time.Time
+	fired    control.Fired
+}
+
+// try delivers the run to the program that runs now. The error is *undelivered if that was gone.
+func (r *cronRun) try() error {
+	e := r.e
+	prog, err := e.host.enter(e.ctx, true)
+	r.fired.At = e.clock.Now()
+	if err != nil { // the emulator ends
+		r.fired.Outcome, r.fired.Error = control.OutcomeDropped, err.Error()
+		return err
+	}
+	defer e.host.leave(prog)
+	if !prog.hello.Scheduled {
+		r.ended(r.step, control.OutcomeDropped, errNoScheduled)
+		return errNoScheduled
+	}
+	ev := e.newEvent(e.ctx, prog, nil, "cron "+r.fired.Cron)
+	ev.join(r.step)
+	defer ev.retire()
+	prog.register(ev)
+	defer prog.unregister(ev)
+	m := &wire.Scheduled{Event: ev.number, Cron: r.fired.Cron, Time: r.fired.Scheduled.UnixMilli()}
+	s, err := prog.conn.Open(wire.MethodScheduled, m, true)
+	if errors.Is(err, wire.ErrClosed) {
+		return &undelivered{err}
+	}
+	r.handOver()
+	if err == nil {
+		_, err = prog.await(&instance{ctx: context.Background()}, s)
+	}
+	outcome := control.OutcomeOK
+	if err != nil {
+		outcome = control.OutcomeFailed
+	}
+	r.ended(ev.currentStep(), outcome, err)
+	return err
+}
+
+// ended reports what came of the run, which is part of step.
+func (r *cronRun) ended(step *clock.Step, outcome string, err error) {
+	r.fired.Outcome = outcome
+	if err != nil {
+		r.fired.Error = err.Error()
+	}
+	r.e.logEvent(eventLine{
+		event:   "cron",
+		what:    r.fired.Cron,
+		outcome: outcome,
+		took:    time.Since(r.started),
+		due:     r.due,
+		at:      r.fired.At,
+		err:     err,
+		quiet:   outcome == control.OutcomeDropped, // the start has said why
+	})
+	r.e.report(step, r.fired)
+}

@@ -1,0 +1,96 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"devtool/emulator/control"
+)
+
+// cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are
+// answered as its local server does. Source: miniflare's workers/core/scheduled.ts.
+func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
+	handle("GET cron", func(*http.Request) (any, error) { return e.listCrons(), nil })
+	handle("POST cron/trigger", e.triggerCron)
+	for _, path := range []string{"/cdn-cgi/local/scheduled", "/cdn-cgi/handler/scheduled", "/cdn-cgi/mf/scheduled"} {
+		mux.HandleFunc(path, e.serveScheduled)
+	}
+}
+
+func (e *Emulator) listCrons() control.Crons {
+	e.host.mu.Lock()
+	p := e.host.current
+	e.host.mu.Unlock()
+	return control.Crons{Now: e.clock.Now(), Handled: p != nil && p.hello.Scheduled, Crons: e.crons.list()}
+}
+
+func (e *Emulator) triggerCron(r *http.Request) (any, error) {
+	var q control.CronTriggerRequest
+	if err := decode(r, &q); err != nil {
+		return nil, err
+	}
+	expr, err := e.crons.find(q.Cron)
+	if err != nil {
+		return nil, err
+	}
+	scheduled := e.clock.Now()
+	if q.Time != nil {
+		scheduled = q.Time.UTC()
+	}
+	fired, _ := e.runCron(nil, expr, scheduled, time.Time{}) //nolint:errcheck // it is in fired
+	return fired, nil
+}
+
+// The outcomes of a run as the platform names them.
+const (
+	platformOK        = "ok"
+	platformException = "exception"
+)
+
+// serveScheduled runs the worker's handler for the query's cron, which need not be one of the
+// configuration's, and time, in milliseconds.
+func (e *Emulator) serveScheduled(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	scheduled := e.clock.Now()
+	if given := query.Get("time"); given != "" {
+		ms, err := strconv.ParseInt(given, 10, 64)
+		if err != nil {
+			respond(w, nil, &control.Error{
+				Status: http.StatusBadRequest, Message: fmt.Sprintf("time=%q is not a time", given),
+				Hint: "give milliseconds since 1970, as JavaScript's Date.now() does",
+			})
+			return
+		}
+		scheduled = time.UnixMilli(ms).UTC()
+	}
+	outcome, status := platformOK, http.StatusOK
+	if _, err := e.runCron(nil, query.Get("cron"), scheduled, time.Time{}); err != nil {
+		outcome, status = platformException, http.StatusInternalServerError
+	}
+	if query.Get("format") == "json" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(map[string]any{"outcome": outcome, "noRetry": false}) //nolint:errcheck // the caller has gone
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.WriteHeader(status)
+	w.Write([]byte(outcome)) //nolint:errcheck // the caller has gone
+}
+
+// testScheduledPath is where the worker itself seems to answer, with Options.TestScheduled.
+const testScheduledPath = "/__scheduled"
+
+// serveTestScheduled runs the worker's handler for the query's cron. Source: wrangler's
+// templates/middleware/middleware-scheduled.ts.
+func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
+	if _, err := e.runCron(nil, r.URL.Query().Get("cron"), e.clock.Now(), time.Time{}); err != nil {
+		e.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.Write([]byte("Ran scheduled event")) //nolint:errcheck // the client has gone
+}

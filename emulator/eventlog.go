@@ -1,0 +1,254 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+)
+
+// An eventLine is what the log tells of one event that is over: a sentence for people, and the
+// same in fields for programs. What there is of it depends on the event.
+type eventLine struct {
+	event   string        // "request", "alarm", "cron", "fetch", "evict"
+	object  string        // CLASS/NAME; empty for an event of the worker
+	what    string        // what the event was about: "GET /add", an expression
+	outcome string        // one of control's, or of those below
+	status  int           // of a response, or 0
+	took    time.Duration // real time
+	// at is when it began and due when it was to, both on the clock; or zero for what the
+	// clock has no part in.
+	due, at time.Time
+	retry   int       // 0 for the first run
+	next    time.Time // when it is tried again, or zero
+	err     error     // what it failed with
+	why     string    // in place of err's own text, if not empty
+	quiet   bool      // people want to know only when they ask for details
+}
+
+// eventRequest is the event of a request from outside.
+const eventRequest = "request"
+
+// logEvent writes the line of an event.
+func (e *Emulator) logEvent(l eventLine) {
+	level := l.level()
+	ctx := context.Background()
+	if e.log.Enabled(ctx, level) {
+		e.log.LogAttrs(ctx, level, l.sentence(), l.fields()...)
+	}
+}
+
+func (l eventLine) level() slog.Level {
+	switch {
+	case l.quiet:
+		return slog.LevelDebug
+	case l.outcome == control.OutcomeDropped:
+		return slog.LevelWarn
+	case l.err != nil && !isCanceled(l.err):
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// noticeable is from when on an event is so late that people are told.
+const noticeable = time.Second
+
+// sentence is the line for people.
+func (l eventLine) sentence() string {
+	var b strings.Builder
+	name, outcome := l.event, l.outcome
+	if l.status != 0 {
+		outcome = fmt.Sprintf("%d %s", l.status, http.StatusText(l.status))
+	}
+	if l.event == eventRequest {
+		name = "" // it is plain from what follows
+		if l.outcome == outcomeCanceled {
+			outcome = "canceled by the client"
+		}
+	}
+	for _, word := range []string{name, l.object, l.what, outcome} {
+		if word != "" {
+			b.WriteString(word + " ")
+		}
+	}
+	line := strings.TrimSuffix(b.String(), " ")
+	if l.retry > 0 {
+		line += fmt.Sprintf(", retry %d of %d", l.retry, retryMax)
+	}
+	line += " (" + milliseconds(l.took)
+	if late := l.late(); late >= noticeable {
+		line += fmt.Sprintf(", %s late", late.Round(noticeable/10))
+	}
+	line += ")"
+	if why := l.reason(); why != "" {
+		line += ": " + why
+	}
+	switch {
+	case !l.next.IsZero():
+		line += "; next try at " + l.next.Format(time.RFC3339Nano)
+	case l.outcome == control.OutcomeFailed:
+		line += "; it is not tried again"
+	}
+	return line + detail(l.err)
+}
+
+func (l eventLine) late() time.Duration {
+	if l.due.IsZero() {
+		return 0
+	}
+	return max(l.at.Sub(l.due), 0)
+}
+
+func (l eventLine) reason() string {
+	switch {
+	case l.why != "":
+		return l.why
+	case l.err != nil:
+		return l.err.Error()
+	}
+	return ""
+}
+
+// The fields of an event line, which docs/cli.md promises.
+const (
+	fieldEvent    = "event"
+	fieldObject   = "object"
+	fieldWhat     = "about"
+	fieldOutcome  = "outcome"
+	fieldStatus   = "status"
+	fieldDuration = "duration_ms"
+	fieldLate     = "late_ms"
+	fieldAt       = "at"
+	fieldRetry    = "retry"
+	fieldNext     = "retry_at"
+	fieldError    = "error"
+)
+
+// fields are the line for programs.
+func (l eventLine) fields() []slog.Attr {
+	fields := make([]slog.Attr, 0, 10)
+	text := func(key, value string) {
+		if value != "" {
+			fields = append(fields, slog.String(key, value))
+		}
+	}
+	text(fieldEvent, l.event)
+	text(fieldObject, l.object)
+	text(fieldWhat, l.what)
+	text(fieldOutcome, l.outcome)
+	if l.status != 0 {
+		fields = append(fields, slog.Int(fieldStatus, l.status))
+	}
+	fields = append(fields, slog.Float64(fieldDuration, inMilliseconds(l.took)))
+	if !l.at.IsZero() {
+		fields = append(fields, slog.Time(fieldAt, l.at), slog.Int(fieldRetry, l.retry))
+	}
+	if !l.due.IsZero() {
+		fields = append(fields, slog.Int64(fieldLate, l.late().Milliseconds()))
+	}
+	if !l.next.IsZero() {
+		fields = append(fields, slog.Time(fieldNext, l.next))
+	}
+	text(fieldError, l.reason())
+	return fields
+}
+
+// inMilliseconds returns d to the microsecond.
+func inMilliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}
+
+// WithoutFields is for the ReplaceAttr of handlers that write for people: it drops the fields of
+// event lines, whose sentence says the same.
+func WithoutFields(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case fieldEvent, fieldObject, fieldWhat, fieldOutcome, fieldStatus, fieldDuration, fieldLate, fieldAt, fieldRetry, fieldNext, fieldError:
+		return slog.Attr{}
+	}
+	return a
+}
+
+// logFetch writes the line of a request to an object, which is for those who ask for details:
+// the worker's own request has a line, too, and tells of a failure that nobody took care of.
+func (e *Emulator) logFetch(ev *event, status int, took time.Duration, err error) {
+	if !e.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	e.logEvent(eventLine{
+		event:   ev.kind,
+		object:  ev.obj.String(),
+		what:    requestLine(ev.request),
+		outcome: outcomeOf(err),
+		status:  status,
+		took:    took,
+		err:     err,
+		quiet:   true,
+	})
+}
+
+// requestLine is how people call a request: its method and path.
+func requestLine(r *wire.Request) string {
+	u, err := url.Parse(r.URL)
+	switch {
+	case err != nil:
+		return r.Method + " " + r.URL
+	case u.Path == "":
+		return r.Method + " /"
+	}
+	return r.Method + " " + u.Path
+}
+
+// The outcomes of a request.
+const (
+	outcomeOK       = control.OutcomeOK // there is a response, with whatever status
+	outcomeCanceled = "canceled"        // nobody waited for it any more
+	outcomeError    = "error"
+)
+
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return outcomeOK
+	case isCanceled(err):
+		return outcomeCanceled
+	}
+	return outcomeError
+}
+
+// detail is what stands below the line of a failure: the stack, if there is one.
+func detail(err error) string {
+	w := (*wire.Error)(nil)
+	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" {
+		return ""
+	}
+	if strings.HasPrefix(w.Message, "the handler program has crashed") { // its output has been seen
+		return ""
+	}
+	return "\n" + strings.TrimRight(w.Detail, "\n")
+}
+
+// logFailure logs what went wrong, and below it the stack if there is one.
+func (e *Emulator) logFailure(line string, err error) {
+	if isCanceled(err) {
+		e.log.Info(line)
+		return
+	}
+	e.log.Error(line + detail(err))
+}
+
+func milliseconds(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}

@@ -1,0 +1,77 @@
+package emulator
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+)
+
+// startTimer sets a timer that a handler does not wait for: when its time has come, s is
+// answered. It is set when this returns, so the clock can't go past it, whatever the event waits
+// for next.
+func (p *program) startTimer(s *wire.Stream) {
+	var q wire.Sleep
+	err := wire.Decode(s.Message, &q)
+	var ev *event
+	if err == nil {
+		ev, err = p.event(q.Event)
+	}
+	if err != nil {
+		s.Fail(asWire(err))
+		return
+	}
+	c := p.e.clock
+	timer := c.At(c.Now().Add(time.Duration(q.Duration)), func(step *clock.Step) {
+		step.Add()
+		p.e.background.Go(func() {
+			defer step.Done()
+			ev.expire(s, step)
+		})
+	})
+	context.AfterFunc(s.Context(), func() { timer.Stop() })
+}
+
+// expire tells the program that the time of a timer has come. What its handler makes of that is
+// part of step, as far as something that it has waited for is withdrawn.
+func (ev *event) expire(s *wire.Stream, step *clock.Step) {
+	waits := ev.waits.Load()
+	if step != nil {
+		if waits > 0 {
+			ev.unpark(step)
+		} else {
+			ev.join(step)
+		}
+	}
+	goesOn := make([]byte, 1)
+	err := s.Answer(&wire.Empty{}, false)
+	if err == nil {
+		_, err = io.ReadFull(s, goesOn)
+	}
+	s.CloseWrite() //nolint:errcheck // the program may have withdrawn the timer
+	switch {
+	case step == nil:
+	case err == nil && goesOn[0] != 0:
+		if waits > 1 {
+			ev.leaveWhenSilent(step)
+		}
+	case waits > 0:
+		ev.park()
+	default:
+		ev.leave()
+	}
+}
+
+// cancel tells the handler, which was asked by s, that nobody waits for it any more. Where its
+// caller has stopped waiting as part of a step, so does the handler.
+func (ev *event) cancel(s *wire.Stream) {
+	if caller := ev.caller.Load(); caller != nil && ev.waits.Load() > 0 {
+		if step := caller.currentStep(); step != nil {
+			ev.unpark(step)
+			ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
+		}
+	}
+	s.Cancel()
+}
