@@ -14,94 +14,141 @@ import (
 // maxRetries is how often the platform runs a failed alarm again.
 const maxRetries = 6
 
+// alarms is what these commands ask of the alarms of objects.
+type alarms interface {
+	ListAlarms(context.Context, control.AlarmsRequest) (control.Alarms, error)
+	GetAlarm(context.Context, control.Object) (control.AlarmDetails, error)
+	SetAlarm(context.Context, control.Object, control.SetAlarmRequest) (control.AlarmDetails, error)
+	DeleteAlarm(context.Context, control.Object) (control.AlarmDetails, error)
+	SnoozeAlarm(context.Context, control.Object, control.SnoozeRequest) (control.AlarmDetails, error)
+}
+
 func alarmsCommand() *command {
 	return &command{
-		name:     "alarms",
-		summary:  "List the pending alarms, or run one now",
-		commands: []*command{alarmsListCommand(), alarmsTriggerCommand()},
+		name:    "alarms",
+		summary: "List the pending alarms, and run, set, move or delete them",
+		about: `Only trigger wakes an object up, and needs an emulator that runs. The others work on
+the files while none does.`,
+		commands: []*command{
+			alarmsListCommand(),
+			alarmsGetCommand(),
+			alarmsSetCommand(),
+			alarmsDeleteCommand(),
+			alarmsTriggerCommand(),
+			alarmsSnoozeCommand(),
+		},
 		examples: []example{
 			{"devtool alarms list", ""},
 			{"devtool alarms trigger Batcher/default", ""},
+			{"devtool alarms set Batcher/default 10s", ""},
+			{"devtool alarms delete --all", ""},
 		},
 	}
 }
 
 func alarmsListCommand() *command {
-	var q question
+	var q objectsQuestion
+	var some selection
 	return &command{
 		name:    "list",
 		summary: "List the pending alarms, the one due first on top",
-		flags:   q.flags(),
+		flags:   append(some.filters(), q.flags()...),
 		examples: []example{
 			{"devtool alarms list", ""},
+			{"devtool alarms list --class Batcher --due-before 1h", "within the next hour"},
 			{"devtool alarms list --json", "for programs"},
 		},
 		run: func(ctx context.Context, s Streams, _ []string) error {
-			return alarmsList(ctx, s, q)
+			if err := some.check(nil); err != nil {
+				return err
+			}
+			return q.onAlarms(s, func(from alarms) error {
+				pending, err := some.list(ctx, from)
+				if err != nil {
+					return err
+				}
+				return q.printer(s).print(control.Alarms{Now: pending.Now, Alarms: pending.selected}, func(w io.Writer) {
+					if len(pending.selected) == 0 {
+						fmt.Fprintln(w, oneLine(some.nothing(pending)))
+						return
+					}
+					rows := [][]string{{"OBJECT", "DUE", "IN", "RETRY"}}
+					for _, alarm := range pending.selected {
+						rows = append(rows, []string{alarm.String(), formatTime(alarm.Due), dueIn(alarm, pending.Now), retryText(alarm)})
+					}
+					table(w, rows...)
+				})
+			})
 		},
 	}
 }
 
-func alarmsList(ctx context.Context, s Streams, q question) error {
-	client, err := q.client(s)
-	if err != nil {
-		return err
+// onAlarms calls f with the alarms that the command is about.
+func (q *objectsQuestion) onAlarms(s Streams, f func(alarms) error) error {
+	return q.on(s, func(from objects) error { return f(from) })
+}
+
+// retryText says how often a failed alarm has been tried again.
+func retryText(alarm control.Alarm) string {
+	if alarm.Retry == 0 {
+		return ""
 	}
-	pending, err := client.Alarms(ctx)
-	if err != nil {
-		return err
-	}
-	return q.printer(s).print(pending, func(w io.Writer) {
-		if len(pending.Alarms) == 0 {
-			fmt.Fprintln(w, "no alarms are set")
-			return
-		}
-		rows := [][]string{{"OBJECT", "DUE", "IN", "RETRY"}}
-		for _, alarm := range pending.Alarms {
-			retry := ""
-			if alarm.Retry > 0 {
-				retry = fmt.Sprintf("%d of %d", alarm.Retry, maxRetries)
-			}
-			rows = append(rows, []string{alarm.String(), formatTime(alarm.Due), dueIn(alarm, pending.Now), retry})
-		}
-		table(w, rows...)
-	})
+	return fmt.Sprintf("%d of %d", alarm.Retry, maxRetries)
 }
 
 // dueIn is when an alarm runs, seen from now.
 func dueIn(alarm control.Alarm, now time.Time) string {
+	text := ""
 	switch left := alarm.Due.Sub(now); {
 	case alarm.Running:
 		return "running"
 	case left < 0:
-		return "overdue " + formatDuration(-left)
+		text = "overdue " + formatDuration(-left)
 	default:
-		return "in " + formatDuration(left)
+		text = "in " + formatDuration(left)
 	}
+	if alarm.Held {
+		text += ", held"
+	}
+	return text
 }
 
-func alarmsTriggerCommand() *command {
-	var q question
+func alarmsGetCommand() *command {
+	var q objectsQuestion
 	return &command{
-		name:    "trigger",
-		summary: "Run an alarm now, whenever it is due",
-		about: "Without an argument it is the alarm that is due first. The clock stays where it is.\n" +
-			"Exits with 1 when the alarm's handler did not succeed.",
-		args:  []argument{{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID", optional: true}},
-		flags: q.flags(),
+		name:    "get",
+		summary: "Show the alarm of an object",
+		about:   "Exits with 1 when it has none.",
+		args:    []argument{objectArgument()},
+		flags:   q.flags(),
 		examples: []example{
-			{"devtool alarms trigger", "the one due first"},
-			{"devtool alarms trigger Batcher/default", "that of an object"},
+			{"devtool alarms get Batcher/default", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
-			var which control.TriggerRequest
-			if len(args) > 0 {
-				var err error
-				if which, err = parseObject(args[0]); err != nil {
-					return err
-				}
+			which, err := parseObject(args[0])
+			if err != nil {
+				return err
 			}
-			return alarmsTrigger(ctx, s, q, which)
+			return q.onAlarms(s, func(from alarms) error {
+				alarm, err := from.GetAlarm(ctx, control.Object(which))
+				if err != nil {
+					return explainNoAlarm(ctx, from, args[0], err)
+				}
+				return q.printer(s).print(alarm, func(w io.Writer) {
+					rows := [][]string{
+						{"object", alarm.String()},
+						{"id", alarm.ID},
+						{"due", formatTime(alarm.Due) + ", " + dueIn(alarm.Alarm, alarm.Now)},
+					}
+					if !alarm.Scheduled.Equal(alarm.Due) {
+						rows = append(rows, []string{"set for", formatTime(alarm.Scheduled)})
+					}
+					if alarm.Retry > 0 {
+						rows = append(rows, []string{"retry", retryText(alarm.Alarm)})
+					}
+					table(w, rows...)
+				})
+			})
 		},
 	}
 }
@@ -118,53 +165,4 @@ func parseObject(s string) (control.TriggerRequest, error) {
 		return control.TriggerRequest{Class: class, ID: strings.ToLower(object)}, nil
 	}
 	return control.TriggerRequest{Class: class, Name: object}, nil
-}
-
-func alarmsTrigger(ctx context.Context, s Streams, q question, which control.TriggerRequest) error {
-	client, err := q.client(s)
-	if err != nil {
-		return err
-	}
-	run, err := client.Trigger(ctx, which)
-	if err != nil {
-		return err
-	}
-	err = q.printer(s).print(run, func(w io.Writer) {
-		table(w, firedHeader, firedRow(run.Fired))
-		if run.Next == nil {
-			fmt.Fprintln(w, "the object has no alarm now")
-		} else {
-			fmt.Fprintf(w, "its next alarm is due %s\n", dueIn(*run.Next, run.At))
-		}
-	})
-	if err != nil || run.Outcome == control.OutcomeOK {
-		return err
-	}
-	if run.Outcome == control.OutcomeDropped {
-		return failure("", "the alarm of %s was not run", run.Object)
-	}
-	return failure("", "the alarm of %s failed: %s", run.Object, run.Error)
-}
-
-// firedHeader is the header of a table of runs, and firedRow a row.
-var firedHeader = []string{"TIME", "OBJECT", "OUTCOME", "DETAIL"}
-
-func firedRow(f control.Fired) []string {
-	return []string{formatTime(f.At), f.String(), f.Outcome, firedDetail(f)}
-}
-
-func firedDetail(f control.Fired) string {
-	var parts []string
-	if f.Error != "" {
-		parts = append(parts, f.Error)
-	}
-	switch {
-	case f.Outcome == control.OutcomeOK && f.Retry > 0:
-		parts = append(parts, fmt.Sprintf("retry %d of %d", f.Retry, maxRetries))
-	case f.RetryAt != nil:
-		parts = append(parts, fmt.Sprintf("retry %d of %d in %s", f.Retry+1, maxRetries, formatDuration(f.RetryAt.Sub(f.At))))
-	case f.Outcome == control.OutcomeFailed:
-		parts = append(parts, "not run again")
-	}
-	return strings.Join(parts, "; ")
 }

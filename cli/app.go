@@ -27,6 +27,7 @@ func rootCommand(g *globals) *command {
 			devCommand(),
 			execCommand(),
 			alarmsCommand(),
+			cronCommand(),
 			objectsCommand(),
 			timeCommand(),
 			versionCommand(),

@@ -191,12 +191,19 @@ func (p *parser) missingRest() error {
 
 func (p *parser) checkCount() error {
 	expected := p.command.args
-	many := len(expected) > 0 && expected[len(expected)-1].many
+	var required []string
+	many := false
+	for _, a := range expected {
+		if !a.optional {
+			required = append(required, a.name)
+		}
+		many = many || a.many
+	}
 	if len(p.args) > len(expected) && !many {
 		return misuse(see("", p.path), "unexpected argument %q for `%s`", p.args[len(expected)], p.path)
 	}
-	if len(p.args) < len(expected) && !expected[len(p.args)].optional {
-		return misuse(see("", p.path), "`%s` needs an argument: %s", p.path, expected[len(p.args)].name)
+	if len(p.args) < len(required) {
+		return misuse(see("", p.path), "`%s` needs an argument: %s", p.path, required[len(p.args)])
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestAnInterruptedCommandFails(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	got := call{dir: t.TempDir()}.run(ctx, "time", "advance", "1s", "--url", server.URL)
+	got := call{dir: t.TempDir()}.run(ctx, "alarms", "trigger", "--url", server.URL)
 	check(t, got, result{code: 1, err: "devtool: interrupted\n"})
 }
 

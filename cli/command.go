@@ -25,8 +25,8 @@ type command struct {
 	run func(ctx context.Context, s Streams, args []string) error
 }
 
-// argument is a positional argument. Optional ones come last, and the last of those may
-// be there many times.
+// argument is a positional argument. Optional ones come last, but for one that may be there
+// many times: only one of a command's may.
 type argument struct {
 	name     string // in capitals
 	usage    string

@@ -20,8 +20,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lmittmann/tint"
-
 	"devtool/config"
 	"devtool/emulator"
 	"devtool/emulator/plugin"
@@ -43,10 +41,13 @@ type devOptions struct {
 	persistTo string
 	vars      []string
 	logLevel  string
+	logFormat string
 	frozen    bool
+	missed    string
 	time      string
 	seed      int
 	limits    string
+	scheduled bool
 	json      bool
 }
 
@@ -60,16 +61,19 @@ func (o *devOptions) flags() []flag {
 		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
 		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
 		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
+		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold them (default: fire)", target: &o.missed},
 		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
-		{name: "seed", value: "N", usage: "shuffle what is due at the same time, and the waits of retries, as N says (default: 0, not at all)", target: &o.seed},
+		{name: "seed", value: "N", usage: "shuffle what is due at the same time, by N (default: 0, not at all)", target: &o.seed},
 		{name: "limits", value: "PROFILE", usage: "production, or local for those of the platform's local runtime (default: production)", target: &o.limits},
+		{name: "test-scheduled", usage: "run cron triggers by requests to /__scheduled?cron=EXPR, too", target: &o.scheduled},
 		{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
+		{name: "log-format", value: "FORMAT", usage: "text, or json for a line of JSON each (default: text)", target: &o.logFormat},
 		{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
 	}
 }
 
 func newDevOptions() devOptions {
-	return devOptions{env: unset, port: unsetPort, logLevel: "info", limits: "production"}
+	return devOptions{env: unset, port: unsetPort, logLevel: "info", logFormat: logText, limits: "production", missed: "fire"}
 }
 
 func devCommand() *command {
@@ -102,10 +106,14 @@ The clock goes on from where it stood.`,
 
 func dev(ctx context.Context, s Streams, o devOptions) error {
 	out := &lockedWriter{w: s.Err}
+	if o.logFormat == logJSON {
+		s.Env = withoutColor(s.Env)
+	}
 	p, err := openProject(s, o, out)
 	if err != nil {
 		return err
 	}
+	defer p.log.end()
 	listener, err := listen(ctx, o, p.config.Dev)
 	if err != nil {
 		return err
@@ -120,7 +128,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	e, err := emulator.New(options)
 	if err != nil {
 		listener.Close()
-		return s.explainDev(out, err)
+		return s.explainDev(p.log.text, err)
 	}
 	err = e.Run(ctx, func() {
 		var err error
@@ -130,16 +138,17 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, p.config, p.vars, e, s.Dir) })
 		}
 		if err != nil {
-			fmt.Fprintln(out, err)
+			fmt.Fprintln(p.log.text, err)
 		}
 	})
-	return s.explainDev(out, err)
+	return s.explainDev(p.log.text, err)
 }
 
 // A project is what `devtool dev` and `devtool exec` make an emulator of.
 type project struct {
 	config  *config.Config
 	vars    []config.Var // of --var
+	log     emulatorLog
 	options func() emulator.Options
 }
 
@@ -150,7 +159,15 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := newEmulatorLog(o.logFormat, level, out, colored(s, s.Err))
+	if err != nil {
+		return nil, err
+	}
 	limits, err := parseLimits(o.limits)
+	if err != nil {
+		return nil, err
+	}
+	missed, err := parseMissed(o.missed)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +196,7 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.Render(out, warnings, colored(s, s.Err))
+		config.Render(log.text, warnings, colored(s, s.Err))
 		if c.Main == "" {
 			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
 		}
@@ -191,18 +208,18 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 	}
 	c, err := load()
 	if err != nil {
-		return nil, s.explainDev(out, err)
+		return nil, s.explainDev(log.text, err)
 	}
 	if changed, err := refreshSDK(s, c.Dir()); err != nil {
 		return nil, err
 	} else if changed {
-		fmt.Fprintln(out, "updated the SDK in "+sdkDir+" to that of this devtool")
+		fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
 	}
 
 	// What goes wrong later stands among the lines of the log.
 	logged := s
-	logged.Err = out
-	return &project{config: c, vars: vars, options: func() emulator.Options {
+	logged.Err = log.text
+	return &project{config: c, vars: vars, log: log, options: func() emulator.Options {
 		// The configuration has been read, and what was wrong with it said: New need not
 		// do so again.
 		first := c
@@ -214,15 +231,17 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 				}
 				return load()
 			},
-			Frozen:   o.frozen,
-			Time:     start,
-			Seed:     uint64(o.seed),
-			Limits:   limits,
-			Output:   out,
-			Log:      slog.New(tint.NewTextHandler(out, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !colored(s, s.Err)})),
-			Version:  Version,
-			Progress: func(p plugin.Progress) { fmt.Fprintln(out, progressText(p)) },
-			Failed:   func(err error) { report(logged, s.explainDev(out, err), false) },
+			Frozen:        o.frozen,
+			Time:          start,
+			Seed:          uint64(o.seed),
+			Missed:        missed,
+			Limits:        limits,
+			TestScheduled: o.scheduled,
+			Output:        log.output,
+			Log:           log.Logger,
+			Version:       Version,
+			Progress:      func(p plugin.Progress) { fmt.Fprintln(log.text, progressText(p)) },
+			Failed:        func(err error) { report(logged, s.explainDev(log.text, err), false) },
 		}
 	}}, nil
 }
@@ -281,6 +300,14 @@ func parseLimits(s string) (emulator.Limits, error) {
 		return emulator.LocalLimits, nil
 	}
 	return emulator.Limits{}, misuse("choose production or local", "there is no profile of limits %q", s)
+}
+
+func parseMissed(s string) (emulator.Missed, error) {
+	switch m := emulator.Missed(s); m {
+	case emulator.MissedFire, emulator.MissedSkip, emulator.MissedHold:
+		return m, nil
+	}
+	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)
 }
 
 // parseVars reads the values of --var.

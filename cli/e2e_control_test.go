@@ -105,7 +105,7 @@ func TestARunningEmulatorRefusesWhatMakesNoSense(t *testing.T) {
 		code int
 		err  string // part of it
 	}{
-		{[]string{"alarms", "trigger", "Basic/other"}, 1, "devtool: Basic/other has no alarm\n  `devtool alarms list` shows those that are set\n"},
+		{[]string{"alarms", "trigger", "Basic/other"}, 1, "devtool: Basic/other has no alarm\n  Those that are set: Basic/one\n"},
 		{[]string{"alarms", "trigger", "Bsic/one"}, 1, "devtool: there is no class \"Bsic\"\n  The classes are Basic\n"},
 		{[]string{"alarms", "trigger", "Basic/" + strings.Repeat("0", 64)}, 1, "devtool: Basic/" + strings.Repeat("0", 64) + ": "},
 		{[]string{"alarms", "trigger", "Basic/other", "--json"}, 1, `{"error":"Basic/other has no alarm","hint":"`},

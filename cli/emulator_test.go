@@ -21,6 +21,7 @@ type emulator struct {
 	time      control.Time
 	advanced  control.Advanced
 	objects   any            // answered to all that is asked of objects
+	each      map[string]any // answers by "METHOD path", before all others; may be a *control.Error
 	err       *control.Error // answered to everything, if there is one
 
 	url   string
@@ -49,6 +50,12 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, known := answers[path]
 	if !known {
 		answer = e.objects
+	}
+	if special, ok := e.each[r.Method+" "+path]; ok {
+		answer = special
+		if refused, ok := special.(*control.Error); ok {
+			w.WriteHeader(refused.Status)
+		}
 	}
 	if e.err != nil {
 		w.WriteHeader(e.err.Status)

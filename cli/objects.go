@@ -16,6 +16,7 @@ import (
 // objects is what these commands ask: the control API of the emulator that runs, or the
 // files themselves while none does.
 type objects interface {
+	alarms
 	ListObjects(context.Context) (control.Objects, error)
 	ShowObject(context.Context, control.Object) (control.ObjectDetails, error)
 	DeleteObject(ctx context.Context, o control.Object, force bool) (control.Object, error)

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"devtool/config"
 	"devtool/emulator"
+	"devtool/emulator/control"
 )
 
 // startScreen tells what is served, with what, and where.
@@ -24,12 +26,42 @@ func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator
 	if rel, err := filepath.Rel(dir, state); err == nil && len(rel) < len(state) {
 		state = rel
 	}
-	table(w,
-		[]string{"state", state},
-		[]string{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
-		[]string{"next", nextText(now.Next, now.Now)},
-	)
+	rows = [][]string{
+		{"state", state},
+		{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
+		{"next", nextText(now.Next, now.Now)},
+	}
+	for _, c := range e.Crons().Crons {
+		rows = append(rows, []string{"cron", cronText(c, now.Now)})
+	}
+	table(w, rows...)
+	heldAlarms(w, e.Held(), now.Now)
 	fmt.Fprintf(w, "\nReady on %s (Ctrl-C ends)\n", status.URL)
+}
+
+// maxHeld is how many of the held alarms the start screen shows.
+const maxHeld = 10
+
+// heldAlarms asks what is to become of the alarms that were missed and are held.
+func heldAlarms(w io.Writer, held []control.Alarm, now time.Time) {
+	if len(held) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nHeld alarms, which fell due while nothing ran:\n")
+	var rows [][]string
+	for _, alarm := range held[:min(len(held), maxHeld)] {
+		rows = append(rows, []string{"  " + alarm.String(), formatTime(alarm.Due), dueIn(control.Alarm{Due: alarm.Due}, now)})
+	}
+	table(w, rows...)
+	if more := len(held) - maxHeld; more > 0 {
+		fmt.Fprintf(w, "  and %d more: `devtool alarms list --due-before now`\n", more)
+	}
+	fmt.Fprintln(w, "They run when the clock is moved by hand. Or decide about them, or some of them:")
+	table(w,
+		[]string{"  devtool alarms trigger --due-before now", "run them now"},
+		[]string{"  devtool alarms snooze --due-before now 1h", "run them later"},
+		[]string{"  devtool alarms delete --due-before now", "forget them"},
+	)
 }
 
 // resources are the rows of the table of what handlers find in their environment, and of

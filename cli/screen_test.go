@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"devtool/config"
+	"devtool/emulator/control"
 )
 
 func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
@@ -41,5 +44,54 @@ func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, resources(c, []config.Var{{Name: "TOKEN"}})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheStartScreenAsksAboutHeldAlarms(t *testing.T) {
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	var held []control.Alarm
+	for i := range 12 {
+		held = append(held, control.Alarm{
+			Object: control.Object{Class: "Batcher", Name: fmt.Sprint("b", i)}, Due: noon.Add(time.Duration(i-120) * time.Minute), Held: true,
+		})
+	}
+	var b strings.Builder
+	heldAlarms(&b, held[:2], noon)
+	want := `
+Held alarms, which fell due while nothing ran:
+  Batcher/b0  2026-10-01T10:00:00.000Z  overdue 2h
+  Batcher/b1  2026-10-01T10:01:00.000Z  overdue 1h59m
+They run when the clock is moved by hand. Or decide about them, or some of them:
+  devtool alarms trigger --due-before now    run them now
+  devtool alarms snooze --due-before now 1h  run them later
+  devtool alarms delete --due-before now     forget them
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	b.Reset()
+	heldAlarms(&b, held, noon)
+	if want := "\n  Batcher/b9  2026-10-01T10:09:00.000Z  overdue 1h51m\n  and 2 more: `devtool alarms list --due-before now`\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("got\n%s\nwant it to end after ten", b.String())
+	}
+	b.Reset()
+	if heldAlarms(&b, nil, noon); b.String() != "" {
+		t.Errorf("without any: got %q", b.String())
+	}
+}
+
+func TestTheStartScreenSaysWhenACronTriggerRunsNext(t *testing.T) {
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		next []time.Time
+		want string
+	}{
+		{[]time.Time{noon.Add(5 * time.Minute), noon.Add(time.Hour)}, "*/5 * * * * in 5m, at 2026-10-01T12:05:00.000Z"},
+		{nil, "*/5 * * * * never"},
+	} {
+		if got := cronText(control.Cron{Cron: "*/5 * * * *", Next: test.next}, noon); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
 	}
 }

@@ -173,6 +173,7 @@ func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error)
 		return nil, fmt.Errorf("the clock ends at %s", fromMillis(horizon).Format(time.RFC3339Nano))
 	}
 	c.advancing = true
+	c.releaseLocked()
 	return &advance{clock: c, limits: l, from: now, target: to, moved: c.set}, nil
 }
 

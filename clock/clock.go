@@ -70,7 +70,8 @@ type Clock struct {
 	base      time.Time // while it runs: the virtual time when the wall clock read anchor
 	anchor    time.Time
 	timers    timerHeap
-	set       uint64 // how many timers were ever set
+	held      timerHeap // those that only an advance fires; see AtByHand
+	set       uint64    // how many timers were ever set
 }
 
 // New returns a clock that continues from o.State. Close it to stop its goroutine.

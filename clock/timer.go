@@ -14,7 +14,8 @@ type Timer struct {
 
 	// clock.mu guards what follows.
 	f     func(*Step) // nil once the timer has fired or was stopped
-	index int32       // its place in clock.timers while f is set
+	index int32       // its place in clock.timers, or clock.held, while f is set
+	held  bool        // it waits for an advance to begin
 
 	upkeep bool // constant
 }
@@ -79,7 +80,11 @@ func (t *Timer) Due() time.Time {
 
 // takeLocked takes t from its clock's heap and returns its function, which t lets go of.
 func (t *Timer) takeLocked() func(*Step) {
-	heap.Remove(&t.clock.timers, int(t.index))
+	from := &t.clock.timers
+	if t.held {
+		from = &t.clock.held
+	}
+	heap.Remove(from, int(t.index))
 	f := t.f
 	t.f = nil
 	return f
@@ -91,9 +96,11 @@ func (c *Clock) Next() (due time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var first *Timer
-	for _, t := range c.timers {
-		if !t.upkeep && (first == nil || t.due < first.due) {
-			first = t
+	for _, timers := range []timerHeap{c.timers, c.held} {
+		for _, t := range timers {
+			if !t.upkeep && (first == nil || t.due < first.due) {
+				first = t
+			}
 		}
 	}
 	if first == nil {

@@ -59,7 +59,7 @@ func writeCases() []Case {
 		c.Do = append(c.Do, call(r.do...).fails(r.kind, r.why), call(append(program(list(nil), getAlarm()), r.after...)...))
 		cases = append(cases, c)
 	}
-	return append(cases,
+	return append(append(cases,
 		Case{"writes: a call that fails keeps the caller's", []Op{
 			call(put("a", 1), call(put("b", 2), throw("case: thrown")).to("other").fails("remote", "case: thrown"), put("c", 3)),
 			call(list(nil).is(pairs("a", 1, "c", 3))),
@@ -70,10 +70,59 @@ func writeCases() []Case {
 			trace("told"),
 			call(get("a").is(value(1))),
 		}},
-		Case{"writes: deleteAll, then abort", []Op{
-			call(put("a", 1)),
-			call(deleteAll(), abort("case: aborted")).fails("reset", "case: aborted"),
-			call(get("a").differs(none, value(1))),
+	), deleteAllCases()...)
+}
+
+// deleteAllCases are about DeleteAll, which takes effect at once: it is no part of the turn's writes.
+func deleteAllCases() []Case {
+	gone := program(list(nil).is(pairs()), getAlarm().is(none))
+	aborted := abort("case: aborted")
+	rows := []struct {
+		name string
+		do   []Op
+		kind string
+		why  string
+	}{
+		{"deleteAll, then abort", program(deleteAll(), aborted), "reset", "case: aborted"},
+		{"put and deleteAll, then abort", program(put("b", 1), deleteAll(), aborted), "reset", "case: aborted"},
+		{"setAlarm and deleteAll, then abort", program(setAlarm(200_000), deleteAll(), aborted), "reset", "case: aborted"},
+		{"deleteAlarm and deleteAll, then abort", program(deleteAlarm(), deleteAll(), aborted), "reset", "case: aborted"},
+		{"deleteAll and put, then abort", program(deleteAll(), put("b", 1), aborted), "reset", "case: aborted"},
+		{"deleteAll and setAlarm, then abort", program(deleteAll(), setAlarm(100_000), aborted), "reset", "case: aborted"},
+		{"deleteAll and CREATE TABLE, then abort", program(deleteAll(), sql("CREATE TABLE u (a)"), aborted), "reset", "case: aborted"},
+		{"deleteAll, then throw", program(deleteAll(), throw("case: thrown")), "remote", "case: thrown"},
+		{"deleteAll in a block that throws", program(block(deleteAll(), throw("case: blocked"))), "reset", "case: blocked"},
+		{"deleteAll in a block, then abort", program(block(deleteAll()), aborted), "reset", "case: aborted"},
+	}
+	var cases []Case
+	for _, r := range rows {
+		cases = append(cases, Case{"writes: " + r.name, []Op{
+			call(put("a", 1), setAlarm(100_000), sql("CREATE TABLE t (a); INSERT INTO t VALUES (1)")),
+			call(r.do...).fails(r.kind, r.why),
+			call(append(gone, sql("SELECT a FROM t").says("no such table: t"+code), sql("SELECT a FROM u").says("no such table: u"+code))...),
+		}})
+	}
+	return append(cases,
+		Case{"writes: deleteAll in an alarm, then abort", []Op{
+			onAlarm(program(deleteAll(), aborted), program(list(nil))),
+			call(put("a", 1), setAlarm(0)),
+			sleep(4000),
+			Op{Name: "alarms", Count: 1},
+			call(list(nil), getAlarm()),
+		}},
+		Case{"writes: deleteAll in an alarm, then throw", []Op{
+			onAlarm(program(deleteAll(), throw("case: thrown")), program(list(nil))),
+			call(put("a", 1), setAlarm(0)),
+			sleep(4000),
+			Op{Name: "alarms", Count: 1},
+			call(list(nil), getAlarm()),
+		}},
+		Case{"writes: deleteAll and setAlarm in an alarm, then abort", []Op{
+			onAlarm(program(deleteAll(), setAlarm(100_000), aborted), program(list(nil))),
+			call(put("a", 1), setAlarm(0)),
+			sleep(4000),
+			Op{Name: "alarms", Count: 1},
+			call(list(nil), getAlarm()),
 		}},
 	)
 }

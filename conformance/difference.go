@@ -50,8 +50,6 @@ var Differences = []Difference{
 		[]string{"retry: replaced by an earlier alarm while it waits"}},
 	{"Where `WaitUntil` begins", "at once, as the promise that it is given has", "when the handler gives its turn up", "it takes a function, not a promise that already runs",
 		[]string{"turns: waitUntil begins"}},
-	{"`DeleteAll` and then `Abort`, with no waiting point between", "everything stays deleted", "nothing is deleted", "`DeleteAll` is a write like any other: it is committed with those around it, or not at all",
-		[]string{"writes: deleteAll, then abort"}},
 	{"Jurisdictions", "refused: not implemented there", "recorded in the id", "production has them; what they mean for storage does not show on one machine",
 		[]string{"id: of a jurisdiction"}},
 	{"A location hint that there is not", "accepted, as any text is", "refused", "a hint is only ever checked here before it is deployed, and a misspelt one would go unnoticed",

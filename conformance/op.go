@@ -26,8 +26,6 @@ type Op struct {
 	want *expectation
 	// racy is set when the two may say different things because the operation says who came first.
 	racy bool
-	// unit is set when a part of the operations that it consists of means something else than all of them.
-	unit bool
 }
 
 // An expectation is the fact that each side has to state. They are different only where the difference was chosen.
@@ -76,12 +74,6 @@ func (o Op) of(class string) Op {
 // "jurisdiction" for calls, "epoch" for setAlarm, "drop" for abort.
 func (o Op) by(way string) Op {
 	o.By = way
-	return o
-}
-
-// whole returns o as one that is not to be shrunk to some of the operations that it consists of.
-func (o Op) whole() Op {
-	o.unit = true
 	return o
 }
 

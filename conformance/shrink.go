@@ -7,7 +7,7 @@ import "slices"
 func shrink(operations []Op, fails func([]Op) bool) []Op {
 	operations = shrinkList(operations, fails)
 	for i, o := range operations {
-		if o.unit || len(o.Do) == 0 {
+		if len(o.Do) == 0 {
 			continue
 		}
 		with := func(inner []Op) []Op {

@@ -41,13 +41,3 @@ func TestShrinkKeepsJustWhatFails(t *testing.T) {
 		}
 	})
 }
-
-func TestShrinkLeavesAUnitWhole(t *testing.T) {
-	operations := []Op{count(), block(deleteAll(), commit()).whole(), count()}
-	got := shrink(operations, func(some []Op) bool {
-		return anyOp(some, func(o Op) bool { return o.Name == "deleteAll" })
-	})
-	if len(got) != 1 || len(got[0].Do) != 2 {
-		t.Errorf("left %v, want the block with both operations", got)
-	}
-}

@@ -191,7 +191,15 @@ func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 // DeleteAll removes everything that the object has stored. With a compatibility
 // date of 2026-02-24 or later that includes the alarm.
 func (s *Storage) DeleteAll(ctx context.Context) error {
-	return s.do(ctx, "delete all", (*event).deleteAll)
+	return s.do(ctx, "delete all", func(ev *event) error {
+		s.state.mu.Lock()
+		inside := s.state.txn != nil && s.state.txn.host == ev
+		s.state.mu.Unlock()
+		if inside { // also one that was rolled back
+			return errors.New("everything can't be deleted within a transaction")
+		}
+		return ev.deleteAll()
+	})
 }
 
 // Sync returns when everything that was written so far is committed.

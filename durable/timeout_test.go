@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -31,11 +32,10 @@ func (h handling) timers() (fire func() string) {
 		if s.Answer(&wire.Empty{}, false) != nil {
 			return "withdrawn"
 		}
-		b := make([]byte, 2)
-		n, _ := s.Read(b)
+		b, _ := io.ReadAll(s)
 		s.CloseWrite()
 		h.settle()
-		return map[string]string{"\x00": "nobody", "\x01": "goes on"}[string(b[:n])]
+		return map[string]string{"\x00": "nobody", "\x01": "goes on"}[string(b)]
 	}
 }
 

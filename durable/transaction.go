@@ -102,6 +102,11 @@ func (t *Txn) finish(commit bool, err error) error {
 			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
 		}
 	}
+	if !commit { // so that Rollback has nothing more to do
+		t.state.mu.Lock()
+		t.rolledBack = true
+		t.state.mu.Unlock()
+	}
 	if e := t.host.unblock(); err == nil {
 		err = e
 	}

@@ -90,6 +90,30 @@ func TestTransactionsNest(t *testing.T) {
 	})
 }
 
+func TestATransactionThatHasFailedIsRolledBack(t *testing.T) {
+	inHandler(t, func(h handling) {
+		var kept *Txn
+		err := h.state.Storage.Transaction(h.ctx, func(txn *Txn) error { kept = txn; return errors.New("no luck") })
+		expectError(t, err, "no luck")
+		h.check(kept.Rollback())
+		h.expectSent("block", "begin", "rollback", "unblock")
+	})
+}
+
+func TestDeleteAllIsRefusedWithinATransaction(t *testing.T) {
+	inHandler(t, func(h handling) {
+		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
+			const want = "delete all: everything can't be deleted within a transaction"
+			expectError(t, h.state.Storage.DeleteAll(h.ctx), want)
+			h.check(txn.Rollback())
+			expectError(t, h.state.Storage.DeleteAll(h.ctx), want)
+			return nil
+		}))
+		h.check(h.state.Storage.DeleteAll(h.ctx))
+		h.expectSent("block", "begin", "rollback", "unblock", "delete all")
+	})
+}
+
 func TestATransactionThatHasEndedIsOfNoUse(t *testing.T) {
 	inHandler(t, func(h handling) {
 		var kept *Txn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type alarm struct {
 	counted bool // the failure before was
 	running bool
 	missed  bool // it was due while the one before it ran: it runs after that
+	held    bool // it was due at start, and waits until time is moved by hand
 }
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
@@ -73,11 +75,25 @@ func (a *alarm) arm(due time.Time) {
 
 // fire is called by the clock.
 func (a *alarm) fire(step *clock.Step) {
+	if step == nil && a.early() {
+		return
+	}
 	if !a.claim() {
 		return
 	}
 	step.Add()
 	a.ns.e.background.Go(func() { a.runOnce(step, false) })
+}
+
+// early reports whether there was no program yet, and the alarm runs when there is one.
+func (a *alarm) early() bool {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	if !a.ns.e.early.add(a) {
+		return false
+	}
+	a.timer = nil
+	return true
 }
 
 // claim marks the alarm as running, unless it is already or is no longer the
@@ -93,7 +109,7 @@ func (a *alarm) claim() bool {
 		return false
 	}
 	a.ns.running[a.id] = struct{}{}
-	a.running = true
+	a.running, a.held = true, false
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
@@ -151,12 +167,12 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	switch {
 	case err == nil && result.dropped != "":
 		fired.Outcome, fired.Error = control.OutcomeDropped, result.dropped
-		a.resync(o)
+		err = a.resync(o, &fired)
 	case err == nil:
 		fired.Outcome = control.OutcomeOK
 	default:
 		fired.Error = err.Error()
-		fired.Outcome = a.retry(o, err, result.noRetry, &fired)
+		fired.Outcome = a.retry(o, err, result, &fired)
 	}
 	a.log(fired, due, err, time.Since(started))
 	e.report(ev.currentStep(), fired)
@@ -176,6 +192,7 @@ func (a *alarm) dueTime(triggered bool) time.Time {
 // An alarmResult is what came of a run, beside its error.
 type alarmResult struct {
 	dropped string // why the handler was not called, or empty
+	called  bool   // the handler was called
 	noRetry bool   // the handler does not want to be called again
 }
 
@@ -209,9 +226,9 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	if err != nil {
 		o.storeMu.Lock()
 		defer o.storeMu.Unlock()
-		return alarmResult{noRetry: run.dropped}, err
+		return alarmResult{called: true, noRetry: run.dropped}, err
 	}
-	return alarmResult{}, o.use(ev, func(s *store.Object) error {
+	return alarmResult{called: true}, o.use(ev, func(s *store.Object) error {
 		if run.changed || s.AlarmChanged() {
 			return nil
 		}
@@ -239,14 +256,34 @@ func (o *object) limitAlarm(ev *event) *clock.Timer {
 	})
 }
 
+// setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is
+// held.
+func (o *object) setAlarm(st *store.Object, at time.Time) error {
+	if now := o.ns.e.clock.Now(); at.Before(now) {
+		at = now
+	}
+	// To set the very time of the alarm that is running is a new alarm all the same.
+	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
+		running, _, err := st.Alarm()
+		if err == nil && running.Equal(at) {
+			err = st.DeleteAlarm()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return st.SetAlarm(at)
+}
+
 func (o *object) setRun(run *alarmRun) {
 	o.storeMu.Lock()
 	o.run = run
 	o.storeMu.Unlock()
 }
 
-// resync follows the object's file when a run found that it tells something else.
-func (a *alarm) resync(o *object) {
+// resync follows the object's file when a run found that it tells something else. If it can't,
+// the run comes again.
+func (a *alarm) resync(o *object, fired *control.Fired) error {
 	err := o.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
 		if err != nil {
@@ -258,29 +295,52 @@ func (a *alarm) resync(o *object) {
 		if !stale {
 			return nil
 		}
-		if !set {
-			if err := a.ns.index.Delete(a.id.String()); err != nil {
-				return err
-			}
-		}
-		a.ns.schedule(a.id, a.name, a.hasName, at, set, a.order)
-		return nil
+		return a.follow(at, set)
 	})
-	if err != nil {
-		a.ns.e.log.Error("look up alarm of "+o.String(), "err", err)
+	if err == nil {
+		return nil
 	}
+	err = fmt.Errorf("look up alarm: %w", err)
+	fired.Error = err.Error()
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	a.running = false
+	if a.ns.alarms[a.id] == a {
+		fired.Outcome = a.tryAgainLocked(fired)
+	}
+	return err
+}
+
+// follow makes the index and the clock agree with what the object's file tells of its alarm.
+func (a *alarm) follow(at time.Time, set bool) (err error) {
+	if set {
+		err = a.ns.index.Set(a.id.String(), at, a.order, a.name, a.hasName)
+	} else {
+		err = a.ns.index.Delete(a.id.String())
+	}
+	if err == nil {
+		a.ns.schedule(a.id, a.name, a.hasName, at, set, a.order)
+	}
+	return err
 }
 
 // retry decides what follows the failure of a run, and returns the outcome.
-func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired) string {
-	e := a.ns.e
+func (a *alarm) retry(o *object, cause error, result alarmResult, fired *control.Fired) string {
 	a.ns.mu.Lock()
 	a.running = false
-	if a.ns.alarms[a.id] != a { // set or deleted meanwhile: that goes before a retry
+	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile: that goes before a retry
 		a.ns.mu.Unlock()
-		return control.OutcomeFailed
+		if result.called {
+			return control.OutcomeFailed
+		}
+		what := "deleted"
+		if next != nil {
+			what = "set anew for " + next.at.Format(time.RFC3339Nano)
+		}
+		fired.Error = "the alarm was " + what + " before its handler was called: " + cause.Error()
+		return control.OutcomeDropped
 	}
-	if a.retries < retryMax && !noRetry {
+	if a.retries < retryMax && !result.noRetry {
 		counts := countsAgainstLimit(cause)
 		if counts {
 			a.retries++
@@ -289,16 +349,8 @@ func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired
 			}
 		}
 		a.counted = counts
-		due := fired.At
-		if now := e.clock.Now(); now.After(due) {
-			due = now
-		}
-		due = due.Add(a.wait())
-		a.shift = min(a.shift+1, retryMaxShift)
-		a.arm(due)
-		fired.RetryAt = &due
-		a.ns.mu.Unlock()
-		return control.OutcomeRetry
+		defer a.ns.mu.Unlock()
+		return a.tryAgainLocked(fired)
 	}
 	a.ns.mu.Unlock()
 	err := o.administer(context.Background(), func(s *store.Object) error {
@@ -308,9 +360,22 @@ func (a *alarm) retry(o *object, cause error, noRetry bool, fired *control.Fired
 		return s.DeleteAlarm()
 	})
 	if err != nil {
-		e.log.Error("drop alarm of "+o.String(), "err", err)
+		a.ns.e.log.Error("drop alarm of "+o.String(), "err", err)
 	}
 	return control.OutcomeFailed
+}
+
+// tryAgainLocked sets the timer for another run after the one that fired.
+func (a *alarm) tryAgainLocked(fired *control.Fired) (outcome string) {
+	due := fired.At
+	if now := a.ns.e.clock.Now(); now.After(due) {
+		due = now
+	}
+	due = due.Add(a.wait())
+	a.shift = min(a.shift+1, retryMaxShift)
+	a.arm(due)
+	fired.RetryAt = &due
+	return control.OutcomeRetry
 }
 
 // wait returns how long the alarm waits for its next try. The jitter depends on nothing

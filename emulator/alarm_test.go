@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -160,179 +159,6 @@ func TestAnAlarmThatSetsItselfForTheSameInstantFiresAgainThere(t *testing.T) {
 	w.moveOn(time.Second)
 	if got, want := s.notes(), "a b a b"; got != want {
 		t.Errorf("got %q, want %q: again, after those already due", got, want)
-	}
-}
-
-func TestAFailingAlarmIsTriedAgainSixTimes(t *testing.T) {
-	s := alarmScript(nil)
-	var runs []wire.Alarm
-	var at []time.Time
-	s.handlers["alarm"] = func(c *call) (string, error) {
-		runs, at = append(runs, c.alarm), append(at, c.now())
-		return "", errors.Join(c.store("k", fmt.Sprint("run ", len(runs))), errors.New("no luck"))
-	}
-	w := newWorld(t, s)
-	w.want("a", "/set10s", "")
-	w.moveOn(12 * time.Second)
-	w.want("a", "/get", "-2s") // the time that was set, while it waits for its next try
-	w.moveOn(time.Hour)
-	if len(runs) != 7 {
-		t.Fatalf("got %d runs, want 7", len(runs))
-	}
-	for i, run := range runs {
-		if run.RetryCount != uint64(i) || run.Scheduled != runs[0].Scheduled {
-			t.Errorf("run %d: got retry %d of the alarm for %d, want %d of %d", i, run.RetryCount, run.Scheduled, i, runs[0].Scheduled)
-		}
-		if i == 0 {
-			continue
-		}
-		nominal := 2 * time.Second << (i - 1)
-		if wait := at[i].Sub(at[i-1]); wait < nominal || wait > nominal+nominal/4 {
-			t.Errorf("run %d: waited for %s, want %s and up to a quarter more", i, wait, nominal)
-		}
-	}
-	w.want("a", "/get", "none")
-	w.want("a", "/k", "run 7") // what a failed run wrote stays
-}
-
-func TestTheJitterOfRetriesCanBeRepeated(t *testing.T) {
-	run := func() (due []string) {
-		w := newWorld(t, alarmScript(func(*call) error { return errors.New("no luck") }))
-		begin := w.clock.Now()
-		w.want("a", "/set1s", "")
-		w.namespaces["Lab"].mu.Lock()
-		for _, a := range w.namespaces["Lab"].alarms {
-			a.at = time.UnixMilli(1_000_000) // the same in both runs
-		}
-		w.namespaces["Lab"].mu.Unlock()
-		for range 3 {
-			w.moveOn(time.Second)
-			a, _ := w.alarm("a")
-			due = append(due, a.Due.Sub(begin).String())
-		}
-		return due
-	}
-	wantList(t, "second run", run(), run())
-}
-
-func TestWhatAHandlerDoesToItsAlarmGoesBeforeItsRetry(t *testing.T) {
-	tests := []struct {
-		name string
-		do   func(*call) error
-		want []string // runs in the next hour
-	}{
-		{"sets another", func(c *call) error { return c.setAlarm(time.Minute) }, []string{"Lab/a ok"}},
-		{"deletes it", func(c *call) error { return c.plain(wire.MethodDeleteAlarm) }, []string{"Lab/a ok"}},
-		{"sets and deletes", func(c *call) error { return errors.Join(c.setAlarm(time.Minute), c.plain(wire.MethodDeleteAlarm)) }, nil},
-	}
-	// To delete what the handler sees as not set changes nothing on disk, and still
-	// says that there shall be no retry.
-	tests[1].want = nil
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			first := true
-			s := alarmScript(func(c *call) error {
-				if !first {
-					return nil
-				}
-				first = false
-				return errors.Join(tt.do(c), errors.New("no luck"))
-			})
-			w := newWorld(t, s)
-			w.want("a", "/set1s", "")
-			wantList(t, "first run", w.moveOn(time.Second), []string{"Lab/a failed"})
-			wantList(t, "later", w.moveOn(time.Hour), tt.want)
-		})
-	}
-}
-
-func TestAnotherEventCanChangeTheAlarmWhileItWaitsForARetry(t *testing.T) {
-	for path, want := range map[string]string{"/set1s": "Lab/a ok at 1s", "/set10s": "Lab/a ok at 10s", "/delete": ""} {
-		t.Run(path, func(t *testing.T) {
-			first := true
-			s := alarmScript(func(c *call) error {
-				if c.alarm.RetryCount != 0 {
-					t.Errorf("got retry %d, want none", c.alarm.RetryCount)
-				}
-				if first {
-					first = false
-					return errors.New("no luck")
-				}
-				return nil
-			})
-			w := newWorld(t, s)
-			w.want("a", "/set1s", "")
-			wantList(t, "first run", w.moveOn(time.Second), []string{"Lab/a retry"})
-			changed := w.clock.Now()
-			w.want("a", path, "")
-			report, err := w.advanceBy(context.Background(), time.Hour)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := ""
-			for _, f := range report.Fired {
-				got = fmt.Sprintf("%s %s at %s", f.Object, f.Outcome, f.At.Sub(changed))
-			}
-			if got != want || len(report.Fired) > 1 {
-				t.Errorf("got %v, want %q", report.Fired, want)
-			}
-		})
-	}
-}
-
-func TestAnAlarmSetByAnotherEventDuringARunIsKept(t *testing.T) {
-	for _, fail := range []bool{false, true} {
-		s := alarmScript(nil)
-		var w *world
-		s.handlers["alarm"] = func(c *call) (string, error) {
-			s.note("run")
-			if strings.Count(s.notes(), "run") > 1 {
-				return "", nil
-			}
-			// While the alarm sleeps, another event has the turn.
-			if err := c.sleep(time.Second); err != nil {
-				return "", err
-			}
-			if fail {
-				return "", errors.New("no luck")
-			}
-			return "", nil
-		}
-		w = newWorld(t, s)
-		w.want("a", "/set1s", "")
-		w.moveOn(1500 * time.Millisecond)
-		w.want("a", "/set10s", "")
-		w.want("a", "/get", "10s")
-		w.moveOn(time.Hour)
-		if got, want := s.notes(), "run run"; got != want {
-			t.Errorf("fail %v: got %q, want %q", fail, got, want)
-		}
-	}
-}
-
-func TestAFailingConstructorIsTriedAgainWithoutEnd(t *testing.T) {
-	s := alarmScript(nil)
-	fail := false
-	var retries uint64
-	s.handlers["construct"] = func(c *call) (string, error) {
-		if fail {
-			return "", errors.New("not yet")
-		}
-		return "", nil
-	}
-	s.handlers["alarm"] = func(c *call) (string, error) { retries = c.alarm.RetryCount; return "", nil }
-	w := newWorld(t, s)
-	w.want("a", "/set1h", "")
-	w.restart(s)
-	fail = true
-	fired := w.moveOn(5 * time.Hour)
-	if len(fired) < 15 || fired[len(fired)-1] != "Lab/a retry" {
-		t.Errorf("got %d runs, the last %q, want 15 and more that are all tried again", len(fired), fired[len(fired)-1])
-	}
-	fail = false
-	wantList(t, "then", w.moveOn(time.Hour), []string{"Lab/a ok"})
-	if retries != 0 {
-		t.Errorf("got retry %d, want 0: such failures do not count", retries)
 	}
 }
 
@@ -515,7 +341,7 @@ func TestTriggerDoesNotRunAnAlarmTwiceAtOnce(t *testing.T) {
 	if _, err := client.Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"}); err == nil || !strings.Contains(err.Error(), "is running already") {
 		t.Errorf("got error %v, want one that says that it is running", err)
 	}
-	list, err := client.Alarms(t.Context())
+	list, err := client.ListAlarms(t.Context(), control.AlarmsRequest{})
 	if err != nil || len(list.Alarms) != 1 || !list.Alarms[0].Running {
 		t.Errorf("got %+v, %v, want the one alarm, running", list, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"devtool/clock"
-	"devtool/durable/wire"
 	"devtool/emulator/control"
 )
 
@@ -25,8 +24,7 @@ func (e *Emulator) api() http.Handler {
 		})
 	}
 	handle("GET status", func(*http.Request) (any, error) { return e.Status(), nil })
-	handle("GET alarms", func(*http.Request) (any, error) { return e.listAlarms(), nil })
-	handle("POST alarms/trigger", e.triggerAlarm)
+	e.alarmsAPI(handle)
 	e.timeAPI(handle)
 	mux.HandleFunc("POST "+control.Prefix+"time/advance", e.serveAdvance)
 	e.cronAPI(mux, handle)
@@ -107,11 +105,7 @@ func (e *Emulator) pendingAlarms() []control.Alarm {
 }
 
 func (a *alarm) describeLocked() control.Alarm {
-	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: a.retries, Running: a.running}
-}
-
-func (e *Emulator) listAlarms() control.Alarms {
-	return control.Alarms{Now: e.clock.Now(), Alarms: e.pendingAlarms()}
+	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: a.retries, Running: a.running, Held: a.held}
 }
 
 // nextAlarm returns the alarm that is due first, or nil.
@@ -134,58 +128,6 @@ func decodeUpTo(limit int64, r *http.Request, v any) error {
 		return &control.Error{Status: http.StatusBadRequest, Message: "read request: " + err.Error()}
 	}
 	return nil
-}
-
-func (e *Emulator) triggerAlarm(r *http.Request) (any, error) {
-	var q control.TriggerRequest
-	if err := decode(r, &q); err != nil {
-		return nil, err
-	}
-	a, err := e.findAlarm(q)
-	if err != nil {
-		return nil, err
-	}
-	if !a.claim() {
-		return nil, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
-	}
-	answer := control.Triggered{Fired: a.runOnce(nil, true)}
-	a.ns.mu.Lock()
-	if next := a.ns.alarms[a.id]; next != nil {
-		described := next.describeLocked()
-		answer.Next = &described
-	}
-	a.ns.mu.Unlock()
-	return answer, nil
-}
-
-// findAlarm returns the alarm that q names.
-func (e *Emulator) findAlarm(q control.TriggerRequest) (*alarm, error) {
-	if q == (control.TriggerRequest{}) {
-		next := e.nextAlarm()
-		if next == nil {
-			return nil, &control.Error{Status: http.StatusNotFound, Message: "no alarm is set"}
-		}
-		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
-	}
-	ns, err := e.namespaceOf(q.Class)
-	if err != nil {
-		return nil, err
-	}
-	id := wire.IDFromName(ns.uniqueKey, q.Name)
-	what := q.Class + "/" + q.Name
-	if q.ID != "" {
-		what = q.Class + "/" + q.ID
-		if id, err = wire.ParseID(ns.uniqueKey, q.ID); err != nil {
-			return nil, &control.Error{Status: http.StatusBadRequest, Message: what + ": " + err.Error()}
-		}
-	}
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	a := ns.alarms[id]
-	if a == nil {
-		return nil, &control.Error{Status: http.StatusNotFound, Message: what + " has no alarm", Hint: "`devtool alarms list` shows those that are set"}
-	}
-	return a, nil
 }
 
 // namespaceOf returns the namespace of a class, or of the binding of that name.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -113,7 +115,7 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	c.armLocked()
 	c.mu.Unlock()
 	step.Add()
-	c.e.background.Go(func() { c.e.runCron(step, t.expr, due, due) })
+	c.e.background.Go(func() { c.e.runCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have it
 }
 
 // cronsListed is how many of the next times of a trigger are shown.
@@ -123,7 +125,7 @@ const cronsListed = 5
 func (c *crontab) list() []control.Cron {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var crons []control.Cron
+	crons := []control.Cron{}
 	for _, t := range c.triggers {
 		next := []time.Time{}
 		for due, ok := t.due, t.ever; ok && len(next) < cronsListed; due, ok = t.schedule.Next(due) {
@@ -140,7 +142,7 @@ func (c *crontab) find(expr string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.triggers) == 0 {
-		return "", &control.Error{Status: 404, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
+		return "", &control.Error{Status: http.StatusNotFound, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
 	}
 	if expr == "" {
 		var first *cronTrigger
@@ -159,26 +161,31 @@ func (c *crontab) find(expr string) (string, error) {
 		if slices.Equal(strings.Fields(t.expr), strings.Fields(expr)) {
 			return t.expr, nil
 		}
-		known = append(known, fmt.Sprintf("%q", t.expr))
+		known = append(known, strconv.Quote(t.expr))
 	}
 	return "", &control.Error{
-		Status:  404,
+		Status:  http.StatusNotFound,
 		Message: fmt.Sprintf("the configuration has no cron trigger %q", expr),
 		Hint:    "it has " + strings.Join(known, ", "),
 	}
 }
 
-func (c *crontab) count() int {
+// exprs returns the expressions.
+func (c *crontab) exprs() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.triggers)
+	var exprs []string
+	for _, t := range c.triggers {
+		exprs = append(exprs, t.expr)
+	}
+	return exprs
 }
 
 var errNoScheduled = errors.New("the worker has no Scheduled handler")
 
 // warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
 func (e *Emulator) warnOfCrons(p *program) {
-	if n := e.crons.count(); n > 0 && !p.hello.Scheduled {
+	if n := len(e.crons.exprs()); n > 0 && p != nil && !p.hello.Scheduled {
 		e.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
 	}
 }
@@ -212,10 +219,14 @@ type cronRun struct {
 // try delivers the run to the program that runs now. The error is *undelivered if that was gone.
 func (r *cronRun) try() error {
 	e := r.e
-	prog, err := e.host.enter(e.ctx, true)
+	prog, err := e.host.enter(e.ctx, false) // or they would heap up while the program keeps crashing
 	r.fired.At = e.clock.Now()
-	if err != nil { // the emulator ends
+	switch {
+	case errors.Is(err, errEnding):
 		r.fired.Outcome, r.fired.Error = control.OutcomeDropped, err.Error()
+		return err
+	case err != nil:
+		r.ended(r.step, control.OutcomeFailed, err)
 		return err
 	}
 	defer e.host.leave(prog)

@@ -13,17 +13,16 @@ import (
 // cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are
 // answered as its local server does. Source: miniflare's workers/core/scheduled.ts.
 func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
-	handle("GET cron", func(*http.Request) (any, error) { return e.listCrons(), nil })
+	handle("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
 	handle("POST cron/trigger", e.triggerCron)
 	for _, path := range []string{"/cdn-cgi/local/scheduled", "/cdn-cgi/handler/scheduled", "/cdn-cgi/mf/scheduled"} {
 		mux.HandleFunc(path, e.serveScheduled)
 	}
 }
 
-func (e *Emulator) listCrons() control.Crons {
-	e.host.mu.Lock()
-	p := e.host.current
-	e.host.mu.Unlock()
+// Crons lists the cron triggers with their next times.
+func (e *Emulator) Crons() control.Crons {
+	p := e.host.running()
 	return control.Crons{Now: e.clock.Now(), Handled: p != nil && p.hello.Scheduled, Crons: e.crons.list()}
 }
 
@@ -40,7 +39,7 @@ func (e *Emulator) triggerCron(r *http.Request) (any, error) {
 	if q.Time != nil {
 		scheduled = q.Time.UTC()
 	}
-	fired, _ := e.runCron(nil, expr, scheduled, time.Time{}) //nolint:errcheck // it is in fired
+	fired, _ := e.runCron(nil, expr, scheduled, time.Time{}) // fired has the error, too
 	return fired, nil
 }
 

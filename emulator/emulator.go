@@ -67,6 +67,8 @@ type Options struct {
 	Seed uint64
 	// TestScheduled makes the front door run cron triggers at /__scheduled.
 	TestScheduled bool
+	// Missed says what becomes of alarms that are overdue at start.
+	Missed Missed
 	// Limits bound what objects may store; zero means ProductionLimits.
 	Limits Limits
 	// Output takes what the handler program prints.
@@ -96,6 +98,7 @@ type Emulator struct {
 	builder  *plugin.Builder
 	stores   stores
 	crons    crontab
+	early    earlyAlarms
 	release  []func() error // what Close undoes, last first
 
 	ctx        context.Context
@@ -239,15 +242,12 @@ func (e *Emulator) configure(c *config.Config) error {
 		s.bindings[b.Name] = ns
 		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{Name: b.Name, Class: ns.class, UniqueKey: ns.uniqueKey})
 	}
-	if err := e.crons.configure(c.Crons); err != nil {
-		return err
-	}
 	e.deleteAllDeletesAlarm.Store(c.DeleteAllDeletesAlarm())
 	e.mu.Lock()
 	e.namespaces = namespaces
 	e.settings = s
 	e.mu.Unlock()
-	return nil
+	return e.crons.configure(c.Crons)
 }
 
 func (e *Emulator) currentSettings() settings {

@@ -58,6 +58,13 @@ const labConfig = `{
 
 func (w *world) start(s *script) {
 	w.t.Helper()
+	w.startEngine()
+	w.serve(s)
+}
+
+// startEngine starts an emulator that has no program yet.
+func (w *world) startEngine() {
+	w.t.Helper()
 	path := filepath.Join(w.dir, "wrangler.jsonc")
 	if err := os.WriteFile(path, fmt.Appendf(nil, labConfig, w.date), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -84,6 +91,11 @@ func (w *world) start(s *script) {
 		listener.Close()
 		w.t.Fatal(err)
 	}
+}
+
+// serve makes s the first program.
+func (w *world) serve(s *script) {
+	w.t.Helper()
 	w.swapIn(s)
 	w.server = httptest.NewServer(w.door().Handler)
 }
@@ -201,7 +213,7 @@ func (w *world) moveOn(d time.Duration) []string {
 func outcomes(fired []control.Fired) []string {
 	var list []string
 	for _, f := range fired {
-		list = append(list, f.Object.String()+" "+f.Outcome)
+		list = append(list, f.String()+" "+f.Outcome)
 	}
 	return list
 }
@@ -228,8 +240,8 @@ func (w *world) alarm(name string) (control.Alarm, bool) {
 // class Lab, unless there is a handler "worker", and what the objects do, by path. It speaks the protocol by itself, so it
 // shows that more than one SDK can.
 type script struct {
-	// handlers answer requests by path; "alarm" runs the alarm, "construct" makes
-	// an instance and "stack" says where an event stands, where they are there.
+	// handlers answer requests by path; "alarm" runs the alarm, "scheduled" a cron trigger, "construct"
+	// makes an instance and "stack" says where an event stands, where they are there.
 	handlers map[string]func(*call) (string, error)
 
 	conn *wire.Conn
@@ -279,6 +291,7 @@ func (s *script) serve(rw io.ReadWriteCloser) {
 	hello := &wire.Hello{MinVersion: 1, MaxVersion: 1, SDK: "test", Fetch: true, Classes: []wire.Class{
 		{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true},
 	}}
+	hello.Scheduled = s.handlers["scheduled"] != nil
 	s.conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{}) //nolint:errcheck // connect reports it
 }
 
@@ -291,6 +304,7 @@ type call struct {
 	object   string // name
 	path     string
 	alarm    wire.Alarm
+	cron     wire.Scheduled
 	canceled <-chan struct{} // closed when nobody waits for the event
 	stream   *wire.Stream
 }
@@ -337,6 +351,10 @@ func (s *script) handle(stream *wire.Stream) {
 		must(wire.Decode(stream.Message, &c.alarm))
 		c.event, c.instance, c.object = c.alarm.Event, c.alarm.Instance, s.nameOf(c.alarm.Instance)
 		_, err = s.handlers["alarm"](c)
+	case wire.MethodScheduled:
+		must(wire.Decode(stream.Message, &c.cron))
+		c.event = c.cron.Event
+		_, err = s.handlers["scheduled"](c)
 	case wire.MethodStack:
 		var m wire.Operation
 		must(wire.Decode(stream.Message, &m))

@@ -83,6 +83,13 @@ func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
 	}
 }
 
+// running returns the program that is being served, or nil if there is none.
+func (h *host) running() *program {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.current
+}
+
 // stay counts another event in p, which an event that has entered has caused. The caller
 // calls leave.
 func (h *host) stay(p *program) {
@@ -167,6 +174,7 @@ func (h *host) swap(next *program) {
 	}
 	h.e.warnOfCrons(next)
 	h.e.background.Go(func() { h.watch(next, time.Now()) })
+	h.e.runEarly()
 	if old != nil {
 		h.e.background.Go(func() { old.end(errReplaced) })
 	}

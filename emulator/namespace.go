@@ -254,11 +254,8 @@ func (e *Emulator) loadAlarms(namespaces []*namespace) error {
 		if a.order > e.alarmOrder.Load() {
 			e.alarmOrder.Store(a.order)
 		}
-		a.ns.mu.Lock()
-		a.ns.alarms[a.id] = a
-		a.arm(a.due)
-		a.ns.mu.Unlock()
 	}
+	e.armLoaded(all)
 	return nil
 }
 

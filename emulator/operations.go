@@ -130,7 +130,11 @@ func (p *program) serve(s *wire.Stream) {
 			if ev.obj.transactions > 0 {
 				return nil, errors.New("everything can't be deleted within a transaction")
 			}
-			return &wire.Empty{}, st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load())
+			if err := st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load()); err != nil {
+				return nil, err
+			}
+			// As on the platform no abort brings back what was deleted.
+			return &wire.Empty{}, ev.obj.commitOrReset(ev)
 		})
 	case wire.MethodBegin:
 		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
@@ -264,21 +268,7 @@ func (p *program) setAlarm(o *object, st *store.Object, q wire.SetAlarm) error {
 	if !p.classes[class].Alarm && !constructing {
 		return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
 	}
-	at := time.UnixMilli(q.Time)
-	if now := p.e.clock.Now(); at.Before(now) {
-		at = now
-	}
-	// To set the very time of the alarm that is running is a new alarm all the same.
-	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
-		running, _, err := st.Alarm()
-		if err == nil && running.Equal(at) {
-			err = st.DeleteAlarm()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return st.SetAlarm(at)
+	return o.setAlarm(st, time.UnixMilli(q.Time))
 }
 
 // operate carries out the operations that have no arguments and no storage.

@@ -34,7 +34,7 @@ func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
 	if reason := w.Polling(); reason != "" {
 		e.log.Warn("looking for changed files twice a second, for the system does not tell: " + reason)
 	}
-	r := &reloader{e: e, hash: hash, welcome: e.currentSettings().welcome}
+	r := &reloader{e: e, hash: hash, welcome: e.currentSettings().welcome, crons: e.crons.exprs()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -60,6 +60,7 @@ type reloader struct {
 	// it was told of the configuration.
 	hash    string
 	welcome wire.Welcome
+	crons   []string // of the configuration
 	// stale is set when the configuration's file has changed and was not yet read.
 	stale bool
 }
@@ -102,6 +103,7 @@ func (r *reloader) tell(ctx context.Context, err error) {
 func (r *reloader) reload(ctx context.Context) error {
 	e := r.e
 	started := time.Now()
+	var crons []string // new ones
 	if r.stale {
 		c, err := e.options.Load()
 		if err != nil {
@@ -109,6 +111,10 @@ func (r *reloader) reload(ctx context.Context) error {
 		}
 		if err := e.configure(c); err != nil {
 			return err
+		}
+		if !slices.Equal(c.Crons, r.crons) {
+			r.crons, crons = c.Crons, c.Crons
+			e.log.Info(fmt.Sprintf("cron triggers of the configuration: %q", crons))
 		}
 		e.builder.Package = mainPackage(c)
 		r.stale = false
@@ -120,6 +126,9 @@ func (r *reloader) reload(ctx context.Context) error {
 	now := e.currentSettings()
 	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.welcome) {
 		e.log.Debug("nothing to reload", "build", result.Took)
+		if len(crons) > 0 {
+			e.warnOfCrons(e.host.running())
+		}
 		return nil
 	}
 	next, err := e.host.launchNew(ctx, e.builder.Output, now)

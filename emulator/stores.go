@@ -44,7 +44,7 @@ func (s *stores) tryClose(o *object) {
 		return
 	}
 	defer o.storeMu.Unlock()
-	if o.store == nil || o.store.Dirty() || o.store.OpenCursors() > 0 {
+	if o.store == nil || o.store.Dirty() || o.store.OpenCursors() > 0 || o.store.Configured() {
 		return
 	}
 	if err := o.store.Close(); err != nil {

@@ -192,23 +192,19 @@ func TestATimeoutOnAClockThatRuns(t *testing.T) {
 
 func TestATimerOfAnEventThatIsOverFails(t *testing.T) {
 	s := newScript(nil)
-	late := make(chan error, 1)
+	var over uint64
 	s.handlers = map[string]func(*call) (string, error){
-		"/x": func(c *call) (string, error) {
-			go func() {
-				<-c.ctx.Done()
-				timer, err := s.conn.Open(wire.MethodTimer, &wire.Sleep{Event: c.event, Duration: 1}, false)
-				if err == nil {
-					_, err = timer.Await(context.Background())
-				}
-				late <- err
-			}()
-			return "", nil
-		},
+		"/x": func(c *call) (string, error) { over = c.event; return "", nil },
 	}
 	w := newWorld(t, s)
 	w.want("a", "/x", "")
-	if err := <-late; err == nil || !strings.Contains(err.Error(), "the event is over") {
+	eventually(t, "the event is over", func() bool {
+		_, err := w.host.current.event(over)
+		return err != nil
+	})
+	timer, err := s.conn.Open(wire.MethodTimer, &wire.Sleep{Event: over, Duration: 1}, false)
+	must(err)
+	if _, err := timer.Await(t.Context()); err == nil || !strings.Contains(err.Error(), "the event is over") {
 		t.Errorf("got %v, want that the event is over", err)
 	}
 }

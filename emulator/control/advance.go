@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -31,13 +32,22 @@ func (c *Client) Advance(ctx context.Context, q AdvanceRequest, observe func(Adv
 		}
 	}
 	// The request itself goes on after ctx, to hear where the clock has stopped.
+	life, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
 	over := make(chan struct{})
 	var stopping sync.WaitGroup
-	stopping.Go(func() { c.stopAdvance(ctx, over) })
+	stopping.Go(func() {
+		if !c.stopAdvance(ctx, over) {
+			giveUp()
+		}
+	})
 	defer stopping.Wait()
 	defer close(over)
-	response, err := c.send(context.WithoutCancel(ctx), http.MethodPost, "time/advance", q)
+	response, err := c.send(life, http.MethodPost, "time/advance", q)
 	if err != nil {
+		if life.Err() != nil {
+			err = ctx.Err()
+		}
 		return Advanced{}, err
 	}
 	defer response.Body.Close()
@@ -55,7 +65,10 @@ func (c *Client) Advance(ctx context.Context, q AdvanceRequest, observe func(Adv
 	for {
 		var e AdvanceEvent
 		if err := lines.Decode(&e); err != nil {
-			return Advanced{}, c.unreachable(context.WithoutCancel(ctx), err)
+			if life.Err() != nil {
+				return Advanced{}, ctx.Err()
+			}
+			return Advanced{}, c.unreachable(life, err)
 		}
 		if e.Advanced != nil {
 			e.Advanced.Fired = fired
@@ -65,25 +78,33 @@ func (c *Client) Advance(ctx context.Context, q AdvanceRequest, observe func(Adv
 	}
 }
 
-// stopEvery is how often an advance is asked to stop that may not have begun.
-const stopEvery = 50 * time.Millisecond
+const (
+	// stopEvery is how often an advance is asked to stop that may not have begun.
+	stopEvery = 50 * time.Millisecond
+	// stopTimeout is how long the emulator may take to hear of it.
+	stopTimeout = 5 * time.Second
+)
 
-// stopAdvance stops the advance when ctx ends, unless that is over before.
-func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) {
+// stopAdvance stops the advance when ctx ends, unless that is over before. It reports whether
+// the emulator has heard of it.
+func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	select {
 	case <-over:
-		return
+		return true
 	case <-ctx.Done():
 	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
 	tick := time.NewTicker(stopEvery)
 	defer tick.Stop()
 	for {
-		if _, err := quick[Time](context.WithoutCancel(ctx), c, http.MethodPost, "time/stop"); err == nil {
-			return
+		_, err := quick[Time](bounded, c, http.MethodPost, "time/stop")
+		if early := (*Error)(nil); err == nil || !errors.As(err, &early) || early.Status != http.StatusConflict {
+			return err == nil
 		}
 		select {
 		case <-over:
-			return
+			return true
 		case <-tick.C:
 		}
 	}

@@ -51,19 +51,6 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return quick[Status](ctx, c, http.MethodGet, "status")
 }
 
-// Alarms lists the pending alarms in the order in which they are due.
-// The list is never nil.
-func (c *Client) Alarms(ctx context.Context) (Alarms, error) {
-	pending, err := quick[Alarms](ctx, c, http.MethodGet, "alarms")
-	pending.Alarms = append([]Alarm{}, pending.Alarms...)
-	return pending, err
-}
-
-// Trigger runs one alarm at once and waits for its handler.
-func (c *Client) Trigger(ctx context.Context, which TriggerRequest) (Triggered, error) {
-	return call[Triggered](ctx, c, http.MethodPost, "alarms/trigger", which)
-}
-
 // Time says where the virtual clock stands.
 func (c *Client) Time(ctx context.Context) (Time, error) {
 	return quick[Time](ctx, c, http.MethodGet, "time")

@@ -41,7 +41,7 @@ func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 		want string
 	}{
 		{func(c *control.Client) error { _, err := c.Status(ctx); return err }, "GET status "},
-		{func(c *control.Client) error { _, err := c.Alarms(ctx); return err }, "GET alarms "},
+		{func(c *control.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
 		{func(c *control.Client) error { _, err := c.Trigger(ctx, control.TriggerRequest{}); return err }, "POST alarms/trigger {}"},
 		{
 			func(c *control.Client) error {

@@ -8,8 +8,6 @@
 // The API is JSON over HTTP below Prefix on the dev server itself:
 //
 //	GET  status         -> Status
-//	GET  alarms         -> Alarms
-//	POST alarms/trigger TriggerRequest -> Triggered
 //	GET  cron           -> Crons
 //	POST cron/trigger   CronTriggerRequest -> Fired
 //	GET  time           -> Time
@@ -19,6 +17,13 @@
 //	POST time/resume    -> Time
 //	POST time/speed     SpeedRequest -> Time
 //	POST time/reset     ResetRequest -> Time
+//
+//	GET    alarms?class=              -> Alarms
+//	POST   alarms/trigger             TriggerRequest -> Triggered
+//	GET    alarms/CLASS/OBJECT        -> AlarmDetails
+//	PUT    alarms/CLASS/OBJECT        SetAlarmRequest -> AlarmDetails
+//	DELETE alarms/CLASS/OBJECT        -> AlarmDetails
+//	POST   alarms/CLASS/OBJECT/snooze SnoozeRequest -> AlarmDetails
 //
 //	GET    objects                          -> Objects
 //	GET    objects/CLASS/OBJECT             -> ObjectDetails
@@ -32,7 +37,7 @@
 //	POST   objects/CLASS/OBJECT/abort       AbortRequest -> Object
 //
 // CLASS is a class or a binding, OBJECT a name or, 64 hexadecimal digits, an id;
-// both are escaped as segments of a path. None of these wakes the object up.
+// both are escaped as segments of a path. None of these but alarms/trigger wakes the object up.
 //
 // Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations
 // are Go's notation ("1h30m"). An error is an HTTP status of 400 or above
@@ -85,6 +90,9 @@ type Alarm struct {
 	// Retry counts the failed runs so far.
 	Retry   int  `json:"retry"`
 	Running bool `json:"running"`
+	// Held tells of an alarm that was overdue at start, and waits until the clock is moved
+	// by hand.
+	Held bool `json:"held,omitempty"`
 }
 
 // Alarms lists the pending alarms in the order in which they are due.

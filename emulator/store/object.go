@@ -141,6 +141,9 @@ func (o *Object) open(name string, hasName bool) error {
 	return o.db.askRule()
 }
 
+// Configured reports whether a PRAGMA has changed how SQL is run from then on, which the file does not remember.
+func (o *Object) Configured() bool { return o.configured }
+
 // createObject makes the file of an object that holds nothing. The name goes in at once, because the first write to a
 // new log waits for the disk.
 func createObject(path, name string, hasName bool) error {

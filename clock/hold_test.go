@@ -1,0 +1,69 @@
+package clock_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devtool/clock"
+)
+
+func TestAHeldTimerWaitsForAnAdvance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New(clock.Options{})
+		defer c.Close()
+		var got []string
+		note := func(name string) func(*clock.Step) {
+			return func(s *clock.Step) {
+				if s == nil {
+					name += " by itself"
+				}
+				got = append(got, name)
+			}
+		}
+		due := c.Now().Add(-time.Hour)
+		c.AtByHand(due.Add(time.Minute), note("later"))
+		c.AtByHand(due, note("first"))
+		stopped := c.AtByHand(due, note("stopped"))
+		c.AtByHand(due, note("second"))
+		c.AtByHand(due.Add(3*time.Hour), note("not yet due"))
+		pass(10 * time.Minute)
+		if got != nil {
+			t.Fatalf("fired %q while the clock ran by itself", got)
+		}
+		if next, ok := c.Next(); !ok || !next.Equal(due) {
+			t.Errorf("Next() = %v, %t, want %v", next, ok, due)
+		}
+		if !stopped.Stop() || stopped.Stop() {
+			t.Error("Stop did not stop a held timer, or did so twice")
+		}
+		c.At(due.Add(30*time.Second), note("between")) // a running clock fires this one at once
+		pass(0)
+		advance(t, c, 0)
+		want := []string{"between by itself", "first", "second", "later"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("fired (-want +got):\n%s", diff)
+		}
+
+		// What the advance has not reached is a timer like any other from then on.
+		got = nil
+		pass(3 * time.Hour)
+		if diff := cmp.Diff([]string{"not yet due by itself"}, got); diff != "" {
+			t.Errorf("afterwards (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestARefusedAdvanceReleasesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New(clock.Options{})
+		defer c.Close()
+		c.AtByHand(c.Now(), func(*clock.Step) { t.Error("fired") })
+		if _, err := c.Advance(t.Context(), -time.Second, clock.Limits{}); err == nil {
+			t.Fatal("an advance into the past was accepted")
+		}
+		pass(time.Minute)
+	})
+}

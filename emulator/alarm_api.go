@@ -1,0 +1,306 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+	"devtool/emulator/store"
+)
+
+// alarmsAPI adds what the control API can do with alarms.
+func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
+	a := administration{e}
+	handle("GET alarms", func(r *http.Request) (any, error) {
+		return a.ListAlarms(r.Context(), control.AlarmsRequest{Class: r.URL.Query().Get("class")})
+	})
+	handle("POST alarms/trigger", e.triggerAlarm)
+	handle("GET alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		return a.GetAlarm(r.Context(), namedObject(r))
+	})
+	handle("PUT alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		var q control.SetAlarmRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return a.SetAlarm(r.Context(), namedObject(r), q)
+	})
+	handle("DELETE alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		return a.DeleteAlarm(r.Context(), namedObject(r))
+	})
+	handle("POST alarms/{class}/{object}/snooze", func(r *http.Request) (any, error) {
+		var q control.SnoozeRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return a.SnoozeAlarm(r.Context(), namedObject(r), q)
+	})
+}
+
+// ListAlarms lists the pending alarms in the order in which they are due.
+func (a administration) ListAlarms(_ context.Context, q control.AlarmsRequest) (control.Alarms, error) {
+	answer := control.Alarms{Now: a.e.clock.Now(), Alarms: []control.Alarm{}}
+	class := ""
+	if q.Class != "" {
+		ns, err := a.e.namespaceOf(q.Class)
+		if err != nil {
+			return answer, err
+		}
+		class = ns.class
+	}
+	for _, pending := range a.e.pendingAlarms() {
+		if class == "" || pending.Class == class {
+			answer.Alarms = append(answer.Alarms, pending)
+		}
+	}
+	return answer, nil
+}
+
+// GetAlarm returns the alarm of an object.
+func (a administration) GetAlarm(_ context.Context, which control.Object) (control.AlarmDetails, error) {
+	t, err := a.target(which)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	defer t.release()
+	return t.alarmDetails()
+}
+
+// alarmDetails describes the alarm that the object has.
+func (t target) alarmDetails() (control.AlarmDetails, error) {
+	answer := control.AlarmDetails{Now: t.ns.e.clock.Now()}
+	t.ns.mu.Lock()
+	pending := t.ns.alarms[t.id]
+	if pending != nil {
+		answer.Alarm = pending.describeLocked()
+	}
+	t.ns.mu.Unlock()
+	if pending == nil {
+		return answer, noAlarm(t.String())
+	}
+	return answer, nil
+}
+
+func noAlarm(object string) error {
+	return &control.Error{
+		Status: http.StatusNotFound, Message: object + control.NoAlarm, Hint: "`devtool alarms list` shows those that are set",
+	}
+}
+
+// lastAlarm is the latest time that the objects' files can hold.
+var lastAlarm = time.Unix(0, math.MaxInt64).UTC()
+
+// SetAlarm sets the alarm of an object in place of any other, as its own SetAlarm does. A retry
+// that was to come is forgotten.
+func (a administration) SetAlarm(ctx context.Context, which control.Object, q control.SetAlarmRequest) (control.AlarmDetails, error) {
+	at, err := a.alarmTime(q)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	t, err := a.target(which)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	defer t.release()
+	if !t.ns.takesAlarms() {
+		return control.AlarmDetails{}, badRequest("class %s has no Alarm method, so there is nothing that an alarm could call", t.ns.class)
+	}
+	if err := t.use(ctx, func(s *store.Object) error { return t.resetAlarm(s, at) }); err != nil {
+		return control.AlarmDetails{}, err
+	}
+	return t.alarmDetails()
+}
+
+// alarmTime is the time that q asks for.
+func (a administration) alarmTime(q control.SetAlarmRequest) (time.Time, error) {
+	var at time.Time
+	switch {
+	case q.At != nil && q.In == "":
+		at = *q.At
+	case q.At == nil && q.In != "":
+		d, err := parseLater(q.In)
+		if err != nil {
+			return at, err
+		}
+		at = a.e.clock.Now().Add(d)
+	default:
+		return at, badRequest("say either at what time or in how long the alarm is due")
+	}
+	return at, checkAlarm(at)
+}
+
+func parseLater(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
+	}
+	if d < 0 {
+		return 0, badRequest("an alarm can't be moved back in time, so not by %s", s)
+	}
+	return d, nil
+}
+
+func checkAlarm(at time.Time) error {
+	if at.After(lastAlarm) {
+		return badRequest("%s is too late for an alarm: the last can be at %s", at.Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// takesAlarms reports whether the class has an Alarm method, as far as that is known.
+func (ns *namespace) takesAlarms() bool {
+	if ns.e.host == nil { // offline
+		return true
+	}
+	ns.e.host.mu.Lock()
+	defer ns.e.host.mu.Unlock()
+	return ns.e.host.current == nil || ns.e.host.current.classes[ns.class].Alarm
+}
+
+// resetAlarm sets the alarm, and makes a new one also of that which has the same time. It is the
+// object's turn.
+func (t target) resetAlarm(s *store.Object, at time.Time) error {
+	if err := t.setAlarm(s, at); err != nil || s.AlarmChanged() {
+		return err
+	}
+	at, _, err := s.Alarm()
+	if err != nil {
+		return err
+	}
+	t.ns.mu.Lock()
+	old := t.ns.alarms[t.id]
+	t.ns.mu.Unlock()
+	if old != nil {
+		t.ns.schedule(t.id, old.name, old.hasName, at, true, old.order)
+	}
+	return nil
+}
+
+// DeleteAlarm deletes the alarm of an object, and returns it as it was.
+func (a administration) DeleteAlarm(ctx context.Context, which control.Object) (control.AlarmDetails, error) {
+	t, err := a.target(which)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	defer t.release()
+	var was control.AlarmDetails
+	err = t.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
+		was = pending
+		if err := s.DeleteAlarm(); err != nil || s.AlarmChanged() {
+			return err
+		}
+		// The object's file knows nothing of it.
+		if err := t.ns.index.Delete(t.id.String()); err != nil {
+			return err
+		}
+		t.ns.schedule(t.id, "", false, time.Time{}, false, 0)
+		return nil
+	})
+	return was, err
+}
+
+// SnoozeAlarm sets the alarm of an object to a later time: counted from when it is due or, if
+// that is past, from now. A retry that was to come is one no more: the alarm is a new one.
+func (a administration) SnoozeAlarm(ctx context.Context, which control.Object, q control.SnoozeRequest) (control.AlarmDetails, error) {
+	by, err := parseLater(q.By)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	t, err := a.target(which)
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	defer t.release()
+	err = t.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
+		if pending.Running {
+			return &control.Error{
+				Status: http.StatusConflict, Message: "the alarm of " + t.String() + " is running",
+				Hint: "`devtool alarms set` sets the next one",
+			}
+		}
+		from := pending.Due
+		if from.Before(pending.Now) {
+			from = pending.Now
+		}
+		at := from.Add(by)
+		if err := checkAlarm(at); err != nil {
+			return err
+		}
+		return t.resetAlarm(s, at)
+	})
+	if err != nil {
+		return control.AlarmDetails{}, err
+	}
+	return t.alarmDetails()
+}
+
+// existingAlarm calls f in the object's turn with the alarm that it has. To have none is an
+// error, and makes no object.
+func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control.AlarmDetails) error) error {
+	if _, err := t.alarmDetails(); err != nil {
+		return err
+	}
+	return t.use(ctx, func(s *store.Object) error {
+		pending, err := t.alarmDetails() // another, maybe
+		if err != nil {
+			return err
+		}
+		return f(s, pending)
+	})
+}
+
+func (e *Emulator) triggerAlarm(r *http.Request) (any, error) {
+	var q control.TriggerRequest
+	if err := decode(r, &q); err != nil {
+		return nil, err
+	}
+	a, err := e.findAlarm(q)
+	if err != nil {
+		return nil, err
+	}
+	if !a.claim() {
+		return nil, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
+	}
+	answer := control.Triggered{Fired: a.runOnce(nil, true)}
+	a.ns.mu.Lock()
+	if next := a.ns.alarms[a.id]; next != nil {
+		described := next.describeLocked()
+		answer.Next = &described
+	}
+	a.ns.mu.Unlock()
+	return answer, nil
+}
+
+// findAlarm returns the alarm that q names.
+func (e *Emulator) findAlarm(q control.TriggerRequest) (*alarm, error) {
+	if q == (control.TriggerRequest{}) {
+		next := e.nextAlarm()
+		if next == nil {
+			return nil, &control.Error{Status: http.StatusNotFound, Message: "no alarm is set"}
+		}
+		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
+	}
+	ns, err := e.namespaceOf(q.Class)
+	if err != nil {
+		return nil, err
+	}
+	id := wire.IDFromName(ns.uniqueKey, q.Name)
+	what := q.Class + "/" + q.Name
+	if q.ID != "" {
+		what = q.Class + "/" + q.ID
+		if id, err = wire.ParseID(ns.uniqueKey, q.ID); err != nil {
+			return nil, &control.Error{Status: http.StatusBadRequest, Message: what + ": " + err.Error()}
+		}
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	a := ns.alarms[id]
+	if a == nil {
+		return nil, noAlarm(what)
+	}
+	return a, nil
+}

@@ -1,0 +1,72 @@
+// Command cron is a worker whose cron triggers write into a diary: an object that keeps a line for
+// each run, which a GET shows. The trigger "fail" fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch:     fetch,
+		Scheduled: scheduled,
+		Classes:   durable.Classes{"Diary": durable.NewClass(newDiary)},
+	})
+}
+
+func diaryOf(env *durable.Env) *durable.Stub { return env.Namespace("DIARY").GetByName("one") }
+
+func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) { diaryOf(env).ServeHTTP(w, r) }
+
+func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.Env) error {
+	if event.Cron == "fail" {
+		return errors.New("no luck")
+	}
+	line := fmt.Sprintf("%s due %s at %s", event.Cron, event.ScheduledTime.Format(time.RFC3339), durable.Now(ctx).Format(time.RFC3339))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://diary/", strings.NewReader(line))
+	if err != nil {
+		return err
+	}
+	response, err := diaryOf(env).Fetch(r)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// Diary keeps lines.
+type Diary struct{ storage *durable.Storage }
+
+func newDiary(_ context.Context, state *durable.State, _ *durable.Env) (*Diary, error) {
+	return &Diary{storage: state.Storage}, nil
+}
+
+func (d *Diary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := d.serve(w, r); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (d *Diary) serve(w io.Writer, r *http.Request) error {
+	var lines []string
+	if _, err := d.storage.Get(r.Context(), "lines", &lines); err != nil {
+		return err
+	}
+	if r.Method == http.MethodGet {
+		_, err := fmt.Fprint(w, strings.Join(lines, "\n"))
+		return err
+	}
+	line, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	return d.storage.Put(r.Context(), "lines", append(lines, string(line)))
+}
