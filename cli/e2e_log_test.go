@@ -1,38 +1,69 @@
 package cli_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheLogAsJSONTellsOfEachEvent reads what a program finds in the log of `devtool dev`.
-func TestTheLogAsJSONTellsOfEachEvent(t *testing.T) {
+// TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent moves the clock past what a handler has no
+// patience for, and reads in the log, as a program does, what has happened.
+func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
 	t.Parallel()
-	p := handlerProject(t, "lab")
+	p := handlerProject(t, "timeouts")
 	s := p.dev("--frozen", "--log-format", "json", "--log-level", "debug")
-	s.get("/print")
+	s.post("/", "")
 	p.advance("1h")
+	if got, want := s.get("/"), "5s: context deadline exceeded\n10s: context deadline exceeded\n"; got != want {
+		t.Errorf("got what came of it %q, want %q", got, want)
+	}
 	s.interrupt()
 
-	// The fields of each event, and with their values those that are the same in each run.
+	// The events in order, with the fields whose values are the same in each run.
+	var events []string
 	fields := make(map[string]string)
-	for line := range bytes.Lines([]byte(s.stderr.String())) {
+	printed := ""
+	for line := range strings.Lines(s.stderr.String()) {
 		var record map[string]any
-		if err := json.Unmarshal(line, &record); err != nil {
-			t.Fatalf("not JSON: %v\n%s", err, line)
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("the log has a line that is not JSON: %v\n%s", err, line)
 		}
 		for _, field := range []string{"time", "level", "msg"} {
 			if record[field] == nil {
 				t.Errorf("no %s in %s", field, line)
 			}
-			delete(record, field)
 		}
-		_ = fmt.Sprint(strings.TrimSpace(""), fields)
+		if record["source"] == "handler" {
+			printed += fmt.Sprintln(record["msg"])
+		}
+		if record["event"] != nil {
+			event := fmt.Sprint(record["event"], " ", record["outcome"])
+			events = append(events, event)
+			fields[event] = strings.Join(slices.Sorted(maps.Keys(record)), " ")
+		}
 	}
-	_ = cmp.Diff
+	if want := "slow: context canceled\n"; printed != want {
+		t.Errorf("the handler printed %q, want %q", printed, want)
+	}
+	slices.Sort(events)
+	// The objects leave memory once each in the hour, unless the first comes back for the alarm.
+	want := []string{"alarm ok", "evict ok", "evict ok", "evict ok", "fetch canceled", "fetch ok", "fetch ok", "request ok", "request ok"}
+	if diff := cmp.Diff(want, events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	wantFields := map[string]string{
+		"alarm ok":       "at duration_ms event late_ms level msg object outcome retry time",
+		"evict ok":       "duration_ms event level msg object outcome time",
+		"fetch canceled": "about duration_ms error event level msg object outcome time",
+		"fetch ok":       "about duration_ms event level msg object outcome status time",
+		"request ok":     "about duration_ms event level msg outcome status time",
+	}
+	if diff := cmp.Diff(wantFields, fields); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
 }

@@ -1,0 +1,76 @@
+// Command timeouts is a worker with an object that gives up what takes too long. A POST sets
+// its alarm a minute ahead; the alarm tries a sleep, and a request to another object, of an
+// hour each for five seconds each, and keeps what came of it, which GET tells.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+			env.Namespace("PATIENT").GetByName("one").ServeHTTP(w, r)
+		},
+		Classes: durable.Classes{"Patient": durable.NewClass(newPatient)},
+	})
+}
+
+// Patient has an alarm that loses its patience.
+type Patient struct {
+	storage *durable.Storage
+	env     *durable.Env
+}
+
+func newPatient(_ context.Context, state *durable.State, env *durable.Env) (*Patient, error) {
+	return &Patient{storage: state.Storage, env: env}, nil
+}
+
+func (p *Patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	switch {
+	case r.URL.Path == "/slow":
+		err := durable.Sleep(ctx, time.Hour)
+		fmt.Println("slow:", err)
+	case r.Method == http.MethodPost:
+		if err := p.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Minute)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	default:
+		var log string
+		if _, err := p.storage.Get(ctx, "log", &log); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+		fmt.Fprint(w, log)
+	}
+}
+
+// Alarm tries what takes an hour.
+func (p *Patient) Alarm(ctx context.Context, info durable.AlarmInfo) error {
+	log := ""
+	for _, try := range []func(context.Context) error{
+		func(ctx context.Context) error { return durable.Sleep(ctx, time.Hour) },
+		func(ctx context.Context) error {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://patient/slow", nil)
+			if err != nil {
+				return err
+			}
+			resp, err := p.env.Namespace("PATIENT").GetByName("two").Fetch(r)
+			if err != nil {
+				return err
+			}
+			return resp.Body.Close()
+		},
+	} {
+		limited, cancel := durable.WithTimeout(ctx, 5*time.Second)
+		err := try(limited)
+		cancel()
+		log += fmt.Sprintf("%s: %v\n", durable.Now(ctx).Sub(info.ScheduledTime), err)
+	}
+	return p.storage.Put(ctx, "log", log)
+}
