@@ -173,14 +173,16 @@ func explainNoAlarm(ctx context.Context, from alarms, object string, err error) 
 	if listErr != nil {
 		return err
 	}
-	var names []string
+	var names, objects []string
 	for _, alarm := range list.Alarms {
 		names = append(names, alarm.String())
+		objects = append(objects, strings.TrimPrefix(alarm.String(), alarm.Class+"/"))
 	}
+	_, written, _ := strings.Cut(object, "/")
 	explained := *refused
-	switch meant := closest(object, names); {
+	switch meant := closest(written, objects); {
 	case meant != "":
-		explained.Hint = "did you mean " + meant + "? `devtool alarms list` shows all that are set"
+		explained.Hint = "did you mean " + names[slices.Index(objects, meant)] + "? `devtool alarms list` shows all that are set"
 	case len(names) == 0:
 		explained.Hint = "no object has one; `devtool alarms set " + object + " 10s` sets it"
 	case len(names) <= maxNamed:

@@ -47,7 +47,7 @@ func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
 			fields[event] = strings.Join(slices.Sorted(maps.Keys(record)), " ")
 		}
 	}
-	if want := "slow: context canceled\n"; printed != want {
+	if want := "slow: nobody waits for this event any more: context canceled\n"; printed != want {
 		t.Errorf("the handler printed %q, want %q", printed, want)
 	}
 	slices.Sort(events)
@@ -59,7 +59,7 @@ func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
 	wantFields := map[string]string{
 		"alarm ok":       "at duration_ms event late_ms level msg object outcome retry time",
 		"evict ok":       "duration_ms event level msg object outcome time",
-		"fetch canceled": "about duration_ms error event level msg object outcome time",
+		"fetch canceled": "about duration_ms event level msg object outcome time",
 		"fetch ok":       "about duration_ms event level msg object outcome status time",
 		"request ok":     "about duration_ms event level msg outcome status time",
 	}

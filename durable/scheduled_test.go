@@ -70,14 +70,15 @@ func TestTheScheduledHandlersErrorIsTheRuns(t *testing.T) {
 }
 
 func TestTheScheduledHandlersContextEndsWithTheEvent(t *testing.T) {
-	var kept context.Context
+	begun := make(chan context.Context, 1)
 	w := withScheduled(func(ctx context.Context, _ ScheduledEvent, _ *Env) error {
-		kept = ctx
+		begun <- ctx
 		return Sleep(ctx, time.Minute)
 	})
 	emulate(t, w, func(e *emulation) {
 		e.hold(wire.MethodSleep)
 		s := e.open(wire.MethodScheduled, &wire.Scheduled{Event: e.newID()}, true)
+		kept := <-begun
 		if kept.Err() != nil {
 			t.Fatal("the context has ended while the handler runs")
 		}

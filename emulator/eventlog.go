@@ -184,11 +184,18 @@ func (e *Emulator) logFetch(ev *event, status int, took time.Duration, err error
 	if !e.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
+	outcome := outcomeOK
+	switch {
+	case err == nil && status == 0, isCanceled(err): // the response has found nobody
+		outcome = outcomeCanceled
+	case err != nil:
+		outcome = outcomeError
+	}
 	e.logEvent(eventLine{
 		event:   ev.kind,
 		object:  ev.obj.String(),
 		what:    requestLine(ev.request),
-		outcome: outcomeOf(err),
+		outcome: outcome,
 		status:  status,
 		took:    took,
 		err:     err,
@@ -214,16 +221,6 @@ const (
 	outcomeCanceled = "canceled"        // nobody waited for it any more
 	outcomeError    = "error"
 )
-
-func outcomeOf(err error) string {
-	switch {
-	case err == nil:
-		return outcomeOK
-	case isCanceled(err):
-		return outcomeCanceled
-	}
-	return outcomeError
-}
 
 // detail is what stands below the line of a failure: the stack, if there is one.
 func detail(err error) string {

@@ -1,6 +1,7 @@
 // Command basic is a worker that tells what it knows: /var is the variable
 // GREETING, /host the request's host, /pid the program's process. Everything
-// else goes to an object, which sets an alarm an hour ahead on a POST.
+// else goes to an object, which sets an alarm an hour ahead on a POST. After a POST to
+// /again it sets it again whenever it has run.
 package main
 
 import (
@@ -45,10 +46,22 @@ func (b *Basic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := r.Context()
+	if r.URL.Path == "/again" {
+		if err := b.storage.Put(ctx, "again", true); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
 	if err := b.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Hour)); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
-// Alarm does nothing.
-func (*Basic) Alarm(context.Context, durable.AlarmInfo) error { return nil }
+// Alarm does nothing, or sets the alarm again.
+func (b *Basic) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
+	again, err := b.storage.Get(ctx, "again", new(bool))
+	if again && err == nil {
+		err = b.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Hour))
+	}
+	return err
+}

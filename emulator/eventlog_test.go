@@ -1,0 +1,173 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devtool/durable/wire"
+)
+
+// A logbook keeps what an emulator logs, as JSON.
+type logbook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// lines are the messages at level or above, with the milliseconds of real time as "_".
+func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for text := range strings.Lines(l.b.String()) {
+		var r map[string]any
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatal(err)
+		}
+		message := r["msg"].(string)
+		if i := strings.Index(message, " ms"); i >= 0 {
+			message = message[:strings.LastIndex(message[:i], "(")+1] + "_" + message[i:]
+		}
+		lines = append(lines, r["level"].(string)+" "+message)
+		records = append(records, r)
+	}
+	return lines, records
+}
+
+// logTo makes the world log to a book, from level on.
+func (w *world) logTo(level slog.Level) *logbook {
+	book := &logbook{}
+	w.log = slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: level}))
+	return book
+}
+
+func TestEachEventHasItsLine(t *testing.T) {
+	s := alarmScript(func(c *call) error {
+		switch c.alarm.RetryCount {
+		case 0:
+			return &wire.Error{Message: "no luck", Remote: true, Detail: "goroutine 1:\nmain.go:7\n"}
+		case 1:
+			return nil
+		}
+		return errors.New("not reached")
+	})
+	w := newWorld(t, s)
+	book := w.logTo(slog.LevelDebug)
+	w.want("a", "/set1s", "")
+	retried := w.fires(2 * time.Second)[0].RetryAt
+	w.moveOn(time.Minute)
+	w.get("a", "/no such handler")
+	got, records := book.lines(t)
+	want := []string{
+		"DEBUG fetch Lab/a GET /set1s 200 OK (_ ms)",
+		"INFO GET /set1s 200 OK (_ ms)",
+		"ERROR alarm Lab/a retry (_ ms): no luck; next try at " + retried.Format(time.RFC3339Nano) + "\ngoroutine 1:\nmain.go:7",
+		"INFO alarm Lab/a ok, retry 1 of 6 (_ ms)",
+		"DEBUG evict Lab/a ok (_ ms)",
+		"DEBUG fetch Lab/a GET /no%20such%20handler error (_ ms): no handler for /no%20such%20handler",
+		"ERROR GET /no such handler 500 Internal Server Error (_ ms): Lab/a failed: no handler for /no%20such%20handler",
+	}
+	for i := range got {
+		got[i] = strings.ReplaceAll(got[i], "GET /no such handler error", "GET /no%20such%20handler error")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	t.Log(strings.Join(got, "\n"))
+	retry := records[2]
+	for field, want := range map[string]any{
+		"event": "alarm", "object": "Lab/a", "outcome": "retry", "retry": 0.0, "late_ms": 0.0, "error": "no luck",
+		"retry_at": retried.Format(time.RFC3339Nano),
+	} {
+		if retry[field] != want {
+			t.Errorf("%s: got %v, want %v", field, retry[field], want)
+		}
+	}
+	if _, ok := retry["duration_ms"].(float64); !ok {
+		t.Errorf("duration_ms: got %v, want a number", retry["duration_ms"])
+	}
+}
+
+func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
+	s := alarmScript(func(*call) error { return errNoLuck })
+	s.handlers["construct"] = func(c *call) (string, error) { return "", nil }
+	w := newWorld(t, s)
+	book := w.logTo(slog.LevelWarn)
+	w.want("a", "/set1s", "")
+	w.moveOn(time.Hour)
+	got, _ := book.lines(t)
+	if len(got) != 7 {
+		t.Fatalf("got %q, want the seven failures", got)
+	}
+	if want := "ERROR alarm Lab/a failed, retry 6 of 6 (_ ms): no luck; it is not tried again"; got[6] != want {
+		t.Errorf("got  %s\nwant %s", got[6], want)
+	}
+}
+
+func TestALineTellsHowLateTheEventWas(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, tt := range []struct {
+		line eventLine
+		want string
+		late any
+	}{
+		{eventLine{due: at, at: at}, "alarm ok (1.0 ms)", 0.0},
+		{eventLine{due: at, at: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
+		{eventLine{due: at, at: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
+		{eventLine{due: at.Add(time.Hour), at: at}, "alarm ok (1.0 ms)", 0.0},
+		{eventLine{at: at}, "alarm ok (1.0 ms)", nil},
+	} {
+		tt.line.event, tt.line.outcome, tt.line.took = "alarm", outcomeOK, time.Millisecond
+		book := &logbook{}
+		e := &Emulator{log: slog.New(slog.NewJSONHandler(book, nil))}
+		e.logEvent(tt.line)
+		_, records := book.lines(t)
+		if got := records[0]["msg"]; got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+		if got := records[0]["late_ms"]; got != tt.late {
+			t.Errorf("late_ms: got %v, want %v", got, tt.late)
+		}
+	}
+}
+
+func TestHandlersForPeopleDropAllFieldsOfEvents(t *testing.T) {
+	full := eventLine{
+		event: "alarm", object: "Lab/a", what: "x", outcome: "retry", status: 200, took: 1, due: time.Unix(1, 0), at: time.Unix(2, 0),
+		retry: 1, next: time.Unix(3, 0), err: errNoLuck,
+	}
+	for _, a := range full.fields() {
+		if kept := WithoutFields(nil, a); !kept.Equal(slog.Attr{}) {
+			t.Errorf("%s is kept", a.Key)
+		}
+		if kept := WithoutFields([]string{"group"}, a); !kept.Equal(a) {
+			t.Errorf("%s of a group is dropped", a.Key)
+		}
+	}
+	if a := slog.String("err", "x"); !WithoutFields(nil, a).Equal(a) {
+		t.Error("what is no field of an event is dropped")
+	}
+	var names []string
+	for _, a := range full.fields() {
+		names = append(names, a.Key)
+	}
+	slices.Sort(names)
+	if got, want := fmt.Sprint(names), "[about at duration_ms error event late_ms object outcome retry retry_at status]"; got != want {
+		t.Errorf("got the fields %s, want %s, as docs/cli.md has them", got, want)
+	}
+}
