@@ -98,7 +98,7 @@ func retryText(alarm control.Alarm) string {
 
 // dueIn is when an alarm runs, seen from now.
 func dueIn(alarm control.Alarm, now time.Time) string {
-	text := ""
+	var text string
 	switch left := alarm.Due.Sub(now); {
 	case alarm.Running:
 		return "running"

@@ -123,8 +123,8 @@ func TestSignalsAreTheCommands(t *testing.T) {
 	}{
 		{"caught", `trap 'curl -fsS "$DEVTOOL_URL/var"; exit 7' TERM; echo ready; while :; do sleep 0.01; done`, syscall.SIGTERM, 7},
 		{"an interrupt, caught", `trap 'curl -fsS "$DEVTOOL_URL/var"; exit 8' INT; echo ready; while :; do sleep 0.01; done`, os.Interrupt, 8},
-		{"not caught", `echo ready; echo hello; exec sleep 1000`, syscall.SIGTERM, 128 + 15},
-		{"a lost terminal", `echo ready; echo hello; exec sleep 1000`, syscall.SIGHUP, 128 + 1},
+		{"not caught", `printf 'ready\nhello\n'; exec sleep 1000`, syscall.SIGTERM, 128 + 15},
+		{"a lost terminal", `printf 'ready\nhello\n'; exec sleep 1000`, syscall.SIGHUP, 128 + 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

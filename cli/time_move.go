@@ -160,7 +160,7 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 	case advanced.Stopped != "":
 		return failure("`devtool time advance` goes on from there", "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)
 	case advanced.Failed > 0:
-		return failure("the log of `devtool dev` shows what they did", "alarms failed for good: %d of %d runs", advanced.Failed, advanced.Ran)
+		return failure("the log of `devtool dev` shows what they did", "runs failed for good: %d of %d", advanced.Failed, advanced.Ran)
 	}
 	return nil
 }

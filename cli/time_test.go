@@ -110,7 +110,7 @@ TIME                      OBJECT           OUTCOME  DETAIL
 now    2026-10-01T12:00:10.000Z, 10s on
 clock  frozen
 next   no alarm is set
-`[1:], err: "devtool: alarms failed for good: 1 of 2 runs\n  The log of `devtool dev` shows what they did\n"},
+`[1:], err: "devtool: runs failed for good: 1 of 2\n  The log of `devtool dev` shows what they did\n"},
 		},
 		{
 			"an early end",

@@ -10,10 +10,12 @@
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
 // in the same way when the clock says so, and a cron trigger (cron.go) one of the worker.
 //
+// Alarms that fell due while nothing ran are dealt with at start (missed.go).
+//
 // A handler that hangs is named in the log (stuck.go).
 //
 // People look at objects and change them through the administration (admin.go): over the
-// control API (api.go, admin_api.go), or offline on the files (offline.go).
+// control API (api.go, admin_api.go, alarm_api.go), or offline on the files (offline.go).
 //
 // Sub-packages that stand alone: store keeps an object's file, plugin builds,
 // launches and watches programs, control is the control API.
