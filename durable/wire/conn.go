@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -25,13 +25,14 @@ type Conn struct {
 	// parity is that of the ids we open.
 	parity uint64
 
-	// wmu guards the writing side. A writer that finds others waiting leaves
-	// the flush to them: frames that are written together leave together.
-	wmu     sync.Mutex
-	w       *bufio.Writer
-	waiting atomic.Int32
-	scratch []byte
-	nextID  uint64
+	// wmu guards the writing side. A writer that finds another one about to flush leaves
+	// that to it: frames that are written together leave together, for to wake the other
+	// process costs more than all the rest.
+	wmu      sync.Mutex
+	w        *bufio.Writer
+	flushing bool // a goroutine is about to flush w
+	scratch  []byte
+	nextID   uint64
 
 	// mu guards what follows. It is taken after wmu and before a stream's mu.
 	mu       sync.Mutex
@@ -123,14 +124,12 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	s.opener = true
 	s.outEnd = end
 
-	c.waiting.Add(1)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
-		c.waiting.Add(-1)
 		return nil, ErrClosed
 	}
 	s.id = c.nextID
@@ -149,7 +148,6 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 
 // Notify sends a notice: a message that gets no answer.
 func (c *Conn) Notify(method Method, m Message) error {
-	c.waiting.Add(1)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	return c.writeLocked(frame{kind: kindNotice, end: true}, appendMessage(append(c.frame(), byte(method)), m))
@@ -157,7 +155,6 @@ func (c *Conn) Notify(method Method, m Message) error {
 
 // send writes one frame whose payload is m.
 func (c *Conn) send(f frame, m Message) error {
-	c.waiting.Add(1)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	return c.writeLocked(f, appendMessage(c.frame(), m))
@@ -165,14 +162,12 @@ func (c *Conn) send(f frame, m Message) error {
 
 // sendData writes one frame of body.
 func (c *Conn) sendData(id uint64, p []byte, end bool) error {
-	c.waiting.Add(1)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	return c.writeLocked(frame{stream: id, kind: kindData, end: end}, append(c.frame(), p...))
 }
 
 func (c *Conn) sendWindow(id uint64, n int) error {
-	c.waiting.Add(1)
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	return c.writeLocked(frame{stream: id, kind: kindWindow}, binary.AppendUvarint(c.frame(), uint64(n)))
@@ -184,29 +179,31 @@ func (c *Conn) frame() []byte {
 }
 
 // writeLocked writes b, which frame began and the caller has filled, as f. The
-// caller holds wmu and has announced itself in waiting. An *Error is about this
+// caller holds wmu, which is free for a moment before the flush. An *Error is about this
 // frame alone; any other means that the connection is gone.
 func (c *Conn) writeLocked(f frame, b []byte) error {
-	others := c.waiting.Add(-1) > 0
-	var tooLarge, err error
-	if n := len(b) - headerSize; n > MaxPayload {
-		tooLarge = &Error{Message: fmt.Sprintf("message of %d bytes, the limit is %d", n, MaxPayload)}
-	} else {
-		appendHeader(b[:0], f, n)
-		if cap(b) <= 4*MaxData {
-			c.scratch = b
-		}
-		_, err = c.w.Write(b)
+	n := len(b) - headerSize
+	if n > MaxPayload {
+		return &Error{Message: fmt.Sprintf("message of %d bytes, the limit is %d", n, MaxPayload)}
 	}
-	// Also when nothing was written: who went before may have left us the flush.
-	if err == nil && !others {
+	appendHeader(b[:0], f, n)
+	if cap(b) <= 4*MaxData {
+		c.scratch = b
+	}
+	_, err := c.w.Write(b)
+	if err == nil && !c.flushing {
+		c.flushing = true
+		c.wmu.Unlock()
+		runtime.Gosched() // who can run now may have something to write, too
+		c.wmu.Lock()
+		c.flushing = false
 		err = c.w.Flush()
 	}
 	if err != nil {
 		c.end(fmt.Errorf("write: %w", err))
 		return ErrClosed
 	}
-	return tooLarge
+	return nil
 }
 
 func (c *Conn) read(r *bufio.Reader) {

@@ -296,12 +296,12 @@ func connectCounting(t *testing.T) (p pair, counter *countingConn) {
 
 func TestFramesThatAreWrittenTogetherLeaveTogether(t *testing.T) {
 	p, counter := connectCounting(t)
-	arrived := p.emulator.AnnounceWriter()
+	over := p.emulator.AnnounceFlush()
 	first := mustOpen(t, p.emulator, true)
 	if n := counter.writes.Load(); n != 0 {
-		t.Errorf("%d writes while another writer waits, want 0", n)
+		t.Errorf("%d writes while another writer is about to flush, want 0", n)
 	}
-	arrived()
+	over()
 	second := mustOpen(t, p.emulator, true)
 	if n := counter.writes.Load(); n != 1 {
 		t.Errorf("%d writes for two frames, want 1", n)
@@ -310,19 +310,6 @@ func TestFramesThatAreWrittenTogetherLeaveTogether(t *testing.T) {
 		if _, err := s.Await(t.Context()); err == nil {
 			t.Error("an unreadable question was answered")
 		}
-	}
-}
-
-// Whoever waited takes over the flush, also if it has nothing to write itself.
-func TestAnOversizedMessageDoesNotHoldBackTheFrameBeforeIt(t *testing.T) {
-	p, counter := connectCounting(t)
-	arrived := p.emulator.AnnounceWriter()
-	mustOpen(t, p.emulator, true)
-	arrived()
-	_, err := p.emulator.Open(wire.MethodFetch, &wire.Fetch{Request: wire.Request{Body: make([]byte, wire.MaxPayload)}}, true)
-	checkTooLarge(t, err)
-	if n := counter.writes.Load(); n != 1 {
-		t.Errorf("%d writes after the frame and the oversized message, want 1", n)
 	}
 }
 

@@ -40,9 +40,14 @@ func (c *Conn) Streams() int {
 	return len(c.streams)
 }
 
-// AnnounceWriter makes c believe that one more writer waits for its turn, as it
-// does while two goroutines write at once, until arrived is called.
-func (c *Conn) AnnounceWriter() (arrived func()) {
-	c.waiting.Add(1)
-	return func() { c.waiting.Add(-1) }
+// AnnounceFlush makes c believe that another writer is about to flush, as it does while two
+// goroutines write at once, until over is called.
+func (c *Conn) AnnounceFlush() (over func()) {
+	set := func(v bool) {
+		c.wmu.Lock()
+		c.flushing = v
+		c.wmu.Unlock()
+	}
+	set(true)
+	return func() { set(false) }
 }
