@@ -146,8 +146,12 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	return s, nil
 }
 
-// Notify sends a notice: a message that gets no answer.
+// Notify sends a notice: a message that gets no answer. The program's notices, which are many,
+// leave together with whatever is sent next, for they have to be known before that, not sooner.
 func (c *Conn) Notify(method Method, m Message) error {
+	if c.Err() != nil {
+		return ErrClosed
+	}
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	return c.writeLocked(frame{kind: kindNotice, end: true}, appendMessage(append(c.frame(), byte(method)), m))
@@ -191,7 +195,7 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 		c.scratch = b
 	}
 	_, err := c.w.Write(b)
-	if err == nil && !c.flushing {
+	if err == nil && !c.flushing && (f.kind != kindNotice || c.parity == uint64(Emulator)%2) {
 		c.flushing = true
 		c.wmu.Unlock()
 		runtime.Gosched() // who can run now may have something to write, too
