@@ -588,7 +588,7 @@ func benchmarkHandler(b *testing.B, operation func(ctx context.Context, s *Stora
 			e := &emulation{values: make(map[string][]byte), maxEntry: entry}
 			e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{
 				Serve:  e.answer,
-				AtOnce: func(s *wire.Stream) bool { e.answer(s); return true },
+				AtOnce: func(wire.Method) bool { return true },
 				Notice: e.notice,
 			})
 			defer e.conn.Close()

@@ -15,16 +15,13 @@ import (
 // listPage is about how many bytes of entries one answer to List carries.
 const listPage = 1 << 20
 
-// serveAtOnce answers operations that wait for nothing but the disk. (See wire.Callbacks.)
-func (p *program) serveAtOnce(s *wire.Stream) bool {
-	switch s.Method {
+// servedAtOnce reports whether serving method waits for nothing but the disk. (See
+// wire.Callbacks.)
+func servedAtOnce(method wire.Method) bool {
+	switch method {
 	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
 		return false
-	case wire.MethodTimer: // it is answered later
-		p.startTimer(s)
-		return true
 	}
-	p.serve(s)
 	return true
 }
 
@@ -50,6 +47,9 @@ func (p *program) serve(s *wire.Stream) {
 	switch s.Method {
 	case wire.MethodSubrequest:
 		p.subrequest(s)
+		return
+	case wire.MethodTimer: // it is answered later
+		p.startTimer(s)
 		return
 	case wire.MethodBackground:
 		if err := p.runInBackground(s); err != nil {

@@ -66,7 +66,7 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 			default: // a second hello is left without an answer
 			}
 		},
-		AtOnce: p.serveAtOnce,
+		AtOnce: servedAtOnce,
 		Notice: p.notice,
 	})
 	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))

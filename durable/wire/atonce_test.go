@@ -78,14 +78,14 @@ func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
 func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connectWith(t, tr, wire.Callbacks{
-			AtOnce: func(s *wire.Stream) bool {
-				if s.Method != wire.MethodGet {
-					return false
+			AtOnce: func(m wire.Method) bool { return m == wire.MethodGet },
+			Serve: func(s *wire.Stream) {
+				if s.Method == wire.MethodGet {
+					answerGets(s)
+				} else {
+					s.Answer(&wire.Time{Time: 7}, true)
 				}
-				answerGets(s)
-				return true
 			},
-			Serve: func(s *wire.Stream) { s.Answer(&wire.Time{Time: 7}, true) },
 		})
 		for range 10 {
 			checkUsable(t, p.program)
@@ -98,43 +98,37 @@ func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 }
 
 func TestWhatTakesLongAtOnceHoldsUpNobody(t *testing.T) {
-	for _, answers := range []bool{true, false} {
-		overEach(t, func(t *testing.T, tr transport) {
-			release := make(chan struct{})
-			p := connectWith(t, tr, wire.Callbacks{
-				AtOnce: func(s *wire.Stream) bool {
-					if s.Method == wire.MethodNow {
-						<-release
-						if !answers {
-							return false
-						}
-					}
-					answerGets(s)
-					return true
-				},
-				Serve: answerGets,
-			})
-			var slow []*wire.Stream
-			for range 3 {
-				s, err := p.program.Open(wire.MethodNow, &wire.Get{Key: "slow"}, true)
-				if err != nil {
-					t.Fatal(err)
+	overEach(t, func(t *testing.T, tr transport) {
+		release := make(chan struct{})
+		p := connectWith(t, tr, wire.Callbacks{
+			AtOnce: func(wire.Method) bool { return true },
+			Serve: func(s *wire.Stream) {
+				if s.Method == wire.MethodNow {
+					<-release
 				}
-				slow = append(slow, s)
-			}
-			checkUsable(t, p.program)
-			close(release)
-			for _, s := range slow {
-				b, err := s.Await(t.Context())
-				var got wire.Value
-				if err == nil {
-					err = wire.Decode(b, &got)
-				}
-				if err != nil || string(got.Value) != "slow" {
-					t.Errorf("got %q, %v", got.Value, err)
-				}
-			}
-			checkUsable(t, p.program)
+				answerGets(s)
+			},
 		})
-	}
+		var slow []*wire.Stream
+		for range 3 {
+			s, err := p.program.Open(wire.MethodNow, &wire.Get{Key: "slow"}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slow = append(slow, s)
+		}
+		checkUsable(t, p.program)
+		close(release)
+		for _, s := range slow {
+			b, err := s.Await(t.Context())
+			var got wire.Value
+			if err == nil {
+				err = wire.Decode(b, &got)
+			}
+			if err != nil || string(got.Value) != "slow" {
+				t.Errorf("got %q, %v", got.Value, err)
+			}
+		}
+		checkUsable(t, p.program)
+	})
 }

@@ -56,11 +56,11 @@ type Callbacks struct {
 	// Serve answers a stream, on a goroutine of its own. One that it leaves without an
 	// answer fails.
 	Serve func(*Stream)
-	// AtOnce, if it is set, is asked first, on the goroutine that reads the
-	// connection: that spares a change of goroutines, and often the waking of a
-	// processor. It returns false for what it leaves to Serve. When it takes long, another
-	// goroutine reads on. Only the emulator may have it, for it writes.
-	AtOnce func(*Stream) bool
+	// AtOnce, if it is set, names the methods for which Serve is called on the goroutine that
+	// reads the connection, in the order in which they come: that spares a change of goroutines,
+	// and often the waking of a processor. Serve may answer these later, but has to answer. When
+	// it takes long, another goroutine reads on. Only the emulator may have it, for it writes.
+	AtOnce func(Method) bool
 	// Notice takes a notice, before anything that the peer has sent after it is looked
 	// at. It must neither write nor wait.
 	Notice func(Method, []byte)
@@ -262,6 +262,9 @@ func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
 	return nil
 }
 
+// patience is how long the goroutine that reads may answer before another one reads on.
+const patience = time.Millisecond
+
 func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	if len(f.payload) == 0 {
 		return fmt.Errorf("open stream %d: no method", f.stream)
@@ -282,10 +285,15 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	c.streams[f.stream] = s
 	c.mu.Unlock()
 
-	if c.calls.AtOnce != nil {
-		return c.serveAtOnce(s, r)
+	if c.calls.AtOnce == nil || !c.calls.AtOnce(s.Method) {
+		go c.serve(s)
+		return nil
 	}
-	go c.serve(s)
+	readOn := time.AfterFunc(patience, func() { c.read(r) })
+	c.calls.Serve(s)
+	if !readOn.Stop() { // it has begun
+		return errReadOn
+	}
 	return nil
 }
 
@@ -293,26 +301,6 @@ func (c *Conn) serve(s *Stream) {
 	// Deferred, for a handler may end its goroutine (runtime.Goexit).
 	defer s.Fail(&Error{Message: "the question was not answered"})
 	c.calls.Serve(s)
-}
-
-// patience is how long AtOnce may take before another goroutine reads on.
-const patience = time.Millisecond
-
-// serveAtOnce serves s on the goroutine that reads r, as long as that does not keep others
-// waiting.
-func (c *Conn) serveAtOnce(s *Stream, r *bufio.Reader) error {
-	readOn := time.AfterFunc(patience, func() { c.read(r) })
-	answered := c.calls.AtOnce(s)
-	if !readOn.Stop() { // it has begun
-		if !answered {
-			c.serve(s)
-		}
-		return errReadOn
-	}
-	if !answered {
-		go c.serve(s)
-	}
-	return nil
 }
 
 func (c *Conn) forget(id uint64) {
