@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,7 +128,7 @@ func (h *host) launch(ctx context.Context, binary string, c settings) (*program,
 	process, err := plugin.Launch(context.WithoutCancel(ctx), plugin.LaunchOptions{
 		Binary: binary,
 		Dir:    e.project,
-		Env:    os.Environ(),
+		Env:    programEnv(os.Environ()),
 		Stdout: e.output,
 		Stderr: e.output,
 	})
@@ -139,6 +141,18 @@ func (h *host) launch(ctx context.Context, binary string, c settings) (*program,
 		return nil, err
 	}
 	return p, nil
+}
+
+// programEnv returns the environment of a program, where ours is env. Go runs it on one
+// processor: as on the platform handlers don't run at the same time, unless the program asks for
+// it (runtime.GOMAXPROCS). Its goroutines and the emulator wait for each other all the time, and
+// to hand each request from one processor to another would cost a fifth of the requests a second.
+func programEnv(env []string) []string {
+	const processors = "GOMAXPROCS="
+	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, processors) }) {
+		return env
+	}
+	return append(slices.Clone(env), processors+"1")
 }
 
 // errReplaced is what events fail with that a new version of the program did not wait for.
