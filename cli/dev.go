@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,6 +219,10 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 
 	// What goes wrong later stands among the lines of the log.
 	logged := s
+	// There is little in memory but what requests leave behind, and memory to spare.
+	if s.Env("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 	logged.Err = log.text
 	return &project{config: c, vars: vars, log: log, options: func() emulator.Options {
 		// The configuration has been read, and what was wrong with it said: New need not

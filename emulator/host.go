@@ -143,16 +143,21 @@ func (h *host) launch(ctx context.Context, binary string, c settings) (*program,
 	return p, nil
 }
 
-// programEnv returns the environment of a program, where ours is env. Go runs it on one
-// processor: as on the platform handlers don't run at the same time, unless the program asks for
-// it (runtime.GOMAXPROCS). Its goroutines and the emulator wait for each other all the time, and
-// to hand each request from one processor to another would cost a fifth of the requests a second.
+// programEnv returns the environment of a program, where ours is env.
+//
+// Go runs it on one processor: as on the platform handlers don't run at the same time, unless the
+// program asks for it (runtime.GOMAXPROCS). Its goroutines and the emulator wait for each other all
+// the time, and to hand each request from one processor to another would cost a fifth of the
+// requests a second. It collects its garbage seldom (debug.SetGCPercent), for there is little else.
 func programEnv(env []string) []string {
-	const processors = "GOMAXPROCS="
-	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, processors) }) {
-		return env
+	env = slices.Clone(env)
+	for _, setting := range []string{"GOMAXPROCS=1", "GOGC=400"} {
+		name := setting[:strings.Index(setting, "=")+1]
+		if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name) }) {
+			env = append(env, setting)
+		}
 	}
-	return append(slices.Clone(env), processors+"1")
+	return env
 }
 
 // errReplaced is what events fail with that a new version of the program did not wait for.
