@@ -11,8 +11,29 @@ import (
 )
 
 // What events may do to an alarm that runs, waits for its next try or is pending, and what comes
-// of it: the platform's behaviour, seen in workerd, case by case. The schedule of retries
-// itself is in alarm_retry_test.go.
+// of it: the platform's behaviour, seen in workerd, case by case. The other rules of alarms
+// are tested here:
+//
+//	arguments of SetAlarm         durable: TestStorageErrorsSayWhatWasTried,
+//	                              TestAlarmIsKeptInWholeMilliseconds,
+//	                              TestAlarmMayBeOneMillisecondAfterTheEpoch; a time out of range:
+//	                              TestAFailedSetAlarmInTheAlarmHandlerDoesNotCostTheRetry; a past
+//	                              one: TestAnAlarmInThePastMeansNow
+//	classes without a handler     TestAClassWithoutAlarmHandler…, TestAnAlarmSetByAConstructor…
+//	what GetAlarm shows           TestWhatGetAlarmShows, TestTheHandlerSeesNoAlarmUnlessItSetsOne
+//	one alarm for each object     TestALaterSetAlarmReplacesTheEarlierOne
+//	never beside itself           TestAnAlarmDoesNotRunBesideItself
+//	beside other events           TestTheAlarmsHandlerRunsBesideOtherEventsWhereItWaits
+//	in time, in order, once       TestAnAlarmFiresOnceAtItsTime, TestAlarmsFireInOrderOf…
+//	the object's name             TestTheHandlerKnowsTheNameOfItsObject
+//	15 minutes for one run        TestARunOfAnAlarmMayTakeFifteenMinutes
+//	retries: schedule, counting   alarm_retry_test.go
+//	DeleteAll and the alarm       TestDeleteAllTakesTheAlarmWithItByDate
+//	constructors that set one     TestAConstructorThatSetsTheAlarmPutsItOffForever,
+//	                              TestAConstructorThatMovesTheAlarmCancelsItsRun
+//	crash, restart, overdue       TestACrashDuringAnAlarmRunsItAgain,
+//	                              TestAnAlarmThatWasRunningAtTheEndRunsAgainFromTheBeginning,
+//	                              TestAnAlarmThatIsOverdueFiresAtTheStart
 
 // abort is State.Abort: no code of the handler runs after it.
 func (c *call) abort(drop bool) error {

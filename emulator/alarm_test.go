@@ -180,6 +180,8 @@ func TestAClassWithoutAlarmHandlerCannotSetOne(t *testing.T) {
 	if status != 500 || !strings.Contains(body, "class Mute has no Alarm method") {
 		t.Errorf("got %d %q, want a 500 that names the class", status, body)
 	}
+	w.want("mute:a", "/get", "none") // which need no handler
+	w.want("mute:a", "/delete", "")
 }
 
 func TestAnAlarmSetByAConstructorWithoutHandlerIsDropped(t *testing.T) {

@@ -113,7 +113,6 @@ func calledDeeds(whats []string, itself bool) []string {
 }
 
 var (
-	workerDeeds  = []string{doCall}
 	requestDeeds = []string{doSet, doSet, doSet, doDelete, doUndone, doSync, doFail, doAbort, doDrop, doCall}
 	alarmDeeds   = append([]string{doLater}, requestDeeds...)
 	sleepyDeeds  = append([]string{doSleep, doSleep, doSleep}, alarmDeeds...)
@@ -182,11 +181,12 @@ type playing struct {
 	*world
 	script *script
 
-	mu      sync.Mutex
-	runs    map[string]int
-	sets    int
-	asleep  int
 	reports []control.Fired
+
+	mu     sync.Mutex // guards what follows
+	runs   map[string]int
+	sets   int
+	asleep int
 }
 
 func objectName(n int) string { return string(rune('a' + n)) }
@@ -368,6 +368,9 @@ func (p *playing) make(m move) {
 		got, err := p.client().Trigger(ctx, control.TriggerRequest{Class: "Lab", Name: o.Name})
 		if p.unlessNone(err) {
 			p.reports = append(p.reports, got.Fired)
+			if object := p.object(o.Class, o.Name); object != nil {
+				eventually(p.t, "what outlives the handler is done", func() bool { return object.pendingEvents() == 0 })
+			}
 		}
 	}
 }

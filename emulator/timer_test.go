@@ -178,7 +178,7 @@ func TestATimeoutOnAClockThatRuns(t *testing.T) {
 	s.handlers = map[string]func(*call) (string, error){
 		"/wait": func(c *call) (string, error) {
 			if err := c.sleepAtMost(time.Millisecond, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-				return "", fmt.Errorf("got %v", err)
+				return "", fmt.Errorf("got another end: %w", err)
 			}
 			return "over", nil
 		},

@@ -21,7 +21,10 @@ func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
 	}{
 		{func(c *control.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
 		{
-			func(c *control.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{Class: "A&B"}); return err },
+			func(c *control.Client) error {
+				_, err := c.ListAlarms(ctx, control.AlarmsRequest{Class: "A&B"})
+				return err
+			},
 			"GET alarms?class=A%26B ",
 		},
 		{func(c *control.Client) error { _, err := c.GetAlarm(ctx, plain); return err }, "GET alarms/Batcher/a "},

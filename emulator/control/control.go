@@ -1,6 +1,6 @@
 // Package control is the control API of a running emulator: what its requests
-// and answers look like (this file; cron.go for cron triggers, objects.go for objects, alarms.go for their alarms, sql.go for their
-// databases), a client
+// and answers look like (this file; cron.go for cron triggers, objects.go for
+// objects, alarms.go for their alarms, sql.go for their databases), a client
 // (client.go), how a command finds the emulator of a project (locate.go), and
 // the guard that keeps strangers out (guard.go). The emulator implements the
 // handlers.
