@@ -74,7 +74,7 @@ var guests = []guest{
 		"watching falls back to polling, so one file knows the system's notices"},
 	{"github.com/gofrs/flock", []string{"emulator/state.go", "emulator/control/locate.go"},
 		"locks say who owns the state folder and which emulators live, and nothing else"},
-	{"github.com/lmittmann/tint", []string{"cli/dev.go"},
+	{"github.com/lmittmann/tint", []string{"cli/log.go"},
 		"how a log line looks is the command's affair; everything else speaks log/slog"},
 	{"github.com/pelletier/go-toml/v2", []string{"config/toml.go"},
 		"from the parsers on, TOML and JSONC are the same tree"},

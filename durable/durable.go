@@ -26,7 +26,8 @@
 // derived from it: it says on whose behalf they are made. It ends when nobody
 // waits for the handler any more. Storage calls are carried out all the same,
 // so that a client that goes away does not leave half of what a handler writes;
-// Stub.Fetch, HTTPClient, Sleep and bodies fail then.
+// Stub.Fetch, HTTPClient, Sleep and bodies fail then. WithTimeout ends it earlier, on the clock
+// that Now and Sleep go by.
 //
 // A handler that starts goroutines shares one turn among them: it is given
 // up when any of them waits.

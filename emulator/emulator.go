@@ -12,7 +12,8 @@
 //
 // Alarms that fell due while nothing ran are dealt with at start (missed.go).
 //
-// A handler that hangs is named in the log (stuck.go).
+// Each event that is over has a line in the log (eventlog.go), and a handler that hangs is named
+// there (stuck.go).
 //
 // People look at objects and change them through the administration (admin.go): over the
 // control API (api.go, admin_api.go, alarm_api.go), or offline on the files (offline.go).

@@ -163,7 +163,7 @@ func (m *model) perform(n int, list []deed) (after func(), err error) {
 			return func() { m.set(n, d.After); m.commit(n) }, nil
 		case doDelete:
 			m.write(m.objects[n], modelTime{})
-		case doSync:
+		case doSync, doUndone: // a transaction is a waiting point
 			m.commit(n)
 		case doFail:
 			return nil, errModel
