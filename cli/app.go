@@ -30,6 +30,7 @@ func rootCommand(g *globals) *command {
 			cronCommand(),
 			objectsCommand(),
 			timeCommand(),
+			vetCommand(),
 			versionCommand(),
 		},
 		examples: []example{

@@ -234,7 +234,7 @@ func TestTheTreeIsSound(t *testing.T) {
 			t.Errorf("%s has no summary", path)
 		}
 		for i, a := range c.args {
-			if i > 0 && c.args[i-1].optional && !a.optional {
+			if i > 0 && c.args[i-1].optional && !c.args[i-1].many && !a.optional {
 				t.Errorf("%s: %s must not follow an optional argument", path, a.name)
 			}
 		}

@@ -10,7 +10,7 @@
 //  3. dispatch (app.go), the only code that knows the flag library, stores the
 //     flags in the command's options and runs the command.
 //  4. The command (a file each: init.go, dev.go, exec.go, alarms.go, objects.go, time.go,
-//     version.go) prints through a printer (printer.go), as text for people or
+//     version.go, vet.go) prints through a printer (printer.go), as text for people or
 //     as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.
 package cli

@@ -126,6 +126,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	options := p.options()
 	options.Listener = listener
 	options.State = state
+	options.Built = hintAtClock(p.config.Dir(), options.Log)
 	e, err := emulator.New(options)
 	if err != nil {
 		listener.Close()

@@ -210,7 +210,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 		return alarmResult{}, err
 	case !set:
 		return alarmResult{dropped: "the alarm was deleted"}, nil
-	case !triggered && at.After(e.clock.Now()):
+	case !triggered && at.After(e.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
 		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
 	case !ev.prog.classes[a.ns.class].Alarm:
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })

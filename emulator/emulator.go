@@ -81,6 +81,9 @@ type Options struct {
 	Version string
 	// Progress is told how a build that takes long comes along.
 	Progress func(plugin.Progress)
+	// Built may look at the sources of each version of the program that is served, at its leisure: it
+	// is called in the background, and its context ends when the next build begins.
+	Built func(context.Context)
 	// Failed is told what is wrong after a reload that did not work out.
 	Failed func(error)
 }

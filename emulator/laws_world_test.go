@@ -418,6 +418,7 @@ func firedLine(f control.Fired) string {
 func played(t *testing.T, u universe, seed uint64) course {
 	t.Helper()
 	p := beginPlaying(t, u, seed)
+	defer p.stop()
 	for _, m := range u.Course {
 		p.make(m)
 	}

@@ -61,22 +61,29 @@ type reloader struct {
 	hash    string
 	welcome wire.Welcome
 	crons   []string // of the configuration
+	// stopInspecting ends what Options.Built does.
+	stopInspecting context.CancelFunc
 	// stale is set when the configuration's file has changed and was not yet read.
 	stale bool
 }
 
 // run handles one change after the other. A change during a build cancels it.
 func (r *reloader) run(ctx context.Context, changes <-chan []string, config string) {
+	r.inspect(ctx)
 	for paths := range changes {
 		for again := true; again; {
 			again = false
 			r.stale = r.stale || slices.Contains(paths, config)
+			r.stopInspecting()
 			building, cancel := context.WithCancel(ctx)
 			done := make(chan error, 1)
 			go func() { done <- r.reload(building) }()
 			select {
 			case err := <-done:
 				r.tell(ctx, err)
+				if err == nil {
+					r.inspect(ctx)
+				}
 			case more, ok := <-changes:
 				cancel()
 				<-done
@@ -86,6 +93,14 @@ func (r *reloader) run(ctx context.Context, changes <-chan []string, config stri
 			}
 			cancel()
 		}
+	}
+}
+
+// inspect lets Options.Built look at the sources until the next build begins.
+func (r *reloader) inspect(ctx context.Context) {
+	ctx, r.stopInspecting = context.WithCancel(ctx)
+	if built := r.e.options.Built; built != nil {
+		r.e.background.Go(func() { built(ctx) })
 	}
 }
 

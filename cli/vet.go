@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"devtool/durable/vet"
+)
+
+func vetCommand() *command {
+	var asJSON bool
+	return &command{
+		name:    "vet",
+		summary: "Find uses of the machine's clock in handler code",
+		about: `time.Now, time.Sleep, context.WithTimeout and the like don't follow the emulator's
+clock. Handlers use durable.Now(ctx), durable.Sleep and durable.WithTimeout instead.
+Handler code is what is in packages that import devtool/durable, and what it calls in
+the module's others. Measuring how long something took is left alone; where else the
+machine's clock is meant, a comment //devtool:realtime says so, on the line, above it
+or above the function.
+
+Exits with 1 when something was found.`,
+		args: []argument{{name: "DIR|PACKAGE", usage: "a folder, with all below it (default: this one), or packages as go names them",
+			optional: true, many: true}},
+		flags: []flag{{name: "json", usage: "print JSON", target: &asJSON}},
+		examples: []example{
+			{"devtool vet", ""},
+			{"devtool vet ./worker ./queue/...", ""},
+		},
+		run: func(ctx context.Context, s Streams, args []string) error {
+			return vetPackages(ctx, s, asJSON, args)
+		},
+	}
+}
+
+func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) error {
+	if len(args) == 1 {
+		if info, err := os.Stat(s.path(args[0])); err == nil && info.IsDir() {
+			s.Dir, args = s.path(args[0]), nil
+		}
+	}
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			return misuse("write ./"+arg, "%q is not a package", arg)
+		}
+	}
+	if len(args) == 0 {
+		args = []string{"./..."}
+	}
+	found, err := vet.Check(ctx, s.Dir, args...)
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		found = []vet.Finding{} // a list in JSON, too
+	}
+	answer := struct {
+		Findings []vet.Finding `json:"findings"`
+	}{found}
+	err = printer{out: s.Out, json: asJSON}.print(answer, func(w io.Writer) {
+		for _, f := range found {
+			fmt.Fprintln(w, f)
+			if f.Fix != "" && !strings.Contains(f.Was, "\n") {
+				fmt.Fprintf(w, "\t%s -> %s\n", f.Was, f.Fix)
+			}
+		}
+	})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return failure("where the machine's clock is meant, say so with a comment //devtool:realtime", "%s", clockUses(len(found)))
+}
+
+// clockUses is how many findings there are, in words.
+func clockUses(n int) string {
+	if n == 1 {
+		return "1 use of the machine's clock in handler code"
+	}
+	return fmt.Sprintf("%d uses of the machine's clock in handler code", n)
+}
+
+// hintAtClock returns a function that logs how many uses of the machine's clock are in the handler code of
+// project, if that is news. What it can't check it leaves to `devtool vet` to say.
+func hintAtClock(project string, log *slog.Logger) func(context.Context) {
+	var mu sync.Mutex
+	said := 0
+	return func(ctx context.Context) {
+		found, err := vet.Check(ctx, project, "./...")
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if n := len(found); n != said {
+			if said = n; n > 0 {
+				log.Info(clockUses(n) + ": `devtool vet` shows where")
+			}
+		}
+	}
+}

@@ -1,0 +1,10 @@
+package handler
+
+import (
+	"context"
+	"time"
+
+	do "devtool/durable"
+)
+
+func named(ctx context.Context, _ *do.State) time.Time { return time.Now() } // want `time.Now goes`

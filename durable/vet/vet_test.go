@@ -1,0 +1,14 @@
+package vet_test
+
+import (
+	"testing"
+
+	"golang.org/x/tools/go/analysis/analysistest"
+
+	"devtool/durable/vet"
+)
+
+// TestUsesOfTheMachinesClockAreFound compares with the comments in testdata, and the fixes with its golden files.
+func TestUsesOfTheMachinesClockAreFound(t *testing.T) {
+	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), vet.HandlerTime, "handler", "helper", "plain", "devtool/durable")
+}
