@@ -97,7 +97,7 @@ func (e *Emulator) startClockAt(state clock.State, start time.Time) (clock.State
 				e.state, stands.Format(time.RFC3339Nano), start.Format(time.RFC3339Nano))
 		}
 	}
-	state.At, state.Offset = start, start.Sub(time.Now())
+	state.At, state.Offset = start, time.Until(start)
 	return state, nil
 }
 
