@@ -29,7 +29,7 @@ func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator
 	rows = [][]string{
 		{"state", state},
 		{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
-		{"next", nextText(now.Next, now.Now)},
+		{"next", nextText(now.Next, now.NextCron, now.Now)},
 	}
 	for _, c := range e.Crons().Crons {
 		rows = append(rows, []string{"cron", cronText(c, now.Now)})

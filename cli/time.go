@@ -63,7 +63,7 @@ func (q *question) showTime(s Streams, ask func(*control.Client) (control.Time, 
 		table(w,
 			[]string{"now", formatTime(clock.Now)},
 			[]string{"clock", clock.Mode + rateText(clock.Rate) + ", " + offsetText(clock.Offset)},
-			[]string{"next", nextText(clock.Next, clock.Now)},
+			[]string{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
 		)
 	})
 }
@@ -91,11 +91,14 @@ func offsetText(offset string) string {
 }
 
 // nextText says what is due next, seen from now.
-func nextText(next *control.Alarm, now time.Time) string {
-	if next == nil {
-		return "no alarm is set"
+func nextText(alarm *control.Alarm, cron *control.NextCron, now time.Time) string {
+	switch {
+	case cron != nil && (alarm == nil || cron.Due.Before(alarm.Due)):
+		return fmt.Sprintf("cron %s in %s, at %s", cron.Cron, formatDuration(max(cron.Due.Sub(now), 0)), formatTime(cron.Due))
+	case alarm != nil:
+		return fmt.Sprintf("%s %s, at %s", alarm, dueIn(*alarm, now), formatTime(alarm.Due))
 	}
-	return fmt.Sprintf("%s %s, at %s", next, dueIn(*next, now), formatTime(next.Due))
+	return "no alarm is set"
 }
 
 func timeSpeedCommand() *command {

@@ -256,6 +256,6 @@ func (p *movePrinter) end(a control.Advanced) {
 	table(p.out,
 		[]string{"now", fmt.Sprintf("%s, %s on", formatTime(a.To), formatDuration(a.To.Sub(a.From)))},
 		[]string{"clock", a.Mode},
-		[]string{"next", nextText(a.Next, a.To)},
+		[]string{"next", nextText(a.Next, a.NextCron, a.To)},
 	)
 }

@@ -48,6 +48,20 @@ next   no alarm is set
 	}
 }
 
+func TestTimeShowsTheCronTriggerThatIsDueFirst(t *testing.T) {
+	alarm := control.Alarm{Object: object("Batcher", "default"), Due: noon.Add(time.Minute)}
+	for due, want := range map[time.Duration]string{
+		30 * time.Second: "next   cron * * * * * in 30s, at 2026-10-01T12:00:30.000Z",
+		2 * time.Minute:  "next   Batcher/default in 1m, at 2026-10-01T12:01:00.000Z",
+	} {
+		e := emulator{time: control.Time{Now: noon, Mode: control.Frozen, Offset: "0s", Next: &alarm,
+			NextCron: &control.NextCron{Cron: "* * * * *", Due: noon.Add(due)}}}
+		if got := e.start(t).run(t.Context(), "time", "now"); !strings.Contains(got.out, want) {
+			t.Errorf("got %q, want it with %q", got.out, want)
+		}
+	}
+}
+
 func TestTimeAdvanceSendsTheDuration(t *testing.T) {
 	for given, want := range map[string]string{
 		"10s": "10s", "0": "0s", "0s": "0s", "2d": "48h0m0s", "1d12h": "36h0m0s", "-0s": "0s",

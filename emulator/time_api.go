@@ -54,6 +54,8 @@ func (e *Emulator) Time() control.Time {
 		Rate:   e.clock.Rate(),
 		Offset: time.Until(now).Round(offsetResolution).String(),
 		Next:   e.nextAlarm(),
+
+		NextCron: e.crons.next(),
 	}
 }
 
@@ -271,7 +273,7 @@ func (e *Emulator) advanced(a *advance, report clock.Report, err error) (*contro
 	if report.From.IsZero() {
 		return nil, &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
 	}
-	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(e.clock.Mode()), Next: e.nextAlarm()}
+	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(e.clock.Mode()), Next: e.nextAlarm(), NextCron: e.crons.next()}
 	answer.Ran, answer.Failed = a.count()
 	if err != nil {
 		answer.Stopped = err.Error()
@@ -328,5 +330,5 @@ func (e *Emulator) runningNow() string {
 		return ""
 	}
 	sort.Strings(names)
-	return "still running: " + strings.Join(names, ", ")
+	return "still running: " + strings.Join(names, ", ") + " (the log of `devtool dev` shows where)"
 }

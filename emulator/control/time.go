@@ -15,6 +15,14 @@ type Time struct {
 	Rate   float64   `json:"rate"`           // how much faster than real time it runs when it runs
 	Offset string    `json:"offset"`         // virtual minus real time, as a duration
 	Next   *Alarm    `json:"next,omitempty"` // the alarm that is due next
+	// NextCron is the cron trigger that is due next.
+	NextCron *NextCron `json:"nextCron,omitempty"`
+}
+
+// NextCron is when a cron trigger runs.
+type NextCron struct {
+	Cron string    `json:"cron"`
+	Due  time.Time `json:"due"`
 }
 
 // AdvanceRequest moves the clock: on by Duration, up to To, or to whatever is due Next. One
@@ -50,13 +58,15 @@ type Progress struct {
 // Advanced reports an advance. When the advance ended early, Stopped says why
 // and To is where the clock stands.
 type Advanced struct {
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Mode    string    `json:"mode"`
-	Ran     int       `json:"ran"`    // how many events ran
-	Failed  int       `json:"failed"` // and how many of them failed for good
-	Next    *Alarm    `json:"next,omitempty"`
-	Stopped string    `json:"stopped,omitempty"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Mode   string    `json:"mode"`
+	Ran    int       `json:"ran"`    // how many events ran
+	Failed int       `json:"failed"` // and how many of them failed for good
+	Next   *Alarm    `json:"next,omitempty"`
+	// NextCron is the cron trigger that is due next.
+	NextCron *NextCron `json:"nextCron,omitempty"`
+	Stopped  string    `json:"stopped,omitempty"`
 	// Fired is what ran. It is not part of the line: Client.Advance collects it.
 	Fired []Fired `json:"-"`
 }
