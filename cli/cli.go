@@ -10,7 +10,7 @@
 //  3. dispatch (app.go), the only code that knows the flag library, stores the
 //     flags in the command's options and runs the command.
 //  4. The command (a file each: init.go, dev.go, exec.go, alarms.go, objects.go, time.go,
-//     version.go, vet.go) prints through a printer (printer.go), as text for people or
+//     version.go, vet.go, config.go, types.go) prints through a printer (printer.go), as text for people or
 //     as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.
 package cli
@@ -45,8 +45,9 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(name string) string
-	Dir      string // absolute; every relative path is meant from here
-	SDK      fs.FS  // source of the packages that handlers import; see sdk.go
+	Environ  func() []string // all that Env knows, as NAME=value
+	Dir      string          // absolute; every relative path is meant from here
+	SDK      fs.FS           // source of the packages that handlers import; see sdk.go
 
 	// IsTerminal reports whether In, Out or Err is one, and Width how many characters fit
 	// on its line.
@@ -62,7 +63,7 @@ func Main(args []string, sdk fs.FS) int {
 	// The first signal asks to end, the second one ends.
 	context.AfterFunc(ctx, stop)
 
-	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, SDK: sdk, IsTerminal: isTerminal, Width: width}
+	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Environ: os.Environ, SDK: sdk, IsTerminal: isTerminal, Width: width}
 	dir, err := os.Getwd()
 	if err != nil {
 		report(streams, fmt.Errorf("find working directory: %w", err), false)

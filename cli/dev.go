@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +39,7 @@ type devOptions struct {
 	port      int
 	ip        string
 	persistTo string
+	envFiles  []string
 	vars      []string
 	logLevel  string
 	logFormat string
@@ -60,7 +60,8 @@ func (o *devOptions) flags() []flag {
 		{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
 		{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
 		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
-		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's; may be repeated", target: &o.vars},
+		{name: "env-file", value: "FILE", usage: "read variables from it, and not from .dev.vars and .env files; may be repeated", target: &o.envFiles},
+		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's and those of files; may be repeated", target: &o.vars},
 		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
 		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold them (default: fire)", target: &o.missed},
 		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
@@ -137,7 +138,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		if o.json { // on one line, for a program that goes on while this one runs
 			err = json.NewEncoder(s.Out).Encode(e.Status())
 		} else {
-			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, p.config, p.vars, e, s.Dir) })
+			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, p.config, e, s.Dir) })
 		}
 		if err != nil {
 			fmt.Fprintln(p.log.text, err)
@@ -149,7 +150,6 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 // A project is what `devtool dev` and `devtool exec` make an emulator of.
 type project struct {
 	config  *config.Config
-	vars    []config.Var // of --var
 	log     emulatorLog
 	options func() emulator.Options
 }
@@ -183,29 +183,40 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	notes := configNotes{log: log.Logger}
 	path := o.config
 	if path != "" {
 		path = s.path(path)
 	} else if path, err = config.Find(s.Dir); err != nil {
 		return nil, err
+	} else {
+		notes.found(s.Dir, path)
 	}
 	env := o.env
 	if env == unset {
 		env = s.Env("CLOUDFLARE_ENV")
 	}
+	sources := config.VarSources{EnvFiles: o.envFiles, Given: vars, Environ: s.Environ()}
+	said := "" // of the files with variables
 	load := func() (*config.Config, error) {
 		c, warnings, err := config.Load(path, config.Options{Env: env})
 		if err != nil {
 			return nil, err
 		}
 		config.Render(log.text, warnings, colored(s, s.Err))
-		if c.Main == "" {
-			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
+		if wrong := checkMain(c); wrong != nil {
+			return nil, wrong
 		}
-		if _, err := os.Stat(filepath.Join(c.Dir(), c.Main)); errors.Is(err, fs.ErrNotExist) {
-			return nil, &config.Error{Diagnostics: []config.Diagnostic{c.LostMain()}}
+		notes.loaded(c)
+		warnings, err = c.LoadVars(sources)
+		if err != nil {
+			return nil, err
 		}
-		c.Vars = override(c.Vars, vars)
+		config.Render(log.text, warnings, colored(s, s.Err))
+		if using := describeVarFiles(c.VarFiles); using != said {
+			log.Info(cmp.Or(using, "no file with variables is there any more"))
+			said = using
+		}
 		return c, nil
 	}
 	c, err := load()
@@ -225,7 +236,7 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		debug.SetGCPercent(400)
 	}
 	logged.Err = log.text
-	return &project{config: c, vars: vars, log: log, options: func() emulator.Options {
+	return &project{config: c, log: log, options: func() emulator.Options {
 		// The configuration has been read, and what was wrong with it said: New need not
 		// do so again.
 		first := c
@@ -250,6 +261,17 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 			Failed:        func(err error) { report(logged, s.explainDev(log.text, err), false) },
 		}
 	}}, nil
+}
+
+// checkMain returns what is wrong with main for all that has to find the handler program.
+func checkMain(c *config.Config) *config.Error {
+	if c.Main == "" {
+		return &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir(), c.Main)); errors.Is(err, fs.ErrNotExist) {
+		return &config.Error{Diagnostics: []config.Diagnostic{c.LostMain()}}
+	}
+	return nil
 }
 
 // explainDev shows err at length, where there is more to it than a line, and returns what is
@@ -316,6 +338,20 @@ func parseMissed(s string) (emulator.Missed, error) {
 	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)
 }
 
+// describeVarFiles says which of the files with variables are used. It is empty if none is.
+func describeVarFiles(files []config.VarFile) string {
+	var used []string
+	for _, f := range files {
+		if f.Used {
+			used = append(used, f.Name)
+		}
+	}
+	if len(used) == 0 {
+		return ""
+	}
+	return "using the variables of " + strings.Join(used, ", ")
+}
+
 // parseVars reads the values of --var.
 func parseVars(given []string) ([]config.Var, error) {
 	var vars []config.Var
@@ -324,23 +360,9 @@ func parseVars(given []string) ([]config.Var, error) {
 		if !ok || name == "" {
 			return nil, misuse("write it like --var UPSTREAM:http://localhost:9000", "%q is not KEY:VALUE", g)
 		}
-		vars = override(vars, []config.Var{{Name: name, Value: value}})
+		vars = append(vars, config.Var{Name: name, Value: value, From: "--var"})
 	}
 	return vars, nil
-}
-
-// override returns vars with those of over in place of their namesakes.
-func override(vars, over []config.Var) []config.Var {
-	vars = slices.Clone(vars)
-	for _, v := range over {
-		i := slices.IndexFunc(vars, func(old config.Var) bool { return old.Name == v.Name })
-		if i < 0 {
-			vars = append(vars, v)
-		} else {
-			vars[i] = v
-		}
-	}
-	return vars
 }
 
 // refreshSDK brings the project's copy of the SDK to that of this program, if the
@@ -353,8 +375,9 @@ func refreshSDK(s Streams, project string) (changed bool, err error) {
 	return writeSDK(s.SDK, project)
 }
 
-// The port that is tried first, and how many after it.
+// Where dev listens: the port is tried first, and then that many after it.
 const (
+	defaultHost = "localhost"
 	defaultPort = 8787
 	morePorts   = 10
 )
@@ -362,7 +385,7 @@ const (
 // listen opens the port that the flags or the configuration name. If they name none it is
 // 8787, or one of the next if that is taken, or any.
 func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, error) {
-	host := cmp.Or(o.ip, c.IP, "localhost")
+	host := cmp.Or(o.ip, c.IP, defaultHost)
 	switch host {
 	case "localhost":
 		host = "127.0.0.1"

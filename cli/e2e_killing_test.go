@@ -25,25 +25,35 @@ import (
 	"devtool/emulator/control"
 )
 
-// The crash test: clients write to many objects whose alarms come due on the way, while the handler program and
-// the emulator are killed at moments that a seed chooses. After each kill the books of testdata/handlers/killing are
-// compared with what the clients were told. `make crash` runs it at full length.
+// The crash tests: much goes on in many objects, while the handler program and the emulator are killed at moments
+// that a seed chooses. After each kill what the objects know is compared with what it must be. `make crash` runs them at
+// full length.
+//
+// In the first scene clients write to the books of testdata/handlers/killing, whose alarms come due on the way; the
+// second is in e2e_month_test.go.
 var (
-	killingSeed = flag.Uint64("killing.seed", 0, "seed of the crash test, to repeat one that failed; 0 for a new one")
-	killings    = flag.Int("killing.kills", 15, "how often the crash test kills a process")
+	killingSeed = flag.Uint64("killing.seed", 0, "seed of the crash tests, to repeat one that failed; 0 for a new one")
+	killings    = flag.Int("killing.kills", 10, "how often each crash test kills a process")
 )
+
+// A scene is what goes on in a crash test. Its methods are called one after the other.
+type scene interface {
+	// begin starts the workers of f, which go on until it has had enough.
+	begin(f *traffic, random *rand.Rand)
+	// mostMoments bounds how long the load lasts before a kill. It is counted in things that happen, since a time
+	// would mean something else on each machine.
+	mostMoments() int64
+	// check compares what there is with what must be.
+	check(k *killing, s *server)
+	// drain lets everything come due that is soon to be.
+	drain(k *killing, s *server)
+	// settle ends the scene in an emulator that nobody kills.
+	settle(k *killing, s *server)
+}
 
 const (
 	books   = 50
 	writers = 8
-
-	// mostMoments bounds how long the load lasts before a kill. It is counted in things that happen (a request that
-	// is sent, an answer that comes), since a time would mean something else on each machine.
-	mostMoments = 400
-
-	// mostHandlerKills is how often an emulator sees its program killed before it is killed itself: with each crash
-	// in a row it waits longer before it starts the program again, and nothing is learned meanwhile.
-	mostHandlerKills = 2
 
 	// Virtual time runs far ahead of real time, so that a clock that forgets where it stood goes back.
 	maxDelay   = time.Minute // from an entry to its alarm
@@ -52,12 +62,27 @@ const (
 
 func TestKillsLoseTearAndHurryNothing(t *testing.T) {
 	t.Parallel()
+	told := newTold()
+	kill(t, "killing", told, quietly...)
+	t.Logf("%d entries acknowledged, %d not; %d alarms have run",
+		told.acknowledged.Load(), told.sent.Load()-told.acknowledged.Load(), told.fired.Load())
+}
+
+// mostHandlerKills is how often an emulator sees its program killed before it is killed itself: with each crash in a row
+// it waits longer before it starts the program again, and nothing is learned meanwhile.
+const mostHandlerKills = 2
+
+// quietly starts an emulator whose clock only an advance moves, and whose log is about what went wrong.
+var quietly = []string{"--frozen", "--log-level", "warn"}
+
+// kill plays a scene on a program of testdata/handlers, in emulators that are started with args.
+func kill(t *testing.T, handler string, of scene, args ...string) {
 	seed := *killingSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("repeat with: go test ./cli -run '^%s$' -killing.seed %d -killing.kills %d", t.Name(), seed, *killings)
-	k := &killing{project: handlerProject(t, "killing"), random: rand.New(rand.NewPCG(seed, 0)), told: newTold()}
+	k := &killing{project: handlerProject(t, handler), args: args, random: rand.New(rand.NewPCG(seed, 0)), scene: of}
 
 	// A life is that of one emulator. Each has a test of its own, so that a failure shows the log of that one alone.
 	for n := 1; k.kills < *killings; n++ {
@@ -65,19 +90,16 @@ func TestKillsLoseTearAndHurryNothing(t *testing.T) {
 			return
 		}
 	}
-	t.Run("the end", k.settle)
-	t.Logf("%d kills (%d of emulators, of which %d at their start), %d entries acknowledged, %d not; %d alarms have run; %d files found whole",
-		k.kills, k.emulators, k.starts, k.told.acknowledged.Load(), k.told.sent.Load()-k.told.acknowledged.Load(), k.told.fired.Load(), k.files)
+	t.Run("the end", k.finish)
+	t.Logf("%d kills (%d of emulators, of which %d at their start); %d files found whole", k.kills, k.emulators, k.starts, k.files)
 }
 
-// quietly starts an emulator whose clock only an advance moves, and whose log is about what went wrong.
-var quietly = []string{"--frozen", "--log-level", "warn"}
-
-// A killing is one run of the crash test. Its methods but the load's are called one after the other.
+// A killing is one run of a crash test. Its methods are called one after the other.
 type killing struct {
 	project
+	scene
+	args   []string
 	random *rand.Rand
-	told   *told
 
 	kills, emulators, starts, files int
 }
@@ -88,51 +110,35 @@ func (k *killing) live(t *testing.T) {
 	if k.random.IntN(5) == 0 && k.kills < *killings-1 {
 		k.killAtStart()
 	}
-	s := k.dev(quietly...)
-	k.check(s)
+	s := k.dev(k.args...)
+	k.check(k, s)
 	for range min(k.random.IntN(mostHandlerKills+1), *killings-k.kills-1) {
 		k.killHandler(s)
-		k.check(s)
+		k.check(k, s)
 		if k.random.IntN(2) == 0 { // else the next emulator finds what this one still means to do
-			k.drain(s)
+			k.drain(k, s)
 		}
 	}
 	k.killEmulator(s)
 	k.checkFiles(filepath.Join(s.State, "v3"))
 }
 
-// settle lets everything come due in an emulator that nobody kills.
-func (k *killing) settle(t *testing.T) {
+// finish ends the scene.
+func (k *killing) finish(t *testing.T) {
 	k.t = t
-	s := k.dev(quietly...)
-	k.check(s)
-	k.drain(s)
-	if got := k.alarms().Alarms; len(got) != 0 {
-		t.Errorf("alarms when all are due: got %+v, want none", got)
-	}
+	s := k.dev(k.args...)
+	k.check(k, s)
+	k.settle(k, s)
 	if got := s.interrupt(); got != 0 {
 		t.Errorf("exit code after an interrupt: got %d, want 0", got)
 	}
 	k.checkFiles(filepath.Join(s.State, "v3"))
 }
 
-// drain lets everything come due. Alarms that met a crash are tried again a little later than they were set for.
-func (k *killing) drain(s *server) {
-	k.t.Helper()
-	if err := k.told.advanced(k.advance((maxDelay + time.Minute).String())); err != nil {
-		k.t.Error(err)
-	}
-	for name, pages := range k.check(s) {
-		if n := len(pages.Waiting); n != 0 {
-			k.t.Errorf("%s: %d entries still wait for their alarm when all are due", name, n)
-		}
-	}
-}
-
 // killAtStart kills an emulator that has just taken the state folder into possession, so that it dies somewhere between
 // there and its first request.
 func (k *killing) killAtStart() {
-	s := k.start(append([]string{"--port", "0"}, quietly...)...)
+	s := k.start(append([]string{"--port", "0"}, k.args...)...)
 	eventually(k.t, "the emulator owns the state folder", func() bool {
 		b, err := os.ReadFile(k.path(".devtool/state/v3/owner.json"))
 		var owner struct{ PID int }
@@ -174,11 +180,10 @@ func (k *killing) killEmulator(s *server) {
 	k.kills, k.emulators = k.kills+1, k.emulators+1
 }
 
-// A traffic is the load between two checks: the writers and the one who moves time.
+// A traffic is the load between two checks.
 type traffic struct {
-	t    *testing.T
-	s    *server
-	told *told
+	t *testing.T
+	s *server
 
 	ctx     context.Context // of all that is asked
 	cancel  context.CancelFunc
@@ -190,22 +195,20 @@ type traffic struct {
 }
 
 func (k *killing) startTraffic(s *server) *traffic {
-	f := &traffic{t: k.t, s: s, told: k.told, reached: make(chan struct{})}
+	f := &traffic{t: k.t, s: s, reached: make(chan struct{})}
 	f.ctx, f.cancel = context.WithCancel(k.t.Context())
-	f.moments.Store(1 + k.random.Int64N(mostMoments))
-	for range writers {
-		random := rand.New(rand.NewPCG(k.random.Uint64(), 0))
-		f.workers.Go(func() {
-			for !f.enough.Load() && f.write(random) {
-			}
-		})
-	}
-	random := rand.New(rand.NewPCG(k.random.Uint64(), 0))
+	f.moments.Store(1 + k.random.Int64N(k.mostMoments()))
+	k.begin(f, k.random)
+	return f
+}
+
+// repeat has a worker do something, by chance of its own, as long as that reports that the emulator lives.
+func (f *traffic) repeat(random *rand.Rand, do func(*traffic, *rand.Rand) bool) {
+	own := rand.New(rand.NewPCG(random.Uint64(), 0))
 	f.workers.Go(func() {
-		for !f.enough.Load() && f.advance(random) {
+		for !f.enough.Load() && do(f, own) {
 		}
 	})
-	return f
 }
 
 // await waits until the moment for the kill has come.
@@ -240,54 +243,6 @@ func (f *traffic) moment() {
 	}
 }
 
-// write makes an entry, and reports whether the emulator still lives.
-func (f *traffic) write(random *rand.Rand) bool {
-	book := fmt.Sprintf("book-%02d", random.IntN(books))
-	id, latest := f.told.send(book), f.told.latest.Load()
-	query := url.Values{"id": {id}, "delay": {below(maxDelay, random).String()}}
-	request := f.s.request(http.MethodPost, "/"+book+"?"+query.Encode(), nil)
-	f.moment()
-	status, body, err := f.s.send(request.WithContext(f.ctx))
-	f.moment()
-	switch {
-	case err != nil:
-		f.failed("write", err)
-		return false
-	case status != http.StatusOK:
-		f.failed("write", fmt.Errorf("%d %s", status, body))
-		return true
-	}
-	var entered struct{ Now, Due int64 }
-	if err := json.Unmarshal([]byte(body), &entered); err != nil {
-		f.t.Errorf("answer %q: %v", body, err)
-	}
-	f.told.acknowledge(book, id, entered.Due)
-	if entered.Now < latest {
-		f.t.Errorf("the clock went back by %d ms", latest-entered.Now)
-	}
-	f.told.saw(entered.Now)
-	return true
-}
-
-// advance moves the clock, and reports whether the emulator still lives.
-func (f *traffic) advance(random *rand.Rand) bool {
-	latest := f.told.latest.Load()
-	f.moment()
-	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, control.AdvanceRequest{Duration: below(maxAdvance, random).String()}, nil)
-	f.moment()
-	if err != nil {
-		f.failed("advance", err)
-		return false
-	}
-	if from := advanced.From.UnixMilli(); from < latest {
-		f.t.Errorf("the clock went back by %d ms", latest-from)
-	}
-	if err := f.told.advanced(advanced); err != nil {
-		f.t.Error(err)
-	}
-	return true
-}
-
 // below chooses a time shorter than limit, in whole ms.
 func below(limit time.Duration, random *rand.Rand) time.Duration {
 	return time.Duration(random.Int64N(limit.Milliseconds())) * time.Millisecond
@@ -313,6 +268,85 @@ type told struct {
 const unanswered = -1
 
 func newTold() *told { return &told{entries: make(map[string]map[string]int64)} }
+
+func (o *told) begin(f *traffic, random *rand.Rand) {
+	for range writers {
+		f.repeat(random, o.write)
+	}
+	f.repeat(random, o.advance)
+}
+
+// mostMoments counts requests that are sent, and answers that come.
+func (o *told) mostMoments() int64 { return 400 }
+
+func (o *told) settle(k *killing, s *server) {
+	k.t.Helper()
+	o.drain(k, s)
+	if got := k.alarms().Alarms; len(got) != 0 {
+		k.t.Errorf("alarms when all are due: got %+v, want none", got)
+	}
+}
+
+// drain lets everything come due. Alarms that met a crash are tried again a little later than they were set for.
+func (o *told) drain(k *killing, s *server) {
+	k.t.Helper()
+	if err := o.advanced(k.advance((maxDelay + time.Minute).String())); err != nil {
+		k.t.Error(err)
+	}
+	for name, pages := range o.read(k, s) {
+		if n := len(pages.Waiting); n != 0 {
+			k.t.Errorf("%s: %d entries still wait for their alarm when all are due", name, n)
+		}
+	}
+}
+
+// write makes an entry, and reports whether the emulator still lives.
+func (o *told) write(f *traffic, random *rand.Rand) bool {
+	book := fmt.Sprintf("book-%02d", random.IntN(books))
+	id, latest := o.send(book), o.latest.Load()
+	query := url.Values{"id": {id}, "delay": {below(maxDelay, random).String()}}
+	request := f.s.request(http.MethodPost, "/"+book+"?"+query.Encode(), nil)
+	f.moment()
+	status, body, err := f.s.send(request.WithContext(f.ctx))
+	f.moment()
+	switch {
+	case err != nil:
+		f.failed("write", err)
+		return false
+	case status != http.StatusOK:
+		f.failed("write", fmt.Errorf("%d %s", status, body))
+		return true
+	}
+	var entered struct{ Now, Due int64 }
+	if err := json.Unmarshal([]byte(body), &entered); err != nil {
+		f.t.Errorf("answer %q: %v", body, err)
+	}
+	o.acknowledge(book, id, entered.Due)
+	if entered.Now < latest {
+		f.t.Errorf("the clock went back by %d ms", latest-entered.Now)
+	}
+	o.saw(entered.Now)
+	return true
+}
+
+// advance moves the clock, and reports whether the emulator still lives.
+func (o *told) advance(f *traffic, random *rand.Rand) bool {
+	latest := o.latest.Load()
+	f.moment()
+	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, control.AdvanceRequest{Duration: below(maxAdvance, random).String()}, nil)
+	f.moment()
+	if err != nil {
+		f.failed("advance", err)
+		return false
+	}
+	if from := advanced.From.UnixMilli(); from < latest {
+		f.t.Errorf("the clock went back by %d ms", latest-from)
+	}
+	if err := o.advanced(advanced); err != nil {
+		f.t.Error(err)
+	}
+	return true
+}
 
 // send notes an entry that is about to be sent, and returns its id.
 func (o *told) send(book string) (id string) {
@@ -371,12 +405,14 @@ type pages struct {
 	Armed, Alarm int64
 }
 
-// check compares all books, and what the emulator knows of their alarms, with what was told.
-func (k *killing) check(s *server) map[string]pages {
+func (o *told) check(k *killing, s *server) { k.t.Helper(); o.read(k, s) }
+
+// read compares all books, and what the emulator knows of their alarms, with what was told.
+func (o *told) read(k *killing, s *server) map[string]pages {
 	k.t.Helper()
 	pending := k.alarms()
-	if now := pending.Now.UnixMilli(); now < k.told.latest.Load() {
-		k.t.Errorf("the clock went back by %d ms", k.told.latest.Load()-now)
+	if now := pending.Now.UnixMilli(); now < o.latest.Load() {
+		k.t.Errorf("the clock went back by %d ms", o.latest.Load()-now)
 	}
 	due := make(map[string]int64)
 	for _, alarm := range pending.Alarms {
@@ -389,7 +425,7 @@ func (k *killing) check(s *server) map[string]pages {
 		if err := json.Unmarshal([]byte(s.get("/"+name)), &p); err != nil {
 			k.t.Fatal(err)
 		}
-		for _, err := range p.audit(k.told.entries[name], due[name]) {
+		for _, err := range p.audit(o.entries[name], due[name]) {
 			k.t.Errorf("%s: %v", name, err)
 		}
 		all[name] = p

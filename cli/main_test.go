@@ -73,11 +73,20 @@ type call struct {
 	terminal bool
 }
 
+func (c call) environ() []string {
+	var all []string
+	for name, value := range c.env {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
 func (c call) run(ctx context.Context, args ...string) result {
 	var out, errs bytes.Buffer
 	code := cli.Run(ctx, args, cli.Streams{
 		In: strings.NewReader(c.in), Out: &out, Err: &errs,
 		Env:        func(name string) string { return c.env[name] },
+		Environ:    c.environ,
 		Dir:        c.dir,
 		SDK:        c.sdk,
 		IsTerminal: func(any) bool { return c.terminal },

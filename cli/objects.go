@@ -106,7 +106,8 @@ func (q *objectsQuestion) offline(s Streams, path string) (*emulator.Offline, er
 	if q.persistTo != "" {
 		state = s.path(q.persistTo)
 	}
-	return emulator.OpenOffline(c, state)
+	offline, err := emulator.OpenOffline(c, state)
+	return offline, s.explainDev(s.Err, err)
 }
 
 func objectsCommand() *command {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 )
 
 // startScreen tells what is served, with what, and where.
-func startScreen(w io.Writer, c *config.Config, hidden []config.Var, e *emulator.Emulator, dir string) {
+func startScreen(w io.Writer, c *config.Config, e *emulator.Emulator, dir string) {
 	status, now := e.Status(), e.Time()
 	fmt.Fprintf(w, "devtool %s, worker %s\n\n", status.Version, status.Worker)
-	rows := resources(c, hidden)
+	rows := resources(c)
 	if len(rows) > 1 {
 		table(w, rows...)
 		fmt.Fprintln(w)
@@ -66,7 +65,7 @@ func heldAlarms(w io.Writer, held []control.Alarm, now time.Time) {
 
 // resources are the rows of the table of what handlers find in their environment, and of
 // the classes that they don't find there: their objects exist all the same.
-func resources(c *config.Config, hidden []config.Var) [][]string {
+func resources(c *config.Config) [][]string {
 	rows := [][]string{{"Binding", "Resource"}}
 	bound := make(map[string]bool)
 	for _, b := range c.DurableObjects {
@@ -83,15 +82,19 @@ func resources(c *config.Config, hidden []config.Var) [][]string {
 			rows = append(rows, []string{"no binding (" + class + ")", "Durable Object"})
 		}
 	}
+	for _, b := range c.Others {
+		rows = append(rows, []string{"env." + b.Name + " (not emulated)", b.Kind})
+	}
 	for _, v := range c.Vars {
 		shown := strconv.Quote(v.Value)
 		if v.JSON {
 			shown = v.Value
 		}
-		if slices.ContainsFunc(hidden, func(h config.Var) bool { return h.Name == v.Name }) {
-			shown = "(hidden)" // what comes from the command line may be a secret
+		what := "Variable"
+		if v.From != "" {
+			shown, what = "(hidden)", what+" from "+v.From // it may be a secret
 		}
-		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", "Variable"})
+		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", what})
 	}
 	return rows
 }

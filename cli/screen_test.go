@@ -24,10 +24,12 @@ func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
 			{Tag: "v1", NewSQLiteClasses: []string{"Order", "Basket", "Old"}},
 			{Tag: "v2", RenamedClasses: []config.Rename{{From: "Basket", To: "Cart"}}, DeletedClasses: []string{"Old"}},
 		},
+		Others: []config.Binding{{Name: "CACHE", Kind: "KV Namespace"}},
 		Vars: []config.Var{
 			{Name: "GREETING", Value: "hello"},
 			{Name: "LIMITS", Value: `{"max":3}`, JSON: true},
-			{Name: "TOKEN", Value: "secret"},
+			{Name: "TOKEN", Value: "secret", From: ".dev.vars"},
+			{Name: "FLAG", Value: "secret", From: "--var"},
 			{Name: "LONG", Value: strings.Repeat("x", 100)},
 		},
 	}
@@ -37,12 +39,14 @@ func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
 		{"env.SAME_ORDERS (Order)", "Durable Object"},
 		{"env.USERS (User, defined in accounts (not emulated))", "Durable Object"},
 		{"no binding (Cart)", "Durable Object"},
+		{"env.CACHE (not emulated)", "KV Namespace"},
 		{`env.GREETING ("hello")`, "Variable"},
 		{`env.LIMITS ({"max":3})`, "Variable"},
-		{"env.TOKEN ((hidden))", "Variable"},
+		{"env.TOKEN ((hidden))", "Variable from .dev.vars"},
+		{"env.FLAG ((hidden))", "Variable from --var"},
 		{`env.LONG ("` + strings.Repeat("x", 38) + "…)", "Variable"},
 	}
-	if diff := cmp.Diff(want, resources(c, []config.Var{{Name: "TOKEN"}})); diff != "" {
+	if diff := cmp.Diff(want, resources(c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

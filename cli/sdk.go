@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devtool/config"
 )
 
 // The SDK, which handlers import as devtool/durable, comes with the binary: its
@@ -20,6 +22,9 @@ import (
 const (
 	sdkDir   = ".devtool/sdk" // in the project, slash-separated
 	sdkGoMod = "module devtool\n\ngo 1.26\n"
+
+	// schemaFile, in sdkDir, is for editors: the templates' configuration names it.
+	schemaFile = "config-schema.json"
 )
 
 // sdkFolders are the packages of the SDK. main.go embeds the same ones.
@@ -27,7 +32,7 @@ var sdkFolders = []string{"durable", "durable/wire"}
 
 // sdkFiles are the files of the copy, by slash-separated path below sdkDir.
 func sdkFiles(fsys fs.FS) (map[string][]byte, error) {
-	files := map[string][]byte{"go.mod": []byte(sdkGoMod)}
+	files := map[string][]byte{"go.mod": []byte(sdkGoMod), schemaFile: config.Schema()}
 	for _, folder := range sdkFolders {
 		names, err := fs.Glob(fsys, path.Join(folder, "*.go"))
 		if err != nil {

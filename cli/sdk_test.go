@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"devtool/config"
 )
 
 func sdkOf(files map[string]string) fs.FS {
@@ -54,7 +56,7 @@ func TestWriteSDKCopiesThePackagesWithoutTheirTests(t *testing.T) {
 	if err != nil || !changed {
 		t.Errorf("got changed %t, %v, want true", changed, err)
 	}
-	want := map[string]string{"go.mod": "module devtool\n\ngo 1.26\n", "durable/a.go": "a", "durable/wire/b.go": "b"}
+	want := map[string]string{"go.mod": "module devtool\n\ngo 1.26\n", "config-schema.json": string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -87,7 +89,7 @@ func TestWriteSDKTouchesOnlyWhatDiffers(t *testing.T) {
 	if !os.SameFile(before, after) {
 		t.Error("an equal file was written again")
 	}
-	want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b2"}
+	want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b2"}
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -105,7 +107,7 @@ func TestWriteSDKMakesAnyTreeEqual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b"}
+		want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
 		for path, content := range rapid.MapOfN(name, rapid.SampledFrom([]string{"", "a", "b"}), 0, 5).Draw(t, "leftovers") {
 			target := filepath.Join(project, ".devtool", "sdk", filepath.FromSlash(path))
 			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
@@ -143,7 +145,7 @@ func TestSeveralMayWriteTheSDKAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	want := map[string]string{"go.mod": sdkGoMod, "durable/a.go": "a", "durable/wire/b.go": "b"}
+	want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -154,6 +155,22 @@ func TestNextIsTheEarliestPendingTimer(t *testing.T) {
 	}
 	if due, ok := c.Next(); ok {
 		t.Errorf("with all stopped: got %v, want none", due)
+	}
+}
+
+func TestATimerAheadFiresFirstOfItsInstant(t *testing.T) {
+	c := frozenAt(t, epoch)
+	var fired []string
+	note := func(name string) func(*clock.Step) {
+		return func(*clock.Step) { fired = append(fired, name) }
+	}
+	c.At(epoch.Add(2*time.Second), note("set before"))
+	c.AtAhead(epoch.Add(2*time.Second), note("ahead"))
+	c.AtAhead(epoch.Add(2*time.Second), note("ahead, too"))
+	c.At(epoch.Add(time.Second), note("due before"))
+	advance(t, c, 3*time.Second)
+	if got, want := strings.Join(fired, ", "), "due before, ahead, ahead, too, set before"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

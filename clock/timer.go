@@ -17,7 +17,9 @@ type Timer struct {
 	index int32       // its place in clock.timers, or clock.held, while f is set
 	held  bool        // it waits for an advance to begin
 
-	upkeep bool // constant
+	// Constant after At, too.
+	upkeep bool
+	ahead  bool // of those that are due at the same instant
 }
 
 // At sets a timer: f is called once, at or after due and never early. due is rounded up to a whole millisecond; what lies
@@ -27,13 +29,23 @@ type Timer struct {
 // f runs on the goroutine of the clock or of Advance and must not block: it starts the work elsewhere, and says so by the
 // Step it is given, which is nil while the clock runs by itself. It may set and stop timers and read the clock. It must
 // not call Freeze, Resume, Advance or Close, which wait for it to return. If it panics, so does that goroutine.
-func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, false) }
+func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, Timer{}) }
 
 // AtUpkeep is At for what keeps the emulator itself in order and is not what anybody waits for: Next passes over it.
-func (c *Clock) AtUpkeep(due time.Time, f func(*Step)) *Timer { return c.add(due, f, true) }
+func (c *Clock) AtUpkeep(due time.Time, f func(*Step)) *Timer {
+	return c.add(due, f, Timer{upkeep: true})
+}
 
-func (c *Clock) add(due time.Time, f func(*Step), upkeep bool) *Timer {
-	t := &Timer{clock: c, due: millisUp(due), f: f, upkeep: upkeep}
+// AtAhead is At for what fires before everything else that is due at the same instant, whenever that was set: so that a clock
+// whose timers are set anew after a restart, in another order, does the same. A seed shuffles it all the same.
+func (c *Clock) AtAhead(due time.Time, f func(*Step)) *Timer {
+	return c.add(due, f, Timer{ahead: true})
+}
+
+// add sets a timer of the given kind.
+func (c *Clock) add(due time.Time, f func(*Step), kind Timer) *Timer {
+	t := &kind
+	t.clock, t.due, t.f = c, millisUp(due), f
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.order = c.set
@@ -127,6 +139,9 @@ func (h timerHeap) Len() int { return len(h) }
 func (h timerHeap) Less(i, j int) bool {
 	if h[i].due != h[j].due {
 		return h[i].due < h[j].due
+	}
+	if h[i].ahead != h[j].ahead && h[i].clock.seed == 0 {
+		return h[i].ahead
 	}
 	return h[i].rank() < h[j].rank()
 }

@@ -1,38 +1,106 @@
 package config
 
 import (
-	"fmt"
-	"maps"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// bindingPlace is where a binding's name was given first.
-type bindingPlace struct {
-	path string
-	line int
+// binds says where, in the value of a key, bindings have their names.
+type binds struct {
+	kind  string // what the platform calls the binding
+	list  string // the member that holds them, or "" for the value itself
+	field string // of one binding, the member that has its name; "" if each key, or each string of a list, is a name
 }
 
-// bind takes name for the binding at path. All bindings are members of the one env that a handler sees, so a name
-// that is taken is an error.
-func (d *decoder) bind(name, path string, at span) {
-	if name == "" {
-		return
+// inList is the usual form: an array of objects, or a single object, with the name in "binding".
+func inList(kind string) *binds { return &binds{kind: kind, field: "binding"} }
+
+// boundName is the name of one binding and where it is given.
+type boundName struct {
+	name string
+	path string // of the binding
+	at   span   // of the name
+	in   span   // of the binding
+}
+
+// names returns the bindings that p, the value of a key, holds. What is not of the right shape is left out.
+func (b *binds) names(p place) []boundName {
+	at, path := p.node, p.path
+	if b.list != "" {
+		at, path = at.get(b.list), joinPath(path, b.list)
 	}
-	if first, taken := d.bindings[name]; taken {
-		d.errorf("duplicate-binding", at, "", "the name %s of %s is taken by %s on line %d",
-			quote(name), path, first.path, first.line)
-		return
+	var list []boundName
+	add := func(name *node, path string, in span) {
+		if name != nil && name.kind == kindString && name.text != "" {
+			list = append(list, boundName{name.text, path, name.span, in})
+		}
 	}
-	d.bindings[name] = bindingPlace{path, d.src.lineOf(at.start)}
+	switch {
+	case at == nil:
+	case at.kind == kindObject && b.field == "":
+		for i := range at.members {
+			m := &at.members[i]
+			if m.key != "" {
+				list = append(list, boundName{m.key, joinPath(path, m.key), m.keySpan, m.keySpan})
+			}
+		}
+	case at.kind == kindObject:
+		add(at.get(b.field), path, at.span)
+	case at.kind == kindArray:
+		for i, e := range at.elems {
+			name := e
+			if b.field != "" {
+				name = e.get(b.field)
+			}
+			add(name, indexPath(path, i), e.span)
+		}
+	}
+	return list
+}
+
+// checkBindings collects the bindings that devtool does not emulate, and reports names that are taken: all bindings
+// are members of the one env that a handler sees.
+func (d *decoder) checkBindings() {
+	type bound struct {
+		boundName
+		key *key
+	}
+	var all []bound
+	for i := range keys {
+		k := &keys[i]
+		if k.binds == nil {
+			continue
+		}
+		p, ok := d.effective(*k)
+		if !ok {
+			continue
+		}
+		for _, b := range k.binds.names(p) {
+			all = append(all, bound{b, k})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b bound) int { return cmp.Compare(a.at.start, b.at.start) })
+	first := make(map[string]boundName, len(all))
+	for _, b := range all {
+		if f, taken := first[b.name]; taken {
+			d.errorf("duplicate-binding", b.at, "", "the name %s of %s is taken by %s on line %d",
+				quote(b.name), b.path, f.path, d.src.lineOf(f.at.start))
+		} else {
+			first[b.name] = b.boundName
+		}
+		if b.key.decode == nil {
+			d.cfg.Others = append(d.cfg.Others, Binding{
+				Name: b.name, Kind: b.key.binds.kind, Key: b.key.name, Pos: d.src.position(b.in.start)})
+		}
+	}
 }
 
 func (d *decoder) vars(p place) {
 	for i := range p.node.members {
 		m := &p.node.members[i]
 		path := joinPath(p.path, m.key)
-		d.bind(m.key, path, m.keySpan)
 		if m.value.kind == kindString {
 			d.cfg.Vars = append(d.cfg.Vars, Var{Name: m.key, Value: m.value.text})
 			continue
@@ -99,74 +167,10 @@ func (d *decoder) durableObjects(p place) {
 			Environment: n.str("environment"),
 			Pos:         d.src.position(n.span.start),
 		}
-		if v := n.get("name"); v != nil {
-			d.bind(b.Name, path, v.span)
-		}
 		if v := n.get("environment"); v != nil && b.ScriptName == "" {
 			d.errorf("missing-field", v.span, "add the script_name of the worker that has the class, or delete it",
 				"%s names an environment of another worker, but not the worker", path)
 		}
 		d.cfg.DurableObjects = append(d.cfg.DurableObjects, b)
-	}
-}
-
-// checkClasses warns of bindings to classes of this worker that no migration has created. Such an object would work
-// here and could not be deployed.
-func (d *decoder) checkClasses() {
-	if d.has("exports") { // the other way to declare classes, which has no migrations
-		return
-	}
-	objects, ok := d.effective(key{name: "durable_objects", scope: perEnvironment})
-	if !ok {
-		return
-	}
-	history := fold(d.cfg.Migrations, nil)
-	created := slices.Sorted(maps.Keys(history.alive))
-	var missing []string
-	var at span
-	for i, n := range objects.node.array("bindings") {
-		b := d.cfg.DurableObjects[i]
-		class := n.get("class_name")
-		if class == nil || validClassName(class) != nil || !d.cfg.Owns(b) || history.alive[b.ClassName] != backendNone {
-			continue
-		}
-		if fate, gone := history.gone[b.ClassName]; gone {
-			d.warnf("class-gone", class.span, "", "the class %s is bound, but it was %s", b.ClassName, fate)
-			continue
-		}
-		if len(missing) == 0 {
-			at = class.span
-		}
-		history.alive[b.ClassName] = backendSQLite // mention it once
-		missing = append(missing, b.ClassName)
-	}
-	if len(missing) == 0 {
-		return
-	}
-	path := "migrations"
-	if p, ok := d.effective(key{name: "migrations", scope: inheritable}); ok {
-		path = p.path
-	}
-	message := "the class %s is bound, but no migration creates it"
-	if len(missing) > 1 {
-		message = "the classes %s are bound, but no migration creates them"
-	}
-	hint := d.src.format.migrationSnippet(path, nextTag(d.cfg.Migrations), missing, len(d.cfg.Migrations) == 0)
-	if like := nearest(missing[0], created); like != "" && len(missing) == 1 {
-		hint = didYouMean(like) + " If not, " + hint
-	}
-	d.warnf("class-without-migration", at, hint, message, enumerate(missing))
-}
-
-// nextTag returns the tag for a step to be added, in the usual series v1, v2, ...
-func nextTag(steps []Migration) string {
-	taken := make(map[string]bool, len(steps))
-	for _, m := range steps {
-		taken[m.Tag] = true
-	}
-	for n := len(steps) + 1; ; n++ {
-		if tag := fmt.Sprintf("v%d", n); !taken[tag] {
-			return tag
-		}
 	}
 }

@@ -7,18 +7,22 @@ func (d *decoder) checkTable(path string, table *node) {
 	for i := range table.members {
 		m := &table.members[i]
 		at := joinPath(path, m.key)
-		k := slices.IndexFunc(keys, func(k key) bool { return k.name == m.key })
+		k := keyIndex[m.key]
 		switch {
-		case k < 0:
+		case k == nil:
 			d.unknownKey(at, m, keyNames())
-		case keys[k].refusal != "":
-			d.errorf("refused-key", m.keySpan, "", "%s %s", at, keys[k].refusal)
-		case keys[k].scope == topOnly && path != "":
+		case k.refusal != "":
+			d.errorf("refused-key", m.keySpan, "", "%s %s", at, k.refusal)
+		case k.scope == topOnly && path != "":
 			d.warnf("top-level-only", m.keySpan, "move it to the top level of the file",
 				"%s is ignored: %s can't differ between environments", at, m.key)
 		default:
-			d.check(at, m.value, keys[k].shape)
+			d.check(at, m.value, k.shape)
 		}
+	}
+	if table.get("route") != nil && table.get("routes") != nil {
+		d.errorf("exclusive-keys", table.members[table.find("routes")].keySpan, "move the route into the list",
+			"%s and %s can't both be there", joinPath(path, "route"), joinPath(path, "routes"))
 	}
 }
 
@@ -32,18 +36,30 @@ func (d *decoder) check(path string, n *node, s *shape) {
 		d.errorf("wrong-type", n.span, hint, "%s must be %s, not %s", path, s.noun, n.describe())
 		return
 	}
+	if s.variant != nil && n.kind == kindObject {
+		d.check(path, n, s.variant(n))
+		return
+	}
+	if s.enum != nil && n.kind == kindString && !slices.Contains(s.enum, n.text) {
+		d.errorf("unknown-value", n.span, didYouMean(nearest(n.text, s.enum)), "%s must be %s, not %s",
+			path, choices(s.enum), quote(n.text))
+		return
+	}
 	if s.valid != nil {
 		if c := s.valid(n); c != nil {
 			at := n.span
-			if c.part != nil {
+			switch {
+			case c.part != nil:
 				at = d.src.within(n, *c.part)
+			case c.member != "":
+				at = n.members[n.find(c.member)].keySpan
 			}
 			d.errorf(c.id, at, c.hint, "%s %s", path, c.message)
 		}
 	}
 	switch {
 	case s.fields != nil && n.kind == kindObject:
-		d.checkFields(path, n, s.fields)
+		d.checkFields(path, n, s)
 	case s.elem != nil:
 		for i, e := range n.elems {
 			d.check(indexPath(path, i), e, s.elem)
@@ -54,22 +70,23 @@ func (d *decoder) check(path string, n *node, s *shape) {
 	}
 }
 
-func (d *decoder) checkFields(path string, n *node, fields []field) {
+func (d *decoder) checkFields(path string, n *node, s *shape) {
 	for i := range n.members {
 		m := &n.members[i]
 		at := joinPath(path, m.key)
-		f := slices.IndexFunc(fields, func(f field) bool { return f.name == m.key })
-		if f < 0 {
-			names := make([]string, len(fields))
-			for i := range fields {
-				names[i] = fields[i].name
-			}
-			d.unknownKey(at, m, names)
-			continue
+		f := slices.IndexFunc(s.fields, func(f field) bool { return f.name == m.key })
+		switch {
+		case f >= 0:
+			d.check(at, m.value, s.fields[f].shape)
+		case s.exact:
+			names := s.fieldNames()
+			d.errorf("forbidden-field", m.keySpan, didYouMean(nearest(m.key, names)),
+				"%s can't be there: besides %s nothing can", at, enumerate(names))
+		case !s.open:
+			d.unknownKey(at, m, s.fieldNames())
 		}
-		d.check(at, m.value, fields[f].shape)
 	}
-	for _, f := range fields {
+	for _, f := range s.fields {
 		if f.required && n.get(f.name) == nil {
 			d.errorf("missing-field", n.span, "", "%s has no %q", path, f.name)
 		}
@@ -82,6 +99,14 @@ func (d *decoder) unknownKey(path string, m *member, known []string) {
 		hint = didYouMean(nearest(m.key, known))
 	}
 	d.warnf("unknown-key", m.keySpan, hint, "unknown key %s, it is ignored", path)
+}
+
+func (s *shape) fieldNames() []string {
+	names := make([]string, len(s.fields))
+	for i := range s.fields {
+		names[i] = s.fields[i].name
+	}
+	return names
 }
 
 func keyNames() []string {

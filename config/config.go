@@ -6,10 +6,14 @@
 //  1. Load reads the bytes, checks their encoding and picks the format by the extension.
 //  2. A parser (jsonc.go or toml.go, the only files that know their library) turns the text into the same tree of
 //     nodes, each with the byte range it was written in. From here on the two formats are one.
-//  3. The tables in keys.go and shapes.go say which keys exist, what their values look like and whether a named
-//     environment inherits them; check.go holds a tree against them.
+//  3. The table in keys.go says which keys exist, whether a named environment inherits them, where their values name
+//     bindings and why some have no effect; the shapes (shapes*.go) say what values look like, and check.go holds a
+//     tree against them.
 //  4. Each key that devtool uses has a function that copies its value into the Config; what only makes sense across
-//     keys (binding names, classes against migrations) is checked last.
+//     keys (binding names, classes against migrations or exports) is checked last.
+//
+// Variables also come from files beside it, flags and the process's environment: LoadVars (vars.go) knows the order, and
+// vars_file.go and vars_expand.go the dialect of the files.
 //
 // To support one more key, complete its row in keys.go and give the row a decode function.
 package config
@@ -34,15 +38,23 @@ type Config struct {
 	CompatibilityDate  string // YYYY-MM-DD, never empty
 	CompatibilityFlags []string
 
-	Vars           []Var           // in file order
+	Vars           []Var           // in file order; LoadVars adds those of other sources
 	DurableObjects []DurableObject // in file order
+	Others         []Binding       // of the kinds that are not emulated, in file order
 	Migrations     []Migration     // in file order, which is the order they apply in
+	Exports        []Export        // of Durable Objects, in file order; never together with Migrations
 	Crons          []string        // cron expressions as written, all good, no two the same
 	Dev            Dev
+	Unused         []Unused // what the file has and devtool makes no use of, in file order
+
+	RequiredSecrets []string  // names of secrets.required; nil if the file does not restrict them
+	VarFiles        []VarFile // which LoadVars has looked for, there or not: a change of one is a change of Vars
 
 	format format
 	top    Diagnostic // where a key that is missing from the top level is reported
 	mainAt Diagnostic // where main's value is reported
+
+	secretsAt Diagnostic // where a lack of required secrets is reported
 }
 
 // Dev is what the file says about the local server; flags on the command line go before it.
@@ -52,11 +64,27 @@ type Dev struct {
 	HasPort bool
 }
 
-// Var is one entry of vars.
+// Var is a variable that handlers find in their environment.
 type Var struct {
 	Name  string
 	Value string // the string itself, or compact JSON text when JSON is true
 	JSON  bool
+	From  string // "" for an entry of vars; else what it comes from, in words, and its value may be a secret
+}
+
+// Binding is one of a kind that devtool does not emulate.
+type Binding struct {
+	Name string
+	Kind string   // what the platform calls it: "KV Namespace"
+	Key  string   // where it is configured: "kv_namespaces"
+	Pos  Position // of the entry
+}
+
+// Unused is a key that wrangler knows and that has no effect here.
+type Unused struct {
+	Key    string // as messages write it: "env.staging.minify"
+	Reason string // goes on from the key: "is about bundling JavaScript"
+	Pos    Position
 }
 
 // DurableObject is one binding of durable_objects: the name in the environment through which a handler reaches a
@@ -96,7 +124,7 @@ func (c *Config) Owns(b DurableObject) bool {
 }
 
 // Classes returns the names of all classes that live in this worker, sorted: those that a binding names and those
-// that are alive after the last migration. A class may be alive and unbound, so both are needed.
+// that are alive after the last migration, or by exports. A class may be alive and unbound, so both are needed.
 func (c *Config) Classes() []string {
 	var names []string
 	for _, b := range c.DurableObjects {
@@ -104,25 +132,26 @@ func (c *Config) Classes() []string {
 			names = append(names, b.ClassName)
 		}
 	}
-	for name := range fold(c.Migrations, nil).alive {
+	for name := range c.history().alive {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// KeyValueBacked reports whether the objects of class have no SQL: new_classes has made it, not new_sqlite_classes.
+// KeyValueBacked reports whether the objects of class have no SQL: new_classes has made it, not new_sqlite_classes, or
+// exports says so.
 func (c *Config) KeyValueBacked(class string) bool {
-	return fold(c.Migrations, nil).alive[class] == backendKeyValue
+	return c.history().alive[class] == backendKeyValue
 }
 
 // DeleteAllDeletesAlarm reports whether deleteAll() also deletes the object's alarm, as workerd decides it: from
 // compatibility date 2026-02-24 on, unless a flag says otherwise.
 func (c *Config) DeleteAllDeletesAlarm() bool {
-	if slices.Contains(c.CompatibilityFlags, "delete_all_preserves_alarm") {
+	if slices.Contains(c.CompatibilityFlags, flagDeleteAllPreservesAlarm) {
 		return false
 	}
-	return c.CompatibilityDate >= "2026-02-24" || slices.Contains(c.CompatibilityFlags, "delete_all_deletes_alarm")
+	return c.CompatibilityDate >= "2026-02-24" || slices.Contains(c.CompatibilityFlags, flagDeleteAllDeletesAlarm)
 }
 
 // LostMain returns the error for a command that needs main and finds nothing at that path.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +18,6 @@ type decoder struct {
 
 	top *node // the top level
 	env *node // the selected environment, or nil
-
-	bindings map[string]bindingPlace // by name, over all kinds of binding
 }
 
 // place is a value together with where it is in the file.
@@ -33,10 +32,9 @@ type place struct {
 func decode(r *report, root *node, env, folder string) *Config {
 	start := r.src.locate(span{root.span.start, root.span.start})
 	d := &decoder{
-		report:   r,
-		cfg:      &Config{Env: env, format: r.src.format, top: start},
-		top:      root,
-		bindings: make(map[string]bindingPlace),
+		report: r,
+		cfg:    &Config{Env: env, format: r.src.format, top: start},
+		top:    root,
 	}
 	d.checkTable("", root)
 	d.selectEnvironment()
@@ -49,7 +47,10 @@ func decode(r *report, root *node, env, folder string) *Config {
 		}
 	}
 	d.defaults(folder)
+	d.checkBindings()
 	d.checkClasses()
+	d.checkFlags()
+	d.listUnused()
 	return d.cfg
 }
 
@@ -203,18 +204,26 @@ func (d *decoder) checkInheritance(at span) {
 			lacking = append(lacking, k.name)
 			continue
 		}
-		switch k.name {
-		case "vars", "define":
-			for _, m := range above.members {
-				if own.get(m.key) == nil {
-					lacking = append(lacking, joinPath(k.name, m.key))
-				}
-			}
-		case "durable_objects":
-			for _, b := range above.array("bindings") {
-				if name := b.str("name"); name != "" && !hasBinding(own, name) {
-					lacking = append(lacking, "the binding "+name)
-				}
+		names := k.binds
+		if k.name == "define" {
+			names = &binds{} // each key is a name, though of no binding
+		}
+		if names == nil {
+			continue
+		}
+		there := make(map[string]bool)
+		for _, b := range names.names(place{node: own}) {
+			there[b.name] = true
+		}
+		for _, b := range names.names(place{node: above, path: k.name}) {
+			switch {
+			case there[b.name]:
+			case names.field != "":
+				lacking = append(lacking, "the binding "+b.name)
+			case names.list != "":
+				lacking = append(lacking, "the secret "+b.name)
+			default:
+				lacking = append(lacking, b.path)
 			}
 		}
 	}
@@ -224,13 +233,25 @@ func (d *decoder) checkInheritance(at span) {
 	}
 }
 
-func hasBinding(durableObjects *node, name string) bool {
-	for _, b := range durableObjects.array("bindings") {
-		if b.str("name") == name {
-			return true
+// listUnused collects what has no effect. It is no reason for a warning: the same file serves to deploy the worker.
+func (d *decoder) listUnused() {
+	type found struct {
+		Unused
+		at int
+	}
+	var list []found
+	for _, k := range keys {
+		if k.unused == "" {
+			continue
+		}
+		if p, ok := d.effective(k); ok {
+			list = append(list, found{Unused{p.path, k.unused, d.src.position(p.node.span.start)}, p.node.span.start})
 		}
 	}
-	return false
+	slices.SortStableFunc(list, func(a, b found) int { return cmp.Compare(a.at, b.at) })
+	for _, f := range list {
+		d.cfg.Unused = append(d.cfg.Unused, f.Unused)
+	}
 }
 
 // enumerate returns the items as a sentence has them, the first few of many.

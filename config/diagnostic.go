@@ -31,7 +31,7 @@ type Diagnostic struct {
 	Message  string // one line: what is wrong
 	Hint     string // what to do, perhaps over several lines, or ""
 	Source   string // the text of the line that Position points into
-	Length   int    // how many characters of it to underline, at least 1
+	Length   int    // how many characters of it to underline, at least 1; 0 if the line is not to be shown
 }
 
 // Error is a file that can't be used. Diagnostics holds every problem found, warnings too, in file order.

@@ -10,6 +10,30 @@ import (
 	"devtool/config"
 )
 
+// tree makes files in a folder of their own, which it returns. A name that ends in a slash makes a folder; what
+// follows a "=" is the file's content.
+func tree(t *testing.T, files ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, f := range files {
+		name, content, _ := strings.Cut(f, "=")
+		path := filepath.Join(root, name)
+		dir := filepath.Dir(path)
+		if strings.HasSuffix(name, "/") {
+			dir = path
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "/") {
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return root
+}
+
 func TestFindTakesTheNearestFolderAndThereTheFirstName(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -27,22 +51,7 @@ func TestFindTakesTheNearestFolderAndThereTheFirstName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			root := t.TempDir()
-			for _, f := range tt.files {
-				path := filepath.Join(root, f)
-				dir := filepath.Dir(path)
-				if strings.HasSuffix(f, "/") {
-					dir = path
-				}
-				if err := os.MkdirAll(dir, 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if !strings.HasSuffix(f, "/") {
-					if err := os.WriteFile(path, nil, 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			root := tree(t, tt.files...)
 			got, err := config.Find(filepath.Join(root, tt.from))
 			if want := filepath.Join(root, tt.want); err != nil || got != want {
 				t.Errorf("Find = %q, %v, want %q", got, err, want)
@@ -72,5 +81,49 @@ func TestFindSaysWhereItLookedAndWhatToDo(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %q", err, want)
 		}
+	}
+}
+
+func TestWranglersChoiceIsToldWhereItDiffers(t *testing.T) {
+	const redirect = ".wrangler/deploy/config.json="
+	tests := []struct {
+		name  string
+		files []string
+		from  string
+		want  string // "" if wrangler reads the same file
+		why   string
+	}{
+		{"the same", []string{"a/wrangler.jsonc", "a/b/"}, "a/b", "", ""},
+		{"the same of several", []string{"wrangler.toml", "a/wrangler.jsonc", "a/wrangler.toml"}, "a", "", ""},
+		{"an outer file of an earlier name", []string{"wrangler.json", "a/wrangler.jsonc"}, "a", "wrangler.json",
+			"it looks for wrangler.json in all folders first"},
+		{"an outer file of a later name", []string{"wrangler.toml", "a/wrangler.jsonc"}, "a", "", ""},
+		{"an outer jsonc before a toml", []string{"wrangler.jsonc", "a/wrangler.toml"}, "a", "wrangler.jsonc",
+			"it looks for wrangler.jsonc in all folders first"},
+		{"redirected", []string{"wrangler.jsonc", redirect + `{"configPath": "../../dist/wrangler.json"}`}, ".",
+			"dist/wrangler.json", "config.json redirects it"},
+		{"redirected from below", []string{"wrangler.jsonc", redirect + `{"configPath": "../../dist/wrangler.json"}`, "a/"}, "a",
+			"dist/wrangler.json", "config.json redirects it"},
+		{"redirected to the same", []string{"wrangler.jsonc", redirect + `{"configPath": "../../wrangler.jsonc"}`}, ".", "", ""},
+		{"a redirect that can't be read", []string{"wrangler.jsonc", redirect + `{"configPath": `}, ".", "", ""},
+		{"a redirect without a path", []string{"wrangler.jsonc", redirect + `{}`}, ".", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := tree(t, tt.files...)
+			dir := filepath.Join(root, tt.from)
+			path, err := config.Find(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, why := config.WranglersChoice(dir, path)
+			want := tt.want
+			if want != "" {
+				want = filepath.Join(root, want)
+			}
+			if got != want || !strings.HasSuffix(why, tt.why) || (why == "") != (tt.why == "") {
+				t.Errorf("got %q because %q, want %q because %q", got, why, want, tt.why)
+			}
+		})
 	}
 }

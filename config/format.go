@@ -53,3 +53,20 @@ func (f format) migrationSnippet(path, tag string, classes []string, first bool)
 	}
 	return fmt.Sprintf("add at the end of %s:\n  %s", path, step)
 }
+
+// exportSnippet returns a hint that shows what to paste to declare classes in the exports at path.
+func (f format) exportSnippet(path string, classes []string) string {
+	var hint strings.Builder
+	if f == formatTOML {
+		hint.WriteString("add at the end of the file:")
+		for _, class := range classes {
+			fmt.Fprintf(&hint, "\n  [%s]\n  type = \"durable-object\"\n  storage = \"sqlite\"", joinPath(path, class))
+		}
+		return hint.String()
+	}
+	fmt.Fprintf(&hint, "add to %s:", path)
+	for _, class := range classes {
+		fmt.Fprintf(&hint, "\n  %s: { \"type\": \"durable-object\", \"storage\": \"sqlite\" },", jsonString(class))
+	}
+	return hint.String()
+}

@@ -3,6 +3,8 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 func (d *decoder) migrations(p place) {
@@ -31,11 +33,39 @@ func (d *decoder) migrations(p place) {
 			first[m.Tag] = d.src.lineOf(n.get("tag").span.start)
 		}
 	}
+	d.checkTagOrder(p)
 	fold(d.cfg.Migrations, func(at stepPlace, message string) {
 		path := indexPath(joinPath(indexPath(p.path, at.step), at.list), at.index)
 		class := p.node.elems[at.step].array(at.list)[at.index]
 		d.errorf("impossible-migration", class.span, "", "%s %s", path, message)
 	})
+}
+
+// checkTagOrder warns where tags of the usual form, v1, v2, ..., go down: steps apply in the order they are written in,
+// so one of them was probably pasted above a step that has been deployed.
+func (d *decoder) checkTagOrder(p place) {
+	highest := make(map[string]int) // from what is before the number to the step with the highest one
+	for i, m := range d.cfg.Migrations {
+		prefix := strings.TrimRight(m.Tag, "0123456789")
+		number, err := strconv.Atoi(m.Tag[len(prefix):])
+		if err != nil {
+			continue
+		}
+		before, ok := highest[prefix]
+		if !ok {
+			highest[prefix] = i
+			continue
+		}
+		last := d.cfg.Migrations[before]
+		top, _ := strconv.Atoi(last.Tag[len(prefix):]) // it could be read when it was noted
+		if number < top {
+			d.warnf("tags-out-of-order", p.node.elems[i].get("tag").span,
+				"steps apply in the order they are written in; new ones go to the end",
+				"%s.tag is %s, below %s on line %d", indexPath(p.path, i), quote(m.Tag), quote(last.Tag), last.Pos.Line)
+		} else {
+			highest[prefix] = i
+		}
+	}
 }
 
 // classHistory is what a list of migrations leaves behind.

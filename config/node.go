@@ -137,6 +137,12 @@ func (n *node) integer() (i int64, ok bool) {
 	return int64(f), true
 }
 
+// float returns the value of a number.
+func (n *node) float() (f float64, ok bool) {
+	f, err := strconv.ParseFloat(n.text, 64)
+	return f, err == nil && n.kind == kindNumber
+}
+
 // describe names the value in a message: what it is and, if that is short, which.
 func (n *node) describe() string {
 	switch n.kind {

@@ -32,7 +32,9 @@ func addSeeds(f *testing.F, file string, more ...string) {
 
 func FuzzJSONC(f *testing.F) {
 	addSeeds(f, "../templates/batcher/wrangler.jsonc", "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
-		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80")
+		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80",
+		`{"exports":{"A":{"type":"durable-object","state":"renamed","renamed_to":"B"},"B":{"type":"worker"}},"durable_objects":{"bindings":[{"name":"A","class_name":"A"}]}}`,
+		`{"migrations":[{"tag":"v2"},{"tag":"v1"}],"compatibility_flags":["delete_all_delete_alarm"],"queues":{"producers":[{"binding":"A"}]},"ai":{"binding":"A"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatJSONC)
 
@@ -50,7 +52,8 @@ func FuzzJSONC(f *testing.F) {
 func FuzzTOML(f *testing.F) {
 	addSeeds(f, "../testdata/config/batcher/wrangler.toml", "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
 		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
-		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}")
+		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}",
+		"exports.A = {type = \"durable-object\", state = 1}\n[[send_email]]\ndestination_address = 1\nallowed_destination_addresses = []\n[text_blobs]\nA = ''")
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatTOML)
 	})
@@ -294,6 +297,54 @@ func BenchmarkBigConfig(b *testing.B) {
 					b.Fatal(r.err())
 				}
 				decode(r, root, "", "folder")
+				if list := r.sorted(); len(list) > 0 {
+					b.Fatal(list[0])
+				}
+			}
+		})
+	}
+}
+
+// manyEnvironments returns a file of 50 environments that together have 200 bindings, of several kinds.
+func manyEnvironments(f format) []byte {
+	const environments = 50
+	var b strings.Builder
+	if f == formatTOML {
+		b.WriteString("name = \"big\"\ncompatibility_date = \"2026-10-01\"\n" +
+			"[[migrations]]\ntag = \"v1\"\nnew_sqlite_classes = [\"A\", \"B\"]\n")
+		for i := range environments {
+			fmt.Fprintf(&b, "[[env.env%d.durable_objects.bindings]]\nname = \"A\"\nclass_name = \"A\"\n", i)
+			fmt.Fprintf(&b, "[[env.env%d.durable_objects.bindings]]\nname = \"B\"\nclass_name = \"B\"\n", i)
+			fmt.Fprintf(&b, "[[env.env%d.kv_namespaces]]\nbinding = \"KV\"\nid = \"1\"\n", i)
+			fmt.Fprintf(&b, "[[env.env%d.queues.producers]]\nbinding = \"Q\"\nqueue = \"q\"\n", i)
+		}
+		return []byte(b.String())
+	}
+	b.WriteString("{ \"name\": \"big\", \"compatibility_date\": \"2026-10-01\",\n" +
+		"\"migrations\": [{ \"tag\": \"v1\", \"new_sqlite_classes\": [\"A\", \"B\"] }],\n\"env\": {\n")
+	for i := range environments {
+		fmt.Fprintf(&b, "  \"env%d\": {\n", i)
+		b.WriteString(`    "durable_objects": { "bindings": [{ "name": "A", "class_name": "A" }, { "name": "B", "class_name": "B" }] },` + "\n" +
+			`    "kv_namespaces": [{ "binding": "KV", "id": "1" }],` + "\n" +
+			`    "queues": { "producers": [{ "binding": "Q", "queue": "q" }] },` + "\n  },\n")
+	}
+	b.WriteString("} }\n")
+	return []byte(b.String())
+}
+
+// Reading it should take less than 10 ms: it happens on each save.
+func BenchmarkManyEnvironments(b *testing.B) {
+	for name, f := range map[string]format{"jsonc": formatJSONC, "toml": formatTOML} {
+		data := manyEnvironments(f)
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r, root := parse("wrangler", data, f)
+				if r.failed() {
+					b.Fatal(r.err())
+				}
+				decode(r, root, "env49", "folder")
 				if list := r.sorted(); len(list) > 0 {
 					b.Fatal(list[0])
 				}

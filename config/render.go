@@ -53,13 +53,15 @@ func renderOne(b *strings.Builder, d *Diagnostic, color bool) {
 	}
 	fmt.Fprintf(b, "%s %s %s\n\n", label, paint(styleBold, d.Message), paint(styleDim, "["+d.ID+"]"))
 
-	line := strconv.Itoa(d.Position.Line)
-	gutter := strings.Repeat(" ", len(line))
-	before, marked, after := cutSource(d)
 	fmt.Fprintf(b, "    %s:\n", printable(d.Position.String()))
-	fmt.Fprintf(b, "      %s %s %s%s%s\n", line, paint(styleDim, "│"), before, paint(styleGreen, marked), after)
-	fmt.Fprintf(b, "      %s %s %s%s\n", gutter, paint(styleDim, "╵"), strings.Repeat(" ", displayWidth(before)),
-		paint(styleGreen, underline(displayWidth(marked))))
+	if d.Length > 0 {
+		line := strconv.Itoa(d.Position.Line)
+		gutter := strings.Repeat(" ", len(line))
+		before, marked, after := cutSource(d)
+		fmt.Fprintf(b, "      %s %s %s%s%s\n", line, paint(styleDim, "│"), before, paint(styleGreen, marked), after)
+		fmt.Fprintf(b, "      %s %s %s%s\n", gutter, paint(styleDim, "╵"), strings.Repeat(" ", displayWidth(before)),
+			paint(styleGreen, underline(displayWidth(marked))))
+	}
 
 	if d.Hint != "" {
 		b.WriteByte('\n')

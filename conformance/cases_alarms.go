@@ -137,6 +137,24 @@ func retryCases() []Case {
 			call(setAlarm(soon)),
 			alarms(run(0, 0), run(1, 2), run(2, 4)),
 		}},
+		{"retry: the wait begins when the run has ended", []Op{
+			onAlarm(program(sleep(1500), fail), program()),
+			call(setAlarm(soon)),
+			alarms(run(0, 0, done), run(1, 2)),
+		}},
+		{"retry: the next alarm begins anew", []Op{
+			onAlarm(program(fail), program(setAlarm(soon)), program(fail), program()),
+			call(setAlarm(soon)),
+			alarms(run(0, 0), run(1, 2, done), run(0, 0), run(1, 2)),
+		}},
+		{"retry: other alarms do not wait for it", []Op{
+			onAlarm(program(note("main"), fail), program(note("main again"))),
+			onAlarm(program(note("other"))).to("other"),
+			call(setAlarm(soon)),
+			call(setAlarm(1000)).to("other"),
+			alarms(run(0, 0, done), run(1, 2, done)),
+			trace("main", "other", "main again"),
+		}},
 		{"retry: in the same instance", []Op{
 			onAlarm(program(count(), fail), program(count())),
 			call(setAlarm(soon)),
@@ -186,6 +204,16 @@ func retryCases() []Case {
 			sleep(3000),
 			trace(),
 		}},
+		{"retry: deleted while it waits, then set anew", []Op{
+			onAlarm(program(fail), program()),
+			call(setAlarm(soon)),
+			alarms(run(0, 0)),
+			call(deleteAlarm()),
+			call(setAlarm(300)),
+			alarms(run(0, 0), run(0, 0)),
+			sleep(3000),
+			alarms(run(0, 0), run(0, 0)),
+		}},
 		{"retry: replaced by a later alarm while it waits", []Op{
 			onAlarm(program(fail), program()),
 			call(setAlarm(soon)),
@@ -205,6 +233,12 @@ func retryCases() []Case {
 			call(setAlarm(soon)),
 			alarms(run(0, 0, 1), run(1, 2, 1)),
 			constructions().is(2),
+		}},
+		{"retry: the second after abort comes later", []Op{
+			onAlarm(program(count(), abort("case: aborted")), program(count(), abort("case: aborted")), program(count())),
+			call(setAlarm(soon)),
+			alarms(run(0, 0, 1), run(1, 2, 1), run(2, 4, 1)),
+			constructions().is(3),
 		}},
 		{"retry: abort takes the new alarm back", []Op{
 			onAlarm(program(setAlarm(100_000), abort("case: aborted")), program(getAlarm())),
@@ -249,6 +283,26 @@ func retryCases() []Case {
 			sleep(1000),
 			onConstruct(),
 			alarms(run(0, 0, 1)),
+		}},
+		{"retry: uncounted ones wait longer each time, too", []Op{
+			onAlarm(program(note("runs"))),
+			call(setAlarm(200), commit()),
+			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			onConstruct(throw("case: no constructor")),
+			sleep(3200), // the first retry has come, the second is due 4 s after it
+			onConstruct(),
+			sleep(1500),
+			trace(),
+			alarms(run(0, 0, done)),
+		}},
+		{"retry: after uncounted ones the handler's own begin with a short wait", []Op{
+			onAlarm(program(fail), program(fail), program()),
+			call(setAlarm(200), commit()),
+			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			onConstruct(throw("case: no constructor")),
+			sleep(3200),
+			onConstruct(),
+			alarms(run(0, 0), run(1, 2), run(2, 4)),
 		}},
 	}
 }

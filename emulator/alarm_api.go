@@ -174,9 +174,14 @@ func (t target) resetAlarm(s *store.Object, at time.Time) error {
 	t.ns.mu.Lock()
 	old := t.ns.alarms[t.id]
 	t.ns.mu.Unlock()
-	if old != nil {
-		t.ns.schedule(t.id, old.name, old.hasName, at, true, old.order)
+	if old == nil {
+		return nil
 	}
+	order := t.ns.e.alarmOrder.Add(1) // of those of its time it is the last now, also after a restart
+	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.hasName); err != nil {
+		return err
+	}
+	t.ns.schedule(t.id, old.name, old.hasName, at, true, order)
 	return nil
 }
 

@@ -259,3 +259,16 @@ func TestOfflineChangesAlarms(t *testing.T) {
 	w.moveOn(time.Hour)
 	wantList(t, "runs", runsOf(s), []string{"c", "a"})
 }
+
+// What is set for the time that it has already runs after the others of that time; also when the emulator starts again.
+func TestAnAlarmSetByHandForItsOwnTimeIsTheLastOfThatTimeAlsoAfterARestart(t *testing.T) {
+	s := alarmScript(nil)
+	w := newWorld(t, s)
+	w.want("a", "/set10s", "")
+	w.want("b", "/set10s", "")
+	if _, err := w.client().SetAlarm(t.Context(), control.Object{Class: "Lab", Name: "a"}, control.SetAlarmRequest{In: "10s"}); err != nil {
+		t.Fatal(err)
+	}
+	w.restart(s)
+	wantList(t, "fired", w.moveOn(10*time.Second), []string{"Lab/b ok", "Lab/a ok"})
+}

@@ -241,6 +241,23 @@ func TestTheScheduleOfMixedFailures(t *testing.T) {
 	}
 }
 
+func TestAnAlarmThatFailsWhenTriggeredIsTriedAgainEvenBeforeItsTime(t *testing.T) {
+	runs := 0
+	w := newWorld(t, alarmScript(func(*call) error {
+		if runs++; runs == 1 {
+			return errNoLuck
+		}
+		return nil
+	}))
+	w.want("a", "/set1h", "")
+	got, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
+	if err != nil || got.Outcome != control.OutcomeRetry || got.RetryAt == nil {
+		t.Fatalf("got %+v, %v, want a run that is tried again", got, err)
+	}
+	wantList(t, "fired", w.moveOn(got.RetryAt.Sub(got.At)), []string{"Lab/a ok"})
+	wantList(t, "fired after that", w.moveOn(2*time.Hour), nil)
+}
+
 func TestAConstructorThatFailsAtTheWakeUpIsTriedAgainWithoutEnd(t *testing.T) {
 	s := alarmScript(nil)
 	fail := false

@@ -81,13 +81,13 @@ func (c *crontab) restart() {
 }
 
 // armLocked sets all timers anew, so that those of the same instant fire in the order of the
-// configuration, whichever fired last.
+// configuration, whichever fired last. They do so before the alarms of that instant.
 func (c *crontab) armLocked() {
 	for _, t := range c.triggers {
 		t.disarmLocked()
 		if t.ever {
 			set := t.set
-			t.timer = c.e.clock.At(t.due, func(step *clock.Step) { c.fire(t, set, step) })
+			t.timer = c.e.clock.AtAhead(t.due, func(step *clock.Step) { c.fire(t, set, step) })
 		}
 	}
 }

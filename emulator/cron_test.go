@@ -113,6 +113,17 @@ func TestTriggersOfTheSameInstantRunAsTheConfigurationHasThem(t *testing.T) {
 		"30 * * * *@00:30:00", "*/15 * * * *@00:30:00", "0,30 * * * *@00:30:00")
 }
 
+func TestATriggerRunsBeforeTheAlarmsOfItsInstantAlsoAfterARestart(t *testing.T) {
+	s := cronScript(nil)
+	w := cronWorld(t, s, "* * * * *")
+	w.want("a", "/set1m", "")
+	w.restart(s)
+	w.moveOn(time.Minute)
+	w.want("b", "/set1m", "")
+	w.moveOn(time.Minute)
+	wantNotes(t, s, "* * * * *@00:01:00", "a@00:01:00", "* * * * *@00:02:00", "b@00:02:00")
+}
+
 func TestOneLongAdvanceDoesWhatManyShortOnesDo(t *testing.T) {
 	run := func(steps ...time.Duration) string {
 		s := cronScript(func(c *call) error { return c.sleep(90 * time.Second) })

@@ -114,6 +114,7 @@ type Emulator struct {
 	events                atomic.Uint64 // the last event's number
 	alarmOrder            atomic.Int64  // the last alarm's
 	idleLimit             time.Duration
+	blockGrace            time.Duration
 	limits                Limits
 	deleteAllDeletesAlarm atomic.Bool
 
@@ -122,11 +123,13 @@ type Emulator struct {
 	settings   settings
 	namespaces map[string]*namespace // by class
 	advance    *advance              // the one under way, or nil
+	migrations *migrationPlan        // what the configuration asks of the state, done or not
 }
 
 // settings are what a program needs of the configuration.
 type settings struct {
 	path     string // of the configuration file
+	varFiles []config.VarFile
 	welcome  wire.Welcome
 	bindings map[string]*namespace
 }
@@ -155,6 +158,9 @@ func New(o Options) (_ *Emulator, err error) {
 	if err := e.openClock(o.Frozen, o.Time, o.Seed); err != nil {
 		return nil, err
 	}
+	if err := e.migrateAll(c); err != nil {
+		return nil, err
+	}
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
@@ -174,6 +180,7 @@ func newEmulator(c *config.Config, state string) *Emulator {
 		state:      filepath.Join(state, "v3"),
 		started:    time.Now(),
 		idleLimit:  defaultIdleLimit,
+		blockGrace: defaultBlockGrace,
 		limits:     ProductionLimits,
 		stores:     stores{max: maxStores},
 		namespaces: make(map[string]*namespace),
@@ -205,6 +212,10 @@ func (e *Emulator) configure(c *config.Config) error {
 	if c.Name != e.worker {
 		return fmt.Errorf("the worker's name has changed from %q to %q, and with it where its objects are: start devtool again", e.worker, c.Name)
 	}
+	plan, err := e.planQuietly(c)
+	if err != nil {
+		return err
+	}
 	var opened []*namespace
 	namespaces := make(map[string]*namespace)
 	e.mu.Lock()
@@ -216,7 +227,7 @@ func (e *Emulator) configure(c *config.Config) error {
 		if namespaces[class] != nil {
 			continue
 		}
-		ns, err := e.openNamespace(class)
+		ns, err := e.openNamespace(class, plan.mine().Classes[class])
 		if err != nil {
 			for _, ns := range opened {
 				ns.close() //nolint:errcheck // the first error counts
@@ -235,7 +246,7 @@ func (e *Emulator) configure(c *config.Config) error {
 	for class, ns := range namespaces {
 		ns.keyValue.Store(c.KeyValueBacked(class))
 	}
-	s := settings{path: c.Path, bindings: make(map[string]*namespace)}
+	s := settings{path: c.Path, varFiles: c.VarFiles, bindings: make(map[string]*namespace)}
 	for _, v := range c.Vars {
 		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
@@ -252,6 +263,7 @@ func (e *Emulator) configure(c *config.Config) error {
 	e.mu.Lock()
 	e.namespaces = namespaces
 	e.settings = s
+	e.migrations = plan
 	e.mu.Unlock()
 	return e.crons.configure(c.Crons)
 }

@@ -68,7 +68,7 @@ type event struct {
 	// blocked is positive while the event does not give its turn up, and limit
 	// ends that.
 	blocked int
-	limit   *clock.Timer
+	limit   *blockTimer
 	// constructing is set while the instance is being made for this event.
 	constructing bool
 }

@@ -14,15 +14,14 @@ type model struct {
 	jitter []int64 // when the retries come, by that course
 
 	now     int64
-	armed   int // timers so far
 	timers  []*modelTimer
 	objects []*modelObject
 	sets    int
-	cron    *modelTimer
 }
 
 type modelTimer struct {
 	due  int64
+	cron bool // it fires before alarms of the same time
 	fire func()
 }
 
@@ -46,7 +45,6 @@ type modelAlarm struct {
 	at             int64
 	timer          *modelTimer
 	retries, shift int
-	counted        bool
 }
 
 // modelled is the course of u, in which retries come when waits says.
@@ -66,7 +64,7 @@ func modelled(u universe, waits []int64) course {
 }
 
 func (m *model) at(due int64, fire func()) *modelTimer {
-	t := &modelTimer{due, fire}
+	t := &modelTimer{due: due, fire: fire}
 	m.timers = append(m.timers, t)
 	return t
 }
@@ -78,7 +76,7 @@ func (m *model) stop(t *modelTimer) {
 // first is the timer that fires next, or nil.
 func (m *model) first() (first *modelTimer) {
 	for _, t := range m.timers {
-		if first == nil || t.due < first.due {
+		if first == nil || t.due < first.due || t.due == first.due && t.cron && !first.cron {
 			first = t
 		}
 	}
@@ -109,7 +107,7 @@ func (m *model) armCron() {
 			outcome = "failed"
 		}
 		m.report("cron", due, 0, outcome)
-	})
+	}).cron = true
 }
 
 func (m *model) note(format string, args ...any) {
@@ -129,6 +127,13 @@ func (m *model) make(v move) {
 		if t := m.first(); t != nil {
 			m.advance(max(m.now, t.due))
 		}
+	case moveJump:
+		m.now += v.After
+		m.advance(m.now)
+	case moveSet: // always a new alarm
+		o.seen = modelTime{}
+		m.write(o, modelTime{m.now + v.After, true})
+		m.commit(v.Object)
 	case moveRequest:
 		m.note("request %t", m.call(v.Object, v.Do) == nil)
 	case moveDelete:

@@ -37,7 +37,8 @@ func lawful(t *rapid.T, u universe, c course) {
 		before = now
 		if _, slept, ok := strings.Cut(what, " slept "); ok {
 			d, from, _ := strings.Cut(slept, " from ")
-			if now != number(t, d)+number(t, from) {
+			late := now - number(t, d) - number(t, from)
+			if late < 0 || late > 0 && !has(u, moveJump, "") {
 				t.Fatalf("woke at the wrong time: %q", note)
 			}
 		}
@@ -55,10 +56,14 @@ func early(t *rapid.T, u universe, line string) {
 	who, due, ok := strings.Cut(what, " for ")
 	who, _, _ = strings.Cut(who, " run ")
 	due, _, _ = strings.Cut(due, " ")
-	triggered := slices.ContainsFunc(u.Course, func(m move) bool { return m.What == moveTrigger && objectName(m.Object) == who })
-	if ok && !triggered && now < number(t, due) {
+	if ok && !has(u, moveTrigger, who) && now < number(t, due) {
 		t.Fatalf("came early: %q", line)
 	}
+}
+
+// has reports whether the course of u has a move that concerns the object called who, or any if that is empty.
+func has(u universe, what, who string) bool {
+	return slices.ContainsFunc(u.Course, func(m move) bool { return m.What == what && (who == "" || objectName(m.Object) == who) })
 }
 
 func cutTime(t *rapid.T, line string) (ms int64, rest string) {
@@ -83,6 +88,7 @@ func sameAsModel(t *rapid.T, u universe, got course) {
 }
 
 func TestLawAlarmsRunAsTheModelSays(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u := universes(false).Draw(rt, "universe")
 		sameAsModel(rt, u, played(t, u, 0))
@@ -90,6 +96,7 @@ func TestLawAlarmsRunAsTheModelSays(t *testing.T) {
 }
 
 func TestLawARestartBetweenTwoStepsChangesNothing(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u := universes(false).Draw(rt, "universe")
 		p := beginPlaying(t, u, 0)
@@ -122,6 +129,7 @@ func (p *playing) retrying() bool {
 }
 
 func TestLawAdvancingByNothingRunsJustWhatIsOverdue(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u := universes(false).Draw(rt, "universe")
 		p := beginPlaying(t, u, 0)
@@ -136,14 +144,17 @@ func TestLawAdvancingByNothingRunsJustWhatIsOverdue(t *testing.T) {
 				due++
 			}
 		}
-		advanced := p.advance(control.AdvanceRequest{Duration: "0s"})
-		if advanced.Ran < due || due == 0 && advanced.Ran > 0 {
-			rt.Fatalf("%d alarms were due, and %d ran", due, advanced.Ran)
+		nothing := move{What: moveOn}
+		u.Course = append(u.Course, nothing)
+		before := len(p.reports)
+		p.make(nothing)
+		if ran := len(p.reports) - before; (ran > 0) != (due > 0) {
+			rt.Fatalf("%d alarms were due, and %d ran", due, ran)
 		}
 		if next, ok := p.clock.Next(); !p.clock.Now().Equal(now) || ok && !next.After(now) {
 			rt.Fatalf("the clock went from %s to %s, where something is due at %s", now, p.clock.Now(), next)
 		}
-		lawful(rt, u, p.end())
+		sameAsModel(rt, u, p.end())
 	})
 }
 
@@ -154,6 +165,7 @@ func anyUniverse(t *rapid.T) (universe, uint64) {
 }
 
 func TestLawAdvancingInPartsIsAdvancingAtOnce(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u, seed := anyUniverse(rt)
 		p := beginPlaying(t, u, seed)
@@ -171,6 +183,7 @@ func TestLawAdvancingInPartsIsAdvancingAtOnce(t *testing.T) {
 }
 
 func TestLawTheSameSeedGivesTheSameCourse(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		u, seed := anyUniverse(rt)
 		same(rt, u, played(t, u, seed), played(t, u, seed))

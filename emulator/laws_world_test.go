@@ -26,7 +26,6 @@ type universe struct {
 	Cron   []deed     // what it does
 	Alarms [][][]deed // run k of object n's alarm does Alarms[n][k % len]
 	Course []move
-	Sleeps bool // handlers may sleep: then no move waits for a run
 }
 
 // A deed is something that a handler does. It ends the handler if it fails.
@@ -54,7 +53,7 @@ const (
 // A move is something that is done to the world from outside.
 type move struct {
 	What   string
-	After  int64 // how far to advance
+	After  int64 // how far to go, or when the alarm is to be
 	Object int
 	Do     []deed
 }
@@ -63,9 +62,11 @@ type move struct {
 const (
 	moveOn      = "advance"
 	moveNext    = "next" // advance to what is due next
+	moveJump    = "jump"
 	moveRequest = "request"
 	moveTrigger = "trigger" // the alarm, by the control API
-	moveDelete  = "delete"  // the alarm, by the control API
+	moveDelete  = "delete"  // the same
+	moveSet     = "set"     // the same
 )
 
 // mostAlarms bounds how often the objects of a universe set alarms, which could set each other for ever.
@@ -118,9 +119,10 @@ var (
 	sleepyDeeds  = append([]string{doSleep, doSleep, doSleep}, alarmDeeds...)
 )
 
+// universes draws one whose handlers may sleep, or not: then no move waits for a run.
 func universes(sleeps bool) *rapid.Generator[universe] {
 	return rapid.Custom(func(t *rapid.T) universe {
-		u := universe{Every: rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "cron"), Sleeps: sleeps}
+		u := universe{Every: rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "cron")}
 		objects := rapid.IntRange(1, 4).Draw(t, "objects")
 		whats := alarmDeeds
 		if sleeps {
@@ -143,27 +145,30 @@ func universes(sleeps bool) *rapid.Generator[universe] {
 
 func moves(objects int, sleeps bool) *rapid.Generator[move] {
 	return rapid.Custom(func(t *rapid.T) move {
-		whats := []string{moveOn, moveOn, moveOn, moveNext, moveRequest, moveRequest, moveDelete, moveTrigger}
+		whats := []string{moveOn, moveOn, moveOn, moveNext, moveJump, moveRequest, moveRequest, moveSet, moveDelete, moveTrigger}
 		if sleeps {
 			whats = whats[:len(whats)-1] // who triggers an alarm waits for its run
 		}
 		m := move{What: rapid.SampledFrom(whats).Draw(t, "what")}
 		switch m.What {
-		case moveOn:
+		case moveOn, moveJump:
 			m.After = max(0, delays().Draw(t, "by"))
 		case moveNext:
 		default:
 			m.Object = rapid.IntRange(0, objects-1).Draw(t, "object")
-			if m.What == moveRequest {
+			switch m.What {
+			case moveRequest:
 				m.Do = deeds(objects, m.Object, requestDeeds).Draw(t, "do")
+			case moveSet:
+				m.After = max(0, delays().Draw(t, "after"))
 			}
 		}
 		return m
 	})
 }
 
-// epoch is when all universes begin.
-var epoch = time.Date(2031, 2, 3, 4, 0, 17, 0, time.UTC)
+// epoch is when all universes begin: such that cron triggers meet alarms.
+var epoch = time.Date(2031, 2, 3, 4, 0, 50, 0, time.UTC)
 
 func sinceEpoch(at time.Time) int64 { return at.Sub(epoch).Milliseconds() }
 
@@ -183,10 +188,9 @@ type playing struct {
 
 	reports []control.Fired
 
-	mu     sync.Mutex // guards what follows
-	runs   map[string]int
-	sets   int
-	asleep int
+	mu   sync.Mutex // guards what follows
+	runs map[string]int
+	sets int
 }
 
 func objectName(n int) string { return string(rune('a' + n)) }
@@ -328,15 +332,8 @@ func (p *playing) set(c *call, after int64) error {
 }
 
 func (p *playing) sleep(c *call, after int64) error {
-	p.mu.Lock()
-	p.asleep++
-	p.mu.Unlock()
 	before := c.now()
-	err := c.sleep(time.Duration(after) * time.Millisecond)
-	p.mu.Lock()
-	p.asleep--
-	p.mu.Unlock()
-	if err != nil {
+	if err := c.sleep(time.Duration(after) * time.Millisecond); err != nil {
 		return err
 	}
 	return p.note(c, "%s slept %d from %d", c.object, after, sinceEpoch(before))
@@ -347,10 +344,10 @@ func (p *playing) make(m move) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	o := control.Object{Class: "Lab", Name: objectName(m.Object)}
+	o, after := control.Object{Class: "Lab", Name: objectName(m.Object)}, time.Duration(m.After)*time.Millisecond
 	switch m.What {
-	case moveOn:
-		p.advance(control.AdvanceRequest{Duration: (time.Duration(m.After) * time.Millisecond).String()})
+	case moveOn, moveJump:
+		p.advance(control.AdvanceRequest{Duration: after.String(), Jump: m.What == moveJump})
 	case moveNext:
 		if _, ok := p.clock.Next(); ok {
 			p.advance(control.AdvanceRequest{Next: true})
@@ -361,6 +358,10 @@ func (p *playing) make(m move) {
 			p.t.Fatal(err)
 		}
 		p.script.note("%d: request %t", sinceEpoch(p.clock.Now()), status == 200)
+	case moveSet:
+		if _, err := p.client().SetAlarm(ctx, o, control.SetAlarmRequest{In: after.String()}); err != nil {
+			p.t.Fatal(err)
+		}
 	case moveDelete:
 		_, err := p.client().DeleteAlarm(ctx, o)
 		p.unlessNone(err)

@@ -29,14 +29,14 @@ type namespace struct {
 	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
 }
 
-// openNamespace opens the namespace of class in the state folder.
-func (e *Emulator) openNamespace(class string) (*namespace, error) {
-	key := wire.UniqueKey(e.worker, class)
+// openNamespace opens the namespace of class in the state folder. Its key is that which the class had when it was
+// created: ids are derived from it, so they outlive a change of names (migrations.go).
+func (e *Emulator) openNamespace(class, key string) (*namespace, error) {
 	ns := &namespace{
 		e:         e,
 		class:     class,
 		uniqueKey: key,
-		dir:       filepath.Join(e.state, "do", key),
+		dir:       filepath.Join(e.state, objectsFolder, key),
 		objects:   make(map[wire.ID]*object),
 		alarms:    make(map[wire.ID]*alarm),
 		running:   make(map[wire.ID]struct{}),

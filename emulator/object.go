@@ -273,7 +273,7 @@ func (o *object) finish(ev *event) error {
 	}
 	inst := ev.inst
 	if ev.limit != nil {
-		ev.limit.Stop()
+		ev.limit.stop()
 	}
 	o.mu.Unlock()
 	ev.closeCursors()
@@ -376,7 +376,7 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	ev.prog.register(ev)
 	_, err := ev.prog.ask(inst, wire.MethodConstruct, m)
 	ev.prog.unregister(ev)
-	limit.Stop()
+	limit.stop()
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -401,24 +401,6 @@ type constructError struct{ cause *wire.Error }
 
 func (e *constructError) Error() string { return "construct: " + e.cause.Error() }
 func (e *constructError) Unwrap() error { return e.cause }
-
-// blockLimit is how long BlockConcurrencyWhile and a constructor may take, on the
-// clock. Source: workerd's io-context.h.
-const blockLimit = 30 * time.Second
-
-var errBlockLimit = &wire.Error{
-	Message:    "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. The call was canceled and the object was reset.",
-	Overloaded: true,
-	Reset:      true,
-}
-
-func (o *object) limitBlock(ev *event) *clock.Timer {
-	e := o.ns.e
-	return e.clock.AtUpkeep(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
-		o.joinAll(ev.instance(), step)
-		o.reset(ev, errBlockLimit)
-	})
-}
 
 // joinAll makes the events that a reset of inst ends part of step: what their callers make
 // of it is what happens at that time.

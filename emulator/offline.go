@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 
 	"devtool/clock"
 	"devtool/config"
-	"devtool/emulator/control"
 )
 
 // Offline is the objects in a state folder that no emulator runs on. It does with them
@@ -25,10 +23,7 @@ type Offline struct{ administration }
 func OpenOffline(c *config.Config, state string) (_ *Offline, err error) {
 	e := newEmulator(c, state)
 	if _, err := os.Stat(e.state); errors.Is(err, fs.ErrNotExist) {
-		return nil, &control.Error{
-			Status: http.StatusNotFound, Message: "there is no state in " + state,
-			Hint: "`devtool dev` makes it; name another folder with --persist-to",
-		}
+		return nil, noState(state)
 	}
 	defer func() {
 		if err != nil {
@@ -47,6 +42,9 @@ func OpenOffline(c *config.Config, state string) (_ *Offline, err error) {
 		return nil, err
 	}
 	if err := e.configure(c); err != nil {
+		return nil, err
+	}
+	if err := e.settleMigrations(); err != nil {
 		return nil, err
 	}
 	return &Offline{administration{e}}, nil

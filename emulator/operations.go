@@ -385,7 +385,7 @@ func (o *object) unblock(ev *event) error {
 		return fmt.Errorf("unblock without block")
 	}
 	if ev.blocked--; ev.blocked == 0 {
-		ev.limit.Stop()
+		ev.limit.stop()
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // watchFiles rebuilds and swaps the program when its files or the configuration
 // change, until the returned function is called. hash is of the program that runs.
 func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
-	config := e.currentSettings().path
+	configuration := e.configurationFiles()
 	roots := []string{e.project}
 	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {
 		roots = append(roots, main)
@@ -24,7 +25,7 @@ func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	w, err := plugin.Watch(ctx, plugin.WatchOptions{
 		Roots:  roots,
-		Files:  []string{config},
+		Files:  configuration,
 		Ignore: func(path string) bool { return within(path, e.options.State) },
 	})
 	if err != nil {
@@ -38,13 +39,26 @@ func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.run(ctx, w.Changes(), config)
+		r.run(ctx, w.Changes(), configuration)
 	}()
 	return func() {
 		cancel()
 		<-done
 		w.Close()
 	}, nil
+}
+
+// configurationFiles are the files that make the configuration. One that may come to be is among them if it would have
+// a folder.
+func (e *Emulator) configurationFiles() []string {
+	s := e.currentSettings()
+	files := []string{s.path}
+	for _, f := range s.varFiles {
+		if _, err := os.Stat(filepath.Dir(f.Path)); err == nil {
+			files = append(files, f.Path)
+		}
+	}
+	return files
 }
 
 // within reports whether path is dir or below it.
@@ -63,17 +77,17 @@ type reloader struct {
 	crons   []string // of the configuration
 	// stopInspecting ends what Options.Built does.
 	stopInspecting context.CancelFunc
-	// stale is set when the configuration's file has changed and was not yet read.
+	// stale is set when a file of the configuration has changed and was not yet read.
 	stale bool
 }
 
 // run handles one change after the other. A change during a build cancels it.
-func (r *reloader) run(ctx context.Context, changes <-chan []string, config string) {
+func (r *reloader) run(ctx context.Context, changes <-chan []string, configuration []string) {
 	r.inspect(ctx)
 	for paths := range changes {
 		for again := true; again; {
 			again = false
-			r.stale = r.stale || slices.Contains(paths, config)
+			r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(configuration, path) })
 			r.stopInspecting()
 			building, cancel := context.WithCancel(ctx)
 			done := make(chan error, 1)
@@ -140,6 +154,9 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	now := e.currentSettings()
 	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.welcome) {
+		if err := e.settleMigrations(); err != nil {
+			return err
+		}
 		e.log.Debug("nothing to reload", "build", result.Took)
 		if len(crons) > 0 {
 			e.warnOfCrons(e.host.running())
@@ -148,6 +165,10 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	next, err := e.host.launchNew(ctx, e.builder.Output, now)
 	if err != nil {
+		return err
+	}
+	if err := e.settleMigrations(); err != nil {
+		next.end(err)
 		return err
 	}
 	e.host.swap(next)

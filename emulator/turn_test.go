@@ -172,6 +172,35 @@ func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
 	}
 }
 
+// Time that is passed by hand while a handler works is not time for which it waited.
+func TestAnAdvanceDoesNotCutOffWhoIsAboutToFinish(t *testing.T) {
+	s := newScript(nil)
+	release := make(chan struct{})
+	s.handlers = map[string]func(*call) (string, error){
+		"/block": func(c *call) (string, error) {
+			if err := c.plain(wire.MethodBlock); err != nil {
+				return "", err
+			}
+			s.note("blocked")
+			<-release
+			return "done", c.plain(wire.MethodUnblock)
+		},
+	}
+	w := newWorld(t, s)
+	w.blockGrace = deadline
+	began := w.clock.Now()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/block", "done") })
+	eventually(t, "the handler blocks", func() bool { return s.notes() == "blocked" })
+	wg.Go(func() { w.moveOn(time.Hour) })
+	eventually(t, "the clock gets to the limit", func() bool { return w.clock.Now().Sub(began) >= blockLimit })
+	close(release)
+	wg.Wait()
+	if got := w.clock.Now().Sub(began); got != time.Hour {
+		t.Errorf("the clock went on by %s, want an hour", got)
+	}
+}
+
 func TestARequestThatIsGivenUpLeavesTheQueue(t *testing.T) {
 	s := newScript(nil)
 	release := make(chan struct{})

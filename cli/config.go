@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"devtool/config"
+)
+
+func configCommand() *command {
+	return &command{
+		name:    "config",
+		summary: "Check the configuration, or show what applies",
+		commands: []*command{
+			configCheckCommand(),
+			configShowCommand(),
+			configSchemaCommand(),
+		},
+	}
+}
+
+func configSchemaCommand() *command {
+	return &command{
+		name:    "schema",
+		summary: "Print a JSON Schema of the configuration, for editors",
+		about: `It has the keys that wrangler knows, as devtool reads them. New projects have it in
+.devtool/sdk/config-schema.json, where their configuration's $schema names it.`,
+		run: func(_ context.Context, s Streams, _ []string) error {
+			if _, err := s.Out.Write(config.Schema()); err != nil {
+				return fmt.Errorf("print schema: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+// configPath is the absolute path of the configuration that was given, or of the nearest one.
+func (s Streams) configPath(given string) (string, error) {
+	if given != "" {
+		return s.path(given), nil
+	}
+	return config.Find(s.Dir)
+}
+
+// environment is the one that was given, or else the one that CLOUDFLARE_ENV names.
+func (s Streams) environment(given string) string {
+	if given == unset {
+		return s.Env("CLOUDFLARE_ENV")
+	}
+	return given
+}
+
+// short is path as one would write it here: relative, unless it is somewhere else.
+func (s Streams) short(path string) string {
+	rel, err := filepath.Rel(s.Dir, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"devtool/config"
+)
+
+type configCheckOptions struct {
+	env    string
+	strict bool
+	json   bool
+}
+
+func configCheckCommand() *command {
+	o := configCheckOptions{env: unset}
+	return &command{
+		name:    "check",
+		summary: "Report what is wrong with the configuration",
+		about: `Reads the file as devtool dev does, at the top level and for each of its environments.
+Exits with 1 when dev could not use it.`,
+		args: []argument{{name: "FILE", usage: "a configuration (default: the nearest wrangler file, from here upwards)", optional: true, many: true}},
+		flags: []flag{
+			{name: "env", short: "e", value: "NAME", usage: `check for this environment only; "" is the top level`, target: &o.env},
+			{name: "strict", usage: "take warnings for errors", target: &o.strict},
+			{name: "json", usage: "print JSON", target: &o.json},
+		},
+		examples: []example{
+			{"devtool config check", ""},
+			{"devtool config check --strict apps/*/wrangler.jsonc", "in CI"},
+		},
+		run: func(_ context.Context, s Streams, args []string) error {
+			return configCheck(s, o, args)
+		},
+	}
+}
+
+func configCheck(s Streams, o configCheckOptions, files []string) error {
+	if len(files) == 0 {
+		files = []string{""}
+	}
+	answer := struct {
+		Errors      int                 `json:"errors"`
+		Warnings    int                 `json:"warnings"`
+		Diagnostics []config.Diagnostic `json:"diagnostics"`
+	}{Diagnostics: []config.Diagnostic{}}
+	var passed []string // a line each
+	hint := ""
+	for _, file := range files {
+		path, err := s.configPath(file)
+		if err != nil {
+			return err
+		}
+		found, err := diagnose(path, o.env)
+		if err != nil {
+			return err
+		}
+		bad, doubtful := 0, 0
+		for _, d := range found {
+			if o.strict && d.Severity == config.SeverityWarning {
+				d.Severity = config.SeverityError
+				hint = "--strict takes warnings for errors"
+			}
+			if d.Severity == config.SeverityError {
+				bad++
+			} else {
+				doubtful++
+			}
+			d.Position.File = s.short(d.Position.File)
+			answer.Diagnostics = append(answer.Diagnostics, d)
+		}
+		if bad == 0 {
+			passed = append(passed, s.short(path)+": "+problems(bad, doubtful))
+		}
+		answer.Errors += bad
+		answer.Warnings += doubtful
+	}
+	err := printer{out: s.Out, json: o.json}.print(answer, func(w io.Writer) {
+		config.Render(w, answer.Diagnostics, colored(s, s.Out))
+		for _, line := range passed {
+			fmt.Fprintln(w, line)
+		}
+	})
+	if err != nil || answer.Errors == 0 {
+		return err
+	}
+	return failure(hint, "%s", problems(answer.Errors, answer.Warnings))
+}
+
+// diagnose returns what is wrong with the file at path, each thing once and in the file's order: in env, or, if that is
+// unset, at the top level and in all environments.
+func diagnose(path, env string) ([]config.Diagnostic, error) {
+	envs := []string{env}
+	if env == unset {
+		all, err := config.Environments(path)
+		if found, err := diagnostics(nil, err); err != nil || found != nil {
+			return found, err
+		}
+		envs = append([]string{""}, all...)
+	}
+	type identity struct {
+		at          config.Position
+		id, message string
+	}
+	known := make(map[identity]bool)
+	var list []config.Diagnostic
+	for _, env := range envs {
+		c, found, err := config.Load(path, config.Options{Env: env})
+		if err == nil {
+			if wrong := checkMain(c); wrong != nil {
+				err = &config.Error{Diagnostics: append(found, wrong.Diagnostics...)}
+			}
+		}
+		if found, err = diagnostics(found, err); err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			if i := (identity{d.Position, d.ID, d.Message}); !known[i] {
+				known[i] = true
+				list = append(list, d)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b config.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Position.Line, b.Position.Line), cmp.Compare(a.Position.Column, b.Position.Column))
+	})
+	return list, nil
+}
+
+// diagnostics returns those of err, if it is about what a file says, in place of found.
+func diagnostics(found []config.Diagnostic, err error) ([]config.Diagnostic, error) {
+	var bad *config.Error
+	if errors.As(err, &bad) {
+		return bad.Diagnostics, nil
+	}
+	return found, err
+}
+
+// problems says how many there are.
+func problems(bad, doubtful int) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		noun string
+	}{{bad, "error"}, {doubtful, "warning"}} {
+		switch p.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+p.noun)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.noun))
+		}
+	}
+	return cmp.Or(strings.Join(parts, " and "), "no problems")
+}

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"devtool/config"
+	"devtool/emulator"
+	"devtool/emulator/control"
+)
+
+// migrationsQuestion holds the options of a command that compares a configuration with a state.
+type migrationsQuestion struct {
+	json      bool
+	config    string
+	env       string
+	persistTo string
+}
+
+func (q *migrationsQuestion) flags() []flag {
+	q.env = unset
+	return []flag{
+		{name: "json", usage: "print JSON", target: &q.json},
+		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &q.config},
+		{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &q.env},
+		{name: "persist-to", value: "DIR", usage: "look at the state there (default: that of the emulator that runs, or .devtool/state)", target: &q.persistTo},
+	}
+}
+
+// find returns the configuration and the folder of the state.
+func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Config, state string, err error) {
+	path := q.config
+	var running control.Status
+	if url := s.Env("DEVTOOL_URL"); url != "" && q.persistTo == "" {
+		asked := question{url: url}
+		client, err := asked.client(s)
+		if err != nil {
+			return nil, "", err
+		}
+		if running, err = client.Status(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	switch {
+	case path != "":
+		path = s.path(path)
+	case running.Config != "":
+		path = running.Config
+	default:
+		if path, err = config.Find(s.Dir); err != nil {
+			return nil, "", err
+		}
+	}
+	env := q.env
+	if env == unset {
+		env = s.Env("CLOUDFLARE_ENV")
+	}
+	c, _, err = config.Load(path, config.Options{Env: env}) // `devtool dev` shows the warnings
+	if err != nil {
+		return nil, "", s.explainDev(s.Err, err)
+	}
+	switch {
+	case q.persistTo != "":
+		return c, s.path(q.persistTo), nil
+	case running.State != "":
+		return c, running.State, nil
+	}
+	emulators, err := control.Emulators(c.Dir())
+	if err != nil {
+		return nil, "", err
+	}
+	for _, a := range emulators {
+		if a.Config == c.Path {
+			return c, a.State, nil
+		}
+	}
+	return c, filepath.Join(c.Dir(), ".devtool", "state"), nil
+}
+
+// command is one that does something with both, and prints what came of it.
+func (q *migrationsQuestion) command(c *command, do func(*config.Config, string) (emulator.Migrations, error), show func(io.Writer, emulator.Migrations)) *command {
+	c.flags = q.flags()
+	c.run = func(ctx context.Context, s Streams, _ []string) error {
+		cfg, state, err := q.find(ctx, s)
+		if err != nil {
+			return err
+		}
+		m, err := do(cfg, state)
+		if err != nil {
+			return s.explainDev(s.Err, err)
+		}
+		return printer{out: s.Out, json: q.json}.print(m, func(w io.Writer) { show(w, m) })
+	}
+	return c
+}
+
+func migrationsCommand() *command {
+	return &command{
+		name:    "migrations",
+		summary: "Show and apply the configuration's migrations of classes",
+		about: `The steps of migrations in the configuration create, rename, delete and take over
+classes. ` + "`devtool dev`" + ` applies those that are pending when it starts, to the state it
+works on, and records them there.`,
+		commands: []*command{
+			migrationsStatusCommand(),
+			migrationsPlanCommand(),
+			migrationsApplyCommand(),
+			migrationsAdoptCommand(),
+		},
+		examples: []example{
+			{"devtool migrations status", ""},
+			{"devtool migrations plan --json", "for programs"},
+		},
+	}
+}
+
+func migrationsStatusCommand() *command {
+	return new(migrationsQuestion).command(&command{
+		name:    "status",
+		summary: "List the steps, whether they are applied, and where each class has its objects",
+		about:   "Steps that were edited, moved or removed after they were applied are an error.",
+	}, emulator.ReadMigrations, func(w io.Writer, m emulator.Migrations) {
+		rows := [][]string{{"TAG", "STATE", "WHAT"}}
+		for _, step := range m.Steps {
+			state := "pending"
+			if step.Applied {
+				state = "applied"
+			}
+			rows = append(rows, []string{step.Tag, state, strings.Join(step.Does, ", ")})
+		}
+		if len(m.Steps) == 0 {
+			fmt.Fprintln(w, "the configuration has no migrations")
+		} else {
+			table(w, rows...)
+		}
+		if len(m.Classes) > 0 {
+			fmt.Fprintln(w)
+			rows = [][]string{{"CLASS", "OBJECTS", "FOLDER"}}
+			for _, class := range m.Classes {
+				rows = append(rows, []string{class.Class, strconv.Itoa(class.Objects), class.Folder})
+			}
+			table(w, rows...)
+		}
+		printNotes(w, m)
+	})
+}
+
+func migrationsPlanCommand() *command {
+	return new(migrationsQuestion).command(&command{
+		name:    "plan",
+		summary: "Show what is pending, and what it comes to here; nothing is changed",
+	}, emulator.ReadMigrations, func(w io.Writer, m emulator.Migrations) { printPending(w, m, "") })
+}
+
+func migrationsApplyCommand() *command {
+	return new(migrationsQuestion).command(&command{
+		name:    "apply",
+		summary: "Apply what is pending, while no emulator runs",
+		about:   "Objects of a class that is deleted are moved to backups in the state's folder.",
+	}, emulator.ApplyMigrations, func(w io.Writer, m emulator.Migrations) { printPending(w, m, "applied ") })
+}
+
+func migrationsAdoptCommand() *command {
+	return new(migrationsQuestion).command(&command{
+		name:    "adopt",
+		summary: "Take the steps as they are now for applied, while no emulator runs",
+		about: `For steps that were edited, moved or removed after they were applied: nothing happens to any
+object, all classes keep theirs, and new ones begin without.`,
+	}, emulator.AdoptMigrations, func(w io.Writer, m emulator.Migrations) {
+		last := "the configuration has no migrations"
+		if n := len(m.Steps); n > 0 {
+			last = "all migrations up to " + m.Steps[n-1].Tag + " count as applied"
+		}
+		fmt.Fprintln(w, oneLine(last))
+	})
+}
+
+// printPending prints the pending steps with done, which is in front of each.
+func printPending(w io.Writer, m emulator.Migrations, done string) {
+	pending := m.Pending()
+	for _, step := range pending {
+		fmt.Fprintln(w, oneLine(done+step.String()))
+	}
+	printNotes(w, m)
+	if len(pending) == 0 {
+		fmt.Fprintln(w, "no migration is pending")
+	}
+}
+
+func printNotes(w io.Writer, m emulator.Migrations) {
+	for _, note := range m.Notes {
+		fmt.Fprintln(w, oneLine(note))
+	}
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"devtool/clock/cron"
+)
+
+func notEmpty(n *node) *complaint {
+	if n.text == "" {
+		return &complaint{id: "empty", message: "must not be empty"}
+	}
+	return nil
+}
+
+// choices returns the strings as a sentence offers them: "a", "b" or "c".
+func choices(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = quote(v)
+	}
+	last := len(quoted) - 1
+	if last == 0 {
+		return quoted[0]
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+var workerNamePattern = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
+
+// validWorkerName takes the names that wrangler takes. An empty one counts as absent, there as here.
+func validWorkerName(n *node) *complaint {
+	if n.text == "" || workerNamePattern.MatchString(n.text) {
+		return nil
+	}
+	hint := ""
+	if like := nameLike(n.text); like != "" {
+		hint = fmt.Sprintf("for example %q", like)
+	}
+	return &complaint{id: "invalid-name", hint: hint,
+		message: `may only have lower-case letters, digits, "-" and "_", and must not begin with "-": not ` + quote(n.text)}
+}
+
+// nameLike returns the valid worker name that is most like s, or "".
+func nameLike(s string) string {
+	name := strings.Map(func(r rune) rune {
+		r = unicode.ToLower(r)
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_') {
+			return r
+		}
+		return '-'
+	}, s)
+	return strings.Trim(name, "-")
+}
+
+var classNamePattern = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$]*$`)
+
+// validClassName takes what JavaScript could export. A class name becomes part of a folder's name, so it must not be
+// able to leave that folder.
+func validClassName(n *node) *complaint {
+	if classNamePattern.MatchString(n.text) {
+		return nil
+	}
+	return &complaint{id: "invalid-class-name",
+		message: "must be a name of letters, digits and _ that does not begin with a digit: not " + quote(n.text)}
+}
+
+// foreignMains are the languages of the entry files that people bring from wrangler.
+var foreignMains = map[string]string{
+	".js": "JavaScript", ".mjs": "JavaScript", ".cjs": "JavaScript", ".jsx": "JavaScript",
+	".ts": "TypeScript", ".mts": "TypeScript", ".cts": "TypeScript", ".tsx": "TypeScript",
+	".py": "Python", ".rs": "Rust", ".wasm": "WebAssembly",
+}
+
+func validMain(n *node) *complaint {
+	language := foreignMains[strings.ToLower(path.Ext(n.text))]
+	if language == "" {
+		return nil
+	}
+	return &complaint{id: "foreign-main",
+		message: fmt.Sprintf("names a %s file, but handlers are written in Go here", language),
+		hint:    `name the folder of the Go program, for example "."`}
+}
+
+func validDate(n *node) *complaint {
+	if _, err := time.Parse(time.DateOnly, n.text); err == nil {
+		return nil
+	}
+	if plain := strings.NewReplacer("–", "-", "—", "-", "−", "-").Replace(n.text); plain != n.text {
+		return &complaint{id: "invalid-date", message: "has a long dash where a hyphen should be: " + quote(n.text),
+			hint: fmt.Sprintf("write %q", shorten(plain))}
+	}
+	return &complaint{id: "invalid-date", message: "must be a real date written YYYY-MM-DD, not " + quote(n.text)}
+}
+
+func validCron(n *node) *complaint {
+	_, err := cron.Parse(n.text)
+	var wrong *cron.Error
+	if !errors.As(err, &wrong) {
+		return nil
+	}
+	message := "is not a cron expression: "
+	if wrong.Field != "" {
+		message += wrong.Field + ": "
+	}
+	return &complaint{id: "invalid-cron", message: message + wrong.Problem, hint: "allowed: " + wrong.Allowed,
+		part: &span{wrong.Offset, wrong.Offset + wrong.Length}}
+}
+
+func validPort(n *node) *complaint {
+	if i, ok := n.integer(); ok && i >= 0 && i <= 65535 {
+		return nil
+	}
+	return &complaint{id: "invalid-port", message: "must be a whole number from 0 to 65535, not " + shorten(n.text)}
+}
+
+func validShare(n *node) *complaint {
+	if f, ok := n.float(); ok && f >= 0 && f <= 1 {
+		return nil
+	}
+	return &complaint{id: "out-of-range", message: "must be a number from 0 to 1, not " + shorten(n.text)}
+}
+
+func validDelay(n *node) *complaint {
+	if f, ok := n.float(); ok && f >= 0 && f <= 86400 {
+		return nil
+	}
+	return &complaint{id: "out-of-range", message: "must be a number of seconds from 0 to 86400, not " + shorten(n.text)}
+}
+
+func validPeriod(n *node) *complaint {
+	if i, ok := n.integer(); ok && (i == 10 || i == 60) {
+		return nil
+	}
+	return &complaint{id: "out-of-range", message: "must be 10 or 60, not " + shorten(n.text)}
+}
+
+func validWorkflowName(n *node) *complaint {
+	if length := utf8.RuneCountInString(n.text); length >= 1 && length <= 64 {
+		return nil
+	}
+	return &complaint{id: "out-of-range", message: "must have 1 to 64 characters"}
+}
+
+// hasBindings asks for the list of bindings, unless another field is what the object is there for.
+func hasBindings(n *node) *complaint {
+	if n.get("bindings") != nil || n.get("code_update_strategy") != nil {
+		return nil
+	}
+	return &complaint{id: "missing-field", message: `has no "bindings"`}
+}
+
+func oneDestination(n *node) *complaint {
+	if n.get("destination_address") == nil || n.get("allowed_destination_addresses") == nil {
+		return nil
+	}
+	return &complaint{id: "exclusive-keys", member: "allowed_destination_addresses",
+		message: "has both destination_address and allowed_destination_addresses: only one of them can be there"}
+}
+
+// validObservability wants at least one thing to be switched on or off.
+func validObservability(n *node) *complaint {
+	for _, of := range []*node{n, n.get("logs"), n.get("traces"), n.get("issues")} {
+		if of != nil && of.get("enabled") != nil {
+			return nil
+		}
+	}
+	return &complaint{id: "missing-field", message: `has no "enabled", and neither have its "logs" or "traces"`}
+}
+
+// sqlForContainer refuses a container beside a class that has no SQL, as the platform does.
+func sqlForContainer(n *node) *complaint {
+	if n.get("container") == nil || n.str("storage") != "legacy-kv" {
+		return nil
+	}
+	return &complaint{id: "impossible-export", member: "container",
+		message: `has a container, which only a class whose storage is "sqlite" can have`}
+}

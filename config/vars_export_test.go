@@ -1,0 +1,17 @@
+package config
+
+// ParseVars reads the text of a file like .dev.vars.
+func ParseVars(text string) ([]Var, []Diagnostic, error) {
+	all, warnings, err := parseVars("file", []byte(text))
+	return varsOf(all), warnings, err
+}
+
+// ExpandVars reads the text of a file like .env beside a process's environment.
+func ExpandVars(text string, process map[string]string) ([]Var, error) {
+	all, _, err := parseVars("file", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	all, err = expand(merge(all), process)
+	return varsOf(all), err
+}

@@ -1,0 +1,191 @@
+// Command month is a worker whose objects are chores that come due in the course of a month: once, or again and again;
+// some fail at first, some hand on to another. Each remembers when it was done, so that an alarm that a crash has lost
+// or hurried shows.
+//
+// POST /NAME plans the chore NAME, as a [Plan] in JSON, GET /NAME reads it, and /pid is the program's process. A cron
+// trigger plans the chore that is called like its expression.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch:     fetch,
+		Scheduled: scheduled,
+		Classes:   durable.Classes{"Chore": durable.NewClass(newChore)},
+	})
+}
+
+func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+	if r.URL.Path == "/pid" {
+		fmt.Fprint(w, os.Getpid())
+		return
+	}
+	env.Namespace("CHORES").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+}
+
+// afterCron is how long after a cron trigger its chore is due.
+const afterCron = 90 * time.Minute
+
+func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.Env) error {
+	return plan(ctx, env, event.Cron, Plan{Due: event.ScheduledTime.Add(afterCron).UnixMilli()})
+}
+
+// A Plan says when a chore is due, in ms since 1970.
+type Plan struct {
+	Due      int64
+	Every    int64  // then it is due again after as many ms, unless it is 0
+	Failures int    // how often it fails each time
+	Next     string // the chore that is due an hour after it, or empty
+}
+
+// plan plans a chore.
+func plan(ctx context.Context, env *durable.Env, name string, p Plan) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://chore/"+url.PathEscape(name), bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	response, err := env.Namespace("CHORES").GetByName(name).Fetch(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("plan %s: %s", name, response.Status)
+	}
+	return nil
+}
+
+// Keys of a chore.
+const (
+	planned = "plan"   // what is to be done next, if anything is
+	failed  = "failed" // how often it has failed since it was due
+	done    = "done/"  // when it was done that was due then
+)
+
+// Chore is an object that has to be done at its time.
+type Chore struct {
+	storage *durable.Storage
+	env     *durable.Env
+}
+
+func newChore(_ context.Context, state *durable.State, env *durable.Env) (*Chore, error) {
+	return &Chore{state.Storage, env}, nil
+}
+
+func (c *Chore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var answer any
+	var err error
+	if r.Method == http.MethodPost {
+		var p Plan
+		if err = json.NewDecoder(r.Body).Decode(&p); err == nil {
+			err = c.plan(r.Context(), p)
+		}
+	} else {
+		answer, err = c.read(r.Context())
+	}
+	if err == nil {
+		err = json.NewEncoder(w).Encode(answer)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// plan takes a plan over, unless it was carried out: whoever asks may do so again after a crash.
+func (c *Chore) plan(ctx context.Context, p Plan) error {
+	var at int64
+	if found, err := c.storage.Get(ctx, doneKey(p.Due), &at); err != nil || found {
+		return err
+	}
+	if err := c.storage.Put(ctx, planned, p); err != nil {
+		return err
+	}
+	return c.storage.SetAlarm(ctx, time.UnixMilli(p.Due))
+}
+
+func doneKey(due int64) string { return fmt.Sprintf("%s%014d", done, due) }
+
+// Alarm does what is due and plans the next.
+func (c *Chore) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
+	var p Plan
+	if found, err := c.storage.Get(ctx, planned, &p); err != nil || !found {
+		return errors.Join(err, errors.New("nothing is planned"))
+	}
+	var failures int
+	if _, err := c.storage.Get(ctx, failed, &failures); err != nil {
+		return err
+	}
+	if failures < p.Failures {
+		return errors.Join(c.storage.Put(ctx, failed, failures+1), errors.New("not yet"))
+	}
+	if p.Next != "" {
+		next := Plan{Due: time.UnixMilli(p.Due).Add(time.Hour).UnixMilli()}
+		if err := plan(ctx, c.env, p.Next, next); err != nil {
+			return err
+		}
+	}
+	if err := c.storage.Put(ctx, doneKey(p.Due), durable.Now(ctx).UnixMilli()); err != nil {
+		return err
+	}
+	if err := c.storage.Put(ctx, failed, 0); err != nil {
+		return err
+	}
+	if p.Every == 0 {
+		_, err := c.storage.Delete(ctx, planned)
+		return err
+	}
+	p.Due += p.Every
+	if err := c.storage.Put(ctx, planned, p); err != nil {
+		return err
+	}
+	return c.storage.SetAlarm(ctx, time.UnixMilli(p.Due))
+}
+
+// State is what a chore knows. Times are in ms since 1970.
+type State struct {
+	Due   int64            // when it is due, or 0
+	Alarm int64            // or 0
+	Done  map[string]int64 // when it was done, by when it was due
+}
+
+func (c *Chore) read(ctx context.Context) (s State, err error) {
+	var p Plan
+	if _, err := c.storage.Get(ctx, planned, &p); err != nil {
+		return s, err
+	}
+	s.Due, s.Done = p.Due, make(map[string]int64)
+	entries, err := c.storage.List(ctx, durable.ListOptions{Prefix: done})
+	if err != nil {
+		return s, err
+	}
+	for _, entry := range entries {
+		var at int64
+		if err := entry.Decode(&at); err != nil {
+			return s, err
+		}
+		s.Done[strings.TrimLeft(strings.TrimPrefix(entry.Key, done), "0")] = at
+	}
+	at, set, err := c.storage.GetAlarm(ctx)
+	if set {
+		s.Alarm = at.UnixMilli()
+	}
+	return s, err
+}
