@@ -66,7 +66,7 @@ func TestMigrationsAreAppliedToObjects(t *testing.T) {
 	p.edit("wrangler.jsonc", `"to": "Basis"`, `"to": "Basil"`, `"class_name": "Basis"`, `"class_name": "Basil"`)
 	p.edit("wrangler.jsonc", `"to": "Basil" }] }`, `"to": "Basil" }] }, { "tag": "v3", "deleted_classes": ["Basil"] }, { "tag": "v4", "new_sqlite_classes": ["Basil"] }`)
 	s = p.dev("--frozen")
-	s.awaitLog("applied migration v3: delete Basil (1 object; they are kept in ")
+	s.awaitLog("applied migration v3: delete Basil (1 object; kept in ")
 	s.awaitLog("applied migration v4: create Basil")
 	if pending := p.alarms().Alarms; len(pending) != 0 {
 		t.Errorf("alarms: got %+v, want none", pending)

@@ -10,6 +10,7 @@
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
 // in the same way when the clock says so, and a cron trigger (cron.go) one of the worker.
 //
+// The configuration's migrations are applied to the state before anything is opened (migrations.go).
 // Alarms that fell due while nothing ran are dealt with at start (missed.go).
 //
 // Each event that is over has a line in the log (eventlog.go), and a handler that hangs is named

@@ -140,7 +140,7 @@ func (p *migrationPlan) apply(m config.Migration) {
 	for _, class := range m.DeletedClasses {
 		key := w.Classes[class]
 		delete(w.Classes, class)
-		does = append(does, "delete "+class+p.discard(key, "; they are kept in "))
+		does = append(does, "delete "+class+p.discard(key, "; kept in "))
 	}
 	for _, r := range m.RenamedClasses {
 		key := w.Classes[r.From]
@@ -167,7 +167,7 @@ func (p *migrationPlan) give(class, key string) (note string) {
 		return ""
 	}
 	if before := w.Classes[class]; before != "" && before != key {
-		note = p.discard(before, " that "+class+" had are kept in ")
+		note = p.discard(before, " that "+class+" had; kept in ")
 	}
 	w.Classes[class] = key
 	return note

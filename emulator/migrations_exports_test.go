@@ -40,7 +40,7 @@ func TestExportsOfAState(t *testing.T) {
 	next := m.exports("w", live("B")+","+gone)
 	_, err := OpenOffline(next, m.state())
 	wantRefusal(t, err, 409, "migrations are pending that change whose objects are where (exports: rename A to B, delete Old")
-	want(next, "exports: rename A to B, delete Old (1 object; they are kept in backups/w-Old.1)")
+	want(next, "exports: rename A to B, delete Old (1 object; kept in backups/w-Old.1)")
 	m.wantObjects(next, "B/x=A/x")
 
 	taker := m.exports("taker", `"B": {"type": "durable-object", "state": "expecting-transfer", "storage": "sqlite", "transfer_from": "w"}`)

@@ -166,7 +166,7 @@ func TestMigrationsOfAState(t *testing.T) {
 	wantRefusal(t, err, 409, "migrations are pending that change whose objects are where (v2: rename A to B; v3: delete Old")
 	want := []string{
 		"v2: rename A to B",
-		"v3: delete Old (1 object; they are kept in backups/w-Old.1)",
+		"v3: delete Old (1 object; kept in backups/w-Old.1)",
 		"v4: create A, create Old",
 	}
 	if diff := cmp.Diff(want, m.apply(all)); diff != "" {
@@ -222,7 +222,7 @@ func TestAClassThatWasBoundBeforeItsRenameLosesNothing(t *testing.T) {
 	bound := m.file("w", `"durable_objects": {"bindings": [{"name": "B", "class_name": "B"}]},
 		"migrations": [{ `+v1+` }]`)
 	m.put(bound, "A/x", "B/early")
-	want := []string{"v2: rename A to B (1 object that B had are kept in backups/w-B.1)"}
+	want := []string{"v2: rename A to B (1 object that B had; kept in backups/w-B.1)"}
 	if diff := cmp.Diff(want, m.apply(m.config("w", v1, v2))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
