@@ -72,6 +72,7 @@ type Clock struct {
 	timers    timerHeap
 	held      timerHeap // those that only an advance fires; see AtByHand
 	set       uint64    // how many timers were ever set
+	numbered  uint64    // and how many of them are no upkeep
 }
 
 // New returns a clock that continues from o.State. Close it to stop its goroutine.

@@ -12,8 +12,7 @@ func (c *Clock) AtByHand(due time.Time, f func(*Step)) *Timer {
 	t := &Timer{clock: c, due: millisUp(due), f: f, held: true}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.order = c.set
-	c.set++
+	c.numberLocked(t)
 	heap.Push(&c.held, t)
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"devtool/clock"
@@ -248,5 +249,30 @@ func TestASeedShufflesWhatIsDueAtOnce(t *testing.T) {
 	}
 	if same {
 		t.Errorf("two seeds give the same order %v", a)
+	}
+}
+
+// How often upkeep comes in between depends on how goroutines run, and must not show.
+func TestUpkeepDoesNotChangeWhatASeedMakesOfTheOthers(t *testing.T) {
+	course := func(upkeep func(i int) int) []int {
+		c := clock.New(clock.Options{Seed: 3, State: clock.State{Mode: clock.Frozen, At: epoch}})
+		defer c.Close()
+		var fired []int
+		for i := range 10 {
+			for range upkeep(i) {
+				c.AtUpkeep(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, -1) })
+			}
+			c.At(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, i) })
+		}
+		advance(t, c, time.Second)
+		for len(fired) > 0 && fired[len(fired)-1] == -1 { // upkeep comes last
+			fired = fired[:len(fired)-1]
+		}
+		return fired
+	}
+	want := course(func(int) int { return 0 })
+	got := course(func(i int) int { return i % 3 })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-without upkeep +with):\n%s", diff)
 	}
 }

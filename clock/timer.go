@@ -11,6 +11,8 @@ type Timer struct {
 	clock *Clock
 	due   int64  // Unix ms
 	order uint64 // how many timers were set before it
+	// number is how many were set before it that are no upkeep: how many of those there are may differ from run to run.
+	number uint64
 
 	// clock.mu guards what follows.
 	f     func(*Step) // nil once the timer has fired or was stopped
@@ -48,8 +50,7 @@ func (c *Clock) add(due time.Time, f func(*Step), kind Timer) *Timer {
 	t.clock, t.due, t.f = c, millisUp(due), f
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t.order = c.set
-	c.set++
+	c.numberLocked(t)
 	heap.Push(&c.timers, t)
 	if t.index == 0 {
 		c.wakeUp()
@@ -57,12 +58,26 @@ func (c *Clock) add(due time.Time, f func(*Step), kind Timer) *Timer {
 	return t
 }
 
-// rank orders timers that are due at the same instant. No two of a clock have the same.
-func (t *Timer) rank() uint64 {
-	if t.clock.seed == 0 {
-		return t.order
+// numberLocked gives t its place among the timers that were set.
+func (c *Clock) numberLocked(t *Timer) {
+	t.order, t.number = c.set, c.numbered
+	c.set++
+	if !t.upkeep {
+		c.numbered++
 	}
-	return mix(mix(t.order) ^ t.clock.seed) // both reversible
+}
+
+// before reports whether t fires before o, which is due at the same instant. With a seed, upkeep comes last, and what is
+// no upkeep in an order that the seed alone decides.
+func (t *Timer) before(o *Timer) bool {
+	seed := t.clock.seed
+	switch {
+	case seed == 0 || t.upkeep && o.upkeep:
+		return t.order < o.order
+	case t.upkeep || o.upkeep:
+		return o.upkeep
+	}
+	return mix(mix(t.number)^seed) < mix(mix(o.number)^seed) // never equal, for mix is reversible
 }
 
 // mix spreads the bits of x over all of them. It is the finalizer of SplitMix64, by Steele, Lea and Flood.
@@ -143,7 +158,7 @@ func (h timerHeap) Less(i, j int) bool {
 	if h[i].ahead != h[j].ahead && h[i].clock.seed == 0 {
 		return h[i].ahead
 	}
-	return h[i].rank() < h[j].rank()
+	return h[i].before(h[j])
 }
 
 func (h timerHeap) Swap(i, j int) {
