@@ -88,7 +88,7 @@ func TestAnErrorNamesWhatWasMeasured(t *testing.T) {
 func TestAnOperationIsItsShareOfTheRequest(t *testing.T) {
 	var paths []string
 	address, _ := serveHTTP(t, func(_ http.ResponseWriter, r *http.Request) { paths = append(paths, r.URL.String()) })
-	perOperation, err := operation("/get")(t.Context(), &server{address: address}, 10*time.Millisecond)
+	perOperation, err := operation("/get", "/put?n=100")(t.Context(), &server{address: address}, 10*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
