@@ -309,6 +309,7 @@ func (o *object) finish(ev *event) error {
 // wait for it fail with cause. What the holder of the turn has not committed
 // is dropped when that event finishes.
 func (o *object) reset(ev *event, cause error) {
+	o.joinAll(ev.instance(), ev.currentStep())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	inst := ev.inst
