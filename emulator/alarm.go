@@ -251,8 +251,7 @@ var errAlarmLimit = &wire.Error{
 func (o *object) limitAlarm(ev *event) *clock.Timer {
 	e := o.ns.e
 	return e.clock.AtUpkeep(e.clock.Now().Add(alarmLimit), func(step *clock.Step) {
-		o.joinAll(ev.instance(), step)
-		o.reset(ev, errAlarmLimit)
+		o.resetIn(step, ev, errAlarmLimit)
 	})
 }
 

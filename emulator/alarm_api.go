@@ -136,7 +136,7 @@ func (a administration) alarmTime(q control.SetAlarmRequest) (time.Time, error) 
 func parseLater(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
+		return 0, badDuration(s)
 	}
 	if d < 0 {
 		return 0, badRequest("an alarm can't be moved back in time, so not by %s", s)

@@ -76,15 +76,12 @@ func (e *Emulator) Status() control.Status {
 
 // pendingAlarms returns the pending alarms as they fire.
 func (e *Emulator) pendingAlarms() []control.Alarm {
-	e.mu.Lock()
-	namespaces := e.namespaces
-	e.mu.Unlock()
 	type entry struct {
 		order int64
 		control.Alarm
 	}
 	var all []entry
-	for _, ns := range namespaces {
+	for _, ns := range e.currentNamespaces() {
 		ns.mu.Lock()
 		for _, a := range ns.alarms {
 			all = append(all, entry{order: a.order, Alarm: a.describeLocked()})

@@ -33,10 +33,7 @@ type blockTimer struct {
 // limitBlock resets the object when ev has blocked it for too long.
 func (o *object) limitBlock(ev *event) *blockTimer {
 	e, b := o.ns.e, &blockTimer{ended: make(chan struct{})}
-	reset := func(step *clock.Step) {
-		o.joinAll(ev.instance(), step)
-		o.reset(ev, errBlockLimit)
-	}
+	reset := func(step *clock.Step) { o.resetIn(step, ev, errBlockLimit) }
 	b.timer = e.clock.AtUpkeep(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
 		if step == nil || ev.waits.Load() > 0 {
 			reset(step)

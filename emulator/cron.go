@@ -136,6 +136,27 @@ func (c *crontab) list() []control.Cron {
 	return crons
 }
 
+// next returns when the trigger that is due first runs, or nil if none ever does.
+func (c *crontab) next() *control.NextCron {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.firstLocked()
+	if first == nil {
+		return nil
+	}
+	return &control.NextCron{Cron: first.expr, Due: first.due}
+}
+
+// firstLocked returns the trigger that is due first, or nil if none ever is.
+func (c *crontab) firstLocked() (first *cronTrigger) {
+	for _, t := range c.triggers {
+		if t.ever && (first == nil || t.due.Before(first.due)) {
+			first = t
+		}
+	}
+	return first
+}
+
 // find returns the expression of the configuration that is meant by expr, or of the trigger that
 // is due first if that is empty.
 func (c *crontab) find(expr string) (string, error) {
@@ -145,16 +166,10 @@ func (c *crontab) find(expr string) (string, error) {
 		return "", &control.Error{Status: http.StatusNotFound, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
 	}
 	if expr == "" {
-		var first *cronTrigger
-		for _, t := range c.triggers {
-			if t.ever && (first == nil || t.due.Before(first.due)) {
-				first = t
-			}
+		if first := c.firstLocked(); first != nil {
+			return first.expr, nil
 		}
-		if first == nil {
-			first = c.triggers[0]
-		}
-		return first.expr, nil
+		return c.triggers[0].expr, nil
 	}
 	var known []string
 	for _, t := range c.triggers {

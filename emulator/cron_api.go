@@ -20,17 +20,6 @@ func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Re
 	}
 }
 
-// next returns the trigger that is due first, or nil.
-func (c *crontab) next() *control.NextCron {
-	var first *control.NextCron
-	for _, t := range c.list() {
-		if len(t.Next) > 0 && (first == nil || t.Next[0].Before(first.Due)) {
-			first = &control.NextCron{Cron: t.Cron, Due: t.Next[0]}
-		}
-	}
-	return first
-}
-
 // Crons lists the cron triggers with their next times.
 func (e *Emulator) Crons() control.Crons {
 	p := e.host.running()

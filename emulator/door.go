@@ -245,10 +245,7 @@ func (e *Emulator) explain(err error) (what, why string) {
 
 // nameOf returns the name of the object with this id, as far as it is known.
 func (e *Emulator) nameOf(id string) string {
-	e.mu.Lock()
-	namespaces := e.namespaces
-	e.mu.Unlock()
-	for _, ns := range namespaces {
+	for _, ns := range e.currentNamespaces() {
 		parsed, err := wire.ParseID(ns.uniqueKey, id)
 		if err != nil {
 			continue

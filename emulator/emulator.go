@@ -275,6 +275,13 @@ func (e *Emulator) currentSettings() settings {
 	return e.settings
 }
 
+// currentNamespaces returns the namespaces by class. The map is never changed, but replaced.
+func (e *Emulator) currentNamespaces() map[string]*namespace {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.namespaces
+}
+
 // URL is where the front door is, or empty if there is none.
 func (e *Emulator) URL() string {
 	if e.listener == nil {
@@ -381,10 +388,7 @@ func (e *Emulator) close() error {
 		e.outside.CloseIdleConnections()
 	}
 	var errs []error
-	e.mu.Lock()
-	namespaces := e.namespaces
-	e.mu.Unlock()
-	for _, ns := range namespaces {
+	for _, ns := range e.currentNamespaces() {
 		errs = append(errs, ns.close())
 	}
 	for i := len(e.release) - 1; i >= 0; i-- {

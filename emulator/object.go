@@ -308,8 +308,11 @@ func (o *object) finish(ev *event) error {
 // reset discards the event's instance: it loses its memory, its events and those that
 // wait for it fail with cause. What the holder of the turn has not committed
 // is dropped when that event finishes.
-func (o *object) reset(ev *event, cause error) {
-	o.joinAll(ev.instance(), ev.currentStep())
+func (o *object) reset(ev *event, cause error) { o.resetIn(ev.currentStep(), ev, cause) }
+
+// resetIn is reset as part of step: what it ends is, and what their callers make of that.
+func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
+	o.joinAll(ev.instance(), step)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	inst := ev.inst

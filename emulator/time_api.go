@@ -80,10 +80,7 @@ func (e *Emulator) resetTime(force bool) error {
 		return err
 	}
 	e.crons.restart()
-	e.mu.Lock()
-	namespaces := e.namespaces
-	e.mu.Unlock()
-	for _, ns := range namespaces {
+	for _, ns := range e.currentNamespaces() {
 		ns.restartIdling()
 	}
 	return nil
