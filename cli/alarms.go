@@ -62,7 +62,7 @@ func alarmsListCommand() *command {
 			if err := some.check(nil); err != nil {
 				return err
 			}
-			return q.onAlarms(s, func(from alarms) error {
+			return q.on(s, func(from objects) error {
 				pending, err := some.list(ctx, from)
 				if err != nil {
 					return err
@@ -83,11 +83,6 @@ func alarmsListCommand() *command {
 	}
 }
 
-// onAlarms calls f with the alarms that the command is about.
-func (q *objectsQuestion) onAlarms(s Streams, f func(alarms) error) error {
-	return q.on(s, func(from objects) error { return f(from) })
-}
-
 // retryText says how often a failed alarm has been tried again.
 func retryText(alarm control.Alarm) string {
 	if alarm.Retry == 0 {
@@ -98,19 +93,22 @@ func retryText(alarm control.Alarm) string {
 
 // dueIn is when an alarm runs, seen from now.
 func dueIn(alarm control.Alarm, now time.Time) string {
-	var text string
-	switch left := alarm.Due.Sub(now); {
-	case alarm.Running:
+	if alarm.Running {
 		return "running"
-	case left < 0:
-		text = "overdue " + formatDuration(-left)
-	default:
-		text = "in " + formatDuration(left)
 	}
+	text := inText(alarm.Due.Sub(now))
 	if alarm.Held {
 		text += ", held"
 	}
 	return text
+}
+
+// inText says in how long something is due.
+func inText(left time.Duration) string {
+	if left < 0 {
+		return "overdue " + formatDuration(-left)
+	}
+	return "in " + formatDuration(left)
 }
 
 func alarmsGetCommand() *command {
@@ -129,8 +127,8 @@ func alarmsGetCommand() *command {
 			if err != nil {
 				return err
 			}
-			return q.onAlarms(s, func(from alarms) error {
-				alarm, err := from.GetAlarm(ctx, control.Object(which))
+			return q.on(s, func(from objects) error {
+				alarm, err := from.GetAlarm(ctx, which)
 				if err != nil {
 					return explainNoAlarm(ctx, from, args[0], err)
 				}
@@ -155,14 +153,14 @@ func alarmsGetCommand() *command {
 
 // parseObject reads CLASS/NAME or CLASS/ID. A name may hold slashes; 64
 // hexadecimal digits are an id.
-func parseObject(s string) (control.TriggerRequest, error) {
+func parseObject(s string) (control.Object, error) {
 	class, object, _ := strings.Cut(s, "/")
 	if class == "" || object == "" {
-		return control.TriggerRequest{}, misuse("write it like Batcher/default; `devtool alarms list` shows which there are",
+		return control.Object{}, misuse("write it like Batcher/default; `devtool alarms list` shows which there are",
 			"%q is not an object: CLASS/NAME or CLASS/ID", s)
 	}
 	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
-		return control.TriggerRequest{Class: class, ID: strings.ToLower(object)}, nil
+		return control.Object{Class: class, ID: strings.ToLower(object)}, nil
 	}
-	return control.TriggerRequest{Class: class, Name: object}, nil
+	return control.Object{Class: class, Name: object}, nil
 }

@@ -41,9 +41,9 @@ woken up; one that does not exist yet is made. A retry that was to come is forgo
 				if err != nil {
 					return err
 				}
-				named = append(named, control.Object(which))
+				named = append(named, which)
 			}
-			return q.onAlarms(s, func(from alarms) error {
+			return q.on(s, func(from objects) error {
 				return each(ctx, s, q.question, named,
 					func(o control.Object) (control.AlarmDetails, error) { return from.SetAlarm(ctx, o, request) },
 					func(a control.AlarmDetails) string { return "set the alarm of " + whenText(a) })
@@ -66,7 +66,7 @@ func alarmArguments() argument {
 func change(ctx context.Context, s Streams, q *objectsQuestion, some *selection, named []string,
 	do func(alarms, control.Object) (control.AlarmDetails, error), text func(control.AlarmDetails) string,
 ) error {
-	return q.onAlarms(s, func(from alarms) error {
+	return q.on(s, func(from objects) error {
 		list, err := some.find(ctx, from, named)
 		if err != nil {
 			return err

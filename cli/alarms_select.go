@@ -148,7 +148,7 @@ func (some *selection) find(ctx context.Context, from alarms, named []string) (s
 		if err != nil {
 			return list, err
 		}
-		alarm, err := from.GetAlarm(ctx, control.Object(which))
+		alarm, err := from.GetAlarm(ctx, which)
 		if err != nil {
 			return list, explainNoAlarm(ctx, from, object, err)
 		}

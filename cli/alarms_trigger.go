@@ -43,7 +43,7 @@ Exits with 1 when a handler did not succeed.`,
 				if err != nil {
 					return err
 				}
-				return explainNoAlarm(ctx, client, args[0], triggerOne(ctx, s, q, client, which))
+				return explainNoAlarm(ctx, client, args[0], triggerOne(ctx, s, q, client, control.TriggerRequest(which)))
 			}
 			list, err := some.find(ctx, client, args)
 			switch {

@@ -52,6 +52,14 @@ func (s Streams) environment(given string) string {
 	return given
 }
 
+// stateFolder is the one that was given, or else that of the project.
+func (s Streams) stateFolder(c *config.Config, given string) string {
+	if given != "" {
+		return s.path(given)
+	}
+	return filepath.Join(c.Dir(), ".devtool", "state")
+}
+
 // short is path as one would write it here: relative, unless it is somewhere else.
 func (s Streams) short(path string) string {
 	rel, err := filepath.Rel(s.Dir, path)

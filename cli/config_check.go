@@ -145,17 +145,11 @@ func diagnostics(found []config.Diagnostic, err error) ([]config.Diagnostic, err
 // problems says how many there are.
 func problems(bad, doubtful int) string {
 	var parts []string
-	for _, p := range []struct {
-		n    int
-		noun string
-	}{{bad, "error"}, {doubtful, "warning"}} {
-		switch p.n {
-		case 0:
-		case 1:
-			parts = append(parts, "1 "+p.noun)
-		default:
-			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.noun))
-		}
+	if bad > 0 {
+		parts = append(parts, plural(int64(bad), "error"))
+	}
+	if doubtful > 0 {
+		parts = append(parts, plural(int64(doubtful), "warning"))
 	}
 	return cmp.Or(strings.Join(parts, " and "), "no problems")
 }

@@ -83,7 +83,7 @@ func configShow(s Streams, o configShowOptions) error {
 	}{s.short(path), c.Env, append([]string{}, environments...), nil, append([]config.Diagnostic{}, warnings...)}
 	rows := [][]string{{"KEY", "VALUE", "FROM"}}
 	for _, v := range settings {
-		value, from := cut(string(v.Value)), string(v.From)
+		value, from := abridge(string(v.Value), widestSetting), string(v.From)
 		if v.At.File != "" {
 			v.At.File = s.short(v.At.File)
 			from = v.At.String()
@@ -124,11 +124,5 @@ func devDefaults(settings []config.Setting) []config.Setting {
 	return missing
 }
 
-// cut is what of a value fits into a table.
-func cut(value string) string {
-	const most = 60
-	if runes := []rune(value); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return value
-}
+// widestSetting is how many characters of a value the table shows.
+const widestSetting = 60

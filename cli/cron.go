@@ -76,14 +76,6 @@ func cronText(c control.Cron, now time.Time) string {
 	return fmt.Sprintf("%s %s, at %s", c.Cron, inText(c.Next[0].Sub(now)), formatTime(c.Next[0]))
 }
 
-// inText says in how long something is due.
-func inText(left time.Duration) string {
-	if left < 0 {
-		return "overdue " + formatDuration(-left)
-	}
-	return "in " + formatDuration(left)
-}
-
 func cronTriggerCommand() *command {
 	var q question
 	var at string

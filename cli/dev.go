@@ -120,13 +120,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	state := filepath.Join(p.config.Dir(), ".devtool", "state")
-	if o.persistTo != "" {
-		state = s.path(o.persistTo)
-	}
 	options := p.options()
 	options.Listener = listener
-	options.State = state
+	options.State = s.stateFolder(p.config, o.persistTo)
 	options.Built = hintAtClock(p.config.Dir(), options.Log)
 	e, err := emulator.New(options)
 	if err != nil {
@@ -184,22 +180,17 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		return nil, err
 	}
 	notes := configNotes{log: log.Logger}
-	path := o.config
-	if path != "" {
-		path = s.path(path)
-	} else if path, err = config.Find(s.Dir); err != nil {
+	path, err := s.configPath(o.config)
+	if err != nil {
 		return nil, err
-	} else {
-		notes.found(s.Dir, path)
 	}
-	env := o.env
-	if env == unset {
-		env = s.Env("CLOUDFLARE_ENV")
+	if o.config == "" {
+		notes.found(s.Dir, path)
 	}
 	sources := config.VarSources{EnvFiles: o.envFiles, Given: vars, Environ: s.Environ()}
 	said := "" // of the files with variables
 	load := func() (*config.Config, error) {
-		c, warnings, err := config.Load(path, config.Options{Env: env})
+		c, warnings, err := config.Load(path, config.Options{Env: s.environment(o.env)})
 		if err != nil {
 			return nil, err
 		}
@@ -229,12 +220,12 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
 	}
 
-	// What goes wrong later stands among the lines of the log.
-	logged := s
 	// There is little in memory but what requests leave behind, and memory to spare.
 	if s.Env("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	// What goes wrong later stands among the lines of the log.
+	logged := s
 	logged.Err = log.text
 	return &project{config: c, log: log, options: func() emulator.Options {
 		// The configuration has been read, and what was wrong with it said: New need not

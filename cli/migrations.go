@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -33,11 +32,9 @@ func (q *migrationsQuestion) flags() []flag {
 
 // find returns the configuration and the folder of the state.
 func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Config, state string, err error) {
-	path := q.config
 	var running control.Status
 	if url := s.Env("DEVTOOL_URL"); url != "" && q.persistTo == "" {
-		asked := question{url: url}
-		client, err := asked.client(s)
+		client, err := (&question{url: url}).client(s)
 		if err != nil {
 			return nil, "", err
 		}
@@ -45,21 +42,13 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 			return nil, "", err
 		}
 	}
-	switch {
-	case path != "":
-		path = s.path(path)
-	case running.Config != "":
-		path = running.Config
-	default:
-		if path, err = config.Find(s.Dir); err != nil {
+	path := running.Config
+	if q.config != "" || path == "" {
+		if path, err = s.configPath(q.config); err != nil {
 			return nil, "", err
 		}
 	}
-	env := q.env
-	if env == unset {
-		env = s.Env("CLOUDFLARE_ENV")
-	}
-	c, _, err = config.Load(path, config.Options{Env: env}) // `devtool dev` shows the warnings
+	c, _, err = config.Load(path, config.Options{Env: s.environment(q.env)}) // `devtool dev` shows the warnings
 	if err != nil {
 		return nil, "", s.explainDev(s.Err, err)
 	}
@@ -78,7 +67,7 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 			return c, a.State, nil
 		}
 	}
-	return c, filepath.Join(c.Dir(), ".devtool", "state"), nil
+	return c, s.stateFolder(c, ""), nil
 }
 
 // command is one that does something with both, and prints what came of it.

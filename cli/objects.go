@@ -79,10 +79,7 @@ func (q *objectsQuestion) running(s Streams) (path string, running bool, err err
 	if named {
 		return "", true, nil
 	}
-	path = q.config
-	if path != "" {
-		path = s.path(path)
-	} else if path, err = config.Find(s.Dir); err != nil {
+	if path, err = s.configPath(q.config); err != nil {
 		return "", false, err
 	}
 	if q.persistTo != "" {
@@ -94,19 +91,11 @@ func (q *objectsQuestion) running(s Streams) (path string, running bool, err err
 
 // offline opens the objects of the configuration at path.
 func (q *objectsQuestion) offline(s Streams, path string) (*emulator.Offline, error) {
-	env := q.env
-	if env == unset {
-		env = s.Env("CLOUDFLARE_ENV")
-	}
-	c, _, err := config.Load(path, config.Options{Env: env}) // `devtool dev` shows the warnings
+	c, _, err := config.Load(path, config.Options{Env: s.environment(q.env)}) // `devtool dev` shows the warnings
 	if err != nil {
 		return nil, s.explainDev(s.Err, err)
 	}
-	state := filepath.Join(c.Dir(), ".devtool", "state")
-	if q.persistTo != "" {
-		state = s.path(q.persistTo)
-	}
-	offline, err := emulator.OpenOffline(c, state)
+	offline, err := emulator.OpenOffline(c, s.stateFolder(c, q.persistTo))
 	return offline, s.explainDev(s.Err, err)
 }
 
@@ -167,7 +156,7 @@ func listObjects(w io.Writer, list control.Objects) {
 	for _, o := range list.Objects {
 		alarm := ""
 		if o.Alarm != nil {
-			alarm = dueIn(control.Alarm{Due: *o.Alarm}, list.Now)
+			alarm = inText(o.Alarm.Sub(list.Now))
 		}
 		rows = append(rows, []string{o.String(), formatSize(o.Size), alarm, objectState(o), o.ID})
 	}
@@ -203,7 +192,7 @@ func objectsShowCommand() *command {
 				return err
 			}
 			return q.on(s, func(from objects) error {
-				o, err := from.ShowObject(ctx, control.Object(object))
+				o, err := from.ShowObject(ctx, object)
 				if err != nil {
 					return err
 				}
@@ -244,7 +233,7 @@ func objectsEvictCommand() *command {
 			if err != nil {
 				return err
 			}
-			evicted, err := client.EvictObject(ctx, control.Object(object))
+			evicted, err := client.EvictObject(ctx, object)
 			if err != nil {
 				return err
 			}
@@ -286,7 +275,7 @@ stored, its alarm included, stays.`,
 			if err != nil {
 				return err
 			}
-			aborted, err := client.AbortObject(ctx, control.Object(object), why)
+			aborted, err := client.AbortObject(ctx, object, why)
 			if err != nil {
 				return err
 			}
@@ -313,7 +302,7 @@ lost as well; one that is running is left alone, and is an error.`,
 				return err
 			}
 			return q.on(s, func(from objects) error {
-				deleted, err := from.DeleteObject(ctx, control.Object(object), force)
+				deleted, err := from.DeleteObject(ctx, object, force)
 				if err != nil {
 					return err
 				}

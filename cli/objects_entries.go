@@ -31,11 +31,10 @@ there is no such key.`,
 			{"devtool objects get Batcher/default --prefix item: --limit 5", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
-			object, err := parseObject(args[0])
+			which, err := parseObject(args[0])
 			if err != nil {
 				return err
 			}
-			which := control.Object(object)
 			if len(args) > 1 {
 				return q.on(s, func(from objects) error { return getEntry(ctx, s, q, from, which, args[1]) })
 			}
@@ -108,15 +107,6 @@ func valueText(e control.Entry) string {
 // widest is how many characters of a value a table shows.
 const widest = 100
 
-// abridge is text in no more than most characters.
-func abridge(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most-1]) + "…"
-}
-
 func objectsPutCommand() *command {
 	var q objectsQuestion
 	kind := control.TypeJSON
@@ -148,7 +138,7 @@ request. One in memory may go on with what it has read before: evict it then.`,
 				return err
 			}
 			return q.on(s, func(from objects) error {
-				stored, err := from.PutEntry(ctx, control.Object(object), args[1], value)
+				stored, err := from.PutEntry(ctx, object, args[1], value)
 				if err != nil {
 					return err
 				}
@@ -189,7 +179,7 @@ func objectsRmCommand() *command {
 				return err
 			}
 			return q.on(s, func(from objects) error {
-				deleted, err := from.DeleteEntry(ctx, control.Object(object), args[1])
+				deleted, err := from.DeleteEntry(ctx, object, args[1])
 				if err != nil {
 					return err
 				}

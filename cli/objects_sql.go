@@ -66,7 +66,7 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 				}
 				request.Args = append(request.Args, value)
 			}
-			return q.on(s, func(from objects) error { return runSQL(ctx, s, q, from, control.Object(object), request) })
+			return q.on(s, func(from objects) error { return runSQL(ctx, s, q, from, object, request) })
 		},
 	}
 }
@@ -146,13 +146,6 @@ func runSQL(ctx context.Context, s Streams, q objectsQuestion, from objects, whi
 		fmt.Fprintf(s.Err, "only the first %s are shown; %s\n", plural(int64(len(result.Rows)), "row"), hint)
 	}
 	return err
-}
-
-func plural(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // pointAt shows the line of a query that is wrong, with a caret below the place.

@@ -83,6 +83,23 @@ func oneLine(s string) string {
 	return b.String()
 }
 
+// abridge is text in no more than most characters.
+func abridge(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}
+
+// plural is how many there are of what.
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // formatTime is a point of virtual time as everything here shows it: in UTC,
 // to the millisecond.
 func formatTime(t time.Time) string {

@@ -49,7 +49,7 @@ func heldAlarms(w io.Writer, held []control.Alarm, now time.Time) {
 	fmt.Fprintf(w, "\nHeld alarms, which fell due while nothing ran:\n")
 	var rows [][]string
 	for _, alarm := range held[:min(len(held), maxHeld)] {
-		rows = append(rows, []string{"  " + alarm.String(), formatTime(alarm.Due), dueIn(control.Alarm{Due: alarm.Due}, now)})
+		rows = append(rows, []string{"  " + alarm.String(), formatTime(alarm.Due), inText(alarm.Due.Sub(now))})
 	}
 	table(w, rows...)
 	if more := len(held) - maxHeld; more > 0 {
@@ -94,16 +94,10 @@ func resources(c *config.Config) [][]string {
 		if v.From != "" {
 			shown, what = "(hidden)", what+" from "+v.From // it may be a secret
 		}
-		rows = append(rows, []string{"env." + v.Name + " (" + shorten(shown) + ")", what})
+		rows = append(rows, []string{"env." + v.Name + " (" + abridge(shown, widestVariable) + ")", what})
 	}
 	return rows
 }
 
-// shorten cuts s to what fits a table.
-func shorten(s string) string {
-	const most = 40
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
-}
+// widestVariable is how many characters of a variable the start screen shows.
+const widestVariable = 40

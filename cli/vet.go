@@ -78,10 +78,7 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 
 // clockUses is how many findings there are, in words.
 func clockUses(n int) string {
-	if n == 1 {
-		return "1 use of the machine's clock in handler code"
-	}
-	return fmt.Sprintf("%d uses of the machine's clock in handler code", n)
+	return plural(int64(n), "use") + " of the machine's clock in handler code"
 }
 
 // hintAtClock returns a function that logs how many uses of the machine's clock are in the handler code of
