@@ -205,7 +205,8 @@ func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
 		return nil, false, err
 	}
 	a.firings++
-	s := new(Step)
+	a.clock.steps++
+	s := &Step{number: a.clock.steps}
 	f(s)
 	return s.returned(), true, nil
 }

@@ -60,6 +60,7 @@ type Clock struct {
 
 	// firing is held while a timer is taken from the heap and its function called. It is locked before mu.
 	firing sync.Mutex
+	steps  uint64 // how many there were; firing guards it
 
 	mu        sync.Mutex // guards what follows
 	mode      Mode       // during an advance: the mode to go back to

@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,4 +114,38 @@ func TestNilStepDoesNothing(t *testing.T) {
 	s.Done()
 	s.Add()
 	s.Done()
+}
+
+func TestWhatComesAfterAStepComesBeforeTheNext(t *testing.T) {
+	c := frozenAt(t, epoch)
+	var order []string
+	note := func(what string) func() { return func() { order = append(order, what) } }
+	c.At(epoch, func(s *clock.Step) {
+		s.After(note("after 1"))
+		s.Add()
+		go func() {
+			defer s.Done()
+			s.After(note("after the work of 1"))
+			note("work of 1")()
+		}()
+	})
+	c.At(epoch, func(s *clock.Step) {
+		s.After(note("after 2"))
+		note("2")()
+	})
+	var numbers []uint64
+	c.At(epoch, func(s *clock.Step) {
+		note("3")()
+		numbers = append(numbers, s.Number())
+	})
+	advance(t, c, 0)
+	c.At(epoch, func(s *clock.Step) { numbers = append(numbers, s.Number()) })
+	advance(t, c, 0)
+	want := []string{"work of 1", "after 1", "after the work of 1", "2", "after 2", "3"}
+	if !slices.Equal(order, want) {
+		t.Errorf("got %q, want %q", order, want)
+	}
+	if !slices.Equal(numbers, []uint64{3, 4}) {
+		t.Errorf("the last steps are %d, want 3 and 4", numbers)
+	}
 }

@@ -175,7 +175,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		fired.Outcome = a.retry(o, err, result, &fired)
 	}
 	a.log(fired, due, err, time.Since(started))
-	e.report(ev.currentStep(), fired)
+	e.report(step, ev.currentStep(), fired)
 	return fired
 }
 

@@ -287,5 +287,5 @@ func (r *cronRun) ended(step *clock.Step, outcome string, err error) {
 		err:     err,
 		quiet:   outcome == control.OutcomeDropped, // the start has said why
 	})
-	r.e.report(step, r.fired)
+	r.e.report(r.step, step, r.fired)
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -92,21 +93,44 @@ type advance struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
+	ended   []ended         // in the current step
 	fired   []control.Fired // those that were not yet taken
 	ran     int
 	failed  int
 	waiting chan struct{} // holds a token when there are some to take
 }
 
-// add is called for each run.
-func (a *advance) add(f control.Fired) {
+// An ended is a run that has come to its end, and when it began: the number of that step.
+type ended struct {
+	began uint64
+	fired control.Fired
+}
+
+// add is called for each run, when it ends in step.
+func (a *advance) add(step *clock.Step, run ended) {
 	a.mu.Lock()
-	a.fired = append(a.fired, f)
-	a.ran++
-	if f.Outcome == control.OutcomeFailed {
-		a.failed++
-	}
+	a.ended = append(a.ended, run)
 	a.mu.Unlock()
+	step.After(a.settle)
+}
+
+// settle takes the runs over that a step has ended. Those that end in the same one, as all do that wait for an object when
+// it is reset, end side by side: what began first is told first.
+func (a *advance) settle() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.ended) == 0 {
+		return
+	}
+	slices.SortStableFunc(a.ended, func(x, y ended) int { return cmp.Compare(x.began, y.began) })
+	for _, run := range a.ended {
+		a.fired = append(a.fired, run.fired)
+		a.ran++
+		if run.fired.Outcome == control.OutcomeFailed {
+			a.failed++
+		}
+	}
+	a.ended = nil
 	select {
 	case a.waiting <- struct{}{}:
 	default:
@@ -255,6 +279,7 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 		}
 		report, err := moveTo(ctx, to, limits)
 		e.endAdvance()
+		a.settle() // what ended in a step that is stuck
 		return e.advanced(a, report, err)
 	}, nil
 }
@@ -296,13 +321,13 @@ func badDuration(s string) error {
 	return &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
 }
 
-// report adds a run to the report of the advance that step is part of.
-func (e *Emulator) report(step *clock.Step, f control.Fired) {
+// report adds a run, which has begun in one step and ends in another or the same, to the report of the advance.
+func (e *Emulator) report(began, step *clock.Step, f control.Fired) {
 	e.mu.Lock()
 	a := e.advance
 	e.mu.Unlock()
 	if step != nil && a != nil {
-		a.add(f)
+		a.add(step, ended{began.Number(), f})
 	}
 }
 

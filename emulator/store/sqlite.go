@@ -495,6 +495,8 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s: the file cannot be locked for writing: check its owner and permissions, and that it is on a local disk (%w)", path, err)
 	}
 	switch code.ToPrimary() {
+	case sqlite.ResultInterrupt: // which hit a statement of our own, on the way to the user's that was meant
+		return newSQLError(err)
 	case sqlite.ResultBusy, sqlite.ResultLocked:
 		return fmt.Errorf("%s: %w: stop the other devtool or database tool that has it open, then try again (%w)", path, ErrLocked, err)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
