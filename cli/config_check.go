@@ -61,12 +61,13 @@ func configCheck(s Streams, o configCheckOptions, files []string) error {
 		if err != nil {
 			return err
 		}
+		if o.strict {
+			if strict := raised(found); !slices.Equal(strict, found) {
+				found, hint = strict, "--strict takes warnings for errors"
+			}
+		}
 		bad, doubtful := 0, 0
 		for _, d := range found {
-			if o.strict && d.Severity == config.SeverityWarning {
-				d.Severity = config.SeverityError
-				hint = "--strict takes warnings for errors"
-			}
 			if d.Severity == config.SeverityError {
 				bad++
 			} else {
@@ -140,6 +141,17 @@ func diagnostics(found []config.Diagnostic, err error) ([]config.Diagnostic, err
 		return bad.Diagnostics, nil
 	}
 	return found, err
+}
+
+// raised returns the diagnostics with warnings made errors.
+func raised(found []config.Diagnostic) []config.Diagnostic {
+	found = slices.Clone(found)
+	for i := range found {
+		if found[i].Severity == config.SeverityWarning {
+			found[i].Severity = config.SeverityError
+		}
+	}
+	return found
 }
 
 // problems says how many there are.

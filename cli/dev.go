@@ -41,6 +41,7 @@ type devOptions struct {
 	persistTo string
 	envFiles  []string
 	vars      []string
+	strict    bool
 	logLevel  string
 	logFormat string
 	frozen    bool
@@ -62,6 +63,7 @@ func (o *devOptions) flags() []flag {
 		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
 		{name: "env-file", value: "FILE", usage: "read variables from it, and not from .dev.vars and .env files; may be repeated", target: &o.envFiles},
 		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's and those of files; may be repeated", target: &o.vars},
+		{name: "strict", usage: "take warnings about the configuration for errors", target: &o.strict},
 		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
 		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold them (default: fire)", target: &o.missed},
 		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
@@ -194,7 +196,9 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.Render(log.text, warnings, colored(s, s.Err))
+		if err := s.warn(log.text, warnings, o.strict); err != nil {
+			return nil, err
+		}
 		if wrong := checkMain(c); wrong != nil {
 			return nil, wrong
 		}
@@ -203,7 +207,9 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.Render(log.text, warnings, colored(s, s.Err))
+		if err := s.warn(log.text, warnings, o.strict); err != nil {
+			return nil, err
+		}
 		if using := describeVarFiles(c.VarFiles); using != said {
 			log.Info(cmp.Or(using, "no file with variables is there any more"))
 			said = using
@@ -252,6 +258,15 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 			Failed:        func(err error) { report(logged, s.explainDev(log.text, err), false) },
 		}
 	}}, nil
+}
+
+// warn shows warnings about the configuration. When it is strict they are errors.
+func (s Streams) warn(w io.Writer, warnings []config.Diagnostic, strict bool) error {
+	if strict && len(warnings) > 0 {
+		return &config.Error{Diagnostics: raised(warnings)}
+	}
+	config.Render(w, warnings, colored(s, s.Err))
+	return nil
 }
 
 // checkMain returns what is wrong with main for all that has to find the handler program.

@@ -37,7 +37,7 @@ type execOptions struct {
 func execCommand() *command {
 	o := execOptions{dev: newDevOptions()}
 	flags := slices.DeleteFunc(o.dev.flags(), func(f flag) bool {
-		return !slices.Contains([]string{"config", "env", "env-file", "var", "limits", "time", "seed", "log-level"}, f.name)
+		return !slices.Contains([]string{"config", "env", "env-file", "var", "strict", "limits", "time", "seed", "log-level"}, f.name)
 	})
 	return &command{
 		name:    "exec",

@@ -31,7 +31,7 @@ var configuration = wire.Welcome{
 	},
 }
 
-var objects = newEnv(configuration.Vars, configuration.Bindings).Namespace("OBJECTS")
+var objects = newEnv(&configuration).Namespace("OBJECTS")
 
 // An emulation is the emulator's side of a connection to a program, played by a test:
 // it delivers the events that the test asks for, and answers the program's

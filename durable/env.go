@@ -18,25 +18,44 @@ import (
 type Env struct {
 	vars       map[string]wire.Var
 	namespaces map[string]*Namespace
+	lacking    map[string]string // the kinds of the bindings that are not emulated, by name
 }
 
-func newEnv(vars []wire.Var, bindings []wire.Binding) *Env {
+func newEnv(w *wire.Welcome) *Env {
 	e := &Env{
 		vars:       make(map[string]wire.Var),
 		namespaces: make(map[string]*Namespace),
+		lacking:    make(map[string]string),
 	}
-	for _, v := range vars {
+	for _, v := range w.Vars {
 		e.vars[v.Name] = v
 	}
-	for _, b := range bindings {
+	for _, b := range w.Bindings {
 		e.namespaces[b.Name] = &Namespace{binding: b.Name, uniqueKey: b.UniqueKey}
+	}
+	for _, l := range w.Lacking {
+		e.lacking[l.Name] = l.Kind
 	}
 	return e
 }
 
+// lack returns why there is nothing to be had under name, if it is a binding that is not emulated.
+func (e *Env) lack(name string) error {
+	if kind, ok := e.lacking[name]; ok {
+		return fmt.Errorf("the binding %q is not emulated (%s): devtool emulates Durable Objects and variables only", name, kind)
+	}
+	return nil
+}
+
 // Var returns the variable called name: its text, or JSON text if the configuration
-// gives it another type than a string. It is empty when there is no such variable.
-func (e *Env) Var(name string) string { return e.vars[name].Value }
+// gives it another type than a string. It is empty when there is no such variable, and
+// panics when that is the name of a binding that is not emulated.
+func (e *Env) Var(name string) string {
+	if err := e.lack(name); err != nil {
+		panic("durable: " + err.Error())
+	}
+	return e.vars[name].Value
+}
 
 // LookupVar is Var, and reports whether there is such a variable.
 func (e *Env) LookupVar(name string) (value string, ok bool) {
@@ -48,6 +67,9 @@ func (e *Env) LookupVar(name string) (value string, ok bool) {
 // does; one that the configuration gives as a string is decoded as a JSON string.
 func (e *Env) DecodeVar(name string, v any) error {
 	w, ok := e.vars[name]
+	if err := e.lack(name); err != nil {
+		return fmt.Errorf("decode variable: %w", err)
+	}
 	if !ok {
 		return fmt.Errorf("decode variable %q: the configuration has no such variable", name)
 	}
@@ -66,6 +88,9 @@ func (e *Env) DecodeVar(name string, v any) error {
 // not belong together.
 func (e *Env) Namespace(name string) *Namespace {
 	ns, ok := e.namespaces[name]
+	if err := e.lack(name); err != nil {
+		panic("durable: " + err.Error())
+	}
 	if !ok {
 		known := make([]string, 0, len(e.namespaces))
 		for k := range e.namespaces {

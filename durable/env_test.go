@@ -11,19 +11,20 @@ import (
 	"devtool/durable/wire"
 )
 
-var env = newEnv(
-	[]wire.Var{
+var env = newEnv(&wire.Welcome{
+	Vars: []wire.Var{
 		{Name: "TEXT", Value: "hello"},
 		{Name: "EMPTY", Value: ""},
 		{Name: "NUMERAL", Value: "5"},
 		{Name: "NUMBER", Value: "5", JSON: true},
 		{Name: "LIMITS", Value: `{"max":3}`, JSON: true},
 	},
-	[]wire.Binding{
+	Bindings: []wire.Binding{
 		{Name: "OTHERS", Class: "Other", UniqueKey: wire.UniqueKey("worker", "Other")},
 		{Name: "OBJECTS", Class: "Object", UniqueKey: wire.UniqueKey("worker", "Object")},
 	},
-)
+	Lacking: []wire.Lacking{{Name: "CACHE", Kind: "KV namespace"}},
+})
 
 func TestVarReturnsText(t *testing.T) {
 	tests := []struct {
@@ -66,6 +67,7 @@ func TestDecodeVarSaysWhatIsWrong(t *testing.T) {
 		v    any
 		want string
 	}{
+		{"CACHE", new(string), `decode variable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects and variables only`},
 		{"NONE", new(string), `decode variable "NONE": the configuration has no such variable`},
 		{"NUMERAL", new(int), `decode variable "NUMERAL": json: cannot unmarshal string into Go value of type int`},
 		{"NUMBER", new(string), `decode variable "NUMBER": json: cannot unmarshal number into Go value of type string`},
@@ -82,7 +84,7 @@ func TestNamespaceThatIsNotBoundPanicsWithThoseThatAre(t *testing.T) {
 		want string
 	}{
 		{env, `durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: OBJECTS, OTHERS)`},
-		{newEnv(nil, nil), `durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: none)`},
+		{newEnv(&wire.Welcome{}), `durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: none)`},
 	}
 	for _, tt := range tests {
 		func() {
@@ -96,9 +98,29 @@ func TestNamespaceThatIsNotBoundPanicsWithThoseThatAre(t *testing.T) {
 	}
 }
 
+func TestABindingThatIsNotEmulatedPanicsWhenItIsUsed(t *testing.T) {
+	const want = `durable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects and variables only`
+	for name, use := range map[string]func(){
+		"Var":       func() { env.Var("CACHE") },
+		"Namespace": func() { env.Namespace("CACHE") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); got != want {
+					t.Errorf("got panic %q\nwant      %q", got, want)
+				}
+			}()
+			use()
+		})
+	}
+	if v, ok := env.LookupVar("CACHE"); ok {
+		t.Errorf("LookupVar found %q", v)
+	}
+}
+
 // The ids are those of workerd for the same key (src/workerd/server/server-test.c++).
 func TestIDsOfNamesAreThoseOfThePlatform(t *testing.T) {
-	ns := newEnv(nil, []wire.Binding{{Name: "NS", UniqueKey: "mykey"}}).Namespace("NS")
+	ns := newEnv(&wire.Welcome{Bindings: []wire.Binding{{Name: "NS", UniqueKey: "mykey"}}}).Namespace("NS")
 	tests := []struct{ name, want string }{
 		{"http://foo/", "59002eb8cf872e541722977a258a12d6a93bbe8192b502e1c0cb250aa91af234"},
 		{"http://foo/bar", "02b496f65dd35cbac90e3e72dc5a398ee93926ea4a3821e26677082d2e6f9b79"},

@@ -109,7 +109,7 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 	if err := p.conn.Call(context.Background(), wire.MethodHello, hello, &welcome); err != nil {
 		return err
 	}
-	p.env = newEnv(welcome.Vars, welcome.Bindings)
+	p.env = newEnv(&welcome)
 	p.maxEntry = int(welcome.MaxEntry)
 	close(p.welcomed)
 

@@ -254,11 +254,15 @@ func (e *Emulator) configure(c *config.Config) error {
 	for _, b := range c.DurableObjects {
 		if !c.Owns(b) {
 			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out", b.Pos, b.ScriptName, b.Name))
+			s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
 			continue
 		}
 		ns := namespaces[b.ClassName]
 		s.bindings[b.Name] = ns
 		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{Name: b.Name, Class: ns.class, UniqueKey: ns.uniqueKey})
+	}
+	for _, b := range c.Others {
+		s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
 	}
 	e.deleteAllDeletesAlarm.Store(c.DeleteAllDeletesAlarm())
 	e.mu.Lock()

@@ -76,6 +76,7 @@ type Welcome struct {
 	Vars     []Var
 	Bindings []Binding
 	MaxEntry uint64 // bytes that a key and its value may have together
+	Lacking  []Lacking
 }
 
 // Var is a variable of the environment. Value is the text itself, or JSON text
@@ -89,6 +90,12 @@ type Var struct {
 // is what ids are derived from (see IDFromName).
 type Binding struct {
 	Name, Class, UniqueKey string
+}
+
+// Lacking is a binding of the configuration that the emulator does not offer. Kind is what it
+// would be, as in "KV namespace".
+type Lacking struct {
+	Name, Kind string
 }
 
 // Construct asks for the instance of an object. Later events name it by Instance.
@@ -382,6 +389,10 @@ func (m *Welcome) fields(c *codec) {
 		c.string(&b.UniqueKey)
 	})
 	c.uint(&m.MaxEntry)
+	list(c, &m.Lacking, func(c *codec, l *Lacking) {
+		c.string(&l.Name)
+		c.string(&l.Kind)
+	})
 }
 
 func (m *Construct) fields(c *codec) {

@@ -37,7 +37,7 @@ var messages = []wire.Message{
 // strings carry any bytes.
 var text = []string{
 	"Hello.SDK", "Class.Name", "Var.Name", "Var.Value",
-	"Binding.Name", "Binding.Class", "Binding.UniqueKey",
+	"Binding.Name", "Binding.Class", "Binding.UniqueKey", "Lacking.Name", "Lacking.Kind",
 	"Construct.Class", "Construct.ID", "Construct.Jurisdiction", "Scheduled.Cron",
 	"Subrequest.Binding", "Subrequest.ID",
 	"Error.ObjectID", "Error.Code",
