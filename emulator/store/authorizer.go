@@ -65,7 +65,8 @@ func (u *userRule) allow(a action) bool {
 		if name == "optimize" || name == "defer_foreign_keys" && a.other != "" {
 			u.seen.writes = true
 		}
-		u.seen.configures = a.other != "" && configuringPragmas[name]
+		_, configuring := configuringPragmas[name]
+		u.seen.configures = a.other != "" && configuring
 		argument := allowedPragmas[name]
 		return argument != nil && argument(a.other)
 	case opFunction:
@@ -127,8 +128,15 @@ var allowedPragmas = map[string]func(argument string) bool{
 	"table_list":        func(string) bool { return true }, // that there are tables of the platform is no secret
 }
 
-// configuringPragmas are those of which an argument changes how SQL is run.
-var configuringPragmas = set("case_sensitive_like foreign_keys ignore_check_constraints legacy_alter_table recursive_triggers reverse_unordered_selects")
+// configuringPragmas are those of which an argument changes how SQL is run, with that of a file which was just opened.
+var configuringPragmas = map[string]string{
+	"case_sensitive_like":       "OFF",
+	"foreign_keys":              "ON",
+	"ignore_check_constraints":  "OFF",
+	"legacy_alter_table":        "OFF",
+	"recursive_triggers":        "OFF",
+	"reverse_unordered_selects": "OFF",
+}
 
 func noArgument(argument string) bool           { return argument == "" }
 func nameArgument(argument string) bool         { return argument != "" && !reserved(argument) }

@@ -110,7 +110,7 @@ func (c *Cursor) advance() error {
 		return err
 	}
 	if c.columns == nil {
-		c.columns, c.types = c.running.columnNames(), c.running.columnTypes()
+		c.columns, c.types = c.running.header()
 	}
 	if more {
 		c.read++

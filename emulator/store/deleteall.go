@@ -19,33 +19,16 @@ func (o *Object) DeleteAll(keepAlarm bool) error {
 
 func (o *Object) deleteAll(keepAlarm bool) error {
 	o.endCursors(errCursorDeleted)
-	if err := o.write("SAVEPOINT delete_all"); err != nil {
-		return err
-	}
-	err := o.dropUserTables()
-	if err == nil {
-		err = o.write("DELETE FROM _cf_KV")
-	}
-	if err == nil && !keepAlarm {
-		err = o.writeAlarm(alarm{}, value{})
-	}
-	if err != nil {
-		if o.lost == nil {
-			err = o.undo(err)
+	return o.whole(func() error {
+		err := o.dropUserTables()
+		if err == nil {
+			err = o.write("DELETE FROM _cf_KV")
+		}
+		if err == nil && !keepAlarm {
+			err = o.writeAlarm(alarm{}, value{})
 		}
 		return err
-	}
-	return o.write("RELEASE delete_all")
-}
-
-// undo takes back what deleteAll did before err.
-func (o *Object) undo(err error) error {
-	for _, query := range []string{"ROLLBACK TO delete_all", "RELEASE delete_all"} {
-		if undoErr := o.write(query); undoErr != nil {
-			return fmt.Errorf("%w; undo it: %w", err, undoErr)
-		}
-	}
-	return err
+	})
 }
 
 // dropUserTables asks the schema again after each step, because what goes takes others along: a table its indexes and

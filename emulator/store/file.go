@@ -60,10 +60,8 @@ func placeFile(path string, image []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return explainFile(path, err)
 	}
-	for _, suffix := range companions {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return explainFile(path, err)
-		}
+	if err := removeFiles(path, companions); err != nil {
+		return err
 	}
 	// The name is always the same, so that a kill leaves one stray file at most, which the next attempt overwrites.
 	unfinished := path + ".new"
@@ -74,6 +72,16 @@ func placeFile(path string, image []byte) error {
 	if err != nil {
 		os.Remove(unfinished)
 		return explainFile(path, err)
+	}
+	return nil
+}
+
+// removeFiles deletes, in this order, those of the files path + suffix that there are.
+func removeFiles(path string, suffixes []string) error {
+	for _, suffix := range suffixes {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explainFile(path, err)
+		}
 	}
 	return nil
 }

@@ -55,6 +55,27 @@ func (o *Object) RollbackTo() error {
 	return nil
 }
 
+// whole makes what f writes stay as a whole, or, if it fails, not at all. It is for what the object itself does in
+// several statements, and nests inside the savepoints of the user.
+func (o *Object) whole(f func() error) error {
+	if err := o.write("SAVEPOINT whole"); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		return o.write("RELEASE whole")
+	}
+	if o.lost != nil { // and the savepoint with it
+		return err
+	}
+	for _, query := range []string{"ROLLBACK TO whole", "RELEASE whole"} {
+		if undoErr := o.write(query); undoErr != nil {
+			return fmt.Errorf("%w; undo it: %w", err, undoErr)
+		}
+	}
+	return err
+}
+
 func (o *Object) endable() error {
 	if err := o.usable(); err != nil {
 		return err

@@ -44,6 +44,11 @@ func (e *SQLError) Is(target error) bool {
 // refusal is an SQLError from before the engine.
 func refusal(message string) *SQLError { return &SQLError{Message: message, Offset: -1} }
 
+// engineError is an SQLError in the engine's words, where the engine itself did not say them.
+func engineError(message, code string) *SQLError {
+	return &SQLError{Message: message, Code: code, Extended: code, Offset: -1}
+}
+
 // Exec runs SQL, with the rights and within the limits of a Durable Object, and returns a cursor over the rows of its
 // last statement. All statements before that run to their end, and if one fails, what those before it did stays done
 // (until a Rollback). The last one has run up to its first row, or to its end if it writes; so it takes effect even if
@@ -63,7 +68,7 @@ func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 		return nil, fmt.Errorf("run SQL: %w", err)
 	}
 	if len(query) > maxStatement {
-		return nil, &SQLError{Message: "statement too long", Code: "SQLITE_TOOBIG", Extended: "SQLITE_TOOBIG", Offset: -1}
+		return nil, engineError("statement too long", "SQLITE_TOOBIG")
 	}
 	if s := o.statements.take(query); s != nil {
 		return o.run(s, values)
@@ -168,8 +173,7 @@ func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 			if s.effects.defines {
 				verb = "dropped"
 			}
-			return nil, "", &SQLError{Message: fmt.Sprintf("table %s may not be %s", guarded, verb),
-				Code: "SQLITE_ERROR", Extended: "SQLITE_ERROR", Offset: -1}
+			return nil, "", engineError(fmt.Sprintf("table %s may not be %s", guarded, verb), "SQLITE_ERROR")
 		}
 	}
 }
@@ -279,28 +283,16 @@ func (o *Object) keepNames(alter func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := o.write("SAVEPOINT alter_table"); err != nil {
-		return err
-	}
-	err = alter()
-	if o.lost != nil {
-		return err
-	}
-	if err == nil {
-		var after int64
-		if after, err = o.reservedNames(); err == nil && after > before {
-			err = &SQLError{Message: "not authorized", Code: "SQLITE_AUTH", Extended: "SQLITE_AUTH", Offset: -1}
+	return o.whole(func() error {
+		if err := alter(); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		if undoErr := o.write("ROLLBACK TO alter_table"); undoErr != nil {
-			return fmt.Errorf("%w; undo it: %w", err, undoErr)
+		after, err := o.reservedNames()
+		if err == nil && after > before {
+			err = engineError("not authorized", "SQLITE_AUTH")
 		}
-	}
-	if releaseErr := o.write("RELEASE alter_table"); err == nil {
-		err = releaseErr
-	}
-	return err
+		return err
+	})
 }
 
 func (o *Object) reservedNames() (n int64, err error) {
@@ -337,7 +329,7 @@ func explainRefusal(err error, seen effects) error {
 	}
 	if column, ok := strings.CutPrefix(e.Message, "access to "); ok {
 		if table, _, _ := strings.Cut(column, "."); hiddenTables[strings.ToLower(table)] {
-			return &SQLError{Message: "no such table: " + table, Code: "SQLITE_ERROR", Extended: "SQLITE_ERROR", Offset: -1}
+			return engineError("no such table: "+table, "SQLITE_ERROR")
 		}
 	}
 	if function, ok := strings.CutPrefix(e.Message, "not authorized to use function: "); ok {

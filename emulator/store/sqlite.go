@@ -294,24 +294,20 @@ func (s statement) bind(param int, v value) error {
 
 func (s statement) columns() int { return s.stmt.ColumnCount() }
 
-// columnNames are right only after the first step, which prepares the statement anew if the schema has changed.
-func (s statement) columnNames() []string {
-	tls, stmt := s.db.engine(s.stmt, "stmt") // the library knows one column of each name, as it was when prepared
-	names := make([]string, s.columns())
-	for i := range names {
-		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
+// header returns the names of the columns, and their types as declared. They are right only after the first step, which
+// prepares the statement anew if the schema has changed.
+func (s statement) header() (names, types []string) {
+	n := s.columns()
+	names, types = make([]string, n), make([]string, n)
+	if n == 0 {
+		return names, types
 	}
-	return names
-}
-
-// columnTypes are as declared, and as right as columnNames.
-func (s statement) columnTypes() []string {
-	tls, stmt := s.db.engine(s.stmt, "stmt")
-	types := make([]string, s.columns())
-	for i := range types {
+	tls, stmt := s.db.engine(s.stmt, "stmt") // the library knows one column of each name, as it was when prepared
+	for i := range n {
+		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
 		types[i] = libc.GoString(lib.Xsqlite3_column_decltype(tls, stmt, int32(i)))
 	}
-	return types
+	return names, types
 }
 
 // step moves to the next row, and reports whether there is one. After an error the statement has been reset.

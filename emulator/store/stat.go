@@ -1,9 +1,7 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 )
 
@@ -38,10 +36,8 @@ func FileSize(path string) (int64, error) {
 // The file itself goes first: what a kill leaves beside it belongs to nothing, and is cleared away with the next file of
 // that name.
 func RemoveObject(path string) error {
-	for _, suffix := range append([]string{""}, companions...) {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove object: %w", explainFile(path, err))
-		}
+	if err := removeFiles(path, append([]string{""}, companions...)); err != nil {
+		return fmt.Errorf("remove object: %w", err)
 	}
 	return nil
 }

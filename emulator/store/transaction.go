@@ -60,24 +60,14 @@ func (o *Object) dropWrites() error {
 	return o.db.exec("ROLLBACK")
 }
 
-// settings make pragmas of the user as they are in a file that was just opened.
-var settings = []string{
-	"PRAGMA case_sensitive_like = OFF",
-	"PRAGMA foreign_keys = ON",
-	"PRAGMA ignore_check_constraints = OFF",
-	"PRAGMA legacy_alter_table = OFF",
-	"PRAGMA recursive_triggers = OFF",
-	"PRAGMA reverse_unordered_selects = OFF",
-}
-
 // restoreSettings undoes pragmas, which are no part of a transaction. The platform's go with the instance that has set
 // them, because the next one opens the file anew.
 func (o *Object) restoreSettings() error {
 	if !o.configured {
 		return nil
 	}
-	for _, pragma := range settings {
-		if err := o.db.execOnce(pragma); err != nil {
+	for pragma, initial := range configuringPragmas {
+		if err := o.db.execOnce("PRAGMA " + pragma + " = " + initial); err != nil {
 			return err
 		}
 	}
