@@ -72,10 +72,4 @@ func (c *Client) Trigger(ctx context.Context, which TriggerRequest) (Triggered, 
 	return call[Triggered](ctx, c, http.MethodPost, "alarms/trigger", which)
 }
 
-func alarmPath(o Object) string {
-	object := o.Name
-	if o.ID != "" {
-		object = o.ID
-	}
-	return "alarms/" + segment(o.Class) + "/" + segment(object)
-}
+func alarmPath(o Object) string { return "alarms/" + o.path() }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -140,13 +141,10 @@ func (c *Client) DeleteEntry(ctx context.Context, o Object, key string) (Entry, 
 	return quick[Entry](ctx, c, http.MethodDelete, entryPath(o, key))
 }
 
-func objectPath(o Object) string {
-	object := o.Name
-	if o.ID != "" {
-		object = o.ID
-	}
-	return "objects/" + segment(o.Class) + "/" + segment(object)
-}
+func objectPath(o Object) string { return "objects/" + o.path() }
+
+// path names o in a path: by its id if that is known.
+func (o Object) path() string { return segment(o.Class) + "/" + segment(cmp.Or(o.ID, o.Name)) }
 
 func entryPath(o Object, key string) string {
 	return objectPath(o) + "/entry?" + url.Values{"key": {key}}.Encode()
