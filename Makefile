@@ -26,7 +26,7 @@ crash: ## kill emulators and programs 200 times under load, and in a month (KILL
 	go test -run '^TestKills' -count 1 -v -timeout 1h ./cli \
 		-killing.kills $${KILLS:-200} -killing.seed $${SEED:-0}
 
-bench: ## compare with raw workerd on this machine (needs npm; BENCH=-json for JSON)
+bench: ## compare with workerd, wrangler dev and go build on this machine (needs npm; BENCH=-help for more)
 	@go run ./benchmark $(BENCH)
 
 benchmarks: ## run the benchmarks of each package

@@ -74,6 +74,8 @@ func (d *devtool) project(ctx context.Context, work, program, template string) (
 
 func (d *devtool) name() string { return "devtool" }
 
+func (d *devtool) source(program string) string { return filepath.Join(d.projects[program], "main.go") }
+
 func (d *devtool) version() string { return d.released }
 
 func (d *devtool) command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd {

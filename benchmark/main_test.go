@@ -48,7 +48,9 @@ func TestFlags(t *testing.T) {
 		err  string // part of the error
 	}{
 		{"", defaults, ""},
-		{"-rounds 5 -duration 100ms -json -workerd /bin/workerd", options{5, 100 * time.Millisecond, "/bin/workerd", true}, ""},
+		{"-rounds 5 -duration 100ms -json -workerd /bin/workerd", options{5, 100 * time.Millisecond, "/bin/workerd", "", true}, ""},
+		{"-only wrangler", options{rounds: 3, duration: 2 * time.Second, only: tableWrangler}, ""},
+		{"-only vite", options{}, `-only is "vite": it has to be workerd, wrangler or build`},
 		{"-rounds 0", options{}, "-rounds is 0: it has to be at least 1"},
 		{"-duration -1s", options{}, "-duration is -1s"},
 		{"quick", options{}, `unexpected argument "quick"`},
@@ -73,7 +75,7 @@ func TestHelpIsNoFailureOfTheRun(t *testing.T) {
 	if !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("got error %v, want %v", err, flag.ErrHelp)
 	}
-	for _, name := range []string{"-rounds", "-duration", "-workerd", "-json"} {
+	for _, name := range []string{"-rounds", "-duration", "-workerd", "-only", "-json"} {
 		if !strings.Contains(help.String(), name) {
 			t.Errorf("the help does not name %s:\n%s", name, help.String())
 		}

@@ -34,11 +34,9 @@ type measure struct {
 	take func(ctx context.Context, s *server, duration time.Duration) (float64, error)
 }
 
-var measures = []measure{
-	{"worker to one object, 16 connections", "requests/s", false, bench,
-		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
-			return rate(ctx, s.address, connections, d, func(int) []byte { return get("/hello", "one") })
-		}},
+// besideWorkerd is what the platform's own runtime does too.
+var besideWorkerd = []measure{
+	toOneObject,
 	{"worker to 16 objects, 16 connections", "requests/s", false, bench,
 		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
 			return rate(ctx, s.address, connections, d, func(n int) []byte { return get("/hello", strconv.Itoa(n)) })
@@ -56,8 +54,7 @@ var measures = []measure{
 			took, err := populate(ctx, s, creators, "/put?n=1")
 			return population / took.Seconds(), err
 		}},
-	{"memory at rest, all processes", "MB", true, bench,
-		func(_ context.Context, s *server, _ time.Duration) (float64, error) { return s.memory() }},
+	atRest,
 	{"memory with 1,000 live objects", "MB", true, bench,
 		func(ctx context.Context, s *server, _ time.Duration) (float64, error) {
 			if _, err := populate(ctx, s, creators, "/put?n=1"); err != nil {
@@ -70,6 +67,16 @@ var measures = []measure{
 			return s.memory()
 		}},
 }
+
+// Measures of more than one table.
+var (
+	toOneObject = measure{"worker to one object, 16 connections", "requests/s", false, bench,
+		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
+			return rate(ctx, s.address, connections, d, func(int) []byte { return get("/hello", "one") })
+		}}
+	atRest = measure{"memory at rest, all processes", "MB", true, bench,
+		func(_ context.Context, s *server, _ time.Duration) (float64, error) { return s.memory() }}
+)
 
 // operation measures how long one of many equal operations in one handler takes. The request around them adds less than
 // a microsecond to each. What is needed for it is requested before.
@@ -93,7 +100,7 @@ func populate(ctx context.Context, s *server, connections int, path string) (tim
 // twinRequests are answered alike by both sides, in this order, or else they do not do the same.
 var twinRequests = map[string][][]byte{
 	bench: {
-		get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b"),
+		get("/version", "a"), get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b"),
 		get("/table", "c"), get("/insert?n=3", "c"), get("/select?n=3", "c"),
 	},
 	batcher: {post("/x", "1"), post("/x/", "2"), post("/", "1")},
@@ -102,10 +109,37 @@ var twinRequests = map[string][][]byte{
 // A benchmark is one run.
 type benchmark struct {
 	work     string
-	sides    [2]side
 	duration time.Duration
+	rounds   int
 	progress io.Writer
 	starts   int // servers started so far
+}
+
+// A comparison is one table: what is measured of our side and of theirs.
+type comparison struct {
+	*benchmark
+	sides    [2]side
+	measures []measure
+}
+
+// programs are those that are measured.
+func (c *comparison) programs() []string {
+	var programs []string
+	for _, m := range c.measures {
+		if !slices.Contains(programs, m.program) {
+			programs = append(programs, m.program)
+		}
+	}
+	return programs
+}
+
+// table compares the sides.
+func (c *comparison) table(ctx context.Context) (table, error) {
+	if err := c.compareTwins(ctx); err != nil {
+		return table{}, err
+	}
+	rows, err := c.measure(ctx)
+	return table{Peer: c.sides[1].name(), Version: c.sides[1].version(), Rows: rows}, err
 }
 
 // with calls f with a fresh server of s.
@@ -125,11 +159,11 @@ func (b *benchmark) with(ctx context.Context, s side, program string, f func(*se
 }
 
 // compareTwins reports an error if the sides do not answer alike.
-func (b *benchmark) compareTwins(ctx context.Context) error {
-	for _, program := range []string{bench, batcher} {
+func (c *comparison) compareTwins(ctx context.Context) error {
+	for _, program := range c.programs() {
 		var answers [2][]string
-		for i, s := range b.sides {
-			err := b.with(ctx, s, program, func(running *server) error {
+		for i, s := range c.sides {
+			err := c.with(ctx, s, program, func(running *server) error {
 				for _, request := range twinRequests[program] {
 					answer, err := one(ctx, running.address, request)
 					if err != nil {
@@ -145,23 +179,23 @@ func (b *benchmark) compareTwins(ctx context.Context) error {
 		}
 		if !slices.Equal(answers[0], answers[1]) {
 			return fmt.Errorf("the twins of %s differ, so their speed can't be compared: %s answers %q, %s answers %q",
-				program, b.sides[0].name(), answers[0], b.sides[1].name(), answers[1])
+				program, c.sides[0].name(), answers[0], c.sides[1].name(), answers[1])
 		}
 	}
 	return nil
 }
 
-// measure takes each measure of both sides, rounds times.
-func (b *benchmark) measure(ctx context.Context, rounds int) ([]row, error) {
+// measure takes each measure of both sides, once a round.
+func (c *comparison) measure(ctx context.Context) ([]row, error) {
 	var rows []row
-	for i, m := range measures {
-		fmt.Fprintf(b.progress, "%d/%d %s\n", i+1, len(measures), m.name)
+	for i, m := range c.measures {
+		fmt.Fprintf(c.progress, "%s %d/%d %s\n", c.sides[1].name(), i+1, len(c.measures), m.name)
 		var figures [2][]float64
-		for round := range rounds {
+		for round := range c.rounds {
 			for turn := range 2 {
 				which := (round + turn) % 2
-				err := b.with(ctx, b.sides[which], m.program, func(s *server) error {
-					figure, err := m.take(ctx, s, b.duration)
+				err := c.with(ctx, c.sides[which], m.program, func(s *server) error {
+					figure, err := m.take(ctx, s, c.duration)
 					figures[which] = append(figures[which], figure)
 					return err
 				})

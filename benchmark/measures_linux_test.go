@@ -29,25 +29,28 @@ func (a answering) command(ctx context.Context, program, state string, ready *os
 
 func (a answering) address([]byte) (string, error) { return a.where, nil }
 
-// benchmarkOf is a benchmark of two made-up sides with these handlers.
-func benchmarkOf(t *testing.T, ours, theirs http.HandlerFunc) (*benchmark, *[]string) {
+// benchmarkOf is a comparison of two made-up sides with these handlers.
+func benchmarkOf(t *testing.T, rounds int, ours, theirs http.HandlerFunc) (*comparison, *[]string) {
 	starts := new([]string)
-	b := &benchmark{work: t.TempDir(), duration: time.Millisecond, progress: io.Discard}
+	c := &comparison{
+		benchmark: &benchmark{work: t.TempDir(), duration: time.Millisecond, rounds: rounds, progress: io.Discard},
+		measures:  besideWorkerd,
+	}
 	for i, h := range []http.HandlerFunc{ours, theirs} {
 		where, _ := serveHTTP(t, h)
-		b.sides[i] = answering{title: []string{"ours", "theirs"}[i], where: where, starts: starts}
+		c.sides[i] = answering{title: []string{"ours", "theirs"}[i], where: where, starts: starts}
 	}
-	return b, starts
+	return c, starts
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") }
 
 func TestTwinsHaveToAnswerAlike(t *testing.T) {
-	b, _ := benchmarkOf(t, hello, hello)
+	b, _ := benchmarkOf(t, 2, hello, hello)
 	if err := b.compareTwins(t.Context()); err != nil {
 		t.Errorf("got error %v of twins that are alike", err)
 	}
-	b, _ = benchmarkOf(t, hello, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
+	b, _ = benchmarkOf(t, 2, hello, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
 	err := b.compareTwins(t.Context())
 	if want := "the twins of bench differ"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, want one with %q", err, want)
@@ -55,20 +58,20 @@ func TestTwinsHaveToAnswerAlike(t *testing.T) {
 }
 
 func TestEveryFigureHasAFreshServerAndTheOrderChanges(t *testing.T) {
-	b, starts := benchmarkOf(t, hello, hello)
-	rows, err := b.measure(t.Context(), 2)
+	b, starts := benchmarkOf(t, 2, hello, hello)
+	rows, err := b.measure(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(rows), len(measures); got != want {
+	if got, want := len(rows), len(besideWorkerd); got != want {
 		t.Fatalf("got %d rows, want %d", got, want)
 	}
 	for i, r := range rows {
-		if r.Name != measures[i].name || len(r.DevtoolRounds) != 2 || len(r.WorkerdRounds) != 2 {
-			t.Errorf("row %d: got %+v, want two figures a side for %q", i, r, measures[i].name)
+		if r.Name != besideWorkerd[i].name || len(r.DevtoolRounds) != 2 || len(r.PeerRounds) != 2 {
+			t.Errorf("row %d: got %+v, want two figures a side for %q", i, r, besideWorkerd[i].name)
 		}
 	}
-	want := strings.Repeat("ours theirs theirs ours ", len(measures))
+	want := strings.Repeat("ours theirs theirs ours ", len(besideWorkerd))
 	if got := strings.Join(*starts, " ") + " "; got != want {
 		t.Errorf("got servers started in the order %s, want %s", got, want)
 	}
@@ -78,9 +81,9 @@ func TestEveryFigureHasAFreshServerAndTheOrderChanges(t *testing.T) {
 }
 
 func TestAnErrorNamesWhatWasMeasured(t *testing.T) {
-	b, _ := benchmarkOf(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }, hello)
-	_, err := b.measure(t.Context(), 1)
-	if want := measures[0].name + ": measure ours with bench: GET /hello"; err == nil || !strings.HasPrefix(err.Error(), want) {
+	b, _ := benchmarkOf(t, 1, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }, hello)
+	_, err := b.measure(t.Context())
+	if want := besideWorkerd[0].name + ": measure ours with bench: GET /hello"; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got error %v, want it to begin with %q", err, want)
 	}
 }

@@ -12,10 +12,17 @@ import (
 
 // A report is the outcome of a run.
 type report struct {
-	Machine  string   `json:"machine"`
-	Versions []string `json:"versions"`
-	Rounds   int      `json:"rounds"`
-	Rows     []row    `json:"rows"`
+	Machine string  `json:"machine"`
+	Version string  `json:"version"`
+	Rounds  int     `json:"rounds"`
+	Tables  []table `json:"tables"`
+}
+
+// A table is the comparison with one peer.
+type table struct {
+	Peer    string `json:"peer"`
+	Version string `json:"version"`
+	Rows    []row  `json:"rows"`
 }
 
 // A row is a measure with its figures: the median of the rounds, and their ratio.
@@ -25,20 +32,20 @@ type row struct {
 	// LowerIsBetter says which way Ratio was taken.
 	LowerIsBetter bool    `json:"lower_is_better"`
 	Devtool       float64 `json:"devtool"`
-	Workerd       float64 `json:"workerd"`
+	Peer          float64 `json:"peer"`
 	// Ratio is how many times better devtool is: above 1 it is ahead, below 1 behind, whatever the unit.
 	Ratio         float64   `json:"ratio"`
 	DevtoolRounds []float64 `json:"devtool_rounds"`
-	WorkerdRounds []float64 `json:"workerd_rounds"`
+	PeerRounds    []float64 `json:"peer_rounds"`
 }
 
 func newRow(m measure, ours, theirs []float64) row {
 	r := row{
 		Name: m.name, Unit: m.unit, LowerIsBetter: m.lower,
-		Devtool: median(ours), Workerd: median(theirs),
-		DevtoolRounds: ours, WorkerdRounds: theirs,
+		Devtool: median(ours), Peer: median(theirs),
+		DevtoolRounds: ours, PeerRounds: theirs,
 	}
-	better, worse := r.Devtool, r.Workerd
+	better, worse := r.Devtool, r.Peer
 	if m.lower {
 		better, worse = worse, better
 	}
@@ -62,14 +69,26 @@ func (r report) writeJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// writeTable writes the table as Markdown, which is readable on a terminal and can be kept as it is.
-func (r report) writeTable(w io.Writer) error {
+// writeTables writes the tables as Markdown, which is readable on a terminal and can be kept as it is.
+func (r report) writeTables(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n", r.Machine, r.Version)
+	fmt.Fprintf(&b, "median of %d; ratio: how many times better devtool is, below 1 it is behind\n", r.Rounds)
+	for _, t := range r.Tables {
+		fmt.Fprintf(&b, "\n%s\n\n", t.Version)
+		t.write(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t table) write(b *strings.Builder) {
 	lines := [][]string{
-		{"", "unit", "devtool", "workerd", "ratio"},
+		{"", "unit", "devtool", t.Peer, "ratio"},
 		{"---", "---", "--:", "--:", "--:"},
 	}
-	for _, row := range r.Rows {
-		lines = append(lines, []string{row.Name, row.Unit, number(row.Devtool), number(row.Workerd), number(row.Ratio)})
+	for _, row := range t.Rows {
+		lines = append(lines, []string{row.Name, row.Unit, number(row.Devtool), number(row.Peer), number(row.Ratio)})
 	}
 	var widths [5]int
 	for _, line := range lines {
@@ -77,9 +96,6 @@ func (r report) writeTable(w io.Writer) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n", r.Machine, strings.Join(r.Versions, "; "))
-	fmt.Fprintf(&b, "median of %d; ratio: how many times better devtool is, below 1 it is behind\n\n", r.Rounds)
 	for _, line := range lines {
 		for i, cell := range line {
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
@@ -91,12 +107,10 @@ func (r report) writeTable(w io.Writer) error {
 			default:
 				cell = padding + cell
 			}
-			fmt.Fprintf(&b, "| %s ", cell)
+			fmt.Fprintf(b, "| %s ", cell)
 		}
 		b.WriteString("|\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // number writes v with three digits that count, or all before the point, thousands apart.

@@ -74,26 +74,39 @@ func TestNumbersHaveThreeDigitsThatCount(t *testing.T) {
 }
 
 var example = report{
-	Machine: "a machine", Versions: []string{"devtool 1", "workerd 2"}, Rounds: 3,
-	Rows: []row{
-		newRow(measure{name: "requests", unit: "requests/s"}, []float64{12000, 9000, 15000}, []float64{3000, 2000, 4000}),
-		newRow(measure{name: "a put", unit: "µs", lower: true}, []float64{20, 20, 20}, []float64{10, 11, 9}),
+	Machine: "a machine", Version: "devtool 1", Rounds: 3,
+	Tables: []table{
+		{Peer: "workerd", Version: "workerd 2", Rows: []row{
+			newRow(measure{name: "requests", unit: "requests/s"}, []float64{12000, 9000, 15000}, []float64{3000, 2000, 4000}),
+			newRow(measure{name: "a put", unit: "µs", lower: true}, []float64{20, 20, 20}, []float64{10, 11, 9}),
+		}},
+		{Peer: "go build", Version: "go 3", Rows: []row{
+			newRow(measure{name: "a save", unit: "ms", lower: true}, []float64{300, 300, 300}, []float64{300, 300, 300}),
+		}},
 	},
 }
 
-func TestTableIsMarkdownInColumns(t *testing.T) {
+func TestTablesAreMarkdownInColumns(t *testing.T) {
 	var got strings.Builder
-	if err := example.writeTable(&got); err != nil {
+	if err := example.writeTables(&got); err != nil {
 		t.Fatal(err)
 	}
 	want := `a machine
-devtool 1; workerd 2
+devtool 1
 median of 3; ratio: how many times better devtool is, below 1 it is behind
+
+workerd 2
 
 |          | unit       | devtool | workerd | ratio |
 | -------- | ---------- | ------: | ------: | ----: |
 | requests | requests/s |  12,000 |   3,000 |  4.00 |
 | a put    | µs         |    20.0 |    10.0 |  0.50 |
+
+go 3
+
+|        | unit | devtool | go build | ratio |
+| ------ | ---- | ------: | -------: | ----: |
+| a save | ms   |     300 |      300 |  1.00 |
 `
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Error(diff)

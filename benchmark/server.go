@@ -19,10 +19,12 @@ import (
 type side interface {
 	name() string
 	version() string
-	// command returns the command that serves program and keeps its state in the folder state. It writes a line to
-	// ready when the server takes requests.
+	// source is the file that is edited where saving it is measured.
+	source(program string) string
+	// command returns the command that serves program and keeps its state in the folder state. It writes lines to
+	// ready, one of them when the server takes requests.
 	command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd
-	// address finds the server's host:port in that line.
+	// address finds the server's host:port in such a line. It is empty if another line is to tell.
 	address(line []byte) (string, error)
 }
 
@@ -35,6 +37,8 @@ const (
 // A server is a side that serves one of the programs.
 type server struct {
 	address string
+	source  string    // see side
+	started time.Time // when its process was
 	pid     int
 	// stop ends the server and returns what it has said.
 	stop func() string
@@ -52,33 +56,45 @@ func start(ctx context.Context, s side, program, state string) (_ *server, err e
 	if err != nil {
 		return fail(err)
 	}
-	defer ready.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	var output bytes.Buffer
 	cmd := s.command(ctx, program, state, theirs)
 	cmd.Stderr = &output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopLimit
+	started := time.Now()
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {
 		cancel()
+		ready.Close()
 		return fail(err)
 	}
 	stop := func() string {
 		cancel()
 		cmd.Wait() //nolint:errcheck // it was told to end; how it does is not what is measured
+		ready.Close()
 		return strings.TrimSpace(output.String())
 	}
 	if err := ready.SetReadDeadline(time.Now().Add(startLimit)); err != nil {
 		stop()
 		return fail(err)
 	}
-	address, err := firstLine(ready, s.address)
+	address, err := lineThatTells(ready, s.address)
 	if err != nil {
 		return fail(quoting(err, stop()))
 	}
-	return &server{address: address, pid: cmd.Process.Pid, stop: stop}, nil
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		ready.SetReadDeadline(time.Time{}) //nolint:errcheck // it could be set before
+		io.Copy(io.Discard, ready)         //nolint:errcheck // what else it says is of no interest
+	}()
+	return &server{address: address, source: s.source(program), started: started, pid: cmd.Process.Pid, stop: func() string {
+		said := stop()
+		<-read
+		return said
+	}}, nil
 }
 
 // quoting is err with what the server has said, if it has said anything.
@@ -89,8 +105,8 @@ func quoting(err error, said string) error {
 	return fmt.Errorf("%w; it said:\n%s", err, said)
 }
 
-// firstLine reads r up to the first line's end, and returns what parse makes of it.
-func firstLine(r io.Reader, parse func([]byte) (string, error)) (string, error) {
+// lineThatTells reads r up to the end of the first line of which parse makes something, and returns that.
+func lineThatTells(r io.Reader, parse func([]byte) (string, error)) (string, error) {
 	var line []byte
 	for b := make([]byte, 1); ; {
 		_, err := io.ReadFull(r, b)
@@ -101,10 +117,14 @@ func firstLine(r io.Reader, parse func([]byte) (string, error)) (string, error) 
 			return "", fmt.Errorf("it was not ready after %s", startLimit)
 		case err != nil:
 			return "", err
-		case b[0] == '\n':
-			return parse(line)
+		case b[0] != '\n':
+			line = append(line, b[0])
+			continue
 		}
-		line = append(line, b[0])
+		if found, err := parse(line); found != "" || err != nil {
+			return found, err
+		}
+		line = line[:0]
 	}
 }
 

@@ -17,6 +17,8 @@ type played struct{ role string }
 func (p played) name() string    { return "played" }
 func (p played) version() string { return "played 1" }
 
+func (p played) source(string) string { return "" }
+
 func (p played) command(ctx context.Context, _, _ string, ready *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), playServer+"="+p.role)
@@ -110,6 +112,9 @@ func TestServersSayWhereTheyListen(t *testing.T) {
 		{&devtool{}, `Ready on`, "!read its status"},
 		{&workerd{}, `{"event":"listen","socket":"http","port":33239}`, "127.0.0.1:33239"},
 		{&workerd{}, `{"event":"reload"}`, "!does not say where it listens"},
+		{&wrangler{}, "⎔ Starting local server...", ""},
+		{&wrangler{}, "[wrangler:info] Ready on http://127.0.0.1:37321", "127.0.0.1:37321"},
+		{&wrangler{}, "Ready on the spot", "!read where it listens"},
 		{&workerd{}, `error:`, "!read its control message"},
 	} {
 		got, err := test.side.address([]byte(test.line))

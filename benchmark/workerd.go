@@ -4,16 +4,13 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"strings"
 )
 
 //go:embed peer
@@ -35,11 +32,11 @@ func newWorkerd(ctx context.Context, work, binary string, notes io.Writer) (*wor
 		return nil, fmt.Errorf("write the twins: %w", err)
 	}
 	if binary == "" {
-		cache, err := os.UserCacheDir()
+		cache, err := peerCache()
 		if err != nil {
-			return nil, fmt.Errorf("find the cache folder: %w", err)
+			return nil, err
 		}
-		if w.binary, err = fetchWorkerd(ctx, filepath.Join(cache, "devtool-peer"), notes); err != nil {
+		if w.binary, err = fetchWorkerd(ctx, cache, notes); err != nil {
 			return nil, err
 		}
 	}
@@ -50,46 +47,24 @@ func newWorkerd(ctx context.Context, work, binary string, notes io.Writer) (*wor
 	return w, nil
 }
 
-// fetchWorkerd brings the newest workerd into dir, and returns its path. When npm is not there or can't be reached, one
-// that was fetched before is good enough.
+// fetchWorkerd brings the newest workerd into dir, and returns its path.
 func fetchWorkerd(ctx context.Context, dir string, notes io.Writer) (string, error) {
-	architectures := map[string]string{"amd64": "64", "arm64": "arm64"}
-	architecture, ok := architectures[runtime.GOARCH]
-	if !ok || runtime.GOOS != "linux" {
-		return "", fmt.Errorf("this machine is %s/%s: the comparison runs on linux/amd64 and linux/arm64, where npm has workerd and /proc tells memory",
-			runtime.GOOS, runtime.GOARCH)
+	architecture, err := npmArchitecture()
+	if err != nil {
+		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("create folder for workerd: %w", err)
+	p := npmPackage{
+		name:    "@cloudflare/workerd-linux-" + architecture,
+		version: "latest",
+		file:    "bin/workerd",
+		without: "name a workerd with -workerd FILE",
 	}
-	name := "@cloudflare/workerd-linux-" + architecture
-	binary := filepath.Join(dir, "node_modules", filepath.FromSlash(name), "bin", "workerd")
-	_, err := output(exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--loglevel", "error", name+"@latest"))
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	_, missing := os.Stat(binary)
-	switch {
-	case err == nil && missing == nil:
-		return binary, nil
-	case err != nil && missing == nil:
-		fmt.Fprintf(notes, "npm can't fetch the latest workerd, so the one fetched before is used: %s\n", firstOf(err))
-		return binary, nil
-	case err == nil:
-		return "", fmt.Errorf("install %s: npm has left no %s", name, binary)
-	case errors.Is(err, exec.ErrNotFound):
-		return "", fmt.Errorf("install %s: there is no npm on this machine: install Node.js, or name a workerd with -workerd FILE", name)
-	}
-	return "", fmt.Errorf("install %s: npm can't fetch it (%s): check the network, or name a workerd with -workerd FILE", name, firstOf(err))
-}
-
-// firstOf is the first line of err without npm's prefixes.
-func firstOf(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return strings.TrimPrefix(strings.TrimPrefix(line, "npm error "), "npm ERR! ")
+	return p.fetch(ctx, dir, notes)
 }
 
 func (w *workerd) name() string { return "workerd" }
+
+func (w *workerd) source(string) string { return "" }
 
 func (w *workerd) version() string { return w.released }
 

@@ -1,8 +1,12 @@
 // The twin of testdata/handlers/bench/main.go, as far as the benchmark asks for it.
 import { DurableObject } from "cloudflare:workers";
 
+// What the loop from a save to its answer edits.
+const version = "as it is";
+
 export default {
   fetch(request, env) {
+    if (new URL(request.url).pathname === "/version") return new Response(version + "\n");
     return env.BENCH.getByName(request.headers.get("Object")).fetch(request);
   },
 };

@@ -12,11 +12,18 @@ import (
 	"devtool/durable"
 )
 
+// version is what `make bench` edits to see how soon a save is served.
+const version = "as it is"
+
 func main() {
 	durable.Serve(durable.Worker{
 		Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-			if r.URL.Path == "/worker" {
+			switch r.URL.Path {
+			case "/worker":
 				fmt.Fprintln(w, "hello")
+				return
+			case "/version":
+				fmt.Fprintln(w, version)
 				return
 			}
 			env.Namespace("BENCH").GetByName(r.Header.Get("Object")).ServeHTTP(w, r)
