@@ -24,24 +24,26 @@ const (
 )
 
 // An alarm is a pending alarm of an object. The truth about it is in the object's file;
-// this is what the clock has to know. It is replaced when the alarm is set anew.
+// this is what the clock has to know. It is replaced when the alarm is set anew. There may be
+// many, so it is kept to 128 bytes.
 type alarm struct {
-	ns      *namespace
-	id      wire.ID
-	name    string
-	hasName bool
-	at      time.Time // what it was set for
-	order   int64     // alarms of the same time run in this order
-
-	// ns.mu guards what follows.
+	// ns.mu guards these.
 	due     time.Time // at, or when it is tried again
 	timer   *clock.Timer
-	retries int  // counted failures
-	shift   int  // the next wait is retryStart << shift
-	counted bool // the failure before was
+	retries uint8 // counted failures
+	shift   uint8 // the next wait is retryStart << shift
+	counted bool  // the failure before was
 	running bool
 	missed  bool // it was due while the one before it ran: it runs after that
 	held    bool // it was due at start, and waits until time is moved by hand
+
+	// Constant.
+	hasName bool
+	name    string
+	id      wire.ID
+	ns      *namespace
+	at      time.Time // what it was set for
+	order   int64     // alarms of the same time run in this order
 }
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
@@ -142,7 +144,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
 	defer handOver()
 	started := time.Now()
-	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: a.retries}
+	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: int(a.retries)}
 	prog, err := e.host.enter(e.ctx, true)
 	if err != nil { // the emulator ends; the alarm stays in its file
 		fired.At, fired.Outcome, fired.Error = e.clock.Now(), control.OutcomeDropped, err.Error()

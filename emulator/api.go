@@ -102,7 +102,7 @@ func (e *Emulator) pendingAlarms() []control.Alarm {
 }
 
 func (a *alarm) describeLocked() control.Alarm {
-	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: a.retries, Running: a.running, Held: a.held}
+	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
 }
 
 // nextAlarm returns the alarm that is due first, or nil.

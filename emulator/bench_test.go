@@ -2,28 +2,28 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"devtool/config"
+	"devtool/durable/wire"
+	"devtool/emulator/store"
 )
 
-// benchWorld runs the bench program of testdata/handlers, a real process, and returns
-// the emulator and a function that sends it a request.
-func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
+// benchEngine is an emulator of the bench program that does not run yet.
+func benchEngine(b *testing.B, state string, listener net.Listener) *Emulator {
 	b.Helper()
 	path, err := filepath.Abs("../testdata/handlers/bench/wrangler.jsonc")
-	if err != nil {
-		b.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
 			c, _, err := config.Load(path, config.Options{})
 			return c, err
 		},
-		State:    filepath.Join(b.TempDir(), "state"),
+		State:    state,
 		Listener: listener,
 		Frozen:   true,
 		Output:   io.Discard,
@@ -41,6 +41,18 @@ func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return e
+}
+
+// benchWorld runs the bench program of testdata/handlers, a real process, and returns
+// the emulator and a function that sends it a request.
+func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
+	b.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := benchEngine(b, filepath.Join(b.TempDir(), "state"), listener)
 	e.builder.Output = filepath.Join(b.TempDir(), "bench")
 	e.host.binary = filepath.Join(b.TempDir(), "serving")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -138,19 +150,110 @@ func BenchmarkOperationsInHandler(b *testing.B) {
 	}
 }
 
-// An advance over 1,000 alarms of as many objects, one a second.
-func BenchmarkAdvanceOver1000Alarms(b *testing.B) {
-	e, get := benchWorld(b)
+// advanceOver measures how many alarms a second an advance by d fires, which has to be want of them each time.
+func advanceOver(b *testing.B, e *Emulator, d time.Duration, want int, arm func()) {
+	b.Helper()
 	for b.Loop() {
 		b.StopTimer()
-		for i := range 1000 {
-			get(fmt.Sprint(i), fmt.Sprint("/arm?n=", i+1))
-		}
+		arm()
 		b.StartTimer()
-		report, err := advanceBy(context.Background(), e, 1000*time.Second)
-		if err != nil || len(report.Fired) != 1000 {
-			b.Fatalf("got %d alarms and error %v, want 1000", len(report.Fired), err)
+		report, err := advanceBy(context.Background(), e, d)
+		if err != nil || len(report.Fired) != want {
+			b.Fatalf("got %d alarms and error %v, want %d", len(report.Fired), err, want)
 		}
 	}
-	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "alarms/s")
+	b.ReportMetric(float64(b.N*want)/b.Elapsed().Seconds(), "alarms/s")
+}
+
+// An alarm that sets itself again every minute, over 30 days. Its object is evicted in between.
+func BenchmarkAdvanceOverAnAlarmEveryMinute(b *testing.B) {
+	const days = 30
+	e, get := benchWorld(b)
+	get("a", "/every?n=60")
+	advanceOver(b, e, days*24*time.Hour, days*24*60, func() {})
+}
+
+// The alarms of as many objects: one a second, and all at the same instant.
+func BenchmarkAdvanceOverAlarmsOfObjects(b *testing.B) {
+	b.Run("1000 one a second", func(b *testing.B) {
+		e, get := benchWorld(b)
+		advanceOver(b, e, 1000*time.Second, 1000, func() {
+			for i := range 1000 {
+				get(fmt.Sprint(i), fmt.Sprint("/arm?n=", i+1))
+			}
+		})
+	})
+	b.Run("10000 at once", func(b *testing.B) {
+		e, get := benchWorld(b)
+		advanceOver(b, e, time.Hour, 10_000, func() {
+			for i := range 10_000 {
+				get(fmt.Sprint(i), "/arm?n=3600")
+			}
+		})
+	})
+}
+
+// A start with 100,000 objects on disk that have alarms, up to where the program is built, and what each alarm then takes
+// in memory.
+func BenchmarkStartWith100000Alarms(b *testing.B) {
+	const alarms = 100_000
+	state := filepath.Join(b.TempDir(), "state")
+	e := benchEngine(b, state, nil)
+	ns := e.namespaces["Bench"]
+	fillNamespace(b, ns, alarms)
+	if err := e.close(); err != nil {
+		b.Fatal(err)
+	}
+	before := heap()
+	var perAlarm float64
+	for b.Loop() {
+		e := benchEngine(b, state, nil)
+		b.StopTimer()
+		perAlarm = float64(heap()-before) / alarms
+		if n := len(e.pendingAlarms()); n != alarms {
+			b.Fatalf("got %d alarms, want %d", n, alarms)
+		}
+		if err := e.close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(perAlarm, "B/alarm")
+}
+
+// heap is what is in use of it, once the garbage is gone.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what the first has finalized
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// fillNamespace gives n objects an alarm: their entries in the index, and files, which are links to a few.
+func fillNamespace(b *testing.B, ns *namespace, n int) {
+	b.Helper()
+	const linksToOne = 10_000 // file systems bound them
+	at := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
+	original := ""
+	for i := range n {
+		name := fmt.Sprint("object ", i)
+		id := wire.IDFromName(ns.uniqueKey, name)
+		path := store.ObjectPath(ns.dir, id.String())
+		if i%linksToOne == 0 {
+			original = path
+			o, err := store.OpenObject(path, name, true)
+			if err == nil {
+				err = errors.Join(o.SetAlarm(at), o.Commit(), o.Close())
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		} else if err := os.Link(original, path); err != nil {
+			b.Fatal(err)
+		}
+		if err := ns.index.Set(id.String(), at.Add(time.Duration(i)*time.Second), int64(i), name, true); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -104,9 +104,11 @@ type Emulator struct {
 	host     *host
 	builder  *plugin.Builder
 	stores   stores
-	crons    crontab
-	early    earlyAlarms
-	release  []func() error // what Close undoes, last first
+	// advancing is set while the clock is moved by hand.
+	advancing atomic.Bool
+	crons     crontab
+	early     earlyAlarms
+	release   []func() error // what Close undoes, last first
 
 	ctx        context.Context
 	cancel     context.CancelCauseFunc

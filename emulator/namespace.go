@@ -96,6 +96,7 @@ func (ns *namespace) release(o *object) {
 	defer o.storeMu.Unlock()
 	o.mu.Lock()
 	empty := o.inst == nil && o.store == nil
+	o.lingers = o.lingers && o.inst == nil
 	o.mu.Unlock()
 
 	ns.mu.Lock()
@@ -115,6 +116,9 @@ func (ns *namespace) release(o *object) {
 			o.idle = nil
 		}
 		return
+	}
+	if o.lingers && ns.e.advancing.Load() {
+		return // whoever ends the advance closes the file
 	}
 	if o.lastUsed.IsZero() {
 		o.lastUsed = ns.e.clock.Now()
@@ -164,6 +168,9 @@ func (o *object) checkIdle(step *clock.Step) {
 
 // evict drops the instance and closes the file, unless an event came first. The caller
 // has pinned o.
+//
+// In an advance, which may come back to the object in no time, a file that nobody could tell from one
+// just opened stays open (see closeLingering).
 func (o *object) evict(ev *event) {
 	if o.acquire(context.Background(), ev) != nil {
 		return
@@ -177,8 +184,10 @@ func (o *object) evict(ev *event) {
 		if o.dropInstance() {
 			o.ns.e.logEvent(eventLine{event: ev.kind, object: o.String(), outcome: outcomeOK, quiet: true})
 		}
-		if err := o.closeStore(); err != nil {
-			o.ns.e.log.Error("close "+o.String(), "err", err)
+		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.e.advancing.Load(); !o.lingers {
+			if err := o.closeStore(); err != nil {
+				o.ns.e.log.Error("close "+o.String(), "err", err)
+			}
 		}
 	}
 	o.mu.Lock()

@@ -27,6 +27,8 @@ type object struct {
 	storeMu sync.Mutex
 	// store is nil until it is first used. Only the holder of the turn uses it.
 	store *store.Object
+	// lingers is set when the object was evicted and its file is still open.
+	lingers bool
 	// run is the alarm that is running, or nil.
 	run *alarmRun
 	// transactions counts those that the holder has open.

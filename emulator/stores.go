@@ -52,6 +52,48 @@ func (s *stores) tryClose(o *object) {
 	}
 	o.store = nil
 	s.forgetLocked(o)
+	o.forgetLingering()
+}
+
+// closeLingering closes the files of the objects that an advance has evicted. It has ended.
+func (s *stores) closeLingering() {
+	s.mu.Lock()
+	var open []*object
+	for o := range s.at {
+		open = append(open, o)
+	}
+	s.mu.Unlock()
+	for _, o := range open {
+		o.storeMu.Lock()
+		if o.lingers && !o.inUse() {
+			if err := o.closeStore(); err != nil {
+				o.ns.e.log.Error("close "+o.String(), "err", err)
+			}
+			o.forgetLingering()
+		}
+		o.storeMu.Unlock()
+	}
+}
+
+// inUse reports whether anybody has pinned o, and so will see to its idling.
+func (o *object) inUse() bool {
+	o.ns.mu.Lock()
+	defer o.ns.mu.Unlock()
+	return o.pending > 0
+}
+
+// forgetLingering makes the namespace forget o, whose file lingered and is closed now, if nobody uses it. storeMu is
+// held.
+func (o *object) forgetLingering() {
+	if !o.lingers {
+		return
+	}
+	o.lingers = false
+	o.ns.mu.Lock()
+	defer o.ns.mu.Unlock()
+	if o.pending == 0 && o.ns.objects[o.id] == o {
+		delete(o.ns.objects, o.id)
+	}
 }
 
 func (s *stores) forget(o *object) {

@@ -268,6 +268,7 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 	e.advance = a
 	return a, func() (*control.Advanced, error) {
 		defer stop()
+		e.advancing.Store(true)
 		to, err := target()
 		if err != nil {
 			e.endAdvance()
@@ -288,6 +289,8 @@ func (e *Emulator) endAdvance() {
 	e.mu.Lock()
 	e.advance = nil
 	e.mu.Unlock()
+	e.advancing.Store(false)
+	e.stores.closeLingering()
 }
 
 // advanced describes a move of the clock that ended with err.

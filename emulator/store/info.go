@@ -47,7 +47,8 @@ func readObject(path string) (info Info, err error) {
 			err = closeErr
 		}
 	}()
-	return readInfo(d)
+	info, _, err = readInfo(d)
+	return info, err
 }
 
 // hasLog reports whether there is a log beside the file that has to be merged into it.
@@ -64,15 +65,16 @@ func hasLog(path string) (bool, error) {
 	return false, nil
 }
 
-// readInfo reads a file that need not have a _cf_METADATA table: workerd makes it with the first alarm.
-func readInfo(d *database) (Info, error) {
-	known := false
-	err := d.each("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_cf_METADATA'",
-		func(row) bool { known = true; return false })
-	if err != nil || !known {
-		return Info{}, err
+// readInfo reads a file that need not have the tables of objectSchema, and reports whether it has: workerd makes them with
+// the first key and the first alarm.
+func readInfo(d *database) (info Info, complete bool, err error) {
+	const metadata = "_cf_METADATA"
+	tables := make(map[string]bool)
+	err = d.each("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('_cf_KV', '"+metadata+"')",
+		func(r row) bool { tables[r.text(0)] = true; return true })
+	if err != nil || !tables[metadata] {
+		return Info{}, false, err
 	}
-	var info Info
 	err = d.each("SELECT key, value FROM _cf_METADATA WHERE key IN (?1, ?2) AND value IS NOT NULL", func(r row) bool {
 		if r.integer(0) == alarmKey {
 			info.Alarm, info.HasAlarm = fromNanoseconds(r.integer(1)), true
@@ -81,5 +83,5 @@ func readInfo(d *database) (Info, error) {
 		}
 		return true
 	}, integer(alarmKey), integer(nameKey))
-	return info, err
+	return info, len(tables) == len(objectSchema), err
 }

@@ -80,6 +80,7 @@ type Object struct {
 	// SQL of the user.
 	limits     Limits
 	rule       userRule
+	ran        bool // there was any
 	configured bool // a pragma has changed how SQL is run from then on
 	statements statements
 	cursors    map[*Cursor]struct{} // that may have more rows
@@ -118,10 +119,10 @@ func (o *Object) open(name string, hasName bool) error {
 	if err := o.db.useWAL(); err != nil {
 		return err
 	}
-	if err := o.db.execAll(objectSchema...); err != nil { // workerd makes its tables when it needs them
-		return err
+	info, complete, err := readInfo(o.db)
+	if err == nil && !complete {
+		err = o.db.execAll(objectSchema...)
 	}
-	info, err := readInfo(o.db)
 	if err != nil {
 		return err
 	}
@@ -143,6 +144,10 @@ func (o *Object) open(name string, hasName bool) error {
 
 // Configured reports whether a PRAGMA has changed how SQL is run from then on, which the file does not remember.
 func (o *Object) Configured() bool { return o.configured }
+
+// Fresh reports whether the object is as one that was just opened, but for what is stored: no SQL of the user has run, of
+// which the engine would remember something, such as the last_insert_rowid.
+func (o *Object) Fresh() bool { return !o.ran }
 
 // createObject makes the file of an object that holds nothing. The name goes in at once, because the first write to a
 // new log waits for the disk.

@@ -63,6 +63,7 @@ func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 	if err := o.usable(); err != nil {
 		return nil, fmt.Errorf("run SQL: %w", err)
 	}
+	o.ran = true
 	values, err := arguments(args)
 	if err != nil {
 		return nil, fmt.Errorf("run SQL: %w", err)

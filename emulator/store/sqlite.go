@@ -54,7 +54,11 @@ func openDatabase(path string) (*database, error) {
 		return nil, err
 	}
 	d.conn.SetBusyTimeout(lockWait)
-	if err := d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF", "PRAGMA foreign_keys=ON"); err != nil {
+	err = d.execAll("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA synchronous=OFF")
+	if err == nil {
+		err = d.turnOn(lib.SQLITE_DBCONFIG_ENABLE_FKEY) // as PRAGMA foreign_keys does, without a statement
+	}
+	if err != nil {
 		d.close()
 		return nil, err
 	}
@@ -100,13 +104,19 @@ func (d *database) engine(of any, field string) (*libc.TLS, uintptr) {
 // allowQuotedText takes a name in double quotes that stands for nothing as text, as SQLite and workerd do and the
 // library does not.
 func (d *database) allowQuotedText() error {
+	if err := d.turnOn(lib.SQLITE_DBCONFIG_DQS_DDL); err != nil {
+		return err
+	}
+	return d.turnOn(lib.SQLITE_DBCONFIG_DQS_DML)
+}
+
+// turnOn turns an option of the connection on.
+func (d *database) turnOn(option int32) error {
 	tls, conn := d.engine(d.conn, "conn")
 	on := libc.NewVaList(int32(1), uintptr(0))
 	defer libc.Xfree(tls, on)
-	for _, option := range []int32{lib.SQLITE_DBCONFIG_DQS_DDL, lib.SQLITE_DBCONFIG_DQS_DML} {
-		if err := sqlite.ResultCode(lib.Xsqlite3_db_config(tls, conn, option, on)).ToError(); err != nil {
-			return explain(d.path, err)
-		}
+	if err := sqlite.ResultCode(lib.Xsqlite3_db_config(tls, conn, option, on)).ToError(); err != nil {
+		return explain(d.path, err)
 	}
 	return nil
 }
