@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint fuzz crash conformance bench benchmarks cover ci clean
+.PHONY: help build test race vet lint fuzz crash reload conformance bench benchmarks cover ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,12 +19,15 @@ vet: ## go vet, also for the other systems
 lint: ## golangci-lint in the pinned version, installed if need be
 	.ci/run lint
 
-fuzz: ## run each fuzz test for 10 s (FUZZTIME=1m for longer)
+fuzz: ## run each fuzz test for 10 s (FUZZTIME=1m, or 5000000x for a count; FUZZ='JSONC|TOML' for some)
 	FUZZTIME=$${FUZZTIME:-10s} .ci/run fuzz
 
 crash: ## kill emulators and programs 200 times under load, and in a month (KILLS=1000 for longer, SEED=N to repeat)
 	go test -run '^TestKills' -count 1 -v -timeout 1h ./cli \
 		-killing.kills $${KILLS:-200} -killing.seed $${SEED:-0}
+
+reload: ## edit a program 50 times under load (EDITS=200 for longer)
+	go test -run '^TestEditsUnderLoad' -count 1 -v -timeout 1h ./cli -reload.edits $${EDITS:-50}
 
 bench: ## compare with workerd, wrangler dev and go build on this machine (needs npm; BENCH=-help for more)
 	@go run ./benchmark $(BENCH)
@@ -32,7 +35,7 @@ bench: ## compare with workerd, wrangler dev and go build on this machine (needs
 benchmarks: ## run the benchmarks of each package
 	go test -run '^$$' -bench . -benchmem ./...
 
-conformance: ## compare with workerd, which npm fetches (ARGS=--help for more)
+conformance: ## compare with workerd and wrangler, which npm fetches (ARGS=--help for more)
 	@go run ./conformance/cmd $(ARGS)
 
 cover: ## write the tests' coverage to cover.out and cover.html, and print the sum

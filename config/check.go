@@ -24,6 +24,10 @@ func (d *decoder) checkTable(path string, table *node) {
 		d.errorf("exclusive-keys", table.members[table.find("routes")].keySpan, "move the route into the list",
 			"%s and %s can't both be there", joinPath(path, "route"), joinPath(path, "routes"))
 	}
+	if site := table.get("site"); path == "" && site != nil && site.get("entry-point") != nil && table.get("main") != nil {
+		d.errorf("exclusive-keys", site.members[site.find("entry-point")].keySpan, "delete site.entry-point, main has taken its place",
+			"main and site.entry-point can't both be there")
+	}
 }
 
 // check reports everything about n, the value at path, that its shape does not allow.

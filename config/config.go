@@ -62,6 +62,10 @@ type Dev struct {
 	IP      string // "" when the file has none
 	Port    int    // 0 asks for any free port; meaningless unless HasPort
 	HasPort bool
+
+	LocalProtocol    string // "http" or "https", or "" when the file has none
+	UpstreamProtocol string // likewise: the scheme that the worker sees
+	Host             string // that the worker sees, or "": dev.host, else that of the first route
 }
 
 // Var is a variable that handlers find in their environment.

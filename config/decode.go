@@ -112,10 +112,29 @@ func (d *decoder) triggers(p place) {
 
 func (d *decoder) dev(p place) {
 	d.cfg.Dev.IP = p.node.str("ip")
+	d.cfg.Dev.LocalProtocol = p.node.str("local_protocol")
+	d.cfg.Dev.UpstreamProtocol = p.node.str("upstream_protocol")
+	d.cfg.Dev.Host = p.node.str("host")
 	if v := p.node.get("port"); v != nil {
 		i, ok := v.integer()
 		d.cfg.Dev.Port, d.cfg.Dev.HasPort = int(i), ok
 	}
+}
+
+// routes takes the host of the first route for that of the worker, unless dev.host has said it.
+func (d *decoder) routes(p place) {
+	first := p.node
+	if first.kind == kindArray {
+		if len(first.elems) == 0 {
+			return
+		}
+		first = first.elems[0]
+	}
+	pattern := first.text
+	if first.kind == kindObject {
+		pattern = first.str("pattern")
+	}
+	d.cfg.Dev.Host = cmp.Or(d.cfg.Dev.Host, hostOfRoute(pattern))
 }
 
 // defaults fills in what a worker can't be without, and says so.
@@ -155,7 +174,7 @@ func (d *decoder) selectEnvironment() {
 		return
 	}
 	all := d.top.get("env")
-	if all == nil || all.kind == kindObject && len(all.members) == 0 {
+	if all == nil {
 		d.warnf("unknown-env", top, "", "there is no env.%s, and no other environment: the top level is used for it", name)
 		return
 	}
@@ -169,8 +188,11 @@ func (d *decoder) selectEnvironment() {
 			names = append(names, m.key)
 		}
 		at := d.top.members[d.top.find("env")].keySpan
-		d.errorf("unknown-env", at, didYouMean(nearest(name, names)),
-			"there is no environment %q: the file has %s", name, enumerate(names))
+		there := "none"
+		if len(names) > 0 {
+			there = enumerate(names)
+		}
+		d.errorf("unknown-env", at, didYouMean(nearest(name, names)), "there is no environment %q: the file has %s", name, there)
 		return
 	}
 	d.env = all.members[i].value

@@ -42,6 +42,8 @@ var keys = []key{
 	{name: "exports", scope: inheritable, shape: exports, decode: (*decoder).exports},
 	{name: "triggers", scope: inheritable, shape: triggers, decode: (*decoder).triggers},
 	{name: "dev", scope: topOnly, shape: devSettings, decode: (*decoder).dev},
+	{name: "route", scope: inheritable, shape: oneRoute, decode: (*decoder).routes},
+	{name: "routes", scope: inheritable, shape: routeList, decode: (*decoder).routes},
 	{name: "env", scope: topOnly, shape: environments},
 	{name: "$schema", scope: topOnly, shape: text},
 
@@ -95,8 +97,6 @@ var keys = []key{
 	{name: "build", scope: inheritable, shape: buildSettings, unused: "is not run: main is built with go build"},
 	{name: "limits", scope: inheritable, shape: resourceLimits, unused: forCloud},
 	{name: "observability", scope: inheritable, shape: observability, unused: forCloud},
-	{name: "route", scope: inheritable, shape: oneRoute, unused: forCloud},
-	{name: "routes", scope: inheritable, shape: routeList, unused: forCloud},
 	{name: "workers_dev", scope: inheritable, shape: flag, unused: forCloud},
 	{name: "preview_urls", scope: inheritable, shape: flag, unused: forCloud},
 	{name: "previews", scope: inheritable, shape: object, unused: forCloud},

@@ -19,19 +19,31 @@ import (
 
 // Inside the package, because these laws are about the tree and the positions in it, which nobody else sees.
 
-func addSeeds(f *testing.F, file string, more ...string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		f.Fatal(err)
+// addSeeds gives a fuzz test the template's or example's file, the files that are compared with wrangler in these
+// formats, and more.
+func addSeeds(f *testing.F, file string, extensions []string, more ...string) {
+	files := []string{file}
+	for _, extension := range extensions {
+		found, err := filepath.Glob("../testdata/config/wrangler/*" + extension)
+		if err != nil || found == nil {
+			f.Fatalf("there are no files to start from in %s: %v", extension, err)
+		}
+		files = append(files, found...)
 	}
-	f.Add(string(text))
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
 	for _, s := range more {
 		f.Add(s)
 	}
 }
 
 func FuzzJSONC(f *testing.F) {
-	addSeeds(f, "../templates/batcher/wrangler.jsonc", "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
+	addSeeds(f, "../templates/batcher/wrangler.jsonc", []string{".json", ".jsonc"}, "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
 		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80",
 		`{"exports":{"A":{"type":"durable-object","state":"renamed","renamed_to":"B"},"B":{"type":"worker"}},"durable_objects":{"bindings":[{"name":"A","class_name":"A"}]}}`,
 		`{"migrations":[{"tag":"v2"},{"tag":"v1"}],"compatibility_flags":["delete_all_delete_alarm"],"queues":{"producers":[{"binding":"A"}]},"ai":{"binding":"A"}}`)
@@ -50,7 +62,7 @@ func FuzzJSONC(f *testing.F) {
 }
 
 func FuzzTOML(f *testing.F) {
-	addSeeds(f, "../testdata/config/batcher/wrangler.toml", "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
+	addSeeds(f, "../testdata/config/batcher/wrangler.toml", []string{".toml"}, "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
 		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
 		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}",
 		"exports.A = {type = \"durable-object\", state = 1}\n[[send_email]]\ndestination_address = 1\nallowed_destination_addresses = []\n[text_blobs]\nA = ''")

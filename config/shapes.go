@@ -44,6 +44,7 @@ var (
 
 	nonEmptyText   = &shape{noun: "a string", kinds: kindString, valid: notEmpty}
 	workerName     = &shape{noun: "a string", kinds: kindString, valid: validWorkerName}
+	hostName       = &shape{noun: "a string", kinds: kindString, valid: validHost}
 	className      = &shape{noun: "a string", kinds: kindString, valid: validClassName}
 	mainPath       = &shape{noun: "a string", kinds: kindString, valid: validMain}
 	date           = &shape{noun: "a string", kinds: kindString, valid: validDate}

@@ -19,6 +19,21 @@ func openObject(fields ...field) *shape {
 	return &shape{noun: "an object", kinds: kindObject, open: true, fields: fields}
 }
 
+// must gives a shape the last word on its values.
+func (s *shape) must(valid func(*node) *complaint) *shape {
+	s.valid = valid
+	return s
+}
+
+var (
+	bucketName  = &shape{noun: "a string", kinds: kindString, valid: validBucketName}
+	count       = &shape{noun: "a whole number", kinds: kindNumber, valid: validCount}
+	wholeNumber = &shape{noun: "a whole number", kinds: kindNumber, valid: validBound}
+	openPort    = &shape{noun: "a whole number from 1 to 65535", kinds: kindNumber, valid: validOpenPort}
+	retention   = &shape{noun: "a number of milliseconds or a string", kinds: kindNumber | kindString, valid: validRetention}
+	schedules   = &shape{noun: "a string or an array of strings", kinds: kindString | kindArray, elem: nonEmptyText, valid: notEmptyOrNone}
+)
+
 // Bindings.
 var (
 	oneBinding  = remotely()
@@ -26,15 +41,16 @@ var (
 
 	aiBinding = remotely(may("staging", flag))
 
-	kvNamespaces = listOf(remotely(may("id", text), may("preview_id", text)))
-	r2Buckets    = listOf(remotely(may("bucket_name", text), may("preview_bucket_name", text), may("jurisdiction", text),
-		may("local_dev", object)))
+	kvNamespaces = listOf(remotely(may("id", nonEmptyText), may("preview_id", text)))
+	r2Buckets    = listOf(remotely(may("bucket_name", bucketName), may("preview_bucket_name", bucketName),
+		may("jurisdiction", text), may("local_dev", objectWith(
+			may("experimental_s3_credentials", openObject(need("accessKeyId", text), need("secretAccessKey", text)))))))
 	d1Databases = listOf(remotely(may("database_name", text), may("database_id", text), may("preview_database_id", text),
 		may("jurisdiction", text), may("migrations_table", text), may("migrations_dir", text),
 		may("migrations_pattern", text), may("database_internal_env", text)))
 
 	queues = objectWith(
-		may("producers", listOf(remotely(may("queue", text), may("delivery_delay", number)))),
+		may("producers", listOf(remotely(may("queue", nonEmptyText), may("delivery_delay", number)))),
 		may("consumers", listOf(objectWith(
 			need("queue", text),
 			may("type", oneOf("worker")),
@@ -49,17 +65,23 @@ var (
 	)
 
 	services = listOf(remotely(need("service", text), may("entrypoint", text), may("props", object),
-		may("environment", text), may("dev", object)))
+		may("environment", text),
+		may("dev", openObject(
+			need("plugin", openObject(need("package", text), need("name", text))),
+			may("options", object),
+		))))
 
-	workflows = listOf(openObject(
-		need("binding", nonEmptyText),
+	workflows = listOf(binding(append(workflowFields, need("class_name", text), may("script_name", text))...)).must(uniqueWorkflows)
+
+	// What a workflow has, whether it is bound or exported.
+	workflowFields = []field{
 		need("name", workflowName),
-		need("class_name", text),
-		may("script_name", text),
-		may("limits", objectWith(may("steps", number))),
-		may("schedules", textOrTexts),
-		may("remote", flag),
-	))
+		may("limits", objectWith(may("steps", count))),
+		may("concurrency", objectWith(may("limit", count))),
+		may("schedules", schedules),
+		may("default_retention", objectWith(may("success_retention", retention), may("error_retention", retention))),
+		may("jurisdiction", oneOf("eu", "fedramp", "us")),
+	}
 
 	rateLimits = listOf(objectWith(
 		need("name", nonEmptyText),
@@ -79,35 +101,52 @@ var (
 		may("remote", flag),
 	}})
 
-	analyticsDatasets = listOf(remotely(may("dataset", text)))
+	analyticsDatasets = listOf(remotely(may("dataset", nonEmptyText)))
 	hyperdrives       = listOf(remotely(need("id", text), may("localConnectionString", text)))
 	vectorIndexes     = listOf(remotely(need("index_name", text)))
 	aiSearches        = listOf(remotely(need("instance_name", text)))
 	inNamespaces      = listOf(remotely(need("namespace", text)))
-	dispatchers       = listOf(remotely(may("namespace", text), may("outbound", object)))
-	certificates      = listOf(remotely(need("certificate_id", text)))
-	pipelines         = listOf(remotely(may("stream", text), may("pipeline", text)))
-	storedSecrets     = listOf(remotely(need("store_id", text), need("secret_name", text)))
-	flagships         = listOf(remotely(may("app_id", text)))
-	helloWorlds       = listOf(remotely(may("enable_timer", flag)))
-	vpcServices       = listOf(remotely(need("service_id", text)))
-	vpcNetworks       = listOf(remotely(may("tunnel_id", text), may("network_id", text)))
-	eventStreams      = listOf(remotely(need("stream", text)))
+	dispatchers       = listOf(remotely(may("namespace", text),
+		may("outbound", openObject(need("service", text), may("environment", text), may("parameters", textList)))))
+	certificates  = listOf(remotely(need("certificate_id", nonEmptyText)))
+	pipelines     = listOf(remotely(may("stream", text), may("pipeline", text)).must(someStream))
+	storedSecrets = listOf(remotely(need("store_id", text), need("secret_name", text)))
+	flagships     = listOf(remotely(may("app_id", text)))
+	helloWorlds   = listOf(remotely(may("enable_timer", flag)))
+	vpcServices   = listOf(remotely(need("service_id", text)))
+	vpcNetworks   = listOf(remotely(may("tunnel_id", text), may("network_id", text)).must(oneNetwork))
+	eventStreams  = listOf(remotely(need("stream", text)))
 
 	logForwarders = objectWith(need("bindings", listOf(objectWith(need("name", nonEmptyText), need("destination", text)))))
-	unsafeThings  = openObject(may("bindings", listOf(openObject(need("name", nonEmptyText), need("type", text)))))
+	unsafeThings  = objectWith(
+		may("bindings", listOf(openObject(need("name", nonEmptyText), need("type", text)))),
+		may("metadata", object),
+		may("capnp", openObject(may("compiled_schema", text), may("base_path", text), may("source_schemas", textList)).must(validSchemas)),
+	)
 )
 
 // Everything else.
 var (
+	targets = listOf(objectWith(need("type", oneOf("workflow")), need("workflow_name", nonEmptyText))).must(notEmptyOrNone)
+
+	repositoryEvents = listOf(objectWith(
+		need("type", oneOf("cf.artifacts.repo.created", "cf.artifacts.repo.deleted", "cf.artifacts.repo.forked",
+			"cf.artifacts.repo.imported", "cf.artifacts.repo.pushed", "cf.artifacts.repo.cloned", "cf.artifacts.repo.fetched",
+			"cf.artifacts.repo.token.created", "cf.artifacts.repo.token.revoked")),
+		may("filter", &shape{noun: "an object", kinds: kindObject, exact: true, fields: []field{
+			may("namespace", nonEmptyText), may("repo_name", nonEmptyText)}}),
+		need("targets", targets),
+	))
+
 	buildSettings = objectWith(may("command", text), may("cwd", text), may("watch_dir", textOrTexts))
 
 	resourceLimits = objectWith(may("cpu_ms", number), may("subrequests", number))
 
 	routeFields = objectWith(need("pattern", text), may("zone_id", text), may("zone_name", text), may("custom_domain", flag),
 		may("enabled", flag), may("previews_enabled", flag))
-	oneRoute  = &shape{noun: "a string or an object", kinds: kindString | kindObject, fields: routeFields.fields}
-	routeList = arrayOf("strings and objects", oneRoute)
+	oneRoute    = &shape{noun: "a string or an object", kinds: kindString | kindObject, exact: true, fields: routeFields.fields, valid: validRoute}
+	listedRoute = &shape{noun: "a string or an object", kinds: kindString | kindObject, exact: true, fields: routeFields.fields, valid: validListedRoute}
+	routeList   = arrayOf("strings and objects", listedRoute)
 
 	assets = objectWith(
 		may("directory", text),
@@ -136,18 +175,19 @@ var (
 	))
 
 	placement = objectWith(may("mode", oneOf("off", "smart", "targeted")), may("hint", text),
-		may("region", text), may("host", text), may("hostname", text))
+		may("region", text), may("host", text), may("hostname", text)).must(validPlacement)
 
-	access = openObject(may("dev", openObject(need("aud", text), may("identity", object))))
+	access = objectWith(may("dev", objectWith(need("aud", text), may("identity", object))))
 	cache  = objectWith(need("enabled", flag), may("cross_version_cache", flag))
 
-	sockets = listOf(openObject(need("protocol", oneOf("tcp", "udp")), need("port", port), may("address", text)))
+	sockets = listOf(objectWith(need("protocol", oneOf("tcp", "udp")), need("port", openPort), may("address", text),
+		may("idle_timeout_ms", wholeNumber), may("max_pending_bytes", wholeNumber))).must(uniqueSockets)
 
 	tailConsumers      = listOf(objectWith(need("service", text), may("environment", text)))
 	streamingConsumers = listOf(objectWith(need("service", text)))
 
 	pythonModules   = objectWith(may("exclude", textList))
-	instrumentation = objectWith(need("enabled", flag), may("exclude_packages", textList))
+	instrumentation = objectWith(may("enabled", flag), may("exclude_packages", textList))
 	site            = objectWith(need("bucket", text), may("entry-point", text), may("include", textList), may("exclude", textList))
 	regions         = oneOf("public", "fedramp_high")
 )

@@ -11,7 +11,7 @@ var (
 		may("inspector_ip", text),
 		may("local_protocol", oneOf("http", "https")),
 		may("upstream_protocol", oneOf("http", "https")),
-		may("host", text),
+		may("host", hostName),
 		may("enable_containers", flag),
 		may("container_engine", textOrObject),
 		may("generate_types", flag),
@@ -19,10 +19,10 @@ var (
 
 	triggers = objectWith(
 		may("crons", arrayOf("strings", cronExpression)),
-		may("events", arrayOf("objects", object)),
+		may("events", repositoryEvents),
 	)
 
-	durableObjects = &shape{noun: "an object", kinds: kindObject, valid: hasBindings, fields: []field{
+	durableObjects = objectWith(
 		may("bindings", arrayOf("objects", objectWith(
 			need("name", nonEmptyText),
 			need("class_name", className),
@@ -33,7 +33,7 @@ var (
 			need("mode", oneOf("immediate", "deferred")),
 			may("max_delay", delay),
 		)),
-	}}
+	)
 
 	migrations = arrayOf("objects", objectWith(
 		need("tag", nonEmptyText),
@@ -56,7 +56,7 @@ var (
 	// The variants of an entry of exports, by what it exports and, for a class of Durable Objects, what becomes of it.
 	exportStores     = oneOf("sqlite", "legacy-kv")
 	exportOfWorker   = objectWith(need("type", oneOf("worker")), may("cache", objectWith(need("enabled", flag))))
-	exportOfWorkflow = openObject(need("type", oneOf("workflow")), need("name", text))
+	exportOfWorkflow = objectWith(append([]field{need("type", oneOf("workflow"))}, workflowFields...)...)
 	exportsByState   = map[string]*shape{
 		stateCreated:     exportOfClass(may("state", oneOf(stateCreated)), need("storage", exportStores), may("container", text)),
 		stateDeleted:     exportOfClass(need("state", oneOf(stateDeleted))),

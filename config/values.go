@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"devtool/clock/cron"
 )
@@ -140,21 +139,6 @@ func validPeriod(n *node) *complaint {
 		return nil
 	}
 	return &complaint{id: "out-of-range", message: "must be 10 or 60, not " + shorten(n.text)}
-}
-
-func validWorkflowName(n *node) *complaint {
-	if length := utf8.RuneCountInString(n.text); length >= 1 && length <= 64 {
-		return nil
-	}
-	return &complaint{id: "out-of-range", message: "must have 1 to 64 characters"}
-}
-
-// hasBindings asks for the list of bindings, unless another field is what the object is there for.
-func hasBindings(n *node) *complaint {
-	if n.get("bindings") != nil || n.get("code_update_strategy") != nil {
-		return nil
-	}
-	return &complaint{id: "missing-field", message: `has no "bindings"`}
 }
 
 func oneDestination(n *node) *complaint {

@@ -2,26 +2,19 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // startDevtool builds devtool from the module that the working directory is in, and starts it with the handler program
 // of the same module, fresh state and a clock that runs.
 func startDevtool(ctx context.Context, dir string) (*server, error) {
-	root, err := moduleRoot(ctx)
+	binary, root, err := buildDevtool(ctx, dir)
 	if err != nil {
 		return nil, err
-	}
-	binary := filepath.Join(dir, "devtool.exe")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
-	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build devtool: %w\n%s", err, output)
 	}
 	project := filepath.Join(root, "testdata", "handlers", "conformance")
 	command := exec.CommandContext(ctx, binary, "dev", project, "--port", "0", "--persist-to", filepath.Join(dir, "state"),
@@ -35,10 +28,35 @@ func startDevtool(ctx context.Context, dir string) (*server, error) {
 	return s, nil
 }
 
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+// buildDevtool builds devtool in dir, and returns its path and that of the module.
+func buildDevtool(ctx context.Context, dir string) (binary, root string, err error) {
+	root, err = moduleRoot()
 	if err != nil {
-		return "", fmt.Errorf("find the module: %w: run this in the project", err)
+		return "", "", err
 	}
-	return strings.TrimSpace(string(out)), nil
+	binary = filepath.Join(dir, "devtool.exe")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("build devtool: %w\n%s", err, output)
+	}
+	return binary, root, nil
+}
+
+// moduleRoot returns the folder of the module that the working directory is in.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("find the module: no go.mod here or above: run this in the project")
+		}
+		dir = filepath.Dir(dir)
+	}
 }

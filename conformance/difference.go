@@ -5,18 +5,27 @@ import (
 	"strings"
 )
 
-// A Difference is a way in which this project does not do what workerd does, and is meant not to.
+// A Difference is a way in which this project does not do what workerd or wrangler does, and is meant not to.
 type Difference struct {
 	Topic, Platform, Ours, Reason string
-	// Cases are the names of the cases that show it.
+	// Cases are the names of the cases, or of the configuration files, that show it.
 	Cases []string
 }
 
-// Table returns the differences as the table, in Markdown, that stands in docs/conformance.md.
+// Table returns the differences from workerd as the table, in Markdown, that stands in docs/conformance.md.
 func Table() string {
+	return table("| What | workerd | devtool | Why | Cases |", Differences)
+}
+
+// ConfigTable returns the differences from wrangler as the other table there.
+func ConfigTable() string {
+	return table("| What | wrangler | devtool | Why | Files |", ConfigDifferences)
+}
+
+func table(head string, differences []Difference) string {
 	var b strings.Builder
-	b.WriteString("| What | workerd | devtool | Why | Cases |\n|---|---|---|---|---|\n")
-	for _, d := range Differences {
+	b.WriteString(head + "\n|---|---|---|---|---|\n")
+	for _, d := range differences {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | `%s` |\n", d.Topic, d.Platform, d.Ours, d.Reason, strings.Join(d.Cases, "`, `"))
 	}
 	return b.String()
@@ -30,7 +39,7 @@ const (
 	zeroValue  = "in Go the zero value of an option is the one that was not given"
 )
 
-// Differences are all that were chosen. A case that expects the sides to differ stands in one of them.
+// Differences are all from workerd that were chosen. A case that expects the sides to differ stands in one of them.
 var Differences = []Difference{
 	{"Keys in one call", "any number", "128 at most", production,
 		[]string{"129 keys to get", "129 keys to put", "129 keys to delete"}},

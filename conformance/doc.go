@@ -12,4 +12,8 @@
 //
 // To cover a new operation, add it to the tables of both programs (operations in operations.go and in twin.js), give it
 // a constructor in op.go and write cases. To have it in random sequences, add it to the table in random.go.
+//
+// [RunConfigs] does the same for configurations, with wrangler: it has both read the files of testdata/config/wrangler,
+// and mutants of them, and compares what each refuses, does not know and takes them to mean. [ConfigDifferences] are those
+// that were chosen.
 package conformance

@@ -41,6 +41,9 @@ type Summary struct {
 // why there was nothing to compare. It is an ErrNoWorkerd if the platform's runtime could not be had.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	began := time.Now()
+	if len(chosenCases(o)) == 0 && o.Sequences == 0 {
+		return Summary{}, nil
+	}
 	binary, err := locateWorkerd(ctx, o)
 	if err != nil {
 		return Summary{}, err
@@ -100,12 +103,7 @@ const (
 )
 
 func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
-	var cases []Case
-	for _, c := range Cases() {
-		if o.Filter == nil || o.Filter.MatchString(c.Name) {
-			cases = append(cases, c)
-		}
-	}
+	cases := chosenCases(o)
 	summary := Summary{Cases: len(cases), Sequences: o.Sequences}
 	var mu sync.Mutex // guards summary and o.Out
 	tell := func(report string, again bool) {
@@ -137,6 +135,16 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 		}
 	}
 	return summary, err
+}
+
+func chosenCases(o Options) []Case {
+	var cases []Case
+	for _, c := range Cases() {
+		if o.Filter == nil || o.Filter.MatchString(c.Name) {
+			cases = append(cases, c)
+		}
+	}
+	return cases
 }
 
 // tries is how often a case that time decides may be tried.

@@ -53,31 +53,11 @@ func fetchWorkerd(ctx context.Context, cache string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "workerd-"+workerdVersion)
-	binary := filepath.Join(dir, "node_modules", filepath.FromSlash(name), "bin", "workerd")
-	if _, err := os.Stat(binary); err == nil {
-		return binary, nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", fmt.Errorf("make cache folder: %w", err)
-	}
-	// npm works in a folder beside, so that the cache has all of it or nothing.
-	fresh, err := os.MkdirTemp(cache, "fetch-")
+	dir, err := fetch(ctx, cache, "workerd-"+workerdVersion, name+"@"+workerdVersion, ErrNoWorkerd)
 	if err != nil {
-		return "", fmt.Errorf("make cache folder: %w", err)
+		return "", err
 	}
-	defer os.RemoveAll(fresh)
-	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000",
-		"--prefix", fresh, name+"@"+workerdVersion)
-	if output, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: npm install %s@%s: %w\n%s", ErrNoWorkerd, name, workerdVersion, err, output)
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		if _, there := os.Stat(binary); there != nil { // else another run was faster
-			return "", fmt.Errorf("keep workerd: %w", err)
-		}
-	}
-	return binary, nil
+	return filepath.Join(dir, "node_modules", filepath.FromSlash(name), "bin", "workerd"), nil
 }
 
 // workerdPackage is npm's name of the runtime for a system.

@@ -1,5 +1,5 @@
-// Command cmd compares this project with the platform's own runtime, and exits with 1 if they differ where they
-// should not; `make conformance` runs it.
+// Command cmd compares this project with the platform's own runtime and, in how they read configurations, with its own
+// tool, and exits with 1 if they differ where they should not; `make conformance` runs it.
 package main
 
 import (
@@ -33,8 +33,8 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	flags.IntVar(&o.Sequences, "sequences", 2000, "try this many random sequences")
 	flags.Uint64Var(&o.Seed, "seed", 1, "number the random sequences from this on")
 	flags.StringVar(&o.Workerd, "workerd", "", "use this workerd, and fetch none")
-	filter := flags.String("run", "", "run only the cases whose names match this `pattern`")
-	ifAvailable := flags.Bool("if-available", false, "exit with 0 if workerd can't be fetched")
+	filter := flags.String("run", "", "run only the cases whose names match this `pattern`; those of configurations begin with \"config: \"")
+	ifAvailable := flags.Bool("if-available", false, "exit with 0 if workerd or wrangler can't be fetched")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -57,18 +57,28 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 		return 1
 	}
 	o.Cache = filepath.Join(cache, "devtool")
+	different, err := conformance.RunConfigs(ctx, conformance.ConfigOptions{Cache: o.Cache, Filter: o.Filter, Out: out})
+	code := exitCode(different, err, *ifAvailable, out, problems)
+	if ctx.Err() != nil {
+		return 1
+	}
 	summary, err := conformance.Run(ctx, o)
+	return max(code, exitCode(summary.Different, err, *ifAvailable, out, problems))
+}
+
+// exitCode says why nothing was compared, if so, and returns the code of a comparison.
+func exitCode(different int, err error, ifAvailable bool, out, problems io.Writer) int {
 	switch {
-	case errors.Is(err, conformance.ErrNoWorkerd):
+	case errors.Is(err, conformance.ErrNoWorkerd), errors.Is(err, conformance.ErrNoWrangler):
 		fmt.Fprintln(out, "NOT RUN:", strings.Join(strings.Fields(err.Error()), " "))
-		if *ifAvailable {
+		if ifAvailable {
 			return 0
 		}
 		return 1
 	case err != nil:
 		fmt.Fprintln(problems, err)
 		return 1
-	case summary.Different > 0:
+	case different > 0:
 		return 1
 	}
 	return 0

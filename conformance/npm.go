@@ -1,0 +1,40 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// fetch returns the folder name in the folder cache, where npm has installed a package in a pinned version,
+// "package@version"; it does so the first time. If npm can't, the error is an unavailable.
+func fetch(ctx context.Context, cache, name, pinned string, unavailable error) (string, error) {
+	dir := filepath.Join(cache, name)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("make cache folder: %w", err)
+	}
+	// npm works in a folder beside, so that the cache has all of it or nothing.
+	fresh, err := os.MkdirTemp(cache, "fetch-")
+	if err != nil {
+		return "", fmt.Errorf("make cache folder: %w", err)
+	}
+	defer os.RemoveAll(fresh)
+	npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
+		"--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--prefix", fresh, pinned)
+	if output, err := npm.CombinedOutput(); ctx.Err() != nil {
+		return "", fmt.Errorf("fetch %s: %w", pinned, context.Cause(ctx))
+	} else if err != nil {
+		return "", fmt.Errorf("%w: npm install %s: %w\n%s", unavailable, pinned, err, output)
+	}
+	if err := os.Rename(fresh, dir); err != nil {
+		if _, there := os.Stat(dir); there != nil { // else another run was faster
+			return "", fmt.Errorf("keep %s: %w", pinned, err)
+		}
+	}
+	return dir, nil
+}
