@@ -12,12 +12,15 @@ type Limits struct {
 	Firings  int           // timers fired in one advance; default 1,000,000
 	Standing int           // timers both set and fired without time moving in between; default 1,000
 	Step     time.Duration // real time for one step, from the return of the timer's function; default 30 s
+	// Extend, unless it is nil, is asked when a step has taken that long whether it gets as much time again. It may
+	// take a moment to answer.
+	Extend func() bool
 }
 
 // withDefaults fills in what is zero.
 func (l Limits) withDefaults() (Limits, error) {
 	if l.Firings < 0 || l.Standing < 0 || l.Step < 0 {
-		return l, fmt.Errorf("limits %+v: one is negative; use 0 for the default", l)
+		return l, fmt.Errorf("limits {Firings:%d Standing:%d Step:%v}: one is negative; use 0 for the default", l.Firings, l.Standing, l.Step)
 	}
 	if l.Firings == 0 {
 		l.Firings = 1_000_000
@@ -248,13 +251,18 @@ func (a *advance) take() (func(*Step), error) {
 func (a *advance) await(finished <-chan struct{}) error {
 	bound := time.NewTimer(a.limits.Step)
 	defer bound.Stop()
-	select {
-	case <-finished:
-		return nil
-	case <-bound.C:
-		return &StuckError{At: a.clock.Now(), After: a.limits.Step}
-	case <-a.clock.closing:
-		return ErrClosed
+	for {
+		select {
+		case <-finished:
+			return nil
+		case <-bound.C:
+			if a.limits.Extend == nil || !a.limits.Extend() {
+				return &StuckError{At: a.clock.Now(), After: a.limits.Step}
+			}
+			bound.Reset(a.limits.Step)
+		case <-a.clock.closing:
+			return ErrClosed
+		}
 	}
 }
 

@@ -355,6 +355,41 @@ func TestStuckStepEndsTheAdvance(t *testing.T) {
 	}
 }
 
+func TestAStepGetsMoreTimeAsLongAsItIsExtended(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		ends  time.Duration // of the step's work, in real time
+		grant int           // how often it is extended
+		want  time.Duration // real time of the advance
+		stuck bool
+	}{
+		{"finished in the extension", 25 * time.Second, 10, 25 * time.Second, false},
+		{"not extended any more", time.Hour, 2, 30 * time.Second, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := frozenAt(t, epoch)
+				defer c.Close()
+				c.At(epoch, func(s *clock.Step) {
+					s.Add()
+					time.AfterFunc(tt.ends, s.Done)
+				})
+				start := time.Now()
+				_, err := c.Advance(t.Context(), time.Second, clock.Limits{Step: 10 * time.Second, Extend: func() bool {
+					tt.grant--
+					return tt.grant >= 0
+				}})
+				if got := time.Since(start); got != tt.want {
+					t.Errorf("took %v, want %v", got, tt.want)
+				}
+				if stuck := (*clock.StuckError)(nil); errors.As(err, &stuck) != tt.stuck || !tt.stuck && err != nil {
+					t.Errorf("got error %v, want a StuckError: %t", err, tt.stuck)
+				}
+			})
+		})
+	}
+}
+
 func TestStuckErrorSaysWhereAndWhatToDo(t *testing.T) {
 	err := &clock.StuckError{At: epoch, After: 30 * time.Second}
 	const want = "the step at 2026-03-04T05:06:07Z was unfinished after 30s of real time; look for work that never ends, or raise the limit"

@@ -56,8 +56,15 @@ type result struct {
 // that it returns waits for the program to end.
 func start(t *testing.T, binary string, files []*os.File, env ...string) (wait func() result) {
 	t.Helper()
+	return startIn(t, "", binary, files, env...)
+}
+
+// startIn is start in the folder dir.
+func startIn(t *testing.T, dir, binary string, files []*os.File, env ...string) (wait func() result) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(binary)
+	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, &stderr, files
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "DEVTOOL_") {
@@ -76,10 +83,55 @@ func start(t *testing.T, binary string, files []*os.File, env ...string) (wait f
 	}
 }
 
-func TestProgramStartedByHandSaysWhatItIs(t *testing.T) {
-	got := start(t, build(t), nil)()
-	want := result{code: 2, stderr: "handlers.exe is a handler program of devtool and does not run by itself: start it with `devtool dev` in its project folder\n"}
-	if got != want {
+func TestProgramStartedByHandSaysWhatItIsWhereNoEmulatorIs(t *testing.T) {
+	binary := build(t)
+	project := t.TempDir()
+	file := filepath.Join(project, filepath.FromSlash(wire.AttachFile))
+	check := func(why string) {
+		t.Helper()
+		got := startIn(t, project, binary, nil)()
+		first := "handlers.exe is a handler program of devtool and does not run by itself: " + why + "\n"
+		if got.code != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, first) || !strings.Contains(got.stderr, "`devtool dev --attach`") {
+			t.Errorf("got %+v, want code 2, and first %s", got, first)
+		}
+	}
+	check("no emulator serves the project of " + project + ".")
+	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(filepath.Join(project, "none")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("the emulator that " + file + " leads to is gone.")
+}
+
+func TestProgramStartedByHandFindsTheEmulatorOfItsProject(t *testing.T) {
+	binary := build(t)
+	socket, err := os.MkdirTemp("", "sdk") // t.TempDir may be too long a path for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(socket)
+	l, err := net.Listen("unix", filepath.Join(socket, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	project := t.TempDir()
+	file, below := filepath.Join(project, filepath.FromSlash(wire.AttachFile)), filepath.Join(project, "cmd", "handlers")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.MkdirAll(below, 0o700), os.WriteFile(file, []byte(l.Addr().String()+"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	wait := startIn(t, below, binary, nil)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := attach(c, nil)
+	expectGreeting(t, conn)
+	conn.Close()
+	want := result{stderr: "durable: serving for the emulator of " + project + "\ndurable: the emulator has ended, or another program serves for it now\n"}
+	if got := wait(); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }

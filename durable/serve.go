@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"sync"
 	"time"
 
@@ -20,48 +19,28 @@ import (
 // sdkVersion is what the program introduces itself with.
 const sdkVersion = "devtool-go/1"
 
-// Serve connects the program to the emulator that has started it, and handles events
-// until the emulator goes. It does not return. A program that was started by
-// hand says what it is, and exits with 2.
+// Serve connects the program to the emulator, and handles events until the emulator goes. It does not
+// return. The emulator has started the program, or it serves the project in whose folder, or one below,
+// the program was started by hand; where there is none, Serve says so and exits with 2.
 func Serve(w Worker) {
-	conn, err := dial()
-	if conn == nil && err == nil {
-		fmt.Fprintf(os.Stderr, "%s is a handler program of devtool and does not run by itself: start it with `devtool dev` in its project folder\n", filepath.Base(os.Args[0]))
+	conn, by, err := dial()
+	if none := (*unattached)(nil); errors.As(err, &none) {
+		fmt.Fprintln(os.Stderr, none)
 		os.Exit(2)
 	}
 	if err == nil {
-		err = serve(conn, w)
+		if by != "" {
+			fmt.Fprintln(os.Stderr, "durable: serving for the emulator of", filepath.Dir(filepath.Dir(by)))
+		}
+		if err = serve(conn, w); err == nil && by != "" {
+			fmt.Fprintln(os.Stderr, "durable: the emulator has ended, or another program serves for it now")
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "durable:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
-}
-
-// dial returns the connection to the emulator, or nil if there is none.
-func dial() (net.Conn, error) {
-	if s := os.Getenv(wire.EnvFD); s != "" {
-		fd, err := strconv.Atoi(s)
-		if err != nil || fd < 0 {
-			return nil, fmt.Errorf("read %s: %q is no file descriptor", wire.EnvFD, s)
-		}
-		f := os.NewFile(uintptr(fd), "emulator")
-		defer f.Close()
-		conn, err := net.FileConn(f)
-		if err != nil {
-			return nil, fmt.Errorf("use descriptor %d from %s: %w", fd, wire.EnvFD, err)
-		}
-		return conn, nil
-	}
-	if path := os.Getenv(wire.EnvSocket); path != "" {
-		conn, err := net.Dial("unix", path)
-		if err != nil {
-			return nil, fmt.Errorf("reach the emulator at %s: %w", wire.EnvSocket, err)
-		}
-		return conn, nil
-	}
-	return nil, nil
 }
 
 // A program is the worker with the instances of its objects.
@@ -72,6 +51,11 @@ type program struct {
 	welcomed chan struct{}
 	env      *Env
 	maxEntry int // bytes that a key and its value may have together; 0 where the emulator does not say
+
+	// visited answers the emulator where a test looks into an object, and outside is in place of the
+	// outside. Both are nil but in tests.
+	visited func(*wire.Stream) error
+	outside outsider
 
 	// mu guards what follows.
 	mu        sync.Mutex
@@ -84,24 +68,40 @@ type instance struct {
 	state  *State
 }
 
+func newProgram(w Worker) *program {
+	return &program{worker: w, welcomed: make(chan struct{}), instances: make(map[uint64]*instance)}
+}
+
 // serve handles the events of conn until it closes.
 func serve(rw io.ReadWriteCloser, w Worker) error {
-	p := &program{
-		worker:    w,
-		welcomed:  make(chan struct{}),
-		instances: make(map[uint64]*instance),
-	}
-	p.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: p.handle, Notice: p.notice})
+	p := newProgram(w)
+	p.open(rw, p.handle)
 	defer p.conn.Close()
+	if err := p.introduce(); err != nil {
+		return err
+	}
+	<-p.conn.Done()
+	if err := p.conn.Err(); !isGone(err) {
+		return fmt.Errorf("connection to the emulator: %w", err)
+	}
+	return nil
+}
 
+// open speaks with the emulator at the other end of rw, whose questions handle answers.
+func (p *program) open(rw io.ReadWriteCloser, handle func(*wire.Stream)) {
+	p.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: p.notice})
+}
+
+// introduce tells the emulator what the program is, and takes what it is told.
+func (p *program) introduce() error {
 	hello := &wire.Hello{
 		MinVersion: wire.MinVersion,
 		MaxVersion: wire.MaxVersion,
 		SDK:        sdkVersion,
-		Fetch:      w.Fetch != nil,
-		Scheduled:  w.Scheduled != nil,
+		Fetch:      p.worker.Fetch != nil,
+		Scheduled:  p.worker.Scheduled != nil,
 	}
-	for name, c := range w.Classes {
+	for name, c := range p.worker.Classes {
 		hello.Classes = append(hello.Classes, wire.Class{Name: name, Fetch: c.fetch, Alarm: c.alarm})
 	}
 	sort.Slice(hello.Classes, func(i, j int) bool { return hello.Classes[i].Name < hello.Classes[j].Name })
@@ -112,11 +112,6 @@ func serve(rw io.ReadWriteCloser, w Worker) error {
 	p.env = newEnv(&welcome)
 	p.maxEntry = int(welcome.MaxEntry)
 	close(p.welcomed)
-
-	<-p.conn.Done()
-	if err := p.conn.Err(); !isGone(err) {
-		return fmt.Errorf("connection to the emulator: %w", err)
-	}
 	return nil
 }
 
@@ -147,6 +142,12 @@ func (p *program) handle(s *wire.Stream) {
 		err = p.scheduled(s)
 	case wire.MethodStack:
 		err = p.stack(s)
+	case wire.MethodPing:
+	case wire.MethodVisited:
+		err = errors.New("the program takes no visits")
+		if p.visited != nil {
+			err = p.visited(s)
+		}
 	case wire.MethodDestroy:
 		var m wire.Destroy
 		if err = wire.Decode(s.Message, &m); err == nil {
@@ -179,11 +180,11 @@ func (p *program) notice(method wire.Method, message []byte) {
 // event is canceled or the emulator has given up its stream s, and the function that
 // ends the event.
 func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Context, *event, func()) {
-	return begin(p.conn, s.Interest(), number, state)
+	return begin(p.conn, p.outside, s.Interest(), number, state)
 }
 
-func begin(conn *wire.Conn, life context.Context, number uint64, state *State) (context.Context, *event, func()) {
-	h := &wireHost{conn: conn, id: number, open: make(map[*wire.Stream]struct{})}
+func begin(conn *wire.Conn, outside outsider, life context.Context, number uint64, state *State) (context.Context, *event, func()) {
+	h := &wireHost{conn: conn, id: number, outside: outside, open: make(map[*wire.Stream]struct{})}
 	if state != nil {
 		h.cache = state.cache
 	}

@@ -44,7 +44,10 @@ func (m mark) guard(handler func() error) (err error) {
 }
 
 // frame is how the frame of guard begins in a stack.
-func (m mark) frame() string { return fmt.Sprintf("durable.mark.guard({%#x, %#x}", m[0], m[1]) }
+func (m mark) frame() string { return fmt.Sprintf("%s%#x}", m.connection(), m[1]) }
+
+// connection is how the frames of all events of a connection begin.
+func (m mark) connection() string { return fmt.Sprintf("durable.mark.guard({%#x, ", m[0]) }
 
 // What a stack is cut to. A program with more goroutines than fit into maxStacks may not find the
 // one that is asked for.

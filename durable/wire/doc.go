@@ -9,7 +9,9 @@
 // The emulator starts the program with a connected stream socket: on Unix the
 // descriptor whose number is in the environment variable DEVTOOL_FD, elsewhere
 // a Unix socket to dial, whose path is in DEVTOOL_SOCKET. A program that runs
-// without either was not started by an emulator: it says so and exits with 2.
+// without either was started by hand, in a debugger perhaps. It dials the socket
+// whose path is in the file .devtool/attach of its working folder or the nearest one
+// above that has the file; where that leads to no emulator it says so and exits with 2.
 // When the connection closes the program ends; it has nobody left to serve.
 //
 // # Frames
@@ -88,7 +90,13 @@
 //	Scheduled  a cron trigger of the worker
 //	Destroy    forget an instance
 //
-// About an event that takes long it may ask for the Stack.
+// About an event that takes long it may ask for the Stack. A program that was started by hand it
+// may ask with a Ping whether it runs: what is limited in real time does not go on while a debugger has
+// stopped the program.
+//
+// A program may ask for an event of its own to look into an object, which is how tests do so: it
+// sends Visit, and gets Visited as an event of that object. Visit is answered when the event
+// is over, and committed.
 //
 // When the client of an event has gone, the emulator cancels its stream: the handler
 // should come to an end, and holds its turn until it has answered. Where
@@ -147,3 +155,7 @@ const (
 	EnvFD     = "DEVTOOL_FD"
 	EnvSocket = "DEVTOOL_SOCKET"
 )
+
+// AttachFile is the file, below a project, that leads programs which were started by hand to the
+// project's emulator: it holds the path of a socket. It is slash-separated.
+const AttachFile = ".devtool/attach"

@@ -16,6 +16,8 @@ const (
 	MethodStack     Method = 20 // Operation -> Stack: what the handler of an event is doing
 	MethodForget    Method = 21 // Forget -> Empty: a notice
 	MethodScheduled Method = 22 // Scheduled -> Empty
+	MethodPing      Method = 23 // Empty -> Empty: does the program run, or has a debugger stopped it?
+	MethodVisited   Method = 24 // Visited -> Empty: the instance that a Visit asked for
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value
@@ -46,6 +48,7 @@ const (
 	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has ended well
 	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
 	MethodTimer      Method = 60 // Sleep -> Empty: the time has come; then the program says who goes on
+	MethodVisit      Method = 61 // Visit -> Empty: an event of an object that only looks into it is over
 
 	// SQL, from the program.
 	MethodExec         Method = 64 // Exec -> Rows
@@ -142,6 +145,22 @@ type Scheduled struct {
 	Event uint64
 	Cron  string // the expression, as the configuration has it
 	Time  int64  // that it was due
+}
+
+// Visit asks for an event of an object, whose class may be named by a binding. It needs not
+// exist yet.
+type Visit struct {
+	Class  string
+	Object string // its name or, with HasID, its id in 64 hex digits
+	HasID  bool
+	Visit  uint64 // the program's number for it
+}
+
+// Visited is the event that a Visit has asked for.
+type Visited struct {
+	Event    uint64
+	Instance uint64
+	Visit    uint64
 }
 
 // Field is one field of an HTTP header.
@@ -426,6 +445,19 @@ func (m *Scheduled) fields(c *codec) {
 	c.uint(&m.Event)
 	c.string(&m.Cron)
 	c.int(&m.Time)
+}
+
+func (m *Visit) fields(c *codec) {
+	c.string(&m.Class)
+	c.rawString(&m.Object)
+	c.bool(&m.HasID)
+	c.uint(&m.Visit)
+}
+
+func (m *Visited) fields(c *codec) {
+	c.uint(&m.Event)
+	c.uint(&m.Instance)
+	c.uint(&m.Visit)
 }
 
 // Header values are bytes: HTTP allows more than UTF-8 there.

@@ -21,7 +21,7 @@ import (
 // messages has one value of every type of message.
 var messages = []wire.Message{
 	new(wire.Hello), new(wire.Welcome),
-	new(wire.Construct), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled),
+	new(wire.Construct), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled), new(wire.Visit), new(wire.Visited),
 	new(wire.Request), new(wire.Response),
 	new(wire.Operation), new(wire.Get), new(wire.Value), new(wire.Put),
 	new(wire.Delete), new(wire.Existed), new(wire.List), new(wire.Listed),
@@ -39,7 +39,7 @@ var text = []string{
 	"Hello.SDK", "Class.Name", "Var.Name", "Var.Value",
 	"Binding.Name", "Binding.Class", "Binding.UniqueKey", "Lacking.Name", "Lacking.Kind",
 	"Construct.Class", "Construct.ID", "Construct.Jurisdiction", "Scheduled.Cron",
-	"Subrequest.Binding", "Subrequest.ID",
+	"Subrequest.Binding", "Subrequest.ID", "Visit.Class",
 	"Error.ObjectID", "Error.Code",
 }
 

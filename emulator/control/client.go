@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -32,18 +34,24 @@ const (
 type Client struct {
 	URL  string       // where the dev server listens, such as http://localhost:8787
 	HTTP *http.Client // nil for one that fits: no proxy, no redirects, no connection kept
+	// Certificate is the Fingerprint of one that is good for URL, whoever has made it, besides
+	// those that the system trusts.
+	Certificate string
 }
 
-// defaultHTTP never goes through a proxy, which could not reach this machine's
+// newHTTP returns a client that never goes through a proxy, which could not reach this machine's
 // loopback, and never follows a redirect, which the control API does not send.
 // A command asks once, so connections are not kept.
-var defaultHTTP = &http.Client{
-	Transport: &http.Transport{
-		Proxy:             nil,
-		DialContext:       (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		DisableKeepAlives: true,
-	},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func newHTTP(trust *tls.Config) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:             nil,
+			DialContext:       (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			TLSClientConfig:   trust,
+			DisableKeepAlives: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Status says which emulator answers.
@@ -125,7 +133,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	}
 	client := c.HTTP
 	if client == nil {
-		client = defaultHTTP
+		client = newHTTP(trusting(c.Certificate, request.URL.Hostname()))
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -177,6 +185,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 			Hint:    "is `devtool dev` running? start it, or name another one with --url",
 		}
 	}
+	if wrong := untrusted(err); wrong != nil {
+		return &Error{
+			Message: fmt.Sprintf("the certificate of %s is not trusted: %v", c.URL, wrong),
+			Hint:    "a `devtool dev` with a certificate of its own is known in its project: run the command there, without a URL",
+		}
+	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		err = failed.Err
@@ -189,6 +203,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 
 // refusal is the emulator's own Error, if it is one.
 func (c *Client) refusal(response *http.Response, content []byte) error {
+	if response.StatusCode == http.StatusBadRequest && strings.Contains(string(content), "to an HTTPS server") {
+		return &Error{Status: response.StatusCode, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
+	}
 	refused := &Error{}
 	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
 		return c.stranger(response)

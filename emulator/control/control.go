@@ -1,13 +1,16 @@
 // Package control is the control API of a running emulator: what its requests
 // and answers look like (this file; cron.go for cron triggers, objects.go for
-// objects, alarms.go for their alarms, sql.go for their databases), a client
-// (client.go), how a command finds the emulator of a project (locate.go), and
-// the guard that keeps strangers out (guard.go). The emulator implements the
-// handlers.
+// objects, alarms.go for their alarms, sql.go for their databases, snapshot.go for
+// all they store, faults.go for what is to go wrong), a client (client.go), how
+// a command finds the emulator of a project (locate.go), and the guard that
+// keeps strangers out (guard.go). The emulator implements the handlers.
 //
 // The API is JSON over HTTP below Prefix on the dev server itself:
 //
-//	GET  status         -> Status
+//	GET  status         -> Report
+//	GET  logs?lines=&follow= -> LogRecord, a line each
+//	POST program/restart -> Program
+//	POST stop           -> Status; the connection lasts until the emulator has ended
 //	GET  cron           -> Crons
 //	POST cron/trigger   CronTriggerRequest -> Fired
 //	GET  time           -> Time
@@ -35,6 +38,11 @@
 //	DELETE objects/CLASS/OBJECT/entry?key=  -> Entry
 //	POST   objects/CLASS/OBJECT/sql         SQLRequest -> SQLResult
 //	POST   objects/CLASS/OBJECT/abort       AbortRequest -> Object
+//	GET    objects/CLASS/OBJECT/snapshot    -> Snapshot
+//
+//	GET    faults -> Faults: those that wait
+//	POST   faults Fault -> Fault
+//	DELETE faults -> Faults: those that waited
 //
 // CLASS is a class or a binding, OBJECT a name or, 64 hexadecimal digits, an id;
 // both are escaped as segments of a path. None of these but alarms/trigger wakes the object up.
@@ -61,6 +69,10 @@ type Status struct {
 	URL     string    `json:"url"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"` // real time
+	// Attach is the socket where programs that are started by hand dial in, or empty.
+	Attach string `json:"attach,omitempty"`
+	// Attached tells that a program serves which was started by hand.
+	Attached bool `json:"attached,omitempty"`
 }
 
 // Object names one object. Name is empty for an object that was reached by a

@@ -49,6 +49,8 @@ type Announcement struct {
 	Started time.Time `json:"started"` // real time
 	Config  string    `json:"config"`  // absolute path of the config file
 	State   string    `json:"state"`   // folder that holds the objects' files
+	// Certificate is the Fingerprint of what the emulator proves with who it is, if it speaks HTTPS.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // configNames are the files that make a folder a project.

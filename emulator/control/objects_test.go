@@ -53,6 +53,16 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 			},
 			`POST objects/Batcher/a/abort {"reason":"why","dropAlarm":true}`,
 		},
+		{func(c *control.Client) error { _, err := c.SnapshotObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC/snapshot "},
+		{
+			func(c *control.Client) error {
+				_, err := c.InjectFault(ctx, control.Fault{Object: plain, Fault: control.FaultFailAlarm})
+				return err
+			},
+			`POST faults {"class":"Batcher","name":"a","fault":"fail-alarm"}`,
+		},
+		{func(c *control.Client) error { _, err := c.ListFaults(ctx); return err }, "GET faults "},
+		{func(c *control.Client) error { _, err := c.DropFaults(ctx); return err }, "DELETE faults "},
 	} {
 		var got string
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -86,5 +96,15 @@ func TestListsAreNeverNil(t *testing.T) {
 	entries, err := client.ListEntries(t.Context(), control.Object{Class: "C", Name: "n"}, control.EntriesRequest{})
 	if err != nil || entries.Entries == nil {
 		t.Errorf("entries: got %+v, %v", entries, err)
+	}
+	client = serve(t, answer(200, "application/json", `{}`))
+	snapshot, err := client.SnapshotObject(t.Context(), control.Object{Class: "C", Name: "n"})
+	if err != nil || snapshot.Entries == nil || snapshot.Tables == nil {
+		t.Errorf("snapshot: got %+v, %v", snapshot, err)
+	}
+	for _, list := range []func(context.Context) (control.Faults, error){client.ListFaults, client.DropFaults} {
+		if faults, err := list(t.Context()); err != nil || faults.Faults == nil {
+			t.Errorf("faults: got %+v, %v", faults, err)
+		}
 	}
 }

@@ -65,6 +65,9 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 		return Result{}, b.failure("go was not found on PATH: install Go 1.26 or later from https://go.dev/dl/ " +
 			"and check that `go version` works in this terminal")
 	}
+	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // or the output's folder would be made there
+		return Result{}, fmt.Errorf("find folder of the program: %w", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(output), 0o777); err != nil {
 		return Result{}, fmt.Errorf("create output folder: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -44,36 +43,25 @@ func (e *endpoint) environ(env []string) []string {
 	return append(clean, e.env)
 }
 
-// newSocketEndpoint returns an endpoint to which the program dials: a Unix
-// socket in a folder that only this user can enter. The path is as short as can
-// be, since systems allow it about a hundred bytes.
+// newSocketEndpoint returns an endpoint to which the program dials.
 func newSocketEndpoint() (*endpoint, error) {
-	dir, err := os.MkdirTemp("", "dt")
+	s, err := Listen()
 	if err != nil {
-		return nil, fmt.Errorf("create socket folder: %w", err)
+		return nil, err
 	}
-	path := filepath.Join(dir, "s")
-	ln, err := net.Listen("unix", path)
-	if err != nil {
-		_ = os.RemoveAll(dir)
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	release := func() {
-		_ = ln.Close()
-		_ = os.RemoveAll(dir)
-	}
+	release := func() { _ = s.Close() }
 	accept := func(ctx context.Context) (net.Conn, error) {
 		defer release()
 		ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout,
 			fmt.Errorf("it did not dial %s within %v", envSocket, connectTimeout))
 		defer cancel()
-		stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+		stop := context.AfterFunc(ctx, func() { _ = s.listener.Close() })
 		defer stop()
-		conn, err := ln.Accept()
+		conn, err := s.Accept()
 		if err != nil && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return conn, err
 	}
-	return &endpoint{env: envSocket + "=" + path, accept: accept, close: release}, nil
+	return &endpoint{env: envSocket + "=" + s.Path, accept: accept, close: release}, nil
 }

@@ -132,6 +132,7 @@ func (n *notifier) followAll() ([]string, error) {
 			return nil, err
 		}
 	}
+	n.scope.flatFiles(func(path string, _ fs.DirEntry) { found = append(found, path) })
 	for file := range n.scope.files {
 		if _, err := os.Stat(file); err == nil {
 			found = append(found, file)

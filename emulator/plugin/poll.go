@@ -46,6 +46,10 @@ func (s *scope) snapshot() map[string]stamp {
 				add(path, info, err)
 			})
 	}
+	s.flatFiles(func(path string, entry fs.DirEntry) {
+		info, err := entry.Info()
+		add(path, info, err)
+	})
 	for file := range s.files {
 		info, err := os.Stat(file)
 		add(file, info, err)

@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,19 +14,27 @@ import (
 // and clean.
 type scope struct {
 	roots  []string
+	flat   map[string]bool // folders without those below them
 	files  map[string]bool // single files, reported whatever they are called
 	ignore func(path string) bool
 }
 
 // newScope checks the options and makes their paths absolute.
 func newScope(o WatchOptions) (*scope, error) {
-	s := &scope{files: make(map[string]bool), ignore: o.Ignore}
+	s := &scope{flat: make(map[string]bool), files: make(map[string]bool), ignore: o.Ignore}
 	for _, root := range o.Roots {
 		abs, err := existingFolder(root)
 		if err != nil {
 			return nil, err
 		}
 		s.roots = append(s.roots, abs)
+	}
+	for _, name := range o.Folders {
+		folder, err := existingFolder(name)
+		if err != nil {
+			return nil, err
+		}
+		s.flat[folder] = true
 	}
 	for _, file := range o.Files {
 		folder, err := existingFolder(filepath.Dir(file))
@@ -49,17 +58,17 @@ func existingFolder(name string) (string, error) {
 	return filepath.Abs(name)
 }
 
-// folders returns the folders of the single files.
+// folders returns the folders that are watched without those below them, and those of the single files.
 func (s *scope) folders() map[string]bool {
-	folders := make(map[string]bool)
+	folders := maps.Clone(s.flat)
 	for file := range s.files {
 		folders[filepath.Dir(file)] = true
 	}
 	return folders
 }
 
-// root reports whether path is one that the watcher can't do without: a root or
-// the folder of a single file.
+// root reports whether path is one that the watcher can't do without: a root, or
+// one of folders.
 func (s *scope) root(path string) bool {
 	for _, root := range s.roots {
 		if path == root {
@@ -101,7 +110,23 @@ func (s *scope) reports(path string) bool {
 	if s.files[path] {
 		return true
 	}
-	return s.covers(filepath.Dir(path)) && !s.skipsFile(path)
+	folder := filepath.Dir(path)
+	return (s.flat[folder] || s.covers(folder)) && !s.skipsFile(path)
+}
+
+// flatFiles calls file for each file in the folders that are watched without those below them.
+func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
+	for folder := range s.flat {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			if path := filepath.Join(folder, entry.Name()); !entry.IsDir() && !s.skipsFile(path) {
+				file(path, entry)
+			}
+		}
+	}
 }
 
 // skipsFile reports whether the file at path, in a folder that is covered, is

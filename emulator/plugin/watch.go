@@ -26,6 +26,9 @@ type WatchOptions struct {
 	// and editors' backup and swap files.
 	Roots []string
 
+	// Folders are watched without what is in folders below them, by the same rules.
+	Folders []string
+
 	// Files are single files, which need not exist yet in folders that do. They
 	// are watched through their folder and reported whatever they are called.
 	Files []string
@@ -33,6 +36,10 @@ type WatchOptions struct {
 	// Ignore leaves out further folders and files of the Roots. It is given
 	// absolute paths, from one goroutine at a time. Nil leaves out no more.
 	Ignore func(path string) bool
+
+	// Noticed is told each change at once, before it is reported, on a goroutine of the watcher that must not be
+	// kept waiting. Nil is not told.
+	Noticed func(paths []string)
 
 	// Quiet is how long, in real time, nothing must happen before a report.
 	// Zero is 50 ms.
@@ -50,8 +57,11 @@ type Watcher struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
-	mu      sync.Mutex
-	polling string // why, or ""
+	noticed func([]string)
+
+	mu       sync.Mutex
+	polling  string // why, or ""
+	stirring bool   // something has changed, and no report is due for it yet
 }
 
 // source tells which paths have changed. It decides by the scope which of them
@@ -69,7 +79,7 @@ type source interface {
 // on until ctx ends or [Watcher.Close] is called.
 //
 // It listens to the system's notices of changed folders. Where there are none to
-// be had, because a limit is reached or the file system offers none, or when
+// be had, because a limit is reached or the files are on another machine, or when
 // they cease later, it goes on by comparing times and sizes of all files twice a
 // second, and [Watcher.Polling] says why.
 func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
@@ -80,6 +90,11 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	return startWatcher(ctx, s, o, func(w *Watcher) source {
 		if o.poll != 0 {
 			return w.poll("asked to", o.poll)
+		}
+		for _, root := range slices.AppendSeq(slices.Clone(s.roots), maps.Keys(s.folders())) {
+			if reason := remote(root); reason != "" {
+				return w.poll(reason, defaultPollInterval)
+			}
 		}
 		n, err := newNotifier(s)
 		if err != nil {
@@ -96,6 +111,7 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 	w := &Watcher{
 		scope:   s,
 		quiet:   o.Quiet,
+		noticed: o.Noticed,
 		changes: make(chan []string),
 		cancel:  cancel,
 		done:    make(chan struct{}),
@@ -121,6 +137,19 @@ func (w *Watcher) Polling() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.polling
+}
+
+// Stirring reports whether something has changed, and things have not yet gone quiet so that a report is due.
+func (w *Watcher) Stirring() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stirring
+}
+
+func (w *Watcher) stir(stirring bool) {
+	w.mu.Lock()
+	w.stirring = stirring
+	w.mu.Unlock()
 }
 
 // Close ends the watcher and waits until it has ended. It may be called twice.
@@ -165,11 +194,16 @@ func (w *Watcher) run(ctx context.Context, from source) {
 			for _, path := range paths {
 				pending[path] = true
 			}
+			w.stir(true)
+			if w.noticed != nil {
+				w.noticed(paths)
+			}
 			// What nobody has fetched yet waits with the rest until all is quiet.
 			out = nil
 			quiet.Reset(max(0, min(w.quiet, maxUnquiet-time.Since(began))))
 		case <-quiet.C:
 			out, report = w.changes, slices.Sorted(maps.Keys(pending))
+			w.stir(false)
 		case out <- report:
 			out = nil
 			clear(pending)

@@ -1,0 +1,241 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/internal/inside"
+)
+
+// A harness is the emulator's side of a worker that a test serves. It answers every operation at once.
+type harness struct {
+	t       *testing.T
+	program inside.Program
+	conn    *wire.Conn
+	outside func(*http.Request) (*http.Response, error)
+
+	mu     sync.Mutex
+	asked  []wire.Method // by the program
+	visits []wire.Visit
+	events uint64
+}
+
+func serveInside(t *testing.T, w Worker) *harness {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	h := &harness{t: t}
+	h.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: h.serve, Notice: func(m wire.Method, _ []byte) { h.note(m) }})
+	t.Cleanup(func() { h.conn.Close() })
+	var err error
+	h.program, err = inside.Serve(theirs, w, inside.Options{Outside: func() func(*http.Request) (*http.Response, error) { return h.outside }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *harness) note(m wire.Method) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = append(h.asked, m)
+}
+
+func (h *harness) next() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events++
+	return h.events
+}
+
+func (h *harness) serve(s *wire.Stream) {
+	h.note(s.Method)
+	switch s.Method {
+	case wire.MethodHello:
+		s.Answer(&configuration, true) //nolint:errcheck // the test sees it
+	case wire.MethodVisit:
+		var m wire.Visit
+		mustDecode(s.Message, &m)
+		h.mu.Lock()
+		h.visits = append(h.visits, m)
+		h.mu.Unlock()
+		instance := h.construct()
+		err := h.conn.Call(context.Background(), wire.MethodVisited, &wire.Visited{Event: h.next(), Instance: instance, Visit: m.Visit}, &wire.Empty{})
+		if e := (*wire.Error)(nil); errors.As(err, &e) {
+			s.Fail(e)
+			return
+		}
+		s.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
+	default:
+		s.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
+	}
+}
+
+// construct makes an instance of the class Object.
+func (h *harness) construct() uint64 {
+	h.t.Helper()
+	n := h.next()
+	m := &wire.Construct{Event: n, Instance: n, Class: "Object", ID: objects.IDFromName("a").String(), Name: "a", HasName: true}
+	if err := h.conn.Call(context.Background(), wire.MethodConstruct, m, &wire.Empty{}); err != nil {
+		h.t.Error(err)
+	}
+	return n
+}
+
+// get sends a request to a new object and returns what it answers.
+func (h *harness) get() (string, error) {
+	q := &wire.Fetch{Event: h.next(), Instance: h.construct(), Request: wire.Request{Method: "GET", URL: "http://a.test/", Host: "a.test"}}
+	var r wire.Response
+	err := h.conn.Call(context.Background(), wire.MethodFetch, q, &r)
+	return string(r.Body), err
+}
+
+// An outsider object asks the outside.
+type asksOutside struct{ t *testing.T }
+
+func (o asksOutside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://outside.test/batches", strings.NewReader("body"))
+	if err != nil {
+		panic(err)
+	}
+	resp, err := HTTPClient.Do(q)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		panic(err)
+	}
+	io.WriteString(w, resp.Status+" "+string(b)) //nolint:errcheck // the test sees it
+}
+
+func outsideWorker(t *testing.T) Worker {
+	return Worker{Classes: Classes{
+		"Object": NewClass(func(context.Context, *State, *Env) (asksOutside, error) { return asksOutside{t}, nil }),
+		"Other":  NewClass(func(context.Context, *State, *Env) (asksOutside, error) { return asksOutside{t}, nil }),
+	}}
+}
+
+func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer func(*http.Request) (*http.Response, error)
+		want   string // or, if it fails, part of the error
+	}{
+		"a status is enough": {func(r *http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil }, "204 No Content "},
+		"nothing is enough":  {func(r *http.Request) (*http.Response, error) { return &http.Response{}, nil }, "200 OK "},
+		"it sees the request": {func(r *http.Request) (*http.Response, error) {
+			b, err := io.ReadAll(r.Body)
+			return &http.Response{Body: io.NopCloser(strings.NewReader(r.Method + " " + r.URL.String() + " " + string(b)))}, err
+		}, "200 OK POST http://outside.test/batches body"},
+		"an error":    {func(r *http.Request) (*http.Response, error) { return nil, errors.New("no way") }, "no way"},
+		"nothing":     {func(r *http.Request) (*http.Response, error) { return nil, nil }, "returned neither a response nor an error"},
+		"a panic":     {func(r *http.Request) (*http.Response, error) { panic("oh") }, "panicked: oh"},
+		"the outside": {nil, "status"}, // the harness answers with nothing
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := serveInside(t, outsideWorker(t))
+			h.outside = test.answer
+			got, err := h.get()
+			if err != nil {
+				got = err.Error()
+			}
+			if test.answer == nil {
+				if !slices.Contains(h.asked, wire.MethodSubrequest) {
+					t.Errorf("asked %v, want a request that leaves", h.asked)
+				}
+				return
+			}
+			if !strings.Contains(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			// The turn is given up meanwhile, and with it what was written is committed.
+			if want := []wire.Method{wire.MethodHello, wire.MethodPause, wire.MethodResume}; !slices.Equal(h.asked, want) {
+				t.Errorf("asked %v, want %v", h.asked, want)
+			}
+		})
+	}
+}
+
+func TestAVisitSeesTheLiveInstance(t *testing.T) {
+	h := serveInside(t, outsideWorker(t))
+	id := strings.Repeat("aB", 32)
+	for _, object := range []string{"a", id} {
+		err := h.program.Visit(t.Context(), "Object", object, func(ctx context.Context, object, state any) error {
+			if _, ok := object.(asksOutside); !ok {
+				t.Errorf("got a %T, want the object", object)
+			}
+			return state.(*State).Storage.Put(ctx, "k", 1)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Contains(h.asked, wire.MethodPut) && !slices.Contains(h.asked, wire.MethodWrite) {
+		t.Errorf("asked %v, want a put", h.asked)
+	}
+	want := []wire.Visit{{Class: "Object", Object: "a", Visit: 1}, {Class: "Object", Object: id, HasID: true, Visit: 2}}
+	if !slices.Equal(h.visits, want) {
+		t.Errorf("got %+v, want %+v", h.visits, want)
+	}
+	if err := h.program.Visit(t.Context(), "Object", "a", func(context.Context, any, any) error { return errors.New("enough") }); err == nil || err.Error() != "enough" {
+		t.Errorf("got %v, want the visit's error", err)
+	}
+	// One that nobody has asked for.
+	err := h.conn.Call(t.Context(), wire.MethodVisited, &wire.Visited{Event: h.next(), Instance: h.construct(), Visit: 99}, &wire.Empty{})
+	if err == nil || !strings.Contains(err.Error(), "nobody waits for visit 99") {
+		t.Errorf("got %v, want that nobody waits", err)
+	}
+}
+
+func TestAProgramTakesNoVisitsOutsideOfTests(t *testing.T) {
+	emulate(t, outsideWorker(t), func(e *emulation) {
+		err := e.conn.Call(context.Background(), wire.MethodVisited, &wire.Visited{Event: e.newID(), Instance: 1, Visit: 1}, &wire.Empty{})
+		if err == nil || err.Error() != "the program takes no visits" {
+			t.Errorf("got %v, want a refusal", err)
+		}
+		if err := e.conn.Call(context.Background(), wire.MethodPing, &wire.Empty{}, &wire.Empty{}); err != nil {
+			t.Errorf("ping: %v", err)
+		}
+	})
+}
+
+func TestCloseWaitsForHandlers(t *testing.T) {
+	in, out := make(chan struct{}), make(chan struct{})
+	stubborn := Worker{Fetch: func(_ http.ResponseWriter, r *http.Request, _ *Env) {
+		in <- struct{}{}
+		<-r.Context().Done()
+		<-out
+	}}
+	h := serveInside(t, stubborn)
+	go h.conn.Call(context.Background(), wire.MethodFetch, &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}, &wire.Response{})
+	<-in
+	if got := h.program.Close(time.Millisecond); got != 1 {
+		t.Errorf("got %d handlers that still run, want 1", got)
+	}
+	close(out)
+	if got := h.program.Close(time.Minute); got != 0 {
+		t.Errorf("got %d handlers that still run, want none", got)
+	}
+	<-h.program.Done()
+}
+
+func TestTheFrameStandsInTheStackOfAHandler(t *testing.T) {
+	var stack string
+	h := serveInside(t, Worker{Fetch: func(w http.ResponseWriter, r *http.Request, _ *Env) { stack = allStacks() }})
+	q := &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}
+	if err := h.conn.Call(t.Context(), wire.MethodFetch, q, &wire.Response{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stack, h.program.Frame()) {
+		t.Errorf("%q is not in\n%s", h.program.Frame(), stack)
+	}
+}

@@ -1,0 +1,173 @@
+// Package certificate has what a dev server needs to speak HTTPS: a certificate that its user has (Load), or one
+// that is made here for the names of this machine (Kept). That one is kept for all projects, so that a browser has
+// to be told only once that it is good.
+//
+// In its folder are two files. key.pem has the private key and the certificate together, so that both are always of
+// one making, and belongs to its user alone. certificate.pem has the certificate once more, for whoever is to trust it.
+package certificate
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// lifetime is short enough for every system that limits how long it trusts one.
+	lifetime = 365 * 24 * time.Hour
+	// renewal is how long before its end a certificate is replaced.
+	renewal = 30 * 24 * time.Hour
+)
+
+const (
+	keyFile  = "key.pem"
+	certFile = "certificate.pem"
+)
+
+// File is the path of the certificate that is kept in folder, for whoever is to trust it.
+func File(folder string) string { return filepath.Join(folder, certFile) }
+
+// Load reads a certificate, with those that vouch for it, and its key from PEM files.
+func Load(certPath, keyPath string) (tls.Certificate, error) {
+	certs, err := os.ReadFile(certPath)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
+	}
+	key, err := os.ReadFile(keyPath)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read key of the certificate: %w", err)
+	}
+	pair, err := tls.X509KeyPair(certs, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read certificate %s with key %s: %w", certPath, keyPath, err)
+	}
+	return pair, nil
+}
+
+// Find returns the certificate that is kept in folder. It is an error that wraps fs.ErrNotExist if there is none.
+func Find(folder string) (tls.Certificate, error) {
+	path := filepath.Join(folder, keyFile)
+	both, err := os.ReadFile(path)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
+	}
+	pair, err := tls.X509KeyPair(both, both)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read certificate %s: %w", path, err)
+	}
+	return pair, nil
+}
+
+// Kept returns the certificate that is kept in folder. If there is none, or it is damaged or will end soon after now, it
+// makes one.
+func Kept(folder string, now time.Time) (tls.Certificate, error) {
+	pair, err := Find(folder)
+	if err == nil && now.Before(pair.Leaf.NotAfter.Add(-renewal)) && !now.Before(pair.Leaf.NotBefore) {
+		return pair, showCertificate(folder, pair)
+	}
+	if err != nil && errors.Is(err, fs.ErrPermission) {
+		return pair, err
+	}
+	both, err := create(now)
+	if err != nil {
+		return pair, fmt.Errorf("make certificate: %w", err)
+	}
+	if err := keep(folder, both); err != nil {
+		return pair, fmt.Errorf("keep certificate: %w", err)
+	}
+	// Another devtool may have done the same meanwhile: what is there now is what counts.
+	if pair, err = Find(folder); err != nil {
+		return pair, err
+	}
+	return pair, showCertificate(folder, pair)
+}
+
+// create makes a key and a certificate for the names of this machine, in PEM.
+func create(now time.Time) ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "localhost", Organization: []string{"devtool dev (self-signed)"}},
+		NotBefore:    now.Add(-time.Hour), // the clocks of one machine may differ, those of its containers do
+		NotAfter:     now.Add(lifetime),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:     []string{"localhost", "*.localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		// It vouches for itself alone: whoever trusts it has not taken an authority into the house.
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return append(encode("PRIVATE KEY", private), encode("CERTIFICATE", der)...), nil
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// keep puts both into folder in one step, in place of what is no good any more.
+func keep(folder string, both []byte) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	return replace(filepath.Join(folder, keyFile), both, 0o600)
+}
+
+// showCertificate sees to it that certificate.pem is what it says.
+func showCertificate(folder string, pair tls.Certificate) error {
+	want := encode("CERTIFICATE", pair.Leaf.Raw)
+	if got, err := os.ReadFile(File(folder)); err == nil && bytes.Equal(got, want) {
+		return nil
+	}
+	if err := replace(File(folder), want, 0o644); err != nil {
+		return fmt.Errorf("keep certificate: %w", err)
+	}
+	return nil
+}
+
+// replace writes the file at path, so that whoever reads it finds it whole.
+func replace(path string, content []byte, mode os.FileMode) (err error) {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // nobody else may read it
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary.Name()))
+		}
+	}()
+	if _, err := temporary.Write(content); err != nil {
+		return errors.Join(err, temporary.Close())
+	}
+	if err := errors.Join(temporary.Close(), os.Chmod(temporary.Name(), mode)); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}

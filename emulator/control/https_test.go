@@ -1,0 +1,84 @@
+package control_test
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"devtool/emulator/control"
+)
+
+// secureServer answers as an emulator does. Its certificate is for 127.0.0.1 and
+// example.com, and nobody vouches for it.
+func secureServer(t *testing.T) (server *httptest.Server, fingerprint string) {
+	t.Helper()
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte(`{"worker": "secure"}`)) //nolint:errcheck // the client says
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server, control.Fingerprint(server.Certificate().Raw)
+}
+
+func TestAClientTrustsTheCertificateThatIsAnnouncedAndNoOther(t *testing.T) {
+	server, fingerprint := secureServer(t)
+	elsewhere := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // which is not in the certificate
+	for name, test := range map[string]struct {
+		url, certificate string
+		want             string // of the error, or empty
+	}{
+		"announced":                {server.URL, fingerprint, ""},
+		"announced, by any name":   {elsewhere, fingerprint, ""},
+		"none is announced":        {server.URL, "", "the certificate of " + server.URL + " is not trusted: x509: "},
+		"another one is announced": {server.URL, control.Fingerprint(nil), "the certificate of " + server.URL + " is not trusted: x509: "},
+	} {
+		client := control.Client{URL: test.url, Certificate: test.certificate}
+		status, err := client.Status(t.Context())
+		if test.want == "" {
+			if err != nil || status.Worker != "secure" {
+				t.Errorf("%s: got %+v, %v", name, status, err)
+			}
+			continue
+		}
+		if refused := (*control.Error)(nil); !errors.As(err, &refused) || !strings.Contains(refused.Message, test.want) || refused.Hint == "" {
+			t.Errorf("%s: got error %v, want %q in it and a hint", name, err, test.want)
+		}
+	}
+}
+
+// A fingerprint must not keep a client from certificates that the system trusts, nor make it take one of
+// those for another server's.
+func TestAFingerprintDoesNotReplaceTheUsualCheck(t *testing.T) {
+	server, _ := secureServer(t)
+	name := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	client := control.Client{URL: name, Certificate: control.Fingerprint(nil)}
+	_, err := client.Status(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "certificate is valid for example.com, *.example.com, not localhost") {
+		t.Errorf("a certificate for another name: got error %v", err)
+	}
+}
+
+func TestAClientOfPlainHTTPLearnsThatTheServerSpeaksHTTPS(t *testing.T) {
+	server, _ := secureServer(t)
+	client := control.Client{URL: strings.Replace(server.URL, "https://", "http://", 1)}
+	_, err := client.Status(t.Context())
+	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Hint != "begin the URL with https://" {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestAClientThatIsSpokenToInPlainHTTPSaysSo(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	client := control.Client{URL: strings.Replace(server.URL, "http://", "https://", 1), Certificate: control.Fingerprint(nil)}
+	_, err := client.Status(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the connection to https://") {
+		t.Errorf("got error %v", err)
+	}
+}

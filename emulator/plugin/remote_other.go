@@ -1,0 +1,6 @@
+//go:build !linux
+
+package plugin
+
+// remote returns why the system may not tell of changes in a folder, or "".
+func remote(string) string { return "" }
