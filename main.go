@@ -11,7 +11,7 @@ import (
 
 // sdk is what handlers import; `devtool init` copies it into a project.
 //
-//go:embed durable/*.go durable/wire/*.go
+//go:embed durable/*.go durable/wire/*.go durabletest/*.go internal/inside/*.go
 var sdk embed.FS
 
 func main() { os.Exit(cli.Main(os.Args[1:], sdk)) }

@@ -30,6 +30,7 @@ import (
 
 	"golang.org/x/term"
 
+	"devtool/emulator"
 	"devtool/emulator/control"
 )
 
@@ -58,6 +59,9 @@ type Streams struct {
 // Main runs the command line args, without the program's name, and returns the
 // exit code. sdk holds the source of the handler packages.
 func Main(args []string, sdk fs.FS) int {
+	if code, asked := keepTerminal(os.Getenv); asked {
+		return code
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal asks to end, the second one ends.
@@ -156,7 +160,10 @@ func exitCode(err error) int {
 func explain(err error) (message, hint string) {
 	var p *problem
 	var refused *control.Error
+	var inUse *emulator.InUseError
 	switch {
+	case errors.As(err, &inUse):
+		message, hint = err.Error(), inUseHint(inUse)
 	case errors.As(err, &p):
 		message, hint = err.Error(), p.hint
 	case errors.As(err, &refused):

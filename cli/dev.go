@@ -12,11 +12,12 @@ import (
 	"math"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -34,10 +35,11 @@ const unsetPort = math.MinInt
 
 // devOptions are the options of `devtool dev`.
 type devOptions struct {
-	config    string
-	env       string
-	port      int
-	ip        string
+	config string
+	env    string
+	port   int
+	ip     string
+	urlOptions
 	persistTo string
 	envFiles  []string
 	vars      []string
@@ -50,30 +52,35 @@ type devOptions struct {
 	seed      int
 	limits    string
 	scheduled bool
+	attach    bool
+	apart     bool
 	json      bool
 }
 
 // flags are those of `devtool dev`; other commands that run an emulator take some of them.
 func (o *devOptions) flags() []flag {
-	return []flag{
+	return slices.Concat([]flag{
 		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
 		{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
 		{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
 		{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
+	}, o.urlOptions.flags(), []flag{
 		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
-		{name: "env-file", value: "FILE", usage: "read variables from it, and not from .dev.vars and .env files; may be repeated", target: &o.envFiles},
+		{name: "env-file", value: "FILE", usage: "read variables from it, not from .dev.vars and .env files; may be repeated", target: &o.envFiles},
 		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's and those of files; may be repeated", target: &o.vars},
 		{name: "strict", usage: "take warnings about the configuration for errors", target: &o.strict},
 		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
-		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold them (default: fire)", target: &o.missed},
+		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold (default: fire)", target: &o.missed},
 		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
 		{name: "seed", value: "N", usage: "shuffle what is due at the same time, by N (default: 0, not at all)", target: &o.seed},
-		{name: "limits", value: "PROFILE", usage: "production, or local for those of the platform's local runtime (default: production)", target: &o.limits},
+		{name: "limits", value: "PROFILE", usage: "production (default), or local for those of the platform's local runtime", target: &o.limits},
 		{name: "test-scheduled", usage: "run cron triggers by requests to /__scheduled?cron=EXPR, too", target: &o.scheduled},
+		{name: "attach", usage: "follow the emulator that runs, or else wait for a program started by hand", target: &o.attach},
+		{name: "apart", usage: "for tests: other commands do not find it, and it ends when its input does", target: &o.apart},
 		{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
 		{name: "log-format", value: "FORMAT", usage: "text, or json for a line of JSON each (default: text)", target: &o.logFormat},
 		{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
-	}
+	})
 }
 
 func newDevOptions() devOptions {
@@ -94,6 +101,7 @@ The clock goes on from where it stood.`,
 		examples: []example{
 			{"devtool dev", ""},
 			{"devtool dev my-app --port 0 --frozen", "for a test"},
+			{"devtool dev --attach", "then run the program in an IDE or a debugger"},
 			{"devtool dev --var UPSTREAM:http://localhost:9000", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
@@ -109,40 +117,88 @@ The clock goes on from where it stood.`,
 }
 
 func dev(ctx context.Context, s Streams, o devOptions) error {
-	out := &lockedWriter{w: s.Err}
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	out := newDisplay(s)
 	if o.logFormat == logJSON {
 		s.Env = withoutColor(s.Env)
 	}
-	p, err := openProject(s, o, out)
+	running, err := runningOn(s, o)
+	switch {
+	case err != nil:
+		return err
+	case running != nil && o.attach:
+		return follow(ctx, s, o, out, quit, *running)
+	case running != nil: // before the port is tried, which may be the same
+		return &emulator.InUseError{State: running.State, Owner: emulator.Owner{PID: running.PID, URL: running.URL, Started: running.Started}}
+	}
+	p, err := openProject(s, o, out, out.handler())
 	if err != nil {
 		return err
 	}
 	defer p.log.end()
+	secure, err := s.tls(o.urlOptions, p.config.Dev)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, o, p.config.Dev)
 	if err != nil {
 		return err
 	}
 	options := p.options()
-	options.Listener = listener
+	options.Listener, options.TLS = listener, secure
+	if options.Local, err = listenLocally(ctx, listener); err != nil {
+		listener.Close()
+		return err
+	}
+	options.Host, options.UpstreamProtocol = o.host, o.upstreamProtocol
 	options.State = s.stateFolder(p.config, o.persistTo)
 	options.Built = hintAtClock(p.config.Dir(), options.Log)
+	options.Attach = emulator.AttachToo
+	if o.attach {
+		options.Attach = emulator.AttachOnly
+	}
+	if o.apart {
+		options.Apart, options.Build = true, filepath.Join(options.State, "build")
+		signal.Ignore(syscall.SIGPIPE) // who reads the log may be gone, and what is left is to be tidied up all the same
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		defer end()
+		go func() {
+			io.Copy(io.Discard, s.In) //nolint:errcheck // however it ends
+			end()
+		}()
+	}
 	e, err := emulator.New(options)
 	if err != nil {
 		listener.Close()
+		if options.Local != nil {
+			options.Local.Close()
+		}
 		return s.explainDev(p.log.text, err)
 	}
+	release := func() {}
 	err = e.Run(ctx, func() {
-		var err error
-		if o.json { // on one line, for a program that goes on while this one runs
-			err = json.NewEncoder(s.Out).Encode(e.Status())
-		} else {
-			err = printer{out: s.Out}.print(nil, func(w io.Writer) { startScreen(w, p.config, e, s.Dir) })
-		}
-		if err != nil {
+		facts := screenFacts{status: e.Status(), time: e.Time(), crons: e.Crons().Crons, held: e.Held(), ending: "Ctrl-C ends"}
+		if err := present(s, o, out, p.config, facts); err != nil {
 			fmt.Fprintln(p.log.text, err)
 		}
+		release = offerHotkeys(ctx, s, o, &hotkeys{display: out, client: e.Client(), url: facts.status.URL, quit: quit, leaving: "exit"})
 	})
+	release()
 	return s.explainDev(p.log.text, err)
+}
+
+// present shows what is served, on standard output.
+func present(s Streams, o devOptions, out *display, c *config.Config, facts screenFacts) error {
+	if o.json { // on one line, for a program that goes on while this one runs
+		return json.NewEncoder(s.Out).Encode(facts.status)
+	}
+	to := s.Out
+	if s.IsTerminal(s.Out) && s.IsTerminal(s.Err) {
+		to = out // which is the only one to write there
+	}
+	return printer{out: to}.print(nil, func(w io.Writer) { startScreen(w, c, facts, s.Dir, s.Width(s.Out)) })
 }
 
 // A project is what `devtool dev` and `devtool exec` make an emulator of.
@@ -153,13 +209,15 @@ type project struct {
 }
 
 // openProject reads the configuration and brings the SDK up to date. Whatever is wrong, now or later, and
-// all that is logged, goes to out. The options that it makes lack the listener and the folder of the state.
-func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
+// all that is logged, goes to out, and what the handler program prints to printed. The options that it makes lack the
+// listener and the folder of the state.
+func openProject(s Streams, o devOptions, out, printed io.Writer) (*project, error) {
 	level, err := parseLevel(o.logLevel)
 	if err != nil {
 		return nil, err
 	}
-	log, err := newEmulatorLog(o.logFormat, level, out, colored(s, s.Err))
+	journal := new(emulator.Journal)
+	log, err := newEmulatorLog(o.logFormat, level, out, printed, journal, colored(s, s.Err))
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +227,9 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 	}
 	missed, err := parseMissed(o.missed)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	var start time.Time
@@ -199,7 +260,7 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 		if err := s.warn(log.text, warnings, o.strict); err != nil {
 			return nil, err
 		}
-		if wrong := checkMain(c); wrong != nil {
+		if wrong := checkMain(c); wrong != nil && !o.attach {
 			return nil, wrong
 		}
 		notes.loaded(c)
@@ -220,7 +281,9 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 	if err != nil {
 		return nil, s.explainDev(log.text, err)
 	}
-	if changed, err := refreshSDK(s, c.Dir()); err != nil {
+	if o.apart && o.attach {
+		// The program is built already, and so is its copy of the SDK.
+	} else if changed, err := refreshSDK(s, c.Dir()); err != nil {
 		return nil, err
 	} else if changed {
 		fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
@@ -253,6 +316,7 @@ func openProject(s Streams, o devOptions, out io.Writer) (*project, error) {
 			TestScheduled: o.scheduled,
 			Output:        log.output,
 			Log:           log.Logger,
+			Journal:       journal,
 			Version:       Version,
 			Progress:      func(p plugin.Progress) { fmt.Fprintln(log.text, progressText(p)) },
 			Failed:        func(err error) { report(logged, s.explainDev(log.text, err), false) },
@@ -430,14 +494,20 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 	}
 }
 
-// lockedWriter lets the log, the handler's output and diagnostics share a stream.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
+// listenLocally opens a port on the loopback, the same one if it is free, where listener is not to be reached
+// there: commands need it. It returns nil where there is no need.
+func listenLocally(ctx context.Context, listener net.Listener) (net.Listener, error) {
+	at, ok := listener.Addr().(*net.TCPAddr)
+	if !ok || at.IP.IsLoopback() || at.IP.IsUnspecified() {
+		return nil, nil
+	}
+	var listening net.ListenConfig
+	local, err := listening.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(at.Port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		local, err = listening.Listen(ctx, "tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for commands: %w", err)
+	}
+	return local, nil
 }

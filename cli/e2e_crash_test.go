@@ -10,24 +10,93 @@ import (
 	"testing"
 )
 
+// What is known of a crash is named wherever it is told of: in the answer, on the page for browsers, and in the log.
 func TestACrashIsShownAndTheProgramRunsAgain(t *testing.T) {
 	t.Parallel()
-	s := handlerProject(t, "crash").dev()
-	for _, test := range []struct{ path, want string }{
-		{"/panic", "worker crash failed: panic: only this request"},
-		{"/crash", "worker crash failed: the handler program has crashed (exit status 2): panic: all of the program"},
-		{"/exit", "worker crash failed: the handler program has crashed (exit status 3)"},
+	const crashed = "worker crash failed: the handler program has crashed "
+	for _, test := range []struct{ path, want, stack string }{
+		{"/panic", "worker crash failed: panic: only this request", "main.fetch("},
+		{"/crash", crashed + "(exit status 2) while worker crash GET /crash was running: panic: all of the program", "created by main.crash"},
+		{"/exit", crashed + "(exit status 3) while worker crash GET /exit was running: has it called os.Exit or log.Fatal?", ""},
+		{"/output", crashed + "(exit status 1) while worker crash GET /output was running: has it called os.Exit or log.Fatal?", "there is no such file"},
+		{"/one/crash", crashed + "(exit status 2) while Fragile/one GET /one/crash was running: panic: all of the program", "created by main.crash"},
+		{"/one/fatal", crashed + "(exit status 2) while Fragile/one GET /one/fatal was running: fatal error: concurrent map writes", "main.race"},
+		{"/one/kill", crashed + "(signal: killed) while Fragile/one GET /one/kill was running: was the system out of memory?", ""},
 	} {
-		status, body := s.fetch(http.MethodGet, test.path, "")
-		if status != http.StatusInternalServerError || body != test.want+"\nevent: fetch, GET "+test.path+"\n" {
-			t.Errorf("%s: got %d %q, want 500 %q", test.path, status, body, test.want)
-		}
-		if got, want := s.get("/ok"), "ok"; got != want {
-			t.Errorf("request after %s: got %q, want %q", test.path, got, want)
-		}
+		t.Run(test.path[1:], func(t *testing.T) {
+			t.Parallel()
+			s := handlerProject(t, "crash").dev()
+			status, body := s.fetch(http.MethodGet, test.path, "")
+			if status != http.StatusInternalServerError || !strings.HasPrefix(body, test.want+"\nevent: fetch, GET "+test.path+"\n") {
+				t.Errorf("got %d %q, want 500 %q and the event", status, body, test.want)
+			}
+			if !strings.Contains(body, test.stack) {
+				t.Errorf("got %q, want what the program printed: %q", body, test.stack)
+			}
+			s.awaitLog(strings.TrimPrefix(test.want, "worker crash failed: "))
+			if test.stack != "" {
+				s.awaitLog(test.stack)
+			}
+			if got, want := s.get("/ok"), "ok"; got != want {
+				t.Errorf("request after the crash: got %q, want %q", got, want)
+			}
+			page := s.request(http.MethodGet, test.path, nil)
+			page.Header.Set("Accept", "text/html")
+			_, shown, err := s.send(page)
+			if err != nil || !strings.Contains(shown, "<h1>worker crash failed</h1>") || !strings.Contains(shown, test.stack) {
+				t.Errorf("the page for a browser: got %q, %v, want it to tell of the crash and to show %q", shown, err, test.stack)
+			}
+		})
 	}
-	if got, want := s.stderr.String(), "goroutine "; !strings.Contains(got, want) {
-		t.Error("the stack of the crash was not printed")
+}
+
+func TestAProgramThatKeepsCrashingIsReplacedByTheNextEdit(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "crash")
+	s := p.dev()
+	for range 4 {
+		s.fetch(http.MethodGet, "/output", "")
+	}
+	s.awaitLog("the handler program keeps crashing: it is started again in ")
+	status, body := s.fetch(http.MethodGet, "/", "")
+	if status != http.StatusOK && !strings.HasSuffix(body, "there is no such file\n") {
+		t.Errorf("meanwhile: got %d %q, want the last output", status, body)
+	}
+	p.edit("main.go", `log.Fatal("there is no such file")`, `log.Panic("mended")`)
+	s.awaitLog("reloaded in ")
+	if status, body := s.fetch(http.MethodGet, "/output", ""); status != http.StatusInternalServerError || !strings.Contains(body, "panic: mended") {
+		t.Errorf("got %d %q, want that the new program answers", status, body)
+	}
+}
+
+// A handler that never ends does not keep an edit from being served, nor the emulator from ending.
+func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/one/loop", "/deadlock"} {
+		t.Run(path[1:], func(t *testing.T) {
+			t.Parallel()
+			p := handlerProject(t, "crash")
+			s := p.dev()
+			var hanging sync.WaitGroup
+			defer hanging.Wait()
+			hanging.Go(func() {
+				status, body := s.fetch(http.MethodGet, path, "")
+				if status != http.StatusInternalServerError || !strings.Contains(body, "reset because its code was updated") {
+					t.Errorf("got %d %q, want that the code was updated", status, body)
+				}
+			})
+			s.get("/ok")
+			s.awaitLog("GET /ok")
+			p.edit("main.go", `"ok"`, `"edited"`)
+			s.awaitLog("1 events did not end within 5s of the reload and were stopped")
+			s.awaitLog("reloaded in ")
+			if got, want := s.get("/ok"), "edited"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if log := s.stderr.String(); strings.Contains(log, "has crashed") || strings.Contains(log, "restarted") {
+				t.Errorf("what was stopped is called a crash:\n%s", log)
+			}
+		})
 	}
 }
 

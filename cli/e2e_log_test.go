@@ -61,7 +61,7 @@ func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
 		"evict ok":       "duration_ms event level msg object outcome time",
 		"fetch canceled": "about duration_ms event level msg object outcome time",
 		"fetch ok":       "about duration_ms event level msg object outcome status time",
-		"request ok":     "about duration_ms event level msg outcome status time",
+		"request ok":     "about duration_ms event level msg object outcome status time",
 	}
 	if diff := cmp.Diff(wantFields, fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)

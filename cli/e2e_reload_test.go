@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -122,8 +124,131 @@ func TestTheLastOfManySavesIsServed(t *testing.T) {
 	good := p.read("main.go")
 	for i := range 20 {
 		p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, fmt.Sprintf("\"save %d\"", i), 1))
-		s.get("/var") // a little later
+		s.get("/cdn-cgi/devtool/v1/time") // a little later
 	}
 	load.awaitAnswer("save 19")
 	load.stop()
+}
+
+// What a program is built from may lie outside of its project, and is watched there.
+func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
+	t.Parallel()
+	dep, linked := emptyProject(t), emptyProject(t)
+	dep.write("go.mod", "module example.org/dep\n\ngo 1.26\n")
+	dep.write("dep.go", "package dep\n\nconst Text = \"one\"\n")
+	linked.write("text.go", "package main\n\nconst linked = \"un\"\n")
+	p := handlerProject(t, "basic")
+	p.write("go.mod", p.read("go.mod")+"\nrequire example.org/dep v0.0.0\n\nreplace example.org/dep => "+dep.dir+"\n")
+	if err := os.Symlink(linked.path("text.go"), p.path("text.go")); err != nil {
+		t.Skip("this system makes no symbolic links: " + err.Error())
+	}
+	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"example.org/dep\"", `env.Var("GREETING")`, `dep.Text + " " + linked`)
+	s := p.dev()
+	s.awaitLog("watching outside of the project, too: ")
+	load := startLoad(s, "/var")
+	load.awaitAnswer("one un")
+	dep.edit("dep.go", "one", "two")
+	load.awaitAnswer("two un")
+	linked.edit("text.go", "un", "deux")
+	load.awaitAnswer("two deux")
+
+	// A broken dependency is told like a broken program, and a package that is new is followed as well.
+	dep.write("dep.go", "package dep\n\nconst Text = \n")
+	s.awaitLog("the version before is still being served")
+	dep.write("more/more.go", "package more\n\nconst Text = \"three\"\n")
+	dep.write("dep.go", "package dep\n\nimport \"example.org/dep/more\"\n\nconst Text = more.Text\n")
+	load.awaitAnswer("three deux")
+	s.awaitLog(dep.path("more"))
+	dep.edit("more/more.go", "three", "four")
+	load.awaitAnswer("four deux")
+	load.stop()
+}
+
+// Nor does the log, if somebody keeps it in the project's folder.
+func TestALogInTheProjectDoesNotKeepTheProgramBuilding(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	log, err := os.Create(p.path("dev.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s := p.startLogging(log, nil, "--port", "0")
+	s.awaitReady()
+	good := p.read("main.go")
+	const wrong = "the version before is still being served"
+	told := func() int { return strings.Count(p.read("dev.log"), wrong) }
+	for round := 1; round <= 3; round++ { // each is told once
+		p.write("main.go", good+fmt.Sprintf("\nvar wrong%d int = \"\"\n", round))
+		eventually(t, "the error is told", func() bool { return told() >= round })
+	}
+	p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, `"mended"`, 1))
+	eventually(t, "the mended program serves", func() bool { return s.get("/var") == "mended" })
+	if got, want := told(), 3; got > want {
+		t.Errorf("%q: told %d times, want %d", wrong, got, want)
+	}
+}
+
+func TestAFolderOfTheProgramIsRenamed(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	p.write("text/text.go", "package text\n\nconst Text = \"here\"\n")
+	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, "text.Text")
+	s := p.dev()
+	load := startLoad(s, "/var")
+	load.awaitAnswer("here")
+	if err := os.Rename(p.path("text"), p.path("moved")); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog("the version before is still being served")
+	p.edit("main.go", "handler/text", "handler/moved")
+	p.edit("moved/text.go", "here", "there")
+	load.awaitAnswer("there")
+	load.stop()
+}
+
+func TestSwitchingBranchesIsOneReload(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed: it is in the package git")
+	}
+	p := handlerProject(t, "basic")
+	git := func(args ...string) {
+		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
+		cmd.Dir = p.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	const files = 100
+	branch := func(name string) {
+		for i := range files {
+			p.write(fmt.Sprintf("text/%s%d.go", name, i%2*i), fmt.Sprintf("package text\n\nconst Of%d = %q\n", i%2*i, name))
+			p.write(fmt.Sprintf("text/all%d.go", i), fmt.Sprintf("package text\n\nconst All%d = %q\n", i, name))
+		}
+		git("add", "-A", ".")
+		git("commit", "-q", "-m", name)
+	}
+	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, fmt.Sprintf("text.All%d", files-1))
+	p.write(".gitignore", ".devtool\n")
+	git("init", "-q", "-b", "first")
+	branch("first")
+	git("checkout", "-q", "-b", "second")
+	git("rm", "-q", "-r", "text")
+	branch("second")
+	git("checkout", "-q", "first")
+
+	s := p.dev()
+	load := startLoad(s, "/var")
+	load.awaitAnswer("first")
+	for range 2 {
+		git("checkout", "-q", "second")
+		load.awaitAnswer("second")
+		git("checkout", "-q", "first")
+		eventually(t, "the first branch is back", func() bool { return s.get("/var") == "first" })
+	}
+	load.stop()
+	if got := s.stderr.String(); strings.Contains(got, "is still being served") {
+		t.Errorf("half a branch was built: %s", got)
+	}
 }

@@ -213,9 +213,22 @@ func (p project) devOn(port string, args ...string) *server {
 // start starts `devtool dev --json` with args, and does not wait.
 func (p project) start(args ...string) *server {
 	p.t.Helper()
+	return p.startAs(nil, args...)
+}
+
+// startAs is start with more variables of the environment.
+func (p project) startAs(env []string, args ...string) *server {
+	p.t.Helper()
+	return p.startLogging(io.Discard, env, args...)
+}
+
+// startLogging is startAs with the log written to a further place.
+func (p project) startLogging(log io.Writer, env []string, args ...string) *server {
+	p.t.Helper()
 	s := &server{t: p.t, ended: make(chan struct{})}
 	s.cmd = command(p.t, p.dir, append([]string{"dev", "--json"}, args...)...)
-	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
+	s.cmd.Env = append(s.cmd.Env, env...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, io.MultiWriter(&s.stderr, log)
 	if err := s.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -223,16 +236,21 @@ func (p project) start(args ...string) *server {
 		defer close(s.ended)
 		s.cmd.Wait() //nolint:errcheck // ProcessState tells
 	}()
-	transport := &http.Transport{MaxIdleConnsPerHost: 8}
-	s.client = &http.Client{Transport: transport}
+	s.client = httpClient(p.t)
 	p.t.Cleanup(func() {
-		transport.CloseIdleConnections()
 		s.interrupt()
 		if p.t.Failed() {
 			p.t.Logf("devtool dev printed:\n%s%s", s.stdout.String(), s.stderr.String())
 		}
 	})
 	return s
+}
+
+// httpClient is one whose connections are closed at the end of the test.
+func httpClient(t *testing.T) *http.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 func (s *server) awaitReady() {

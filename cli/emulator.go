@@ -27,7 +27,7 @@ func (q *question) client(s Streams) (*control.Client, error) {
 	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
 	if given == "" {
 		found, err := control.Find(s.Dir)
-		return &control.Client{URL: found.URL}, err
+		return &control.Client{URL: found.URL, Certificate: found.Certificate}, err
 	}
 	full := given
 	if !strings.Contains(given, "://") {
@@ -37,7 +37,11 @@ func (q *question) client(s Streams) (*control.Client, error) {
 	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
 		return nil, misuse("write it like http://localhost:8787", "%q is not the URL of an emulator", given)
 	}
-	return &control.Client{URL: full}, nil
+	client := &control.Client{URL: full}
+	if parsed.Scheme == secureHTTP {
+		client.Certificate = trustedCertificate()
+	}
+	return client, nil
 }
 
 func (q *question) printer(s Streams) printer {

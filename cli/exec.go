@@ -147,7 +147,7 @@ type beside struct {
 // startBeside returns when the emulator is ready. Everything that it says goes to log.
 func startBeside(ctx context.Context, s Streams, o execOptions, log *execLog, signals <-chan os.Signal) (_ *beside, err error) {
 	o.dev.frozen = !o.running
-	p, err := openProject(s, o.dev, log)
+	p, err := openProject(s, o.dev, log, log)
 	if err != nil {
 		return nil, err
 	}

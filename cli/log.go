@@ -5,11 +5,13 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"regexp"
 	"sync"
 
 	"github.com/lmittmann/tint"
 
 	"devtool/emulator"
+	"devtool/emulator/control"
 )
 
 // The formats of a log.
@@ -28,36 +30,49 @@ type emulatorLog struct {
 	end func()
 }
 
-// newEmulatorLog returns a log in one of the formats that writes to out. Level is for what the
-// emulator tells; what others write is always shown.
-func newEmulatorLog(format string, level slog.Level, out io.Writer, color bool) (emulatorLog, error) {
-	switch format {
-	case logText:
-		return emulatorLog{
-			Logger: slog.New(tint.NewTextHandler(out, &tint.Options{
-				Level: level, TimeFormat: "15:04:05", NoColor: !color, ReplaceAttr: emulator.WithoutFields,
-			})),
-			text: out, output: out, end: func() {},
-		}, nil
-	case logJSON:
-		all := slog.New(slog.NewJSONHandler(out, nil))
-		text := &logLines{log: all.With("source", "devtool")}
-		output := &logLines{log: all.With("source", "handler")}
-		return emulatorLog{
-			Logger: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})),
-			text:   text, output: output,
-			end: func() {
-				text.end()
-				output.end()
-			},
-		}, nil
+// newEmulatorLog returns a log in one of the formats that writes to out, and to journal in that of programs. As
+// text, what the handler program prints goes to printed as it is. Level is for what the emulator tells; what
+// others write is always shown.
+func newEmulatorLog(format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool) (emulatorLog, error) {
+	leveled := &slog.HandlerOptions{Level: level}
+	lines := io.Writer(journal)
+	if format == logJSON {
+		lines = io.MultiWriter(journal, out)
 	}
-	return emulatorLog{}, misuse("choose text or json", "there is no log format %q", format)
+	all := slog.New(slog.NewJSONHandler(lines, nil))
+	text := &logLines{log: all.With("source", control.SourceDevtool), plain: format == logText}
+	output := &logLines{log: all.With("source", control.SourceHandler)}
+	log := emulatorLog{
+		Logger: slog.New(slog.NewJSONHandler(lines, leveled)),
+		text:   text, output: output,
+		end: func() {
+			text.end()
+			output.end()
+		},
+	}
+	switch format {
+	case logJSON:
+	case logText:
+		log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), textHandler(out, level, color)))
+		log.text = io.MultiWriter(text, out)
+		log.output = io.MultiWriter(output, printed)
+	default:
+		return emulatorLog{}, misuse("choose text or json", "there is no log format %q", format)
+	}
+	return log, nil
+}
+
+// textHandler writes lines for people.
+func textHandler(out io.Writer, level slog.Level, color bool) slog.Handler {
+	return tint.NewTextHandler(out, &tint.Options{
+		Level: level, TimeFormat: "15:04:05", NoColor: !color, ReplaceAttr: emulator.WithoutFields,
+	})
 }
 
 // logLines logs each line that is written to it.
 type logLines struct {
-	log *slog.Logger
+	log   *slog.Logger
+	plain bool // colors are left out
 
 	mu   sync.Mutex
 	rest []byte // of a line that is not complete
@@ -77,6 +92,9 @@ func (l *logLines) Write(p []byte) (int, error) {
 	}
 }
 
+// colors are the sequences that set them.
+var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // end logs the line that was not completed.
 func (l *logLines) end() {
 	l.mu.Lock()
@@ -86,6 +104,9 @@ func (l *logLines) end() {
 }
 
 func (l *logLines) line(line []byte) {
+	if l.plain {
+		line = colors.ReplaceAll(line, nil)
+	}
 	if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
 		l.log.LogAttrs(context.Background(), slog.LevelInfo, string(line))
 	}

@@ -12,11 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"devtool/emulator"
 )
 
 func TestALogForPeopleLeavesTheFieldsOfEventsOut(t *testing.T) {
 	var b bytes.Buffer
-	log, err := newEmulatorLog(logText, slog.LevelInfo, &b, false)
+	log, err := newEmulatorLog(logText, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func records(t *testing.T, text string) (records []map[string]any) {
 
 func TestALogForProgramsIsAllJSON(t *testing.T) {
 	var b bytes.Buffer
-	log, err := newEmulatorLog(logJSON, slog.LevelWarn, &b, true)
+	log, err := newEmulatorLog(logJSON, slog.LevelWarn, &b, &b, new(emulator.Journal), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestALineIsTheSameHoweverItIsWritten(t *testing.T) {
 		lines := rapid.SliceOf(rapid.StringMatching(`[a-z é"]{1,20}`)).Draw(rt, "lines")
 		rest := strings.Join(lines, "\n")
 		var b bytes.Buffer
-		log, err := newEmulatorLog(logJSON, slog.LevelInfo, &b, false)
+		log, err := newEmulatorLog(logJSON, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -111,7 +113,7 @@ func TestALineIsTheSameHoweverItIsWritten(t *testing.T) {
 }
 
 func TestAnUnknownLogFormatIsMisuse(t *testing.T) {
-	_, err := newEmulatorLog("xml", slog.LevelInfo, io.Discard, false)
+	_, err := newEmulatorLog("xml", slog.LevelInfo, io.Discard, io.Discard, new(emulator.Journal), false)
 	if err == nil || !strings.Contains(err.Error(), `there is no log format "xml"`) || exitCode(err) != exitMisuse {
 		t.Errorf("got %v, want misuse that names the format", err)
 	}

@@ -21,9 +21,11 @@ var update = flag.Bool("update", false, "write what was printed into the scripts
 
 // fakeSDK stands in for the source of the SDK where it is not compiled.
 var fakeSDK = fstest.MapFS{
-	"durable/durable.go":      {Data: []byte("package durable\n")},
-	"durable/durable_test.go": {Data: []byte("package durable\n")},
-	"durable/wire/frame.go":   {Data: []byte("package wire\n")},
+	"durable/durable.go":        {Data: []byte("package durable\n")},
+	"durable/durable_test.go":   {Data: []byte("package durable\n")},
+	"durable/wire/frame.go":     {Data: []byte("package wire\n")},
+	"durabletest/start.go":      {Data: []byte("package durabletest\n")},
+	"internal/inside/inside.go": {Data: []byte("package inside\n")},
 }
 
 // leakChecked fails a run that leaves goroutines behind.

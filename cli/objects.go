@@ -19,6 +19,7 @@ type objects interface {
 	alarms
 	ListObjects(context.Context) (control.Objects, error)
 	ShowObject(context.Context, control.Object) (control.ObjectDetails, error)
+	SnapshotObject(context.Context, control.Object) (control.Snapshot, error)
 	DeleteObject(ctx context.Context, o control.Object, force bool) (control.Object, error)
 	ListEntries(context.Context, control.Object, control.EntriesRequest) (control.Entries, error)
 	GetEntry(ctx context.Context, o control.Object, key string) (control.Entry, error)
@@ -178,13 +179,17 @@ func objectState(o control.ObjectInfo) string {
 
 func objectsShowCommand() *command {
 	var q objectsQuestion
+	var storage bool
 	return &command{
 		name:    "show",
 		summary: "Show what there is to know of an object",
 		args:    []argument{objectArgument()},
-		flags:   q.flags(),
+		flags: append(q.flags(),
+			flag{name: "storage", usage: "with all it stores at one moment: keys with their values, and tables with their rows", target: &storage},
+		),
 		examples: []example{
 			{"devtool objects show Batcher/default", ""},
+			{"devtool objects show Batcher/default --storage --json", "all there is, for a program or to compare it later"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			object, err := parseObject(args[0])
@@ -192,28 +197,60 @@ func objectsShowCommand() *command {
 				return err
 			}
 			return q.on(s, func(from objects) error {
+				if storage {
+					return showStorage(ctx, s, q, from, object)
+				}
 				o, err := from.ShowObject(ctx, object)
 				if err != nil {
 					return err
 				}
-				return q.printer(s).print(o, func(w io.Writer) {
-					alarm := "none"
-					if o.Alarm != nil {
-						alarm = formatTime(*o.Alarm)
-					}
-					table(w,
-						[]string{"object", o.String()},
-						[]string{"id", o.ID},
-						[]string{"state", objectState(o.ObjectInfo)},
-						[]string{"alarm", alarm},
-						[]string{"keys", fmt.Sprint(o.Keys)},
-						[]string{"size", formatSize(o.Size)},
-						[]string{"file", o.File},
-					)
-				})
+				return q.printer(s).print(o, func(w io.Writer) { showDetails(w, o) })
 			})
 		},
 	}
+}
+
+func showDetails(w io.Writer, o control.ObjectDetails) {
+	alarm := "none"
+	if o.Alarm != nil {
+		alarm = formatTime(*o.Alarm)
+	}
+	table(w,
+		[]string{"object", o.String()},
+		[]string{"id", o.ID},
+		[]string{"state", objectState(o.ObjectInfo)},
+		[]string{"alarm", alarm},
+		[]string{"keys", fmt.Sprint(o.Keys)},
+		[]string{"size", formatSize(o.Size)},
+		[]string{"file", o.File},
+	)
+}
+
+// showStorage shows an object with all it stores.
+func showStorage(ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object) error {
+	o, err := from.SnapshotObject(ctx, which)
+	if err != nil {
+		return err
+	}
+	return q.printer(s).print(o, func(w io.Writer) {
+		showDetails(w, o.ObjectDetails)
+		if len(o.Entries) > 0 {
+			fmt.Fprintln(w)
+			entries := make([]control.Entry, len(o.Entries))
+			for i, e := range o.Entries {
+				entries[i] = e.Entry
+			}
+			entriesTable(w, entries)
+		}
+		for _, t := range o.Tables {
+			fmt.Fprintf(w, "\nTABLE %s\n", oneLine(t.Name))
+			if t.Problem != "" {
+				fmt.Fprintf(w, "unreadable: %s\n", oneLine(t.Problem))
+				continue
+			}
+			sqlRows(w, s, control.SQLResult{Columns: t.Columns, Rows: t.Rows})
+		}
+	})
 }
 
 func objectsEvictCommand() *command {

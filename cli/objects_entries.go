@@ -77,15 +77,19 @@ func listEntries(ctx context.Context, s Streams, q objectsQuestion, from objects
 			fmt.Fprintf(w, "%s has no keys\n", oneLine(found.String()))
 			return
 		}
-		rows := [][]string{{"KEY", "VALUE"}}
-		for _, e := range found.Entries {
-			rows = append(rows, []string{e.Key, abridge(valueText(e), widest)})
-		}
-		table(w, rows...)
+		entriesTable(w, found.Entries)
 		if found.More {
 			fmt.Fprintln(w, "… and more: see them with --limit N or --prefix TEXT")
 		}
 	})
+}
+
+func entriesTable(w io.Writer, entries []control.Entry) {
+	rows := [][]string{{"KEY", "VALUE"}}
+	for _, e := range entries {
+		rows = append(rows, []string{e.Key, abridge(valueText(e), widest)})
+	}
+	table(w, rows...)
 }
 
 // valueText is a value for people: JSON as it is, and anything else marked as what it is,

@@ -129,14 +129,11 @@ func runSQL(ctx context.Context, s Streams, q objectsQuestion, from objects, whi
 		return err
 	}
 	err = q.printer(s).print(result, func(w io.Writer) {
-		switch {
-		case len(result.Columns) == 0:
+		if len(result.Columns) == 0 {
 			fmt.Fprintf(w, "done, %s written\n", plural(result.RowsWritten, "row"))
-		case s.IsTerminal(s.Out):
-			sqlTable(w, result, s.Width(s.Out))
-		default:
-			sqlLines(w, result)
+			return
 		}
+		sqlRows(w, s, result)
 	})
 	if err == nil && result.More && !q.json {
 		hint := "more with --limit N"
@@ -146,6 +143,15 @@ func runSQL(ctx context.Context, s Streams, q objectsQuestion, from objects, whi
 		fmt.Fprintf(s.Err, "only the first %s are shown; %s\n", plural(int64(len(result.Rows)), "row"), hint)
 	}
 	return err
+}
+
+// sqlRows writes rows for people at a terminal, and for other programs.
+func sqlRows(w io.Writer, s Streams, result control.SQLResult) {
+	if s.IsTerminal(s.Out) {
+		sqlTable(w, result, s.Width(s.Out))
+	} else {
+		sqlLines(w, result)
+	}
 }
 
 // pointAt shows the line of a query that is wrong, with a caret below the place.

@@ -4,21 +4,33 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"devtool/config"
-	"devtool/emulator"
 	"devtool/emulator/control"
 )
 
-// startScreen tells what is served, with what, and where.
-func startScreen(w io.Writer, c *config.Config, e *emulator.Emulator, dir string) {
-	status, now := e.Status(), e.Time()
-	fmt.Fprintf(w, "devtool %s, worker %s\n\n", status.Version, status.Worker)
+// screenFacts are what the start screen tells of an emulator.
+type screenFacts struct {
+	status control.Status
+	time   control.Time
+	crons  []control.Cron
+	held   []control.Alarm
+	ending string // what ends the command, and what that ends
+}
+
+// startScreen tells what is served, with what, and where, in lines of that width.
+func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, width int) {
+	status, now := facts.status, facts.time
+	title := fmt.Sprintf("devtool %s, worker %s", status.Version, status.Worker)
+	fmt.Fprintf(w, "%s\n%s\n\n", title, strings.Repeat("─", min(utf8.RuneCountInString(title), max(width-1, 1))))
 	rows := resources(c)
 	if len(rows) > 1 {
-		table(w, rows...)
+		fitted(w, rows, width)
 		fmt.Fprintln(w)
 	}
 	state := status.State
@@ -30,12 +42,37 @@ func startScreen(w io.Writer, c *config.Config, e *emulator.Emulator, dir string
 		{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
 		{"next", nextText(now.Next, now.NextCron, now.Now)},
 	}
-	for _, c := range e.Crons().Crons {
+	for _, c := range facts.crons {
 		rows = append(rows, []string{"cron", cronText(c, now.Now)})
 	}
 	table(w, rows...)
-	heldAlarms(w, e.Held(), now.Now)
-	fmt.Fprintf(w, "\nReady on %s (Ctrl-C ends)\n", status.URL)
+	heldAlarms(w, facts.held, now.Now)
+	fmt.Fprintf(w, "\nReady on %s (%s)\n", status.URL, facts.ending)
+}
+
+// fitted writes a table of bindings. If it is wider than the lines, each of them has its value in a line of its own.
+func fitted(w io.Writer, rows [][]string, width int) {
+	var b strings.Builder
+	table(&b, rows...)
+	text := b.String()
+	if !slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool { return utf8.RuneCountInString(line) > width }) {
+		io.WriteString(w, text) //nolint:errcheck // the printer's buffer takes everything
+		return
+	}
+	narrow, values := make([][]string, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
+		name, value, _ := strings.Cut(row[0], " (")
+		narrow[i], values[i] = append([]string{name}, row[1:]...), strings.TrimSuffix(value, ")")
+	}
+	b.Reset()
+	table(&b, narrow...)
+	for line := range strings.Lines(b.String()) {
+		io.WriteString(w, line) //nolint:errcheck // as above
+		if values[0] != "" {
+			fmt.Fprintln(w, " ", oneLine(values[0]))
+		}
+		values = values[1:]
+	}
 }
 
 // maxHeld is how many of the held alarms the start screen shows.

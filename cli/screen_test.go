@@ -51,6 +51,51 @@ func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
 	}
 }
 
+func TestTheStartScreenFitsItsWidth(t *testing.T) {
+	c := &config.Config{
+		Name:           "shop",
+		DurableObjects: []config.DurableObject{{Name: "ORDERS", ClassName: "Order"}},
+		Vars:           []config.Var{{Name: "LONG", Value: strings.Repeat("x", 30)}},
+	}
+	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	facts := screenFacts{
+		status: control.Status{Version: "1.0", Worker: "shop", URL: "http://localhost:1", State: "/shop/.devtool/state"},
+		time:   control.Time{Now: noon, Mode: control.Frozen, Offset: "0s"},
+		ending: "Ctrl-C ends",
+	}
+	rest := `
+state  .devtool/state
+clock  frozen at 2026-10-01T12:00:00.000Z, in step with real time
+next   no alarm is set
+
+Ready on http://localhost:1 (Ctrl-C ends)
+`
+	for width, want := range map[int]string{
+		80: `devtool 1.0, worker shop
+────────────────────────
+
+Binding                                      Resource
+env.ORDERS (Order)                           Durable Object
+env.LONG ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")  Variable
+`,
+		20: `devtool 1.0, worker shop
+───────────────────
+
+Binding     Resource
+env.ORDERS  Durable Object
+  Order
+env.LONG    Variable
+  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+`,
+	} {
+		var b strings.Builder
+		startScreen(&b, c, facts, "/shop", width)
+		if diff := cmp.Diff(want+rest, b.String()); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", width, diff)
+		}
+	}
+}
+
 func TestTheStartScreenAsksAboutHeldAlarms(t *testing.T) {
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	var held []control.Alarm

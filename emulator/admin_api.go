@@ -35,6 +35,9 @@ func (e *Emulator) objectsAPI(handle func(pattern string, f func(*http.Request) 
 		}
 		return a.AbortObject(r.Context(), namedObject(r), q)
 	})
+	handle("GET objects/{class}/{object}/snapshot", func(r *http.Request) (any, error) {
+		return a.SnapshotObject(r.Context(), namedObject(r))
+	})
 	handle("POST objects/{class}/{object}/sql", func(r *http.Request) (any, error) {
 		var q control.SQLRequest
 		if err := decodeUpTo(maxPut, r, &q); err != nil {

@@ -60,14 +60,22 @@ func runSQL(s *store.Object, q control.SQLRequest) (control.SQLResult, error) {
 		return control.SQLResult{}, err
 	}
 	defer cursor.Close()
-	answer := control.SQLResult{
-		Columns: append([]string{}, cursor.ColumnNames()...),
-		Rows:    [][]control.SQLValue{},
+	answer := control.SQLResult{Columns: append([]string{}, cursor.ColumnNames()...)}
+	if answer.Rows, _, err = readRows(cursor, q.Limit, maxResult); err != nil {
+		return control.SQLResult{}, err
 	}
-	for size := 0; len(answer.Rows) < q.Limit && size < maxResult; {
+	answer.More = cursor.More()
+	answer.RowsRead, answer.RowsWritten = cursor.RowsRead(), cursor.RowsWritten()
+	return answer, nil
+}
+
+// readRows reads up to limit rows, of about maxBytes bytes together, and returns how many bytes they are.
+func readRows(cursor *store.Cursor, limit, maxBytes int) (rows [][]control.SQLValue, size int, err error) {
+	rows = [][]control.SQLValue{}
+	for len(rows) < limit && size < maxBytes {
 		row, ok, err := cursor.Next()
 		if err != nil {
-			return control.SQLResult{}, err
+			return nil, 0, err
 		}
 		if !ok {
 			break
@@ -77,11 +85,9 @@ func runSQL(s *store.Object, q control.SQLRequest) (control.SQLResult, error) {
 			values[i].V = v
 			size += sizeOf(v)
 		}
-		answer.Rows = append(answer.Rows, values)
+		rows = append(rows, values)
 	}
-	answer.More = cursor.More()
-	answer.RowsRead, answer.RowsWritten = cursor.RowsRead(), cursor.RowsWritten()
-	return answer, nil
+	return rows, size, nil
 }
 
 // explainSQL makes what is wrong with the SQL the caller's affair.

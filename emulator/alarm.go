@@ -172,6 +172,9 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		err = a.resync(o, &fired)
 	case err == nil:
 		fired.Outcome = control.OutcomeOK
+		if result.duplicate {
+			a.duplicate(o)
+		}
 	default:
 		fired.Error = err.Error()
 		fired.Outcome = a.retry(o, err, result, &fired)
@@ -196,6 +199,8 @@ type alarmResult struct {
 	dropped string // why the handler was not called, or empty
 	called  bool   // the handler was called
 	noRetry bool   // the handler does not want to be called again
+	// duplicate is set where the alarm has been left in the file, to be delivered once more.
+	duplicate bool
 }
 
 // handle calls the handler, if the alarm is still due, and deletes the alarm after it.
@@ -218,24 +223,32 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
 		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
 	}
+	if err := o.struckAlarm(); err != nil {
+		return alarmResult{}, err
+	}
 	run := &alarmRun{}
 	o.setRun(run)
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
 	limit := o.limitAlarm(ev)
 	_, err = ev.prog.ask(inst, wire.MethodAlarm, m)
-	limit.Stop()
+	limit.stop()
 	if err != nil {
 		o.storeMu.Lock()
 		defer o.storeMu.Unlock()
 		return alarmResult{called: true, noRetry: run.dropped}, err
 	}
-	return alarmResult{called: true}, o.use(ev, func(s *store.Object) error {
+	result := alarmResult{called: true}
+	err = o.use(ev, func(s *store.Object) error {
 		if run.changed || s.AlarmChanged() {
+			return nil
+		}
+		if result.duplicate = e.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
 			return nil
 		}
 		return s.DeleteAlarm()
 	})
+	return result, err
 }
 
 // alarmLimit is how long one run of an alarm's handler may take, on the clock. Source: the
@@ -250,11 +263,22 @@ var errAlarmLimit = &wire.Error{
 }
 
 // limitAlarm resets the object when the run of its alarm, which is ev, lasts for too long.
-func (o *object) limitAlarm(ev *event) *clock.Timer {
-	e := o.ns.e
-	return e.clock.AtUpkeep(e.clock.Now().Add(alarmLimit), func(step *clock.Step) {
-		o.resetIn(step, ev, errAlarmLimit)
+func (o *object) limitAlarm(ev *event) *blockTimer {
+	e, b := o.ns.e, &blockTimer{ended: make(chan struct{})}
+	b.timer = e.clock.AtUpkeep(e.clock.Now().Add(alarmLimit), func(step *clock.Step) {
+		if !ev.prog.byHand() || ev.waits.Load() > 0 {
+			o.resetIn(step, ev, errAlarmLimit)
+			return
+		}
+		step.Add()
+		e.background.Go(func() {
+			defer step.Done()
+			if ev.outlastDebugger(b.ended) {
+				o.resetIn(step, ev, errAlarmLimit)
+			}
+		})
 	})
+	return b
 }
 
 // setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is

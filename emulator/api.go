@@ -23,12 +23,13 @@ func (e *Emulator) api() http.Handler {
 			respond(w, answer, err)
 		})
 	}
-	handle("GET status", func(*http.Request) (any, error) { return e.Status(), nil })
+	e.sessionAPI(mux, handle)
 	e.alarmsAPI(handle)
 	e.timeAPI(handle)
 	mux.HandleFunc("POST "+control.Prefix+"time/advance", e.serveAdvance)
 	e.cronAPI(mux, handle)
 	e.objectsAPI(handle)
+	e.faultsAPI(handle)
 	mux.HandleFunc("/cdn-cgi/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
@@ -63,7 +64,12 @@ func busy(err error) error {
 
 // Status says which emulator this is.
 func (e *Emulator) Status() control.Status {
+	attach := ""
+	if e.socket != nil {
+		attach = e.socket.Path
+	}
 	return control.Status{
+		Attach: attach, Attached: e.host.attached(),
 		Version: e.options.Version,
 		Worker:  e.worker,
 		Config:  e.currentSettings().path,

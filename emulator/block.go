@@ -35,7 +35,7 @@ func (o *object) limitBlock(ev *event) *blockTimer {
 	e, b := o.ns.e, &blockTimer{ended: make(chan struct{})}
 	reset := func(step *clock.Step) { o.resetIn(step, ev, errBlockLimit) }
 	b.timer = e.clock.AtUpkeep(e.clock.Now().Add(blockLimit), func(step *clock.Step) {
-		if step == nil || ev.waits.Load() > 0 {
+		if ev.waits.Load() > 0 || step == nil && !ev.prog.byHand() {
 			reset(step)
 			return
 		}
@@ -46,7 +46,10 @@ func (o *object) limitBlock(ev *event) *blockTimer {
 			defer grace.Stop()
 			select {
 			case <-b.ended:
+				return
 			case <-grace.C:
+			}
+			if ev.outlastDebugger(b.ended) {
 				reset(step)
 			}
 		})

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -33,6 +34,7 @@ func (e *Emulator) door() *http.Server {
 			e.serveWorker(w, r)
 		}),
 		ReadHeaderTimeout: 30 * time.Second,
+		TLSConfig:         e.options.TLS,
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelDebug),
 	}
 }
@@ -54,12 +56,16 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 		status:  a.status,
 		took:    time.Since(started),
 	}
+	object, by := a.served.describe()
+	line.object = object
 	switch {
 	case canceled:
 		line.outcome, line.status = outcomeCanceled, 0
 	case err != nil:
 		what, why := e.explain(err)
 		line.outcome, line.err, line.why = outcomeError, err, what+": "+why
+	default:
+		line.by = by
 	}
 	e.logEvent(line)
 	if line.err != nil && a.started {
@@ -67,22 +73,28 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answerer) error {
+func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
 	if r.Header.Get("Upgrade") != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return errors.New("WebSockets are not supported yet")
 	}
+	at := e.currentSettings().origin
+	header := endToEnd(r.Header)
+	a.disguise = e.disguise(r, at)
+	a.disguise.request(header)
+	introduce(header, r.RemoteAddr, at.scheme)
+	at.host = cmp.Or(at.host, r.Host)
 	m := &wire.Request{
 		Method:        r.Method,
-		URL:           "http://" + r.Host + r.URL.RequestURI(),
-		Host:          r.Host,
-		Header:        wire.Fields(endToEnd(r.Header)),
+		URL:           at.String() + r.URL.RequestURI(),
+		Host:          at.host,
+		Header:        wire.Fields(header),
 		ContentLength: r.ContentLength,
 	}
 	in := &arriving{body: r.Body}
 	defer in.stop(w)
 	body := in.first(r, m)
 	for {
-		err := e.tryWorker(r.Context(), m, body, a)
+		err := e.tryWorker(r.Context(), m, body, a, &a.served)
 		if u := (*undelivered)(nil); !errors.As(err, &u) {
 			return err
 		}
@@ -90,13 +102,14 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a answere
 }
 
 // tryWorker delivers a request to the program that runs now.
-func (e *Emulator) tryWorker(ctx context.Context, m *wire.Request, body io.Reader, a answerer) error {
-	prog, err := e.host.enter(ctx, false)
+func (e *Emulator) tryWorker(ctx context.Context, m *wire.Request, body io.Reader, a answerer, by *served) error {
+	prog, err := e.host.enterNewest(ctx)
 	if err != nil {
 		return err
 	}
 	defer e.host.leave(prog)
 	ev := e.newEvent(ctx, prog, nil, "fetch")
+	ev.served = by
 	defer ev.retire() // it may have joined a step since, by way of a sleep
 	return prog.fetch(ev, m, body, a)
 }
@@ -198,12 +211,15 @@ func (b *shortBody) Read(p []byte) (int, error) {
 
 // doorAnswer passes a response on to the client.
 type doorAnswer struct {
-	w       http.ResponseWriter
-	status  int  // 0 until the head has left
-	started bool // the head has left, and a body follows
+	w        http.ResponseWriter
+	disguise disguise
+	served   served // which objects took part
+	status   int    // 0 until the head has left
+	started  bool   // the head has left, and a body follows
 }
 
 func (a *doorAnswer) head(m *wire.Response, end bool) error {
+	a.disguise.response(m.Header)
 	h := a.w.Header()
 	for _, f := range m.Header {
 		h.Add(f.Name, f.Value)

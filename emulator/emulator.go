@@ -2,7 +2,7 @@
 // running, delivers requests and alarms to its worker and objects, keeps the objects'
 // storage, and owns the clock.
 //
-// A request comes in at the front door (door.go), enters the host (host.go), which has
+// A request comes in at the front door (door.go), is told where the worker believes to be (origin.go), enters the host (host.go), which has
 // a program to take it, and becomes an event (event.go) that is delivered to the
 // worker. What the worker asks of an object comes back as a subrequest (fetch.go): an
 // event of that object (object.go), which waits for the object's turn, is delivered to
@@ -14,10 +14,14 @@
 // Alarms that fell due while nothing ran are dealt with at start (missed.go).
 //
 // Each event that is over has a line in the log (eventlog.go), and a handler that hangs is named
-// there (stuck.go).
+// there (stuck.go). The journal keeps the last lines (journal.go); how the emulator is getting on, and how others
+// end it, is in session.go.
+//
+// Programs that were started by hand, in a debugger perhaps, dial in and serve, too (attach.go, pulse.go).
 //
 // People look at objects and change them through the administration (admin.go): over the
-// control API (api.go, admin_api.go, alarm_api.go), or offline on the files (offline.go).
+// control API (api.go, admin_api.go, alarm_api.go), or offline on the files (offline.go). They may
+// also ask for faults (faults.go).
 //
 // Sub-packages that stand alone: store keeps an object's file, plugin builds,
 // launches and watches programs, control is the control API.
@@ -26,6 +30,7 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -60,8 +65,18 @@ type Options struct {
 	// program as it is at the start, for files are not watched, and commands do not find it
 	// by the project's folder.
 	Apart bool
+	// Attach says whether programs that were started by hand may serve, too, or alone.
+	Attach Attach
 	// Listener is where the front door is.
 	Listener net.Listener
+	// Local is a second front door on the loopback, for commands, where Listener is not to be
+	// reached there: the control API is for callers of this machine. It may be nil.
+	Local net.Listener
+	// TLS makes the front door speak HTTPS, unless it is nil. It has one certificate.
+	TLS *tls.Config
+	// Host and UpstreamProtocol are those of the URL that the worker believes to be reached at; empty
+	// means what the configuration says, and at last what the request says.
+	Host, UpstreamProtocol string
 	// Frozen starts with a clock that stands still.
 	Frozen bool
 	// Time is where the clock starts, unless it is zero; it must not lie before the time at
@@ -78,6 +93,9 @@ type Options struct {
 	// Output takes what the handler program prints.
 	Output io.Writer
 	Log    *slog.Logger
+	// Journal keeps what Log and Output get, for those who ask later. Whoever makes those two fills it;
+	// nil stands for an empty one.
+	Journal *Journal
 	// Version is what the control API says of this program.
 	Version string
 	// Progress is told how a build that takes long comes along.
@@ -103,11 +121,16 @@ type Emulator struct {
 	clock    *clock.Clock
 	host     *host
 	builder  *plugin.Builder
+	socket   *plugin.Socket // for programs that were started by hand, or nil
 	stores   stores
 	// advancing is set while the clock is moved by hand.
 	advancing atomic.Bool
 	crons     crontab
+	faults    faults
 	early     earlyAlarms
+	journal   *Journal
+	record    record
+	farewell  farewell
 	release   []func() error // what Close undoes, last first
 
 	ctx        context.Context
@@ -134,6 +157,8 @@ type settings struct {
 	path     string // of the configuration file
 	varFiles []config.VarFile
 	welcome  wire.Welcome
+	origin   origin // where the worker believes to be
+	dev      config.Dev
 	bindings map[string]*namespace
 }
 
@@ -148,6 +173,7 @@ func New(o Options) (_ *Emulator, err error) {
 	e.options = o
 	e.log, e.output = o.Log, o.Output
 	e.listener = o.Listener
+	e.journal = cmp.Or(o.Journal, &Journal{})
 	e.outside = outsideTransport()
 	e.limits = cmp.Or(o.Limits, ProductionLimits)
 	defer func() {
@@ -189,6 +215,7 @@ func newEmulator(c *config.Config, state string) *Emulator {
 		namespaces: make(map[string]*namespace),
 	}
 	e.crons.e = e
+	e.farewell.wanted = make(chan struct{})
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
 }
@@ -249,7 +276,7 @@ func (e *Emulator) configure(c *config.Config) error {
 	for class, ns := range namespaces {
 		ns.keyValue.Store(c.KeyValueBacked(class))
 	}
-	s := settings{path: c.Path, varFiles: c.VarFiles, bindings: make(map[string]*namespace)}
+	s := settings{path: c.Path, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev, bindings: make(map[string]*namespace)}
 	for _, v := range c.Vars {
 		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
@@ -293,54 +320,64 @@ func (e *Emulator) URL() string {
 	if e.listener == nil {
 		return ""
 	}
-	addr := e.listener.Addr().(*net.TCPAddr)
+	return e.urlOf(e.listener)
+}
+
+func (e *Emulator) urlOf(l net.Listener) string {
+	addr := l.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() || addr.IP.IsLoopback() {
 		host = "localhost"
 	}
-	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
+	return fmt.Sprintf("%s://%s", e.scheme(), net.JoinHostPort(host, fmt.Sprint(addr.Port)))
 }
 
 // Run builds and starts the program, calls ready when it takes requests, and serves until
-// ctx ends. Then it ends in good order, and closes the emulator.
+// ctx ends. Then it ends in good order, and closes the emulator. With AttachOnly it builds nothing, and
+// requests wait until a program that was started by hand has dialed in.
 func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	defer func() {
 		if closeErr := e.close(); err == nil {
 			err = closeErr
 		}
 	}()
-	result, err := e.builder.Build(ctx, e.options.Progress)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
+	hash := ""
+	if e.options.Attach != AttachOnly {
+		if hash, err = e.startProgram(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
 		}
-		return err
 	}
-	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings())
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	e.host.swap(first)
 	if err := e.announce(); err != nil {
 		return err
 	}
+	if err := e.listenForPrograms(); err != nil {
+		return err
+	}
+	e.takePrograms()
 
 	server := e.door()
-	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(e.listener) }()
+	serving := make(chan error, 2)
+	go func() { serving <- e.serve(server, e.listener) }()
+	if e.options.Local != nil {
+		go func() { serving <- e.serve(server, e.options.Local) }()
+	}
 	stopWatching := func() {}
-	if !e.options.Apart {
-		if stopWatching, err = e.watchFiles(result.Hash); err != nil {
+	if !e.options.Apart && e.options.Attach != AttachOnly {
+		if stopWatching, err = e.watchFiles(hash); err != nil {
 			server.Close()
 			return err
 		}
 	}
+	if e.options.Attach == AttachOnly {
+		e.sayOfPrograms("requests and alarms wait for the handler program: " + HowToAttach)
+	}
 	ready()
 	select {
 	case <-ctx.Done():
+	case <-e.farewell.wanted:
 	case err = <-serving:
 	}
 	stopWatching()
@@ -348,18 +385,52 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	return err
 }
 
+// startProgram builds the program and makes it the first to serve. It returns what it was built to.
+func (e *Emulator) startProgram(ctx context.Context) (hash string, err error) {
+	result, err := e.builder.Build(ctx, e.options.Progress)
+	if err != nil {
+		return "", err
+	}
+	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings())
+	if err != nil {
+		return "", err
+	}
+	e.host.swap(first)
+	e.record.built(result.Took)
+	e.record.serves(true)
+	return result.Hash, nil
+}
+
+// serve has the server serve at a front door until it is shut down.
+func (e *Emulator) serve(server *http.Server, l net.Listener) error {
+	if e.options.TLS == nil {
+		return server.Serve(l)
+	}
+	return server.ServeTLS(l, "", "")
+}
+
 // announce makes the emulator known to the commands that are run in the project.
 func (e *Emulator) announce() error {
 	if e.options.Apart {
 		return nil
 	}
-	release, err := control.Announce(e.project, control.Announcement{
-		URL: e.URL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
-	})
+	announcement := control.Announcement{
+		URL: e.controlURL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
+		Certificate: e.fingerprint(),
+	}
+	release, err := control.Announce(e.project, announcement)
 	if err == nil {
 		e.release = append(e.release, release)
 	}
 	return err
+}
+
+// fingerprint is that of the front door's certificate, or empty if there is none.
+func (e *Emulator) fingerprint() string {
+	if e.options.TLS == nil {
+		return ""
+	}
+	return control.Fingerprint(e.options.TLS.Certificates[0].Certificate[0])
 }
 
 // shutdownGrace is how long, in real time, running handlers may take at the end.
@@ -367,6 +438,7 @@ const shutdownGrace = 3 * time.Second
 
 func (e *Emulator) shutdown(server *http.Server) {
 	e.log.Info("shutting down")
+	e.journal.end()
 	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
 	// Those that wait for the clock would wait for ever: they are not waited for.
@@ -382,7 +454,11 @@ func (e *Emulator) shutdown(server *http.Server) {
 
 // close gives back what New took.
 func (e *Emulator) close() error {
+	defer e.farewell.say()
 	e.cancel(errEnding)
+	if e.socket != nil {
+		e.socket.Close() //nolint:errcheck // it is released below
+	}
 	if e.host != nil {
 		e.host.end(0)
 	}
@@ -400,8 +476,10 @@ func (e *Emulator) close() error {
 	for i := len(e.release) - 1; i >= 0; i-- {
 		errs = append(errs, e.release[i]())
 	}
-	if e.listener != nil {
-		e.listener.Close()
+	for _, l := range []net.Listener{e.listener, e.options.Local} {
+		if l != nil {
+			l.Close()
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -32,16 +32,20 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 `))
 
 // fail answers a request that failed before its response had begun: with a page for a
-// browser, with two lines for everybody else.
+// browser, with a few lines for everybody else. Both have the stack, if there is one.
 func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error) {
 	what, why := e.explain(err)
-	if !wantsPage(r) {
-		http.Error(w, fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path), http.StatusInternalServerError)
-		return
-	}
 	stack := ""
 	if f := (*wire.Error)(nil); errors.As(err, &f) {
-		stack = f.Detail
+		stack = strings.TrimRight(f.Detail, "\n")
+	}
+	if !wantsPage(r) {
+		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path)
+		if stack != "" {
+			text += "\n\n" + firstGoroutine(stack)
+		}
+		http.Error(w, text, http.StatusInternalServerError)
+		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(http.StatusInternalServerError)

@@ -31,6 +31,9 @@ type event struct {
 	last    *clock.Step // the last one that it was part of
 	retired bool        // it is part of none any more
 
+	// served notes the objects that an event of the worker asks, or is nil.
+	served *served
+
 	caller atomic.Pointer[event] // whose handler waits for this event, or nil
 
 	// operations counts what the handler has asked for, and waits how many of its
@@ -98,7 +101,7 @@ func (ev *event) String() string {
 // carry counts the bodies that come and go for an event of the worker, which nothing pauses
 // meanwhile.
 func (ev *event) carry(n int64) {
-	if ev.obj == nil {
+	if ev.obj == nil && (n > 0 || !ev.prog.lost()) {
 		ev.outside.Add(n)
 	}
 }
@@ -148,8 +151,12 @@ func (ev *event) lastStep() *clock.Step {
 	return ev.last
 }
 
-// woken ends the wait of one of the handler's goroutines, which goes on as part of step.
+// woken ends the wait of one of the handler's goroutines, which goes on as part of step. One whose program
+// is gone does not go on: it must not look like one that ran (see underWay).
 func (ev *event) woken(step *clock.Step) {
+	if ev.prog.lost() {
+		return
+	}
 	if ev.waits.Add(-1) > 0 && step != nil {
 		ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
 	}
@@ -169,6 +176,8 @@ func (ev *event) leaveWhenSilent(step *clock.Step) {
 		switch n := ev.operations.Load(); {
 		case ev.currentStep() != step:
 			return
+		case n == last && ev.prog.byHand() && !ev.prog.pulse.beats():
+			// It stands in a debugger, and may yet ask for more.
 		case n == last:
 			ev.park()
 			return

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"devtool/durable/wire"
@@ -28,6 +30,7 @@ type eventLine struct {
 	due, at time.Time
 	retry   int       // 0 for the first run
 	next    time.Time // when it is tried again, or zero
+	by      string    // which objects answered a request, for people
 	err     error     // what it failed with
 	why     string    // in place of err's own text, if not empty
 	quiet   bool      // people want to know only when they ask for details
@@ -63,17 +66,17 @@ const noticeable = time.Second
 // sentence is the line for people.
 func (l eventLine) sentence() string {
 	var b strings.Builder
-	name, outcome := l.event, l.outcome
+	name, object, outcome := l.event, l.object, l.outcome
 	if l.status != 0 {
 		outcome = fmt.Sprintf("%d %s", l.status, http.StatusText(l.status))
 	}
 	if l.event == eventRequest {
-		name = "" // it is plain from what follows
+		name, object = "", "" // they are plain from what follows
 		if l.outcome == outcomeCanceled {
 			outcome = "canceled by the client"
 		}
 	}
-	for _, word := range []string{name, l.object, l.what, outcome} {
+	for _, word := range []string{name, object, l.what, outcome} {
 		if word != "" {
 			b.WriteString(word + " ")
 		}
@@ -85,6 +88,9 @@ func (l eventLine) sentence() string {
 	line += " (" + milliseconds(l.took)
 	if late := l.late(); late >= noticeable {
 		line += fmt.Sprintf(", %s late", late.Round(noticeable/10))
+	}
+	if l.by != "" {
+		line += ", by " + l.by
 	}
 	line += ")"
 	if why := l.reason(); why != "" {
@@ -201,6 +207,48 @@ func (e *Emulator) logFetch(ev *event, status int, took time.Duration, err error
 		err:     err,
 		quiet:   true,
 	})
+}
+
+// served are the objects that a request to the worker has reached.
+type served struct {
+	mu      sync.Mutex
+	objects []*object // the first ones, each once
+	more    bool      // there were others
+}
+
+// maxServed is how many objects the line of a request names.
+const maxServed = 2
+
+// add does nothing to a nil served.
+func (s *served) add(o *object) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case slices.Contains(s.objects, o):
+	case len(s.objects) < maxServed:
+		s.objects = append(s.objects, o)
+	default:
+		s.more = true
+	}
+}
+
+// describe returns the object, if it was one, and what people are told of it.
+func (s *served) describe() (object, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.objects) == 0:
+		return "", ""
+	case len(s.objects) == 1:
+		object = s.objects[0].String()
+		return object, object
+	case s.more:
+		return "", fmt.Sprintf("%s, %s and others", s.objects[0], s.objects[1])
+	}
+	return "", fmt.Sprintf("%s and %s", s.objects[0], s.objects[1])
 }
 
 // requestLine is how people call a request: its method and path.

@@ -80,7 +80,7 @@ func TestEachEventHasItsLine(t *testing.T) {
 	}
 	want := []string{
 		"DEBUG fetch Lab/a GET /set1s 200 OK (_ ms)",
-		"INFO GET /set1s 200 OK (_ ms)",
+		"INFO GET /set1s 200 OK (_ ms, by Lab/a)",
 		"ERROR alarm Lab/a retry (_ ms): no luck; next try at " + retried.Format(time.RFC3339Nano) + "\ngoroutine 1:\nmain.go:7",
 		"INFO alarm Lab/a ok, retry 1 of 6 (_ ms)",
 		"DEBUG evict Lab/a ok (_ ms)",

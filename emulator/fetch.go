@@ -234,6 +234,7 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee
+	a.caller.served.add(o)
 	started := time.Now()
 	err = p.fetch(callee, &q.Request, body, a)
 	p.e.logFetch(callee, a.status, time.Since(started), err)
@@ -279,9 +280,13 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		r.Body = io.NopCloser(strings.NewReader(string(req.Body)))
 		r.ContentLength = int64(len(req.Body))
 	}
+	// It is the platform's to say who the client is; its edge refuses requests that say it themselves.
+	r.Header.Del("Cf-Connecting-Ip")
 	a.caller.outside.Add(1)
 	resp, err := p.e.outside.RoundTrip(r)
-	a.caller.outside.Add(-1)
+	if !p.lost() {
+		a.caller.outside.Add(-1)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
 	}

@@ -367,6 +367,15 @@ func (s *script) handle(stream *wire.Stream) {
 		text, _ = f(c)
 		stream.Answer(&wire.Stack{Text: text}, true) //nolint:errcheck // the test sees it
 		return
+	case wire.MethodPing:
+		if f := s.handlers["ping"]; f != nil {
+			_, err = f(c)
+		}
+	case wire.MethodVisited:
+		var m wire.Visited
+		must(wire.Decode(stream.Message, &m))
+		c.event, c.instance, c.object = m.Event, m.Instance, s.nameOf(m.Instance)
+		_, err = s.handlers["visited"](c)
 	case wire.MethodDestroy:
 		var m wire.Destroy
 		must(wire.Decode(stream.Message, &m))

@@ -16,6 +16,7 @@ import (
 
 // How long things may take, in real time.
 const (
+	expectLimit  = 10 * time.Second // a build that takes longer does not keep requests from the version before
 	drainLimit   = 5 * time.Second  // what runs in the old program has this long when a new one is ready
 	stableAfter  = 10 * time.Second // a program that lived this long did not crash at start
 	maxBackoff   = 10 * time.Second
@@ -33,7 +34,17 @@ type host struct {
 	// binary is a copy of the program that runs, to start it again from.
 	binary     string
 	drainLimit time.Duration
-	stuckAfter time.Duration
+	// expectLimit is how long, in real time, requests wait for a version that is being built.
+	expectLimit time.Duration
+	stuckAfter  time.Duration
+	// pingTimeout is how long a program that was started by hand may take to answer before it counts as
+	// standing in a debugger.
+	pingTimeout time.Duration
+	// detached holds a token when a program that was started by hand has ended, and the built one serves.
+	detached chan struct{}
+
+	// swapping is held while the program is exchanged, before mu.
+	swapping sync.Mutex
 
 	// mu guards what follows. changed is closed and made anew when any of it changes.
 	mu      sync.Mutex
@@ -43,10 +54,13 @@ type host struct {
 	failing error // why starting fails again and again, or nil
 	ended   bool
 	crashes int // in a row
+	// expecting is there while requests wait for a version that is about to be built.
+	expecting *time.Timer
 }
 
 func newHost(e *Emulator, binary string) *host {
-	return &host{e: e, binary: binary, drainLimit: drainLimit, stuckAfter: stuckAfter, changed: make(chan struct{}), closed: true}
+	return &host{e: e, binary: binary, drainLimit: drainLimit, expectLimit: expectLimit, stuckAfter: stuckAfter, pingTimeout: pingTimeout,
+		detached: make(chan struct{}, 1), changed: make(chan struct{}), closed: true}
 }
 
 func (h *host) changedLocked() {
@@ -77,6 +91,43 @@ func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
 		}
 		changed := h.changed
 		h.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// expect has requests wait until expectNoMore is called, or the limit has passed.
+func (h *host) expect() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.expecting == nil && !h.ended {
+		h.expecting = time.AfterFunc(h.expectLimit, func() { h.expectNoMore(nil) })
+	}
+}
+
+// expectNoMore lets requests go on to the version that now serves, unless there is reason not to.
+func (h *host) expectNoMore(unless func() bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.expecting != nil && (unless == nil || !unless()) {
+		h.expecting.Stop()
+		h.expecting = nil
+		h.changedLocked()
+	}
+}
+
+// enterNewest is enter for a request from outside: what was saved before it came is to answer it.
+func (h *host) enterNewest(ctx context.Context) (*program, error) {
+	for {
+		h.mu.Lock()
+		wait, changed := h.expecting != nil && !h.ended, h.changed
+		h.mu.Unlock()
+		if !wait {
+			return h.enter(ctx, false)
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -165,18 +216,23 @@ func programEnv(env []string) []string {
 var errReplaced = &wire.Error{Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true}
 
 // swap makes next the current program. New events wait until those that are running
-// in the old program have ended, or drainLimit has passed.
-func (h *host) swap(next *program) {
+// in the old program have ended, or drainLimit has passed. It reports whether next is the
+// current program now: a built one is not while one that was started by hand serves.
+func (h *host) swap(next *program) bool {
+	h.swapping.Lock()
+	defer h.swapping.Unlock()
 	h.mu.Lock()
 	old := h.current
+	if old != nil && old.byHand() && !old.lost() && !next.byHand() {
+		h.mu.Unlock()
+		next.end(errReplaced)
+		return false
+	}
 	h.closed = true
 	h.mu.Unlock()
 
 	if old != nil {
-		if n := h.drain(old, h.drainLimit); n > 0 {
-			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
-			old.end(errReplaced)
-		}
+		h.drainForSwap(old)
 	}
 
 	h.mu.Lock()
@@ -189,13 +245,35 @@ func (h *host) swap(next *program) {
 	h.mu.Unlock()
 	if ended {
 		next.end(errEnding)
-		return
+		return false
 	}
 	h.e.warnOfCrons(next)
 	h.e.background.Go(func() { h.watch(next, time.Now()) })
 	h.e.runEarly()
 	if old != nil {
 		h.e.background.Go(func() { old.end(errReplaced) })
+	}
+	return true
+}
+
+// drainForSwap lets what runs in p end, or ends p. While p stands in a debugger it is waited for.
+func (h *host) drainForSwap(p *program) {
+	for said := false; ; said = true {
+		n := h.drain(p, h.drainLimit)
+		if n == 0 {
+			return
+		}
+		h.mu.Lock()
+		ended := h.ended
+		h.mu.Unlock()
+		if ended || !p.spared(h.drainLimit) {
+			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
+			p.end(errReplaced)
+			return
+		}
+		if !said {
+			h.e.log.Warn(fmt.Sprintf("%d events run in a program that stands in a debugger: they are waited for, let it go on or end it", n))
+		}
 	}
 }
 
@@ -225,8 +303,9 @@ func (h *host) drain(p *program, limit time.Duration) int {
 func (h *host) watch(p *program, started time.Time) {
 	h.e.background.Go(p.lookout.run)
 	<-p.conn.Done()
+	ended := p.endedByUs() // by a swap, maybe, which has not made the next one current yet
 	h.mu.Lock()
-	if h.current != p || h.ended {
+	if h.current != p || h.ended || ended {
 		h.mu.Unlock()
 		return
 	}
@@ -238,14 +317,22 @@ func (h *host) watch(p *program, started time.Time) {
 
 	crash := p.crash()
 	p.end(crash)
+	if p.byHand() {
+		h.detach(p)
+		return
+	}
 	h.e.logFailure(crash.Message, nil) // its output has been seen
-	h.restart(crash)
+	h.restart(p, crash)
 }
 
-// restart launches the program until it runs or is replaced.
-func (h *host) restart(cause error) {
+// restart launches a program in place of old until it runs, or a reload was faster.
+func (h *host) restart(old *program, cause error) {
 	for {
 		h.mu.Lock()
+		if h.ended || h.current != old {
+			h.mu.Unlock()
+			return
+		}
 		h.crashes++
 		wait := time.Duration(0)
 		if h.crashes > 1 {
@@ -255,8 +342,11 @@ func (h *host) restart(cause error) {
 			h.failing = fmt.Errorf("the handler program keeps crashing and is started again in %s: %w", wait, cause)
 			h.changedLocked()
 		}
-		old, changed := h.current, h.changed
+		hopeless, changed := h.crashes > patience, h.changed
 		h.mu.Unlock()
+		if hopeless {
+			h.e.log.Warn(fmt.Sprintf("the handler program keeps crashing: it is started again in %s, or built anew when a file is saved", wait))
+		}
 
 		timer := time.NewTimer(wait)
 		for waiting := true; waiting; {
@@ -291,6 +381,7 @@ func (h *host) restart(cause error) {
 			next.end(errReplaced)
 			return
 		}
+		h.e.record.serves(false)
 		h.e.log.Info("restarted the handler program")
 		started := time.Now()
 		h.e.background.Go(func() { h.watch(next, started) })
@@ -302,6 +393,9 @@ func (h *host) restart(cause error) {
 func (h *host) end(grace time.Duration) {
 	h.mu.Lock()
 	h.ended = true
+	if h.expecting != nil {
+		h.expecting.Stop()
+	}
 	p := h.current
 	h.changedLocked()
 	h.mu.Unlock()

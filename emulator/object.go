@@ -589,10 +589,10 @@ func (o *object) rollback() error {
 // crash between the two writes would lose it: an earlier alarm goes into the index
 // before the commit, a later one and a deletion after it.
 func (o *object) commit() error {
-	s := o.store
-	if s == nil || !s.Dirty() || o.transactions > 0 {
+	if !o.uncommitted() {
 		return nil
 	}
+	s := o.store
 	if !s.AlarmChanged() {
 		return s.Commit()
 	}
@@ -630,10 +630,20 @@ func (o *object) commit() error {
 	return nil
 }
 
+// uncommitted reports whether there is anything that a commit would bring to disk. storeMu is held.
+func (o *object) uncommitted() bool { return o.store != nil && o.store.Dirty() && o.transactions == 0 }
+
 // commitOrReset commits what the holder of the turn, ev, wrote. If that fails the object is
 // reset: what its handlers believe to be stored is not. storeMu is held.
 func (o *object) commitOrReset(ev *event) error {
-	err := o.commit()
+	before, after := o.crashesAtCommit()
+	err := before
+	if err == nil {
+		err = o.commit()
+	}
+	if err == nil {
+		err = after
+	}
 	if err == nil {
 		return nil
 	}

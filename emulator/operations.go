@@ -19,7 +19,7 @@ const listPage = 1 << 20
 // wire.Callbacks.)
 func servedAtOnce(method wire.Method) bool {
 	switch method {
-	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
+	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodVisit, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
 		return false
 	}
 	return true
@@ -53,6 +53,11 @@ func (p *program) serve(s *wire.Stream) {
 		return
 	case wire.MethodBackground:
 		if err := p.runInBackground(s); err != nil {
+			s.Fail(asWire(err))
+		}
+		return
+	case wire.MethodVisit:
+		if err := p.visit(s); err != nil {
 			s.Fail(asWire(err))
 		}
 		return

@@ -29,8 +29,11 @@ type program struct {
 	// settings are what it was welcomed with.
 	settings settings
 	lookout  *lookout
+	pulse    *pulse // nil but for a program that was started by hand
 
 	instances atomic.Uint64 // the last instance number
+
+	report crashReport
 
 	// mu guards what follows.
 	mu     sync.Mutex
@@ -46,6 +49,17 @@ type program struct {
 // connect speaks with the program at the other end of conn. The program is welcomed when
 // it has what c needs.
 func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c settings) (*program, error) {
+	p, hello := e.newProgram(conn, process, c)
+	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
+	defer cancel()
+	if err := p.meet(ctx, hello); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// newProgram returns the program at the other end of conn, and where its introduction arrives.
+func (e *Emulator) newProgram(conn net.Conn, process *plugin.Process, c settings) (*program, <-chan *wire.Stream) {
 	p := &program{
 		e:        e,
 		process:  process,
@@ -69,27 +83,30 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 		AtOnce: servedAtOnce,
 		Notice: p.notice,
 	})
-	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
-	defer cancel()
+	return p, hello
+}
+
+// meet waits for the program's introduction, and welcomes it.
+func (p *program) meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	select {
 	case s := <-hello:
-		welcome, err := p.welcome(s.Message, c)
+		welcome, err := p.welcome(s.Message, p.settings)
 		if err != nil {
 			s.Fail(asWire(err))
 			p.conn.Close()
-			return nil, err
+			return err
 		}
-		p.lookout = newLookout(p, e.host.stuckAfter)
-		return p, s.Answer(welcome, true)
+		p.lookout = newLookout(p, p.e.host.stuckAfter)
+		return s.Answer(welcome, true)
 	case <-p.conn.Done():
 		crash := p.crash()
-		if process != nil && process.Err() == nil {
-			return nil, errors.New("the handler program has ended (exit status 0) before it introduced itself: does main call durable.Serve?")
+		if p.process != nil && p.process.Err() == nil {
+			return errors.New("the handler program has ended (exit status 0) before it introduced itself: does main call durable.Serve?")
 		}
-		return nil, crash
+		return crash
 	case <-ctx.Done():
 		p.conn.Close()
-		return nil, fmt.Errorf("start handler program: %w", context.Cause(ctx))
+		return fmt.Errorf("start handler program: %w", context.Cause(ctx))
 	}
 }
 
@@ -226,42 +243,11 @@ func (p *program) explain(err error) error {
 // fails because of that.
 func (p *program) lost() bool { return p.conn.Err() != nil }
 
-// crash describes the end of a program that was not asked to end.
-func (p *program) crash() *wire.Error {
-	e := &wire.Error{Message: "the handler program has closed its connection", Retryable: true, Reset: true}
-	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && err.Error() != "EOF" {
-		e.Message += ": " + err.Error()
-	}
-	if p.process == nil {
-		return e
-	}
-	// The connection closes a little before the process is gone.
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-p.process.Done():
-		how := "exit status 0"
-		if err := p.process.Err(); err != nil {
-			how = err.Error()
-		}
-		e.Message = fmt.Sprintf("the handler program has crashed (%s)", how)
-		e.Detail = p.process.Tail()
-		if cause := panicLine(e.Detail); cause != "" {
-			e.Message += ": " + cause
-		}
-	case <-timer.C:
-	}
-	return e
-}
-
-// panicLine finds what the Go runtime says of a crash.
-func panicLine(output string) string {
-	for line := range strings.Lines(output) {
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
+// endedByUs reports whether the program was asked to end.
+func (p *program) endedByUs() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended != nil
 }
 
 // end ends the program; what it still handles fails with reason.

@@ -11,40 +11,29 @@ import (
 	"time"
 
 	"devtool/durable/wire"
-	"devtool/emulator/plugin"
 )
 
 // watchFiles rebuilds and swaps the program when its files or the configuration
 // change, until the returned function is called. hash is of the program that runs.
 func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
-	configuration := e.configurationFiles()
-	roots := []string{e.project}
-	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {
-		roots = append(roots, main)
-	}
 	ctx, cancel := context.WithCancel(e.ctx)
-	w, err := plugin.Watch(ctx, plugin.WatchOptions{
-		Roots:  roots,
-		Files:  configuration,
-		Ignore: func(path string) bool { return within(path, e.options.State) },
-	})
-	if err != nil {
+	r := &reloader{
+		e: e, hash: hash, welcome: e.currentSettings().welcome, crons: e.crons.exprs(),
+		configuration: e.configurationFiles(),
+	}
+	if r.files, err = e.watchSurroundings(ctx, r.configuration, r.noticed); err != nil {
 		cancel()
-		return nil, fmt.Errorf("watch files: %w", err)
+		return nil, err
 	}
-	if reason := w.Polling(); reason != "" {
-		e.log.Warn("looking for changed files twice a second, for the system does not tell: " + reason)
-	}
-	r := &reloader{e: e, hash: hash, welcome: e.currentSettings().welcome, crons: e.crons.exprs()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.run(ctx, w.Changes(), configuration)
+		r.run(ctx)
 	}()
 	return func() {
 		cancel()
 		<-done
-		w.Close()
+		r.files.close()
 	}, nil
 }
 
@@ -75,53 +64,119 @@ type reloader struct {
 	hash    string
 	welcome wire.Welcome
 	crons   []string // of the configuration
+	// files are watched, and configuration are those among them that make the configuration.
+	files         *surroundings
+	configuration []string
 	// stopInspecting ends what Options.Built does.
 	stopInspecting context.CancelFunc
+	// told is what was last told to be wrong, and news is set when source has changed since. What has been told is not
+	// told again for nothing: if the file that changes is this program's own log, there would be no end of it.
+	told string
+	news bool
 	// stale is set when a file of the configuration has changed and was not yet read.
 	stale bool
+	// postponed is set when there are changes to build as soon as no program serves that was started by hand.
+	postponed bool
 }
 
-// run handles one change after the other. A change during a build cancels it.
-func (r *reloader) run(ctx context.Context, changes <-chan []string, configuration []string) {
-	r.inspect(ctx)
-	for paths := range changes {
-		for again := true; again; {
+// run handles one change after the other until ctx ends. A change during a build cancels it.
+func (r *reloader) run(ctx context.Context) {
+	r.inspect(ctx, true, r.e.started)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case paths := <-r.files.changes:
+			r.take(paths)
+		case <-r.e.host.detached:
+			if !r.postponed {
+				continue
+			}
+		}
+		for again := !r.postpone(); again; {
 			again = false
-			r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(configuration, path) })
 			r.stopInspecting()
+			began := time.Now()
 			building, cancel := context.WithCancel(ctx)
 			done := make(chan error, 1)
 			go func() { done <- r.reload(building) }()
 			select {
 			case err := <-done:
 				r.tell(ctx, err)
-				if err == nil {
-					r.inspect(ctx)
-				}
-			case more, ok := <-changes:
+				r.inspect(ctx, err == nil, began)
+			case more := <-r.files.changes:
 				cancel()
 				<-done
-				if ok {
-					paths, again = more, true
-				}
+				r.take(more)
+				again = true
 			}
 			cancel()
 		}
+		r.e.host.expectNoMore(r.files.stirring)
 	}
 }
 
-// inspect lets Options.Built look at the sources until the next build begins.
-func (r *reloader) inspect(ctx context.Context) {
+// noticed has requests wait for the version to come when paths, which have just changed, are likely to make
+// one. It is called by watchers.
+func (r *reloader) noticed(paths []string) {
+	if !r.e.host.attached() && slices.ContainsFunc(paths, r.makesVersion) {
+		r.e.host.expect()
+	}
+}
+
+// makesVersion reports whether path is source of the program or of the configuration. Another file may be embedded in
+// the program, or be its log: no request waits because of one.
+func (r *reloader) makesVersion(path string) bool {
+	switch filepath.Ext(path) {
+	case ".go", ".mod", ".sum", ".work", ".s", ".c", ".h":
+		return true
+	}
+	return slices.Contains(r.configuration, path)
+}
+
+// take notes that files have changed.
+func (r *reloader) take(paths []string) {
+	r.news = r.news || slices.ContainsFunc(paths, r.makesVersion)
+	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(r.configuration, path) })
+}
+
+const postponedLine = "a program that was started by hand serves: what is saved is built when it has ended"
+
+// postpone reports whether a program serves that was started by hand, so that nothing is built before it
+// ends.
+func (r *reloader) postpone() bool {
+	said := r.postponed
+	r.postponed = r.e.host.attached()
+	if r.postponed && !said {
+		r.e.log.Info(postponedLine)
+	}
+	return r.postponed
+}
+
+// inspect finds out what else is to be watched after a build that began at a time, and if it has succeeded lets
+// Options.Built look at the sources. Both have until the next build begins.
+func (r *reloader) inspect(ctx context.Context, built bool, began time.Time) {
 	ctx, r.stopInspecting = context.WithCancel(ctx)
-	if built := r.e.options.Built; built != nil {
-		r.e.background.Go(func() { built(ctx) })
+	builder := *r.e.builder
+	r.e.background.Go(func() { r.files.look(ctx, builder, built, began) })
+	if look := r.e.options.Built; look != nil && built {
+		r.e.background.Go(func() { look(ctx) })
 	}
 }
 
 func (r *reloader) tell(ctx context.Context, err error) {
-	if err == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
+	r.e.record.changed(err)
+	if err == nil {
+		r.told, r.news = "", false
+		return
+	}
+	if err.Error() == r.told && !r.news {
+		return
+	}
+	r.told, r.news = err.Error(), false
 	r.e.options.Failed(err)
 	r.e.log.Warn("the version before is still being served")
 }
@@ -138,8 +193,12 @@ func (r *reloader) reload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		before := e.currentSettings().dev
 		if err := e.configure(c); err != nil {
 			return err
+		}
+		if c.Dev.IP != before.IP || c.Dev.Port != before.Port || c.Dev.LocalProtocol != before.LocalProtocol {
+			e.log.Warn("where dev listens has changed in the configuration: that takes effect when devtool is started again")
 		}
 		if !slices.Equal(c.Crons, r.crons) {
 			r.crons, crons = c.Crons, c.Crons
@@ -152,6 +211,7 @@ func (r *reloader) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.record.built(result.Took)
 	now := e.currentSettings()
 	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.welcome) {
 		if err := e.settleMigrations(); err != nil {
@@ -171,7 +231,12 @@ func (r *reloader) reload(ctx context.Context) error {
 		next.end(err)
 		return err
 	}
-	e.host.swap(next)
+	if !e.host.swap(next) { // one that was started by hand was faster
+		r.postponed = true
+		e.log.Info(postponedLine)
+		return nil
+	}
+	e.record.serves(true)
 	r.hash, r.welcome = result.Hash, now.welcome
 	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)", time.Since(started).Milliseconds(), result.Took.Milliseconds()))
 	return nil

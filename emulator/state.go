@@ -13,13 +13,14 @@ import (
 	"github.com/gofrs/flock"
 
 	"devtool/clock"
+	"devtool/emulator/control"
 )
 
-// owner is who has the state folder, for the message to whoever comes second. The lock
+// Owner is who has the state folder, for the message to whoever comes second. The lock
 // itself is on another file, so that the message can be read on every system.
-type owner struct {
+type Owner struct {
 	PID     int       `json:"pid"`
-	URL     string    `json:"url"`
+	URL     string    `json:"url"` // empty for a command that works on the files
 	Started time.Time `json:"started"`
 }
 
@@ -36,10 +37,10 @@ func (e *Emulator) lock() error {
 	}
 	file := filepath.Join(e.state, "owner.json")
 	if !locked {
-		return fmt.Errorf("the state in %s is in use by %s: stop it, or choose another folder with --persist-to", e.state, readOwner(file))
+		return &InUseError{State: filepath.Dir(e.state), Owner: readOwner(file)}
 	}
 	e.release = append(e.release, lock.Unlock)
-	b, err := json.Marshal(owner{PID: os.Getpid(), URL: e.URL(), Started: e.started})
+	b, err := json.Marshal(Owner{PID: os.Getpid(), URL: e.URL(), Started: e.started})
 	if err != nil {
 		return err
 	}
@@ -49,20 +50,32 @@ func (e *Emulator) lock() error {
 	return nil
 }
 
-func readOwner(file string) string {
-	var o owner
-	b, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(b, &o)
+// readOwner returns who has the state, as far as that can be told. What file says of somebody who was killed is not
+// asked for: nobody holds the lock then.
+func readOwner(file string) Owner {
+	var o Owner
+	if b, err := os.ReadFile(file); err == nil {
+		json.Unmarshal(b, &o) //nolint:errcheck // it is empty, then
 	}
-	if err != nil {
-		return "another devtool"
+	return o
+}
+
+// An InUseError says that somebody else has the state folder.
+type InUseError struct {
+	State string
+	Owner
+}
+
+func (e *InUseError) Error() string {
+	who := "another devtool"
+	switch {
+	case e.PID == 0: // it is about to say so, or could not
+	case e.URL == "":
+		who = fmt.Sprintf("another devtool (process %d, since %s)", e.PID, control.Since(e.Started, time.Now()))
+	default:
+		who = fmt.Sprintf("another devtool (process %d, %s, since %s)", e.PID, e.URL, control.Since(e.Started, time.Now()))
 	}
-	where := ""
-	if o.URL != "" { // a command that works on the files has none
-		where = o.URL + ", "
-	}
-	return fmt.Sprintf("another devtool (process %d, %ssince %s)", o.PID, where, o.Started.Local().Format("15:04:05"))
+	return fmt.Sprintf("the state in %s is in use by %s", e.State, who)
 }
 
 // clockRecord is the size of the saved clock. It never changes, so that a write in place

@@ -77,8 +77,12 @@ func (l *lookout) run() {
 	}
 }
 
-// look looks at the events that are running, every after it did so before.
+// look looks at the events that are running, every after it did so before. While the program stands in
+// a debugger it does not: that time does not count.
 func (l *lookout) look() {
+	if l.p.byHand() && !l.p.pulse.beats() {
+		return
+	}
 	l.p.mu.Lock()
 	events := slices.SortedFunc(maps.Values(l.p.events), func(a, b *event) int { return cmp.Compare(a.number, b.number) })
 	l.p.mu.Unlock()

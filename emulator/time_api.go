@@ -226,6 +226,10 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 			return nil, nil, badDuration(q.MaxStep)
 		}
 	}
+	limits.Extend = func() bool {
+		p := e.host.running()
+		return p != nil && p.spared(max(limits.Step, recovery))
+	}
 	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
 		return nil, nil, badRequest("a limit is negative")
 	}
@@ -340,7 +344,7 @@ func (e *Emulator) runningNow() string {
 	p := e.host.current
 	e.host.mu.Unlock()
 	if p == nil {
-		return ""
+		return e.waitsForProgram()
 	}
 	p.mu.Lock()
 	events := slices.Collect(maps.Values(p.events))

@@ -1,12 +1,15 @@
 // Command basic is a worker that tells what it knows: /var is the variable
-// GREETING, /host the request's host, /pid the program's process. Everything
-// else goes to an object, which sets an alarm an hour ahead on a POST. After a POST to
-// /again it sets it again whenever it has run.
+// GREETING, /host the request's host, /headers its headers, /pid the program's process, and
+// /proxy asks the URL in its query with the request's headers. Everything else goes to
+// an object, which sets an alarm an hour ahead on a POST. After a POST to /again it sets
+// it again whenever it has run.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -27,11 +30,31 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 		fmt.Fprint(w, env.Var("GREETING"))
 	case "/host":
 		fmt.Fprint(w, r.Host)
+	case "/headers":
+		json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the client notices
+	case "/proxy":
+		proxy(w, r)
 	case "/pid":
 		fmt.Fprint(w, os.Getpid())
 	default:
 		env.Namespace("BASIC").GetByName("one").ServeHTTP(w, r)
 	}
+}
+
+func proxy(w http.ResponseWriter, r *http.Request) {
+	out, err := http.NewRequestWithContext(r.Context(), http.MethodGet, r.URL.Query().Get("url"), nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	out.Header = r.Header.Clone()
+	answer, err := durable.HTTPClient.Do(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer answer.Body.Close()
+	io.Copy(w, answer.Body) //nolint:errcheck // the client notices
 }
 
 // Basic is an object with nothing but an alarm.

@@ -4,8 +4,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http"
 	"os"
+	"runtime"
+	"strings"
+	"sync"
 	"time"
 
 	"devtool/durable"
@@ -24,13 +28,64 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 		fmt.Fprint(w, "ok")
 	case "/panic":
 		panic("only this request")
-	case "/crash":
-		crash("all of the program")
-	case "/exit":
-		os.Exit(3)
+	case "/crash", "/exit", "/fatal", "/kill", "/loop", "/deadlock", "/output":
+		ruin(r.URL.Path)
 	default:
 		env.Namespace("FRAGILE").GetByName("one").ServeHTTP(w, r)
 	}
+}
+
+// ruin does what its path says, and does not return.
+func ruin(path string) {
+	switch path {
+	case "/exit":
+		os.Exit(3)
+	case "/output":
+		log.Fatal("there is no such file")
+	case "/fatal":
+		race()
+	case "/kill": // as a system without memory does
+		self, err := os.FindProcess(os.Getpid())
+		if err == nil {
+			err = self.Kill()
+		}
+		if err != nil {
+			panic(err)
+		}
+	case "/loop":
+		loop()
+	case "/deadlock":
+		var mu sync.Mutex
+		mu.Lock()
+		mu.Lock()
+	default:
+		crash("all of the program")
+	}
+	select {}
+}
+
+func loop() {
+	for n := 0; ; n++ {
+		_ = n
+	}
+}
+
+// race writes to a map from several goroutines, which the Go runtime does not survive.
+func race() {
+	m := make(map[int]int)
+	write := func() {
+		for i := 0; ; i++ {
+			m[i%100] = i
+			if i%7 == 0 {
+				runtime.Gosched()
+			}
+		}
+	}
+	runtime.GOMAXPROCS(4)
+	for range 8 {
+		go write()
+	}
+	write()
 }
 
 // crash panics where nobody can recover, and does not return.
@@ -49,6 +104,9 @@ func newFragile(_ context.Context, state *durable.State, _ *durable.Env) (*Fragi
 // ServeHTTP sets the alarm on a POST, and tells how often it has run on a GET.
 func (f *Fragile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	if path, ok := strings.CutPrefix(r.URL.Path, "/one"); ok {
+		ruin(path)
+	}
 	if r.Method == http.MethodPost {
 		if err := f.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Second)); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"devtool/config"
+	"devtool/emulator"
+	"devtool/emulator/control"
+)
+
+// One emulator has a state at a time. This file is about the second `devtool dev` on it.
+
+// runningOn returns the emulator that has the state that o asks for, or nil if none has. A configuration that can't be
+// read is for others to complain of.
+func runningOn(s Streams, o devOptions) (*control.Announcement, error) {
+	path, err := s.configPath(o.config)
+	if err != nil {
+		return nil, nil //nolint:nilerr // as said
+	}
+	project := filepath.Dir(path)
+	state := o.persistTo
+	if state == "" {
+		state = filepath.Join(project, ".devtool", "state")
+	}
+	state = s.path(state)
+	running, err := control.Emulators(project)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range running {
+		if sameFile(a.State, state) {
+			return &a, nil
+		}
+	}
+	return nil, nil
+}
+
+// sameFile reports whether both paths lead to the same file.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
+// inUseHint says what to do about a state that somebody else has.
+func inUseHint(e *emulator.InUseError) string {
+	if e.URL == "" {
+		return "wait until that has ended, or choose another folder with --persist-to"
+	}
+	return "`devtool dev --attach` follows it, `devtool stop` ends it; or choose another folder with --persist-to"
+}
+
+// followedLines are how many lines of the log, from before it was followed, are shown.
+const followedLines = 10
+
+// follow shows what an emulator shows that runs already, and goes on until ctx ends or the emulator does. The emulator
+// itself goes on.
+func follow(ctx context.Context, s Streams, o devOptions, out *display, quit func(), running control.Announcement) error {
+	client := &control.Client{URL: running.URL, Certificate: running.Certificate}
+	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)}) // what is wrong with it, it has said
+	if err != nil {
+		return s.explainDev(out, err)
+	}
+	sources := config.VarSources{EnvFiles: o.envFiles, Environ: s.Environ()}
+	if _, err := c.LoadVars(sources); err != nil {
+		return s.explainDev(out, err)
+	}
+	facts, err := factsOf(ctx, client)
+	if err != nil {
+		return err
+	}
+	if err := present(s, o, out, c, facts); err != nil {
+		return err
+	}
+	level, err := parseLevel(o.logLevel)
+	if err != nil {
+		return err
+	}
+	show := logPrinter{out: out, printed: out.handler(), handler: textHandler(out, level, colored(s, s.Err)), level: level}
+	if o.logFormat == logJSON {
+		show = logPrinter{out: out, json: true}
+	}
+	release := offerHotkeys(ctx, s, o, &hotkeys{display: out, client: client, url: facts.status.URL, quit: quit, leaving: "detach"})
+	err = client.Logs(ctx, control.LogsRequest{Lines: followedLines, Follow: true}, show.line)
+	release()
+	if ctx.Err() != nil { // the wish to end is no failure
+		return nil
+	}
+	if err == nil && !o.json && o.logFormat == logText {
+		fmt.Fprintln(out, "the emulator has ended")
+	}
+	return err
+}
+
+// factsOf asks an emulator what its start screen tells.
+func factsOf(ctx context.Context, client *control.Client) (facts screenFacts, err error) {
+	facts.ending = "Ctrl-C detaches, and it goes on"
+	if facts.status, err = client.Status(ctx); err != nil {
+		return facts, err
+	}
+	if facts.time, err = client.Time(ctx); err != nil {
+		return facts, err
+	}
+	crons, err := client.Crons(ctx)
+	if err != nil {
+		return facts, err
+	}
+	facts.crons = crons.Crons
+	alarms, err := client.ListAlarms(ctx, control.AlarmsRequest{})
+	for _, a := range alarms.Alarms {
+		if a.Held {
+			facts.held = append(facts.held, a)
+		}
+	}
+	return facts, err
+}
+
+// errBadLine is for a line of the log that is not one.
+var errBadLine = errors.New("a line of the log is not JSON: are emulator and command of the same version?")
+
+func parseRecord(line []byte) (r control.LogRecord, err error) {
+	if json.Unmarshal(line, &r) != nil {
+		return r, errBadLine
+	}
+	return r, nil
+}
+
+var _ io.Writer = (*display)(nil)

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"sync"
+)
+
+// A display is the one who writes to the terminal, or to whatever is in its place. Several write to it: the
+// log, which comes in whole lines, and the handler program (handler), which may leave one unfinished. A line
+// that somebody else comes in between is ended there.
+//
+// On a terminal it can keep a footer below all that: the legend of the hotkeys, or the question that one of
+// them asks. It is taken away before anything is written, and put back after, in one write with it. The cursor waits at the
+// beginning of the legend. So a terminal that wraps the footer when its window becomes narrower leaves the cursor where
+// the footer begins, and erasing from there to the end takes all of it and nothing else.
+type display struct {
+	w     io.Writer
+	width func() int // of a line
+
+	// mu guards what follows.
+	mu     sync.Mutex
+	open   any // who has written the unfinished line at the end, or nil
+	footer footer
+	shown  bool // the footer stands there
+}
+
+// newDisplay is for the error stream of s, where the log goes.
+func newDisplay(s Streams) *display {
+	return &display{w: s.Err, width: func() int { return s.Width(s.Err) }}
+}
+
+// A footer is the text that is to stand below all others, in at most columns characters, and whether the cursor
+// stays at its end.
+type footer func(columns int) (text string, cursorAtEnd bool)
+
+// Write writes whole lines.
+func (d *display) Write(p []byte) (int, error) { return d.write(d, p) }
+
+// handler is a writer for what comes as it comes.
+func (d *display) handler() io.Writer { return &displaySource{d} }
+
+type displaySource struct{ d *display }
+
+func (s *displaySource) Write(p []byte) (int, error) { return s.d.write(s, p) }
+
+func (d *display) write(from any, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var b bytes.Buffer
+	d.eraseLocked(&b)
+	if d.open != nil && d.open != from {
+		b.WriteByte('\n')
+	}
+	b.Write(p)
+	d.open = nil
+	if p[len(p)-1] != '\n' {
+		d.open = from
+	}
+	d.drawLocked(&b)
+	if _, err := d.w.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// show makes f the footer; nil takes it away.
+func (d *display) show(f footer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.footer = f
+	d.redrawLocked("")
+}
+
+// redraw draws the footer again, when its text or the size of the window has changed.
+func (d *display) redraw() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.redrawLocked("")
+}
+
+// clear empties the terminal, and what it has kept of what was above.
+func (d *display) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open = nil
+	d.redrawLocked("\x1b[H\x1b[2J\x1b[3J")
+}
+
+func (d *display) redrawLocked(between string) {
+	var b bytes.Buffer
+	d.eraseLocked(&b)
+	b.WriteString(between)
+	d.drawLocked(&b)
+	d.w.Write(b.Bytes()) //nolint:errcheck // nobody sees it
+}
+
+func (d *display) eraseLocked(b *bytes.Buffer) {
+	if d.shown {
+		b.WriteString("\r\x1b[J")
+		d.shown = false
+	}
+}
+
+// drawLocked puts the footer below, unless a line is unfinished there. It leaves the last column free: a terminal
+// might go on to the next line.
+func (d *display) drawLocked(b *bytes.Buffer) {
+	if d.footer == nil || d.open != nil {
+		return
+	}
+	text, cursorAtEnd := d.footer(max(d.width()-1, 0))
+	if text == "" {
+		return
+	}
+	b.WriteString(text)
+	if !cursorAtEnd {
+		b.WriteByte('\r')
+	}
+	d.shown = true
+}

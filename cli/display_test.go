@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// shownOn returns a display on a terminal of that width.
+func shownOn(columns int) (*display, *VT) {
+	vt := NewVT(columns)
+	d := &display{w: vt}
+	d.width = func() int { return vt.columns }
+	return d, vt
+}
+
+// fixed is a footer that is always the same, as far as there is room.
+func fixed(text string) footer {
+	return func(columns int) (string, bool) { return text[:min(len(text), columns)], false }
+}
+
+func TestTheFooterStandsBelowAllLines(t *testing.T) {
+	d, vt := shownOn(40)
+	fmt.Fprintln(d, "first")
+	d.show(fixed("[x] exit"))
+	fmt.Fprintln(d, "second, which is longer than the footer")
+	fmt.Fprintln(d.handler(), "third")
+	if got, want := vt.Lines(), []string{"first", "second, which is longer than the footer", "third", "[x] exit"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	d.show(nil)
+	if got := vt.Lines(); len(got) != 3 {
+		t.Errorf("without a footer: got %q", got)
+	}
+}
+
+func TestALineThatIsNotCompleteIsEndedWhereAnotherComesIn(t *testing.T) {
+	d, vt := shownOn(40)
+	d.show(fixed("[x] exit"))
+	handler := d.handler()
+	fmt.Fprint(handler, "loading")
+	if got, want := vt.Lines(), []string{"loading"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q: the footer has no place there", got, want)
+	}
+	fmt.Fprint(handler, "... done")
+	fmt.Fprintln(d, "log")
+	fmt.Fprintln(handler, "next")
+	if got, want := vt.Lines(), []string{"loading... done", "log", "next", "[x] exit"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheFooterFollowsTheWidthAndLeavesTheLastColumnFree(t *testing.T) {
+	d, vt := shownOn(10)
+	d.show(fixed(strings.Repeat("y", 100)))
+	for _, columns := range []int{10, 5, 80, 1, 20} {
+		vt.Resize(columns)
+		d.redraw()
+		fmt.Fprintln(d)
+		want := strings.Repeat("y", columns-1)
+		if got := strings.Join(vt.Lines(), ""); got != want {
+			t.Errorf("%d columns: got %q, want %q", columns, got, want)
+		}
+	}
+}
+
+func TestClearLeavesTheFooter(t *testing.T) {
+	d, vt := shownOn(40)
+	d.show(fixed("[x] exit"))
+	fmt.Fprintln(d, "line")
+	fmt.Fprint(d.handler(), "half")
+	d.clear()
+	if got, want := vt.Lines(), []string{"[x] exit"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Whatever comes from whom, in whatever pieces, and however the footer changes meanwhile: what is seen is the lines, each
+// whole, and the footer at the end.
+func TestNothingIsGarbledByTheFooter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, vt := shownOn(60)
+		handler := d.handler()
+		shown := ""
+		var lines []string
+		half := "" // what the handler has left unfinished
+		complete := func() {
+			if half != "" {
+				lines = append(lines, half)
+				half = ""
+			}
+		}
+		for i := range rapid.IntRange(1, 30).Draw(t, "steps") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			case 0:
+				complete()
+				line := fmt.Sprint("log ", i)
+				fmt.Fprintln(d, line)
+				lines = append(lines, line)
+			case 1:
+				fmt.Fprintf(handler, "h%d", i)
+				half += fmt.Sprintf("h%d", i)
+			case 2:
+				fmt.Fprintf(handler, "H%d\n", i)
+				half += fmt.Sprintf("H%d", i)
+				complete()
+			case 3:
+				shown = strings.Repeat("f", rapid.IntRange(0, 59).Draw(t, "width"))
+				d.show(fixed(shown))
+			case 4:
+				d.redraw()
+			}
+		}
+		complete()
+		fmt.Fprint(d, "\x1b[0m") // whoever writes last, the footer is there
+		fmt.Fprintln(d)
+		want := append(lines, "")
+		if shown != "" {
+			want = append(want, shown)
+		} else {
+			want = want[:len(want)-1]
+		}
+		if got := vt.Lines(); !slices.Equal(got, want) {
+			t.Fatalf("got\n%q, want\n%q", got, want)
+		}
+	})
+}

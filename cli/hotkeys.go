@@ -1,0 +1,311 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"devtool/emulator/control"
+)
+
+// hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads them). Each asks
+// the emulator what a command of devtool would ask it, so it can do no more than those. What takes time runs
+// beside the keys, one at a time; what comes of it, and what was wrong, is a line among those of the log.
+type hotkeys struct {
+	display *display
+	client  *control.Client
+	url     string // for the browser
+	quit    func() // ends the command
+	leaving string // what that is called: "exit", or "detach" if the emulator goes on
+	browse  func(url string) error
+
+	// typing guards what follows.
+	typing sync.Mutex
+	asking *prompt
+	escape []byte // of the sequence that a special key sends, as far as it has come
+
+	// mu guards busy: what runs beside the keys, or empty.
+	mu   sync.Mutex
+	busy string
+}
+
+// offerHotkeys makes hotkeys work, until release is called, if people sit before the terminal and nobody else reads
+// it.
+func offerHotkeys(ctx context.Context, s Streams, o devOptions, h *hotkeys) (release func()) {
+	if o.json || o.apart || o.logFormat == logJSON || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("NO_COLOR") != "" || s.Env("TERM") == "dumb" {
+		return func() {}
+	}
+	h.browse = browser(s)
+	return useKeyboard(ctx, s.In, h)
+}
+
+// hotkey is a key and what it does.
+type hotkey struct {
+	key   string
+	short string // for a narrow legend
+	about string
+	help  string
+	does  func(ctx context.Context)
+}
+
+// table is in the order of the legend.
+func (h *hotkeys) table() []hotkey {
+	return []hotkey{
+		{"b", "browser", "open browser", "open " + h.url + " in the browser", h.openBrowser},
+		{"a", "alarm", "fire next alarm", "run the alarm that is due first, now (`devtool alarms trigger`)", h.fireAlarm},
+		{"t", "time", "advance time", "move the clock on and run what comes due (`devtool time advance`)", h.askHowFar},
+		{"f", "freeze", "freeze/resume", "stop the clock where it stands, or let it run on (`devtool time freeze`, `resume`)", h.toggleClock},
+		{"r", "restart", "restart program", "start the handler program again; objects keep what they store", h.restart},
+		{"c", "clear", "clear", "clear the terminal", func(context.Context) { h.display.clear() }},
+		{"x", h.leaving, h.leaving, h.leaving + " (also q and Ctrl-C)", func(context.Context) { h.quit() }},
+		{"?", "help", "help", "this list; `devtool --help` lists the commands, which work from any other terminal", h.help},
+	}
+}
+
+// legend is the footer that lists the keys, in as many words as fit.
+func (h *hotkeys) legend(columns int) (text string, cursorAtEnd bool) {
+	var long, short, bare []string
+	for _, k := range h.table() {
+		long = append(long, "["+k.key+"] "+k.about)
+		short = append(short, k.key+" "+k.short)
+		bare = append(bare, k.key)
+	}
+	for _, candidate := range []string{strings.Join(long, "  "), strings.Join(short, "  "), strings.Join(bare, " "), "?"} {
+		if len(candidate) <= columns {
+			return "\x1b[2m" + candidate + "\x1b[0m", false
+		}
+	}
+	return "", false
+}
+
+// show puts up the legend, or the question that is being asked.
+func (h *hotkeys) show() {
+	h.typing.Lock()
+	defer h.typing.Unlock()
+	h.showLocked()
+}
+
+func (h *hotkeys) showLocked() {
+	if h.asking != nil {
+		h.display.show(h.asking.footer())
+		return
+	}
+	h.display.show(h.legend)
+}
+
+// feed takes what was typed.
+func (h *hotkeys) feed(ctx context.Context, typed []byte) {
+	h.typing.Lock()
+	defer h.typing.Unlock()
+	for len(typed) > 0 {
+		r, size := utf8.DecodeRune(typed)
+		rest := typed[size:]
+		switch {
+		case len(h.escape) > 0:
+			h.sequence(typed[0])
+			rest = typed[1:]
+		case r == '\x1b' && len(rest) > 0 && (rest[0] == '[' || rest[0] == 'O'):
+			h.escape = []byte{rest[0]} // an arrow or the like: it has no meaning here
+			rest = rest[1:]
+		default:
+			h.key(ctx, r)
+		}
+		typed = rest
+	}
+}
+
+// sequence takes a byte of what a special key sends. It ends with a letter or ~.
+func (h *hotkeys) sequence(b byte) {
+	h.escape = append(h.escape, b)
+	if b >= 0x40 && b <= 0x7e || len(h.escape) > 16 {
+		h.escape = nil
+	}
+}
+
+func (h *hotkeys) key(ctx context.Context, r rune) {
+	if q := h.asking; q != nil {
+		if answer, done := q.key(r); done {
+			h.asking = nil
+			h.showLocked()
+			if answer != "" {
+				q.answered(answer)
+			}
+			return
+		}
+		h.showLocked()
+		return
+	}
+	name := strings.ToLower(string(r))
+	if name == "q" {
+		name = "x"
+	}
+	for _, k := range h.table() {
+		if k.key == name {
+			k.does(ctx)
+		}
+	}
+}
+
+// say writes a line among those of the log.
+func (h *hotkeys) say(format string, args ...any) {
+	fmt.Fprintln(h.display, oneLine(fmt.Sprintf(format, args...)))
+}
+
+// complain writes a line about err, with what to do.
+func (h *hotkeys) complain(what string, err error) {
+	message, hint := explain(err)
+	if hint != "" {
+		message += " (" + hint + ")"
+	}
+	h.say("%s: %s", what, message)
+}
+
+// start does something that takes time, unless something else is under way.
+func (h *hotkeys) start(ctx context.Context, what string, do func(context.Context) error) {
+	h.mu.Lock()
+	under := h.busy
+	h.busy = cmp.Or(under, what)
+	h.mu.Unlock()
+	if under != "" {
+		h.say("%s: not while this is under way: %s", what, under)
+		return
+	}
+	go func() {
+		err := do(ctx)
+		h.mu.Lock()
+		h.busy = ""
+		h.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			h.complain(what, err)
+		}
+	}()
+}
+
+func (h *hotkeys) openBrowser(ctx context.Context) {
+	h.start(ctx, "open browser", func(context.Context) error { return h.browse(h.url) })
+}
+
+func (h *hotkeys) fireAlarm(ctx context.Context) {
+	h.start(ctx, "fire next alarm", func(ctx context.Context) error {
+		run, err := h.client.Trigger(ctx, control.TriggerRequest{})
+		if err != nil {
+			return err
+		}
+		next := "it has no alarm now"
+		if run.Next != nil {
+			next = "its next alarm is due " + dueIn(*run.Next, run.At)
+		}
+		h.say("fired the alarm of %s: %s; %s", run.Object, run.Outcome, next)
+		return nil
+	})
+}
+
+func (h *hotkeys) askHowFar(ctx context.Context) {
+	h.asking = &prompt{
+		text: "advance the clock by (10s, 1h30m, 2d; Esc cancels): ",
+		answered: func(answer string) {
+			d, err := parseAdvance(answer)
+			if err != nil {
+				h.complain("advance time", err)
+				return
+			}
+			h.advance(ctx, d)
+		},
+	}
+	h.showLocked()
+}
+
+func (h *hotkeys) advance(ctx context.Context, d time.Duration) {
+	h.start(ctx, "advance time", func(ctx context.Context) error {
+		done, err := h.client.Advance(ctx, control.AdvanceRequest{Duration: d.String()}, func(control.AdvanceEvent) {})
+		if err != nil {
+			return err
+		}
+		ran := "nothing came due"
+		if done.Ran > 0 {
+			ran = plural(int64(done.Ran), "run")
+		}
+		if done.Failed > 0 {
+			ran += fmt.Sprintf(", of which %d failed for good", done.Failed)
+		}
+		h.say("advanced by %s to %s: %s; next: %s", formatDuration(done.To.Sub(done.From)), formatTime(done.To), ran, nextText(done.Next, done.NextCron, done.To))
+		if done.Stopped != "" {
+			return errors.New("the clock stopped early: " + done.Stopped)
+		}
+		return nil
+	})
+}
+
+func (h *hotkeys) toggleClock(ctx context.Context) {
+	h.start(ctx, "freeze or resume", func(ctx context.Context) error {
+		now, err := h.client.Time(ctx)
+		if err != nil {
+			return err
+		}
+		change, what := h.client.Freeze, "frozen"
+		if now.Mode == control.Frozen {
+			change, what = h.client.Resume, "running again"
+		}
+		if now, err = change(ctx); err != nil {
+			return err
+		}
+		h.say("the clock is %s, at %s", what, formatTime(now.Now))
+		return nil
+	})
+}
+
+// restart needs no line: the log has one.
+func (h *hotkeys) restart(ctx context.Context) {
+	h.start(ctx, "restart program", func(ctx context.Context) error {
+		_, err := h.client.RestartProgram(ctx)
+		return err
+	})
+}
+
+func (h *hotkeys) help(context.Context) {
+	var b strings.Builder
+	for _, k := range h.table() {
+		fmt.Fprintf(&b, "  %s  %s\n", k.key, k.help)
+	}
+	h.display.Write([]byte(b.String())) //nolint:errcheck // nobody sees it
+}
+
+// prompt is a question that is asked on the line of the legend.
+type prompt struct {
+	text     string
+	typed    []rune
+	answered func(answer string) // is called with what was typed, unless that is nothing
+}
+
+// longestAnswer is in characters.
+const longestAnswer = 64
+
+// key takes a key. It is done when there is an answer, which is empty if there is to be none.
+func (q *prompt) key(r rune) (answer string, done bool) {
+	switch r {
+	case '\r', '\n':
+		return strings.TrimSpace(string(q.typed)), true
+	case '\x1b', '\x03', '\x04': // Esc, Ctrl-C where it comes as a key, Ctrl-D
+		return "", true
+	case '\x7f', '\b':
+		q.typed = q.typed[:max(len(q.typed)-1, 0)]
+	case '\x15', '\x17': // Ctrl-U, Ctrl-W
+		q.typed = nil
+	default:
+		if r >= ' ' && r != utf8.RuneError && len(q.typed) < longestAnswer {
+			q.typed = append(q.typed, r)
+		}
+	}
+	return "", false
+}
+
+// footer is the question and what was typed so far: the end of it if there is no room for all.
+func (q *prompt) footer() footer {
+	all := append([]rune(q.text), q.typed...)
+	return func(columns int) (string, bool) { return string(all[max(len(all)-columns, 0):]), true }
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"cmp"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"devtool/config"
+	"devtool/emulator/certificate"
+	"devtool/emulator/control"
+)
+
+// The variables that wrangler takes the same paths from.
+const (
+	envHTTPSKey  = "WRANGLER_HTTPS_KEY_PATH"
+	envHTTPSCert = "WRANGLER_HTTPS_CERT_PATH"
+)
+
+const (
+	plainHTTP  = "http"
+	secureHTTP = "https"
+)
+
+// urlOptions are about the URL that a project is served at, and the one that its worker believes in.
+type urlOptions struct {
+	localProtocol    string
+	httpsKey         string
+	httpsCert        string
+	host             string
+	upstreamProtocol string
+}
+
+func (o *urlOptions) flags() []flag {
+	return []flag{
+		{name: "local-protocol", value: "PROTOCOL", usage: "http, or https with a certificate that is made once (default: http)", target: &o.localProtocol},
+		{name: "https-cert-path", value: "FILE", usage: "use this certificate for https (also: " + envHTTPSCert + ")", target: &o.httpsCert},
+		{name: "https-key-path", value: "FILE", usage: "and this key, both in PEM (also: " + envHTTPSKey + ")", target: &o.httpsKey},
+		{name: "host", value: "HOST", usage: "what the worker takes for its own host (default: the first route's)", target: &o.host},
+		{name: "upstream-protocol", value: "PROTOCOL", usage: "and for its own protocol (default: as --local-protocol)", target: &o.upstreamProtocol},
+	}
+}
+
+// check returns what makes no sense of what was given.
+func (o *urlOptions) check() error {
+	for _, protocol := range []string{o.localProtocol, o.upstreamProtocol} {
+		if protocol != "" && protocol != plainHTTP && protocol != secureHTTP {
+			return misuse("choose http or https", "there is no protocol %q", protocol)
+		}
+	}
+	if o.host != "" && !config.IsHost(o.host) {
+		return misuse("write it like shop.example", "%q is not the name of a host", o.host)
+	}
+	return nil
+}
+
+// tls returns what the front door needs to speak HTTPS, or nil if it is not to.
+func (s Streams) tls(o urlOptions, c config.Dev) (*tls.Config, error) {
+	if cmp.Or(o.localProtocol, c.LocalProtocol, plainHTTP) == plainHTTP {
+		if o.httpsKey != "" || o.httpsCert != "" {
+			return nil, misuse("add --local-protocol https", "a certificate is of no use over http")
+		}
+		return nil, nil
+	}
+	key, cert := cmp.Or(o.httpsKey, s.Env(envHTTPSKey)), cmp.Or(o.httpsCert, s.Env(envHTTPSCert))
+	if (key == "") != (cert == "") {
+		return nil, misuse("give both, or none for a certificate that is made", "a certificate (--https-cert-path) needs its key (--https-key-path), and a key its certificate")
+	}
+	var pair tls.Certificate
+	var err error
+	if key != "" {
+		pair, err = certificate.Load(s.path(cert), s.path(key))
+	} else {
+		pair, err = s.keptCertificate()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+}
+
+// keptCertificate is the one that all projects of this user share.
+func (s Streams) keptCertificate() (tls.Certificate, error) {
+	folder, err := certificateFolder()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := certificate.Kept(folder, time.Now())
+	if err != nil {
+		return pair, failure("use one of your own: --https-key-path and --https-cert-path", "%v", err)
+	}
+	return pair, nil
+}
+
+// certificateFolder is in the user's folder for settings.
+func certificateFolder() (string, error) {
+	settings, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("find the folder for the certificate: %w", err)
+	}
+	return filepath.Join(settings, "devtool", "https"), nil
+}
+
+// trustedCertificate is the fingerprint of the certificate that is kept, or empty if there is none.
+func trustedCertificate() string {
+	folder, err := certificateFolder()
+	if err != nil {
+		return ""
+	}
+	pair, err := certificate.Find(folder)
+	if err != nil {
+		return ""
+	}
+	return control.Fingerprint(pair.Certificate[0])
+}

@@ -1,0 +1,111 @@
+//go:build darwin || freebsd || linux
+
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// A process that is killed, or that panics in some goroutine, puts nothing back. So while keys arrive one by one, a
+// second process of this program, the keeper, does nothing but wait at the other end of a pipe: for the word that all
+// is well, or for anything else. That is the end of the pipe, or the first line of a crash, which the Go runtime
+// writes there too: so the keeper is done before the shell looks at the terminal again.
+
+// keeperVariable makes a process of this program a keeper.
+const keeperVariable = "DEVTOOL_TERMINAL_KEEPER"
+
+// keptMode is what the keeper is told: it puts Before in the place of Ours, and leaves any other mode alone.
+type keptMode struct {
+	Before, Ours terminalMode
+}
+
+// allWell is the line that makes a keeper end and change nothing.
+const allWell = "ok"
+
+// keeper is the process, as seen from the one that needs it. A nil one does nothing.
+type keeper struct {
+	cmd  *exec.Cmd
+	pipe *os.File
+}
+
+// startKeeper returns nil if none can be had: all goes well without, as long as nothing crashes.
+func startKeeper(terminal *os.File) *keeper {
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil
+	}
+	defer theirs.Close()
+	cmd := exec.Command(program)
+	cmd.Args = []string{"devtool: keeps the terminal"} // for those who list processes
+	cmd.Env = []string{keeperVariable + "=1", "GOMAXPROCS=1"}
+	cmd.Stdin = terminal
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		return nil
+	}
+	debug.SetCrashOutput(ours, debug.CrashOptions{}) //nolint:errcheck // the end of the pipe tells, too
+	return &keeper{cmd, ours}
+}
+
+func (k *keeper) remember(before, ours terminalMode) {
+	if k == nil {
+		return
+	}
+	if b, err := json.Marshal(keptMode{before, ours}); err == nil {
+		k.pipe.Write(append(b, '\n')) //nolint:errcheck // nobody is there, then
+	}
+}
+
+// end is for when all has been put back.
+func (k *keeper) end() {
+	if k == nil {
+		return
+	}
+	debug.SetCrashOutput(nil, debug.CrashOptions{}) //nolint:errcheck // as above
+	io.WriteString(k.pipe, allWell+"\n")            //nolint:errcheck // as above
+	k.pipe.Close()
+	k.cmd.Wait() //nolint:errcheck // as above
+}
+
+// keepTerminal is the keeper's whole life, if this process is to be one.
+func keepTerminal(env func(string) string) (code int, asked bool) {
+	if env(keeperVariable) == "" {
+		return 0, false
+	}
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	const terminal, pipe = 0, 3
+	var kept *keptMode
+	lines := bufio.NewReader(os.NewFile(pipe, "pipe"))
+	for {
+		line, err := lines.ReadBytes('\n')
+		if string(line) == allWell+"\n" {
+			return 0, true
+		}
+		var next keptMode
+		if err == nil && json.Unmarshal(line, &next) == nil {
+			kept = &next
+			continue
+		}
+		break
+	}
+	if kept != nil {
+		if now, err := modeOf(terminal); err == nil && now == kept.Ours {
+			setModeOf(terminal, kept.Before) //nolint:errcheck // it has gone
+		}
+	}
+	io.Copy(io.Discard, lines) //nolint:errcheck // so that the crash can be told to its end
+	return 0, true
+}

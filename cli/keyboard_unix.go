@@ -1,0 +1,188 @@
+//go:build darwin || freebsd || linux
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A keyboard hands the keys of a terminal to the hotkeys while this job has the terminal, and gives the terminal back
+// as it was whenever it has not: at the end, however that comes (keeper_unix.go), and while the job is stopped
+// (Ctrl-Z) or in the background.
+type keyboard struct {
+	file *os.File
+	keys *hotkeys
+	keep *keeper
+
+	// mu guards what follows. changed is signalled when active or ended changes.
+	mu      sync.Mutex
+	changed *sync.Cond
+	active  bool // keys arrive one by one, and the footer is shown
+	ended   bool
+	before  terminalMode // to be put back
+	ours    terminalMode
+}
+
+// useKeyboard makes keys work until ctx ends or release is called, whichever is first. release is called in any case.
+// It does nothing if stream is not a terminal of which that can be had.
+func useKeyboard(ctx context.Context, stream any, keys *hotkeys) (release func()) {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return func() {}
+	}
+	k := &keyboard{file: file, keys: keys, keep: startKeeper(file)}
+	k.changed = sync.NewCond(&k.mu)
+	// Whoever reads or changes a terminal from the background is stopped, unless these are ignored; then it is an
+	// error to read.
+	signal.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGCONT, syscall.SIGWINCH)
+	if !signal.Ignored(syscall.SIGTSTP) {
+		signal.Notify(signals, syscall.SIGTSTP)
+	}
+	k.take()
+	ended := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.follow(ctx, signals, ended)
+	}()
+	go k.read(ctx)
+	return sync.OnceFunc(func() {
+		close(ended)
+		<-done
+		signal.Stop(signals)
+		k.keep.end()
+	})
+}
+
+// follow does what signals ask for, and gives the terminal back at the end.
+func (k *keyboard) follow(ctx context.Context, signals chan os.Signal, ended <-chan struct{}) {
+	defer k.end()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ended:
+			return
+		case sig := <-signals:
+			switch sig {
+			case syscall.SIGTSTP:
+				if !ofShell() {
+					continue
+				}
+				k.give()
+				stop()
+				k.take()
+			case syscall.SIGCONT: // from the background, maybe
+				k.take()
+			case syscall.SIGWINCH:
+				k.keys.display.redraw()
+			}
+		}
+	}
+}
+
+// stopDelay is how long it may take from the signal until the process stands still.
+const stopDelay = time.Second
+
+// stop stops this process, as Ctrl-Z does if nobody catches it, and returns when it goes on. It sends SIGSTOP, for the
+// Go runtime keeps SIGTSTP to itself once it was asked for.
+func stop() {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
+	syscall.Kill(syscall.Getpid(), syscall.SIGSTOP) //nolint:errcheck // it goes on, then
+	timer := time.NewTimer(stopDelay)
+	defer timer.Stop()
+	select {
+	case <-continued:
+	case <-timer.C: // it was not stopped, as the first process of a container is not
+	}
+}
+
+// take makes the terminal hand out each key, if it is this job's.
+func (k *keyboard) take() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	fd := int(k.file.Fd())
+	if k.ended || !inForeground(fd) {
+		return
+	}
+	now, err := modeOf(fd)
+	if err != nil {
+		return
+	}
+	if !k.active || now != k.ours { // else nobody has changed it meanwhile
+		k.before = now
+	}
+	if setModeOf(fd, byKeys(k.before)) != nil {
+		return
+	}
+	if k.ours, err = modeOf(fd); err != nil {
+		return
+	}
+	k.keep.remember(k.before, k.ours)
+	k.active = true
+	k.changed.Broadcast()
+	k.keys.show()
+}
+
+// give gives the terminal back as it was.
+func (k *keyboard) give() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.giveLocked()
+}
+
+func (k *keyboard) giveLocked() {
+	if !k.active {
+		return
+	}
+	k.active = false
+	k.keys.display.show(nil)
+	if fd := int(k.file.Fd()); inForeground(fd) {
+		setModeOf(fd, k.before) //nolint:errcheck // it has gone
+	}
+}
+
+func (k *keyboard) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.giveLocked()
+	k.ended = true
+	k.changed.Broadcast()
+}
+
+// read hands on what is typed. It ends with the process: nothing can take a read of a terminal back.
+func (k *keyboard) read(ctx context.Context) {
+	typed := make([]byte, 256)
+	for {
+		n, err := k.file.Read(typed)
+		if !k.await() {
+			return
+		}
+		switch {
+		case n > 0:
+			k.keys.feed(ctx, typed[:n])
+		case !errors.Is(err, syscall.EIO): // which says that the job was in the background
+			return
+		}
+	}
+}
+
+// await waits until the terminal is this job's, and reports whether it will be.
+func (k *keyboard) await() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for !k.active && !k.ended {
+		k.changed.Wait()
+	}
+	return !k.ended
+}

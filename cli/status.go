@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"devtool/emulator/control"
+)
+
+func statusCommand() *command {
+	var q question
+	return &command{
+		name:    "status",
+		summary: "Show which emulator runs here, what it serves, and what is wrong with the last change",
+		about: `A change that does not build, a program that does not start or a class that has
+disappeared leave the version before serving: here is why. A browser shows the same
+at /cdn-cgi/local/status.`,
+		flags: q.flags(),
+		examples: []example{
+			{"devtool status", ""},
+			{"devtool status --json", "for programs"},
+		},
+		run: func(ctx context.Context, s Streams, _ []string) error {
+			client, err := q.client(s)
+			if err != nil {
+				return err
+			}
+			report, err := client.Report(ctx)
+			if err != nil {
+				return err
+			}
+			return q.printer(s).print(report, func(w io.Writer) { writeReport(w, s, report, time.Now()) })
+		},
+	}
+}
+
+// writeReport writes what is wrong last, where it is seen.
+func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
+	clock, p := r.Clock, r.Program
+	table(w,
+		[]string{"worker", r.Worker},
+		[]string{"url", r.URL},
+		[]string{"process", fmt.Sprintf("%d, since %s", r.PID, control.Since(r.Started, now))},
+		[]string{"state", s.short(r.State)},
+		[]string{"clock", clock.Mode + rateText(clock.Rate) + " at " + formatTime(clock.Now) + ", " + offsetText(clock.Offset)},
+		[]string{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
+		[]string{"objects", fmt.Sprintf("%d, %d in memory", r.Objects, r.InMemory)},
+		[]string{"alarms", fmt.Sprintf("%d pending", r.Alarms)},
+		[]string{"program", programText(r, now)},
+		[]string{"build", buildText(p.Build, now)},
+	)
+	if p.Crashes != "" {
+		fmt.Fprintf(w, "\n%s\n", oneLine(p.Crashes))
+	}
+	if f := p.Failure; f != nil {
+		fmt.Fprintf(w, "\nThe last change is not served, since %s: %s\n", control.Since(f.At, now), oneLine(f.Message))
+		for line := range strings.Lines(f.Text) {
+			fmt.Fprintln(w, oneLine(strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
+		}
+	}
+}
+
+func programText(r control.Report, now time.Time) string {
+	p := r.Program
+	if p.Version == 0 {
+		return p.State + ", none has been put in place yet"
+	}
+	text := fmt.Sprintf("%s, version %d since %s", p.State, p.Version, control.Since(p.Since, now))
+	switch {
+	case p.PID != 0:
+		text += fmt.Sprintf(", process %d", p.PID)
+	case r.Attached:
+		text += ", started by hand"
+	}
+	return text
+}
+
+func buildText(b *control.Build, now time.Time) string {
+	if b == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d ms, at %s", b.DurationMS, control.Since(b.At, now))
+}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"devtool/emulator/control"
+)
+
+func stopCommand() *command {
+	var q question
+	return &command{
+		name:    "stop",
+		summary: "End the emulator that runs, and wait until it has ended",
+		about: `It ends as by Ctrl-C: running handlers get three seconds to finish. Its state is free
+when the command returns.`,
+		flags: q.flags(),
+		examples: []example{
+			{"devtool stop", ""},
+			{"devtool stop --url http://localhost:8788", "one of several"},
+		},
+		run: func(ctx context.Context, s Streams, _ []string) error {
+			client, err := q.client(s)
+			if err != nil {
+				return nothingToStop(err)
+			}
+			stopped, err := client.Stop(ctx)
+			if err != nil {
+				return nothingToStop(err)
+			}
+			return q.printer(s).print(stopped, func(w io.Writer) {
+				fmt.Fprintf(w, "stopped %s (%s, process %d)\n", stopped.URL, stopped.Worker, stopped.PID)
+			})
+		},
+	}
+}
+
+// nothingToStop leaves out the advice to start an emulator.
+func nothingToStop(err error) error {
+	refused := (*control.Error)(nil)
+	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Message, "no emulator ") {
+		return err
+	}
+	explained := *refused
+	explained.Hint = "there is nothing to stop"
+	return &explained
+}

@@ -1,0 +1,10 @@
+//go:build darwin || freebsd
+
+package cli
+
+import "syscall"
+
+const (
+	getMode = syscall.TIOCGETA
+	setMode = syscall.TIOCSETA
+)

@@ -1,0 +1,8 @@
+package cli
+
+import "syscall"
+
+const (
+	getMode = syscall.TCGETS
+	setMode = syscall.TCSETS
+)

@@ -1,0 +1,167 @@
+package durabletest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// A Clock is the time that handlers see. It stands still until the test moves it or lets it run.
+type Clock struct{ asker }
+
+// Outcomes of a run.
+const (
+	OutcomeOK      = "ok"      // the handler returned without error
+	OutcomeRetry   = "retry"   // it failed and runs again at RetryAt
+	OutcomeFailed  = "failed"  // it failed and does not run again
+	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
+)
+
+// Fired is one run: of an alarm, or of a cron trigger, which has Cron and no Object.
+type Fired struct {
+	Kind string `json:"kind"` // "alarm" or "cron"
+	Cron string `json:"cron,omitempty"`
+	Object
+	At        time.Time  `json:"at"`        // on the clock
+	Scheduled time.Time  `json:"scheduled"` // what the alarm was set for, or when the trigger was due
+	Retry     int        `json:"retry"`     // 0 for the first run
+	Outcome   string     `json:"outcome"`
+	Error     string     `json:"error,omitempty"`
+	RetryAt   *time.Time `json:"retryAt,omitempty"`
+}
+
+// clockTime is where the clock stands.
+type clockTime struct {
+	Now  time.Time `json:"now"`
+	Next *Alarm    `json:"next,omitempty"`
+
+	NextCron *struct {
+		Due time.Time `json:"due"`
+	} `json:"nextCron,omitempty"`
+}
+
+func (c Clock) time(what, method, path string, question any) clockTime {
+	c.t.Helper()
+	var now clockTime
+	c.ask(what, method, path, question, &now)
+	return now
+}
+
+// Now returns the time.
+func (c Clock) Now() time.Time {
+	c.t.Helper()
+	return c.time("read the clock", http.MethodGet, "time", nil).Now
+}
+
+// Due returns when the next alarm or cron trigger is due, and whether there is one.
+func (c Clock) Due() (due time.Time, ok bool) {
+	c.t.Helper()
+	now := c.time("read the clock", http.MethodGet, "time", nil)
+	if now.Next != nil {
+		due, ok = now.Next.Due, true
+	}
+	if cron := now.NextCron; cron != nil && (!ok || cron.Due.Before(due)) {
+		due, ok = cron.Due, true
+	}
+	return due, ok
+}
+
+// Freeze lets the clock stand still.
+func (c Clock) Freeze() {
+	c.t.Helper()
+	c.time("freeze the clock", http.MethodPost, "time/freeze", nil)
+}
+
+// Resume lets the clock run from where it stands, in step with real time.
+func (c Clock) Resume() {
+	c.t.Helper()
+	c.time("let the clock run", http.MethodPost, "time/resume", nil)
+}
+
+// Speed lets the clock run rate times as fast as real time, when it runs.
+func (c Clock) Speed(rate float64) {
+	c.t.Helper()
+	c.time("set the clock's speed", http.MethodPost, "time/speed", struct {
+		Rate float64 `json:"rate"`
+	}{rate})
+}
+
+// A move is how far to move the clock.
+type move struct {
+	Duration string     `json:"duration,omitempty"`
+	To       *time.Time `json:"to,omitempty"`
+	Next     bool       `json:"next,omitempty"`
+	Jump     bool       `json:"jump,omitempty"`
+}
+
+// Advance moves the clock on by d and runs what comes due on the way, each with the clock at its own time. It returns
+// what ran, when all of that and what it has caused is done.
+func (c Clock) Advance(d time.Duration) []Fired {
+	c.t.Helper()
+	return c.move(fmt.Sprintf("advance by %s", d), move{Duration: d.String()})
+}
+
+// AdvanceTo is Advance up to a time.
+func (c Clock) AdvanceTo(to time.Time) []Fired {
+	c.t.Helper()
+	return c.move("advance to "+to.Format(time.RFC3339Nano), move{To: &to})
+}
+
+// Next is Advance to whatever is due next: an alarm, a retry, a cron trigger, or a handler that sleeps.
+func (c Clock) Next() []Fired {
+	c.t.Helper()
+	return c.move("advance to what is due next", move{Next: true})
+}
+
+// Jump lets the clock leap by d, as if the machine had slept: what fell due on the way runs once the clock is there,
+// late.
+func (c Clock) Jump(d time.Duration) []Fired {
+	c.t.Helper()
+	return c.move(fmt.Sprintf("jump by %s", d), move{Duration: d.String(), Jump: true})
+}
+
+// Set is Jump to a time. The clock can't go back.
+func (c Clock) Set(to time.Time) []Fired {
+	c.t.Helper()
+	return c.move("set the clock to "+to.Format(time.RFC3339Nano), move{To: &to, Jump: true})
+}
+
+func (c Clock) move(what string, m move) []Fired {
+	c.t.Helper()
+	fired, err := c.emulator.move(m)
+	if err != nil {
+		c.t.Fatalf("durabletest: %s: %v", what, c.emulator.explain(err))
+	}
+	return fired
+}
+
+// move moves the clock, whose answer is a line of JSON for each run, with others in between, and one for the end.
+func (e *emulator) move(m move) ([]Fired, error) {
+	response, err := e.request(http.MethodPost, "time/advance", m)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var fired []Fired
+	for lines := json.NewDecoder(response.Body); ; {
+		var line struct {
+			Fired    *Fired `json:"fired"`
+			Advanced *struct {
+				To      time.Time `json:"to"`
+				Stopped string    `json:"stopped"`
+			} `json:"advanced"`
+		}
+		if err := lines.Decode(&line); err != nil {
+			return nil, err
+		}
+		switch end := line.Advanced; {
+		case line.Fired != nil:
+			fired = append(fired, *line.Fired)
+		case end != nil && end.Stopped != "":
+			return nil, fmt.Errorf("the clock stopped at %s: %s", end.To.Format(time.RFC3339Nano), end.Stopped)
+		case end != nil:
+			return fired, nil
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package durabletest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// envCommand is the environment variable that names the devtool command.
+const envCommand = "DEVTOOL"
+
+// command returns the path of the devtool command.
+var command = sync.OnceValues(func() (string, error) {
+	if name := os.Getenv(envCommand); name != "" {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s names no command: %w", envCommand, err)
+		}
+		return path, nil
+	}
+	if path, err := exec.LookPath("devtool"); err == nil {
+		return filepath.Abs(path)
+	}
+	path, err := build()
+	if err != nil {
+		return "", fmt.Errorf("there is no devtool command, which runs the emulator: put it on PATH (by `go install .` in its checkout), or name it in %s; %w", envCommand, err)
+	}
+	return path, nil
+})
+
+// build builds devtool from its source, if the test's module depends on that, and returns the path. What is built from
+// the same source is kept.
+func build() (string, error) {
+	// What a project imports is a copy of the packages for handlers and tests, without the command.
+	if name, err := run("go", "list", "-f", "{{.Name}}", "devtool"); err != nil || name != "main" {
+		return "", errors.New("it can't be built either, for the test's module does not depend on its source")
+	}
+	// The command is made of these, and they tell any two sources apart.
+	parts, err := run("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}", "devtool")
+	if err != nil {
+		return "", fmt.Errorf("build devtool: %w", err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	folder := filepath.Join(cache, "devtool", "durabletest")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", fmt.Errorf("build devtool: %w", err)
+	}
+	name := fmt.Sprintf("devtool-%x", sha256.Sum256([]byte(runtime.Version()+parts)))[:32]
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	path := filepath.Join(folder, name)
+	now := time.Now()
+	if err := os.Chtimes(path, now, now); err == nil { // it is there, and in use
+		return path, nil
+	}
+	removeUnused(folder, now)
+	building, err := os.MkdirTemp(folder, "building-")
+	if err != nil {
+		return "", fmt.Errorf("build devtool: %w", err)
+	}
+	defer os.RemoveAll(building)
+	made := filepath.Join(building, name)
+	if _, err := run("go", "build", "-o", made, "devtool"); err != nil {
+		return "", fmt.Errorf("build devtool: %w", err)
+	}
+	if err := os.Rename(made, path); err != nil { // in one step, for other tests may look for it
+		return "", fmt.Errorf("build devtool: %w", err)
+	}
+	return path, nil
+}
+
+// keptFor is how long a devtool is kept that no test uses.
+const keptFor = 24 * time.Hour
+
+// removeUnused removes what was built of other sources, and is not used any more.
+func removeUnused(folder string, now time.Time) {
+	built, _ := filepath.Glob(filepath.Join(folder, "devtool-*"))
+	for _, path := range built {
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > keptFor {
+			os.Remove(path) //nolint:errcheck // another test may have been faster
+		}
+	}
+}
+
+// run runs a command and returns what it prints. The command is that of a release, whatever the test is: without cgo.
+func run(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", name, args[0], err, strings.TrimSpace(errs.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}

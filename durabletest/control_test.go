@@ -1,0 +1,85 @@
+package durabletest_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"devtool/durabletest"
+	"devtool/emulator/control"
+)
+
+// TestTypesAreThoseOfTheControlAPI holds the types of this package, which can't import the control API's where a project
+// has only a copy of it, against those.
+func TestTypesAreThoseOfTheControlAPI(t *testing.T) {
+	for _, pair := range []struct{ ours, theirs any }{
+		{durabletest.Object{}, control.Object{}},
+		{durabletest.Alarm{}, control.Alarm{}},
+		{durabletest.Fired{}, control.Fired{}},
+		{durabletest.ObjectInfo{}, control.ObjectInfo{}},
+		{durabletest.Snapshot{}, control.Snapshot{}},
+		{durabletest.Entry{}, control.StoredEntry{}},
+		{durabletest.Table{}, control.StoredTable{}},
+	} {
+		ours, theirs := reflect.TypeOf(pair.ours), reflect.TypeOf(pair.theirs)
+		got, want := map[string]string{}, map[string]string{}
+		fields(ours, got)
+		fields(theirs, want)
+		for name, kind := range want {
+			if got[name] != kind {
+				t.Errorf("%s: %q is %q, and in %s it is %q", ours, name, got[name], theirs, kind)
+			}
+		}
+		for name := range got {
+			if want[name] == "" {
+				t.Errorf("%s: %q is not in %s", ours, name, theirs)
+			}
+		}
+	}
+	for ours, theirs := range map[string]string{
+		durabletest.OutcomeOK: control.OutcomeOK, durabletest.OutcomeRetry: control.OutcomeRetry,
+		durabletest.OutcomeFailed: control.OutcomeFailed, durabletest.OutcomeDropped: control.OutcomeDropped,
+		durabletest.TypeJSON: control.TypeJSON, durabletest.TypeBytes: control.TypeBytes,
+		durabletest.TypeTime: control.TypeTime, durabletest.TypeUnknown: control.TypeUnknown,
+	} {
+		if ours != theirs {
+			t.Errorf("got %q, want %q", ours, theirs)
+		}
+	}
+}
+
+// fields collects the fields of a struct as JSON has them, with their types; those of the two packages are told apart by
+// their names alone.
+func fields(of reflect.Type, into map[string]string) {
+	for f := range of.Fields() {
+		if f.Anonymous {
+			fields(f.Type, into)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		kind := f.Type.String()
+		for _, ours := range []string{"durabletest.", "control."} {
+			kind = strings.ReplaceAll(kind, ours, "")
+		}
+		into[name] = strings.NewReplacer("StoredEntry", "Entry", "StoredTable", "Table", "SQLValue", "Value").Replace(kind)
+	}
+}
+
+func TestValuesOfADatabaseSurviveTheWay(t *testing.T) {
+	for _, want := range []any{nil, int64(0), int64(-1 << 63), 0.5, -1e300, 1e21, "", "text", "null", "\xff", []byte{}, []byte{0, 1}} {
+		b, err := json.Marshal(control.SQLValue{V: want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got durabletest.Value
+		if err := json.Unmarshal(b, &got); err != nil || !reflect.DeepEqual(got.V, want) {
+			t.Errorf("%s: got %#v, %v, want %#v", b, got.V, err, want)
+		}
+	}
+	for _, bad := range []string{`[1]`, `{"type": 1}`, `{"type":"bytes","value":"?"}`, `99999999999999999999`} {
+		if err := json.Unmarshal([]byte(bad), new(durabletest.Value)); err == nil {
+			t.Errorf("%s: got no error", bad)
+		}
+	}
+}

@@ -1,0 +1,492 @@
+package durabletest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool/durable"
+	"devtool/durabletest"
+)
+
+func TestTheWorkerIsReached(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	want(t, srv, "/a/count", "1")
+	for _, get := range []func() (*http.Response, error){
+		func() (*http.Response, error) { return srv.Client().Get("/a/count") },
+		func() (*http.Response, error) { return srv.Client().Get(srv.URL + "/a/count") },
+		func() (*http.Response, error) {
+			return srv.Client().Post("/a/count?q", "text/plain", strings.NewReader("x"))
+		},
+	} {
+		resp, err := get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Error(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("got %s, want 200", resp.Status)
+		}
+	}
+	want(t, srv, "/a/count", "5")
+}
+
+func TestTestsShareNothing(t *testing.T) {
+	t.Parallel()
+	first, second := start(t), start(t)
+	want(t, first, "/a/count", "1")
+	want(t, second, "/a/count", "1")
+	first.Clock.Advance(time.Hour)
+	if got := second.Clock.Now(); !got.Equal(at) {
+		t.Errorf("the clock of the other one: got %s, want %s", got, at)
+	}
+}
+
+func TestOptionsReachTheEmulator(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*durabletest.Options)
+		want   string
+	}{
+		"the configuration": {func(o *durabletest.Options) {}, "hello"},
+		"an environment":    {func(o *durabletest.Options) { o.Env = "loud" }, "HELLO"},
+		"a variable":        {func(o *durabletest.Options) { o.Vars = map[string]string{"GREETING": "a:b c"} }, "a:b c"},
+		"a file":            {func(o *durabletest.Options) { o.Dir, o.Config = "", "testdata/lab/wrangler.jsonc" }, "hello"},
+		"the rest":          {func(o *durabletest.Options) { o.Seed, o.Limits, o.Verbose = 7, "local", true }, "hello"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want(t, start(t, test.change), "/a/greet", test.want)
+		})
+	}
+}
+
+func TestTheClockIsTheTests(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	c := srv.Clock
+	wantNow := func(want time.Duration) {
+		t.Helper()
+		if got := c.Now().Sub(at); got != want {
+			t.Errorf("got %s after the start, want %s", got, want)
+		}
+	}
+	wantFired := func(fired []durabletest.Fired, want ...string) {
+		t.Helper()
+		var got []string
+		for _, f := range fired {
+			got = append(got, f.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("fired %q, want %q", got, want)
+		}
+	}
+	wantNow(0)
+	if due, ok := c.Due(); ok {
+		t.Errorf("due at %s, want nothing", due)
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		want(t, srv, "/"+name+"/arm", "armed")
+		wantFired(c.Advance(time.Second))
+	}
+	wantNow(5 * time.Second)
+	if due, ok := c.Due(); !ok || due.Sub(at) != time.Minute {
+		t.Errorf("due %s after the start, %t, want 1m", due.Sub(at), ok)
+	}
+	wantFired(c.Next(), "Lab/a ok at 1m0s")
+	wantFired(c.Advance(time.Second), "Lab/b ok at 1m1s")
+	wantFired(c.AdvanceTo(at.Add(62*time.Second)), "Lab/c ok at 1m2s")
+	wantFired(c.Jump(500 * time.Millisecond))
+	wantFired(c.Jump(time.Minute), "Lab/d ok at 2m2.5s", "Lab/e ok at 2m2.5s")
+	wantFired(c.Set(at.Add(time.Hour)))
+	wantNow(time.Hour)
+
+	c.Speed(1_000_000)
+	c.Resume()
+	for c.Now().Sub(at) < 24*time.Hour { // a tenth of a second
+	}
+	c.Freeze()
+	if first, second := c.Now(), c.Now(); !first.Equal(second) {
+		t.Errorf("a frozen clock went from %s to %s", first, second)
+	}
+}
+
+func TestAlarmsAreListedAndTriggered(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	if got := srv.Alarms.List(); len(got) != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+	want(t, srv, "/unlucky/arm", "armed")
+	srv.Clock.Advance(time.Second)
+	want(t, srv, "/b/arm", "armed")
+	var names []string
+	for _, a := range srv.Alarms.List() {
+		names = append(names, a.String())
+	}
+	if want := []string{"Lab/unlucky", "Lab/b"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if a, ok := srv.Alarms.Get("LAB", "b"); !ok || !a.Due.Equal(at.Add(61*time.Second)) {
+		t.Errorf("the alarm of b: got %+v, %t", a, ok)
+	} else if byID, ok := srv.Alarms.Get("Lab", a.ID); !ok || byID != a {
+		t.Errorf("by id: got %+v, %t, want %+v", byID, ok, a)
+	}
+	if _, ok := srv.Alarms.Get("Lab", "c"); ok {
+		t.Error("there is an alarm of c")
+	}
+	got := srv.Alarms.Trigger("Lab", "unlucky")
+	if got.Outcome != durabletest.OutcomeRetry || got.Error != "no luck" || got.RetryAt == nil {
+		t.Errorf("got %+v, want a retry", got)
+	}
+	if got := srv.Alarms.Trigger("Lab", "b"); got.Outcome != durabletest.OutcomeOK {
+		t.Errorf("got %+v, want it done", got)
+	}
+}
+
+func TestObjectsAreSeenAndReset(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	for range 3 {
+		srv.Fetch("GET", "/a/count", "")
+	}
+	want(t, srv, "/a/visits", "4")
+	if got := srv.Objects.List(); len(got) != 1 || got[0].String() != "Lab/a" || !got[0].InMemory {
+		t.Errorf("got %+v, want Lab/a in memory", got)
+	}
+	if !srv.Objects.Evict("Lab", "a") || srv.Objects.Evict("Lab", "a") {
+		t.Error("it was not evicted once")
+	}
+	want(t, srv, "/a/visits", "1")
+	srv.Objects.Abort("Lab", "a", "for a test")
+	want(t, srv, "/a/visits", "1")
+
+	s := srv.Objects.Snapshot("Lab", "a")
+	var n int
+	if found, err := s.Get("n", &n); !found || err != nil || n != 3 {
+		t.Errorf("got %d, %t, %v, want 3", n, found, err)
+	}
+	if found, err := s.Get("m", &n); found || err != nil {
+		t.Errorf("got %t, %v, want nothing", found, err)
+	}
+	if found, err := s.Get("n", new([]string)); !found || err == nil || !strings.HasPrefix(err.Error(), `read "n": `) {
+		t.Errorf("got %t, %v, want that it is no list", found, err)
+	}
+}
+
+func TestASnapshotHasTheTables(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	want(t, srv, "/a/sql", "")
+	tables := srv.Objects.Snapshot("Lab", "a").Tables
+	if len(tables) != 1 {
+		t.Fatalf("got %+v, want one table", tables)
+	}
+	var got [][]any
+	for _, row := range tables[0].Rows {
+		var values []any
+		for _, v := range row {
+			values = append(values, v.V)
+		}
+		got = append(got, values)
+	}
+	wanted := [][]any{{int64(1), 1.5, "x", []byte{0, 255}, nil}, {int64(9007199254740993), math.Inf(1), "", "", int64(-1)}}
+	if !reflect.DeepEqual(got, wanted) {
+		t.Errorf("got %#v, want %#v", got, wanted)
+	}
+}
+
+func TestRunLooksInside(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	want(t, srv, "/a/count", "1")
+	durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, l *Lab, s *durable.State) {
+		if l.visits != 1 || l.state != s {
+			t.Errorf("got %d visits and another state: %t, want the live instance", l.visits, l.state != s)
+		}
+		l.visits = 10
+		if err := s.Storage.Put(ctx, "n", 7); err != nil {
+			t.Error(err)
+		}
+	})
+	want(t, srv, "/a/visits", "11")
+	want(t, srv, "/a/count", "8")
+	durabletest.Run(t, srv, "LAB", "new", func(_ context.Context, l *Lab, s *durable.State) {
+		if l.visits != 0 || nameOf(s) != "new" {
+			t.Errorf("got %d visits of %q, want a new object", l.visits, nameOf(s))
+		}
+	})
+}
+
+func TestRunSharesTheTurn(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5 {
+				srv.Fetch("GET", "/a/count", "")
+			}
+		})
+	}
+	for range 20 {
+		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, l *Lab, s *durable.State) {
+			var before, after int
+			_, err := s.Storage.Get(ctx, "n", &before)
+			err = errors.Join(err, s.Storage.Put(ctx, "n", before+1))
+			if _, e := s.Storage.Get(ctx, "n", &after); errors.Join(err, e) != nil || after != before+1 {
+				t.Errorf("got %d after %d, %v: somebody was in between", after, before, errors.Join(err, e))
+			}
+		})
+	}
+	wg.Wait()
+	want(t, srv, "/a/count", "41")
+}
+
+func TestATestThatEndsInsideAnObjectLeavesItUsable(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	put := func(ctx context.Context, s *durable.State, n int) {
+		if err := s.Storage.Put(ctx, "n", n); err != nil {
+			t.Error(err)
+		}
+	}
+	r := record(t, func(t testing.TB) {
+		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, _ *Lab, s *durable.State) {
+			put(ctx, s, 10)
+			t.FailNow()
+		})
+		t.Errorf("it went on")
+	})
+	if r.fatal != "failed" || len(r.errors) > 0 {
+		t.Errorf("got %q, %q, want that it failed and ended", r.fatal, r.errors)
+	}
+	want(t, srv, "/a/count", "11")
+
+	func() {
+		defer func() {
+			if v := recover(); v != "oh" {
+				t.Errorf("recovered %v, want the panic", v)
+			}
+		}()
+		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, _ *Lab, s *durable.State) {
+			put(ctx, s, 20)
+			panic("oh")
+		})
+	}()
+	want(t, srv, "/a/count", "21")
+}
+
+func TestOutboundRequestsStayInTheTest(t *testing.T) {
+	t.Parallel()
+	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "the real one") //nolint:errcheck // the test sees it
+	}))
+	defer outside.Close()
+	srv := start(t, func(o *durabletest.Options) { o.Vars = map[string]string{"UPSTREAM": outside.URL + "/x"} })
+	want(t, srv, "/a/upstream", "200 the real one")
+	srv.Outbound(func(r *http.Request) (*http.Response, error) {
+		b, err := io.ReadAll(r.Body)
+		return &http.Response{StatusCode: 418, Body: io.NopCloser(strings.NewReader(r.Method + " " + r.URL.Path + " " + string(b)))}, err
+	})
+	if _, got := srv.Fetch("POST", "/a/upstream", "tea"); got != "418 POST /x tea" {
+		t.Errorf("got %q, want the answer of the test", got)
+	}
+	srv.Outbound(func(*http.Request) (*http.Response, error) { return nil, errors.New("no way out") })
+	if status, got := srv.Fetch("POST", "/a/upstream", ""); status != 500 || !strings.Contains(got, "no way out") {
+		t.Errorf("got %d %q, want the error of the test", status, got)
+	}
+	srv.Outbound(nil)
+	want(t, srv, "/a/upstream", "200 the real one")
+}
+
+func TestFaultsStrikeOnce(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	runs := func(object string) (n int) {
+		t.Helper()
+		if _, err := srv.Objects.Snapshot("Lab", object).Get("runs", &n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	want(t, srv, "/failing/arm", "armed")
+	srv.FailNextAlarm("Lab", "failing")
+	if fired := srv.Clock.Advance(time.Minute); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeRetry {
+		t.Errorf("got %+v, want one that failed", fired)
+	}
+	if fired := srv.Clock.Next(); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeOK || fired[0].Retry != 1 || runs("failing") != 1 {
+		t.Errorf("got %+v and %d runs, want the retry", fired, runs("failing"))
+	}
+
+	want(t, srv, "/twice/arm", "armed")
+	srv.DuplicateNextAlarm("Lab", "twice")
+	srv.Clock.Advance(time.Hour)
+	if got := runs("twice"); got != 2 {
+		t.Errorf("got %d runs, want 2", got)
+	}
+
+	for name, test := range map[string]struct {
+		inject func(class, object string)
+		next   string
+	}{
+		"before": {srv.CrashBeforeCommit, "1"},
+		"after":  {srv.CrashAfterCommit, "2"},
+	} {
+		test.inject("Lab", name)
+		if status, got := srv.Fetch("GET", "/"+name+"/count", ""); status != 500 {
+			t.Errorf("%s: got %d %q, want 500", name, status, got)
+		}
+		want(t, srv, "/"+name+"/count", test.next)
+	}
+}
+
+func TestSubtestsFailByThemselves(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	inner := record(t, func(inner testing.TB) { srv.For(inner).Clock.Set(at.Add(-time.Hour)) })
+	inner.wantFatal(t, "set the clock to 2026-03-04T04:06:07Z: ", "time does not run backwards")
+	want(t, srv.For(t), "/a/count", "1")
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	var held sync.WaitGroup
+	t.Cleanup(held.Wait)
+	held.Go(func() {
+		if resp, err := srv.Client().Get("/held/hold"); err == nil { // it ends with the clock
+			resp.Body.Close()
+		}
+	})
+	for srv.Objects.List() == nil || !slices.ContainsFunc(srv.Objects.List(), func(o durabletest.ObjectInfo) bool { return o.Name == "held" && o.Running }) {
+	}
+	for name, test := range map[string]struct {
+		f    func(t testing.TB)
+		want []string
+	}{
+		"a class that is not there":   {func(t testing.TB) { srv.For(t).Objects.Evict("Nobody", "a") }, []string{"evict Nobody/a: ", "the classes are Lab"}},
+		"an object that is not there": {func(t testing.TB) { srv.For(t).Objects.Snapshot("Lab", "none") }, []string{"look at what Lab/none stores: there is no object Lab/none"}},
+		"an alarm that is not there":  {func(t testing.TB) { srv.For(t).Alarms.Trigger("Lab", "none") }, []string{"trigger the alarm of Lab/none: "}},
+		"back in time":                {func(t testing.TB) { srv.For(t).Clock.Advance(-1) }, []string{"advance by -1ns: time can't go back"}},
+		"an impossible rate":          {func(t testing.TB) { srv.For(t).Clock.Speed(-1) }, []string{"set the clock's speed: "}},
+		"a visit of another type": {func(t testing.TB) {
+			durabletest.Run(t, srv, "Lab", "a", func(context.Context, *strings.Builder, *durable.State) {})
+		}, []string{"look into Lab/a: its objects are of type *durabletest_test.Lab, and not of *strings.Builder"}},
+		"a visit of nobody": {func(t testing.TB) {
+			durabletest.Run(t, srv, "Nobody", "a", func(context.Context, *Lab, *durable.State) {})
+		}, []string{"look into Nobody/a: "}},
+		"a visit of a busy object": {func(t testing.TB) {
+			durabletest.Run(t, srv, "Lab", "held", func(context.Context, *Lab, *durable.State) {})
+		}, []string{"look into Lab/held: it is running, and its turn did not come within 10s"}},
+		"a configuration that is not there": {func(t testing.TB) {
+			durabletest.Start(t, worker, durabletest.Options{Dir: t.TempDir()})
+		}, []string{"did not start", "devtool has ended (exit status 1)", "wrangler"}},
+		"an environment that is not there": {func(t testing.TB) {
+			start(t, func(o *durabletest.Options) { o.Env = "none" })
+		}, []string{"devtool has ended", "none"}},
+		"a worker that does not fit": {func(t testing.TB) {
+			durabletest.Start(t, durable.Worker{Fetch: worker.Fetch}, durabletest.Options{Dir: "testdata/lab"})
+		}, []string{"the worker can't be served: ", "the program has no class Lab (bound as LAB)"}},
+	} {
+		t.Run(name, func(t *testing.T) { record(t, test.f).wantFatal(t, test.want...) })
+	}
+	srv.Clock.Advance(20 * time.Second)
+}
+
+func TestAnEmulatorThatIsGoneIsTold(t *testing.T) {
+	t.Parallel()
+	r := record(t, func(t testing.TB) {
+		srv := start(t)
+		resp, err := srv.Client().Post("/cdn-cgi/devtool/v1/stop", "application/json", strings.NewReader("{}"))
+		if err == nil {
+			resp.Body.Close()
+		}
+		for { // it takes a moment
+			srv.Clock.Now()
+		}
+	})
+	r.wantFatal(t, "read the clock: ", "devtool has ended (exit status 0)", "shutting down")
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "the emulator has gone") {
+		t.Errorf("got %q, want that the emulator has gone", r.errors)
+	}
+}
+
+func TestAHandlerThatOutlivesItsTestFailsIt(t *testing.T) {
+	t.Parallel()
+	in, release := make(chan struct{}), make(chan struct{})
+	stubborn := worker
+	stubborn.Fetch = func(http.ResponseWriter, *http.Request, *durable.Env) {
+		in <- struct{}{}
+		<-release
+	}
+	var asking sync.WaitGroup
+	r := record(t, func(t testing.TB) {
+		srv := durabletest.Start(t, stubborn, durabletest.Options{Dir: "testdata/lab"})
+		asking.Go(func() {
+			if resp, err := srv.Client().Get("/"); err == nil {
+				resp.Body.Close()
+			}
+		})
+		<-in
+	})
+	if want := "durabletest: handlers still run 5s after the end of the test (1 of them): "; len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], want) {
+		t.Errorf("got %q, want %q", r.errors, want)
+	}
+	close(release)
+	asking.Wait()
+}
+
+func TestHandlersLogToTheirTest(t *testing.T) {
+	var wg sync.WaitGroup
+	both := make(chan struct{})
+	var ready sync.WaitGroup
+	ready.Add(2)
+	logs := make([]*recorder, 2)
+	for i, name := range []string{"one", "two"} {
+		wg.Go(func() {
+			logs[i] = record(t, func(t testing.TB) {
+				started := sync.OnceFunc(ready.Done)
+				defer started()
+				srv := start(t)
+				started()
+				<-both
+				want(t, srv, "/"+name+"/log", "")
+			})
+		})
+	}
+	ready.Wait()
+	close(both)
+	wg.Wait()
+	for i, other := range []string{"two", "one"} {
+		if logs[i].fatal != "" {
+			t.Fatal(logs[i].fatal)
+		}
+		got, mine := logs[i].output.String(), []string{"one", "two"}[i]
+		if !strings.Contains(got, mine+" was here\n") || strings.Contains(got, other+" was here") || !strings.Contains(got, "INF GET /"+mine+"/log 200 OK") {
+			t.Errorf("the log of %s: got\n%s", mine, got)
+		}
+	}
+}
+
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		r := record(b, func(t testing.TB) { want(t, start(t), "/a/count", "1") })
+		if r.fatal != "" {
+			b.Fatal(r.fatal)
+		}
+	}
+}

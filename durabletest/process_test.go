@@ -1,0 +1,125 @@
+package durabletest_test
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// envHelper makes TestHelper a test that a test in another process runs.
+const envHelper = "DURABLETEST_HELPER"
+
+func TestHelper(t *testing.T) {
+	switch os.Getenv(envHelper) {
+	case "":
+		return
+	case "wait":
+		srv := start(t)
+		want(t, srv, "/a/count", "1")
+		os.Stdout.WriteString("served\n")
+		select {}
+	case "panic":
+		srv := start(t)
+		want(t, srv, "/a/count", "1")
+		panic("oh")
+	default:
+		start(t)
+	}
+}
+
+// helper runs TestHelper in a process of its own, with a folder for its temporary files.
+func helper(t *testing.T, what string, env ...string) (cmd *exec.Cmd, temporary string) {
+	t.Helper()
+	temporary = t.TempDir()
+	cmd = exec.Command(os.Args[0], "-test.run=^TestHelper$", "-test.v")
+	cmd.Env = append(append(os.Environ(), envHelper+"="+what, "TMPDIR="+temporary), env...)
+	return cmd, temporary
+}
+
+// awaitNoSocket waits until no emulator has its socket in temporary any more: until it has ended.
+func awaitNoSocket(t *testing.T, temporary string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		found, err := filepath.Glob(filepath.Join(temporary, "dt*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("an emulator still runs: %v", found)
+		}
+	}
+}
+
+func TestTheEmulatorEndsWithTheTestsProcess(t *testing.T) {
+	t.Parallel()
+	cmd, temporary := helper(t, "wait")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "served" {
+	}
+	if found, err := filepath.Glob(filepath.Join(temporary, "dt*")); len(found) != 1 {
+		t.Errorf("got sockets %v, %v, want one", found, err)
+	}
+	cmd.Process.Kill() //nolint:errcheck // Wait tells
+	cmd.Wait()         //nolint:errcheck // it was killed
+	awaitNoSocket(t, temporary)
+}
+
+func TestTheEmulatorEndsWithATestThatPanics(t *testing.T) {
+	t.Parallel()
+	cmd, temporary := helper(t, "panic")
+	if out, err := cmd.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("panic: oh")) {
+		t.Errorf("got %v, want the panic\n%s", err, out)
+	}
+	awaitNoSocket(t, temporary)
+}
+
+func TestWhereDevtoolComesFrom(t *testing.T) {
+	t.Parallel()
+	_, goFolder := lookUp(t, "go")
+	empty := t.TempDir()
+	for name, test := range map[string]struct {
+		env  []string
+		dir  string
+		want string
+	}{
+		"a wrong name":        {[]string{"DEVTOOL=no-such-devtool"}, "", "durabletest: DEVTOOL names no command: "},
+		"something else":      {[]string{"DEVTOOL=go"}, "", "durabletest: go did not start; devtool has ended (exit status 2)"},
+		"none, and no module": {[]string{"DEVTOOL=", "PATH=" + goFolder}, empty, "durabletest: there is no devtool command, which runs the emulator: put it on PATH (by `go install .` in its checkout), or name it in DEVTOOL; it can't be built either"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd, _ := helper(t, "start", test.env...)
+			cmd.Dir = test.dir
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), test.want) {
+				t.Errorf("got %v, want %q\n%s", err, test.want, out)
+			}
+		})
+	}
+}
+
+// lookUp returns the path of a command, and its folder.
+func lookUp(t *testing.T, name string) (path, folder string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, filepath.Dir(path)
+}

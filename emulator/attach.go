@@ -1,0 +1,209 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"devtool/durable/wire"
+	"devtool/emulator/plugin"
+)
+
+// Programs that were started by hand, in an IDE or a debugger perhaps, dial in at a socket and serve in
+// place of the one that was built: by the same swap as after a reload, so that no request is lost. When
+// such a program ends the built one serves again or, where nothing is built, events wait for the next.
+// What is saved meanwhile is not built (reload.go), and nothing that is bound in real time counts while
+// a debugger has stopped the program (pulse.go).
+
+// Attach says which programs serve.
+type Attach int
+
+// What an emulator attaches.
+const (
+	AttachNone Attach = iota // the built program alone serves
+	AttachToo                // so does one that was started by hand, as long as it runs
+	AttachOnly               // nothing is built, and only programs that were started by hand serve
+)
+
+// listenForPrograms opens the socket, and leads programs of the project there.
+func (e *Emulator) listenForPrograms() error {
+	if e.options.Attach == AttachNone {
+		return nil
+	}
+	socket, err := plugin.Listen()
+	if err != nil {
+		if e.options.Attach == AttachOnly {
+			return err
+		}
+		e.log.Warn("programs that are started by hand can't serve: " + err.Error())
+		return nil
+	}
+	e.socket = socket
+	e.release = append(e.release, socket.Close)
+	if e.options.Apart {
+		return nil
+	}
+	remove, err := publishSocket(filepath.Join(e.project, filepath.FromSlash(wire.AttachFile)), socket.Path)
+	if err != nil {
+		return fmt.Errorf("lead programs that are started by hand here: %w", err)
+	}
+	e.release = append(e.release, remove)
+	return nil
+}
+
+// publishSocket writes the path of a socket into file, in one step. remove takes it away, unless another
+// emulator has put its own there.
+func publishSocket(file, path string) (remove func() error, err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, err
+	}
+	if before, err := os.ReadFile(file); err == nil { // of an emulator that was killed, perhaps
+		plugin.RemoveStale(strings.TrimSpace(string(before)))
+	}
+	temporary := fmt.Sprintf("%s-%d.tmp", file, os.Getpid())
+	content := path + "\n"
+	err = os.WriteFile(temporary, []byte(content), 0o600)
+	if err == nil {
+		err = os.Rename(temporary, file)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(temporary))
+	}
+	return func() error {
+		if now, err := os.ReadFile(file); err != nil || string(now) != content {
+			return nil
+		}
+		return os.Remove(file)
+	}, nil
+}
+
+// takePrograms lets the programs that dial in serve, until the socket is closed.
+func (e *Emulator) takePrograms() {
+	if e.socket == nil {
+		return
+	}
+	e.background.Go(func() {
+		for {
+			conn, err := e.socket.Accept()
+			if err != nil {
+				return
+			}
+			e.background.Go(func() { e.attach(conn) })
+		}
+	})
+}
+
+// attach lets the program at the other end of conn serve. It waits for it to introduce itself as long as
+// the connection lasts, for the program may stand in a debugger already.
+func (e *Emulator) attach(conn net.Conn) {
+	p, hello := e.newProgram(conn, nil, e.currentSettings())
+	p.pulse = &pulse{conn: p.conn, timeout: e.host.pingTimeout}
+	err := p.meet(e.ctx, hello)
+	if err == nil {
+		if err = e.settleMigrations(); err != nil {
+			p.end(err)
+		}
+	}
+	if err != nil {
+		switch {
+		case e.ctx.Err() != nil:
+		case p.hello.MaxVersion == 0:
+			e.log.Debug("a program that was started by hand has gone before it introduced itself")
+		default:
+			e.log.Error("a program that was started by hand can't serve: " + err.Error())
+		}
+		return
+	}
+	if !e.host.swap(p) {
+		return // the emulator ends
+	}
+	e.record.serves(true)
+	e.sayOfPrograms("a program that was started by hand serves now (" + p.hello.SDK + ")")
+}
+
+// sayOfPrograms logs which program serves. Where the emulator stands apart its user knows.
+func (e *Emulator) sayOfPrograms(line string) {
+	if !e.options.Apart {
+		e.log.Info(line)
+	}
+}
+
+// errDetached is what events fail with whose program, started by hand, has gone.
+var errDetached = &wire.Error{Message: "the handler program, which was started by hand, has ended or let go of its connection", Retryable: true, Reset: true}
+
+// detach goes on without the program that was started by hand, and has ended.
+func (h *host) detach(p *program) {
+	if h.e.options.Attach == AttachOnly {
+		h.mu.Lock()
+		if h.current == p {
+			h.current = nil
+			h.changedLocked()
+		}
+		h.mu.Unlock()
+		h.e.sayOfPrograms("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
+		return
+	}
+	h.e.log.Info("the program that was started by hand has ended: the built one serves again")
+	h.mu.Lock()
+	h.crashes = 0
+	h.mu.Unlock()
+	h.restart(p, errDetached)
+	select {
+	case h.detached <- struct{}{}:
+	default:
+	}
+}
+
+// HowToAttach says how a program comes to serve that is started by hand.
+const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv debug`, or in an IDE"
+
+// attached reports whether a program that was started by hand serves.
+func (h *host) attached() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.current != nil && h.current.byHand() && !h.current.lost()
+}
+
+// visit makes an event of an object of a question of the program's own: a test looks into the object.
+func (p *program) visit(s *wire.Stream) error {
+	var q wire.Visit
+	if err := wire.Decode(s.Message, &q); err != nil {
+		return err
+	}
+	ns, err := p.e.namespaceOf(q.Class)
+	if err != nil {
+		return err
+	}
+	id, name := wire.IDFromName(ns.uniqueKey, q.Object), q.Object
+	if q.HasID {
+		name = ""
+		if id, err = wire.ParseID(ns.uniqueKey, strings.ToLower(q.Object)); err != nil {
+			return err
+		}
+	}
+	p.e.host.stay(p)
+	defer p.e.host.leave(p)
+	o := ns.pin(id, name, !q.HasID)
+	ev := p.e.newEvent(s.Context(), p, o, "visit")
+	defer ev.retire()
+	defer ns.unpin(o)
+	err = o.deliver(ev, func(inst *instance) error {
+		_, err := p.ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.Answer(&wire.Empty{}, true)
+}
+
+// waitsForProgram says why nothing runs where nothing is built, or nothing.
+func (e *Emulator) waitsForProgram() string {
+	if e.options.Attach != AttachOnly || e.host.running() != nil {
+		return ""
+	}
+	return "no handler program serves: " + HowToAttach
+}

@@ -1,0 +1,120 @@
+package emulator
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"devtool/emulator/control"
+)
+
+// What a Journal keeps: whichever is less.
+const (
+	journalLines = 5000
+	journalBytes = 4 << 20
+)
+
+// A Journal keeps the last lines of the log, for those who ask later what has happened, and hands new ones
+// to those who follow it. It holds lines of JSON, as slog's handler for JSON writes them.
+type Journal struct {
+	// mu guards what follows.
+	mu      sync.Mutex
+	lines   [][]byte
+	size    int           // of lines, in bytes
+	first   uint64        // the number of lines[0]; the first one ever has 0
+	changed chan struct{} // closed when there is more; nil if nobody waits for that
+	ended   bool
+}
+
+// Write adds a line, which p holds with its end.
+func (j *Journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, bytes.Clone(p))
+	j.size += len(p)
+	for len(j.lines) > journalLines || j.size > journalBytes && len(j.lines) > 1 {
+		j.size -= len(j.lines[0])
+		j.lines[0] = nil
+		j.lines = j.lines[1:]
+		j.first++
+	}
+	j.changedLocked()
+	return len(p), nil
+}
+
+// end tells those who follow that there will be no more.
+func (j *Journal) end() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended = true
+	j.changedLocked()
+}
+
+func (j *Journal) changedLocked() {
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
+	}
+}
+
+// last returns the number of the first of the last n lines, or of all that are kept if n is negative.
+func (j *Journal) last(n int) uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if n < 0 || n > len(j.lines) {
+		n = len(j.lines)
+	}
+	return j.first + uint64(len(j.lines)-n)
+}
+
+// since returns the lines from number on, and the number of the one after them. Those that are not kept any
+// more it leaves out. more is closed when there are others, and nil if there will be none.
+func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	from := max(number, j.first)
+	lines = append(lines, j.lines[from-j.first:]...)
+	if j.ended {
+		return lines, from + uint64(len(lines)), nil
+	}
+	if j.changed == nil {
+		j.changed = make(chan struct{})
+	}
+	return lines, from + uint64(len(lines)), j.changed
+}
+
+// serveLogs answers a LogsRequest.
+func (e *Emulator) serveLogs(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.URL.Query().Get("lines"))
+	if err != nil {
+		respond(w, nil, &control.Error{Status: http.StatusBadRequest, Message: "lines is not a number", Hint: "-1 stands for all"})
+		return
+	}
+	follow, err := strconv.ParseBool(r.URL.Query().Get("follow"))
+	if err != nil {
+		respond(w, nil, &control.Error{Status: http.StatusBadRequest, Message: "follow is neither true nor false"})
+		return
+	}
+	w.Header().Set("Content-Type", control.LinesType)
+	w.WriteHeader(http.StatusOK)
+	out := http.NewResponseController(w)
+	number := e.journal.last(n)
+	for {
+		lines, next, more := e.journal.since(number)
+		for _, line := range lines {
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+		if err := out.Flush(); err != nil || !follow || more == nil {
+			return
+		}
+		number = next
+		select {
+		case <-more:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"devtool/emulator/control"
+)
+
+// kept are the lines that a journal has from number on.
+func kept(j *Journal, number uint64) []string {
+	lines, _, _ := j.since(number)
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = strings.TrimSuffix(string(line), "\n")
+	}
+	return texts
+}
+
+func TestAJournalForgetsTheOldestLines(t *testing.T) {
+	var j Journal
+	for i := range journalLines + 3 {
+		fmt.Fprintf(&j, "%d\n", i)
+	}
+	all := kept(&j, 0)
+	if len(all) != journalLines || all[0] != "3" || all[len(all)-1] != fmt.Sprint(journalLines+2) {
+		t.Errorf("got %d lines from %s to %s, want %d from 3", len(all), all[0], all[len(all)-1], journalLines)
+	}
+	if got, want := kept(&j, j.last(2)), all[len(all)-2:]; !slices.Equal(got, want) {
+		t.Errorf("last 2: got %q, want %q", got, want)
+	}
+
+	// Long lines push more of the short ones out, but never themselves.
+	long := bytes.Repeat([]byte("x"), journalBytes)
+	j.Write(long)
+	if got := kept(&j, 0); len(got) != 1 || len(got[0]) != len(long) {
+		t.Errorf("after a line as long as all that is kept: got %d lines, want it alone", len(got))
+	}
+}
+
+// A reader that takes what there is, whenever it likes, gets each line once and in order, unless it comes too late.
+func TestAFollowerOfAJournalMissesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var j Journal
+		var want, got []string
+		number := j.last(0)
+		read := func() {
+			lines, next, more := j.since(number)
+			for _, line := range lines {
+				got = append(got, string(line))
+			}
+			if more == nil {
+				t.Fatal("the journal has ended by itself")
+			}
+			number = next
+		}
+		for i := range rapid.IntRange(0, 100).Draw(t, "lines") {
+			line := fmt.Sprint(i)
+			want = append(want, line)
+			j.Write([]byte(line))
+			if rapid.Bool().Draw(t, "read") {
+				read()
+			}
+		}
+		read()
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestAFollowerOfAJournalIsWoken(t *testing.T) {
+	var j Journal
+	_, next, more := j.since(0)
+	j.Write([]byte("a"))
+	<-more
+	if got := kept(&j, next); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("got %q, want the new line", got)
+	}
+	_, _, more = j.since(1)
+	j.end()
+	<-more
+	if _, _, more := j.since(1); more != nil {
+		t.Error("a journal that has ended promises more")
+	}
+}
+
+// journaled is a world whose log is in its journal, too.
+func journaled(t *testing.T, s *script) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w.tune = func(o *Options) {
+		o.Journal = new(Journal)
+		o.Log = slog.New(slog.NewMultiHandler(o.Log.Handler(), slog.NewJSONHandler(o.Journal, nil)))
+	}
+	w.start(s)
+	t.Cleanup(w.stop)
+	return w
+}
+
+func TestTheLogIsServedAndFollowed(t *testing.T) {
+	w := journaled(t, memoryScript())
+	client := &control.Client{URL: w.server.URL}
+	w.want("a", "/count", "1")
+	var last string
+	eventually(t, "the request is in the log", func() bool {
+		err := client.Logs(t.Context(), control.LogsRequest{Lines: 1}, func(line []byte) error { last = string(line); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(last, "GET /count 200 OK")
+	})
+
+	lines := make(chan string)
+	ended := make(chan error)
+	go func() {
+		ended <- client.Logs(t.Context(), control.LogsRequest{Lines: 1, Follow: true}, func(line []byte) error {
+			lines <- string(line)
+			return nil
+		})
+	}()
+	if got := <-lines; got != last {
+		t.Errorf("first line: got %s, want %s", got, last)
+	}
+	w.log.Info("news")
+	if got := <-lines; !strings.Contains(got, `"msg":"news"`) {
+		t.Errorf("followed: got %s, want news", got)
+	}
+	w.journal.end()
+	if err := <-ended; err != nil {
+		t.Errorf("when the emulator ends: got %v, want no error", err)
+	}
+}
+
+func TestABadRequestForTheLogIsRefused(t *testing.T) {
+	w := journaled(t, memoryScript())
+	for _, query := range []string{"", "?lines=x&follow=true", "?lines=1&follow=perhaps"} {
+		response, err := w.server.Client().Get(w.server.URL + control.Prefix + "logs" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(bufio.NewReader(response.Body))
+		response.Body.Close()
+		if response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: got %d %s, want 400", query, response.StatusCode, body)
+		}
+	}
+}

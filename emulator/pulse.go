@@ -1,0 +1,110 @@
+package emulator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"devtool/durable/wire"
+)
+
+// A program that was started by hand may stand in a debugger. Then nothing of it runs, and whatever
+// bounds it in real time must not go on: the report of handlers that are stuck, the end of a step of an
+// advance, and the limits on the clock, which runs meanwhile.
+
+const (
+	// pingTimeout is how long, in real time, a program may take to answer before it counts as standing.
+	pingTimeout = 2 * time.Second
+	// recovery is how long after it was last seen standing a program is bound by nothing in real time:
+	// it may stand again every now and then, as it does when somebody goes through it step by step.
+	recovery = 30 * time.Second
+	// recoveryPoll is how often, in real time, it is looked whether that is over.
+	recoveryPoll = 250 * time.Millisecond
+)
+
+// A pulse tells whether a program runs, by asking it.
+type pulse struct {
+	conn    *wire.Conn
+	timeout time.Duration
+
+	// mu guards what follows.
+	mu    sync.Mutex
+	asked chan struct{} // closed when the question under way is answered; nil if none is
+	stood time.Time     // when the program was last seen standing, or zero
+}
+
+// beats reports whether the program runs. It takes up to the timeout to find out that it does not.
+func (u *pulse) beats() bool {
+	u.mu.Lock()
+	asked := u.asked
+	if asked == nil {
+		asked = make(chan struct{})
+		u.asked = asked
+		go u.ask(asked)
+	}
+	u.mu.Unlock()
+	timer := time.NewTimer(u.timeout)
+	defer timer.Stop()
+	select {
+	case <-asked:
+		return true
+	case <-timer.C:
+		u.seenStanding()
+		return false
+	}
+}
+
+// ask asks one question. A program that stands may not even take it, and answers when it goes on.
+func (u *pulse) ask(asked chan struct{}) {
+	began := time.Now()
+	u.conn.Call(context.Background(), wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // also an SDK that does not know the question answers it
+	if time.Since(began) >= u.timeout {
+		u.seenStanding()
+	}
+	u.mu.Lock()
+	u.asked = nil
+	u.mu.Unlock()
+	close(asked)
+}
+
+func (u *pulse) seenStanding() {
+	u.mu.Lock()
+	u.stood = time.Now()
+	u.mu.Unlock()
+}
+
+// stoodWithin reports whether the program was seen standing in the last d.
+func (u *pulse) stoodWithin(d time.Duration) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return !u.stood.IsZero() && time.Since(u.stood) < d
+}
+
+// byHand reports whether the program was started by hand.
+func (p *program) byHand() bool { return p.pulse != nil }
+
+// spared reports whether real time does not count for the program, because it stands in a debugger or
+// has stood there in the last d.
+func (p *program) spared(d time.Duration) bool {
+	return p.byHand() && !p.lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.lost()
+}
+
+// outlastDebugger waits as long as the event's program is spared, and for ended at most. It reports whether
+// that was not closed: what is limited in real time goes on, and has had its time.
+func (ev *event) outlastDebugger(ended <-chan struct{}) bool {
+	tick := time.NewTicker(recoveryPoll)
+	defer tick.Stop()
+	for ev.prog.spared(recovery) {
+		select {
+		case <-ended:
+			return false
+		case <-tick.C:
+		}
+	}
+	select {
+	case <-ended:
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,209 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"devtool/config"
+	"devtool/emulator/control"
+	"devtool/emulator/plugin"
+)
+
+func report(t *testing.T, w *world) control.Report {
+	t.Helper()
+	got, err := (&control.Client{URL: w.server.URL}).Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestTheReportCountsObjectsAndAlarms(t *testing.T) {
+	w := newWorld(t, alarmScript(nil))
+	w.want("a", "/set1s", "")
+	w.get("b", "/set1s")
+	got := report(t, w)
+	if got.Worker != "w" || got.Clock.Mode != control.Frozen || got.Objects != 2 || got.InMemory != 2 || got.Alarms != 2 {
+		t.Errorf("got %+v, want two objects in memory with an alarm each", got)
+	}
+	w.moveOn(time.Hour)
+	if got := report(t, w); got.Objects != 2 || got.InMemory != 0 || got.Alarms != 0 {
+		t.Errorf("after an hour: got %+v, want neither in memory, and no alarm", got)
+	}
+	if got := report(t, w).Program; got.State != control.ProgramServing || got.PID != 0 {
+		t.Errorf("got %+v, want a program that serves and is not a child", got)
+	}
+}
+
+func TestTheReportTellsWhatIsWrongUntilItIsPutRight(t *testing.T) {
+	w := newWorld(t, memoryScript())
+	broken := &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{
+		{File: "main.go", Line: 3, Column: 2, Message: "undefined: x", Source: "\tx()"},
+	}}
+	for _, test := range []struct {
+		err           error
+		message, text string
+	}{
+		{broken, "the handler program does not build: main.go:3:2: undefined: x", "x()"},
+		{
+			&config.Error{Diagnostics: []config.Diagnostic{{Message: "name is missing", Position: config.Position{File: "wrangler.jsonc", Line: 1, Column: 1}}}},
+			"name is missing", "wrangler.jsonc:1:1",
+		},
+		{errors.New("it did not introduce itself"), "it did not introduce itself", ""},
+	} {
+		w.record.changed(test.err)
+		got := report(t, w).Program.Failure
+		if got == nil || !strings.Contains(got.Message, test.message) || !strings.Contains(got.Text, test.text) || got.At.IsZero() {
+			t.Errorf("%v: got %+v, want %q with %q", test.err, got, test.message, test.text)
+		}
+		page := statusPageOf(t, w, "text/html")
+		if !strings.Contains(page, "The last change is not served") || !strings.Contains(page, test.message) {
+			t.Errorf("%v: the page does not say so:\n%s", test.err, page)
+		}
+	}
+	w.record.changed(nil)
+	if got := report(t, w).Program.Failure; got != nil {
+		t.Errorf("when it is right again: got %+v", got)
+	}
+	if page := statusPageOf(t, w, "text/html"); strings.Contains(page, "not served") || !strings.Contains(page, "w is serving") {
+		t.Errorf("when it is right again, the page is:\n%s", page)
+	}
+	if got := statusPageOf(t, w, "*/*"); !strings.HasPrefix(got, `{"version":`) {
+		t.Errorf("for a program: got %s, want JSON", got)
+	}
+}
+
+func statusPageOf(t *testing.T, w *world, accept string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/cdn-cgi/local/status", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", accept)
+	response, err := w.server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s, %v", response.Status, err)
+	}
+	return string(body)
+}
+
+func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
+	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w.startEngine()
+	if got := w.program(); got.State != control.ProgramStarting || got.Version != 0 {
+		t.Errorf("without a program: got %+v, want that one is awaited", got)
+	}
+	if err := w.host.renew(); err == nil || !strings.Contains(err.Error(), "no handler program has been started yet") {
+		t.Errorf("restart: got %v", err)
+	}
+	w.serve(memoryScript())
+	t.Cleanup(w.stop)
+	if got := w.program(); got.State != control.ProgramServing {
+		t.Errorf("with a program: got %+v", got)
+	}
+	w.host.mu.Lock()
+	w.host.failing = errors.New("it keeps crashing")
+	w.host.mu.Unlock()
+	if got := report(t, w).Program; got.State != control.ProgramFailing || got.Crashes != "it keeps crashing" {
+		t.Errorf("when it can't be kept running: got %+v", got)
+	}
+	if page := statusPageOf(t, w, "text/html"); !strings.Contains(page, "it keeps crashing") {
+		t.Errorf("the page does not say so:\n%s", page)
+	}
+}
+
+func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
+	w := newWorld(t, memoryScript())
+	_, err := (&control.Client{URL: w.server.URL}).RestartProgram(t.Context())
+	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Status != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+// Whoever asks for the end hears of it when all is given back, and not before.
+func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
+	w := newWorld(t, memoryScript())
+	client := &control.Client{URL: w.server.URL}
+	stopped := make(chan error, 2)
+	for range 2 { // it may be asked more than once
+		go func() {
+			_, err := client.Stop(t.Context())
+			stopped <- err
+		}()
+		<-w.farewell.wanted
+	}
+	eventually(t, "both wait", func() bool {
+		w.farewell.mu.Lock()
+		defer w.farewell.mu.Unlock()
+		return len(w.farewell.conns) == 2
+	})
+	select {
+	case err := <-stopped:
+		t.Fatalf("it returned before the end: %v", err)
+	default:
+	}
+	w.stop()
+	for range 2 {
+		if err := <-stopped; err != nil {
+			t.Errorf("got %v", err)
+		}
+	}
+	w.start(memoryScript()) // the state is free
+}
+
+func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
+	var f farewell
+	f.wanted = make(chan struct{})
+	f.say()
+	ours, theirs := net.Pipe()
+	f.await(ours) // too late
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("got %v, want the end", err)
+	}
+	w := newWorld(t, memoryScript())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := (&control.Client{URL: w.server.URL}).Stop(ctx)
+		ended <- err
+	}()
+	<-w.farewell.wanted
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was canceled", err)
+	}
+}
+
+func TestTheLineOfARequestNamesAFewObjects(t *testing.T) {
+	ns := &namespace{class: "Lab"}
+	named := func(name string) *object { return &object{ns: ns, name: name, hasName: true} }
+	a, b, c := named("a"), named("b"), named("c")
+	for _, test := range []struct {
+		asked        []*object
+		object, text string
+	}{
+		{nil, "", ""},
+		{[]*object{a, a}, "Lab/a", "Lab/a"},
+		{[]*object{a, b, a}, "", "Lab/a and Lab/b"},
+		{[]*object{a, b, c}, "", "Lab/a, Lab/b and others"},
+	} {
+		var s served
+		for _, o := range test.asked {
+			s.add(o)
+		}
+		if object, text := s.describe(); object != test.object || text != test.text {
+			t.Errorf("got %q, %q, want %q, %q", object, text, test.object, test.text)
+		}
+	}
+}

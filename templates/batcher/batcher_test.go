@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool/durable"
+	"devtool/durabletest"
+)
+
+func TestABatchIsSentAfterTenSeconds(t *testing.T) {
+	srv := durabletest.Start(t, worker, durabletest.Options{Vars: map[string]string{"UPSTREAM": "http://upstream"}})
+	var sent []string
+	srv.Outbound(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = append(sent, string(body))
+		return &http.Response{StatusCode: 204}, err
+	})
+	srv.Fetch("POST", "/orders", `{"id": 1}`)
+	srv.Fetch("POST", "/orders", `{"id": 2}`)
+	early, due := srv.Clock.Advance(9999*time.Millisecond), srv.Clock.Advance(time.Millisecond)
+	if len(early) != 0 || len(due) != 1 || !slices.Equal(sent, []string{`[{"id": 1},{"id": 2}]`}) {
+		t.Errorf("ran %v and then %v, sent %q", early, due, sent)
+	}
+}
+
+// upstream takes batches, or refuses the first few of them.
+type upstream struct {
+	mu      sync.Mutex
+	refuse  int
+	batches []string
+}
+
+// start starts a server for the batcher that sends to u.
+func (u *upstream) start(t *testing.T) *durabletest.Server {
+	srv := durabletest.Start(t, worker, durabletest.Options{Vars: map[string]string{"UPSTREAM": "http://upstream/batches"}})
+	srv.Outbound(func(r *http.Request) (*http.Response, error) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.refuse > 0 {
+			u.refuse--
+			return &http.Response{StatusCode: http.StatusServiceUnavailable}, nil
+		}
+		body, err := io.ReadAll(r.Body)
+		u.batches = append(u.batches, string(body))
+		return &http.Response{StatusCode: http.StatusNoContent}, err
+	})
+	return srv
+}
+
+func (u *upstream) check(t *testing.T, want ...string) {
+	t.Helper()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.batches) != len(want) {
+		t.Fatalf("got batches %q, want %q", u.batches, want)
+	}
+	for i, got := range u.batches {
+		if got != want[i] {
+			t.Errorf("batch %d: got %s, want %s", i+1, got, want[i])
+		}
+	}
+}
+
+func TestARefusedBatchIsSentAgain(t *testing.T) {
+	t.Parallel()
+	u := &upstream{refuse: 2}
+	srv := u.start(t)
+	srv.Fetch("POST", "/orders", `1`)
+	srv.Clock.Advance(10 * time.Second)
+	u.check(t)
+	if queue, ok := srv.Alarms.Get("Batcher", "orders"); !ok || queue.Retry != 1 {
+		t.Errorf("got %+v, want the alarm to wait for its first retry", queue)
+	}
+	srv.Clock.Advance(time.Minute)
+	u.check(t, `[1]`)
+	if left := srv.Objects.Snapshot("Batcher", "orders").Entries; len(left) > 0 {
+		t.Errorf("still stored: %v", left)
+	}
+}
+
+func TestItemsThatArriveMeanwhileComeInTheNextBatch(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	srv := u.start(t)
+	srv.Fetch("POST", "/orders", `1`)
+	srv.Fetch("POST", "/other", `2`)
+	durabletest.Run(t, srv, "Batcher", "orders", func(_ context.Context, b *Batcher, _ *durable.State) {
+		if b.queued != 1 {
+			t.Errorf("orders: got %d items, want 1", b.queued)
+		}
+	})
+	srv.Clock.Advance(5 * time.Second)
+	srv.Fetch("POST", "/other", `3`)
+	srv.Clock.Advance(5 * time.Second)
+	u.check(t, `[1]`, `[2,3]`)
+	srv.Fetch("POST", "/orders", `4`)
+	srv.Clock.Advance(10 * time.Second)
+	u.check(t, `[1]`, `[2,3]`, `[4]`)
+}
+
+func TestAnItemThatCameTwiceIsSentTwiceAndNoneIsLost(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	srv := u.start(t)
+	srv.CrashAfterCommit("Batcher", "orders") // it is stored, but its sender does not know
+	if status, _ := srv.Fetch("POST", "/orders", `1`); status != http.StatusInternalServerError {
+		t.Errorf("got %d, want 500", status)
+	}
+	srv.Fetch("POST", "/orders", `1`)
+	srv.Clock.Advance(10 * time.Second)
+	u.check(t, `[1,1]`)
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"testing"
+
+	"devtool/durable"
+	"devtool/durabletest"
+)
+
+func TestEachPathCountsForItself(t *testing.T) {
+	t.Parallel()
+	srv := durabletest.Start(t, worker, durabletest.Options{})
+	for _, visit := range []struct{ path, want string }{
+		{"/home", "{\"count\":1}\n"},
+		{"/home", "{\"count\":2}\n"},
+		{"/about", "{\"count\":1}\n"},
+	} {
+		if status, got := srv.Fetch("GET", visit.path, ""); status != 200 || got != visit.want {
+			t.Errorf("GET %s: got %d %q, want 200 %q", visit.path, status, got, visit.want)
+		}
+	}
+}
+
+func TestTheCountOutlivesTheObjectInMemory(t *testing.T) {
+	t.Parallel()
+	srv := durabletest.Start(t, worker, durabletest.Options{})
+	srv.Fetch("GET", "/home", "")
+	if !srv.Objects.Evict("Counter", "home") {
+		t.Error("the object was not in memory")
+	}
+	if _, got := srv.Fetch("GET", "/home", ""); got != "{\"count\":2}\n" {
+		t.Errorf("got %q, want a count of 2", got)
+	}
+}
+
+func TestNoVisitIsCountedThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	srv := durabletest.Start(t, worker, durabletest.Options{})
+	srv.CrashBeforeCommit("Counter", "home")
+	if status, _ := srv.Fetch("GET", "/home", ""); status != 500 {
+		t.Errorf("the visit that was lost: got %d, want 500", status)
+	}
+	durabletest.Run(t, srv, "Counter", "home", func(ctx context.Context, c *Counter, s *durable.State) {
+		if count, err := c.increment(ctx); count != 1 || err != nil {
+			t.Errorf("got %d, %v, want 1", count, err)
+		}
+	})
+}

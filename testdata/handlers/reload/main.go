@@ -1,0 +1,129 @@
+// Command reload is a worker whose objects keep book of what was asked of them, while a test edits it. Every request to
+// /NAME/DO goes to the object NAME, but for /version.
+//
+//   - add notes that the request with the number in the query was executed.
+//   - stream does so too, in the middle of a response that takes a while, ten times the pace in the query.
+//   - arm sets an alarm that notes the number a little later.
+//   - book answers with all numbers and how often each was noted.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"devtool/durable"
+)
+
+func main() {
+	durable.Serve(durable.Worker{
+		Fetch:   fetch,
+		Classes: durable.Classes{"Ledger": durable.NewClass(newLedger)},
+	})
+}
+
+func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
+	if r.URL.Path == "/version" {
+		fmt.Fprint(w, version)
+		return
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	env.Namespace("LEDGER").GetByName(name).ServeHTTP(w, r)
+}
+
+// Ledger is an object that counts by number: noted is what has happened, armed what an alarm is to note.
+type Ledger struct{ storage *durable.Storage }
+
+func newLedger(_ context.Context, state *durable.State, _ *durable.Env) (*Ledger, error) {
+	return &Ledger{storage: state.Storage}, nil
+}
+
+const (
+	delay  = 20 * time.Millisecond // from arm to the alarm
+	chunks = 10                    // of a stream
+)
+
+func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := l.serve(w, r); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (l *Ledger) serve(w http.ResponseWriter, r *http.Request) error {
+	ctx, number := r.Context(), r.URL.Query().Get("n")
+	switch _, do, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); do {
+	case "add":
+		if err := l.note(ctx, number); err != nil {
+			return err
+		}
+		fmt.Fprint(w, version)
+	case "stream":
+		pace, err := time.ParseDuration(r.URL.Query().Get("pace"))
+		if err != nil {
+			pace = 5 * time.Millisecond
+		}
+		for i := range chunks {
+			fmt.Fprintln(w, i, version)
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				return err
+			}
+			if i == chunks/2 {
+				if err := l.note(ctx, number); err != nil {
+					return err
+				}
+			}
+			if err := durable.Sleep(ctx, pace); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintln(w, "end")
+	case "arm":
+		if err := l.storage.Put(ctx, "armed:"+number, true); err != nil {
+			return err
+		}
+		return l.storage.SetAlarm(ctx, durable.Now(ctx).Add(delay))
+	case "book":
+		noted, err := l.storage.List(ctx, durable.ListOptions{Prefix: "noted:"})
+		if err != nil {
+			return err
+		}
+		book := make(map[string]int)
+		for _, e := range noted {
+			var n int
+			if err := e.Decode(&n); err != nil {
+				return err
+			}
+			book[strings.TrimPrefix(e.Key, "noted:")] = n
+		}
+		return json.NewEncoder(w).Encode(book)
+	}
+	return nil
+}
+
+func (l *Ledger) note(ctx context.Context, number string) error {
+	n := 0
+	if _, err := l.storage.Get(ctx, "noted:"+number, &n); err != nil {
+		return err
+	}
+	return l.storage.Put(ctx, "noted:"+number, n+1)
+}
+
+// Alarm notes the numbers that were armed. Whatever ends it before its end leaves them armed.
+func (l *Ledger) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
+	armed, err := l.storage.List(ctx, durable.ListOptions{Prefix: "armed:"})
+	if err != nil {
+		return err
+	}
+	for _, e := range armed {
+		if err := l.note(ctx, strings.TrimPrefix(e.Key, "armed:")); err != nil {
+			return err
+		}
+		if _, err := l.storage.Delete(ctx, e.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

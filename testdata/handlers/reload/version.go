@@ -1,0 +1,4 @@
+package main
+
+// version is what a test edits.
+const version = "v0"
