@@ -201,24 +201,35 @@ func TestACrashOfTheHandlerProgramLeavesTheHotkeys(t *testing.T) {
 
 func TestAPlainTerminalGetsPlainLines(t *testing.T) {
 	t.Parallel()
-	for _, env := range []string{"TERM=dumb", "NO_COLOR=1"} {
-		t.Run(env, func(t *testing.T) {
-			t.Parallel()
-			p := handlerProject(t, "basic")
-			x := p.newTTY(140, env)
-			x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
-			s := x.ready(p)
-			s.post("/", "")
-			x.await("POST / 200 OK")
-			if got := x.mode(); got != modeOfShell {
-				t.Errorf("got mode %s", got)
-			}
-			x.typed("\x03")
-			x.await("exit code 0.")
-			if raw := x.raw.String(); strings.Contains(raw, "\x1b") || strings.Contains(raw, "open browser") {
-				t.Errorf("there are sequences, or a legend: %q", raw)
-			}
-		})
+	p := handlerProject(t, "basic")
+	x := p.newTTY(140, "TERM=dumb")
+	x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
+	s := x.ready(p)
+	s.post("/", "")
+	x.await("POST / 200 OK")
+	if got := x.mode(); got != modeOfShell {
+		t.Errorf("got mode %s", got)
+	}
+	x.typed("\x03")
+	x.await("exit code 0.")
+	if raw := x.raw.String(); strings.Contains(raw, "\x1b") || strings.Contains(raw, "open browser") {
+		t.Errorf("there are sequences, or a legend: %q", raw)
+	}
+}
+
+func TestNoColorLeavesTheHotkeys(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	x := p.newTTY(140, "NO_COLOR=1")
+	x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
+	s := x.ready(p)
+	s.post("/", "")
+	x.await("POST / 200 OK")
+	x.awaitLast(legendLong)
+	x.typed("x")
+	x.await("exit code 0.")
+	if raw := x.raw.String(); strings.Contains(raw, "m[b] open") || strings.Contains(raw, "\x1b[0m") {
+		t.Errorf("there are colors: %q", raw)
 	}
 }
 

@@ -23,6 +23,7 @@ type hotkeys struct {
 	quit    func() // ends the command
 	leaving string // what that is called: "exit", or "detach" if the emulator goes on
 	browse  func(url string) error
+	colored bool
 
 	// typing guards what follows.
 	typing sync.Mutex
@@ -37,9 +38,10 @@ type hotkeys struct {
 // offerHotkeys makes hotkeys work, until release is called, if people sit before the terminal and nobody else reads
 // it.
 func offerHotkeys(ctx context.Context, s Streams, o devOptions, h *hotkeys) (release func()) {
-	if o.json || o.apart || o.logFormat == logJSON || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("NO_COLOR") != "" || s.Env("TERM") == "dumb" {
+	if o.json || o.apart || o.logFormat == logJSON || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("TERM") == "dumb" {
 		return func() {}
 	}
+	h.colored = colored(s, s.Err)
 	h.browse = browser(s)
 	return useKeyboard(ctx, s.In, h)
 }
@@ -77,7 +79,10 @@ func (h *hotkeys) legend(columns int) (text string, cursorAtEnd bool) {
 	}
 	for _, candidate := range []string{strings.Join(long, "  "), strings.Join(short, "  "), strings.Join(bare, " "), "?"} {
 		if len(candidate) <= columns {
-			return "\x1b[2m" + candidate + "\x1b[0m", false
+			if h.colored {
+				candidate = "\x1b[2m" + candidate + "\x1b[0m"
+			}
+			return candidate, false
 		}
 	}
 	return "", false

@@ -120,7 +120,7 @@ func TestKeysThatEndAndKeysThatDoNot(t *testing.T) {
 
 func TestTheLegendNeverWraps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := &hotkeys{leaving: rapid.SampledFrom([]string{"exit", "detach"}).Draw(t, "leaving")}
+		h := &hotkeys{leaving: rapid.SampledFrom([]string{"exit", "detach"}).Draw(t, "leaving"), colored: rapid.Bool().Draw(t, "colored")}
 		if rapid.Bool().Draw(t, "asking") {
 			h.asking = &prompt{text: "how far? ", typed: []rune(rapid.String().Draw(t, "typed"))}
 		}
