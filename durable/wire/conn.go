@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Conn struct {
 	done  chan struct{}
 	// parity is that of the ids we open.
 	parity uint64
+
+	calling  atomic.Int32 // questions of ours that Call waits with
+	answered bool         // the last frame was a question that was answered at once; only who reads the connection knows
 
 	// wmu guards the writing side. A writer that finds another one about to flush leaves
 	// that to it: frames that are written together leave together, for to wake the other
@@ -77,7 +81,7 @@ func NewConn(rw io.ReadWriteCloser, side Side, calls Callbacks) *Conn {
 		nextID:  uint64(side),
 		streams: make(map[uint64]*Stream),
 	}
-	go c.read(bufio.NewReaderSize(rw, MaxData+headerSize))
+	go c.read(bufio.NewReaderSize(eager(rw, c.expectant), MaxData+headerSize))
 	return c
 }
 
@@ -210,9 +214,15 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 	return nil
 }
 
+// expectant reports whether the peer is about to send something, if all goes as it does in a handler that asks for one
+// thing after the other: the answer to the one question that is open, or the next question. Only the goroutine that reads
+// asks.
+func (c *Conn) expectant() bool { return c.answered || c.calling.Load() == 1 }
+
 func (c *Conn) read(r *bufio.Reader) {
 	for {
 		f, err := readFrame(r)
+		c.answered = false
 		if err == nil {
 			err = c.dispatch(f, r)
 		}
@@ -294,6 +304,7 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	if !readOn.Stop() { // it has begun
 		return errReadOn
 	}
+	c.answered = true
 	return nil
 }
 

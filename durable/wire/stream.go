@@ -145,6 +145,8 @@ func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 
 // Call asks for method and waits for the answer, where neither has a body.
 func (c *Conn) Call(ctx context.Context, method Method, question, answer Message) error {
+	c.calling.Add(1)
+	defer c.calling.Add(-1)
 	s, err := c.Open(method, question, true)
 	if err != nil {
 		return err
