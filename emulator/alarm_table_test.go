@@ -299,6 +299,7 @@ func TestTheHandlerKnowsTheNameOfItsObject(t *testing.T) {
 			if restart {
 				w.restart(s)
 			}
+			w.settle() // or the object would be in use while the hour passes
 			named = ""
 			w.moveOn(time.Hour)
 			if named != "a" {
