@@ -86,39 +86,41 @@ func (e *StuckError) Error() string {
 // An advance by less than nothing, one beyond the year 9999 and one during another (ErrBusy) are refused; nothing has
 // changed then, and the Report is zero.
 func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report, error) {
-	a, err := c.accept(func(now int64) int64 { return now + millisOf(d) }, l)
-	if err != nil {
-		return Report{}, fmt.Errorf("advance clock by %v: %w", d, err)
-	}
-	defer a.end() // also when a timer's function panics
-	if err = a.run(ctx); err != nil {
-		err = fmt.Errorf("advance clock by %v: %w", d, err)
-	}
-	return a.report(), err
+	return c.move(ctx, fmt.Sprintf("advance clock by %v", d), func(now int64) int64 { return now + millisOf(d) }, l, false)
 }
 
 // AdvanceTo is Advance up to target, which must not lie behind the clock.
 func (c *Clock) AdvanceTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
-	return c.moveTo(ctx, target, l, false)
+	return c.move(ctx, movingTo(target), func(int64) int64 { return millisUp(target) }, l, false)
 }
 
-// JumpTo sets the clock to target, which must not lie behind it, and then fires each timer that is due by then, as
-// Advance does, but with the clock at the target: all of them late, and those that they set for later not at all.
+// Jump sets the clock ahead by d, and then fires each timer that is due by then, as Advance does, but with the clock at the
+// target: all of them late, and those that they set for later not at all.
+func (c *Clock) Jump(ctx context.Context, d time.Duration, l Limits) (Report, error) {
+	return c.move(ctx, fmt.Sprintf("let clock jump by %v", d), func(now int64) int64 { return now + millisOf(d) }, l, true)
+}
+
+// JumpTo is Jump to target, which must not lie behind the clock.
 func (c *Clock) JumpTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
-	return c.moveTo(ctx, target, l, true)
+	return c.move(ctx, movingTo(target), func(int64) int64 { return millisUp(target) }, l, true)
 }
 
-func (c *Clock) moveTo(ctx context.Context, target time.Time, l Limits, jump bool) (Report, error) {
-	a, err := c.accept(func(int64) int64 { return millisUp(target) }, l)
+func movingTo(target time.Time) string {
+	return "move clock to " + target.UTC().Format(time.RFC3339Nano)
+}
+
+// move moves the clock to what target makes of the present. What it does is called what in errors.
+func (c *Clock) move(ctx context.Context, what string, target func(now int64) int64, l Limits, jump bool) (Report, error) {
+	a, err := c.accept(target, l)
 	if err != nil {
-		return Report{}, fmt.Errorf("move clock to %s: %w", target.UTC().Format(time.RFC3339Nano), err)
+		return Report{}, fmt.Errorf("%s: %w", what, err)
 	}
 	defer a.end() // also when a timer's function panics
 	if jump {
 		a.jump()
 	}
 	if err = a.run(ctx); err != nil {
-		err = fmt.Errorf("move clock to %s: %w", target.UTC().Format(time.RFC3339Nano), err)
+		err = fmt.Errorf("%s: %w", what, err)
 	}
 	return a.report(), err
 }

@@ -1,8 +1,10 @@
 package clock_test
 
 import (
+	"context"
 	"errors"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,7 +136,7 @@ func TestJumpFiresLateWhatFellDueOnTheWay(t *testing.T) {
 	c.At(epoch.Add(time.Hour), func(*clock.Step) {
 		c.At(c.Now().Add(time.Hour), func(*clock.Step) { t.Error("what was set at the target for later has fired") })
 	})
-	r, err := c.JumpTo(t.Context(), epoch.Add(2*time.Hour), clock.Limits{})
+	r, err := c.Jump(t.Context(), 2*time.Hour, clock.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,5 +276,19 @@ func TestUpkeepDoesNotChangeWhatASeedMakesOfTheOthers(t *testing.T) {
 	got := course(func(i int) int { return i % 3 })
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-without upkeep +with):\n%s", diff)
+	}
+}
+
+func TestAClockThatRunsIsMovedByNothingAtAnyTime(t *testing.T) {
+	// Its wall clock goes on with each look, so that the present of a caller is always past.
+	var looks atomic.Int64
+	c := clock.New(clock.Options{Wall: func() time.Time { return epoch.Add(time.Duration(looks.Add(1)) * time.Millisecond) }})
+	defer c.Close()
+	for name, move := range map[string]func(context.Context, time.Duration, clock.Limits) (clock.Report, error){"advance": c.Advance, "jump": c.Jump} {
+		before := c.Now()
+		r, err := move(t.Context(), 0, clock.Limits{})
+		if err != nil || r.From.Before(before) || !r.To.Equal(r.From) {
+			t.Errorf("%s: got %+v, %v, want a move from where it stands to there", name, r, err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -233,7 +234,14 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
 		return nil, nil, badRequest("a limit is negative")
 	}
-	var target func() (time.Time, error)
+	// A clock that runs goes on meanwhile: by how much it is to move counts from when it is moved.
+	by := func(d time.Duration) (clock.Report, error) {
+		if q.Jump {
+			return e.clock.Jump(ctx, d, limits)
+		}
+		return e.clock.Advance(ctx, d, limits)
+	}
+	var moveClock func() (clock.Report, error)
 	switch {
 	case q.Duration != "" && q.To == nil && !q.Next:
 		d, err := time.ParseDuration(q.Duration)
@@ -243,19 +251,21 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 		if d < 0 {
 			return nil, nil, badRequest("time can't go back")
 		}
-		target = func() (time.Time, error) { return e.clock.Now().Add(d), nil }
+		moveClock = func() (clock.Report, error) { return by(d) }
 	case q.To != nil && q.Duration == "" && !q.Next:
-		target = func() (time.Time, error) { return *q.To, nil }
+		moveClock = func() (clock.Report, error) {
+			if q.Jump {
+				return e.clock.JumpTo(ctx, *q.To, limits)
+			}
+			return e.clock.AdvanceTo(ctx, *q.To, limits)
+		}
 	case q.Next && q.To == nil && q.Duration == "":
-		target = func() (time.Time, error) {
+		moveClock = func() (clock.Report, error) {
 			due, ok := e.clock.Next()
 			if !ok {
-				return due, &control.Error{Status: http.StatusNotFound, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
+				return clock.Report{}, &control.Error{Status: http.StatusNotFound, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
 			}
-			if now := e.clock.Now(); due.Before(now) {
-				due = now
-			}
-			return due, nil
+			return by(max(0, due.Sub(e.clock.Now())))
 		}
 	default:
 		return nil, nil, badRequest("say by how much, to what time or whether to what is due next, and one of them only")
@@ -273,16 +283,7 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 	return a, func() (*control.Advanced, error) {
 		defer stop()
 		e.advancing.Store(true)
-		to, err := target()
-		if err != nil {
-			e.endAdvance()
-			return nil, err
-		}
-		moveTo := e.clock.AdvanceTo
-		if q.Jump {
-			moveTo = e.clock.JumpTo
-		}
-		report, err := moveTo(ctx, to, limits)
+		report, err := moveClock()
 		e.endAdvance()
 		a.settle() // what ended in a step that is stuck
 		return e.advanced(a, report, err)
@@ -299,6 +300,9 @@ func (e *Emulator) endAdvance() {
 
 // advanced describes a move of the clock that ended with err.
 func (e *Emulator) advanced(a *advance, report clock.Report, err error) (*control.Advanced, error) {
+	if refusal := (*control.Error)(nil); errors.As(err, &refusal) {
+		return nil, refusal
+	}
 	if report.From.IsZero() {
 		return nil, &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
 	}
