@@ -254,6 +254,13 @@ type script struct {
 	jurisdictions []string // of the instances that were made
 }
 
+// discarded is how many instances the program was told to forget. It is told beside everything else.
+func (s *script) discarded() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.destroyed)
+}
+
 func newScript(handlers map[string]func(*call) (string, error)) *script {
 	return &script{handlers: handlers}
 }

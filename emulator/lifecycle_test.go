@@ -59,11 +59,7 @@ func TestAnIdleObjectIsEvictedAfterTenSeconds(t *testing.T) {
 	}
 	w.want("a", "/count", "1")
 	w.want("a", "/get", "kept")
-	eventually(t, "the program has forgotten the instance", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.destroyed) == 1
-	})
+	eventually(t, "the program has forgotten the instance", func() bool { return s.discarded() == 1 })
 }
 
 func TestAnObjectWithARunningEventIsNotEvicted(t *testing.T) {
