@@ -27,6 +27,7 @@ type event struct {
 	// that it holds up until it is finished or waits for the clock. It is nil
 	// for what the outside has caused.
 	stepMu  sync.Mutex
+	naps    map[*nap]struct{} // the Sleeps that its handler waits for; stepMu guards it, too
 	step    *clock.Step
 	last    *clock.Step // the last one that it was part of
 	retired bool        // it is part of none any more

@@ -315,6 +315,7 @@ func (o *object) reset(ev *event, cause error) { o.resetIn(ev.currentStep(), ev,
 // resetIn is reset as part of step: what it ends is, and what their callers make of that.
 func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
 	o.joinAll(ev.instance(), step)
+	defer o.endNaps(ev.instance())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	inst := ev.inst
@@ -339,6 +340,18 @@ func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
 		close(w.granted)
 	}
 	o.queue = kept
+}
+
+// endNaps ends the Sleeps of all events of inst, which was reset.
+func (o *object) endNaps(inst *instance) {
+	if inst == nil {
+		return
+	}
+	for _, ev := range inst.prog.eventsOf(o) {
+		if ev.instance() == inst {
+			ev.endNaps()
+		}
+	}
 }
 
 // abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not

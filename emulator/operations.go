@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"devtool/clock"
@@ -320,10 +323,15 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	woken := make(chan *clock.Step, 1)
 	// The timer is set before the event leaves its step: the clock must not go
 	// past it.
-	timer := c.At(c.Now().Add(d), func(step *clock.Step) {
+	n := &nap{timer: c.At(c.Now().Add(d), func(step *clock.Step) {
 		step.Add()
 		woken <- step
-	})
+	})}
+	ev.napping(n)
+	defer ev.awake(n)
+	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
+		return context.Cause(inst.ctx)
+	}
 	ev.waits.Add(1)
 	ev.park()
 	var step *clock.Step
@@ -332,7 +340,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	case step = <-woken:
 	case <-ctx.Done():
 		err = context.Cause(ctx)
-		if !timer.Stop() {
+		if !n.end() {
 			step = <-woken
 		}
 	}
@@ -343,6 +351,49 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	return ev.resume(ctx)
+}
+
+// A nap is one Sleep of a handler.
+type nap struct {
+	timer *clock.Timer
+
+	mu    sync.Mutex
+	ended bool // before its time
+}
+
+// end ends the nap before its time, and reports whether it could: if not, the time has come. Who ends it
+// twice could, too.
+func (n *nap) end() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ended = n.ended || n.timer.Stop()
+	return n.ended
+}
+
+func (ev *event) napping(n *nap) {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	if ev.naps == nil {
+		ev.naps = make(map[*nap]struct{})
+	}
+	ev.naps[n] = struct{}{}
+}
+
+func (ev *event) awake(n *nap) {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	delete(ev.naps, n)
+}
+
+// endNaps ends all Sleeps of the event, which was reset: what they waited for is due no more as soon as that
+// has happened, and not when their goroutines have heard of it.
+func (ev *event) endNaps() {
+	ev.stepMu.Lock()
+	naps := slices.Collect(maps.Keys(ev.naps))
+	ev.stepMu.Unlock()
+	for _, n := range naps {
+		n.end()
+	}
 }
 
 // park takes the event, which waits for the clock, out of its step, and with it those
