@@ -588,7 +588,7 @@ func benchmarkHandler(b *testing.B, operation func(ctx context.Context, s *Stora
 			e := &emulation{values: make(map[string][]byte), maxEntry: entry}
 			e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{
 				Serve:  e.answer,
-				AtOnce: func(wire.Method) bool { return true },
+				Manner: func(wire.Method) wire.Manner { return wire.AtOnce },
 				Notice: e.notice,
 			})
 			defer e.conn.Close()

@@ -277,7 +277,7 @@ func TestAnotherProgramWaitsForOneInADebugger(t *testing.T) {
 	w, d := newDebugged(t, func(d *debugger) map[string]func(*call) (string, error) {
 		return map[string]func(*call) (string, error){"/stop": d.stop}
 	})
-	w.host.drainLimit = time.Millisecond
+	w.host.drainLimit = time.Second // which passes once while it stands; then it has that long again
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/stop", "went on") })
 	<-d.at

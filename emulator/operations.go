@@ -18,14 +18,16 @@ import (
 // listPage is about how many bytes of entries one answer to List carries.
 const listPage = 1 << 20
 
-// servedAtOnce reports whether serving method waits for nothing but the disk. (See
-// wire.Callbacks.)
-func servedAtOnce(method wire.Method) bool {
+// manner says how a question is served: at once, unless it waits for more than the disk. A timer
+// is set before the event waits for anything, or the clock could go past it.
+func manner(method wire.Method) wire.Manner {
 	switch method {
 	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodVisit, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
-		return false
+		return wire.Apart
+	case wire.MethodTimer:
+		return wire.InOrder
 	}
-	return true
+	return wire.AtOnce
 }
 
 // notice takes what the program puts without waiting for an answer. It is written when the

@@ -80,7 +80,7 @@ func (e *Emulator) newProgram(conn net.Conn, process *plugin.Process, c settings
 			default: // a second hello is left without an answer
 			}
 		},
-		AtOnce: servedAtOnce,
+		Manner: manner,
 		Notice: p.notice,
 	})
 	return p, hello

@@ -121,6 +121,7 @@ func TestAHandlerThatIsBusyFindsItsTimeoutOver(t *testing.T) {
 	s.handlers = map[string]func(*call) (string, error){
 		"/x": func(c *call) (string, error) {
 			c.timeout(time.Second, func() bool { close(expired); return false })
+			c.now() // when this is answered, the timer is set
 			close(busy)
 			<-expired
 			return c.now().Format(time.StampMilli), nil

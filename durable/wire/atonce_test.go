@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"devtool/durable/wire"
 )
@@ -75,10 +76,53 @@ func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
 	}
 }
 
+func atOnce(wire.Method) wire.Manner { return wire.AtOnce }
+
+func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
+	overEach(t, func(t *testing.T, tr transport) {
+		later := make(chan struct{})
+		p := connectWith(t, tr, wire.Callbacks{
+			Manner: func(m wire.Method) wire.Manner {
+				if m == wire.MethodTimer {
+					return wire.InOrder
+				}
+				return wire.Apart
+			},
+			Serve: func(s *wire.Stream) {
+				if s.Method != wire.MethodTimer {
+					close(later)
+				} else {
+					select {
+					case <-later:
+						t.Error("what came later was served before")
+					case <-time.After(10 * wire.Patience): // another goroutine would read on by now
+					}
+				}
+				s.Answer(&wire.Empty{}, true)
+			},
+		})
+		first, err := p.program.Open(wire.MethodTimer, &wire.Sleep{}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.program.Call(t.Context(), wire.MethodSleep, &wire.Sleep{}, &wire.Empty{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := first.Await(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connectWith(t, tr, wire.Callbacks{
-			AtOnce: func(m wire.Method) bool { return m == wire.MethodGet },
+			Manner: func(m wire.Method) wire.Manner {
+				if m == wire.MethodGet {
+					return wire.AtOnce
+				}
+				return wire.Apart
+			},
 			Serve: func(s *wire.Stream) {
 				if s.Method == wire.MethodGet {
 					answerGets(s)
@@ -101,7 +145,7 @@ func TestWhatTakesLongAtOnceHoldsUpNobody(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		release := make(chan struct{})
 		p := connectWith(t, tr, wire.Callbacks{
-			AtOnce: func(wire.Method) bool { return true },
+			Manner: atOnce,
 			Serve: func(s *wire.Stream) {
 				if s.Method == wire.MethodNow {
 					<-release

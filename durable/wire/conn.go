@@ -57,18 +57,32 @@ const (
 
 // Callbacks are what becomes of what the peer sends.
 type Callbacks struct {
-	// Serve answers a stream, on a goroutine of its own. One that it leaves without an
-	// answer fails.
+	// Serve answers a stream. One that it leaves without an answer fails, if it was served
+	// Apart.
 	Serve func(*Stream)
-	// AtOnce, if it is set, names the methods for which Serve is called on the goroutine that
-	// reads the connection, in the order in which they come: that spares a change of goroutines,
-	// and often the waking of a processor. Serve may answer these later, but has to answer. When
-	// it takes long, another goroutine reads on. Only the emulator may have it, for it writes.
-	AtOnce func(Method) bool
+	// Manner, if it is set, says how Serve is called for a method; else each is served Apart.
+	// Only the emulator may have it, for Serve writes.
+	Manner func(Method) Manner
 	// Notice takes a notice, before anything that the peer has sent after it is looked
 	// at. It must neither write nor wait.
 	Notice func(Method, []byte)
 }
+
+// A Manner is how a question is served.
+type Manner int
+
+// The manners.
+const (
+	// Apart is on a goroutine of its own.
+	Apart Manner = iota
+	// AtOnce is on the goroutine that reads the connection, which spares a change of
+	// goroutines, and often the waking of a processor. When it takes long, another goroutine
+	// reads on, and what comes later may overtake it.
+	AtOnce
+	// InOrder is AtOnce for what must not wait: nothing that comes later is looked at
+	// before.
+	InOrder
+)
 
 // NewConn speaks the protocol on rw, as side.
 func NewConn(rw io.ReadWriteCloser, side Side, calls Callbacks) *Conn {
@@ -295,14 +309,22 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	c.streams[f.stream] = s
 	c.mu.Unlock()
 
-	if c.calls.AtOnce == nil || !c.calls.AtOnce(s.Method) {
+	manner := Apart
+	if c.calls.Manner != nil {
+		manner = c.calls.Manner(s.Method)
+	}
+	switch manner {
+	case Apart:
 		go c.serve(s)
 		return nil
-	}
-	readOn := time.AfterFunc(patience, func() { c.read(r) })
-	c.calls.Serve(s)
-	if !readOn.Stop() { // it has begun
-		return errReadOn
+	case AtOnce:
+		readOn := time.AfterFunc(patience, func() { c.read(r) })
+		c.calls.Serve(s)
+		if !readOn.Stop() { // it has begun
+			return errReadOn
+		}
+	case InOrder:
+		c.calls.Serve(s)
 	}
 	c.answered = true
 	return nil

@@ -2,6 +2,9 @@ package wire
 
 import "io"
 
+// Patience is how long a question that is answered at once may take.
+const Patience = patience
+
 // Frame is a frame as the tests see it.
 type Frame struct {
 	Stream  uint64
