@@ -79,10 +79,10 @@ func (t target) describe() control.Object {
 }
 
 // inMemory reports whether there is an instance in a program that lives.
-func (t target) inMemory() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.inst != nil && t.inst.ctx.Err() == nil && !t.inst.prog.lost()
+func (o *object) inMemory() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.inst.lives()
 }
 
 // running reports whether an event of the object is running or waiting.
@@ -337,7 +337,7 @@ func (t target) live() *instance {
 	if inst == nil && t.holder != nil {
 		inst = t.holder.inst
 	}
-	if inst == nil || inst.ctx.Err() != nil || inst.prog.lost() {
+	if !inst.lives() {
 		return nil
 	}
 	return inst

@@ -230,7 +230,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	o.setRun(run)
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
-	limit := o.limitAlarm(ev)
+	limit := o.limit(ev, alarmLimit, errAlarmLimit, 0)
 	_, err = ev.prog.ask(inst, wire.MethodAlarm, m)
 	limit.stop()
 	if err != nil {
@@ -249,36 +249,6 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 		return s.DeleteAlarm()
 	})
 	return result, err
-}
-
-// alarmLimit is how long one run of an alarm's handler may take, on the clock. Source: the
-// platform's limits, and workerd's server.c++.
-const alarmLimit = 15 * time.Minute
-
-// errAlarmLimit has the platform's words.
-var errAlarmLimit = &wire.Error{
-	Message:    "Alarm exceeded its allowed execution time",
-	Overloaded: true,
-	Reset:      true,
-}
-
-// limitAlarm resets the object when the run of its alarm, which is ev, lasts for too long.
-func (o *object) limitAlarm(ev *event) *blockTimer {
-	e, b := o.ns.e, &blockTimer{ended: make(chan struct{})}
-	b.timer = e.clock.AtUpkeep(e.clock.Now().Add(alarmLimit), func(step *clock.Step) {
-		if !ev.prog.byHand() || ev.waits.Load() > 0 {
-			o.resetIn(step, ev, errAlarmLimit)
-			return
-		}
-		step.Add()
-		e.background.Go(func() {
-			defer step.Done()
-			if ev.outlastDebugger(b.ended) {
-				o.resetIn(step, ev, errAlarmLimit)
-			}
-		})
-	})
-	return b
 }
 
 // setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is

@@ -325,7 +325,7 @@ func TestARunOfAnAlarmMayTakeFifteenMinutes(t *testing.T) {
 			t.Errorf("another event: got %d %q, want a failure with %q", status, body, errAlarmLimit.Message)
 		}
 	})
-	eventually(t, "the other event sleeps", func() bool { return w.object("Lab", "a").pendingEvents() == 2 })
+	w.awaitSleepers(2)
 	fired := w.fires(15*time.Minute - time.Millisecond)
 	if len(fired) != 0 {
 		t.Fatalf("before the time is up: got %+v, want nothing", fired)

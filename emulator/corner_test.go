@@ -162,18 +162,7 @@ func TestAnAlarmThatWaitsForATurnThatWaitsForTheClockIsInNoStep(t *testing.T) {
 			w.want("a", "/set", "")
 			var wg sync.WaitGroup
 			wg.Go(func() { w.want("a", "/hold", "") })
-			eventually(t, "all sleep", func() bool {
-				p := w.host.current
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				sleepers := 0
-				for _, ev := range p.events {
-					if ev.obj != nil {
-						sleepers += int(ev.waits.Load())
-					}
-				}
-				return sleepers == 2
-			})
+			w.awaitSleepers(2)
 			if got, want := strings.Join(w.moveOn(time.Minute), ","), "Lab/a ok"; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}

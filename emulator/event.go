@@ -72,7 +72,7 @@ type event struct {
 	// blocked is positive while the event does not give its turn up, and limit
 	// ends that.
 	blocked int
-	limit   *blockTimer
+	limit   *timeLimit
 	// constructing is set while the instance is being made for this event.
 	constructing bool
 }
@@ -164,7 +164,8 @@ func (ev *event) woken(step *clock.Step) {
 }
 
 // silence is how long, in real time, a handler with goroutines that still wait asks for
-// nothing before it counts as waiting for the clock with all of them.
+// nothing before it counts as waiting for the clock with all of them, if its program
+// has run meanwhile.
 const silence = 10 * time.Millisecond
 
 // leaveWhenSilent takes the event out of step when its handler has come to rest. It is for
@@ -174,17 +175,18 @@ func (ev *event) leaveWhenSilent(step *clock.Step) {
 	tick := time.NewTicker(silence)
 	defer tick.Stop()
 	for last := int64(-1); ; <-tick.C {
-		switch n := ev.operations.Load(); {
-		case ev.currentStep() != step:
+		n := ev.operations.Load()
+		// On a busy machine the program may not have run at all meanwhile: when it has answered, all that it
+		// had asked for is here. One that stands in a debugger may yet ask for more.
+		rests := n == last && (ev.prog.beats() || !ev.prog.byHand()) && ev.operations.Load() == n
+		if ev.currentStep() != step {
 			return
-		case n == last && ev.prog.byHand() && !ev.prog.pulse.beats():
-			// It stands in a debugger, and may yet ask for more.
-		case n == last:
+		}
+		if rests {
 			ev.park()
 			return
-		default:
-			last = n
 		}
+		last = n
 	}
 }
 

@@ -274,10 +274,7 @@ func TestAFaultForAnObjectThatIsRunningStrikesIt(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.cause(s, "a", "/sleep") })
-	eventually(t, "the handler sleeps", func() bool {
-		_, body := w.get("a", "/k")
-		return body == "+"
-	})
+	w.awaitSleepers(1)
 	w.inject("a", control.FaultCrashBeforeCommit)
 	w.moveOn(time.Minute)
 	wg.Wait()

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +210,29 @@ func (w *world) moveOn(d time.Duration) []string {
 		w.t.Fatalf("advance by %s stopped: %s", d, report.Stopped)
 	}
 	return outcomes(report.Fired)
+}
+
+// awaitSleepers waits until n goroutines of objects' handlers wait for the clock, or for another object. Time that is
+// passed from then on is theirs; one that is about to sleep would miss it.
+func (w *world) awaitSleepers(n int64) {
+	w.t.Helper()
+	eventually(w.t, fmt.Sprintf("%d goroutines of handlers sleep", n), func() bool {
+		var sleepers int64
+		for _, ev := range w.running() {
+			if ev.obj != nil {
+				sleepers += ev.waits.Load()
+			}
+		}
+		return sleepers == n
+	})
+}
+
+// running returns the events that the program knows of.
+func (w *world) running() []*event {
+	p := w.host.current
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Values(p.events))
 }
 
 func outcomes(fired []control.Fired) []string {

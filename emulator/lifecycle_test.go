@@ -68,10 +68,7 @@ func TestAnObjectWithARunningEventIsNotEvicted(t *testing.T) {
 	w.want("a", "/count", "1")
 	var wg sync.WaitGroup
 	wg.Go(func() { w.get("a", "/putsleep") })
-	eventually(t, "the handler sleeps", func() bool {
-		_, body := w.get("a", "/get")
-		return body == "kept"
-	})
+	w.awaitSleepers(1)
 	w.moveOn(time.Minute)
 	w.want("a", "/count", "2")
 	w.moveOn(time.Hour)
@@ -104,7 +101,7 @@ func TestNothingRunsBeforeTheConstructorHasReturned(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.get("a", "/get") })
-	eventually(t, "the constructor sleeps", func() bool { return s.notes() == "begin" })
+	w.awaitSleepers(1)
 	wg.Go(func() { w.get("a", "/get") })
 	eventually(t, "the second request waits", func() bool { return w.object("Lab", "a").queued() == 1 })
 	w.moveOn(5 * time.Second)

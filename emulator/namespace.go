@@ -185,9 +185,7 @@ func (o *object) evict(ev *event) {
 			o.ns.e.logEvent(eventLine{event: ev.kind, object: o.String(), outcome: outcomeOK, quiet: true})
 		}
 		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.e.advancing.Load(); !o.lingers {
-			if err := o.closeStore(); err != nil {
-				o.ns.e.log.Error("close "+o.String(), "err", err)
-			}
+			o.closeUnused()
 		}
 	}
 	o.mu.Lock()

@@ -62,6 +62,11 @@ type instance struct {
 	reset  context.CancelCauseFunc
 }
 
+// lives reports whether inst is there, was not reset, and its program is not lost.
+func (inst *instance) lives() bool {
+	return inst != nil && inst.ctx.Err() == nil && !inst.prog.lost()
+}
+
 // A waiter is an event's place in the queue. Several goroutines of one
 // handler may wait at it.
 type waiter struct {
@@ -391,7 +396,7 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	}
 	o.mu.Unlock()
 	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
-	limit := o.limitBlock(ev)
+	limit := o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
 	ev.prog.register(ev)
 	_, err := ev.prog.ask(inst, wire.MethodConstruct, m)
 	ev.prog.unregister(ev)
@@ -586,6 +591,13 @@ func (o *object) closeStore() error {
 	o.store = nil
 	o.ns.e.stores.forget(o)
 	return s.Close()
+}
+
+// closeUnused is closeStore where nobody waits for the file.
+func (o *object) closeUnused() {
+	if err := o.closeStore(); err != nil {
+		o.ns.e.log.Error("close "+o.String(), "err", err)
+	}
 }
 
 func (o *object) rollback() error {

@@ -431,7 +431,7 @@ func (o *object) block(ev *event) error {
 	defer o.mu.Unlock()
 	ev.blocked++
 	if ev.blocked == 1 {
-		ev.limit = o.limitBlock(ev)
+		ev.limit = o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
 	}
 	return nil
 }

@@ -89,6 +89,17 @@ func (p *program) spared(d time.Duration) bool {
 	return p.byHand() && !p.lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.lost()
 }
 
+// beats reports whether the program runs: it has answered then.
+func (p *program) beats() bool {
+	if p.byHand() {
+		return p.pulse.beats()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	p.conn.Call(ctx, wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // as in ask
+	return ctx.Err() == nil
+}
+
 // outlastDebugger waits as long as the event's program is spared, and for ended at most. It reports whether
 // that was not closed: what is limited in real time goes on, and has had its time.
 func (ev *event) outlastDebugger(ended <-chan struct{}) bool {

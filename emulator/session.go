@@ -102,19 +102,12 @@ func (e *Emulator) Report() (control.Report, error) {
 			ns.mu.Lock()
 			o := ns.objects[id]
 			ns.mu.Unlock()
-			if o != nil && o.live() {
+			if o != nil && o.inMemory() {
 				r.InMemory++
 			}
 		}
 	}
 	return r, nil
-}
-
-// live reports whether the object has an instance.
-func (o *object) live() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.inst != nil
 }
 
 // Client is one for this emulator's control API. It can be used while the front door is open.

@@ -141,7 +141,7 @@ func TestASnapshotShowsNothingThatIsNotCommitted(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/half", "") })
-	eventually(t, "the handler sleeps", func() bool { o := w.object("Lab", "a"); return o != nil && len(keysOf(w, "a")) > 0 })
+	w.awaitSleepers(1)
 	if got := w.snapshot("a"); !got.Running || keys() != "left" {
 		t.Errorf("got %q of a running object (%v), want left", keys(), got.Running)
 	}
@@ -150,12 +150,6 @@ func TestASnapshotShowsNothingThatIsNotCommitted(t *testing.T) {
 	if got := keys(); got != "left right" {
 		t.Errorf("got %q, want left right", got)
 	}
-}
-
-// keysOf lists the keys of an object which may not exist yet.
-func keysOf(w *world, name string) []control.Entry {
-	list, _ := w.client().ListEntries(w.t.Context(), lab(name), control.EntriesRequest{})
-	return list.Entries
 }
 
 func TestASnapshotOfAnObjectThatKeepsItsTurnGivesUp(t *testing.T) {

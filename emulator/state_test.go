@@ -54,7 +54,7 @@ func TestBackgroundWorkRunsAfterItsHandlerAndKeepsTheObject(t *testing.T) {
 	w := newWorld(t, s)
 	w.want("a", "/count", "1")
 	w.want("a", "/later", "")
-	eventually(t, "the work sleeps", func() bool { return strings.HasSuffix(s.notes(), "work") && w.object("Lab", "a").holderIsNil() })
+	w.awaitSleepers(1)
 	w.moveOn(59 * time.Second)
 	w.want("a", "/get", "")
 	w.want("a", "/count", "2") // not evicted meanwhile
@@ -96,7 +96,7 @@ func TestAResetEndsBackgroundWork(t *testing.T) {
 	}
 	w := newWorld(t, s)
 	w.want("a", "/later", "")
-	eventually(t, "the work sleeps", func() bool { return strings.HasSuffix(s.notes(), "work") && w.object("Lab", "a").holderIsNil() })
+	w.awaitSleepers(1)
 	w.get("a", "/reset")
 	<-ended
 	w.want("a", "/get", "")

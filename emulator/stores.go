@@ -66,9 +66,7 @@ func (s *stores) closeLingering() {
 	for _, o := range open {
 		o.storeMu.Lock()
 		if o.lingers && !o.inUse() {
-			if err := o.closeStore(); err != nil {
-				o.ns.e.log.Error("close "+o.String(), "err", err)
-			}
+			o.closeUnused()
 			o.forgetLingering()
 		}
 		o.storeMu.Unlock()

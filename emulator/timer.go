@@ -52,14 +52,13 @@ func (ev *event) expire(s *wire.Stream, step *clock.Step) {
 	s.CloseWrite() //nolint:errcheck // the program may have withdrawn the timer
 	switch {
 	case step == nil:
-	case err == nil && goesOn[0] != 0:
-		if waits > 1 {
-			ev.leaveWhenSilent(step)
-		}
-	case waits > 0:
-		ev.park()
-	default:
+	case err == nil && goesOn[0] != 0 && waits <= 1: // all of the handler goes on
+	case waits == 0:
 		ev.leave()
+	case err == nil && goesOn[0] == 0:
+		ev.park()
+	default: // some of it, or it has withdrawn the timer, perhaps because it goes on
+		ev.leaveWhenSilent(step)
 	}
 }
 

@@ -95,16 +95,14 @@ func TestNothingOfATransactionIsCommittedBeforeItsEnd(t *testing.T) {
 	s := transactionScript()
 	s.handlers["/slow"] = func(c *call) (string, error) {
 		return "", c.transact(func() error {
-			err := errors.Join(c.store("k", "lost"), c.plain(wire.MethodSync))
-			s.note("sleeping")
-			return errors.Join(err, c.sleep(time.Second), errNoLuck)
+			return errors.Join(c.store("k", "lost"), c.plain(wire.MethodSync), c.sleep(time.Second), errNoLuck)
 		})
 	}
-	s.handlers["/other"] = func(c *call) (string, error) { s.note("other"); return c.load("k"), nil }
+	s.handlers["/other"] = func(c *call) (string, error) { return c.load("k"), nil }
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.get("a", "/slow") })
-	eventually(t, "it sleeps", func() bool { return s.notes() == "sleeping" })
+	w.awaitSleepers(1)
 	wg.Go(func() { w.want("a", "/other", "") })
 	eventually(t, "the other request waits", func() bool { return w.object("Lab", "a").queued() == 1 })
 	w.moveOn(time.Second)

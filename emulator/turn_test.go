@@ -132,7 +132,7 @@ func TestABlockedEventKeepsItsTurn(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.get("a", "/block") })
-	eventually(t, "the first handler sleeps", func() bool { return s.notes() == "begin" })
+	w.awaitSleepers(1)
 	wg.Go(func() { w.get("a", "/other") })
 	eventually(t, "the other request waits", func() bool { return w.object("Lab", "a").queued() == 1 })
 	w.moveOn(time.Second)
@@ -281,18 +281,7 @@ func TestGoroutinesOfOneHandlerShareItsTurn(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/fan", "done") })
-	eventually(t, "all sleep", func() bool {
-		p := w.host.current
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		var sleepers int64
-		for _, ev := range p.events {
-			if ev.obj != nil {
-				sleepers += ev.waits.Load()
-			}
-		}
-		return sleepers == 10
-	})
+	w.awaitSleepers(10)
 	w.want("a", "/hi", "hi")
 	w.moveOn(time.Minute)
 	wg.Wait()

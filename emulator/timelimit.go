@@ -1,0 +1,78 @@
+package emulator
+
+import (
+	"sync"
+	"time"
+
+	"devtool/clock"
+	"devtool/durable/wire"
+)
+
+// blockLimit is how long BlockConcurrencyWhile and a constructor may take, on the
+// clock. Source: workerd's io-context.h.
+const blockLimit = 30 * time.Second
+
+// defaultBlockGrace is how long, in real time, an advance that gets to the limit waits for a
+// handler which does not wait for the clock. The clock does not stand still for what the outside
+// has caused: a constructor that takes a few ms must not fail because hours were passed meanwhile.
+const defaultBlockGrace = 250 * time.Millisecond
+
+var errBlockLimit = &wire.Error{
+	Message:    "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. The call was canceled and the object was reset.",
+	Overloaded: true,
+	Reset:      true,
+}
+
+// alarmLimit is how long one run of an alarm's handler may take, on the clock. Source: the
+// platform's limits, and workerd's server.c++.
+const alarmLimit = 15 * time.Minute
+
+// errAlarmLimit has the platform's words.
+var errAlarmLimit = &wire.Error{
+	Message:    "Alarm exceeded its allowed execution time",
+	Overloaded: true,
+	Reset:      true,
+}
+
+// A timeLimit resets an object, unless it is stopped in time.
+type timeLimit struct {
+	timer *clock.Timer
+	once  sync.Once
+	ended chan struct{} // closed by stop
+}
+
+// limit resets the object for cause when ev has taken d on the clock. A handler that does not wait for the clock gets
+// grace more of real time in an advance, and what it takes to leave a debugger.
+func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time.Duration) *timeLimit {
+	e, l := o.ns.e, &timeLimit{ended: make(chan struct{})}
+	l.timer = e.clock.AtUpkeep(e.clock.Now().Add(d), func(step *clock.Step) {
+		if step == nil { // real time has passed as well
+			grace = 0
+		}
+		if ev.waits.Load() > 0 || grace == 0 && !ev.prog.byHand() {
+			o.resetIn(step, ev, cause)
+			return
+		}
+		step.Add()
+		e.background.Go(func() {
+			defer step.Done()
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			select {
+			case <-l.ended:
+				return
+			case <-timer.C:
+			}
+			if ev.outlastDebugger(l.ended) {
+				o.resetIn(step, ev, cause)
+			}
+		})
+	})
+	return l
+}
+
+// stop may be called again and again.
+func (l *timeLimit) stop() {
+	l.timer.Stop()
+	l.once.Do(func() { close(l.ended) })
+}
