@@ -36,7 +36,7 @@ var (
 	flag         = &shape{noun: "true or false", kinds: kindBool}
 	object       = &shape{noun: "an object", kinds: kindObject}
 	number       = &shape{noun: "a number", kinds: kindNumber}
-	share        = &shape{noun: "a number from 0 to 1", kinds: kindNumber, valid: validShare}
+	share        = &shape{noun: "a number from 0 to 1", kinds: kindNumber, valid: upTo(1, "a number")}
 	textMap      = &shape{noun: "an object of strings", kinds: kindObject, elem: text}
 	textList     = &shape{noun: "an array of strings", kinds: kindArray, elem: text}
 	textOrTexts  = &shape{noun: "a string or an array of strings", kinds: kindString | kindArray, elem: text}
@@ -50,9 +50,9 @@ var (
 	date           = &shape{noun: "a string", kinds: kindString, valid: validDate}
 	workflowName   = &shape{noun: "a string", kinds: kindString, valid: validWorkflowName}
 	period         = &shape{noun: "10 or 60", kinds: kindNumber, valid: validPeriod}
-	delay          = &shape{noun: "a number of seconds from 0 to 86400", kinds: kindNumber, valid: validDelay}
+	delay          = &shape{noun: "a number of seconds from 0 to 86400", kinds: kindNumber, valid: upTo(86400, "a number of seconds")}
 	cronExpression = &shape{noun: "a string", kinds: kindString, valid: validCron}
-	port           = &shape{noun: "a whole number from 0 to 65535", kinds: kindNumber, valid: validPort}
+	port           = &shape{noun: "a whole number from 0 to 65535", kinds: kindNumber, valid: whole("invalid-port", 0, 65535)}
 
 	classNames = arrayOf("strings", className)
 )

@@ -1,5 +1,7 @@
 package config
 
+import "math"
+
 // Shapes of the values that devtool accepts and does not use. They are as wrangler has them, so that a file that is
 // good here can be deployed; what wrangler leaves to the platform is left open here, too.
 
@@ -27,9 +29,9 @@ func (s *shape) must(valid func(*node) *complaint) *shape {
 
 var (
 	bucketName  = &shape{noun: "a string", kinds: kindString, valid: validBucketName}
-	count       = &shape{noun: "a whole number", kinds: kindNumber, valid: validCount}
-	wholeNumber = &shape{noun: "a whole number", kinds: kindNumber, valid: validBound}
-	openPort    = &shape{noun: "a whole number from 1 to 65535", kinds: kindNumber, valid: validOpenPort}
+	count       = &shape{noun: "a whole number", kinds: kindNumber, valid: fromOne}
+	wholeNumber = &shape{noun: "a whole number", kinds: kindNumber, valid: whole("out-of-range", 0, math.MaxUint32)}
+	openPort    = &shape{noun: "a whole number from 1 to 65535", kinds: kindNumber, valid: whole("invalid-port", 1, 65535)}
 	retention   = &shape{noun: "a number of milliseconds or a string", kinds: kindNumber | kindString, valid: validRetention}
 	schedules   = &shape{noun: "a string or an array of strings", kinds: kindString | kindArray, elem: nonEmptyText, valid: notEmptyOrNone}
 )

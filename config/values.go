@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"strings"
@@ -113,25 +114,28 @@ func validCron(n *node) *complaint {
 		part: &span{wrong.Offset, wrong.Offset + wrong.Length}}
 }
 
-func validPort(n *node) *complaint {
-	if i, ok := n.integer(); ok && i >= 0 && i <= 65535 {
-		return nil
+// whole is a check for whole numbers from low to high.
+func whole(id string, low, high int64) func(*node) *complaint {
+	bounds := fmt.Sprintf("from %d to %d", low, high)
+	if high == math.MaxInt64 {
+		bounds = fmt.Sprintf("from %d on", low)
 	}
-	return &complaint{id: "invalid-port", message: "must be a whole number from 0 to 65535, not " + shorten(n.text)}
+	return func(n *node) *complaint {
+		if i, ok := n.integer(); ok && i >= low && i <= high {
+			return nil
+		}
+		return &complaint{id: id, message: "must be a whole number " + bounds + ", not " + shorten(n.text)}
+	}
 }
 
-func validShare(n *node) *complaint {
-	if f, ok := n.float(); ok && f >= 0 && f <= 1 {
-		return nil
+// upTo is a check for numbers from 0 to high, of what noun says.
+func upTo(high float64, noun string) func(*node) *complaint {
+	return func(n *node) *complaint {
+		if f, ok := n.float(); ok && f >= 0 && f <= high {
+			return nil
+		}
+		return &complaint{id: "out-of-range", message: fmt.Sprintf("must be %s from 0 to %g, not %s", noun, high, shorten(n.text))}
 	}
-	return &complaint{id: "out-of-range", message: "must be a number from 0 to 1, not " + shorten(n.text)}
-}
-
-func validDelay(n *node) *complaint {
-	if f, ok := n.float(); ok && f >= 0 && f <= 86400 {
-		return nil
-	}
-	return &complaint{id: "out-of-range", message: "must be a number of seconds from 0 to 86400, not " + shorten(n.text)}
 }
 
 func validPeriod(n *node) *complaint {

@@ -29,33 +29,15 @@ func validWorkflowName(n *node) *complaint {
 		`and must not begin with "-": not ` + quote(n.text)}
 }
 
-func validCount(n *node) *complaint {
-	if i, ok := n.integer(); ok && i >= 1 {
-		return nil
-	}
-	return &complaint{id: "out-of-range", message: "must be a whole number from 1 on, not " + shorten(n.text)}
-}
-
-func validBound(n *node) *complaint {
-	if i, ok := n.integer(); ok && i >= 0 && i <= math.MaxUint32 {
-		return nil
-	}
-	return &complaint{id: "out-of-range", message: "must be a whole number from 0 to 4294967295, not " + shorten(n.text)}
-}
-
-func validOpenPort(n *node) *complaint {
-	if i, ok := n.integer(); ok && i >= 1 && i <= 65535 {
-		return nil
-	}
-	return &complaint{id: "invalid-port", message: "must be a whole number from 1 to 65535, not " + shorten(n.text)}
-}
+// fromOne is a check for counts.
+var fromOne = whole("out-of-range", 1, math.MaxInt64)
 
 // validRetention takes a positive number of milliseconds or a text such as "3 days".
 func validRetention(n *node) *complaint {
 	if n.kind == kindString {
 		return notEmpty(n)
 	}
-	return validCount(n)
+	return fromOne(n)
 }
 
 // notEmptyOrNone refuses an empty text and an empty list.
