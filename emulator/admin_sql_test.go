@@ -204,7 +204,6 @@ func TestEndlessSQLEndsWithItsCaller(t *testing.T) {
 func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 	w := newWorld(t, sqlScript())
 	w.want("a", "/one", "")
-	w.settle()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error)
@@ -332,7 +331,6 @@ func TestAbortResetsAnIdleObject(t *testing.T) {
 	s := labScript()
 	w := newWorld(t, s)
 	w.want("a", "/alarm", "")
-	w.settle()
 	if _, err := w.client().AbortObject(t.Context(), lab("a"), control.AbortRequest{}); err != nil {
 		t.Fatal(err)
 	}

@@ -78,14 +78,14 @@ func TestAdministrationDoesNotWakeTheObject(t *testing.T) {
 	}
 }
 
-// settle waits until the events whose responses have arrived are over, and the idle time
-// of their objects begins.
-func (w *world) settle() {
-	w.t.Helper()
-	eventually(w.t, "no event is running", func() bool {
-		objects, err := w.client().ListObjects(w.t.Context())
-		return err == nil && !slices.ContainsFunc(objects.Objects, func(o control.ObjectInfo) bool { return o.Running })
-	})
+func TestAnObjectIsIdleWhenItsResponseHasArrived(t *testing.T) {
+	w := newWorld(t, labScript())
+	for range 100 {
+		w.want("a", "/put", "")
+		if got, err := w.client().ShowObject(t.Context(), lab("a")); err != nil || got.Running {
+			t.Fatalf("got %+v, %v, want it not to run any more", got, err)
+		}
+	}
 }
 
 func put(value string) control.PutRequest { return control.PutRequest{Value: json.RawMessage(value)} }
@@ -297,7 +297,6 @@ func TestListShowsFilesAndMemoryWithNames(t *testing.T) {
 		t.Errorf("in memory (-want +got):\n%s", diff)
 	}
 
-	w.settle()
 	w.moveOn(20 * time.Second)
 	want = []string{"Lab/alarmed alarm file", "Lab/stored file"}
 	if diff := cmp.Diff(want, listed(t, list)); diff != "" {
@@ -325,7 +324,6 @@ func TestLookingIsNoUse(t *testing.T) {
 	s := labScript()
 	w := newWorld(t, s)
 	w.want("a", "/put", "")
-	w.settle()
 	w.moveOn(6 * time.Second)
 	if _, err := w.client().GetEntry(t.Context(), lab("a"), "k"); err != nil {
 		t.Fatal(err)

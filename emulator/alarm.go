@@ -233,21 +233,23 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	limit := o.limit(ev, alarmLimit, errAlarmLimit, 0)
 	_, err = ev.prog.ask(inst, wire.MethodAlarm, m)
 	limit.stop()
-	if err != nil {
-		o.storeMu.Lock()
-		defer o.storeMu.Unlock()
-		return alarmResult{called: true, noRetry: run.dropped}, err
-	}
 	result := alarmResult{called: true}
-	err = o.use(ev, func(s *store.Object) error {
-		if run.changed || s.AlarmChanged() {
-			return nil
-		}
-		if result.duplicate = e.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
-			return nil
-		}
-		return s.DeleteAlarm()
-	})
+	if err == nil {
+		err = o.use(ev, func(s *store.Object) error {
+			if run.changed || s.AlarmChanged() {
+				return nil
+			}
+			if result.duplicate = e.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
+				return nil
+			}
+			return s.DeleteAlarm()
+		})
+	}
+	if err != nil { // perhaps a reset which came as the handler returned
+		o.storeMu.Lock()
+		result.noRetry = run.dropped
+		o.storeMu.Unlock()
+	}
 	return result, err
 }
 

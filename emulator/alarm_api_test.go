@@ -20,7 +20,6 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 	w := newWorld(t, s)
 	c, ctx := w.client(), t.Context()
 	w.want("a", "/put", "")
-	w.settle()
 	before := s.notes()
 	now := w.clock.Now()
 

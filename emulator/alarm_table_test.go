@@ -255,7 +255,6 @@ func TestAConstructorThatSetsTheAlarmPutsItOffForever(t *testing.T) {
 	s.handlers["construct"] = func(c *call) (string, error) { return "", c.setAlarm(time.Minute) }
 	w := newWorld(t, s)
 	w.want("a", "/get", "1m0s")
-	w.settle() // or the object would be in use while the first minute passes
 	wantList(t, "fired", w.moveOn(5*time.Minute), slices.Repeat([]string{"Lab/a dropped"}, 5))
 	if got := s.notes(); got != "" {
 		t.Errorf("got runs %q, want none", got)
@@ -300,7 +299,6 @@ func TestTheHandlerKnowsTheNameOfItsObject(t *testing.T) {
 			if restart {
 				w.restart(s)
 			}
-			w.settle() // or the object would be in use while the hour passes
 			named = ""
 			w.moveOn(time.Hour)
 			if named != "a" {

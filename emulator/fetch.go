@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"devtool/durable/wire"
@@ -163,7 +164,7 @@ func (p *program) subrequest(s *wire.Stream) {
 	if !s.Ended() {
 		body = s
 	}
-	a := &subresponse{s: s, caller: caller}
+	a := &subresponse{s: s, caller: caller, over: func() {}}
 	if q.Binding == "" {
 		err = a.failed(p.fetchOutside(&q.Request, body, a))
 	} else {
@@ -179,6 +180,7 @@ type subresponse struct {
 	s        *wire.Stream
 	caller   *event
 	callee   *event // nil for the outside
+	over     func() // called before the end of the response leaves
 	answered bool
 	status   int // of the response, for the log
 }
@@ -200,6 +202,9 @@ func (a *subresponse) head(m *wire.Response, end bool) error {
 		return err
 	}
 	a.answered, a.status = true, int(m.Status)
+	if end {
+		a.over()
+	}
 	return a.s.Answer(m, end)
 }
 
@@ -214,7 +219,11 @@ func (a *subresponse) failed(err error) error {
 }
 
 func (a *subresponse) Write(p []byte) (int, error) { return a.s.Write(p) }
-func (a *subresponse) close() error                { return a.s.CloseWrite() }
+
+func (a *subresponse) close() error {
+	a.over()
+	return a.s.CloseWrite()
+}
 
 func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse) error {
 	ns := p.settings.bindings[q.Binding]
@@ -230,14 +239,19 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	callee.caller.Store(a.caller)
 	callee.join(a.caller.lastStep())
 	defer callee.retire()
-	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
 	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee
 	a.caller.served.add(o)
 	started := time.Now()
+	// Before the step may end, for when an object was last used is part of it; and before anybody can know that the
+	// request is over, and pass time.
+	a.over = sync.OnceFunc(func() {
+		p.e.logFetch(callee, a.status, time.Since(started), err)
+		ns.unpin(o)
+	})
+	defer a.over()
 	err = p.fetch(callee, &q.Request, body, a)
-	p.e.logFetch(callee, a.status, time.Since(started), err)
 	return a.failed(told(callee, err))
 }
 

@@ -42,18 +42,13 @@ func memoryScript() *script {
 func TestAnIdleObjectIsEvictedAfterTenSeconds(t *testing.T) {
 	s := memoryScript()
 	w := newWorld(t, s)
-	idle := func(d time.Duration) {
-		t.Helper()
-		w.settle()
-		w.moveOn(d)
-	}
 	w.want("a", "/count", "1")
 	w.want("a", "/put", "")
-	idle(9 * time.Second)
+	w.moveOn(9 * time.Second)
 	w.want("a", "/count", "2")
-	idle(9999 * time.Millisecond)
+	w.moveOn(9999 * time.Millisecond)
 	w.want("a", "/count", "3")
-	idle(10 * time.Second)
+	w.moveOn(10 * time.Second)
 	if w.object("Lab", "a") != nil {
 		t.Error("the engine still keeps the object")
 	}

@@ -63,7 +63,7 @@ func TestBackgroundWorkRunsAfterItsHandlerAndKeepsTheObject(t *testing.T) {
 	if got, want := s.notes(), "construct:a handler work done"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	w.settle()
+	eventually(t, "the work is over", func() bool { return w.object("Lab", "a").pendingEvents() == 0 })
 	w.moveOn(11 * time.Second)
 	w.want("a", "/count", "1")
 }

@@ -45,7 +45,6 @@ func TestAnAdvanceDoesNotOpenAFileAgainForEachAlarm(t *testing.T) {
 	s.handlers["construct"] = func(*call) (string, error) { evicted++; return "", nil }
 	w = newWorld(t, s)
 	w.want("a", "/run", "")
-	w.settle()
 	wantList(t, "alarms", w.moveOn(3*time.Minute+30*time.Second), []string{"Lab/a ok", "Lab/a ok", "Lab/a ok"})
 	if evicted != 4 {
 		t.Errorf("the object was constructed %d times, want 4: it is evicted after 10 s all the same", evicted)
@@ -82,7 +81,6 @@ func TestAnObjectThatHasRunSQLFindsItsDatabaseAsNewAfterAnEviction(t *testing.T)
 	})
 	w := newWorld(t, s)
 	w.want("a", "/run", "")
-	w.settle()
 	w.moveOn(2 * time.Minute)
 	if got, want := s.notes(), "[0] [0] [0]"; got != want {
 		t.Errorf("got %s, want %s: an instance begins with a connection of its own", got, want)
@@ -97,7 +95,6 @@ func TestOfTheFilesThatLingerOnlySoManyAreOpen(t *testing.T) {
 	for i := range many {
 		w.want(fmt.Sprint(i), "/run", "")
 	}
-	w.settle()
 	if got, want := len(w.moveOn(5*time.Minute+30*time.Second)), 5*many; got != want {
 		t.Errorf("got %d alarms, want %d", got, want)
 	}

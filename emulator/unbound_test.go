@@ -43,7 +43,6 @@ func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.swapIn(s) // the program is welcome
-	w.settle()
 	if status, _ := w.get("a", "/get"); status != 500 {
 		t.Errorf("without the binding a request got %d, want 500", status)
 	}
