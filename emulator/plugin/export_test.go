@@ -16,6 +16,9 @@ func (o *LaunchOptions) UseSocket() { o.endpoint = newSocketEndpoint }
 // Poll makes the watcher poll.
 func (o *WatchOptions) Poll(interval time.Duration) { o.poll = interval }
 
+// Busy asks f whether git is at work.
+func (o *WatchOptions) Busy(f func() bool) { o.busy = f }
+
 var (
 	ParseOutput  = parseOutput
 	CopyProgram  = copyProgram

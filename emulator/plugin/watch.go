@@ -45,14 +45,17 @@ type WatchOptions struct {
 	// Zero is 50 ms.
 	Quiet time.Duration
 
-	// poll makes the watcher poll at this interval. Only tests set it.
+	// poll makes the watcher poll at this interval, and busy is asked instead of gitAtWork. Only tests
+	// set them.
 	poll time.Duration
+	busy func() bool
 }
 
 // Watcher reports changes of files. It is made by [Watch].
 type Watcher struct {
 	scope   *scope
 	quiet   time.Duration
+	busy    func() bool // somebody is at work who is about to change more
 	changes chan []string
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -111,6 +114,7 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 	w := &Watcher{
 		scope:   s,
 		quiet:   o.Quiet,
+		busy:    o.busy,
 		noticed: o.Noticed,
 		changes: make(chan []string),
 		cancel:  cancel,
@@ -118,6 +122,9 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 	}
 	if w.quiet == 0 {
 		w.quiet = defaultQuiet
+	}
+	if w.busy == nil {
+		w.busy = func() bool { return gitAtWork(s.roots) }
 	}
 	go w.run(ctx, open(w))
 	return w
@@ -127,8 +134,8 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 // sorted, each once. A changed path is a file that was written, created, renamed
 // or removed; a folder that was renamed or removed is told by its own path, and
 // the files that were in it are not always told one by one. When the system has
-// lost track of events, every watched file is reported. The channel is closed
-// when the watcher ends.
+// lost track of events, every watched file is reported. What git changes in one go is
+// reported as one. The channel is closed when the watcher ends.
 func (w *Watcher) Changes() <-chan []string { return w.changes }
 
 // Polling returns why the watcher polls, in words fit for a log line, or "" while
@@ -202,6 +209,10 @@ func (w *Watcher) run(ctx context.Context, from source) {
 			out = nil
 			quiet.Reset(max(0, min(w.quiet, maxUnquiet-time.Since(began))))
 		case <-quiet.C:
+			if w.busy() {
+				quiet.Reset(w.quiet)
+				continue
+			}
 			out, report = w.changes, slices.Sorted(maps.Keys(pending))
 			w.stir(false)
 		case out <- report:

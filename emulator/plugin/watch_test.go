@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -282,6 +283,30 @@ func TestSteadyChangesDoNotPutTheReportOffForEver(t *testing.T) {
 }
 
 // A report that nobody has fetched grows by what happens meanwhile.
+func TestWhatGitChangesIsReportedAsOne(t *testing.T) {
+	modes(t, func(t *testing.T, o plugin.WatchOptions) {
+		dir := t.TempDir()
+		var more sync.Once
+		var noticed atomic.Bool
+		o.Roots, o.Quiet = []string{dir}, time.Millisecond
+		o.Noticed = func(paths []string) {
+			if slices.Contains(paths, filepath.Join(dir, "b.go")) {
+				noticed.Store(true)
+			}
+		}
+		o.Busy(func() bool {
+			more.Do(func() { write(t, dir, map[string]string{"b.go": "package b"}) })
+			return !noticed.Load()
+		})
+		w := watch(t, o)
+		write(t, dir, map[string]string{"a.go": "package a"})
+		want := []string{filepath.Join(dir, "a.go"), filepath.Join(dir, "b.go")}
+		if got := <-w.Changes(); !slices.Equal(got, want) {
+			t.Errorf("got report of %v, want %v", got, want)
+		}
+	})
+}
+
 func TestUnfetchedReportsAreMerged(t *testing.T) {
 	told := [][]string{{"/b", "/c"}, nil, {"/a", "/b"}}
 	received := make(chan struct{})
