@@ -40,7 +40,7 @@ func TestAbortEndsTheHandlerAfterItsDeferredCalls(t *testing.T) {
 			if !deferred {
 				t.Error("the deferred call has not run")
 			}
-			e.expectSent(tt.want, "fail the question was not answered")
+			e.expectSent(tt.want, "fail "+endedGoroutine)
 		})
 	}
 }
@@ -89,9 +89,9 @@ func TestWaitUntilRunsAsAnEventOfItsOwn(t *testing.T) {
 
 func TestAFailureOfWaitUntilReachesTheEmulator(t *testing.T) {
 	for name, fail := range map[string]func() error{
-		"no luck":                func() error { return errors.New("no luck") },
-		"panic: no luck":         func() error { panic("no luck") },
-		"it ended its goroutine": nil,
+		"no luck":        func() error { return errors.New("no luck") },
+		"panic: no luck": func() error { panic("no luck") },
+		endedGoroutine:   nil,
 	} {
 		w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 			p.state.WaitUntil(r.Context(), func(ctx context.Context) error {

@@ -532,7 +532,7 @@ func TestPutsOfAnEventThatIsOverAreAskedAndRefused(t *testing.T) {
 			e.fail(wire.MethodPut, over)
 			e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
 			expectError(t, <-result, `put "k": the event is over`)
-			e.expectSent("told write k", "reset enough", "put k", "fail the question was not answered")
+			e.expectSent("told write k", "reset enough", "put k", "fail "+endedGoroutine)
 		}, withCache)
 	})
 	t.Run("reset", func(t *testing.T) {

@@ -1,7 +1,10 @@
 package durable
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"unicode/utf8"
 
 	"devtool/durable/wire"
@@ -61,11 +64,18 @@ func (e *panicError) Unwrap() error {
 	return err
 }
 
-// toWire describes err to the emulator, and through it to the caller.
-func toWire(err error) *wire.Error {
-	w := &wire.Error{Message: err.Error(), Remote: true}
+// toWire describes err to the emulator, and through it to the caller. The error is the handler's own: if one of
+// its methods panics, this one event fails, and not the program.
+func toWire(err error) (w *wire.Error) {
+	message := textOf(err)
+	w = &wire.Error{Message: message, Remote: true}
+	defer func() {
+		if recover() != nil { // in an Unwrap, Is or As
+			w = &wire.Error{Message: message, Remote: true}
+		}
+	}()
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		w.Retryable, w.Overloaded, w.Detail = e.Retryable, e.Overloaded, e.detail
 		if utf8.ValidString(e.ObjectID) { // handlers make errors of their own, and the message must decode
 			w.ObjectID = e.ObjectID
@@ -75,4 +85,33 @@ func toWire(err error) *wire.Error {
 		}
 	}
 	return w
+}
+
+// textOf is err.Error(), also where that panics, as it does for the nil pointer that somebody has returned as an
+// error.
+func textOf(err error) (text string) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if p := reflect.ValueOf(err); p.Kind() == reflect.Pointer && p.IsNil() {
+			text = fmt.Sprintf("the error is a nil %T, which is not nil as an error: return nil itself", err)
+			return
+		}
+		text = fmt.Sprintf("the error is a %T, whose Error method panicked: %v", err, v)
+	}()
+	return err.Error()
+}
+
+// errEventOver is why the context of an event has ended whose handler has returned.
+var errEventOver = fmt.Errorf("the event is over, its handler has returned: %w", context.Canceled)
+
+// causeOf is context.Cause for a context of a handler, in the words of this package.
+func causeOf(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if errors.Is(err, wire.ErrOver) {
+		return errEventOver
+	}
+	return err
 }

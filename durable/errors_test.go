@@ -42,6 +42,26 @@ func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
 			wire.Error{Message: "no \xff\x00", Remote: true},
 		},
 		{"no message", &Error{}, wire.Error{Remote: true}},
+		{
+			"a nil pointer", (*fragile)(nil),
+			wire.Error{Message: "the error is a nil *durable.fragile, which is not nil as an error: return nil itself", Remote: true},
+		},
+		{
+			"a nil pointer to an Error", (*Error)(nil),
+			wire.Error{Message: "the error is a nil *durable.Error, which is not nil as an error: return nil itself", Remote: true},
+		},
+		{
+			"a nil pointer inside another error", fmt.Errorf("ask: %w", (*Error)(nil)),
+			wire.Error{Message: "ask: <nil>", Remote: true},
+		},
+		{
+			"a method that panics", &fragile{},
+			wire.Error{Message: "the error is a *durable.fragile, whose Error method panicked: runtime error: invalid memory address or nil pointer dereference", Remote: true},
+		},
+		{
+			"another method that panics", &fragile{text: new(string)},
+			wire.Error{Remote: true},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,4 +100,34 @@ func TestAHandlerOfRequestsFailsWithItsOwnErrorByPanic(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A fragile error is one whose methods panic: Error where it has no text, and Unwrap always.
+type fragile struct{ text *string }
+
+func (e *fragile) Error() string { return *e.text }
+func (e *fragile) Unwrap() error { panic("no luck") }
+
+func TestAPanicWithAnErrorThatPanicsFailsTheEventAlone(t *testing.T) {
+	for _, value := range []error{&fragile{}, (*fragile)(nil), (*Error)(nil)} {
+		emulate(t, withFetch(func(*probe, http.ResponseWriter, *http.Request) { panic(value) }), func(e *emulation) {
+			instance := e.construct("Object", "one")
+			for range 2 { // the second shows that the program lives
+				got := e.fetch(instance, wire.Request{}).failure()
+				if want := "panic: the error is a"; !strings.HasPrefix(got.Message, want) || !strings.Contains(got.Detail, "errors_test.go") {
+					t.Errorf("%T: got %q with the detail %q, want %s… and a stack", value, got.Message, got.Detail, want)
+				}
+			}
+		})
+	}
+}
+
+func TestBlockConcurrencyWhileResetsTheObjectAlsoForAnErrorThatPanics(t *testing.T) {
+	inHandler(t, func(h handling) {
+		err := h.state.BlockConcurrencyWhile(h.ctx, func(context.Context) error { return (*fragile)(nil) })
+		if err == nil {
+			t.Error("it returned nil")
+		}
+		h.expectSent("block", "reset the error is a nil *durable.fragile, which is not nil as an error: return nil itself")
+	})
 }

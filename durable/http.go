@@ -2,7 +2,6 @@ package durable
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +33,7 @@ func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	case r.URL == nil:
 		err = errors.New("the request has no URL: make it with http.NewRequestWithContext")
 	case r.Context().Err() != nil:
-		err = context.Cause(r.Context())
+		err = causeOf(r.Context())
 	}
 	if err != nil {
 		if r.Body != nil {

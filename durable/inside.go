@@ -174,7 +174,7 @@ func (h *wireHost) fakeRoundTrip(answer func(*http.Request) (*http.Response, err
 	select {
 	case got = <-answered:
 	case <-ctx.Done():
-		got.err = context.Cause(ctx)
+		got.err = causeOf(ctx)
 		go func() { // nobody reads it any more
 			if late := <-answered; late.response != nil && late.response.Body != nil {
 				late.response.Body.Close()

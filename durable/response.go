@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -33,9 +34,15 @@ var _ http.Flusher = (*responseWriter)(nil)
 
 func (w *responseWriter) Header() http.Header { return w.header }
 
-// WriteHeader fixes status and header. Informational responses are not passed on.
+// WriteHeader fixes status and header. Informational responses are not passed on. For what is no status it
+// panics, as that of net/http does.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status != 0 || status >= 100 && status < 200 {
+	switch {
+	case w.status != 0:
+		return
+	case status < 100 || status > 999:
+		panic(fmt.Sprintf("durable: WriteHeader(%d): a status is from 200 to 999", status))
+	case status < 200:
 		return
 	}
 	w.status = status
@@ -126,6 +133,9 @@ func (w *responseWriter) finish() error {
 	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.written < w.length && w.method != http.MethodHead && w.bodyAllowed() {
+		return fmt.Errorf("the handler declared a Content-Length of %d and wrote %d bytes", w.length, w.written)
 	}
 	if !w.streamed {
 		length := w.length

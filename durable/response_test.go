@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -355,6 +356,39 @@ func TestResponseThatCannotBeSentFailsTheEvent(t *testing.T) {
 	})
 }
 
+func TestWriteHeaderPanicsForWhatIsNoStatus(t *testing.T) {
+	for _, status := range []int{-5, 0, 99, 1000} {
+		w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		emulate(t, w, func(e *emulation) {
+			got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
+			want := fmt.Sprintf("panic: durable: WriteHeader(%d): a status is from 200 to 999", status)
+			if got.Message != want || !strings.Contains(got.Detail, "response_test.go") {
+				t.Errorf("got %+v, want %q and the stack", got, want)
+			}
+		})
+	}
+}
+
+func TestAResponseThatIsShorterThanDeclaredFails(t *testing.T) {
+	for _, flush := range []bool{false, true} {
+		w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "10")
+			io.WriteString(w, "abc") //nolint:errcheck // the event fails
+			if flush {
+				w.(http.Flusher).Flush()
+			}
+		})
+		emulate(t, w, func(e *emulation) {
+			x := e.fetch(e.construct("Object", "one"), wire.Request{})
+			_, err := x.Await(context.Background())
+			if flush {
+				_, err = io.ReadAll(x)
+			}
+			expectError(t, err, "the handler declared a Content-Length of 10 and wrote 3 bytes")
+		})
+	}
+}
+
 func TestHandlerThatEndsItsGoroutineFailsTheEvent(t *testing.T) {
 	var ended context.Context
 	w := withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) {
@@ -362,9 +396,9 @@ func TestHandlerThatEndsItsGoroutineFailsTheEvent(t *testing.T) {
 		runtime.Goexit() // as FailNow does in a test
 	})
 	emulate(t, w, func(e *emulation) {
-		got := e.fetch(0, wire.Request{}).failure().Message
-		if want := "the question was not answered"; got != want {
-			t.Errorf("got %q, want %q", got, want)
+		got := e.fetch(0, wire.Request{}).failure()
+		if got.Message != endedGoroutine || !got.Remote || !strings.Contains(got.Detail, "response_test.go") {
+			t.Errorf("got %+v, want that it ended its goroutine, and where", got)
 		}
 		e.settle()
 		if ended.Err() == nil {

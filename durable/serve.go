@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sort"
 	"sync"
 	"time"
@@ -123,6 +124,9 @@ func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op)
 }
 
+// endedGoroutine is why an event fails whose handler neither returns nor panics.
+const endedGoroutine = "the handler ended its goroutine: something in it calls runtime.Goexit, as t.Fatal of a test does"
+
 // handle handles one question of the emulator.
 func (p *program) handle(s *wire.Stream) {
 	select {
@@ -130,6 +134,12 @@ func (p *program) handle(s *wire.Stream) {
 	case <-s.Interest().Done():
 		return
 	}
+	returned := false
+	defer func() {
+		if !returned { // Abort does so, and the reset came first
+			s.Fail(&wire.Error{Message: endedGoroutine, Remote: true, Detail: string(debug.Stack())})
+		}
+	}()
 	var err error
 	switch s.Method {
 	case wire.MethodConstruct:
@@ -158,6 +168,7 @@ func (p *program) handle(s *wire.Stream) {
 	default:
 		err = fmt.Errorf("unknown method %d", s.Method)
 	}
+	returned = true
 	if err != nil {
 		s.Fail(failureOf(err))
 		return
@@ -189,10 +200,10 @@ func begin(conn *wire.Conn, outside outsider, life context.Context, number uint6
 		h.cache = state.cache
 	}
 	ev := &event{host: h, state: state, mark: markOf(conn, number)}
-	ctx, cancel := context.WithCancel(context.WithValue(life, eventKey{}, ev))
+	ctx, cancel := context.WithCancelCause(context.WithValue(life, eventKey{}, ev))
 	h.ctx = ctx
 	return ctx, ev, func() {
-		cancel()
+		cancel(errEventOver)
 		h.end()
 	}
 }
@@ -272,7 +283,7 @@ func (p *program) fetch(s *wire.Stream) error {
 	body := &requestBody{first: m.Request.Body, ev: ev}
 	if !s.Ended() {
 		body.stream = s
-		stop := context.AfterFunc(ctx, func() { s.BreakRead(context.Cause(ctx)) })
+		stop := context.AfterFunc(ctx, func() { s.BreakRead(causeOf(ctx)) })
 		defer stop()
 	}
 	r, err := fromRequest(&m.Request, body)
@@ -322,7 +333,7 @@ type panicError struct {
 
 func (e *panicError) Error() string {
 	if err, ok := e.value.(error); ok {
-		return "panic: " + err.Error()
+		return "panic: " + textOf(err)
 	}
 	return fmt.Sprintf("panic: %v", e.value)
 }
@@ -330,8 +341,7 @@ func (e *panicError) Error() string {
 // failureOf describes the error of a handler to the emulator.
 func failureOf(err error) *wire.Error {
 	w := toWire(err)
-	var p *panicError
-	if errors.As(err, &p) && p.value != http.ErrAbortHandler {
+	if p, ok := err.(*panicError); ok && p.value != http.ErrAbortHandler {
 		w.Detail = string(p.stack)
 	}
 	return w

@@ -158,7 +158,7 @@ func TestLosingTheEmulatorEndsTheHandlersThatRun(t *testing.T) {
 		defer close(ended)
 		<-r.Context().Done()
 		var gone *Error
-		if _, err := p.state.Storage.Get(r.Context(), "k", nil); !errors.As(err, &gone) || !gone.Retryable {
+		if _, err := p.state.Storage.Get(r.Context(), "k", new(any)); !errors.As(err, &gone) || !gone.Retryable {
 			t.Errorf("Get returns %v, want a retryable *Error", err)
 		} else {
 			expectError(t, err, `get "k": the emulator has gone`)

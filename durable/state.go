@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -49,6 +50,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 		v := recover()
 		if v != nil {
 			reason = fmt.Sprintf("panic in BlockConcurrencyWhile: %v", v)
+			log.Printf("%s\n%s", reason, debug.Stack()) // the reset has no place for it
 		}
 		ev.reset(reason, false) //nolint:errcheck // the panic matters more
 		if v != nil {
@@ -58,7 +60,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	err = fn(ctx)
 	done = true
 	if err != nil {
-		return errors.Join(err, ev.reset(err.Error(), false))
+		return errors.Join(err, ev.reset(textOf(err), false))
 	}
 	if err = ev.unblock(); err != nil && ctx.Err() != nil {
 		err = fromWire(context.Cause(ctx)) // why the object was reset

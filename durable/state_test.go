@@ -3,7 +3,10 @@ package durable
 import (
 	"context"
 	"errors"
+	"log"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +59,9 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItFails(t *testing.T) {
 }
 
 func TestBlockConcurrencyWhileResetsTheObjectWhenItPanics(t *testing.T) {
+	var logged strings.Builder
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
 	w := withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
 		p.state.BlockConcurrencyWhile(r.Context(), func(context.Context) error { misbehave("no luck"); return nil })
 	})
@@ -64,6 +70,10 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItPanics(t *testing.T) {
 		expectError(t, x.failure(), "panic: no luck")
 		e.expectSent("block", "reset panic in BlockConcurrencyWhile: no luck", "fail panic: no luck")
 	})
+	// Whoever is told of the reset gets no stack.
+	if got := logged.String(); !strings.Contains(got, "panic in BlockConcurrencyWhile: no luck") || !strings.Contains(got, "durable.misbehave(") {
+		t.Errorf("logged %q, want the panic with its stack", got)
+	}
 }
 
 func TestBlockConcurrencyWhileFailsWhenTheEmulatorRefuses(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"reflect"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -50,11 +52,15 @@ func (s *entries) on(ctx context.Context, keys ...string) (*event, error) {
 }
 
 // Get stores the value of key in what v points to, and reports whether there is
-// one. Without a value it leaves v alone.
+// one. Without a value it leaves v alone. With one it decodes as encoding/json does: what a map or
+// a struct has already and the value does not mention stays.
 func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
 	ev, err := s.on(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
+	}
+	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() { // also where there is no value: it would show later
+		return false, fmt.Errorf("get %q into %T: need a pointer that is not nil", key, v)
 	}
 	b, found, err := ev.get(key)
 	if err != nil {
@@ -221,12 +227,18 @@ func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err erro
 	return t, set, nil
 }
 
+// lastAlarm is the last time whose nanoseconds since 1970 fit into 64 bits, in which the platform keeps them.
+var lastAlarm = time.UnixMilli(math.MaxInt64 / int64(time.Millisecond)).UTC()
+
 // SetAlarm sets the object's only alarm to t, cut to milliseconds, in place of the one
 // that may be set. A time that has passed means now. The object's type must implement
 // Alarmer.
 func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
-	if t.UnixMilli() <= 0 {
+	if t.Before(time.UnixMilli(1)) {
 		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
+	}
+	if t.After(lastAlarm) {
+		return fmt.Errorf("set alarm: %s is too late: alarms can be set up to %s", t.UTC().Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
 	}
 	return s.do(ctx, "set alarm", func(ev *event) error { return ev.setAlarm(t) })
 }

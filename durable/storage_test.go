@@ -238,7 +238,7 @@ func TestStorageErrorsSayWhatWasTried(t *testing.T) {
 		{
 			"no pointer",
 			func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "text", 1); return err },
-			`get "text" into int: decode into int: need a pointer`,
+			`get "text" into int: need a pointer that is not nil`,
 		},
 		{
 			"value that JSON has no form for",
@@ -284,6 +284,33 @@ func TestStorageErrorsSayWhatWasTried(t *testing.T) {
 			func(ctx context.Context, s *Storage) error { return s.SetAlarm(ctx, epoch.Add(999*time.Microsecond)) },
 			"set alarm: 1970-01-01T00:00:00Z is not after 1970",
 		},
+		{
+			"alarm beyond the last one",
+			func(ctx context.Context, s *Storage) error {
+				return s.SetAlarm(ctx, time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC))
+			},
+			"set alarm: 2263-01-01T00:00:00Z is too late: alarms can be set up to 2262-04-11T23:47:16Z",
+		},
+		{
+			"alarm whose milliseconds no int64 holds",
+			func(ctx context.Context, s *Storage) error { return s.SetAlarm(ctx, time.Unix(1<<61, 0)) },
+			"set alarm: 73069258126-09-25T03:52:32Z is too late: alarms can be set up to 2262-04-11T23:47:16Z",
+		},
+		{
+			"no pointer, and no value",
+			func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "missing", 0); return err },
+			`get "missing" into int: need a pointer that is not nil`,
+		},
+		{
+			"a nil pointer, and no value",
+			func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "missing", (*int)(nil)); return err },
+			`get "missing" into *int: need a pointer that is not nil`,
+		},
+		{
+			"text that is not UTF-8",
+			func(ctx context.Context, s *Storage) error { return s.Put(ctx, "k", "a\xff") },
+			`put "k": store a string: the text is not UTF-8: store it as []byte`,
+		},
 	}
 	inHandler(t, func(h handling) {
 		h.values["text"], h.values["bytes"] = []byte(`J"text"`), []byte("Bbytes")
@@ -299,7 +326,7 @@ var operations = []struct {
 	method wire.Method
 	do     func(ctx context.Context, s *Storage) error
 }{
-	{`get "k"`, wire.MethodGet, func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "k", nil); return err }},
+	{`get "k"`, wire.MethodGet, func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "k", new(any)); return err }},
 	{`put "k"`, wire.MethodPut, func(ctx context.Context, s *Storage) error { return s.Put(ctx, "k", 1) }},
 	{`delete "k"`, wire.MethodDelete, func(ctx context.Context, s *Storage) error { _, err := s.Delete(ctx, "k"); return err }},
 	{"list", wire.MethodList, func(ctx context.Context, s *Storage) error { _, err := s.List(ctx, ListOptions{}); return err }},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +129,20 @@ func TestSleepOutsideOfAHandlerEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		if err := Sleep(ctx, time.Hour); err != why {
 			t.Errorf("got %v, want %v", err, why)
+		}
+	})
+}
+
+func TestSleepAfterTheHandlerHasReturnedSaysSo(t *testing.T) {
+	var kept context.Context
+	w := withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) { kept = r.Context() })
+	emulate(t, w, func(e *emulation) {
+		e.fetch(e.construct("Object", "one"), wire.Request{}).text()
+		e.settle()
+		err := Sleep(kept, time.Second)
+		expectError(t, err, "the event is over, its handler has returned: context canceled")
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v is no context.Canceled", err)
 		}
 	})
 }

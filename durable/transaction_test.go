@@ -52,7 +52,7 @@ func TestATransactionThatPanicsOrAbortsIsUndone(t *testing.T) {
 				}
 				sent := []string{"block", "begin", "rollback", "unblock", "fail panic: no luck"}
 				if name == "abort" {
-					sent = []string{"block", "begin", "reset enough", "rollback", "unblock", "fail the question was not answered"}
+					sent = []string{"block", "begin", "reset enough", "rollback", "unblock", "fail " + endedGoroutine}
 				}
 				e.expectSent(sent...)
 			})

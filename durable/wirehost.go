@@ -246,7 +246,7 @@ func (h *wireHost) background(state *State, f func(context.Context) error) error
 	ctx, ev, end := begin(h.conn, h.outside, s.Context(), m.Event, state)
 	ev.host.(*wireHost).away = 1 // it has no turn before it resumes
 	go func() {
-		failure := &wire.Error{Message: "it ended its goroutine", Remote: true}
+		failure := &wire.Error{Message: endedGoroutine, Remote: true}
 		defer func() { // also where f does not return
 			end()
 			if failure == nil {
@@ -271,7 +271,7 @@ func (h *wireHost) background(state *State, f func(context.Context) error) error
 // the event has its turn again.
 func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 || ctx.Err() != nil {
-		return context.Cause(ctx)
+		return causeOf(ctx)
 	}
 	h.giveUp()
 	done := h.waiting(ctx)
@@ -329,7 +329,7 @@ func (h *wireHost) retake(ctx context.Context, err error) error {
 	if err := h.resume(); err != nil {
 		return err
 	}
-	return context.Cause(ctx)
+	return causeOf(ctx)
 }
 
 func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error) {
@@ -484,7 +484,7 @@ func (b *responseBody) read(p []byte, from func(source, []byte) (int, error)) (i
 	n, err := from(b.s, p)
 	if err != nil && err != io.EOF {
 		if b.ctx.Err() != nil {
-			err = context.Cause(b.ctx)
+			err = causeOf(b.ctx)
 		}
 		var w *wire.Error
 		if errors.As(err, &w) {

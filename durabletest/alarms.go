@@ -21,6 +21,11 @@ type Alarm struct {
 	Held      bool      `json:"held,omitempty"` // never so in a test, whose state is fresh
 }
 
+// String is whose alarm it is and when it is due, such as "Counter/home, due 2030-01-02T15:04:05Z".
+func (a Alarm) String() string {
+	return a.Object.String() + ", due " + a.Due.Format(time.RFC3339Nano)
+}
+
 // List returns the pending alarms, in the order in which they are due.
 func (a Alarms) List() []Alarm {
 	a.t.Helper()

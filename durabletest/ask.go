@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,18 +58,26 @@ func (e *emulator) request(method, path string, question any) (*http.Response, e
 		return response, err
 	}
 	defer response.Body.Close()
-	var refusal struct {
+	var refused struct {
 		Error string `json:"error"`
 		Hint  string `json:"hint"`
 	}
-	if err := json.NewDecoder(response.Body).Decode(&refusal); err != nil || refusal.Error == "" {
+	if err := json.NewDecoder(response.Body).Decode(&refused); err != nil || refused.Error == "" {
 		return nil, fmt.Errorf("the emulator answered %s", response.Status)
 	}
-	if refusal.Hint != "" {
-		refusal.Error += " (" + refusal.Hint + ")"
+	if refused.Hint != "" {
+		refused.Error += " (" + refused.Hint + ")"
 	}
-	return nil, errors.New(refusal.Error)
+	return nil, &refusal{response.StatusCode, refused.Error}
 }
+
+// A refusal is why the emulator has not done what it was asked for.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (r *refusal) Error() string { return r.reason }
 
 // Fetch sends a request to the worker, and returns the status and the body of the response. It is for what a
 // test does all the time; Client does the rest.

@@ -2,6 +2,7 @@ package durabletest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -29,6 +30,18 @@ type Fired struct {
 	Outcome   string     `json:"outcome"`
 	Error     string     `json:"error,omitempty"`
 	RetryAt   *time.Time `json:"retryAt,omitempty"`
+}
+
+// String is what ran and how that ended, such as "alarm Counter/home: retry: no answer".
+func (f Fired) String() string {
+	what := f.Kind + " " + f.Cron
+	if f.Cron == "" {
+		what = f.Kind + " " + f.Object.String()
+	}
+	if f.Error != "" {
+		return what + ": " + f.Outcome + ": " + f.Error
+	}
+	return what + ": " + f.Outcome
 }
 
 // clockTime is where the clock stands.
@@ -108,10 +121,30 @@ func (c Clock) AdvanceTo(to time.Time) []Fired {
 	return c.move("advance to "+to.Format(time.RFC3339Nano), move{To: &to})
 }
 
-// Next is Advance to whatever is due next: an alarm, a retry, a cron trigger, or a handler that sleeps.
+// How long Next waits for something that is due: so many ticks of real time, which do not come while a debugger has
+// stopped the test.
+const (
+	dueTick  = 5 * time.Millisecond
+	dueTicks = 1000
+)
+
+// Next is Advance to whatever is due next: an alarm, a retry, a cron trigger, or a handler that sleeps. While nothing
+// is, Next waits for that: a request that another goroutine of the test has sent may be on its way to its Sleep.
 func (c Clock) Next() []Fired {
 	c.t.Helper()
-	return c.move("advance to what is due next", move{Next: true})
+	tick := time.NewTicker(dueTick)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		fired, err := c.emulator.move(move{Next: true})
+		var none *refusal
+		switch {
+		case err == nil:
+			return fired
+		case n == dueTicks || !errors.As(err, &none) || none.status != http.StatusNotFound:
+			c.t.Fatalf("durabletest: advance to what is due next: %v", c.emulator.explain(err))
+		}
+		<-tick.C
+	}
 }
 
 // Jump lets the clock leap by d, as if the machine had slept: what fell due on the way runs once the clock is there,

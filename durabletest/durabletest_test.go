@@ -3,6 +3,7 @@ package durabletest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -88,7 +89,7 @@ func TestTheClockIsTheTests(t *testing.T) {
 		t.Helper()
 		var got []string
 		for _, f := range fired {
-			got = append(got, f.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
+			got = append(got, f.Object.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("fired %q, want %q", got, want)
@@ -124,6 +125,53 @@ func TestTheClockIsTheTests(t *testing.T) {
 	}
 }
 
+func TestNextWaitsForAHandlerThatIsOnItsWayToItsSleep(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	answered := make(chan error, 1)
+	go func() {
+		response, err := srv.Client().Get("/a/hold")
+		if err == nil {
+			response.Body.Close()
+		}
+		answered <- err
+	}()
+	fired := srv.Clock.Next()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if now := srv.Clock.Now().Sub(at); len(fired) != 0 || now != 20*time.Second {
+		t.Errorf("ran %v and got %s after the start, want 20s and no alarm", fired, now)
+	}
+}
+
+func TestWhatATestMayPrintSaysWhatMatters(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	want(t, srv, "/unlucky/count", "1")
+	want(t, srv, "/unlucky/sql", "")
+	want(t, srv, "/unlucky/arm", "armed")
+	for _, tt := range []struct {
+		got  func() any
+		want string
+	}{
+		{func() any { return srv.Alarms.List() }, "[Lab/unlucky, due 2026-03-04T05:07:07Z]"},
+		{func() any { return srv.Clock.Advance(time.Minute) }, "[alarm Lab/unlucky: retry: no luck]"},
+		{func() any { return srv.Clock.Advance(time.Minute) }, "[alarm Lab/unlucky: ok]"},
+		{func() any {
+			return durabletest.Fired{Kind: "cron", Cron: "* * * * *", Outcome: durabletest.OutcomeDropped}
+		}, "cron * * * * *: dropped"},
+		{
+			func() any { return srv.Objects.Snapshot("Lab", "unlucky") },
+			"Lab/unlucky\n\"n\": 1\n\"runs\": 2\nt [\"a\" \"b\" \"c\" \"d\" \"e\"]\n\t[1 1.5 x [0 255] <nil>]\n\t[9007199254740993 +Inf   -1]",
+		},
+	} {
+		if got := fmt.Sprint(tt.got()); got != tt.want {
+			t.Errorf("got  %q\nwant %q", got, tt.want)
+		}
+	}
+}
+
 func TestAlarmsAreListedAndTriggered(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -135,7 +183,7 @@ func TestAlarmsAreListedAndTriggered(t *testing.T) {
 	want(t, srv, "/b/arm", "armed")
 	var names []string
 	for _, a := range srv.Alarms.List() {
-		names = append(names, a.String())
+		names = append(names, a.Object.String())
 	}
 	if want := []string{"Lab/unlucky", "Lab/b"}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)

@@ -2,6 +2,7 @@ package durabletest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -63,6 +64,29 @@ type Snapshot struct {
 	File    string  `json:"file"`    // the object's SQLite file
 	Entries []Entry `json:"entries"` // by the bytes of their keys
 	Tables  []Table `json:"tables"`  // of SQL, by name
+}
+
+// String lists all of it, each entry and each row on a line of its own.
+func (s Snapshot) String() string {
+	var b strings.Builder
+	b.WriteString(s.Object.String())
+	for _, e := range s.Entries {
+		fmt.Fprintf(&b, "\n%q: %s", e.Key, cmp.Or(string(e.Value), e.Problem))
+	}
+	for _, t := range s.Tables {
+		fmt.Fprintf(&b, "\n%s %q", t.Name, t.Columns)
+		for _, row := range t.Rows {
+			values := make([]any, len(row))
+			for i, v := range row {
+				values[i] = v.V
+			}
+			fmt.Fprintf(&b, "\n\t%v", values)
+		}
+		if t.Problem != "" {
+			fmt.Fprintf(&b, "\n\t%s", t.Problem)
+		}
+	}
+	return b.String()
 }
 
 // Types of an Entry.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+	"unicode/utf8"
 )
 
 // Stored values begin with a byte that says what follows. None of them is 0xff,
@@ -21,6 +22,10 @@ const (
 // (the time cut to milliseconds, in UTC), everything else as JSON.
 func EncodeValue(v any) ([]byte, error) {
 	switch v := v.(type) {
+	case string:
+		if !utf8.ValidString(v) { // JSON would put U+FFFD in the place of what is not
+			return nil, errors.New("the text is not UTF-8: store it as []byte")
+		}
 	case []byte:
 		return append([]byte{valueBytes}, v...), nil
 	case time.Time:

@@ -200,6 +200,7 @@ func TestEncodeValueNamesWhatIsWrong(t *testing.T) {
 		{func() {}, "func()"},
 		{math.NaN(), "NaN"},
 		{map[bool]int{true: 1}, "map[bool]int"},
+		{"a\xff", "not UTF-8: store it as []byte"},
 		{struct{ C chan int }{}, "chan int"},
 	}
 	for _, tt := range tests {
