@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,6 +111,29 @@ func TestOnlyOneHasTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.start(labScript())
+}
+
+// A process that was killed may live on for a moment in one that it was starting.
+func TestAStateThatIsFreeInAMomentIsWaitedFor(t *testing.T) {
+	w := newWorld(t, labScript())
+	w.stop()
+	for range 20 {
+		o := w.offline()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := o.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		next, err := openOffline(w.dir)
+		wg.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestOfflineMakesNoState(t *testing.T) {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,13 @@ type Owner struct {
 	Started time.Time `json:"started"`
 }
 
+// How long, in real time, a lock is waited for, and how often it is tried. A process that was killed while it started
+// another one lives on in that for a moment, with its lock.
+const (
+	lockPatience = time.Second
+	lockPoll     = 10 * time.Millisecond
+)
+
 // lock takes the state folder into possession until the emulator closes. Two emulators
 // on the same folder would run each object twice.
 func (e *Emulator) lock() error {
@@ -31,8 +39,10 @@ func (e *Emulator) lock() error {
 		return fmt.Errorf("make state folder: %w (choose another with --persist-to)", err)
 	}
 	lock := flock.New(filepath.Join(e.state, "lock"), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	locked, err := lock.TryLockContext(ctx, lockPoll)
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("lock state folder %s: %w (choose another with --persist-to)", e.state, err)
 	}
 	file := filepath.Join(e.state, "owner.json")
