@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"devtool/emulator/control"
 )
@@ -156,8 +157,11 @@ func alarmsGetCommand() *command {
 func parseObject(s string) (control.Object, error) {
 	class, object, _ := strings.Cut(s, "/")
 	if class == "" || object == "" {
-		return control.Object{}, misuse("write it like Batcher/default; `devtool alarms list` shows which there are",
+		return control.Object{}, misuse("write it like Batcher/default; `devtool objects list` shows which there are",
 			"%q is not an object: CLASS/NAME or CLASS/ID", s)
+	}
+	if !utf8.ValidString(s) {
+		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` has it", "%q is not UTF-8 text", s)
 	}
 	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
 		return control.Object{Class: class, ID: strings.ToLower(object)}, nil

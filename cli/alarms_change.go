@@ -148,7 +148,7 @@ an error.`,
 func parseSnooze(s string) (time.Duration, error) {
 	d, err := parseDuration(s)
 	if err != nil {
-		return 0, misuse("write a number and a unit, like 10s, 1h30m or 2d, after the objects", "%q is not a duration", s)
+		return 0, notADuration("write a number and a unit, like 10s, 1h30m or 2d, after the objects", s)
 	}
 	if d <= 0 {
 		return 0, misuse("`devtool alarms set` sets it to any time", "an alarm can only be moved to a later time, so not by %s", s)

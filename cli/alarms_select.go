@@ -78,11 +78,14 @@ func parseWhen(s string) (when, error) {
 		}
 		return when{in: d}, nil
 	}
-	at, err := parseTime(s)
-	if err != nil {
+	if tooLong(s) {
+		return when{}, notADuration("", s)
+	}
+	at, err := readTime(s)
+	if errors.Is(err, errNotATime) {
 		return when{}, misuse("write it like 10s, 1d12h, now, 2026-12-24 or 2026-12-24T18:00:00Z (UTC)", "%q is neither a time nor a duration", s)
 	}
-	return when{at: &at}, nil
+	return when{at: &at}, err
 }
 
 // seenFrom is the time that w means when the clock stands at now.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // invocation is a command line that has been understood.
@@ -54,9 +55,12 @@ func parse(root *command, args []string) (invocation, error) {
 }
 
 // looksLikeFlag reports whether arg is meant as a flag: "-" is the usual name
-// for a stream, and "-5s" is a number.
+// for a stream, "-5s" is a number, and "-- text" a comment of SQL.
 func looksLikeFlag(arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' {
+		return false
+	}
+	if name := strings.TrimLeft(arg, "-"); name != "" && unicode.IsSpace(rune(name[0])) {
 		return false
 	}
 	return arg[1] != '.' && (arg[1] < '0' || arg[1] > '9')

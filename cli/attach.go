@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -24,11 +21,7 @@ func runningOn(s Streams, o devOptions) (*control.Announcement, error) {
 		return nil, nil //nolint:nilerr // as said
 	}
 	project := filepath.Dir(path)
-	state := o.persistTo
-	if state == "" {
-		state = filepath.Join(project, ".devtool", "state")
-	}
-	state = s.path(state)
+	state := s.stateFolder(project, o.persistTo)
 	running, err := control.Emulators(project)
 	if err != nil {
 		return nil, err
@@ -107,9 +100,11 @@ func follow(ctx context.Context, s Streams, o devOptions, out *display, quit fun
 // factsOf asks an emulator what its start screen tells.
 func factsOf(ctx context.Context, client *control.Client) (facts screenFacts, err error) {
 	facts.ending = "Ctrl-C detaches, and it goes on"
-	if facts.status, err = client.Status(ctx); err != nil {
+	now, err := client.Report(ctx)
+	if err != nil {
 		return facts, err
 	}
+	facts.status, facts.unserved = now.Status, now.Program.Unserved()
 	if facts.time, err = client.Time(ctx); err != nil {
 		return facts, err
 	}
@@ -126,15 +121,3 @@ func factsOf(ctx context.Context, client *control.Client) (facts screenFacts, er
 	}
 	return facts, err
 }
-
-// errBadLine is for a line of the log that is not one.
-var errBadLine = errors.New("a line of the log is not JSON: are emulator and command of the same version?")
-
-func parseRecord(line []byte) (r control.LogRecord, err error) {
-	if json.Unmarshal(line, &r) != nil {
-		return r, errBadLine
-	}
-	return r, nil
-}
-
-var _ io.Writer = (*display)(nil)

@@ -53,11 +53,11 @@ func (s Streams) environment(given string) string {
 }
 
 // stateFolder is the one that was given, or else that of the project.
-func (s Streams) stateFolder(c *config.Config, given string) string {
+func (s Streams) stateFolder(project, given string) string {
 	if given != "" {
 		return s.path(given)
 	}
-	return filepath.Join(c.Dir(), ".devtool", "state")
+	return filepath.Join(project, ".devtool", "state")
 }
 
 // short is path as one would write it here: relative, unless it is somewhere else.

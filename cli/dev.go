@@ -23,6 +23,7 @@ import (
 
 	"devtool/config"
 	"devtool/emulator"
+	"devtool/emulator/control"
 	"devtool/emulator/plugin"
 )
 
@@ -95,6 +96,7 @@ func devCommand() *command {
 		about: `Builds the handler program that the configuration names, serves its worker, and
 keeps its objects in .devtool/state. A save rebuilds and swaps the program without
 losing a request; an edit that does not compile leaves the old version serving.
+If the first version is broken, so that there is none, it waits for the next save.
 The clock goes on from where it stood.`,
 		args:  []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
 		flags: o.flags(),
@@ -152,7 +154,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		return err
 	}
 	options.Host, options.UpstreamProtocol = o.host, o.upstreamProtocol
-	options.State = s.stateFolder(p.config, o.persistTo)
+	options.State = s.stateFolder(p.config.Dir(), o.persistTo)
 	options.Built = hintAtClock(p.config.Dir(), options.Log)
 	options.Attach = emulator.AttachToo
 	if o.attach {
@@ -179,7 +181,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	release := func() {}
 	err = e.Run(ctx, func() {
-		facts := screenFacts{status: e.Status(), time: e.Time(), crons: e.Crons().Crons, held: e.Held(), ending: "Ctrl-C ends"}
+		facts := screenFacts{status: e.Status(), time: e.Time(), crons: e.Crons().Crons, held: e.Held(), ending: "Ctrl-C ends", unserved: e.Unserved()}
 		if err := present(s, o, out, p.config, facts); err != nil {
 			fmt.Fprintln(p.log.text, err)
 		}
@@ -189,10 +191,16 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	return s.explainDev(p.log.text, err)
 }
 
+// readyLine is what --json prints.
+type readyLine struct {
+	control.Status
+	Failure *control.Failure `json:"failure,omitempty"` // why nothing is served yet
+}
+
 // present shows what is served, on standard output.
 func present(s Streams, o devOptions, out *display, c *config.Config, facts screenFacts) error {
 	if o.json { // on one line, for a program that goes on while this one runs
-		return json.NewEncoder(s.Out).Encode(facts.status)
+		return json.NewEncoder(s.Out).Encode(readyLine{facts.status, facts.unserved})
 	}
 	to := s.Out
 	if s.IsTerminal(s.Out) && s.IsTerminal(s.Err) {
@@ -281,12 +289,17 @@ func openProject(s Streams, o devOptions, out, printed io.Writer) (*project, err
 	if err != nil {
 		return nil, s.explainDev(log.text, err)
 	}
-	if o.apart && o.attach {
-		// The program is built already, and so is its copy of the SDK.
-	} else if changed, err := refreshSDK(s, c.Dir()); err != nil {
-		return nil, err
-	} else if changed {
-		fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
+	prepare := func() error {
+		changed, err := refreshSDK(s, c.Dir())
+		if changed {
+			fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
+		}
+		return err
+	}
+	if !o.apart || !o.attach { // else the program is built already, and so is its copy of the SDK
+		if err := prepare(); err != nil {
+			return nil, err
+		}
 	}
 
 	// There is little in memory but what requests leave behind, and memory to spare.
@@ -318,6 +331,7 @@ func openProject(s Streams, o devOptions, out, printed io.Writer) (*project, err
 			Log:           log.Logger,
 			Journal:       journal,
 			Version:       Version,
+			Prepare:       prepare,
 			Progress:      func(p plugin.Progress) { fmt.Fprintln(log.text, progressText(p)) },
 			Failed:        func(err error) { report(logged, s.explainDev(log.text, err), false) },
 		}

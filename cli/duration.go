@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -12,12 +13,29 @@ const day = 24 * time.Hour
 
 // parseTime reads a time on the clock: RFC 3339, or less of it, in UTC.
 func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
+	t, err := readTime(s)
+	if errors.Is(err, errNotATime) {
+		return t, misuse("write it like 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC", "%q is not a time", s)
 	}
-	return time.Time{}, misuse("write it like 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC", "%q is not a time", s)
+	return t, err
+}
+
+var errNotATime = errors.New("not a time")
+
+// readTime is parseTime, but for what is not written like a time: that is errNotATime.
+func readTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		// JSON has no other years, and the zero time stands for none at all.
+		if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+			return time.Time{}, misuse("the clock goes from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z", "%q is beyond the clock", s)
+		}
+		return t, nil
+	}
+	return time.Time{}, errNotATime
 }
 
 // parseDuration reads Go's notation, with days before it: "2d", "1d12h",
@@ -53,6 +71,25 @@ func parseDuration(s string) (time.Duration, error) {
 	return 0, errors.New("longer than 292 years")
 }
 
+var digits = regexp.MustCompile("[0-9]+")
+
+// tooLong reports whether s, which parseDuration refuses, is a duration but for its length.
+func tooLong(s string) bool {
+	_, err := parseDuration(digits.ReplaceAllString(s, "1"))
+	return err == nil
+}
+
+// notADuration is the error for s, which parseDuration refuses. The hint says how one is written.
+func notADuration(hint, s string) error {
+	if tooLong(s) {
+		return misuse("write a shorter one", "%q is longer than a duration can be: 292 years", s)
+	}
+	return misuse(hint, "%q is not a duration", s)
+}
+
+// saturated is where differences of times may have been cut off: they are not exact from there on.
+const saturated = 106_751 * day
+
 // formatDuration is d, which is not negative, as people say it: two units at
 // most, and tenths below a minute.
 func formatDuration(d time.Duration) string {
@@ -65,6 +102,8 @@ func formatDuration(d time.Duration) string {
 		return twoUnits(d, time.Minute, "m", time.Second, "s")
 	case d < day-30*time.Second:
 		return twoUnits(d, time.Hour, "h", time.Minute, "m")
+	case d >= saturated:
+		return "292 years or more"
 	default:
 		return twoUnits(d, day, "d", time.Hour, "h")
 	}

@@ -42,6 +42,18 @@ func TestParseDurationRefuses(t *testing.T) {
 	}
 }
 
+// Only the length is to be blamed where the form is right.
+func TestADurationThatIsTooLongIsToldApart(t *testing.T) {
+	for s, want := range map[string]bool{
+		"106752d": true, "106751d24h": true, "-106752d": true, "99999999999999999999d": true, "99999999h": true, "9999999999999999999ns": true,
+		"": false, "banana": false, "10": false, "1h2d": false, "1d5": false, "1e3d": false, "2026-12-24": false,
+	} {
+		if got := tooLong(s); got != want {
+			t.Errorf("tooLong(%q): got %t, want %t", s, got, want)
+		}
+	}
+}
+
 func TestDaysAreTwentyFourHours(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		days := rapid.IntRange(0, 100_000).Draw(t, "days")
@@ -82,7 +94,8 @@ func TestFormatDuration(t *testing.T) {
 		2*time.Hour + 5*time.Minute:                            "2h5m",
 		23*time.Hour + 59*time.Minute + 30*time.Second:         "1d",
 		36 * time.Hour: "1d12h",
-		math.MaxInt64:  "106751d23h",
+		106_750 * day:  "106750d",
+		math.MaxInt64:  "292 years or more",
 	} {
 		if got := formatDuration(d); got != want {
 			t.Errorf("formatDuration(%d): got %q, want %q", d, got, want)

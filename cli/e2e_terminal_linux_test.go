@@ -117,6 +117,41 @@ func TestHotkeysDoWhatCommandsDo(t *testing.T) {
 	x.awaitMode(modeOfShell)
 }
 
+func TestHotkeysWorkBeforeTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	mend := p.broken()
+	x := p.newTTY(140)
+	listen := func() {
+		t.Helper()
+		x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
+		x.awaitMatch(`Listening on http://\S+, with nothing to serve yet \(Ctrl-C ends\)`)
+		x.await("the handler program does not build: main.go:21:2: undefined: undefined")
+		x.await(waitsForSave)
+		x.awaitMode(modeOfHotkeys)
+		x.awaitLast(legendLong)
+	}
+	listen()
+	x.typed("\x03")
+	x.await("exit code 0.")
+	x.awaitMode(modeOfShell)
+
+	listen()
+	x.typed("r") // builds once more
+	x.await("the handler program does not build: ")
+	x.await(waitsForSave)
+	x.typed("f")
+	x.await("the clock is frozen, at ")
+	mend()
+	x.await("ready on http://")
+	x.awaitLast(legendLong)
+	x.typed("r")
+	x.await("restarted the handler program, as asked")
+	x.typed("x")
+	x.await("exit code 0.")
+	x.awaitMode(modeOfShell)
+}
+
 func TestAStoppedDevLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")

@@ -48,7 +48,7 @@ func TestTheClockOfARunningEmulatorIsMovedInEveryWay(t *testing.T) {
 	s.fetch(http.MethodPost, "/", "")
 	eventually(t, "an hour passes in 3.6 s and the alarm runs", func() bool { return len(p.alarms().Alarms) == 0 })
 	s.fetch(http.MethodPost, "/", "")
-	if got := p.devtool("time", "reset"); got.code != 1 || !strings.Contains(got.err, "1 alarms are pending") {
+	if got := p.devtool("time", "reset"); got.code != 1 || !strings.Contains(got.err, "1 alarm is pending") {
 		t.Errorf("reset with an alarm: got %+v", got)
 	}
 	if got := now("reset", "--force"); got.Mode != control.Running || got.Rate != 1 || !got.Now.Before(start.AddDate(0, 1, 0)) {

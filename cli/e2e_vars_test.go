@@ -85,8 +85,8 @@ func TestTheStartScreenHidesWhatIsNotInTheConfiguration(t *testing.T) {
 	screen := p.startScreen("--var", "FLAG:s3cret")
 	for _, want := range []string{
 		`env.GREETING ("hello")  Variable` + "\n",
-		"env.TOKEN ((hidden))    Variable from .dev.vars\n",
-		"env.FLAG ((hidden))     Variable from --var\n",
+		"env.TOKEN (hidden)      Variable from .dev.vars\n",
+		"env.FLAG (hidden)       Variable from --var\n",
 	} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("start screen: got\n%s\nwant in it %q", screen, want)

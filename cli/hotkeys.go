@@ -62,7 +62,7 @@ func (h *hotkeys) table() []hotkey {
 		{"a", "alarm", "fire next alarm", "run the alarm that is due first, now (`devtool alarms trigger`)", h.fireAlarm},
 		{"t", "time", "advance time", "move the clock on and run what comes due (`devtool time advance`)", h.askHowFar},
 		{"f", "freeze", "freeze/resume", "stop the clock where it stands, or let it run on (`devtool time freeze`, `resume`)", h.toggleClock},
-		{"r", "restart", "restart program", "start the handler program again; objects keep what they store", h.restart},
+		{"r", "restart", "restart program", "start the handler program again, or build it if none serves yet; objects keep what they store", h.restart},
 		{"c", "clear", "clear", "clear the terminal", func(context.Context) { h.display.clear() }},
 		{"x", h.leaving, h.leaving, h.leaving + " (also q and Ctrl-C)", func(context.Context) { h.quit() }},
 		{"?", "help", "help", "this list; `devtool --help` lists the commands, which work from any other terminal", h.help},

@@ -223,6 +223,9 @@ const gitignore = `.devtool/*
 
 // shellQuote is a path as one would type it.
 func shellQuote(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path // a shell's command would take it for a flag
+	}
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:\\~", r)
 	}

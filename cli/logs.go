@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"slices"
-
-	"encoding/json"
 
 	"devtool/emulator/control"
 )
@@ -31,6 +31,9 @@ object that --log-format json of ` + "`devtool dev`" + ` makes, on one line.`,
 			{"devtool logs -n -1 --json", "for programs"},
 		},
 		run: func(ctx context.Context, s Streams, _ []string) error {
+			if request.Lines < -1 {
+				return misuse("write -n -1 for all that are kept", "--lines is %d: it can't be negative", request.Lines)
+			}
 			client, err := q.client(s)
 			if err != nil {
 				return err
@@ -97,4 +100,14 @@ func furtherAttributes(line []byte) (attributes []slog.Attr) {
 		}
 	}
 	return attributes
+}
+
+// errBadLine is for a line of the log that is not one.
+var errBadLine = errors.New("a line of the log is not JSON: are emulator and command of the same version?")
+
+func parseRecord(line []byte) (r control.LogRecord, err error) {
+	if json.Unmarshal(line, &r) != nil {
+		return r, errBadLine
+	}
+	return r, nil
 }

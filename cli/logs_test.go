@@ -120,6 +120,12 @@ main.go:1:1: what
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	r.Program = control.Program{State: control.ProgramFailing, Failure: r.Program.Failure}
+	b.Reset()
+	writeReport(&b, Streams{Dir: "/shop"}, r, now)
+	if got, want := b.String(), "\nNothing is served, since 18:00:00: it does not build\n"; !strings.Contains(got, want) {
+		t.Errorf("without a program: got %s, want in it %s", got, want)
+	}
 	for want, r := range map[string]control.Report{
 		"starting, none has been put in place yet":           {Program: control.Program{State: control.ProgramStarting}},
 		"serving, version 1 since 17:00:00, started by hand": {Status: control.Status{Attached: true}, Program: control.Program{State: control.ProgramServing, Version: 1, Since: now.Add(-time.Hour)}},

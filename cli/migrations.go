@@ -67,7 +67,7 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 			return c, a.State, nil
 		}
 	}
-	return c, s.stateFolder(c, ""), nil
+	return c, s.stateFolder(c.Dir(), ""), nil
 }
 
 // command is one that does something with both, and prints what came of it.

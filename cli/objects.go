@@ -96,7 +96,7 @@ func (q *objectsQuestion) offline(s Streams, path string) (*emulator.Offline, er
 	if err != nil {
 		return nil, s.explainDev(s.Err, err)
 	}
-	offline, err := emulator.OpenOffline(c, s.stateFolder(c, q.persistTo))
+	offline, err := emulator.OpenOffline(c, s.stateFolder(c.Dir(), q.persistTo))
 	return offline, s.explainDev(s.Err, err)
 }
 

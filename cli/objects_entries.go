@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"devtool/emulator/control"
 )
@@ -137,6 +138,9 @@ request. One in memory may go on with what it has read before: evict it then.`,
 			if err != nil {
 				return err
 			}
+			if !utf8.ValidString(args[1]) {
+				return misuse("handlers could not read it", "the key %q is not UTF-8 text", args[1])
+			}
 			value, err := parseValue(kind, args[2])
 			if err != nil {
 				return err
@@ -156,6 +160,9 @@ request. One in memory may go on with what it has read before: evict it then.`,
 
 // parseValue reads a value as it is written on the command line.
 func parseValue(kind, text string) (control.PutRequest, error) {
+	if !utf8.ValidString(text) {
+		return control.PutRequest{}, misuse("write other bytes in base64, with --type bytes", "%q is not UTF-8 text", text)
+	}
 	switch kind {
 	case control.TypeJSON:
 		if !json.Valid([]byte(text)) {

@@ -140,7 +140,11 @@ func runSQL(ctx context.Context, s Streams, q objectsQuestion, from objects, whi
 		if len(result.Rows) < request.Limit {
 			hint = "they are long: read on with LIMIT and OFFSET"
 		}
-		fmt.Fprintf(s.Err, "only the first %s are shown; %s\n", plural(int64(len(result.Rows)), "row"), hint)
+		shown := "only the first row is shown"
+		if n := len(result.Rows); n != 1 {
+			shown = fmt.Sprintf("only the first %d rows are shown", n)
+		}
+		fmt.Fprintf(s.Err, "%s; %s\n", shown, hint)
 	}
 	return err
 }

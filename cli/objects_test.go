@@ -159,6 +159,27 @@ func TestObjectsCommandsSayWhatTheyDid(t *testing.T) {
 	}
 }
 
+// JSON would have another character for each byte that is not UTF-8.
+func TestTextThatIsNotUTF8IsNeitherStoredNorTakenForAName(t *testing.T) {
+	var e emulator
+	for _, kind := range []string{"json", "bytes", "time"} {
+		check(t, e.start(t).run(t.Context(), "objects", "put", "Batcher/a", "k", "\"\xff\"", "--type", kind), result{
+			code: 2, err: "devtool: \"\\\"\\xff\\\"\" is not UTF-8 text\n  Write other bytes in base64, with --type bytes\n",
+		})
+	}
+	check(t, e.start(t).run(t.Context(), "objects", "put", "Batcher/a", "k\xff", "1"), result{
+		code: 2, err: "devtool: the key \"k\\xff\" is not UTF-8 text\n  Handlers could not read it\n",
+	})
+	for _, line := range []string{"objects put Batcher/\xff k 1", "alarms trigger Batcher/\xff"} {
+		check(t, e.start(t).run(t.Context(), strings.Fields(line)...), result{
+			code: 2, err: "devtool: \"Batcher/\\xff\" is not UTF-8 text\n  Name such an object by its ID: `devtool objects list` has it\n",
+		})
+	}
+	if e.asked != nil {
+		t.Errorf("it was sent all the same: %q", e.asked)
+	}
+}
+
 func TestObjectsShowsWhatTheEmulatorRefuses(t *testing.T) {
 	e := emulator{err: &control.Error{Status: 409, Message: "Batcher/a is running", Hint: "wait"}}
 	c := e.start(t)

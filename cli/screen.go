@@ -21,6 +21,8 @@ type screenFacts struct {
 	crons  []control.Cron
 	held   []control.Alarm
 	ending string // what ends the command, and what that ends
+	// unserved says why no version of the program serves, or is nil.
+	unserved *control.Failure
 }
 
 // startScreen tells what is served, with what, and where, in lines of that width.
@@ -47,6 +49,10 @@ func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, w
 	}
 	table(w, rows...)
 	heldAlarms(w, facts.held, now.Now)
+	if facts.unserved != nil {
+		fmt.Fprintf(w, "\nListening on %s, with nothing to serve yet (%s)\n", status.URL, facts.ending)
+		return
+	}
 	fmt.Fprintf(w, "\nReady on %s (%s)\n", status.URL, facts.ending)
 }
 
@@ -129,7 +135,7 @@ func resources(c *config.Config) [][]string {
 		}
 		what := "Variable"
 		if v.From != "" {
-			shown, what = "(hidden)", what+" from "+v.From // it may be a secret
+			shown, what = "hidden", what+" from "+v.From // it may be a secret
 		}
 		rows = append(rows, []string{"env." + v.Name + " (" + abridge(shown, widestVariable) + ")", what})
 	}

@@ -42,8 +42,8 @@ func TestTheStartScreenShowsBindingsAndUnboundClasses(t *testing.T) {
 		{"env.CACHE (not emulated)", "KV Namespace"},
 		{`env.GREETING ("hello")`, "Variable"},
 		{`env.LIMITS ({"max":3})`, "Variable"},
-		{"env.TOKEN ((hidden))", "Variable from .dev.vars"},
-		{"env.FLAG ((hidden))", "Variable from --var"},
+		{"env.TOKEN (hidden)", "Variable from .dev.vars"},
+		{"env.FLAG (hidden)", "Variable from --var"},
 		{`env.LONG ("` + strings.Repeat("x", 38) + "…)", "Variable"},
 	}
 	if diff := cmp.Diff(want, resources(c)); diff != "" {
@@ -93,6 +93,13 @@ env.LONG    Variable
 		if diff := cmp.Diff(want+rest, b.String()); diff != "" {
 			t.Errorf("%d columns (-want +got):\n%s", width, diff)
 		}
+	}
+
+	facts.unserved = &control.Failure{Message: "it does not build"}
+	var b strings.Builder
+	startScreen(&b, c, facts, "/shop", 80)
+	if got, want := b.String(), "\nListening on http://localhost:1, with nothing to serve yet (Ctrl-C ends)\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("without a program: got %s, want at its end %s", got, want)
 	}
 }
 

@@ -16,8 +16,8 @@ func statusCommand() *command {
 		name:    "status",
 		summary: "Show which emulator runs here, what it serves, and what is wrong with the last change",
 		about: `A change that does not build, a program that does not start or a class that has
-disappeared leave the version before serving: here is why. A browser shows the same
-at /cdn-cgi/local/status.`,
+disappeared leave the version before serving, if there was one: here is why. A
+browser shows the same at /cdn-cgi/local/status.`,
 		flags: q.flags(),
 		examples: []example{
 			{"devtool status", ""},
@@ -56,7 +56,11 @@ func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 		fmt.Fprintf(w, "\n%s\n", oneLine(p.Crashes))
 	}
 	if f := p.Failure; f != nil {
-		fmt.Fprintf(w, "\nThe last change is not served, since %s: %s\n", control.Since(f.At, now), oneLine(f.Message))
+		what := "The last change is not served"
+		if p.Unserved() != nil {
+			what = "Nothing is served"
+		}
+		fmt.Fprintf(w, "\n%s, since %s: %s\n", what, control.Since(f.At, now), oneLine(f.Message))
 		for line := range strings.Lines(f.Text) {
 			fmt.Fprintln(w, oneLine(strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -115,7 +116,7 @@ func timeSpeedCommand() *command {
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			rate, err := strconv.ParseFloat(args[0], 64)
-			if err != nil {
+			if err != nil || math.IsNaN(rate) || math.IsInf(rate, 0) {
 				return misuse("write a number, like 60 or 0.5", "%q is not a rate", args[0])
 			}
 			return q.showTime(s, func(c *control.Client) (control.Time, error) { return c.Speed(ctx, rate) })

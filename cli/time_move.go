@@ -131,7 +131,7 @@ func timeSetCommand() *command {
 func parseAdvance(s string) (time.Duration, error) {
 	d, err := parseDuration(s)
 	if err != nil {
-		return 0, misuse("write a number and a unit, like 10s, 1h30m or 2d", "%q is not a duration", s)
+		return 0, notADuration("write a number and a unit, like 10s, 1h30m or 2d", s)
 	}
 	if d < 0 {
 		return 0, misuse("give a duration that is not negative, like 10s", "the clock cannot go back, so not by %s", s)
@@ -139,8 +139,33 @@ func parseAdvance(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// checkLimits refuses limits that make no sense, and writes the others as the emulator takes them.
+func (m *moving) checkLimits() error {
+	if n := m.request.MaxRuns; n < 0 {
+		return misuse("", "--max-runs is %d: it can't be negative", n)
+	}
+	if n := m.request.MaxStanding; n < 0 {
+		return misuse("", "--max-standing is %d: it can't be negative", n)
+	}
+	if m.request.MaxStep == "" {
+		return nil
+	}
+	step, err := parseDuration(m.request.MaxStep)
+	if err != nil {
+		return notADuration("write it like --max-step 90s", m.request.MaxStep)
+	}
+	if step < 0 {
+		return misuse("", "--max-step is %s: it can't be negative", m.request.MaxStep)
+	}
+	m.request.MaxStep = step.String()
+	return nil
+}
+
 // move moves the clock, and shows what runs as it runs.
 func (m *moving) move(ctx context.Context, s Streams) error {
+	if err := m.checkLimits(); err != nil {
+		return err
+	}
 	client, err := m.client(s)
 	if err != nil {
 		return err
@@ -158,7 +183,11 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 	case advanced.Stopped != "" && ctx.Err() != nil:
 		return failure("`devtool time advance` goes on from there", "interrupted; the clock stands at %s", formatTime(advanced.To))
 	case advanced.Stopped != "":
-		return failure("`devtool time advance` goes on from there", "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)
+		hint := "`devtool time advance` goes on from there"
+		if strings.Contains(advanced.Stopped, "raise the limit") {
+			hint += "; the limits are --max-runs, --max-standing and --max-step"
+		}
+		return failure(hint, "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)
 	case advanced.Failed > 0:
 		return failure("the log of `devtool dev` shows what they did", "runs failed for good: %d of %d", advanced.Failed, advanced.Ran)
 	}

@@ -76,6 +76,18 @@ func TestTimeAdvanceSendsTheDuration(t *testing.T) {
 	}
 }
 
+func TestTheLongestStepOfAMoveMayBeInDays(t *testing.T) {
+	for given, want := range map[string]string{"90s": "1m30s", "1.5d": "36h0m0s", "0": "0s"} {
+		var e emulator
+		if got := e.start(t).run(t.Context(), "time", "advance", "10s", "--max-step", given, "--json"); got.code != 0 {
+			t.Errorf("--max-step %s: got %+v", given, got)
+		}
+		if diff := cmp.Diff([]string{`POST time/advance {"duration":"10s","maxStep":"` + want + `"}`}, e.asked); diff != "" {
+			t.Errorf("--max-step %s (-want +got):\n%s", given, diff)
+		}
+	}
+}
+
 func TestTimeAdvanceReportsWhatFired(t *testing.T) {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 	again := at(12)

@@ -48,13 +48,16 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 		if strings.HasPrefix(arg, "-") {
 			return misuse("write ./"+arg, "%q is not a package", arg)
 		}
+		if info, err := os.Stat(s.path(arg)); err == nil && !info.IsDir() {
+			return misuse("name its folder", "%s is a file", arg)
+		}
 	}
 	if len(args) == 0 {
 		args = []string{"./..."}
 	}
 	found, err := vet.Check(ctx, s.Dir, args...)
 	if err != nil {
-		return err
+		return explainVet(s, args, err)
 	}
 	if found == nil {
 		found = []vet.Finding{} // a list in JSON, too
@@ -74,6 +77,16 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 		return err
 	}
 	return failure("where the machine's clock is meant, say so with a comment //devtool:realtime", "%s", clockUses(len(found)))
+}
+
+// explainVet adds to err that a name of args is no folder's, if go has taken it for that of a package.
+func explainVet(s Streams, args []string, err error) error {
+	for _, arg := range args {
+		if _, missing := os.Stat(s.path(arg)); missing != nil && strings.Contains(err.Error(), "package "+arg+" ") {
+			return failure("there is no folder "+arg+" here", "%v", err)
+		}
+	}
+	return err
 }
 
 // clockUses is how many findings there are, in words.

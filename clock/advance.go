@@ -173,7 +173,7 @@ func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error)
 	to := target(now)
 	switch {
 	case to < now:
-		return nil, fmt.Errorf("time does not run backwards; the clock stands at %s", fromMillis(now).Format(time.RFC3339Nano))
+		return nil, fmt.Errorf("%w; the clock stands at %s", ErrPast, fromMillis(now).Format(time.RFC3339Nano))
 	case to > horizon:
 		return nil, fmt.Errorf("the clock ends at %s", fromMillis(horizon).Format(time.RFC3339Nano))
 	}

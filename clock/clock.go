@@ -28,6 +28,8 @@ import (
 var (
 	// ErrBusy is returned by what cannot be done while an advance is under way.
 	ErrBusy = errors.New("an advance is under way; wait until it has ended")
+	// ErrPast is returned by a move to a time that has passed.
+	ErrPast = errors.New("time does not run backwards")
 	// ErrClosed is returned by what cannot be done after Close.
 	ErrClosed = errors.New("the clock is closed")
 )
@@ -249,7 +251,7 @@ func (c *Clock) nowLocked() int64 {
 	return c.at
 }
 
-// readLocked reads the time of a running clock to the nanosecond.
+// readLocked reads the time of a running clock to the nanosecond. At the horizon it stands still.
 //
 // The wall clock may have been set back, here or between two runs of the program. The clock then goes on from the latest
 // time that it showed: standing until the wall clock has caught up would keep every timer waiting for as long.
@@ -259,6 +261,9 @@ func (c *Clock) readLocked() time.Time {
 	if floor := fromMillis(c.at); v.Before(floor) {
 		c.base, c.anchor = floor, w
 		return floor
+	}
+	if end := fromMillis(horizon); v.After(end) {
+		v = end
 	}
 	c.at = v.UnixMilli()
 	return v

@@ -52,7 +52,7 @@ func (c *Clock) takeDue() (f func(*Step), wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.timers.first()
-	if t == nil || c.mode != Running || c.advancing || c.closed {
+	if t == nil || t.due > horizon || c.mode != Running || c.advancing || c.closed {
 		return nil, 0
 	}
 	if wait := t.Due().Sub(c.readLocked()); wait > 0 {

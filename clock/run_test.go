@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -54,6 +55,33 @@ func TestRunningClockFiresTimersWhenTheyAreDue(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("fired after (-want +got):\n%s", diff)
 		}
+	})
+}
+
+func TestARunningClockStandsStillAtItsEnd(t *testing.T) {
+	end := time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New(clock.Options{State: clock.State{At: end.Add(-time.Second)}})
+		defer c.Close()
+		var fired []string
+		c.At(end, func(*clock.Step) { fired = append(fired, "the last") })
+		c.At(end.Add(time.Millisecond), func(*clock.Step) { fired = append(fired, "one beyond") })
+		pass(time.Hour)
+		wantTime(t, "Now", c.Now(), end)
+		if diff := cmp.Diff([]string{"the last"}, fired); diff != "" {
+			t.Errorf("fired (-want +got):\n%s", diff)
+		}
+		if _, err := json.Marshal(c.State()); err != nil {
+			t.Errorf("its state can't be saved: %v", err)
+		}
+		if err := c.SetRate(2); err != nil {
+			t.Error(err)
+		}
+		if err := c.Reset(); err != nil {
+			t.Error(err)
+		}
+		pass(time.Second)
+		wantTime(t, "a second after Reset", c.Now(), time.Now())
 	})
 }
 

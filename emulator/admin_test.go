@@ -222,7 +222,7 @@ func TestListEntriesSelectsByPrefixAndLimit(t *testing.T) {
 func TestObjectsAreNamedByClassBindingAndID(t *testing.T) {
 	w := newWorld(t, labScript())
 	c := w.client()
-	for _, name := range []string{"a", "a/b", "..", ".", "ü?#%2F", "x y"} {
+	for _, name := range []string{"a", "a/b", "..", ".", "ü?#%2F", "x y", "/", "//", "-"} {
 		if _, err := c.PutEntry(t.Context(), lab(name), "k", put("1")); err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +296,6 @@ func TestListShowsFilesAndMemoryWithNames(t *testing.T) {
 	if diff := cmp.Diff(want, listed(t, list)); diff != "" {
 		t.Errorf("in memory (-want +got):\n%s", diff)
 	}
-
 	w.moveOn(20 * time.Second)
 	want = []string{"Lab/alarmed alarm file", "Lab/stored file"}
 	if diff := cmp.Diff(want, listed(t, list)); diff != "" {

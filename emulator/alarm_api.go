@@ -267,6 +267,9 @@ func (e *Emulator) triggerAlarm(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.host.awaitFirst(r.Context()); err != nil { // who asks is not to wait for the next save
+		return nil, refusal(err)
+	}
 	if !a.claim() {
 		return nil, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
 	}

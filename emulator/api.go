@@ -1,10 +1,12 @@
 package emulator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"sort"
 	"strings"
@@ -19,6 +21,9 @@ func (e *Emulator) api() http.Handler {
 	handle := func(pattern string, f func(*http.Request) (any, error)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+control.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+			if r.Context().Value(calledSlash{}) != nil {
+				r.SetPathValue("object", "/")
+			}
 			answer, err := f(r)
 			respond(w, answer, err)
 		})
@@ -37,7 +42,25 @@ func (e *Emulator) api() http.Handler {
 			Message: "the control API has no " + r.Method + " " + r.URL.Path,
 		})
 	})
-	return mux
+	return seeSlash(mux)
+}
+
+// calledSlash marks a request about an object whose name is "/".
+type calledSlash struct{}
+
+// seeSlash lets an object be called "/", as one is that a worker names by the path of a request. ServeMux takes a segment
+// that is an escaped slash alone for the end of the path, so it gets to see another name.
+func seeSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, ours := strings.CutPrefix(r.URL.EscapedPath(), control.Prefix)
+		if parts := strings.Split(rest, "/"); ours && len(parts) > 2 && strings.EqualFold(parts[2], "%2F") {
+			parts[2] = "-"
+			r = r.Clone(context.WithValue(r.Context(), calledSlash{}, true))
+			r.URL.RawPath = control.Prefix + strings.Join(parts, "/")
+			r.URL.Path, _ = url.PathUnescape(r.URL.RawPath) // it was a path before
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // respond answers a request of the control API.

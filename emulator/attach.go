@@ -136,25 +136,25 @@ var errDetached = &wire.Error{Message: "the handler program, which was started b
 
 // detach goes on without the program that was started by hand, and has ended.
 func (h *host) detach(p *program) {
-	if h.e.options.Attach == AttachOnly {
-		h.mu.Lock()
-		if h.current == p {
-			h.current = nil
-			h.changedLocked()
-		}
-		h.mu.Unlock()
-		h.e.sayOfPrograms("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
-		return
-	}
-	h.e.log.Info("the program that was started by hand has ended: the built one serves again")
 	h.mu.Lock()
 	h.crashes = 0
-	h.mu.Unlock()
-	h.restart(p, errDetached)
-	select {
-	case h.detached <- struct{}{}:
-	default:
+	kept := h.kept
+	if !kept && h.current == p {
+		h.current = nil
+		h.changedLocked()
 	}
+	h.mu.Unlock()
+	switch {
+	case h.e.options.Attach == AttachOnly:
+		h.e.sayOfPrograms("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
+		return
+	case kept:
+		h.e.log.Info("the program that was started by hand has ended: the built one serves again")
+		h.restart(p, errDetached)
+	default:
+		h.e.log.Info("the program that was started by hand has ended, and none has been built that could take its place: that is tried again")
+	}
+	h.want()
 }
 
 // HowToAttach says how a program comes to serve that is started by hand.
@@ -200,8 +200,11 @@ func (p *program) visit(s *wire.Stream) error {
 	return s.Answer(&wire.Empty{}, true)
 }
 
-// waitsForProgram says why nothing runs where nothing is built, or nothing.
+// waitsForProgram says why nothing runs where no program serves, or nothing.
 func (e *Emulator) waitsForProgram() string {
+	if why := e.host.lacking(); why != nil {
+		return "no handler program serves: " + why.Error()
+	}
 	if e.options.Attach != AttachOnly || e.host.running() != nil {
 		return ""
 	}

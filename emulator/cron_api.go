@@ -23,7 +23,7 @@ func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Re
 // Crons lists the cron triggers with their next times.
 func (e *Emulator) Crons() control.Crons {
 	p := e.host.running()
-	return control.Crons{Now: e.clock.Now(), Handled: p != nil && p.hello.Scheduled, Crons: e.crons.list()}
+	return control.Crons{Now: e.clock.Now(), Handled: p == nil || p.hello.Scheduled, Crons: e.crons.list()}
 }
 
 func (e *Emulator) triggerCron(r *http.Request) (any, error) {
@@ -87,7 +87,7 @@ const testScheduledPath = "/__scheduled"
 // templates/middleware/middleware-scheduled.ts.
 func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
 	if _, err := e.runCron(nil, r.URL.Query().Get("cron"), e.clock.Now(), time.Time{}); err != nil {
-		e.fail(w, r, err)
+		e.fail(w, r, err, nil)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")

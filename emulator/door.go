@@ -47,7 +47,7 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 	canceled := err != nil && r.Context().Err() != nil
 	if err != nil && a.status == 0 && !canceled {
 		a.status = http.StatusInternalServerError
-		e.fail(w, r, err)
+		e.fail(w, r, err, &a.served)
 	}
 	line := eventLine{
 		event:   eventRequest,
@@ -62,7 +62,7 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 	case canceled:
 		line.outcome, line.status = outcomeCanceled, 0
 	case err != nil:
-		what, why := e.explain(err)
+		what, why := e.explain(err, &a.served)
 		line.outcome, line.err, line.why = outcomeError, err, what+": "+why
 	default:
 		line.by = by
@@ -251,9 +251,15 @@ func (a *doorAnswer) Write(p []byte) (int, error) {
 
 func (a *doorAnswer) close() error { return nil }
 
-// explain says which object or worker failed, and why.
-func (e *Emulator) explain(err error) (what, why string) {
+// explain says which object or worker failed, and why, for a request that by has served.
+func (e *Emulator) explain(err error, by *served) (what, why string) {
+	if u := (*unservedError)(nil); errors.As(err, &u) {
+		return unservedTitle, err.Error()
+	}
 	if w := (*wire.Error)(nil); errors.As(err, &w) && w.ObjectID != "" {
+		if o := by.find(w.ObjectID); o != nil { // also one that is gone, because it could not be constructed
+			return o.String() + " failed", err.Error()
+		}
 		return e.nameOf(w.ObjectID) + " failed", err.Error()
 	}
 	return "worker " + e.worker + " failed", err.Error()

@@ -103,7 +103,10 @@ type Options struct {
 	// Built may look at the sources of each version of the program that is served, at its leisure: it
 	// is called in the background, and its context ends when the next build begins.
 	Built func(context.Context)
-	// Failed is told what is wrong after a reload that did not work out.
+	// Prepare makes the project's folder ready for a build. It is called when go.mod has changed, for it is that which says
+	// what there has to be; it may be nil.
+	Prepare func() error
+	// Failed is told what is wrong with a version of the program that is not served.
 	Failed func(error)
 }
 
@@ -246,13 +249,21 @@ func (e *Emulator) configure(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	var opened []*namespace
+	var opened, dropped []*namespace
 	namespaces := make(map[string]*namespace)
 	e.mu.Lock()
 	for class, ns := range e.namespaces {
 		namespaces[class] = ns
 	}
 	e.mu.Unlock()
+	if e.idle() { // a class that was declared by mistake
+		for class, ns := range namespaces {
+			if plan.mine().Classes[class] != ns.uniqueKey && !plan.hasObjects(ns.uniqueKey) {
+				delete(namespaces, class)
+				dropped = append(dropped, ns)
+			}
+		}
+	}
 	for _, class := range c.Classes() {
 		if namespaces[class] != nil {
 			continue
@@ -299,6 +310,9 @@ func (e *Emulator) configure(c *config.Config) error {
 	e.settings = s
 	e.migrations = plan
 	e.mu.Unlock()
+	for _, ns := range dropped {
+		e.release = append(e.release, ns.close)
+	}
 	return e.crons.configure(c.Crons)
 }
 
@@ -333,22 +347,35 @@ func (e *Emulator) urlOf(l net.Listener) string {
 }
 
 // Run builds and starts the program, calls ready when it takes requests, and serves until
-// ctx ends. Then it ends in good order, and closes the emulator. With AttachOnly it builds nothing, and
-// requests wait until a program that was started by hand has dialed in.
+// ctx ends. Then it ends in good order, and closes the emulator. If the program does not build or does not start, and an edit
+// may mend that, it goes on without one until then (Unserved); but not if it is Apart, for then it sees no edit. With
+// AttachOnly it builds nothing, and requests wait until a program that was started by hand has dialed in.
 func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	defer func() {
 		if closeErr := e.close(); err == nil {
 			err = closeErr
 		}
 	}()
-	hash := ""
-	if e.options.Attach != AttachOnly {
-		if hash, err = e.startProgram(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+	var reloads *reloader
+	var unserved error
+	switch {
+	case e.options.Attach == AttachOnly:
+	case e.options.Apart:
+		err = e.startProgram(ctx)
+	default:
+		if reloads, err = e.newReloader(); err != nil {
 			return err
 		}
+		defer reloads.stop()
+		if unserved = reloads.build(ctx); ctx.Err() != nil || !reloads.mendable(unserved) {
+			err = unserved
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
 	}
 	if err := e.announce(); err != nil {
 		return err
@@ -364,41 +391,39 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	if e.options.Local != nil {
 		go func() { serving <- e.serve(server, e.options.Local) }()
 	}
-	stopWatching := func() {}
-	if !e.options.Apart && e.options.Attach != AttachOnly {
-		if stopWatching, err = e.watchFiles(hash); err != nil {
-			server.Close()
-			return err
-		}
-	}
 	if e.options.Attach == AttachOnly {
 		e.sayOfPrograms("requests and alarms wait for the handler program: " + HowToAttach)
 	}
 	ready()
+	if reloads != nil {
+		reloads.start(unserved)
+	}
 	select {
 	case <-ctx.Done():
 	case <-e.farewell.wanted:
 	case err = <-serving:
 	}
-	stopWatching()
+	if reloads != nil {
+		reloads.stop()
+	}
 	e.shutdown(server)
 	return err
 }
 
-// startProgram builds the program and makes it the first to serve. It returns what it was built to.
-func (e *Emulator) startProgram(ctx context.Context) (hash string, err error) {
+// startProgram builds the program and makes it the first to serve, and the only one.
+func (e *Emulator) startProgram(ctx context.Context) error {
 	result, err := e.builder.Build(ctx, e.options.Progress)
 	if err != nil {
-		return "", err
+		return err
 	}
 	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings())
 	if err != nil {
-		return "", err
+		return err
 	}
 	e.host.swap(first)
 	e.record.built(result.Took)
 	e.record.serves(true)
-	return result.Hash, nil
+	return nil
 }
 
 // serve has the server serve at a front door until it is shut down.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -27,22 +28,28 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 <p>Event: fetch, {{.Method}} {{.Path}}</p>
 <pre>{{.Message}}</pre>
 {{if .Stack}}<pre>{{.Stack}}</pre>{{end}}
-<p>The terminal of <code>devtool dev</code> has the log.</p>
+<p>{{with .Hint}}{{.}} {{end}}The terminal of <code>devtool dev</code> has the log.</p>
 </html>
 `))
 
 // fail answers a request that failed before its response had begun: with a page for a
 // browser, with a few lines for everybody else. Both have the stack, if there is one.
-func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error) {
-	what, why := e.explain(err)
-	stack := ""
+func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error, by *served) {
+	what, why := e.explain(err, by)
+	stack, hint := "", ""
 	if f := (*wire.Error)(nil); errors.As(err, &f) {
 		stack = strings.TrimRight(f.Detail, "\n")
+	}
+	if u := (*unservedError)(nil); errors.As(err, &u) {
+		stack, hint = cmp.Or(strings.TrimRight(u.failure.Text, "\n"), stack), unservedHint
 	}
 	if !wantsPage(r) {
 		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path)
 		if stack != "" {
 			text += "\n\n" + firstGoroutine(stack)
+		}
+		if hint != "" {
+			text += "\n\n" + hint
 		}
 		http.Error(w, text, http.StatusInternalServerError)
 		return
@@ -50,9 +57,15 @@ func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(http.StatusInternalServerError)
 	errorPage.Execute(w, map[string]string{ //nolint:errcheck // the browser has gone
-		"Title": what, "Message": why, "Stack": stack, "Method": r.Method, "Path": r.URL.Path,
+		"Title": what, "Message": why, "Stack": stack, "Hint": hint, "Method": r.Method, "Path": r.URL.Path,
 	})
 }
+
+// What is said of a request that nobody could take, because of an unservedError.
+const (
+	unservedTitle = "no version of the handler program serves yet"
+	unservedHint  = "It is built again when a file is saved."
+)
 
 // wantsPage reports whether the client is one that shows pages. curl accepts everything,
 // and does not.

@@ -47,3 +47,24 @@ func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
 		}
 	}
 }
+
+// An object that could not be constructed is gone when its failure is told.
+func TestAnObjectThatCannotBeConstructedIsToldOfByItsName(t *testing.T) {
+	s := memoryScript()
+	s.handlers["construct"] = func(*call) (string, error) { return "", &wire.Error{Message: "no luck", Remote: true} }
+	w := newWorld(t, s)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Object", "a")
+	resp, err := w.server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if want := "Lab/a failed: no luck\n"; err != nil || !strings.HasPrefix(string(b), want) {
+		t.Errorf("got %q, %v, want %q", b, err, want)
+	}
+}

@@ -235,6 +235,21 @@ func (s *served) add(o *object) {
 	}
 }
 
+// find returns the object with this id, or nil if it is none of those that are kept.
+func (s *served) find(id string) *object {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.objects {
+		if o.id.String() == id {
+			return o
+		}
+	}
+	return nil
+}
+
 // describe returns the object, if it was one, and what people are told of it.
 func (s *served) describe() (object, text string) {
 	s.mu.Lock()

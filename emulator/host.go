@@ -40,8 +40,9 @@ type host struct {
 	// pingTimeout is how long a program that was started by hand may take to answer before it counts as
 	// standing in a debugger.
 	pingTimeout time.Duration
-	// detached holds a token when a program that was started by hand has ended, and the built one serves.
-	detached chan struct{}
+	// wanted holds a token when a program may have to be built although no file has changed: one that was started by
+	// hand has ended, or somebody has asked for one while none serves.
+	wanted chan struct{}
 
 	// swapping is held while the program is exchanged, before mu.
 	swapping sync.Mutex
@@ -50,8 +51,9 @@ type host struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	current *program
+	kept    bool  // binary is of this emulator, and not of one before
 	closed  bool  // new events wait: a swap or a restart is under way
-	failing error // why starting fails again and again, or nil
+	failing error // why starting fails again and again, or why there is no first program; or nil
 	ended   bool
 	crashes int // in a row
 	// expecting is there while requests wait for a version that is about to be built.
@@ -60,7 +62,7 @@ type host struct {
 
 func newHost(e *Emulator, binary string) *host {
 	return &host{e: e, binary: binary, drainLimit: drainLimit, expectLimit: expectLimit, stuckAfter: stuckAfter, pingTimeout: pingTimeout,
-		detached: make(chan struct{}, 1), changed: make(chan struct{}), closed: true}
+		wanted: make(chan struct{}, 1), changed: make(chan struct{}), closed: true}
 }
 
 func (h *host) changedLocked() {
@@ -143,6 +145,47 @@ func (h *host) running() *program {
 	return h.current
 }
 
+// lack notes why no program serves, so that requests fail with it and nothing but alarms waits. Nil says that a build is
+// under way, which everything waits for. It does nothing when there is a program.
+func (h *host) lack(why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.current == nil && !h.ended {
+		h.failing = why
+		h.changedLocked()
+	}
+}
+
+// lacking returns why there is no program, or nil if there is or may soon be one.
+func (h *host) lacking() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.current != nil {
+		return nil
+	}
+	return h.failing
+}
+
+// awaitFirst waits while the first program is built, and returns lacking.
+func (h *host) awaitFirst(ctx context.Context) error {
+	p, err := h.enter(ctx, false)
+	if err == nil {
+		h.leave(p)
+	}
+	if u := (*unservedError)(nil); errors.As(err, &u) {
+		return err
+	}
+	return nil
+}
+
+// want asks for a build, unless that was done already.
+func (h *host) want() {
+	select {
+	case h.wanted <- struct{}{}:
+	default:
+	}
+}
+
 // stay counts another event in p, which an event that has entered has caused. The caller
 // calls leave.
 func (h *host) stay(p *program) {
@@ -170,6 +213,9 @@ func (h *host) launchNew(ctx context.Context, binary string, c settings) (*progr
 		p.end(err)
 		return nil, err
 	}
+	h.mu.Lock()
+	h.kept = true
+	h.mu.Unlock()
 	return p, nil
 }
 

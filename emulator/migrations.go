@@ -317,6 +317,22 @@ func (p *migrationPlan) disturbs() bool {
 	return false
 }
 
+// spares reports whether the plan leaves all objects that there are where they are, and each folder to the class that has it, if
+// any still has. Where no program serves, and so no object is in memory, that is as good as if nothing were in use.
+func (p *migrationPlan) spares() bool {
+	if p.taken || len(p.moves) > 0 {
+		return false
+	}
+	for name, w := range p.before.Workers {
+		for class, key := range w.Classes {
+			if p.record.Workers[name].Classes[class] != key && (p.hasObjects(key) || p.isTaken(key)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // pending names the steps that are not applied, for a message.
 func (p *migrationPlan) pending() string {
 	texts := make([]string, len(p.steps))
@@ -395,7 +411,7 @@ func (e *Emulator) settleMigrations() error {
 // changes whose objects are where is refused.
 func (e *Emulator) planQuietly(c *config.Config) (*migrationPlan, error) {
 	p, err := e.planFor(c)
-	if err == nil && p.disturbs() {
+	if err == nil && p.disturbs() && !(e.idle() && p.spares()) {
 		err = &control.Error{
 			Status: http.StatusConflict, Message: "migrations are pending that change whose objects are where (" + p.pending() + ")",
 			Hint: "`devtool dev` applies them when it starts, and `devtool migrations apply` while it does not run",
@@ -403,6 +419,9 @@ func (e *Emulator) planQuietly(c *config.Config) (*migrationPlan, error) {
 	}
 	return p, err
 }
+
+// idle reports whether the emulator waits for a program.
+func (e *Emulator) idle() bool { return e.host != nil && e.host.running() == nil }
 
 // compareSteps returns a diagnostic for each applied step that c does not have as it was, in its place.
 func compareSteps(applied []appliedStep, c *config.Config, state string) []config.Diagnostic {

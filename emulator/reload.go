@@ -2,39 +2,48 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"devtool/durable/wire"
+	"devtool/emulator/plugin"
 )
 
-// watchFiles rebuilds and swaps the program when its files or the configuration
-// change, until the returned function is called. hash is of the program that runs.
-func (e *Emulator) watchFiles(hash string) (stop func(), err error) {
-	ctx, cancel := context.WithCancel(e.ctx)
-	r := &reloader{
-		e: e, hash: hash, welcome: e.currentSettings().welcome, crons: e.crons.exprs(),
-		configuration: e.configurationFiles(),
-	}
-	if r.files, err = e.watchSurroundings(ctx, r.configuration, r.noticed); err != nil {
-		cancel()
+// newReloader begins to watch the files of the program and of the configuration. What changes from now on is in the first
+// version, or leads to another.
+func (e *Emulator) newReloader() (r *reloader, err error) {
+	r = &reloader{e: e, crons: e.crons.exprs(), configuration: e.configurationFiles(), stopInspecting: func() {}}
+	r.ctx, r.cancel = context.WithCancel(e.ctx)
+	if r.files, err = e.watchSurroundings(r.ctx, r.configuration, r.noticed); err != nil {
+		r.cancel()
 		return nil, err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-done
+	return r, nil
+}
+
+// start lets changes lead to new versions from now on, until stop is called. unserved is what is wrong with the first one.
+func (r *reloader) start(unserved error) {
+	r.ready = true
+	r.tell(unserved)
+	r.e.host.expectNoMore(r.files.stirring)
+	r.running.Go(r.run)
+}
+
+// stop may be called more than once, and without start.
+func (r *reloader) stop() {
+	r.stopping.Do(func() {
+		r.cancel()
+		r.running.Wait()
 		r.files.close()
-	}, nil
+	})
 }
 
 // configurationFiles are the files that make the configuration. One that may come to be is among them if it would have
@@ -56,11 +65,17 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// A reloader turns changes of files into new versions of the program.
+// A reloader turns what was saved into versions of the program, beginning with the first.
 type reloader struct {
-	e *Emulator
+	e        *Emulator
+	ctx      context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	stopping sync.Once
+	// ready is set when the first version has been tried.
+	ready bool
 	// hash and welcome are of the program that runs: what it was built to, and what
-	// it was told of the configuration.
+	// it was told of the configuration. There is none yet while hash is empty.
 	hash    string
 	welcome wire.Welcome
 	crons   []string // of the configuration
@@ -73,47 +88,79 @@ type reloader struct {
 	// told again for nothing: if the file that changes is this program's own log, there would be no end of it.
 	told string
 	news bool
-	// stale is set when a file of the configuration has changed and was not yet read.
-	stale bool
+	// stale is set when a file of the configuration has changed and was not yet read, and unprepared when go.mod has and
+	// Options.Prepare was not yet called.
+	stale, unprepared bool
 	// postponed is set when there are changes to build as soon as no program serves that was started by hand.
 	postponed bool
 }
 
-// run handles one change after the other until ctx ends. A change during a build cancels it.
-func (r *reloader) run(ctx context.Context) {
-	r.inspect(ctx, true, r.e.started)
+// run handles one change after the other until stop is called.
+func (r *reloader) run() {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-r.ctx.Done():
 			return
 		case paths := <-r.files.changes:
 			r.take(paths)
-		case <-r.e.host.detached:
-			if !r.postponed {
+		case <-r.e.host.wanted:
+			if !r.postponed && r.e.host.running() != nil {
 				continue
 			}
+			r.news = true
 		}
-		for again := !r.postpone(); again; {
-			again = false
-			r.stopInspecting()
-			began := time.Now()
-			building, cancel := context.WithCancel(ctx)
-			done := make(chan error, 1)
-			go func() { done <- r.reload(building) }()
-			select {
-			case err := <-done:
-				r.tell(ctx, err)
-				r.inspect(ctx, err == nil, began)
-			case more := <-r.files.changes:
-				cancel()
-				<-done
-				r.take(more)
-				again = true
+		if !r.postpone() {
+			if err := r.build(r.ctx); r.ctx.Err() == nil {
+				r.tell(err)
 			}
-			cancel()
 		}
 		r.e.host.expectNoMore(r.files.stirring)
 	}
+}
+
+// build makes a version of what was saved, and has it serve. A change meanwhile begins anew, and the end of ctx ends it.
+// The error is why what was saved is not served; until it is put right requests fail with it if no other version serves.
+func (r *reloader) build(ctx context.Context) error {
+	for {
+		r.stopInspecting()
+		r.e.host.lack(nil)
+		began := time.Now()
+		building, cancel := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- r.reload(building) }()
+		select {
+		case err := <-done:
+			cancel()
+			if ctx.Err() != nil {
+				return err
+			}
+			failure := r.e.record.changed(err)
+			if err != nil {
+				r.e.host.lack(&unservedError{cause: err, failure: failure})
+			}
+			r.inspect(err == nil, began)
+			return err
+		case more := <-r.files.changes:
+			cancel()
+			<-done
+			r.take(more)
+		}
+	}
+}
+
+// mendable reports whether an edit may put right what was wrong with the first version: not that there is no go, or that
+// a file can't be written or started.
+func (r *reloader) mendable(err error) bool {
+	var build *plugin.BuildError
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case err == nil, r.stale: // it is the configuration that is wrong
+		return true
+	case errors.As(err, &build):
+		return !build.NoGo
+	}
+	return !errors.As(err, &path) && !errors.As(err, &link)
 }
 
 // noticed has requests wait for the version to come when paths, which have just changed, are likely to make
@@ -137,6 +184,7 @@ func (r *reloader) makesVersion(path string) bool {
 // take notes that files have changed.
 func (r *reloader) take(paths []string) {
 	r.news = r.news || slices.ContainsFunc(paths, r.makesVersion)
+	r.unprepared = r.unprepared || slices.Contains(paths, filepath.Join(r.e.project, "go.mod"))
 	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(r.configuration, path) })
 }
 
@@ -155,8 +203,9 @@ func (r *reloader) postpone() bool {
 
 // inspect finds out what else is to be watched after a build that began at a time, and if it has succeeded lets
 // Options.Built look at the sources. Both have until the next build begins.
-func (r *reloader) inspect(ctx context.Context, built bool, began time.Time) {
-	ctx, r.stopInspecting = context.WithCancel(ctx)
+func (r *reloader) inspect(built bool, began time.Time) {
+	ctx, stop := context.WithCancel(r.ctx)
+	r.stopInspecting = stop
 	builder := *r.e.builder
 	r.e.background.Go(func() { r.files.look(ctx, builder, built, began) })
 	if look := r.e.options.Built; look != nil && built {
@@ -164,11 +213,8 @@ func (r *reloader) inspect(ctx context.Context, built bool, began time.Time) {
 	}
 }
 
-func (r *reloader) tell(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	r.e.record.changed(err)
+// tell says what became of what was saved.
+func (r *reloader) tell(err error) {
 	if err == nil {
 		r.told, r.news = "", false
 		return
@@ -178,6 +224,10 @@ func (r *reloader) tell(ctx context.Context, err error) {
 	}
 	r.told, r.news = err.Error(), false
 	r.e.options.Failed(err)
+	if r.e.host.lacking() != nil {
+		r.e.log.Warn(unservedTitle + ": it is built again when a file is saved")
+		return
+	}
 	r.e.log.Warn("the version before is still being served")
 }
 
@@ -187,17 +237,18 @@ func (r *reloader) tell(ctx context.Context, err error) {
 func (r *reloader) reload(ctx context.Context) error {
 	e := r.e
 	started := time.Now()
+	before := e.host.running()
 	var crons []string // new ones
 	if r.stale {
 		c, err := e.options.Load()
 		if err != nil {
 			return err
 		}
-		before := e.currentSettings().dev
+		was := e.currentSettings().dev
 		if err := e.configure(c); err != nil {
 			return err
 		}
-		if c.Dev.IP != before.IP || c.Dev.Port != before.Port || c.Dev.LocalProtocol != before.LocalProtocol {
+		if c.Dev.IP != was.IP || c.Dev.Port != was.Port || c.Dev.LocalProtocol != was.LocalProtocol {
 			e.log.Warn("where dev listens has changed in the configuration: that takes effect when devtool is started again")
 		}
 		if !slices.Equal(c.Crons, r.crons) {
@@ -207,6 +258,12 @@ func (r *reloader) reload(ctx context.Context) error {
 		e.builder.Package = mainPackage(c)
 		r.stale = false
 	}
+	if r.unprepared && e.options.Prepare != nil {
+		if err := e.options.Prepare(); err != nil {
+			return err
+		}
+	}
+	r.unprepared = false
 	result, err := e.builder.Build(ctx, e.options.Progress)
 	if err != nil {
 		return err
@@ -238,6 +295,13 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	e.record.serves(true)
 	r.hash, r.welcome = result.Hash, now.welcome
+	switch {
+	case !r.ready: // that will be said
+		return nil
+	case before == nil:
+		e.log.Info(fmt.Sprintf("ready on %s, built in %d ms", e.URL(), result.Took.Milliseconds()))
+		return nil
+	}
 	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)", time.Since(started).Milliseconds(), result.Took.Milliseconds()))
 	return nil
 }

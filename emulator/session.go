@@ -40,13 +40,32 @@ func (r *record) serves(another bool) {
 	r.Since = time.Now()
 }
 
-// changed notes what became of a change of files: err is nil if what serves is what was saved.
-func (r *record) changed(err error) {
+// changed notes what became of a change of files, and returns that: err is nil if what serves is what was saved.
+func (r *record) changed(err error) *control.Failure {
 	failure := failureOf(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Failure = failure
+	return failure
 }
+
+// An unservedError is what fails while no program serves, because of what was wrong with the first version and with all since.
+type unservedError struct {
+	cause   error
+	failure *control.Failure // the same as people see it
+}
+
+func (e *unservedError) Error() string { return e.failure.Message }
+
+func (e *unservedError) Unwrap() error { return e.cause }
+
+// refusal is for what can't be asked while no program serves because of why.
+func refusal(why error) *control.Error {
+	return &control.Error{Status: http.StatusConflict, Message: unservedTitle + ": " + why.Error(), Hint: unservedHint}
+}
+
+// Unserved says why no version of the program serves when Run has called ready, or nil if one does.
+func (e *Emulator) Unserved() *control.Failure { return e.program().Unserved() }
 
 // failureOf is err as it is shown, or nil if err is.
 func failureOf(err error) *control.Failure {
@@ -78,6 +97,8 @@ func (e *Emulator) program() control.Program {
 	defer h.mu.Unlock()
 	p.State = control.ProgramServing
 	switch {
+	case h.failing != nil && h.current == nil: // Failure says why
+		p.State = control.ProgramFailing
 	case h.failing != nil:
 		p.State, p.Crashes = control.ProgramFailing, h.failing.Error()
 	case h.closed, h.current == nil, h.current.lost():
@@ -144,10 +165,14 @@ var errByHand = &control.Error{
 	Hint:    "start it again where it runs",
 }
 
-// renew replaces the program by a new process of the same build.
+// renew replaces the program by a new process of the same build. If there is none, because it could not be built or did not
+// start, that is tried again.
 func (h *host) renew() error {
 	old := h.running()
 	switch {
+	case old == nil && h.lacking() != nil:
+		h.want()
+		return nil
 	case old == nil:
 		return &control.Error{Status: http.StatusConflict, Message: "no handler program has been started yet"}
 	case old.process == nil:

@@ -17,7 +17,7 @@ var statusPage = template.Must(template.New("status").Funcs(template.FuncMap{
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="refresh" content="2">
-<title>{{.Worker}}: {{if .Program.Failure}}the last change is not served{{else}}{{.Program.State}}{{end}}</title>
+<title>{{.Worker}}: {{if .Program.Unserved}}nothing is served{{else if .Program.Failure}}the last change is not served{{else}}{{.Program.State}}{{end}}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem; color: #222; background: #fff }
 h1 { font-size: 1.3rem; border-left: .4rem solid #080; padding-left: .8rem }
@@ -26,10 +26,10 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 th { text-align: left; padding-right: 2rem; font-weight: normal; opacity: .7; vertical-align: top }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } pre { background: #2a2a2a } }
 </style>
-{{with .Program.Failure}}<h1 class="bad">The last change is not served</h1>
+{{with .Program.Failure}}<h1 class="bad">{{if $.Program.Unserved}}Nothing is served{{else}}The last change is not served{{end}}</h1>
 <p>{{.Message}}</p>
 {{with .Text}}<pre>{{.}}</pre>{{end}}
-<p>Since {{since .At}}; the version before goes on serving.</p>{{else}}<h1{{if .Program.Crashes}} class="bad"{{end}}>{{.Worker}} is {{.Program.State}}</h1>{{end}}
+<p>Since {{since .At}}; {{if $.Program.Unserved}}it is built again when a file is saved{{else}}the version before goes on serving{{end}}.</p>{{else}}<h1{{if .Program.Crashes}} class="bad"{{end}}>{{.Worker}} is {{.Program.State}}</h1>{{end}}
 {{with .Program.Crashes}}<pre>{{.}}</pre>{{end}}
 <table>
 <tr><th>program<td>version {{.Program.Version}}{{if .Program.Version}}, since {{since .Program.Since}}{{end}}{{with .Program.Build}}, built in {{.DurationMS}} ms{{end}}

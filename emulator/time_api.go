@@ -72,9 +72,13 @@ func (e *Emulator) timeAfter(err error) (any, error) {
 // resetTime sets the clock to real time.
 func (e *Emulator) resetTime(force bool) error {
 	if n := len(e.pendingAlarms()); n > 0 && !force {
+		which := "1 alarm is pending, which would keep its time"
+		if n > 1 {
+			which = fmt.Sprintf("%d alarms are pending, which would keep their times", n)
+		}
 		return &control.Error{
 			Status:  http.StatusConflict,
-			Message: fmt.Sprintf("%d alarms are pending, which would keep their times while the clock goes back to real time", n),
+			Message: which + " while the clock goes back to real time",
 			Hint:    "do it all the same with --force",
 		}
 	}
@@ -304,7 +308,11 @@ func (e *Emulator) advanced(a *advance, report clock.Report, err error) (*contro
 		return nil, refusal
 	}
 	if report.From.IsZero() {
-		return nil, &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
+		refusal := &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
+		if errors.Is(err, clock.ErrPast) {
+			refusal.Hint = "`devtool time reset` sets it back to real time, and a fresh state (--persist-to) begins anew"
+		}
+		return nil, refusal
 	}
 	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(e.clock.Mode()), Next: e.nextAlarm(), NextCron: e.crons.next()}
 	answer.Ran, answer.Failed = a.count()

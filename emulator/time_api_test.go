@@ -89,6 +89,10 @@ func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%+v: got %v, want %d with %q", tt.q, err, tt.status, tt.want)
 		}
 	}
+	_, err := w.client().Advance(t.Context(), control.AdvanceRequest{To: &past}, nil)
+	if c := (*control.Error)(nil); !errors.As(err, &c) || !strings.Contains(c.Hint, "devtool time reset") {
+		t.Errorf("the refusal of a time that has passed does not say how to get there: %v", err)
+	}
 	if got := w.move(control.AdvanceRequest{Duration: "1s"}); got.Stopped != "" {
 		t.Errorf("after the refusals the clock does not move: %s", got.Stopped)
 	}
@@ -196,7 +200,7 @@ func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
 	w.want("a", "/set1h", "")
 	ahead := w.clock.Now()
 	var c *control.Error
-	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Status != 409 || !strings.Contains(c.Message, "1 alarms are pending") {
+	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Status != 409 || !strings.Contains(c.Message, "1 alarm is pending, which would keep its time") {
 		t.Errorf("got %v, want 409", err)
 	}
 	got, err := w.client().ResetTime(t.Context(), control.ResetRequest{Force: true})

@@ -175,6 +175,8 @@ func (r *reader) failRest() {
 		r.fail(r.pos, r.pos+size, "a * stands alone, or as */ and a step")
 	case strings.Contains("lw", c) && strings.Contains(r.allowed, strings.ToUpper(c)):
 		r.fail(r.pos, r.pos+size, "%q has to be a capital letter", c)
+	case c == "," && (r.pos == 0 || r.text[r.pos-1] == ','):
+		r.fail(r.pos, r.pos+size, "a value is missing before this comma")
 	case c == ",":
 		r.fail(r.pos, r.pos+size, "L, W and # stand alone in their field, in no list")
 	case strings.Contains("LW#", c) && strings.Contains(r.allowed, c):

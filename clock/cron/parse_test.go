@@ -38,6 +38,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"* * * * */0", "day of the week", "* * * * */[0]", "a step is from 1 to 6, not 0"},
 		{"*/ * * * *", "minute", "*/[] * * * *", "it ends too early"},
 		{"1, * * * *", "minute", "1,[] * * * *", "it ends too early"},
+		{"1,,2 * * * *", "minute", "1,[,]2 * * * *", "a value is missing before this comma"},
+		{",1 * * * *", "minute", "[,]1 * * * *", "a value is missing before this comma"},
 		{"1- * * * *", "minute", "1-[] * * * *", "it ends too early"},
 		{"1-2-3 * * * *", "minute", "1-2[-3] * * * *", `"-3" means nothing here`},
 		{"-1 * * * *", "minute", "[-1] * * * *", `"-1" means nothing here`},

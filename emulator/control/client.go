@@ -191,6 +191,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 			Hint:    "a `devtool dev` with a certificate of its own is known in its project: run the command there, without a URL",
 		}
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return &Error{Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
+	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		err = failed.Err

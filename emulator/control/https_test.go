@@ -78,7 +78,7 @@ func TestAClientThatIsSpokenToInPlainHTTPSaysSo(t *testing.T) {
 	defer server.Close()
 	client := control.Client{URL: strings.Replace(server.URL, "http://", "https://", 1), Certificate: control.Fingerprint(nil)}
 	_, err := client.Status(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "the connection to https://") {
+	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Hint != "begin the URL with http://" {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -28,7 +28,7 @@ type Report struct {
 const (
 	ProgramServing  = "serving"  // it takes requests
 	ProgramStarting = "starting" // requests wait for it: for the first one, a swap or a restart
-	ProgramFailing  = "failing"  // it can't be kept running, and requests fail
+	ProgramFailing  = "failing"  // it can't be kept running, or there is none yet that could, and requests fail
 )
 
 // Program is the handler program, and what became of the last change of its files.
@@ -38,12 +38,20 @@ type Program struct {
 	Version int       `json:"version"`
 	Since   time.Time `json:"since,omitzero"` // when that was, in real time
 	PID     int       `json:"pid,omitempty"`  // 0 for a program that devtool has not started
-	// Crashes says what keeps it from running, if State is ProgramFailing.
+	// Crashes says what keeps it from running, if State is ProgramFailing. It is empty if Failure is the reason.
 	Crashes string `json:"crashes,omitempty"`
 	// Build is the last build that succeeded.
 	Build *Build `json:"build,omitempty"`
-	// Failure says why the version that serves is not the last one that was saved; nil when it is.
+	// Failure says why the version that serves, if any, is not the last one that was saved; nil when it is.
 	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Unserved says why there is no program at all, or nil if there is one or none has been tried yet.
+func (p Program) Unserved() *Failure {
+	if p.State == ProgramFailing && p.Crashes == "" || p.State == ProgramStarting && p.Version == 0 {
+		return p.Failure
+	}
+	return nil
 }
 
 // Build is one that succeeded.

@@ -62,8 +62,10 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
-		return Result{}, b.failure("go was not found on PATH: install Go 1.26 or later from https://go.dev/dl/ " +
+		failure := b.failure("go was not found on PATH: install Go 1.26 or later from https://go.dev/dl/ " +
 			"and check that `go version` works in this terminal")
+		failure.NoGo = true
+		return Result{}, failure
 	}
 	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // or the output's folder would be made there
 		return Result{}, fmt.Errorf("find folder of the program: %w", err)

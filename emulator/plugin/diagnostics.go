@@ -12,6 +12,7 @@ type BuildError struct {
 	Diagnostics []Diagnostic // never empty
 	Output      string       // what go printed, without its progress
 	Package     string       // import path where go named one, else as in Builder
+	NoGo        bool         // there is no go command: no edit of the program puts that right
 }
 
 // Diagnostic is one complaint of the compiler or the go command.

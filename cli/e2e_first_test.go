@@ -1,0 +1,192 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"devtool/emulator/control"
+)
+
+// The first version of a program may be as wrong as any later one, and `devtool dev` waits until it is mended.
+
+const waitsForSave = "no version of the handler program serves yet: it is built again when a file is saved"
+
+// unserved is what the line of `devtool dev --json` says to be wrong with the first version, or nil.
+func (s *server) unserved() *control.Failure {
+	s.t.Helper()
+	var line struct{ Failure *control.Failure }
+	if err := json.Unmarshal([]byte(s.stdout.String()), &line); err != nil {
+		s.t.Fatal(err)
+	}
+	return line.Failure
+}
+
+// broken is a program that does not compile, and puts it right again as vim saves: under another name first.
+func (p project) broken() (mend func()) {
+	p.t.Helper()
+	good := p.read("main.go")
+	p.edit("main.go", "func main() {", "func main() {\n\tundefined()")
+	return func() {
+		p.t.Helper()
+		if err := os.Rename(p.path("main.go"), p.path("main.go~")); err != nil {
+			p.t.Fatal(err)
+		}
+		p.write("main.go", good)
+		if err := os.Remove(p.path("main.go~")); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		file, from, to string // an edit, or the file that is missing
+		want           string
+	}{
+		"does not compile": {"main.go", "func main() {", "func main() {\n\tundefined()", "main.go:21:2: undefined: undefined"},
+		"is no program":    {"main.go", "package main\n", "package library\n", "is package library, want main"},
+		"is not there":     {"main.go", "", "", "no Go files in "},
+		"is in no module":  {"go.mod", "", "", "go.mod file not found"},
+		"has a bad module": {"go.mod", "go 1.26", "go nowhere", "go.mod:3: invalid go version"},
+		"panics":           {"main.go", "func main() {", "func main() {\n\tpanic(\"not today\")", "the handler program has crashed (exit status 2): panic: not today"},
+		"exits":            {"main.go", "func main() {", "func main() {\n\tos.Exit(7)", "the handler program has crashed (exit status 7)"},
+		"ends":             {"main.go", "func main() {", "func main() {\n\treturn", "(exit status 0) before it introduced itself: does main call durable.Serve?"},
+		"lacks a class":    {"main.go", `{"Basic":`, `{"Other":`, "the program has no class Basic (bound as BASIC); its Worker.Classes registers Other"},
+		"binds another":    {"wrangler.jsonc", `"Basic"`, `"Basil"`, "the program has no class Basil (bound as BASIC); its Worker.Classes registers Basic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := handlerProject(t, "basic")
+			good := p.read(test.file)
+			if test.from == "" {
+				if err := os.Remove(p.path(test.file)); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				p.write(test.file, strings.ReplaceAll(good, test.from, test.to))
+			}
+			s := p.dev()
+			if f := s.unserved(); f == nil || !strings.Contains(f.Message, test.want) {
+				t.Errorf("the line tells of %+v, want %q", f, test.want)
+			}
+			s.awaitLog(test.want)
+			s.awaitLog(waitsForSave)
+			if status, body := s.fetch(http.MethodGet, "/var", ""); status != http.StatusInternalServerError || !strings.Contains(body, test.want) {
+				t.Errorf("a request: got %d %s, want 500 and %q", status, body, test.want)
+			}
+			if got := p.report().Program; got.State != control.ProgramFailing || got.Version != 0 || got.Failure == nil || !strings.Contains(got.Failure.Message, test.want) {
+				t.Errorf("status: got %+v, want %q", got, test.want)
+			}
+
+			// One more that is no better, and then one that is.
+			p.write("more.go", "package more than one\n")
+			eventually(t, "that is told, too", func() bool { return strings.Count(s.stderr.String(), waitsForSave) == 2 })
+			if err := os.Remove(p.path("more.go")); err != nil {
+				t.Fatal(err)
+			}
+			p.write(test.file, good)
+			eventually(t, "requests are served", func() bool {
+				status, body := s.fetch(http.MethodGet, "/var", "")
+				return status == http.StatusOK && body == "hello"
+			})
+			s.awaitLog("ready on " + s.URL)
+			s.post("/", "")
+			if got := p.report().Program; got.State != control.ProgramServing || got.Version != 1 || got.Failure != nil {
+				t.Errorf("status: got %+v, want the first version", got)
+			}
+
+			// From now on it is a version before.
+			p.edit("main.go", "func main() {", "func main() {\n\tundefined()")
+			s.awaitLog("the version before is still being served")
+			if got := s.get("/var"); got != "hello" {
+				t.Errorf("got %q", got)
+			}
+			if code := s.interrupt(); code != 0 {
+				t.Errorf("got exit code %d, want 0", code)
+			}
+		})
+	}
+}
+
+func TestASaveReplacesAFirstVersionThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	good := p.read("main.go")
+	p.edit("main.go", "func main() {", "func main() {\n\tfmt.Println(\"says nothing\")\n\ttime.Sleep(time.Hour)")
+	s := p.start("--port", "0")
+	s.awaitLog("says nothing")
+	p.write("main.go", good)
+	s.awaitReady()
+	if f := s.unserved(); f != nil {
+		t.Errorf("the line tells of %+v", f)
+	}
+	if got := s.get("/var"); got != "hello" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestDevEndsIfThereIsNoGo(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.startAs([]string{"PATH=" + t.TempDir()}, "--port", "0")
+	if code := s.await(); code != 1 || s.stdout.String() != "" || !strings.Contains(s.stderr.String(), "go was not found on PATH") {
+		t.Errorf("got exit code %d and %s%s", code, s.stdout.String(), s.stderr.String())
+	}
+}
+
+func TestAlarmsAndObjectsAreThereBeforeTheFirstVersion(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.dev("--frozen")
+	s.post("/", "")
+	s.interrupt()
+	mend := p.broken()
+	s = p.dev("--frozen")
+	if got := p.alarms().Alarms; len(got) != 1 || got[0].String() != "Basic/one" {
+		t.Errorf("alarms: got %+v", got)
+	}
+	if got := p.devtool("alarms", "trigger"); got.code != 1 || !strings.Contains(got.err, "no version of the handler program serves yet: ") || !strings.Contains(got.err, "It is built again when a file is saved") {
+		t.Errorf("trigger: got %+v, want that it is refused", got)
+	}
+	if got := p.devtool("objects", "list"); got.code != 0 || !strings.Contains(got.out, "Basic/one") {
+		t.Errorf("objects: got %+v", got)
+	}
+	if got := p.advance("30m"); got.Stopped != "" || got.Ran != 0 {
+		t.Errorf("advance: got %+v", got)
+	}
+	// An advance waits for the program, which the alarm that is due needs.
+	done := make(chan control.Advanced, 1)
+	go func() { done <- p.advance("30m") }()
+	eventually(t, "the alarm is due", func() bool {
+		pending := p.alarms().Alarms
+		return len(pending) == 1 && pending[0].Running
+	})
+	mend()
+	if got := <-done; got.Stopped != "" || got.Ran != 1 || got.Failed != 0 {
+		t.Errorf("advance to the alarm: got %+v, want one run", got)
+	}
+	s.awaitLog("alarm Basic/one ok")
+}
+
+func TestWhoFollowsIsToldThatNothingIsServed(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	p.broken()
+	s := p.dev("--log-format", "json")
+	s.awaitLog(waitsForSave)
+	for line := range strings.Lines(s.stderr.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a line of the log is not JSON: %s", line)
+		}
+	}
+	follower := p.start("--attach")
+	follower.awaitReady()
+	if f := follower.unserved(); f == nil || !strings.Contains(f.Message, "undefined: undefined") {
+		t.Errorf("got %+v, want what is wrong", f)
+	}
+	follower.awaitLog(waitsForSave)
+}

@@ -1,0 +1,268 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool/durable/wire"
+	"devtool/emulator/control"
+	"devtool/emulator/plugin"
+)
+
+// unservedWorld is an emulator whose first program is wrong because of err.
+func unservedWorld(t *testing.T, err error, tune func(*Options)) *world {
+	t.Helper()
+	w := newEmptyWorld(t, tune)
+	w.lack(err)
+	return w
+}
+
+// lack makes err what is wrong with the first program.
+func (w *world) lack(err error) {
+	w.host.lack(&unservedError{cause: err, failure: w.record.changed(err)})
+}
+
+var doesNotBuild = &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{
+	{File: "main.go", Line: 3, Column: 2, Message: "undefined: <x>", Source: "\tx()"},
+}}
+
+func TestARequestIsToldWhatIsWrongWithTheFirstProgram(t *testing.T) {
+	for name, test := range map[string]struct {
+		err         error
+		line, shown string
+	}{
+		"it does not build": {doesNotBuild, "the handler program does not build: main.go:3:2: undefined: <x>", "x()\n      | "},
+		"it crashes":        {&wire.Error{Message: "it has crashed", Detail: "panic: why\n\ngoroutine 1"}, "it has crashed", "panic: why\n\ngoroutine 1"},
+		"it is mute":        {errors.New("it is mute"), "it is mute", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := unservedWorld(t, test.err, nil)
+			status, body := w.get("a", "/who")
+			head := "no version of the handler program serves yet: " + test.line + "\nevent: fetch, GET /who\n\n"
+			if status != 500 || !strings.HasPrefix(body, head) || !strings.Contains(body, test.shown) || !strings.HasSuffix(body, "\n\nIt is built again when a file is saved.\n") {
+				t.Errorf("got %d %q, want %q, %q and what happens next", status, body, head, test.shown)
+			}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/who", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", "text/html")
+			response, err := w.server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			b, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page := string(b)
+			for _, want := range []string{"<h1>no version of the handler program serves yet</h1>", escaped(test.line), escaped(test.shown), "<p>It is built again when a file is saved. The terminal"} {
+				if !strings.Contains(page, want) {
+					t.Errorf("the page has no %q:\n%s", want, page)
+				}
+			}
+		})
+	}
+}
+
+// escaped is a text as a page has it.
+func escaped(text string) string {
+	return strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(text)
+}
+
+func TestTheReportTellsThatNothingIsServed(t *testing.T) {
+	w := unservedWorld(t, doesNotBuild, nil)
+	got := report(t, w).Program
+	if got.State != control.ProgramFailing || got.Version != 0 || got.Crashes != "" || got.Unserved() == nil || !strings.Contains(got.Failure.Text, "undefined: <x>") {
+		t.Errorf("got %+v, want that requests fail because it does not build", got)
+	}
+	if got := w.Unserved(); got == nil || *got != *w.record.Failure {
+		t.Errorf("got %+v, want the failure of the report", got)
+	}
+	page := statusPageOf(t, w, "text/html")
+	if !strings.Contains(page, "<h1 class=\"bad\">Nothing is served</h1>") || !strings.Contains(page, "built again when a file is saved") || strings.Contains(page, "the version before") {
+		t.Errorf("the page does not say so:\n%s", page)
+	}
+
+	w.host.lack(nil) // the next build begins
+	if got := report(t, w).Program; got.State != control.ProgramStarting || got.Unserved() == nil {
+		t.Errorf("while the next one is built: got %+v, want that requests wait, and what was wrong", got)
+	}
+	w.record.changed(nil)
+	w.record.serves(true)
+	w.swapIn(greeter("mended"))
+	if got := report(t, w).Program; got.State != control.ProgramServing || got.Failure != nil || got.Unserved() != nil {
+		t.Errorf("when it serves: got %+v", got)
+	}
+	w.lack(doesNotBuild) // a later one
+	if got := report(t, w).Program; got.State != control.ProgramServing || got.Failure == nil || got.Unserved() != nil {
+		t.Errorf("when a later one is wrong: got %+v, want that the one before serves", got)
+	}
+	w.want("a", "/who", "mended")
+}
+
+func TestARequestWaitsWhileTheNextProgramIsBuilt(t *testing.T) {
+	w := unservedWorld(t, doesNotBuild, nil)
+	w.host.lack(nil)
+	var waiting sync.WaitGroup
+	waiting.Go(func() { w.want("a", "/who", "mended") })
+	w.swapIn(greeter("mended"))
+	waiting.Wait()
+}
+
+func TestAnAlarmWaitsForTheProgramThatServesAtLast(t *testing.T) {
+	w := newWorld(t, alarmScript(nil))
+	w.want("a", "/set10s", "")
+	w.stop()
+	w.startEngine()
+	w.lack(doesNotBuild)
+	w.server = httptest.NewServer(w.door().Handler)
+	ns := w.namespaces["Lab"]
+	var ran []string
+	var waiting sync.WaitGroup
+	waiting.Go(func() { ran = w.moveOn(10 * time.Second) })
+	eventually(t, "the alarm is due", func() bool {
+		ns.mu.Lock()
+		defer ns.mu.Unlock()
+		return len(ns.running) == 1
+	})
+	if got, want := w.runningNow(), "no handler program serves: the handler program does not build: main.go:3:2"; !strings.HasPrefix(got, want) {
+		t.Errorf("what keeps the clock: got %q, want %q", got, want)
+	}
+	w.lack(errors.New("nor does it now"))
+	// Who asks for a run is told, and does not wait.
+	_, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
+	wantRefusal(t, err, 409, "no version of the handler program serves yet: nor does it now")
+	w.swapIn(alarmScript(nil))
+	waiting.Wait()
+	wantList(t, "runs", ran, []string{"Lab/a ok"})
+}
+
+func TestACronTriggerFailsWhileNothingIsServed(t *testing.T) {
+	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w.withCrons(midnight, "0 * * * *")
+	w.startEngine()
+	w.lack(doesNotBuild)
+	w.server = httptest.NewServer(w.door().Handler)
+	t.Cleanup(w.stop)
+	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 0 * * * * failed"})
+	if !w.Crons().Handled {
+		t.Error("the worker is said to have no handler, which nobody knows")
+	}
+	w.swapIn(cronScript(nil))
+	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 0 * * * * ok"})
+}
+
+func TestToRestartWhatIsNotServedIsToBuildIt(t *testing.T) {
+	w := unservedWorld(t, doesNotBuild, nil)
+	for range 2 { // one build is enough
+		if p, err := w.client().RestartProgram(t.Context()); err != nil || p.State != control.ProgramFailing {
+			t.Errorf("got %+v, %v", p, err)
+		}
+	}
+	if got := len(w.host.wanted); got != 1 {
+		t.Errorf("builds that are wanted: got %d, want 1", got)
+	}
+	w.host.lack(nil)
+	_, err := w.client().RestartProgram(t.Context())
+	wantRefusal(t, err, 409, "no handler program has been started yet")
+}
+
+// There is no built one to take the place of a program that was started by hand.
+func TestAProgramStartedByHandServesWhileNoneIsBuilt(t *testing.T) {
+	w := unservedWorld(t, doesNotBuild, func(o *Options) { o.Attach = AttachToo })
+	end := w.attachByHand(greeter("by hand"))
+	w.awaitServing("by hand")
+	w.lack(doesNotBuild) // changes nothing
+	w.want("a", "/who", "by hand")
+	end()
+	<-w.host.wanted
+	if w.host.running() != nil || w.program().State != control.ProgramStarting {
+		t.Errorf("got %+v, want that the build is awaited", w.program())
+	}
+	w.lack(doesNotBuild)
+	if status, _ := w.get("a", "/who"); status != 500 {
+		t.Errorf("got %d, want 500", status)
+	}
+	w.swapIn(greeter("built"))
+	w.want("a", "/who", "built")
+}
+
+func TestOnlyWhatAnEditMendsIsWaitedFor(t *testing.T) {
+	missing := &fs.PathError{Op: "mkdir", Path: "build", Err: fs.ErrPermission}
+	for _, test := range []struct {
+		err   error
+		stale bool
+		want  bool
+	}{
+		{nil, false, true},
+		{doesNotBuild, false, true},
+		{&MissingClassError{Missing: []string{"Lab"}}, false, true},
+		{&wire.Error{Message: "it has crashed"}, false, true},
+		{&plugin.BuildError{NoGo: true}, false, false},
+		{fmt.Errorf("create output folder: %w", missing), false, false},
+		{fmt.Errorf("keep program: %w", &os.LinkError{Op: "link", Err: fs.ErrPermission}), false, false},
+		{fmt.Errorf("read configuration: %w", missing), true, true},
+	} {
+		if got := (&reloader{stale: test.stale}).mendable(test.err); got != test.want {
+			t.Errorf("%v: got %v, want %v", test.err, got, test.want)
+		}
+	}
+}
+
+// While nothing is served, a class that was declared by mistake is replaced, unless it has objects.
+func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(*world)
+		refused bool
+	}{
+		"nothing is stored": {func(*world) {}, false},
+		"something is stored": {func(w *world) {
+			if _, err := w.client().PutEntry(t.Context(), lab("a"), "k", put("1")); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		"a program serves": {func(w *world) { w.swapIn(greeter("served")) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := unservedWorld(t, doesNotBuild, nil)
+			test.prepare(w)
+			c, err := w.options.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.DurableObjects[0].ClassName = "Lob"
+			c.Migrations[0].NewSQLiteClasses = []string{"Lob", "Mute"}
+			err = w.configure(c)
+			if test.refused {
+				if err == nil {
+					t.Error("got no error, want that the migration is refused")
+				}
+				return
+			}
+			if err == nil {
+				err = w.settleMigrations()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.namespaceOf("Lab"); err == nil {
+				t.Error("the class that was declared before is still there")
+			}
+			m, err := ReadMigrations(c, w.options.State)
+			if err != nil || len(m.Pending()) != 0 {
+				t.Errorf("got %+v, %v, want that all is applied", m, err)
+			}
+		})
+	}
+}
