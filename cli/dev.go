@@ -490,7 +490,7 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 			return nil, failure("stop what listens there, or choose another with --port (0 takes any)", "port %d on %s is taken", port, host)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listen: %w", err)
+			return nil, explainListen(err, host, port)
 		}
 		return l, nil
 	}
@@ -503,9 +503,23 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 			return l, nil
 		}
 		if port == 0 || !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("listen: %w", err)
+			return nil, explainListen(err, host, port)
 		}
 	}
+}
+
+// explainListen says why nothing can listen there.
+func explainListen(err error, host string, port int) error {
+	var unknown *net.DNSError
+	switch {
+	case errors.As(err, &unknown):
+		return misuse("give an address of this machine, localhost, or * for all", "%q is not an address to listen on", host)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return failure("--ip '*' listens on all addresses", "this machine does not have the address %s", host)
+	case errors.Is(err, syscall.EACCES):
+		return failure("choose one from 1024 on with --port", "port %d is for privileged processes", port)
+	}
+	return fmt.Errorf("listen: %w", err)
 }
 
 // listenLocally opens a port on the loopback, the same one if it is free, where listener is not to be reached
