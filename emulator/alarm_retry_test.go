@@ -53,9 +53,9 @@ func TestAFailingAlarmIsTriedAgainSixTimes(t *testing.T) {
 	}
 	w := newWorld(t, s)
 	w.want("a", "/set10s", "")
-	w.moveOn(12 * time.Second)
-	w.want("a", "/get", "-2s") // the time that was set, while it waits for its next try
-	first := w.clock.Now().Add(-2 * time.Second)
+	w.moveOn(11 * time.Second)
+	w.want("a", "/get", "-1s") // the time that was set, while it waits for its next try
+	first := w.clock.Now().Add(-time.Second)
 	fired := append([]control.Fired{{At: first}}, w.fires(24*time.Hour)...)
 	wantList(t, "waits", waits(fired), []string{"2s", "4s", "8s", "16s", "32s", "1m4s"})
 	if len(runs) != 7 {
