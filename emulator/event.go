@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,13 +31,15 @@ type event struct {
 	stepMu  sync.Mutex
 	naps    map[*nap]struct{} // the Sleeps that its handler waits for; stepMu guards it, too
 	step    *clock.Step
-	last    *clock.Step // the last one that it was part of
-	retired bool        // it is part of none any more
+	last    *clock.Step         // the last one that it was part of
+	retired bool                // it is part of none any more
+	callees map[*event]struct{} // what its handler waits for; stepMu guards it, too
 
 	// served notes the objects that an event of the worker asks, or is nil.
 	served *served
 
-	caller atomic.Pointer[event] // whose handler waits for this event, or nil
+	caller   atomic.Pointer[event] // whose handler waits for this event, or nil
+	canceled atomic.Bool           // that handler waits no more, and the event has joined its step
 
 	// operations counts what the handler has asked for, and waits how many of its
 	// goroutines sleep or wait for an event of another object.
@@ -123,13 +127,35 @@ func (ev *event) join(step *clock.Step) {
 	old.Done()
 }
 
-// retire takes the event out of its step for good: it is over.
+// retire takes the event out of its step for good: it is over. What it has canceled, and has not heard of that yet, stays
+// in the step.
 func (ev *event) retire() {
 	ev.stepMu.Lock()
 	old := ev.step
 	ev.step, ev.retired = nil, true
+	callees := slices.Collect(maps.Keys(ev.callees))
 	ev.stepMu.Unlock()
+	for _, callee := range callees {
+		if callee.ctx.Err() != nil {
+			callee.stopWaiting(old)
+		}
+	}
 	old.Done()
+}
+
+// calls notes that the event's handler waits for callee, until returned is called.
+func (ev *event) calls(callee *event) (returned func()) {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	if ev.callees == nil {
+		ev.callees = make(map[*event]struct{})
+	}
+	ev.callees[callee] = struct{}{}
+	return func() {
+		ev.stepMu.Lock()
+		defer ev.stepMu.Unlock()
+		delete(ev.callees, callee)
+	}
 }
 
 // leave takes the event out of its step: it waits for the clock, or for an event that

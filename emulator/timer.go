@@ -65,11 +65,18 @@ func (ev *event) expire(s *wire.Stream, step *clock.Step) {
 // cancel tells the handler, which was asked by s, that nobody waits for it any more. Where its
 // caller has stopped waiting as part of a step, so does the handler.
 func (ev *event) cancel(s *wire.Stream) {
-	if caller := ev.caller.Load(); caller != nil && ev.waits.Load() > 0 {
-		if step := caller.currentStep(); step != nil {
-			ev.unpark(step)
-			ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
-		}
+	if caller := ev.caller.Load(); caller != nil {
+		ev.stopWaiting(caller.currentStep())
 	}
 	s.Cancel()
+}
+
+// stopWaiting makes the event, which its caller has canceled in step, part of that, if it waits. It may be called more than
+// once.
+func (ev *event) stopWaiting(step *clock.Step) {
+	if step == nil || ev.waits.Load() == 0 || !ev.canceled.CompareAndSwap(false, true) {
+		return
+	}
+	ev.unpark(step)
+	ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
 }
