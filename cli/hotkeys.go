@@ -170,8 +170,9 @@ func (h *hotkeys) complain(what string, err error) {
 	h.say("%s: %s", what, message)
 }
 
-// start does something that takes time, unless something else is under way.
-func (h *hotkeys) start(ctx context.Context, what string, do func(context.Context) error) {
+// start does something that takes time, unless something else is under way. What it says of that leaves when it is
+// over: who has read it may press the next key.
+func (h *hotkeys) start(ctx context.Context, what string, do func(context.Context) (said string, err error)) {
 	h.mu.Lock()
 	under := h.busy
 	h.busy = cmp.Or(under, what)
@@ -181,32 +182,38 @@ func (h *hotkeys) start(ctx context.Context, what string, do func(context.Contex
 		return
 	}
 	go func() {
-		err := do(ctx)
+		said, err := do(ctx)
 		h.mu.Lock()
 		h.busy = ""
 		h.mu.Unlock()
+		if said != "" {
+			h.say("%s", said)
+		}
 		if err != nil && ctx.Err() == nil {
 			h.complain(what, err)
 		}
 	}()
 }
 
-func (h *hotkeys) openBrowser(ctx context.Context) {
-	h.start(ctx, "open browser", func(context.Context) error { return h.browse(h.url) })
+func (h *hotkeys) openBrowser(context.Context) {
+	go func() {
+		if err := h.browse(h.url); err != nil {
+			h.complain("open browser", err)
+		}
+	}()
 }
 
 func (h *hotkeys) fireAlarm(ctx context.Context) {
-	h.start(ctx, "fire next alarm", func(ctx context.Context) error {
+	h.start(ctx, "fire next alarm", func(ctx context.Context) (string, error) {
 		run, err := h.client.Trigger(ctx, control.TriggerRequest{})
 		if err != nil {
-			return err
+			return "", err
 		}
 		next := "it has no alarm now"
 		if run.Next != nil {
 			next = "its next alarm is due " + dueIn(*run.Next, run.At)
 		}
-		h.say("fired the alarm of %s: %s; %s", run.Object, run.Outcome, next)
-		return nil
+		return fmt.Sprintf("fired the alarm of %s: %s; %s", run.Object, run.Outcome, next), nil
 	})
 }
 
@@ -226,10 +233,10 @@ func (h *hotkeys) askHowFar(ctx context.Context) {
 }
 
 func (h *hotkeys) advance(ctx context.Context, d time.Duration) {
-	h.start(ctx, "advance time", func(ctx context.Context) error {
+	h.start(ctx, "advance time", func(ctx context.Context) (said string, err error) {
 		done, err := h.client.Advance(ctx, control.AdvanceRequest{Duration: d.String()}, func(control.AdvanceEvent) {})
 		if err != nil {
-			return err
+			return "", err
 		}
 		ran := "nothing came due"
 		if done.Ran > 0 {
@@ -238,37 +245,36 @@ func (h *hotkeys) advance(ctx context.Context, d time.Duration) {
 		if done.Failed > 0 {
 			ran += fmt.Sprintf(", of which %d failed for good", done.Failed)
 		}
-		h.say("advanced by %s to %s: %s; next: %s", formatDuration(done.To.Sub(done.From)), formatTime(done.To), ran, nextText(done.Next, done.NextCron, done.To))
 		if done.Stopped != "" {
-			return errors.New("the clock stopped early: " + done.Stopped)
+			err = errors.New("the clock stopped early: " + done.Stopped)
 		}
-		return nil
+		next := nextText(done.Next, done.NextCron, done.To)
+		return fmt.Sprintf("advanced by %s to %s: %s; next: %s", formatDuration(done.To.Sub(done.From)), formatTime(done.To), ran, next), err
 	})
 }
 
 func (h *hotkeys) toggleClock(ctx context.Context) {
-	h.start(ctx, "freeze or resume", func(ctx context.Context) error {
+	h.start(ctx, "freeze or resume", func(ctx context.Context) (string, error) {
 		now, err := h.client.Time(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
 		change, what := h.client.Freeze, "frozen"
 		if now.Mode == control.Frozen {
 			change, what = h.client.Resume, "running again"
 		}
 		if now, err = change(ctx); err != nil {
-			return err
+			return "", err
 		}
-		h.say("the clock is %s, at %s", what, formatTime(now.Now))
-		return nil
+		return fmt.Sprintf("the clock is %s, at %s", what, formatTime(now.Now)), nil
 	})
 }
 
 // restart needs no line: the log has one.
 func (h *hotkeys) restart(ctx context.Context) {
-	h.start(ctx, "restart program", func(ctx context.Context) error {
+	h.start(ctx, "restart program", func(ctx context.Context) (string, error) {
 		_, err := h.client.RestartProgram(ctx)
-		return err
+		return "", err
 	})
 }
 

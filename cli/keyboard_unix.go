@@ -98,13 +98,33 @@ func stop() {
 	continued := make(chan os.Signal, 1)
 	signal.Notify(continued, syscall.SIGCONT)
 	defer signal.Stop(continued)
+	release := betweenForks()
 	syscall.Kill(syscall.Getpid(), syscall.SIGSTOP) //nolint:errcheck // it goes on, then
+	release()
 	timer := time.NewTimer(stopDelay)
 	defer timer.Stop()
 	select {
 	case <-continued:
 	case <-timer.C: // it was not stopped, as the first process of a container is not
 	}
+}
+
+// forkPatience is how many milliseconds a process that is being started has before it counts as stopped.
+const forkPatience = 20
+
+// betweenForks waits until no process is being started, and lets none be until release is called. The thread that starts
+// one can't be stopped before that has called exec. The terminal may have stopped it before, for it is still of our
+// group; then it is made to go on, or both would wait for ever.
+func betweenForks() (release func()) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for n := 1; !syscall.ForkLock.TryLock(); n++ {
+		if n%forkPatience == 0 {
+			syscall.Kill(0, syscall.SIGCONT) //nolint:errcheck // a group has at least this process
+		}
+		<-tick.C
+	}
+	return syscall.ForkLock.Unlock
 }
 
 // take makes the terminal hand out each key, if it is this job's.
