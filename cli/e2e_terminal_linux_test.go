@@ -124,7 +124,7 @@ func TestHotkeysWorkBeforeTheFirstVersion(t *testing.T) {
 	x := p.newTTY(140)
 	listen := func() {
 		t.Helper()
-		x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
+		x.devtool("dev --port 0")
 		x.awaitMatch(`Listening on http://\S+, with nothing to serve yet \(Ctrl-C ends\)`)
 		x.await("the handler program does not build: main.go:21:2: undefined: undefined")
 		x.await(waitsForSave)
@@ -234,14 +234,21 @@ func TestACrashOfTheHandlerProgramLeavesTheHotkeys(t *testing.T) {
 	x.awaitMode(modeOfShell)
 }
 
-func TestAPlainTerminalGetsPlainLines(t *testing.T) {
-	t.Parallel()
+// servesIn returns a terminal in which dev runs, under that variable, and has answered a request.
+func servesIn(t *testing.T, variable string) *tty {
+	t.Helper()
 	p := handlerProject(t, "basic")
-	x := p.newTTY(140, "TERM=dumb")
-	x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
+	x := p.newTTY(140, variable)
+	x.devtool("dev --port 0")
 	s := x.ready(p)
 	s.post("/", "")
 	x.await("POST / 200 OK")
+	return x
+}
+
+func TestAPlainTerminalGetsPlainLines(t *testing.T) {
+	t.Parallel()
+	x := servesIn(t, "TERM=dumb")
 	if got := x.mode(); got != modeOfShell {
 		t.Errorf("got mode %s", got)
 	}
@@ -254,12 +261,7 @@ func TestAPlainTerminalGetsPlainLines(t *testing.T) {
 
 func TestNoColorLeavesTheHotkeys(t *testing.T) {
 	t.Parallel()
-	p := handlerProject(t, "basic")
-	x := p.newTTY(140, "NO_COLOR=1")
-	x.typed("\"$DEVTOOL\" dev --port 0; echo \"exit code $?.\"\n")
-	s := x.ready(p)
-	s.post("/", "")
-	x.await("POST / 200 OK")
+	x := servesIn(t, "NO_COLOR=1")
 	x.awaitLast(legendLong)
 	x.typed("x")
 	x.await("exit code 0.")
@@ -273,7 +275,7 @@ func TestADevThatIsAttachedDetaches(t *testing.T) {
 	p := handlerProject(t, "basic")
 	s := p.dev("--frozen")
 	x := p.newTTY(140)
-	x.typed("\"$DEVTOOL\" dev --attach; echo \"exit code $?.\"\n")
+	x.devtool("dev --attach")
 	x.await("Ready on " + s.URL + " (Ctrl-C detaches, and it goes on)")
 	x.awaitMode(modeOfHotkeys)
 	x.awaitLast(strings.Replace(legendLong, "exit", "detach", 1))

@@ -188,10 +188,15 @@ func (x *tty) awaitLast(text string) {
 // dev starts an emulator by the shell, and returns when its hotkeys work.
 func (x *tty) dev(p project, args ...string) *server {
 	x.t.Helper()
-	x.typed(`"$DEVTOOL" dev --port 0 ` + strings.Join(args, " ") + "; echo \"exit code $?.\"\n")
+	x.devtool("dev --port 0 " + strings.Join(args, " "))
 	s := x.ready(p)
 	x.awaitMode(modeOfHotkeys)
 	return s
+}
+
+// devtool has the shell run a command of devtool, and then tell its exit code.
+func (x *tty) devtool(command string) {
+	x.typed(`"$DEVTOOL" ` + command + "; echo \"exit code $?.\"\n")
 }
 
 // ready waits for the start screen.

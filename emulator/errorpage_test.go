@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,20 +19,11 @@ func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
 		"*/*": "Lab/a failed: no <b>luck</b>\nevent: fetch, GET /fail\n",
 		"":    "Lab/a failed: no <b>luck</b>\nevent: fetch, GET /fail\n",
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/fail", nil)
+		resp, body, err := w.send(t.Context(), "a", "/fail", http.Header{"Accept": {accept}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Object", "a")
-		r.Header.Set("Accept", accept)
-		resp, err := w.server.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		body := string(b)
-		if err != nil || resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, want) {
+		if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, want) {
 			t.Errorf("Accept %q: got %d %q, want a 500 with %q", accept, resp.StatusCode, body, want)
 		}
 		page := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
@@ -53,18 +43,8 @@ func TestAnObjectThatCannotBeConstructedIsToldOfByItsName(t *testing.T) {
 	s := memoryScript()
 	s.handlers["construct"] = func(*call) (string, error) { return "", &wire.Error{Message: "no luck", Remote: true} }
 	w := newWorld(t, s)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Object", "a")
-	resp, err := w.server.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if want := "Lab/a failed: no luck\n"; err != nil || !strings.HasPrefix(string(b), want) {
-		t.Errorf("got %q, %v, want %q", b, err, want)
+	_, body := w.get("a", "/x")
+	if want := "Lab/a failed: no luck\n"; !strings.HasPrefix(body, want) {
+		t.Errorf("got %q, want %q", body, want)
 	}
 }

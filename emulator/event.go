@@ -27,13 +27,13 @@ type event struct {
 
 	// stepMu guards step, the step of the clock that this event is part of: one
 	// that it holds up until it is finished or waits for the clock. It is nil
-	// for what the outside has caused.
+	// for what the outside has caused. It guards what its handler waits for, too.
 	stepMu  sync.Mutex
-	naps    map[*nap]struct{} // the Sleeps that its handler waits for; stepMu guards it, too
 	step    *clock.Step
 	last    *clock.Step         // the last one that it was part of
 	retired bool                // it is part of none any more
-	callees map[*event]struct{} // what its handler waits for; stepMu guards it, too
+	naps    map[*nap]struct{}   // the Sleeps that the handler waits for
+	callees map[*event]struct{} // the events of other objects that it waits for
 
 	// served notes the objects that an event of the worker asks, or is nil.
 	served *served
@@ -143,18 +143,18 @@ func (ev *event) retire() {
 	old.Done()
 }
 
-// calls notes that the event's handler waits for callee, until returned is called.
-func (ev *event) calls(callee *event) (returned func()) {
-	ev.stepMu.Lock()
-	defer ev.stepMu.Unlock()
-	if ev.callees == nil {
-		ev.callees = make(map[*event]struct{})
+// keep puts v into set, which mu guards and which may be nil, until the returned function is called.
+func keep[T comparable](mu *sync.Mutex, set *map[T]struct{}, v T) (release func()) {
+	mu.Lock()
+	defer mu.Unlock()
+	if *set == nil {
+		*set = make(map[T]struct{})
 	}
-	ev.callees[callee] = struct{}{}
+	(*set)[v] = struct{}{}
 	return func() {
-		ev.stepMu.Lock()
-		defer ev.stepMu.Unlock()
-		delete(ev.callees, callee)
+		mu.Lock()
+		defer mu.Unlock()
+		delete(*set, v)
 	}
 }
 

@@ -239,7 +239,7 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	callee.caller.Store(a.caller)
 	callee.join(a.caller.lastStep())
 	defer callee.retire()
-	defer a.caller.calls(callee)()
+	defer keep(&a.caller.stepMu, &a.caller.callees, callee)()
 	a.caller.waits.Add(1)
 	a.caller.leave()
 	a.callee = callee

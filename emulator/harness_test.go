@@ -158,18 +158,27 @@ func (w *world) get(name, path string) (status int, body string) {
 }
 
 func (w *world) getContext(ctx context.Context, name, path string) (status int, body string, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
-	if err != nil {
+	resp, body, err := w.send(ctx, name, path, http.Header{})
+	if resp == nil {
 		return 0, "", err
 	}
-	r.Header.Set("Object", name)
-	resp, err := w.server.Client().Do(r)
+	return resp.StatusCode, body, err
+}
+
+// send is getContext with a header. The body of the response has been read.
+func (w *world) send(ctx context.Context, name, path string, header http.Header) (resp *http.Response, body string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
 	if err != nil {
-		return 0, "", err
+		return nil, "", err
+	}
+	r.Header = header
+	r.Header.Set("Object", name)
+	if resp, err = w.server.Client().Do(r); err != nil {
+		return nil, "", err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(b), err
+	return resp, string(b), err
 }
 
 // want sends a request and expects a good answer with this body.

@@ -329,8 +329,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 		step.Add()
 		woken <- step
 	})}
-	ev.napping(n)
-	defer ev.awake(n)
+	defer keep(&ev.stepMu, &ev.naps, n)()
 	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
 		return context.Cause(inst.ctx)
 	}
@@ -370,21 +369,6 @@ func (n *nap) end() bool {
 	defer n.mu.Unlock()
 	n.ended = n.ended || n.timer.Stop()
 	return n.ended
-}
-
-func (ev *event) napping(n *nap) {
-	ev.stepMu.Lock()
-	defer ev.stepMu.Unlock()
-	if ev.naps == nil {
-		ev.naps = make(map[*nap]struct{})
-	}
-	ev.naps[n] = struct{}{}
-}
-
-func (ev *event) awake(n *nap) {
-	ev.stepMu.Lock()
-	defer ev.stepMu.Unlock()
-	delete(ev.naps, n)
 }
 
 // endNaps ends all Sleeps of the event, which was reset: what they waited for is due no more as soon as that

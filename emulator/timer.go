@@ -10,7 +10,8 @@ import (
 )
 
 // startTimer sets a timer that a handler does not wait for: when its time has come, s is
-// answered. It is set before any later question is looked at (see manner), so the clock can't go past it, whatever the event waits for next.
+// answered. It is set before any later question is looked at (see manner), so the clock can't
+// go past it, whatever the event waits for next.
 func (p *program) startTimer(s *wire.Stream) {
 	var q wire.Sleep
 	err := wire.Decode(s.Message, &q)

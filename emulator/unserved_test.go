@@ -3,7 +3,6 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -51,21 +50,10 @@ func TestARequestIsToldWhatIsWrongWithTheFirstProgram(t *testing.T) {
 			if status != 500 || !strings.HasPrefix(body, head) || !strings.Contains(body, test.shown) || !strings.HasSuffix(body, "\n\nIt is built again when a file is saved.\n") {
 				t.Errorf("got %d %q, want %q, %q and what happens next", status, body, head, test.shown)
 			}
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/who", nil)
+			_, page, err := w.send(t.Context(), "a", "/who", http.Header{"Accept": {"text/html"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.Header.Set("Accept", "text/html")
-			response, err := w.server.Client().Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			b, err := io.ReadAll(response.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			page := string(b)
 			for _, want := range []string{"<h1>no version of the handler program serves yet</h1>", escaped(test.line), escaped(test.shown), "<p>It is built again when a file is saved. The terminal"} {
 				if !strings.Contains(page, want) {
 					t.Errorf("the page has no %q:\n%s", want, page)

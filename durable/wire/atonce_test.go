@@ -78,16 +78,21 @@ func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
 
 func atOnce(wire.Method) wire.Manner { return wire.AtOnce }
 
+// only serves one method in that manner, and all others apart.
+func only(method wire.Method, manner wire.Manner) func(wire.Method) wire.Manner {
+	return func(m wire.Method) wire.Manner {
+		if m == method {
+			return manner
+		}
+		return wire.Apart
+	}
+}
+
 func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		later := make(chan struct{})
 		p := connectWith(t, tr, wire.Callbacks{
-			Manner: func(m wire.Method) wire.Manner {
-				if m == wire.MethodTimer {
-					return wire.InOrder
-				}
-				return wire.Apart
-			},
+			Manner: only(wire.MethodTimer, wire.InOrder),
 			Serve: func(s *wire.Stream) {
 				if s.Method != wire.MethodTimer {
 					close(later)
@@ -117,12 +122,7 @@ func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
 func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connectWith(t, tr, wire.Callbacks{
-			Manner: func(m wire.Method) wire.Manner {
-				if m == wire.MethodGet {
-					return wire.AtOnce
-				}
-				return wire.Apart
-			},
+			Manner: only(wire.MethodGet, wire.AtOnce),
 			Serve: func(s *wire.Stream) {
 				if s.Method == wire.MethodGet {
 					answerGets(s)
