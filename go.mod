@@ -1,4 +1,4 @@
-module devtool
+module devtool.internal
 
 go 1.26.0
 

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-const module = "devtool"
+const module = "devtool.internal"
 
 // A room is a folder, and the folders of ours that its files may import.
 type room struct {
@@ -137,26 +137,26 @@ func TestForbiddenImportsAreNoticed(t *testing.T) {
 		file, imported string
 		want           string // part of the objection, or empty for none
 	}{
-		{"cli/dev.go", "devtool/emulator", ""},
-		{"cli/dev.go", "devtool/clock", "cli/dev.go imports clock: commands parse and print"},
-		{"cli/dev.go", "devtool/durable/wire", "nor the protocol"},
+		{"cli/dev.go", "devtool.internal/emulator", ""},
+		{"cli/dev.go", "devtool.internal/clock", "cli/dev.go imports clock: commands parse and print"},
+		{"cli/dev.go", "devtool.internal/durable/wire", "nor the protocol"},
 		{"clock/clock.go", "time", ""},
 		{"clock/clock.go", "go/token", ""},
-		{"clock/clock.go", "devtool/config", "knows nothing of objects"},
-		{"emulator/object.go", "devtool/durable", "never the SDK"},
-		{"emulator/object.go", "devtool/durable/wire", ""},
-		{"emulator/store/object.go", "devtool/clock", "it keeps files"},
+		{"clock/clock.go", "devtool.internal/config", "knows nothing of objects"},
+		{"emulator/object.go", "devtool.internal/durable", "never the SDK"},
+		{"emulator/object.go", "devtool.internal/durable/wire", ""},
+		{"emulator/store/object.go", "devtool.internal/clock", "it keeps files"},
 		{"emulator/store/object.go", "zombiezen.com/go/sqlite", "only emulator/store/sqlite.go may"},
 		{"emulator/store/sqlite.go", "zombiezen.com/go/sqlite/sqlitex", ""},
-		{"durable/serve.go", "devtool/emulator", "carries it to the platform"},
+		{"durable/serve.go", "devtool.internal/emulator", "carries it to the platform"},
 		{"durable/serve.go", "github.com/fsnotify/fsnotify", "only emulator/plugin/notify.go may"},
-		{"templates/batcher/main.go", "devtool/durable", ""},
-		{"templates/batcher/main.go", "devtool/durable/wire", "in a project of its own"},
-		{"templates/templates.go", "devtool/durable", "hands out files"},
-		{"main.go", "devtool/emulator", "decides nothing"},
-		{"main.go", "devtool", "decides nothing"},
+		{"templates/batcher/main.go", "devtool.internal/durable", ""},
+		{"templates/batcher/main.go", "devtool.internal/durable/wire", "in a project of its own"},
+		{"templates/templates.go", "devtool.internal/durable", "hands out files"},
+		{"main.go", "devtool.internal/emulator", "decides nothing"},
+		{"main.go", "devtool.internal", "decides nothing"},
 		{"emulator/inspect/page.go", "fmt", ""},
-		{"emulator/inspect/page.go", "devtool/clock", "emulator/inspect has no line in rooms"},
+		{"emulator/inspect/page.go", "devtool.internal/clock", "emulator/inspect has no line in rooms"},
 		{"config/toml.go", "github.com/pelletier/go-toml/v2/unstable", ""},
 		{"config/toml.go", "github.com/pelletier/go-toml/v20", "no line in guests"},
 		{"config/toml.go", "example.org/yaml", "example.org/yaml has no line in guests"},

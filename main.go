@@ -6,7 +6,7 @@ import (
 	"embed"
 	"os"
 
-	"devtool/cli"
+	"devtool.internal/cli"
 )
 
 // sdk is what handlers import; `devtool init` copies it into a project.

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // maxRetries is how often the platform runs a failed alarm again.

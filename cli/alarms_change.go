@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func alarmsSetCommand() *command {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // A selection is the alarms that a command is about: those of the objects that are named, or

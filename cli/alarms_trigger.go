@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func alarmsTriggerCommand() *command {

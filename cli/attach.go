@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"devtool/config"
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // One emulator has a state at a time. This file is about the second `devtool dev` on it.

@@ -30,8 +30,8 @@ import (
 
 	"golang.org/x/term"
 
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // Exit codes.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 func configCommand() *command {

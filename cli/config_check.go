@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 type configCheckOptions struct {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // configNotes tell what there is to know about a configuration that has nothing wrong with it, each thing once.

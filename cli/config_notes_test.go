@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // told runs notes and returns the messages that get through at a level.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 type configShowOptions struct {

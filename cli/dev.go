@@ -21,10 +21,10 @@ import (
 	"syscall"
 	"time"
 
-	"devtool/config"
-	"devtool/emulator"
-	"devtool/emulator/control"
-	"devtool/emulator/plugin"
+	"devtool.internal/config"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 // unset is the value of an option that was not given, where an empty one means

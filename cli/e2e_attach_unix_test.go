@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // TestADebuggerMayHoldAnAdvance stops a program as debuggers do, for longer than it takes to see that.

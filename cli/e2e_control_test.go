@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestTheControlAPIRefusesStrangers(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // execCall is `devtool exec` with its state in a folder of the test's own.

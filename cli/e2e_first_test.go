@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // The first version of a program may be as wrong as any later one, and `devtool dev` waits until it is mended.

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/certificate"
-	"devtool/emulator/control"
+	"devtool.internal/emulator/certificate"
+	"devtool.internal/emulator/control"
 )
 
 // startWith is start with the user's settings in a folder of the test's.

@@ -22,7 +22,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // The crash tests: much goes on in many objects, while the handler program and the emulator are killed at moments

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	engine "devtool/emulator"
+	engine "devtool.internal/emulator"
 )
 
 // The life of a class: it is created, renamed while its object has an alarm pending, and deleted.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // TestMissedAlarms stops an emulator, lets its clock pass the alarms, and starts it again.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // The second scene of the crash tests: a month of testdata/handlers/month, whose chores come due hours and days apart, fail

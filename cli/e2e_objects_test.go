@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // TestObjectsAreAdministeredWithAndWithoutAnEmulator prepares, reads and deletes the state

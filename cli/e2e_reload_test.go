@@ -142,7 +142,7 @@ func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
 	if err := os.Symlink(linked.path("text.go"), p.path("text.go")); err != nil {
 		t.Skip("this system makes no symbolic links: " + err.Error())
 	}
-	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"example.org/dep\"", `env.Var("GREETING")`, `dep.Text + " " + linked`)
+	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"example.org/dep\"", `env.Var("GREETING")`, `dep.Text + " " + linked`)
 	s := p.dev()
 	s.awaitLog("watching outside of the project, too: ")
 	load := startLoad(s, "/var")
@@ -193,7 +193,7 @@ func TestAFolderOfTheProgramIsRenamed(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.write("text/text.go", "package text\n\nconst Text = \"here\"\n")
-	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, "text.Text")
+	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, "text.Text")
 	s := p.dev()
 	load := startLoad(s, "/var")
 	load.awaitAnswer("here")
@@ -229,7 +229,7 @@ func TestSwitchingBranchesIsOneReload(t *testing.T) {
 		git("add", "-A", ".")
 		git("commit", "-q", "-m", name)
 	}
-	p.edit("main.go", `"devtool/durable"`, "\"devtool/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, fmt.Sprintf("text.All%d", files-1))
+	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, fmt.Sprintf("text.All%d", files-1))
 	p.write(".gitignore", ".devtool\n")
 	git("init", "-q", "-b", "first")
 	branch("first")

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // TestBatchesFromInitToInterrupt is what devtool is for, from an empty folder on.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func (p project) report() (r control.Report) {

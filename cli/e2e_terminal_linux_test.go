@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 const (

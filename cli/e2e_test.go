@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // The end-to-end tests (e2e_*_test.go) drive the binary itself as its users do:
@@ -90,7 +90,7 @@ func handlerProject(t *testing.T, name string) project {
 	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join("..", "testdata", "handlers", name))); err != nil {
 		t.Fatal(err)
 	}
-	p.write("go.mod", "module handler\n\ngo 1.26\n\nrequire devtool v0.0.0\n\nreplace devtool => ./.devtool/sdk\n")
+	p.write("go.mod", "module handler\n\ngo 1.26\n\nrequire devtool.internal v0.0.0\n\nreplace devtool.internal => ./.devtool/sdk\n")
 	return p
 }
 

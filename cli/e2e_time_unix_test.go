@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestCtrlCStopsAnAdvanceBetweenTwoRuns(t *testing.T) {

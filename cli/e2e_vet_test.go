@@ -13,7 +13,7 @@ func TestDevHintsAtUsesOfTheMachinesClock(t *testing.T) {
 	const late = "time.Now().Unix()"
 	p := handlerProject(t, "basic")
 	save := func(values string) {
-		p.write("late.go", fmt.Sprintf("package main\n\nimport (\n\t\"time\"\n\n\t_ \"devtool/durable\"\n)\n\nvar _ time.Time\n\nfunc init() { println(late()) }\n\nfunc late() (a, b int64) { return %s }\n", values))
+		p.write("late.go", fmt.Sprintf("package main\n\nimport (\n\t\"time\"\n\n\t_ \"devtool.internal/durable\"\n)\n\nvar _ time.Time\n\nfunc init() { println(late()) }\n\nfunc late() (a, b int64) { return %s }\n", values))
 	}
 	save(late + ", 1")
 	s := p.dev("--frozen")

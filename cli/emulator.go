@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // question holds the options of a command that asks the running emulator.

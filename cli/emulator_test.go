@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // emulator answers the control API, behind its guard, with what a test puts

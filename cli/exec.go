@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"devtool/emulator"
+	"devtool.internal/emulator"
 )
 
 // Exit codes of `devtool exec` besides those of the command that it runs. They are the shell's, and those of

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads them). Each asks

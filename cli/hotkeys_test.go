@@ -15,7 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // keysOf returns hotkeys for an emulator that answers as api does, and what they have shown.

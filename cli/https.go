@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"devtool/config"
-	"devtool/emulator/certificate"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/certificate"
+	"devtool.internal/emulator/control"
 )
 
 // The variables that wrangler takes the same paths from.

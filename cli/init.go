@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/templates"
+	"devtool.internal/templates"
 )
 
 type initOptions struct {
@@ -205,7 +205,7 @@ func goMod(name string) []byte {
 	if reservedModules.MatchString(name) {
 		module += "-worker"
 	}
-	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire devtool v0.0.0\n\nreplace devtool => ./%s\n", module, sdkDir)
+	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire devtool.internal v0.0.0\n\nreplace devtool.internal => ./%s\n", module, sdkDir)
 }
 
 // gitignore keeps out what is local, but for the SDK, without which a fresh

@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/templates"
+	"devtool.internal/templates"
 )
 
 func writeFile(t *testing.T, path, content string) {
@@ -56,7 +56,7 @@ func TestANewProjectBuildsOffline(t *testing.T) {
 			}
 			// Nothing but the SDK and the standard library is needed.
 			for _, imported := range strings.Fields(goCommand(t, project, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")) {
-				if imported != "app" && !strings.HasPrefix(imported, "devtool/") {
+				if imported != "app" && !strings.HasPrefix(imported, "devtool.internal/") {
 					t.Errorf("the project depends on %s", imported)
 				}
 			}

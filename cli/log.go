@@ -10,8 +10,8 @@ import (
 
 	"github.com/lmittmann/tint"
 
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // The formats of a log.

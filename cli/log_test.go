@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/emulator"
+	"devtool.internal/emulator"
 )
 
 func TestALogForPeopleLeavesTheFieldsOfEventsOut(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"maps"
 	"slices"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func logsCommand() *command {

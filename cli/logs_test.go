@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // What is shown later, from the journal, is what was shown at once.

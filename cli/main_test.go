@@ -14,7 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
-	"devtool/cli"
+	"devtool.internal/cli"
 )
 
 var update = flag.Bool("update", false, "write what was printed into the scripts as what is wanted")

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"devtool/config"
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // migrationsQuestion holds the options of a command that compares a configuration with a state.

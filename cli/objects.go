@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devtool/config"
-	"devtool/emulator"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator"
+	"devtool.internal/emulator/control"
 )
 
 // objects is what these commands ask: the control API of the emulator that runs, or the

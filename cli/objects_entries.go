@@ -7,7 +7,7 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func objectsGetCommand() *command {

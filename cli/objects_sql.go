@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // maxQuery is more than any object takes.

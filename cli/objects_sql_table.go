@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // cellGap is how far the columns of a table are apart.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"devtool/cli"
+	"devtool.internal/cli"
 )
 
 // A tty is a shell with job control at a terminal of its own.

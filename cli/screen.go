@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // screenFacts are what the start screen tells of an emulator.

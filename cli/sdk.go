@@ -12,16 +12,16 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
-// The SDK, which handlers import as devtool/durable, comes with the binary: its
+// The SDK, which handlers import as devtool.internal/durable, comes with the binary: its
 // source is copied into each project and named by a replace directive of the
 // project's go.mod. So a project builds with plain go commands, offline.
 
 const (
 	sdkDir   = ".devtool/sdk" // in the project, slash-separated
-	sdkGoMod = "module devtool\n\ngo 1.26\n"
+	sdkGoMod = "module devtool.internal\n\ngo 1.26\n"
 
 	// schemaFile, in sdkDir, is for editors: the templates' configuration names it.
 	schemaFile = "config-schema.json"

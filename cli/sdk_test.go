@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // otherPackages are what these tests have of the rest of the SDK.
@@ -63,7 +63,7 @@ func TestWriteSDKCopiesThePackagesWithoutTheirTests(t *testing.T) {
 	if err != nil || !changed {
 		t.Errorf("got changed %t, %v, want true", changed, err)
 	}
-	want := map[string]string{"go.mod": "module devtool\n\ngo 1.26\n", "config-schema.json": string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
+	want := map[string]string{"go.mod": "module devtool.internal\n\ngo 1.26\n", "config-schema.json": string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
 	maps.Copy(want, otherPackages)
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -180,7 +180,7 @@ func TestTheSDKNeedsNothingElse(t *testing.T) {
 		}
 		for _, spec := range source.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
-			ours, isOurs := strings.CutPrefix(imported, "devtool/")
+			ours, isOurs := strings.CutPrefix(imported, "devtool.internal/")
 			host, _, _ := strings.Cut(imported, "/")
 			if (isOurs && !slices.Contains(sdkFolders, ours)) || strings.Contains(host, ".") {
 				t.Errorf("%s imports %s, which is not part of the SDK", name, imported)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func statusCommand() *command {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func timeCommand() *command {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // A moving is the options of the commands that move the clock.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // Rows that come late keep to the columns of the first ones.

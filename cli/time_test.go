@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestTimeShowsTheClock(t *testing.T) {

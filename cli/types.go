@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 type typesOptions struct {

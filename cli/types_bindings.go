@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 var validTypeName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]*$`)

@@ -23,7 +23,7 @@ func TestTypesCompile(t *testing.T) {
 		}`,
 		"use.go": `package main
 
-import "devtool/durable"
+import "devtool.internal/durable"
 
 func use(untyped *durable.Env) (err error) {
 	env := NewEnv(untyped)

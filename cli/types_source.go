@@ -77,10 +77,10 @@ func (f envFile) imports() []string {
 	for _, b := range f.bindings {
 		switch b.Kind {
 		case boolBinding, wholeBinding, numberBinding:
-			return []string{"fmt", "strconv", "devtool/durable"}
+			return []string{"fmt", "strconv", "devtool.internal/durable"}
 		}
 	}
-	return []string{"devtool/durable"}
+	return []string{"devtool.internal/durable"}
 }
 
 // method writes the method of b. A number or a truth value may have been given as text instead, as --var does, so it is

@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 func TestMethodsAreNamedAsGoWrites(t *testing.T) {

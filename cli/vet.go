@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"devtool/durable/vet"
+	"devtool.internal/durable/vet"
 )
 
 func vetCommand() *command {
@@ -19,7 +19,7 @@ func vetCommand() *command {
 		summary: "Find uses of the machine's clock in handler code",
 		about: `time.Now, time.Sleep, context.WithTimeout and the like don't follow the emulator's
 clock. Handlers use durable.Now(ctx), durable.Sleep and durable.WithTimeout instead.
-Handler code is what is in packages that import devtool/durable, and what it calls in
+Handler code is what is in packages that import devtool.internal/durable, and what it calls in
 the module's others. Measuring how long something took is left alone; where else the
 machine's clock is meant, a comment //devtool:realtime says so, on the line, above it
 or above the function.

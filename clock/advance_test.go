@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestAdvanceFiresByDueThenOrderOfSetting(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func BenchmarkNow(b *testing.B) {

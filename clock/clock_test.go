@@ -7,7 +7,7 @@ import (
 	"time"
 	"unsafe"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestZeroOptionsShowRealTime(t *testing.T) {

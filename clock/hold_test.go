@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestAHeldTimerWaitsForAnAdvance(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 // A world is a set of timers that set and stop other timers when they fire. Timers are numbered in the order in which they

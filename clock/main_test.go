@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestMain(m *testing.M) {

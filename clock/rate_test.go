@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestClockRunsAtItsRate(t *testing.T) {

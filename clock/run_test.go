@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 // pass lets d of a bubble's time pass, and waits until all that this set going is done.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestClockStartsWhereItsStateSays(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"devtool/clock"
+	"devtool.internal/clock"
 )
 
 func TestStepLastsUntilItsLastHoldIsGivenBack(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // write puts a configuration file into a folder called "project" of its own and returns its path.

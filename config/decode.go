@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/clock/cron"
+	"devtool.internal/clock/cron"
 )
 
 // decoder copies a checked tree into a Config. The decode functions must cope with values of the wrong shape, which

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // tree makes files in a folder of their own, which it returns. A name that ends in a slash makes a folder; what

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 var update = flag.Bool("update", false, "write the diagnostics that the golden files should have")

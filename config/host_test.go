@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 func TestTheHostThatTheWorkerSees(t *testing.T) {

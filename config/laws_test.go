@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // sample is a worker's configuration that can be written in both formats.

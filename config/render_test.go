@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 func render(d config.Diagnostic, color bool) string {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // TestSchemaAndLoadAgree holds files with one peculiarity each against both.

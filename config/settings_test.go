@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 const explained = `{

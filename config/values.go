@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode"
 
-	"devtool/clock/cron"
+	"devtool.internal/clock/cron"
 )
 
 func notEmpty(n *node) *complaint {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 func byName(vars []config.Var) map[string]string {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // project writes files, of which wrangler.jsonc is optional, and loads the configuration in env.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestAbortEndsTheHandlerAfterItsDeferredCalls(t *testing.T) {

@@ -3,7 +3,7 @@ package durable
 import (
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestAStubThatHasSeenAResetStaysBroken(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"sync"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A question to the emulator takes some ten microseconds, nearly all of it waiting. Handlers that

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // maxEntry is what an entry may have in these tests.

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // dial returns the connection to the emulator: the one that the program was started with or, where it

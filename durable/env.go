@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // An Env holds the bindings of the configuration: namespaces and variables.

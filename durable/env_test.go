@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 var env = newEnv(&wire.Welcome{

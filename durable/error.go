@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"unicode/utf8"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // An Error is why a call to an object, a request or a storage operation failed.

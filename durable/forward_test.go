@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // forwarding is a program whose handlers pass what they get on to the object "two".

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A host is what an event asks of its surroundings. Here that is the emulator, over

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // HTTPClient sends requests to the outside world on behalf of a handler: they

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/internal/inside"
+	"devtool.internal/durable/wire"
+	"devtool.internal/internal/inside"
 )
 
 // What tests may do and handlers may not. See package inside.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/internal/inside"
+	"devtool.internal/durable/wire"
+	"devtool.internal/internal/inside"
 )
 
 // A harness is the emulator's side of a worker that a test serves. It answers every operation at once.

@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // panics returns what f panics with.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 const handlers = `package main
@@ -20,7 +20,7 @@ import (
 	"io"
 	"net/http"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestProgramServesOnAnInheritedDescriptor(t *testing.T) {

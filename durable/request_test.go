@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // looks is what a handler sees of a request.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // maxBuffered is how much of a response is kept back until the handler has

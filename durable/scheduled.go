@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A ScheduledEvent is one run of a cron trigger.

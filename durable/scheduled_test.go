@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func withScheduled(scheduled func(context.Context, ScheduledEvent, *Env) error) Worker {

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // sdkVersion is what the program introduces itself with.

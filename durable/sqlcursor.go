@@ -7,7 +7,7 @@ import (
 	"iter"
 	"reflect"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // What One fails with. The texts are the platform's. ErrNoRows is sql.ErrNoRows, too, for

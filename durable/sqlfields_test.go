@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 type (

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // The emulator asks where a handler stands that takes long. So that this costs nothing as long as
@@ -138,7 +138,7 @@ func startedBy(block string) string {
 // ours reports whether a line of a stack that names a function names one that calls handlers,
 // or carries their bodies.
 func ours(line string) bool {
-	for _, prefix := range []string{"devtool/durable.(*program).", "devtool/durable.(*wireHost).", "net/http.HandlerFunc."} {
+	for _, prefix := range []string{"devtool.internal/durable.(*program).", "devtool.internal/durable.(*wireHost).", "net/http.HandlerFunc."} {
 		if strings.HasPrefix(line, prefix) {
 			return true
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // stack asks the program where the handler of an event stands.
@@ -201,12 +201,12 @@ func printed(id int, frames ...string) string {
 func TestStackOfFindsTheFamily(t *testing.T) {
 	m := mark{0xc000012345, 5}
 	frame := func(f string) string { return f + "\n\t/src/a.go:1 +0x1" }
-	handler := printed(7, frame("main.handle(...)"), frame("devtool/durable.(*program).fetch.func2()"),
+	handler := printed(7, frame("main.handle(...)"), frame("devtool.internal/durable.(*program).fetch.func2()"),
 		frame("devtool/"+m.frame()+", 0xc00001)"), frame("main.Serve()"))
 	cut := printed(7, frame("main.handle(...)"))
 	child := printed(9, frame("main.child()"), frame("created by main.handle in goroutine 7"))
 	grandchild := printed(8, frame("main.grandchild()"), frame("created by main.child in goroutine 9"))
-	carrier := printed(10, frame("main.body.Read()"), frame("created by devtool/durable.(*wireHost).roundTrip in goroutine 7"))
+	carrier := printed(10, frame("main.body.Read()"), frame("created by devtool.internal/durable.(*wireHost).roundTrip in goroutine 7"))
 	stranger := printed(70, frame("main.child()"), frame("created by main.handle in goroutine 77"))
 	oldest := printed(1, frame("main.main()"))
 	other := printed(11, frame("devtool/"+mark{0xc000012345, 55}.frame()+", 0xc00001)"))

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestBlockConcurrencyWhileBlocksBeforeAndUnblocksAfter(t *testing.T) {

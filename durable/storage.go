@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A Storage is the storage of one object: values by key, tables (see SQL), and an alarm. Its

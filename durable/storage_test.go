@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestPutEncodesValues(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A tap is the program's end of a connection. It writes down, one line a frame and in

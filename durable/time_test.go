@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestNowIsTheEmulatorsTime(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // timers lets the test say when the time of each timer has come, in the order in which they were

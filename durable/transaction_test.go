@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestATransactionThatEndsWellIsCommitted(t *testing.T) {

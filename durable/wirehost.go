@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A wireHost is the emulator, as one event sees it.

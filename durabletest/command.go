@@ -43,11 +43,11 @@ var command = sync.OnceValues(func() (string, error) {
 // the same source is kept.
 func build() (string, error) {
 	// What a project imports is a copy of the packages for handlers and tests, without the command.
-	if name, err := run("go", "list", "-f", "{{.Name}}", "devtool"); err != nil || name != "main" {
+	if name, err := run("go", "list", "-f", "{{.Name}}", "devtool.internal"); err != nil || name != "main" {
 		return "", errors.New("it can't be built either, for the test's module does not depend on its source")
 	}
 	// The command is made of these, and they tell any two sources apart.
-	parts, err := run("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}", "devtool")
+	parts, err := run("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}", "devtool.internal")
 	if err != nil {
 		return "", fmt.Errorf("build devtool: %w", err)
 	}
@@ -75,7 +75,7 @@ func build() (string, error) {
 	}
 	defer os.RemoveAll(building)
 	made := filepath.Join(building, name)
-	if _, err := run("go", "build", "-o", made, "devtool"); err != nil {
+	if _, err := run("go", "build", "-o", made, "devtool.internal"); err != nil {
 		return "", fmt.Errorf("build devtool: %w", err)
 	}
 	if err := os.Rename(made, path); err != nil { // in one step, for other tests may look for it

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/durabletest"
-	"devtool/emulator/control"
+	"devtool.internal/durabletest"
+	"devtool.internal/emulator/control"
 )
 
 // TestTypesAreThoseOfTheControlAPI holds the types of this package, which can't import the control API's where a project

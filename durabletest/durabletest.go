@@ -14,7 +14,7 @@
 // in parallel. All of it is gone when the test has ended, also when its process was killed.
 //
 // The devtool command is the one that the environment variable DEVTOOL names, or the one on PATH, or is built
-// from the module devtool if the test's module depends on its source.
+// from the module devtool.internal if the test's module depends on its source.
 //
 // Whatever does not work is t.Fatal. What handlers print by package log goes to the log of the test, as does
 // that of the emulator: go test shows both for a test that fails, or with -v.
@@ -25,7 +25,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // Options say what to start. Their zero value will do.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable"
-	"devtool/durabletest"
+	"devtool.internal/durable"
+	"devtool.internal/durabletest"
 )
 
 func TestTheWorkerIsReached(t *testing.T) {

@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable"
-	"devtool/internal/inside"
+	"devtool.internal/durable"
+	"devtool.internal/internal/inside"
 )
 
 // How long things may take, in real time.

@@ -16,8 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"devtool/durable"
-	"devtool/durabletest"
+	"devtool.internal/durable"
+	"devtool.internal/durabletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

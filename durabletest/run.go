@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // How long Run waits for the object's turn: so many ticks of real time, which do not come while a debugger has stopped

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // An administration looks at objects and changes them from outside, on behalf of people.

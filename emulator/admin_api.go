@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // maxPut bounds the body of a put, and that of SQL with its arguments. Base64 and escapes make it larger than what is stored.

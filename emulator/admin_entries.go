@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // maxListed is about how many bytes of entries one list holds.

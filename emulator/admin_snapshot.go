@@ -8,8 +8,8 @@ import (
 	"math"
 	"net/http"
 
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // maxSnapshot is about how many bytes of keys, values and rows one snapshot holds.

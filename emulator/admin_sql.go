@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // maxResult is about how many bytes of rows one call of RunSQL returns.

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // labScript has objects that store, load and set alarms; "constructed" is noted for each

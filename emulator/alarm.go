@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // The retry schedule. Source: workerd's alarm-scheduler.h and worker-interface.h.

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // alarmsAPI adds what the control API can do with alarms.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // fixed is a request for an alarm at a time, and in for one in a while.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // A change of an alarm is two writes, one to the object's file and one to the index. These

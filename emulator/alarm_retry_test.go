@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // The schedule of retries, and what counts as a failure of the handler. Source: workerd's

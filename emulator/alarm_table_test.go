@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // What events may do to an alarm that runs, waits for its next try or is pending, and what comes

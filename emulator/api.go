@@ -11,8 +11,8 @@ import (
 	"sort"
 	"strings"
 
-	"devtool/clock"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
 )
 
 // api serves the control API.

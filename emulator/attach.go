@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devtool/durable/wire"
-	"devtool/emulator/plugin"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/plugin"
 )
 
 // Programs that were started by hand, in an IDE or a debugger perhaps, dial in at a socket and serve in

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // attachOnly makes a world build nothing.

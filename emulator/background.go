@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // runInBackground makes an event out of work that outlives the handler that has begun it.

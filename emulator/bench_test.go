@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // benchEngine is an emulator of the bench program that does not run yet.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // turn takes the turn of object name of class Lab, with an instance, as an event does. The

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A crashReport is what is known of the end of a program that was not asked to end. It is made once, when the

@@ -34,7 +34,7 @@ func TestLastWords(t *testing.T) {
 }
 
 func TestTheEventIsFoundInTheGoroutineThatCrashed(t *testing.T) {
-	const guarded = "devtool/durable.mark.guard({0xc0001, 0x1f}, 0xc0002)\n\tstack.go:30 +0x1\n"
+	const guarded = "devtool.internal/durable.mark.guard({0xc0001, 0x1f}, 0xc0002)\n\tstack.go:30 +0x1\n"
 	for _, tt := range []struct {
 		stack string
 		want  uint64

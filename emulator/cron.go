@@ -11,10 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/clock/cron"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/clock/cron"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // A crontab is the cron triggers of the worker, each with a timer on the clock. When one is due, the

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are

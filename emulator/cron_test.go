@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // midnight is when worlds with cron triggers begin, on a Thursday.

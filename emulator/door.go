@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // door is the HTTP server in front: the control API below /cdn-cgi/, the worker

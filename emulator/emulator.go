@@ -44,11 +44,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"devtool/clock"
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/plugin"
+	"devtool.internal/clock"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 // Options say what to emulate.

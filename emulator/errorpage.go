@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // errorPage is what a browser sees of a request that failed. It needs nothing from

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {

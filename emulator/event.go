@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // An event is one delivery to the worker or to an instance of an object.

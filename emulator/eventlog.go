@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // An eventLine is what the log tells of one event that is over: a sentence for people, and the

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A logbook keeps what an emulator logs, as JSON.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // faults are what people want to go wrong, to see how handlers and their callers take it. Each

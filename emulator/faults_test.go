@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // inject makes faults wait for Lab/name.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // An answerer is where a response goes: to a client of the front door, or to the

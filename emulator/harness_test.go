@@ -20,9 +20,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/plugin"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/plugin"
 )
 
 // How long things may take, in real time.

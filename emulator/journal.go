@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // What a Journal keeps: whichever is less.

@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // kept are the lines that a journal has from number on.

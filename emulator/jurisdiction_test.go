@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {

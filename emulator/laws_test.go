@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // The laws of time, in random worlds of objects that set, delete and re-arm alarms, fail, abort, sleep and call each other. The

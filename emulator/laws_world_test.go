@@ -13,9 +13,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // The random worlds of laws_test.go: what objects do when their alarms run, and what is done to them from outside.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // memoryScript is a program whose objects count their requests in memory and keep a

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // Limits bound what objects may store.

@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // Migrations. The configuration lists steps that create, rename, delete and take over classes; the state

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // exportsTag stands for exports where a step of migrations has its tag.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // exports is the configuration of a worker with these entries.

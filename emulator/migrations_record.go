@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"devtool/config"
+	"devtool.internal/config"
 )
 
 // Where things are in the state's folder.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // Migrations say how far a state is through the steps of a configuration.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // A migrated is a state folder that workers with changing migrations have.

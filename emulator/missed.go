@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // Missed says what becomes of alarms that are overdue at start: those that fell due while

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 )
 
 // missing starts a world in which alarms are set for a, b and c, and stops it: the clock

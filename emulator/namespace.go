@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // A namespace is the objects of one class.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // write puts a value by a notice, without waiting for an answer.

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // An object is a durable object that is in memory or has an event waiting. Its

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 
-	"devtool/clock"
-	"devtool/config"
+	"devtool.internal/clock"
+	"devtool.internal/config"
 )
 
 // Offline is the objects in a state folder that no emulator runs on. It does with them

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // offline stops the emulator and opens its objects.

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // listPage is about how many bytes of entries one answer to List carries.

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"strings"
 
-	"devtool/config"
-	"devtool/durable/wire"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
 )
 
 // What the worker believes about the requests that come in at the front door: where it is reached, and what the

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/config"
-	"devtool/durable/wire"
+	"devtool.internal/config"
+	"devtool.internal/durable/wire"
 )
 
 func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {

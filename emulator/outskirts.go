@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // surroundings are all files whose change may make another program: those of the project, which are watched from the start,

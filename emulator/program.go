@@ -11,9 +11,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devtool/durable/wire"
-	"devtool/emulator/plugin"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/store"
 )
 
 // helloTimeout is how long, in real time, a program may take to introduce itself.

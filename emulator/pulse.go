@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A program that was started by hand may stand in a debugger. Then nothing of it runs, and whatever

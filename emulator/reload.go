@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/plugin"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/plugin"
 )
 
 // newReloader begins to watch the files of the program and of the configuration. What changes from now on is in the first

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"devtool/config"
-	"devtool/emulator/control"
-	"devtool/emulator/plugin"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 // How the emulator is getting on (Report), and how others end it (serveStop).

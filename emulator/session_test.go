@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"devtool/config"
-	"devtool/emulator/control"
-	"devtool/emulator/plugin"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 func report(t *testing.T, w *world) control.Report {

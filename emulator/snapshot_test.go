@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
 )
 
 // snapshotScript is a program whose objects store a bit of everything with "/fill".

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // rowsPage is about how many bytes of rows one answer to Exec or NextRows carries.

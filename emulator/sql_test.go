@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func (c *call) exec(query string, args ...any) (wire.Rows, error) {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"devtool/clock"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
 )
 
 // Owner is who has the state folder, for the message to whoever comes second. The lock

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // background begins work that outlives the handler of c. The work gets its own call.

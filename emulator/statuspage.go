@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // statusPage shows a control.Report in a browser. It needs nothing from anywhere else.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/store"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
 )
 
 // minutely is a program whose objects set their alarm again every minute, after what also does.

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
 )
 
 // How long a handler may go on without asking for anything before the log names it, and how

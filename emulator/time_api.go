@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
 )
 
 // timeAPI serves the requests for the clock, but for those that move it.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"devtool/clock"
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/clock"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // move moves the clock by way of the control API.

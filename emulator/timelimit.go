@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
 )
 
 // blockLimit is how long BlockConcurrencyWhile and a constructor may take, on the

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"devtool/clock"
-	"devtool/durable/wire"
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
 )
 
 // startTimer sets a timer that a handler does not wait for: when its time has come, s is

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // timeout sets a timer and calls ended when its time has come. ended returns whether something

@@ -3,7 +3,7 @@ package emulator
 import (
 	"errors"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // A handler's transactions are savepoints inside the implicit transaction. While one is

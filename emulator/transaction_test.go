@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // transact runs work in a transaction, as an SDK does.

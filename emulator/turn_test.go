@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // queued reports how many events wait for the object's turn.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/config"
-	"devtool/emulator/control"
+	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // unbindLab has the configuration of w bind Lab no more. The class is still in the migrations,

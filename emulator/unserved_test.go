@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
-	"devtool/emulator/control"
-	"devtool/emulator/plugin"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 // unservedWorld is an emulator whose first program is wrong because of err.

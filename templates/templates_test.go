@@ -12,7 +12,7 @@ import (
 	"github.com/tailscale/hujson"
 	"pgregory.net/rapid"
 
-	"devtool/templates"
+	"devtool.internal/templates"
 )
 
 func TestEveryTemplateIsAProject(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/clock/cron"
+	"devtool.internal/clock/cron"
 )
 
 const minutes = "2006-01-02 15:04"

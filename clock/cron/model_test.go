@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/clock/cron"
+	"devtool.internal/clock/cron"
 )
 
 // A modelField is a field of an expression with what it means: whether a time has it.

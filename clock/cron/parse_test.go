@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/clock/cron"
+	"devtool.internal/clock/cron"
 )
 
 func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {

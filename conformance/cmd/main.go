@@ -14,7 +14,7 @@ import (
 	"regexp"
 	"strings"
 
-	"devtool/conformance"
+	"devtool.internal/conformance"
 )
 
 func main() {

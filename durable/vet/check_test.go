@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/durable/vet"
+	"devtool.internal/durable/vet"
 )
 
 // module is a folder with a handler program of files, which can be built offline.
@@ -32,12 +32,12 @@ func module(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	sdk, err := os.ReadFile("testdata/src/devtool/durable/durable.go")
+	sdk, err := os.ReadFile("testdata/src/devtool.internal/durable/durable.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	write("go.mod", "module app\n\ngo 1.26\n\nrequire devtool v0.0.0\n\nreplace devtool => ./.sdk\n")
-	write(".sdk/go.mod", "module devtool\n\ngo 1.26\n")
+	write("go.mod", "module app\n\ngo 1.26\n\nrequire devtool.internal v0.0.0\n\nreplace devtool.internal => ./.sdk\n")
+	write(".sdk/go.mod", "module devtool.internal\n\ngo 1.26\n")
 	write(".sdk/durable/durable.go", string(sdk))
 	for name, content := range files {
 		write(name, content)
@@ -52,7 +52,7 @@ import (
 	"time"
 
 	"app/queue"
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func late(ctx context.Context, _ *durable.State, t time.Time) bool {
@@ -77,7 +77,7 @@ func TestFindingsAreInOrderAndSayWhatToWrite(t *testing.T) {
 	const own, far = " goes by the machine's clock, not by the emulator's: use ", " goes by the machine's clock, not by the emulator's (time.Now at queue.go:7): let it use durable.Now(ctx), or take the time as an argument"
 	dir := module(t, map[string]string{
 		"main.go": late, "queue/queue.go": queue,
-		"a/a.go":      "package a\n\nimport (\n\t\"time\"\n\n\t_ \"devtool/durable\"\n)\n\nfunc F() { time.Sleep(1) }\n",
+		"a/a.go":      "package a\n\nimport (\n\t\"time\"\n\n\t_ \"devtool.internal/durable\"\n)\n\nfunc F() { time.Sleep(1) }\n",
 		"a/a_test.go": "package a\n\nimport \"time\"\n\nfunc g() { time.Sleep(1) }\n",
 	})
 	inMain := []vet.Finding{

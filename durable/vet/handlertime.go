@@ -13,7 +13,7 @@ import (
 )
 
 // sdk is the package that makes a program a handler program.
-const sdk = "devtool/durable"
+const sdk = "devtool.internal/durable"
 
 // realtime is the comment that says that the machine's clock is meant, on the line of the use, on
 // the line above it, or in the comment above the function.

@@ -5,10 +5,10 @@ import (
 
 	"golang.org/x/tools/go/analysis/analysistest"
 
-	"devtool/durable/vet"
+	"devtool.internal/durable/vet"
 )
 
 // TestUsesOfTheMachinesClockAreFound compares with the comments in testdata, and the fixes with its golden files.
 func TestUsesOfTheMachinesClockAreFound(t *testing.T) {
-	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), vet.HandlerTime, "handler", "helper", "plain", "devtool/durable")
+	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), vet.HandlerTime, "handler", "helper", "plain", "devtool.internal/durable")
 }

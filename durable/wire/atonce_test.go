@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // connectWith is connect where the emulator's end has more than one callback.

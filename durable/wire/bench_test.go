@@ -5,7 +5,7 @@ import (
 	"io"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // echoValue answers a Put with its value.

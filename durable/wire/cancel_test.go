@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestCancelEndsTheInterestAndNotTheStream(t *testing.T) {

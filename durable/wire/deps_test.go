@@ -15,7 +15,7 @@ func TestTheSDKNeedsOnlyTheStandardLibrary(t *testing.T) {
 	for _, target := range []string{"linux/amd64", "darwin/arm64", "windows/amd64", "js/wasm"} {
 		t.Run(target, func(t *testing.T) {
 			goos, goarch, _ := strings.Cut(target, "/")
-			cmd := exec.Command("go", "list", "-deps", "devtool/durable", "devtool/durable/wire")
+			cmd := exec.Command("go", "list", "-deps", "devtool.internal/durable", "devtool.internal/durable/wire")
 			cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 			out, err := cmd.Output()
 			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -26,10 +26,10 @@ func TestTheSDKNeedsOnlyTheStandardLibrary(t *testing.T) {
 			wire := false
 			for path := range strings.Lines(string(out)) {
 				path = strings.TrimSpace(path)
-				wire = wire || path == "devtool/durable/wire"
+				wire = wire || path == "devtool.internal/durable/wire"
 				first, _, _ := strings.Cut(path, "/")
-				ours := first == "devtool" && path != "devtool/durable" && !strings.HasPrefix(path, "devtool/durable/") && path != "devtool/internal/inside"
-				if ours || strings.Contains(first, ".") {
+				ours := first == "devtool.internal" && path != "devtool.internal/durable" && !strings.HasPrefix(path, "devtool.internal/durable/") && path != "devtool.internal/internal/inside"
+				if ours || first != "devtool.internal" && strings.Contains(first, ".") {
 					t.Errorf("the SDK imports %s", path)
 				}
 			}

@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // bodyOf counts the body that arrives at peer.

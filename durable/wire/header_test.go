@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 func TestFieldsAreOrderedByName(t *testing.T) {

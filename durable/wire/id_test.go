@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // The vectors are those of workerd (src/workerd/server/server-test.c++).

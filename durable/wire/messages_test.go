@@ -15,7 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // messages has one value of every type of message.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // The kinds of frame and the flag, as the specification numbers them.

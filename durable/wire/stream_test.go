@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // mirror answers, and sends the question's body back as it comes.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/durable/wire"
+	"devtool.internal/durable/wire"
 )
 
 // A script is what a peer sends: frames one after the other.

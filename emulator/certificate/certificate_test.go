@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/certificate"
+	"devtool.internal/emulator/certificate"
 )
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)

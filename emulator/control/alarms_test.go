@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestClientSendsTheRequestsOfAlarms(t *testing.T) {

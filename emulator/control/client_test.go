@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // serve starts a server that answers every request with handler, behind the

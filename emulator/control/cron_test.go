@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 var newYear = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // request is a harmless one, to be spoiled by a test.

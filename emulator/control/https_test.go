@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // secureServer answers as an emulator does. Its certificate is for 127.0.0.1 and

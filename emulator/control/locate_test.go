@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 // project is a folder with a config file.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestClientSendsTheRequestsOfObjects(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestLogsAreHandedOnLineByLine(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/emulator/control"
+	"devtool.internal/emulator/control"
 )
 
 func TestSQLValuesInJSON(t *testing.T) {

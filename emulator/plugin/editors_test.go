@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // Each way of saving is that of the editor itself: it replaces the text "before" in main.go by "after". What else

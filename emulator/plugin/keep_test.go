@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 func TestAKeptProgramOutlivesTheNextBuild(t *testing.T) {

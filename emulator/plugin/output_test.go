@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // chunks records the writes it gets.

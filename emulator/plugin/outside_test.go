@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // outside returns what the program in dir/project is built from outside of it, relative to dir.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 func TestMessagesOfGoAreUnderstood(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // handler builds the fixture program once and returns a copy of it that is the

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 func TestProgramsDialInAtASocketThatOnlyItsUserReaches(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/plugin"
+	"devtool.internal/emulator/plugin"
 )
 
 // modes runs a test with the system's notices and with polling: a user must not

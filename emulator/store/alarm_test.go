@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 var noAlarm time.Time

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // Connections come at the addresses of those that are just being closed: a test that meets the moment only now and then.

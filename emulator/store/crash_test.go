@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // The tests in this file kill a real process. It is this test binary again, which plays the part that childPart names

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func numbers(t testing.TB, n int) *store.Object {

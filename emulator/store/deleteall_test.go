@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // userSchema has one of everything that can stand in the way of a removal.

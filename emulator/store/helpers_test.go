@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // epoch is a time that alarms in the tests count from.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func openIndex(t testing.TB, dir string) *store.Index {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestReadObjectTellsNameAndAlarmAndChangesNothing(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 const (

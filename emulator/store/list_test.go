@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // keysOf joins the keys of entries; every value in these tests is its key, doubled.

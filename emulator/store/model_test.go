@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // contents is what a model of an object holds.

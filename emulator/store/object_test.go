@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestNewFileIsPrivateAndStandsAloneWhenClosed(t *testing.T) {

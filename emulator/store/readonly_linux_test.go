@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // asNobody runs f on a thread whose access to files is that of an unprivileged user. Root would be let in everywhere.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestSavepointsNest(t *testing.T) {

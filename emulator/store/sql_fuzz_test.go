@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // Whatever SQL says, it neither breaks the object nor reaches what is not the user's.

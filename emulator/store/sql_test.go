@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 // query runs SQL and returns all rows.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestSQLLimits(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func wantKeys(t *testing.T, o *store.Object, want int64) {

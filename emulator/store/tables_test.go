@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestTablesAreThoseOfTheUser(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool/emulator/store"
+	"devtool.internal/emulator/store"
 )
 
 func TestOnlyChangesBeginATransaction(t *testing.T) {

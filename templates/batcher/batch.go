@@ -8,7 +8,7 @@ import (
 	"log"
 	"net/http"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // batchBody is a JSON array of bodies: what is JSON as it is, the rest as

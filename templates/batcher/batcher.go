@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 const (

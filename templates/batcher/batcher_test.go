@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"devtool/durable"
-	"devtool/durabletest"
+	"devtool.internal/durable"
+	"devtool.internal/durabletest"
 )
 
 func TestABatchIsSentAfterTenSeconds(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strings"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 var worker = durable.Worker{

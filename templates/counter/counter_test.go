@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"devtool/durable"
-	"devtool/durabletest"
+	"devtool.internal/durable"
+	"devtool.internal/durabletest"
 )
 
 func TestEachPathCountsForItself(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"os"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // version is what `make bench` edits to see how soon a save is served.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // describe turns an error into a fact that both runtimes can state: of which kind it is, and what a case has thrown.

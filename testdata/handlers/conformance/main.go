@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // operations are what a program can do, in the worker (call, parallel, alarms, …) or in an object. Its keys are the

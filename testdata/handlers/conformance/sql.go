@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // sqlFailure is the fact of SQL that fails: its text is the platform's, so both say the same.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

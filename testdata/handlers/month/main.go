@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -20,7 +20,7 @@ import (
 	"net/http"
 	"strings"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 // version is for the test to change.

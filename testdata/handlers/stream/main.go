@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

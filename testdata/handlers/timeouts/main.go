@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 )
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"time"
 	clock "time"
 
-	"devtool/durable"
+	"devtool.internal/durable"
 	"helper"
 )
 
