@@ -116,7 +116,7 @@ func TestHTTPSWithACertificateThatIsKept(t *testing.T) {
 func TestHTTPSWithACertificateOfTheUsersOwn(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	if _, err := certificate.Kept(folder, time.Now()); err != nil {
+	if _, err := certificate.FindOrCreate(folder, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	key, cert := filepath.Join(folder, "key.pem"), certificate.File(folder)

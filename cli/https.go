@@ -87,7 +87,7 @@ func (s Streams) keptCertificate() (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	pair, err := certificate.Kept(folder, time.Now())
+	pair, err := certificate.FindOrCreate(folder, time.Now())
 	if err != nil {
 		return pair, failure("use one of your own: --https-key-path and --https-cert-path", "%v", err)
 	}

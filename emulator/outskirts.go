@@ -27,7 +27,7 @@ type surroundings struct {
 
 	// looking is held while the outside is looked at anew.
 	looking sync.Mutex
-	known   plugin.Outside
+	known   plugin.ExternalSources
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -51,7 +51,7 @@ func (e *Emulator) watchSurroundings(ctx context.Context, configuration []string
 // watch passes on what a new watcher reports.
 func (s *surroundings) watch(o plugin.WatchOptions) (*plugin.Watcher, error) {
 	o.Ignore = func(path string) bool { return within(path, s.e.options.State) }
-	o.Noticed = s.noticed
+	o.OnChange = s.noticed
 	w, err := plugin.Watch(s.ctx, o)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (s *surroundings) report(paths []string) {
 func (s *surroundings) look(ctx context.Context, b plugin.Builder, built bool, since time.Time) {
 	s.looking.Lock()
 	defer s.looking.Unlock()
-	found, err := b.Outside(ctx, s.roots)
+	found, err := b.ExternalSources(ctx, s.roots)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.e.log.Debug("files outside of the project are not watched", "err", err)
@@ -132,7 +132,7 @@ func (s *surroundings) stirring() bool {
 	s.mu.Lock()
 	outside := s.outside
 	s.mu.Unlock()
-	return s.project.Stirring() || outside != nil && outside.Stirring()
+	return s.project.Settling() || outside != nil && outside.Settling()
 }
 
 // close returns when the watchers have ended. The context of watchSurroundings must have.
@@ -158,7 +158,7 @@ func union(a, b []string) []string {
 }
 
 // changedSince returns the files that were written after a time.
-func changedSince(o plugin.Outside, since time.Time) []string {
+func changedSince(o plugin.ExternalSources, since time.Time) []string {
 	files := slices.Clone(o.Files)
 	for _, folder := range o.Folders {
 		if entries, err := os.ReadDir(folder); err == nil {

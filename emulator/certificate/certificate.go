@@ -1,5 +1,5 @@
 // Package certificate has what a dev server needs to speak HTTPS: a certificate that its user has (Load), or one
-// that is made here for the names of this machine (Kept). That one is kept for all projects, so that a browser has
+// that is made here for the names of this machine (FindOrCreate). That one is kept for all projects, so that a browser has
 // to be told only once that it is good.
 //
 // In its folder are two files. key.pem has the private key and the certificate together, so that both are always of
@@ -71,9 +71,9 @@ func Find(folder string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// Kept returns the certificate that is kept in folder. If there is none, or it is damaged or will end soon after now, it
+// FindOrCreate returns the certificate that is kept in folder. If there is none, or it is damaged or will end soon after now, it
 // makes one.
-func Kept(folder string, now time.Time) (tls.Certificate, error) {
+func FindOrCreate(folder string, now time.Time) (tls.Certificate, error) {
 	pair, err := Find(folder)
 	if err == nil && now.Before(pair.Leaf.NotAfter.Add(-renewal)) && !now.Before(pair.Leaf.NotBefore) {
 		return pair, showCertificate(folder, pair)

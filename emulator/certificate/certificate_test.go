@@ -23,7 +23,7 @@ const day = 24 * time.Hour
 
 func kept(t *testing.T, folder string, at time.Time) *x509.Certificate {
 	t.Helper()
-	pair, err := certificate.Kept(folder, at)
+	pair, err := certificate.FindOrCreate(folder, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestACertificateIsForTheNamesOfThisMachineAndVouchesForNoOther(t *testing.T
 
 func TestAServerWithItIsTrustedByItsFile(t *testing.T) {
 	folder := t.TempDir()
-	pair, err := certificate.Kept(folder, time.Now())
+	pair, err := certificate.FindOrCreate(folder, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestAFolderThatCannotBeIsAnError(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := certificate.Kept(filepath.Join(file, "below"), now); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := certificate.FindOrCreate(filepath.Join(file, "below"), now); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("got error %v, want one that names %s", err, file)
 	}
 }

@@ -10,7 +10,7 @@
 //  2. [Launch] starts the program with a connection already in its hand, and
 //     ends it together with every process it has started.
 //  3. [Watch] reports which files changed once the editor has come to rest;
-//     [Builder.Outside] says which there are outside of the project's folder.
+//     [Builder.ExternalSources] says which there are outside of the project's folder.
 //
 // The package carries bytes only. The protocol spoken on [Process.Conn] is
 // durable/wire's, and when to build, swap and restart is the emulator's.

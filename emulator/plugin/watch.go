@@ -37,9 +37,9 @@ type WatchOptions struct {
 	// absolute paths, from one goroutine at a time. Nil leaves out no more.
 	Ignore func(path string) bool
 
-	// Noticed is told each change at once, before it is reported, on a goroutine of the watcher that must not be
+	// OnChange is told each change at once, before it is reported, on a goroutine of the watcher that must not be
 	// kept waiting. Nil is not told.
-	Noticed func(paths []string)
+	OnChange func(paths []string)
 
 	// Quiet is how long, in real time, nothing must happen before a report.
 	// Zero is 50 ms.
@@ -60,11 +60,11 @@ type Watcher struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
-	noticed func([]string)
+	onChange func([]string)
 
 	mu       sync.Mutex
 	polling  string // why, or ""
-	stirring bool   // something has changed, and no report is due for it yet
+	settling bool   // something has changed, and no report is due for it yet
 }
 
 // source tells which paths have changed. It decides by the scope which of them
@@ -112,13 +112,13 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watcher) source) *Watcher {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{
-		scope:   s,
-		quiet:   o.Quiet,
-		busy:    o.busy,
-		noticed: o.Noticed,
-		changes: make(chan []string),
-		cancel:  cancel,
-		done:    make(chan struct{}),
+		scope:    s,
+		quiet:    o.Quiet,
+		busy:     o.busy,
+		onChange: o.OnChange,
+		changes:  make(chan []string),
+		cancel:   cancel,
+		done:     make(chan struct{}),
 	}
 	if w.quiet == 0 {
 		w.quiet = defaultQuiet
@@ -146,16 +146,16 @@ func (w *Watcher) Polling() string {
 	return w.polling
 }
 
-// Stirring reports whether something has changed, and things have not yet gone quiet so that a report is due.
-func (w *Watcher) Stirring() bool {
+// Settling reports whether something has changed, and things have not yet gone quiet so that a report is due.
+func (w *Watcher) Settling() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.stirring
+	return w.settling
 }
 
-func (w *Watcher) stir(stirring bool) {
+func (w *Watcher) setSettling(settling bool) {
 	w.mu.Lock()
-	w.stirring = stirring
+	w.settling = settling
 	w.mu.Unlock()
 }
 
@@ -201,9 +201,9 @@ func (w *Watcher) run(ctx context.Context, from source) {
 			for _, path := range paths {
 				pending[path] = true
 			}
-			w.stir(true)
-			if w.noticed != nil {
-				w.noticed(paths)
+			w.setSettling(true)
+			if w.onChange != nil {
+				w.onChange(paths)
 			}
 			// What nobody has fetched yet waits with the rest until all is quiet.
 			out = nil
@@ -214,7 +214,7 @@ func (w *Watcher) run(ctx context.Context, from source) {
 				continue
 			}
 			out, report = w.changes, slices.Sorted(maps.Keys(pending))
-			w.stir(false)
+			w.setSettling(false)
 		case out <- report:
 			out = nil
 			clear(pending)

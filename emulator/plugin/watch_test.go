@@ -289,7 +289,7 @@ func TestWhatGitChangesIsReportedAsOne(t *testing.T) {
 		var more sync.Once
 		var noticed atomic.Bool
 		o.Roots, o.Quiet = []string{dir}, time.Millisecond
-		o.Noticed = func(paths []string) {
+		o.OnChange = func(paths []string) {
 			if slices.Contains(paths, filepath.Join(dir, "b.go")) {
 				noticed.Store(true)
 			}

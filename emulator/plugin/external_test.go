@@ -15,7 +15,7 @@ func outside(t *testing.T, dir string, env ...string) (folders, files []string) 
 	t.Helper()
 	project := filepath.Join(dir, "project")
 	b := &plugin.Builder{Dir: project, Package: ".", Env: append([]string{"GOFLAGS=", "GOPROXY=off", "GOWORK="}, env...)}
-	o, err := b.Outside(t.Context(), []string{project})
+	o, err := b.ExternalSources(t.Context(), []string{project})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestLookingOutsideEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := &plugin.Builder{Dir: t.TempDir(), Package: "."}
-	if _, err := b.Outside(ctx, nil); err == nil {
+	if _, err := b.ExternalSources(ctx, nil); err == nil {
 		t.Error("got no error")
 	}
 }
@@ -173,9 +173,9 @@ func TestChangesAreNoticedAtOnce(t *testing.T) {
 		dir := t.TempDir()
 		o.Roots = []string{dir}
 		noticed := make(chan []string, 8)
-		o.Noticed = func(paths []string) { noticed <- paths }
+		o.OnChange = func(paths []string) { noticed <- paths }
 		w := watch(t, o)
-		if w.Stirring() {
+		if w.Settling() {
 			t.Error("it stirs before anything has changed")
 		}
 		write(t, dir, map[string]string{"main.go": "1"})
@@ -183,7 +183,7 @@ func TestChangesAreNoticedAtOnce(t *testing.T) {
 			t.Errorf("noticed %v, want %v", got, want)
 		}
 		reports(t, w, dir, "main.go")
-		if w.Stirring() {
+		if w.Settling() {
 			t.Error("it stirs when all is reported")
 		}
 	})

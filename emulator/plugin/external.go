@@ -15,10 +15,10 @@ import (
 	"strings"
 )
 
-// Outside is what a program is built from outside of the folders that are watched anyway: packages of a module that
+// ExternalSources is what a program is built from outside of the folders that are watched anyway: packages of a module that
 // go.mod replaces by a folder or that go.work uses, packages of the program's own module beside its folder, and
 // what symbolic links lead to. All paths are absolute, sorted, and lead to what is really there.
-type Outside struct {
+type ExternalSources struct {
 	Folders []string // of packages: the files right in them
 	Files   []string
 }
@@ -49,25 +49,25 @@ func (p *listed) edited() bool {
 	return !p.Standard && p.Dir != "" && m != nil && (m.Main || m.Replace != nil && m.Replace.Version == "")
 }
 
-// Outside finds out what the program is built from outside of roots. It costs as much as a build that has nothing
+// ExternalSources finds out what the program is built from outside of roots. It costs as much as a build that has nothing
 // to do. A package that can't be loaded is left out, so the answer is worth something also when the program does not build.
-func (b *Builder) Outside(ctx context.Context, roots []string) (Outside, error) {
+func (b *Builder) ExternalSources(ctx context.Context, roots []string) (ExternalSources, error) {
 	out, err := b.ask(ctx, "list", "-e", "-deps",
 		"-json=Dir,Standard,Module,GoFiles,CgoFiles,CFiles,HFiles,SFiles,EmbedFiles", "--", b.Package)
 	if err != nil {
-		return Outside{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
+		return ExternalSources{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
 	}
 	work, err := b.ask(ctx, "env", "GOWORK")
 	if err != nil {
-		return Outside{}, fmt.Errorf("find go.work: %w", err)
+		return ExternalSources{}, fmt.Errorf("find go.work: %w", err)
 	}
-	o := newOutsideSet(roots)
+	o := newExternalSet(roots)
 	for packages := json.NewDecoder(strings.NewReader(out)); ; {
 		var p listed
 		if err := packages.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return Outside{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
+			return ExternalSources{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
 		}
 		if p.edited() {
 			o.add(&p)
@@ -77,7 +77,7 @@ func (b *Builder) Outside(ctx context.Context, roots []string) (Outside, error) 
 		o.file(work)
 		o.file(strings.TrimSuffix(work, ".work") + ".work.sum")
 	}
-	return Outside{slices.Sorted(maps.Keys(o.folders)), slices.Sorted(maps.Keys(o.files))}, nil
+	return ExternalSources{slices.Sorted(maps.Keys(o.folders)), slices.Sorted(maps.Keys(o.files))}, nil
 }
 
 // ask runs the go command and returns what it prints.
@@ -96,14 +96,14 @@ func (b *Builder) ask(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// outsideSet collects paths and leaves out what is below its roots.
-type outsideSet struct {
+// externalSet collects paths and leaves out what is below its roots.
+type externalSet struct {
 	roots          []string // with links resolved
 	folders, files map[string]bool
 }
 
-func newOutsideSet(roots []string) *outsideSet {
-	s := &outsideSet{folders: make(map[string]bool), files: make(map[string]bool)}
+func newExternalSet(roots []string) *externalSet {
+	s := &externalSet{folders: make(map[string]bool), files: make(map[string]bool)}
 	for _, root := range roots {
 		if target, err := filepath.EvalSymlinks(root); err == nil {
 			s.roots = append(s.roots, target)
@@ -112,7 +112,7 @@ func newOutsideSet(roots []string) *outsideSet {
 	return s
 }
 
-func (s *outsideSet) add(p *listed) {
+func (s *externalSet) add(p *listed) {
 	s.folder(p.Dir)
 	for _, names := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.HFiles, p.SFiles, p.EmbedFiles} {
 		for _, name := range names {
@@ -136,14 +136,14 @@ func (s *outsideSet) add(p *listed) {
 }
 
 // folder adds a folder if it is there and outside.
-func (s *outsideSet) folder(path string) {
-	if target, err := filepath.EvalSymlinks(path); err == nil && s.outside(target) {
+func (s *externalSet) folder(path string) {
+	if target, err := filepath.EvalSymlinks(path); err == nil && s.external(target) {
 		s.folders[target] = true
 	}
 }
 
 // file adds a file, which need not be there, if its folder is outside.
-func (s *outsideSet) file(path string) {
+func (s *externalSet) file(path string) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
@@ -152,12 +152,12 @@ func (s *outsideSet) file(path string) {
 		}
 		target = filepath.Join(folder, filepath.Base(path))
 	}
-	if s.outside(target) {
+	if s.external(target) {
 		s.files[target] = true
 	}
 }
 
-func (s *outsideSet) outside(path string) bool {
+func (s *externalSet) external(path string) bool {
 	return !slices.ContainsFunc(s.roots, func(root string) bool {
 		rel, err := filepath.Rel(root, path)
 		return err == nil && filepath.IsLocal(rel)
