@@ -295,9 +295,9 @@ func (a administration) EvictObject(ctx context.Context, which control.Object) (
 	}
 	evicted := t.inMemory()
 	t.ns.keep(t.object)
-	ev := &event{obj: t.object, kind: "evict"}
-	defer ev.retire() // it may have joined a step in the queue
-	t.evict(ev)
+	ticket := &ticket{obj: t.object, kind: "evict"}
+	defer ticket.retire() // it may have joined a step in the queue
+	t.evict(ticket)
 	t.ns.release(t.object)
 	if t.inMemory() { // an event was faster
 		return control.Evicted{}, t.busy()
@@ -324,7 +324,7 @@ func (a administration) AbortObject(_ context.Context, which control.Object, q c
 	}
 	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
 	a.e.log.Warn("aborted "+t.String(), "reason", reason)
-	t.abort(&event{obj: t.object, kind: "abort", inst: inst}, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
+	t.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
 	return t.describe(), nil
 }
 
@@ -334,8 +334,8 @@ func (t target) live() *instance {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	inst := t.inst
-	if inst == nil && t.holder != nil {
-		inst = t.holder.inst
+	if inst == nil && t.turn != nil && t.turn.ev != nil {
+		inst = t.turn.ev.inst
 	}
 	if !inst.lives() {
 		return nil

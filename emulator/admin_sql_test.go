@@ -219,7 +219,7 @@ func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return o.holder != nil && o.holder.kind == "admin"
+		return o.turn != nil && o.turn.kind == "admin"
 	})
 	seen := make(chan string)
 	go func() {

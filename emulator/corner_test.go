@@ -23,7 +23,7 @@ func (w *world) turn(name string) (*event, func() error) {
 	ns := w.namespaces["Lab"]
 	o := ns.pin(wire.IDFromName(ns.uniqueKey, name), name, true)
 	ev := w.newEvent(w.ctx, w.host.current, o, "test")
-	if err := o.acquire(w.ctx, ev); err != nil {
+	if err := o.acquire(w.ctx, &ev.ticket); err != nil {
 		w.t.Fatal(err)
 	}
 	inst, err := o.instanceFor(ev)
@@ -227,7 +227,7 @@ func TestNothingOfAnObjectThatWasResetIsCommitted(t *testing.T) {
 			if err := ev.obj.use(ev, func(s *store.Object) error { return s.Put("k", []byte("lost")) }); err != nil {
 				t.Fatal(err)
 			}
-			ev.obj.reset(ev, errors.New("reset"))
+			ev.obj.reset(&ev.ticket, errors.New("reset"))
 			if err := tt.end(ev); err == nil || err.Error() != "reset" {
 				t.Errorf("got error %v, want the reset's", err)
 			}
@@ -333,7 +333,7 @@ func TestAdministrationWaitsOnWhenTheObjectIsReset(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- ev.obj.administer(context.Background(), func(*store.Object) error { return nil }) }()
 	eventually(t, "it waits", func() bool { return ev.obj.queued() == 1 })
-	ev.obj.reset(ev, errors.New("reset"))
+	ev.obj.reset(&ev.ticket, errors.New("reset"))
 	end() //nolint:errcheck // it was reset
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -344,7 +344,7 @@ func TestAnObjectThatEndsWhileItSleepsIsNotParkedForEver(t *testing.T) {
 	w := newWorld(t, newScript(nil))
 	ev, end := w.turn("a")
 	ev.park()
-	ev.obj.reset(ev, errors.New("reset"))
+	ev.obj.reset(&ev.ticket, errors.New("reset"))
 	end() //nolint:errcheck // it was reset
 	ev.unpark(nil)
 	if ev.obj.parked {

@@ -189,10 +189,7 @@ type subresponse struct {
 func (a *subresponse) retake() error {
 	if callee := a.callee; callee != nil {
 		a.callee = nil
-		callee.caller.Store(nil)
-		step := callee.currentStep()
-		a.caller.unpark(step)
-		a.caller.woken(step)
+		callee.answered(a.caller)
 	}
 	return a.caller.resume(a.s.Context())
 }
@@ -236,12 +233,9 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	}
 	o := ns.pin(id, q.Name, q.HasName)
 	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
-	callee.caller.Store(a.caller)
-	callee.join(a.caller.lastStep())
+	done := callee.callFor(a.caller)
 	defer callee.retire()
-	defer keep(&a.caller.stepMu, &a.caller.callees, callee)()
-	a.caller.waits.Add(1)
-	a.caller.leave()
+	defer done()
 	a.callee = callee
 	a.caller.served.add(o)
 	started := time.Now()
@@ -297,10 +291,10 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	}
 	// It is the platform's to say who the client is; its edge refuses requests that say it themselves.
 	r.Header.Del("Cf-Connecting-Ip")
-	a.caller.outside.Add(1)
+	a.caller.addOutside(1)
 	resp, err := p.e.outside.RoundTrip(r)
 	if !p.lost() {
-		a.caller.outside.Add(-1)
+		a.caller.addOutside(-1)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)

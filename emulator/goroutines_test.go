@@ -27,7 +27,7 @@ func TestAGoroutineOfAHandlerThatHasTheTurnDoesNotWaitForIt(t *testing.T) {
 	var holding sync.WaitGroup
 	holding.Go(func() { w.want("a", "/hold", "") })
 	o := w.object("Lab", "a")
-	eventually(t, "held", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.holder != nil })
+	eventually(t, "held", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.turn != nil })
 	holding.Go(func() { w.moveOn(time.Second) })
 	eventually(t, "one queued", func() bool { o.mu.Lock(); defer o.mu.Unlock(); return len(o.queue) == 1 })
 	close(asleep)

@@ -229,7 +229,7 @@ func (w *world) awaitSleepers(n int64) {
 		var sleepers int64
 		for _, ev := range w.running() {
 			if ev.obj != nil {
-				sleepers += ev.waits.Load()
+				sleepers += int64(ev.waiting())
 			}
 		}
 		return sleepers == n

@@ -240,7 +240,7 @@ func TestWhatIsAnsweredIsOnDisk(t *testing.T) {
 func (o *object) holderIsNil() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.holder == nil
+	return o.turn == nil
 }
 
 func TestASwapWaitsForRunningEventsAndHoldsNewOnes(t *testing.T) {

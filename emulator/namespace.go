@@ -157,11 +157,11 @@ func (o *object) checkIdle(step *clock.Step) {
 		return
 	}
 	o.pending++
-	ev := &event{obj: o, kind: "evict"}
-	ev.join(step)
+	t := &ticket{obj: o, kind: "evict"}
+	t.join(step)
 	ns.e.background.Go(func() {
-		defer ev.retire()
-		o.evict(ev)
+		defer t.retire()
+		o.evict(t)
 		ns.unpin(o)
 	})
 }
@@ -171,8 +171,8 @@ func (o *object) checkIdle(step *clock.Step) {
 //
 // In an advance, which may come back to the object in no time, a file that nobody could tell from one
 // just opened stays open (see closeLingering).
-func (o *object) evict(ev *event) {
-	if o.acquire(context.Background(), ev) != nil {
+func (o *object) evict(t *ticket) {
+	if o.acquire(context.Background(), t) != nil {
 		return
 	}
 	o.storeMu.Lock()
@@ -182,15 +182,13 @@ func (o *object) evict(ev *event) {
 	o.ns.mu.Unlock()
 	if alone {
 		if o.dropInstance() {
-			o.ns.e.logEvent(eventLine{event: ev.kind, object: o.String(), outcome: outcomeOK, quiet: true})
+			o.ns.e.logEvent(eventLine{event: t.kind, object: o.String(), outcome: outcomeOK, quiet: true})
 		}
 		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.e.advancing.Load(); !o.lingers {
 			o.closeUnused()
 		}
 	}
-	o.mu.Lock()
-	o.releaseLocked()
-	o.mu.Unlock()
+	o.release()
 }
 
 // dropInstance takes the object out of memory, and reports whether it was there. The caller has

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,10 +38,10 @@ type object struct {
 	name    string
 	hasName bool
 	inst    *instance // nil when the object is not in memory
-	holder  *event    // who has the turn
-	queue   []*waiter // who waits for it, in order of arrival
-	// parked is set while the holder sleeps, or waits for one that does, without
-	// giving the turn up: those in the queue wait for the clock, too, and are in no step.
+	turn    *ticket   // has the turn, or nil
+	queue   []*waiter // for the turn, in order of arrival
+	// parked is set while the event that has the turn keeps it and waits for the clock. The
+	// tickets in the queue then wait for the clock, too, and hold no step.
 	parked bool
 
 	// ns.mu guards what follows.
@@ -67,15 +66,6 @@ func (inst *instance) lives() bool {
 	return inst != nil && inst.ctx.Err() == nil && !inst.prog.lost()
 }
 
-// A waiter is an event's place in the queue. Several goroutines of one
-// handler may wait at it.
-type waiter struct {
-	ev      *event
-	granted chan struct{} // closed when the event has the turn, or err is set
-	err     error
-	count   int
-}
-
 // String names the object as people do: CLASS/NAME, or CLASS/ID without a name.
 func (o *object) String() string {
 	o.mu.Lock()
@@ -90,7 +80,7 @@ func (o *object) String() string {
 // there is an instance, lets handle talk to it, and ends the turn. The error is what
 // the event failed with.
 func (o *object) deliver(ev *event, handle func(*instance) error) error {
-	if err := o.acquire(ev.ctx, ev); err != nil {
+	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
 		return o.describe(err)
 	}
 	inst, err := o.instanceFor(ev)
@@ -135,196 +125,78 @@ func (o *object) describe(err error) error {
 	return err
 }
 
-// acquire waits until ev has the turn. It has it already when another goroutine of
-// its handler has taken it. When ctx ends first, the place in the queue is lost.
-func (o *object) acquire(ctx context.Context, ev *event) error {
-	o.mu.Lock()
-	if ev.inst != nil && ev.inst.ctx.Err() != nil {
-		defer o.mu.Unlock()
-		return context.Cause(ev.inst.ctx)
-	}
-	if ev.over {
-		o.mu.Unlock()
-		return errOver
-	}
-	if ctx.Err() != nil { // nobody would give the turn back
-		o.mu.Unlock()
-		return context.Cause(ctx)
-	}
-	if o.holder == nil {
-		o.holder = ev
-	}
-	if o.holder == ev {
-		o.mu.Unlock()
-		return nil
-	}
-	if ev.standsFor != nil && ev.standsFor == o.holder {
-		o.mu.Unlock()
-		return errHasTurn
-	}
-	w := ev.waiter
-	if w == nil {
-		w = &waiter{ev: ev, granted: make(chan struct{})}
-		ev.waiter = w
-		o.queue = append(o.queue, w)
-		if o.parked {
-			ev.leave()
-		}
-	}
-	w.count++
-	o.mu.Unlock()
-
-	select {
-	case <-w.granted:
-		return w.err
-	case <-ctx.Done():
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	select {
-	case <-w.granted:
-		return w.err
-	default:
-	}
-	if w.count--; w.count == 0 {
-		o.dropWaiterLocked(w)
-	}
-	return context.Cause(ctx)
-}
-
-var errOver = &wire.Error{Message: "the event is over: its handler has returned, or its object was reset"}
-
-func (o *object) dropWaiterLocked(w *waiter) {
-	w.ev.waiter = nil
-	for i := range o.queue {
-		if o.queue[i] == w {
-			o.queue = append(o.queue[:i], o.queue[i+1:]...)
-			return
-		}
-	}
-}
-
-// releaseLocked hands the turn to the next in the queue.
-func (o *object) releaseLocked() {
-	o.parked = false
-	if len(o.queue) == 0 {
-		o.holder = nil
-		return
-	}
-	w := o.queue[0]
-	o.queue = o.queue[1:]
-	w.ev.waiter = nil
-	o.holder = w.ev
-	close(w.granted)
-
-	// What its other goroutines ask for must not wait for it: it may wait for them.
-	o.queue = slices.DeleteFunc(o.queue, func(other *waiter) bool {
-		if other.ev.standsFor != w.ev {
-			return false
-		}
-		other.ev.waiter = nil
-		other.err = errHasTurn
-		close(other.granted)
-		return true
-	})
-}
-
-// errHasTurn is why an event which stands for another need not wait for the turn.
-var errHasTurn = errors.New("the event has the turn itself")
-
-// pause commits what was written and, unless the event is blocked, gives the turn up.
-// It does nothing for an event that does not have the turn. When ctx has ended, whoever
-// asked has been told to go on and the turn must stay.
-func (o *object) pause(ctx context.Context, ev *event) error {
-	o.storeMu.Lock()
-	defer o.storeMu.Unlock()
-	if !o.holds(ev) {
-		return nil
-	}
-	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
-		return context.Cause(inst.ctx)
-	}
-	if err := o.takePuts(ev); err != nil {
-		return err
-	}
-	if err := o.commitOrReset(ev); err != nil {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if ev.blocked == 0 && ctx.Err() == nil {
-		o.releaseLocked()
-	}
-	return nil
-}
-
-func (o *object) holds(ev *event) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.holder == ev
-}
-
-// finish ends the event's part in the object: what it wrote is committed, or dropped if
-// the object was reset, and the turn goes on. The error says why nothing was
-// committed. Doing it again does nothing.
+// finish ends the event's part in the object: what it wrote is committed, or dropped if the object
+// was reset, and the turn goes on. The error says why nothing was committed. A second call does
+// nothing.
 func (o *object) finish(ev *event) error {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	o.mu.Lock()
-	holds := o.holder == ev
 	ev.over = true
 	if w := ev.waiter; w != nil {
 		o.dropWaiterLocked(w)
 		w.err = errOver
 		close(w.granted)
 	}
-	inst := ev.inst
 	if ev.limit != nil {
 		ev.limit.stop()
 	}
 	o.mu.Unlock()
 	ev.closeCursors()
-	if !holds {
+	return o.endTurn(&ev.ticket)
+}
+
+// endTurn ends the turn of t, an event's, if it has it: with a commit, unless the object was reset.
+// storeMu is held.
+func (o *object) endTurn(t *ticket) error {
+	if !o.has(t) {
 		return nil
 	}
 	var err error
-	switch {
+	switch inst := t.instance(); {
 	case inst == nil:
 		err = o.rollback()
 	case inst.ctx.Err() != nil:
 		err = context.Cause(inst.ctx)
 		o.rollback() //nolint:errcheck // why it was reset matters more
 	default:
-		if err = o.takePuts(ev); err == nil {
-			if err = o.endTransactions(inst); err != nil {
-				o.reset(ev, err)
-			} else {
-				err = o.commitOrReset(ev)
-			}
-		}
-		if err != nil {
+		if err = o.commitTurn(t, inst); err != nil {
 			err = errors.Join(err, o.rollback())
 		}
 	}
-	o.mu.Lock()
-	o.releaseLocked()
-	o.mu.Unlock()
+	o.release()
 	return err
 }
 
-// reset discards the event's instance: it loses its memory, its events and those that
-// wait for it fail with cause. What the holder of the turn has not committed
-// is dropped when that event finishes.
-func (o *object) reset(ev *event, cause error) { o.resetIn(ev.currentStep(), ev, cause) }
+// commitTurn commits what t's event wrote in its turn. Transactions that it left open are undone.
+func (o *object) commitTurn(t *ticket, inst *instance) error {
+	if t.isMain() {
+		if err := o.takePuts(t.ev); err != nil {
+			return err
+		}
+	}
+	if err := o.endTransactions(inst); err != nil {
+		o.reset(t, err)
+		return err
+	}
+	return o.commitOrReset(t)
+}
 
-// resetIn is reset as part of step: what it ends is, and what their callers make of that.
-func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
-	o.joinAll(ev.instance(), step)
-	defer o.endNaps(ev.instance())
+// reset discards the instance of t's event: it loses its memory, its events and those in the queue
+// fail with cause. What the event in turn has not committed is dropped when it finishes.
+func (o *object) reset(t *ticket, cause error) { o.resetIn(t.currentStep(), t.instance(), cause) }
+
+// resetIn is reset as part of step: what it ends belongs to that step, and so does what the callers
+// make of it. A nil inst is none.
+func (o *object) resetIn(step *clock.Step, inst *instance, cause error) {
+	if inst == nil {
+		return
+	}
+	o.joinAll(inst, step)
+	defer o.endNaps(inst)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	inst := ev.inst
-	if inst == nil || inst.ctx.Err() != nil {
+	if inst.ctx.Err() != nil {
 		return
 	}
 	err := asWire(cause)
@@ -336,11 +208,11 @@ func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
 	}
 	var kept []*waiter
 	for _, w := range o.queue {
-		if w.ev.prog == nil { // it does not need the instance
+		if w.ticket.ev == nil { // it does not need the instance
 			kept = append(kept, w)
 			continue
 		}
-		w.ev.waiter = nil
+		w.ticket.waiter = nil
 		w.err = err
 		close(w.granted)
 	}
@@ -349,9 +221,6 @@ func (o *object) resetIn(step *clock.Step, ev *event, cause error) {
 
 // endNaps ends the Sleeps of all events of inst, which was reset.
 func (o *object) endNaps(inst *instance) {
-	if inst == nil {
-		return
-	}
 	for _, ev := range inst.prog.eventsOf(o) {
 		if ev.instance() == inst {
 			ev.endNaps()
@@ -361,7 +230,7 @@ func (o *object) endNaps(inst *instance) {
 
 // abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not
 // tried again.
-func (o *object) abort(ev *event, cause error, dropAlarm bool) {
+func (o *object) abort(step *clock.Step, inst *instance, cause error, dropAlarm bool) {
 	if dropAlarm {
 		o.storeMu.Lock()
 		if o.run != nil {
@@ -369,7 +238,7 @@ func (o *object) abort(ev *event, cause error, dropAlarm bool) {
 		}
 		o.storeMu.Unlock()
 	}
-	o.reset(ev, cause)
+	o.resetIn(step, inst, cause)
 }
 
 // instanceFor returns the object's instance in the program of ev, which has the turn. If
@@ -426,74 +295,63 @@ type constructError struct{ cause *wire.Error }
 func (e *constructError) Error() string { return "construct: " + e.cause.Error() }
 func (e *constructError) Unwrap() error { return e.cause }
 
-// joinAll makes the events that a reset of inst ends part of step: what their callers make
-// of it is what happens at that time.
-func (o *object) joinAll(inst *instance, step *clock.Step) {
-	if step == nil || inst == nil {
-		return
-	}
-	events := inst.prog.eventsOf(o)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, w := range o.queue {
-		if w.ev.prog != nil {
-			w.ev.join(step)
-		}
-	}
-	for _, ev := range events {
-		if ev.inst == inst {
-			ev.join(step)
-		}
-	}
-}
-
-// use calls f with the store, on behalf of ev. Normally ev has the turn. If not, a
-// goroutine of a handler asks while its handler waits elsewhere: the call then takes
-// the turn for itself, and commits.
+// use calls f with the store, on behalf of ev, which normally has the turn. If it has not, a
+// goroutine of its handler asks while the handler waits elsewhere: the call then takes a turn of
+// its own, and commits.
 func (o *object) use(ev *event, f func(*store.Object) error) error {
 	o.storeMu.Lock()
-	if !o.holds(ev) {
+	if !o.has(&ev.ticket) {
 		o.storeMu.Unlock()
-		o.mu.Lock()
-		if ev.over {
-			o.mu.Unlock()
-			return errOver
-		}
-		other := &event{prog: ev.prog, obj: o, kind: ev.kind, ctx: ev.ctx, inst: ev.inst, standsFor: ev}
-		o.mu.Unlock()
-		defer other.retire() // it may have joined a step in the queue
-		if err := o.acquire(context.Background(), other); err == errHasTurn {
-			return o.use(ev, f)
-		} else if err != nil {
-			return err
-		}
-		err := o.use(other, func(s *store.Object) error {
-			err := f(s)
-			if s.Dirty() { // the event that had the turn knows nothing of it
-				other.inst.prog.forget(other.inst)
-			}
-			return err
-		})
-		if e := o.finish(other); err == nil {
-			err = e
-		}
-		return err
+		return o.useBeside(ev, f)
 	}
 	defer o.storeMu.Unlock()
-	o.mu.Lock()
-	inst := ev.inst
-	o.mu.Unlock()
-	if inst.ctx.Err() != nil {
-		return context.Cause(inst.ctx)
-	}
-	s, err := o.open()
-	if err != nil {
+	if err := o.ready(ev); err != nil {
 		return err
 	}
 	if err := o.takePuts(ev); err != nil {
 		return err
 	}
-	return f(s)
+	return f(o.store)
+}
+
+// useBeside is use in a turn that the event takes for this call alone.
+func (o *object) useBeside(ev *event, f func(*store.Object) error) error {
+	o.mu.Lock()
+	if ev.over {
+		o.mu.Unlock()
+		return errOver
+	}
+	o.mu.Unlock()
+	t := &ticket{obj: o, kind: ev.kind, ev: ev}
+	defer t.retire() // it may have joined a step in the queue
+	if err := o.acquire(context.Background(), t); err == errHasTurn {
+		return o.use(ev, f)
+	} else if err != nil {
+		return err
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	err := o.ready(ev)
+	if err == nil {
+		err = f(o.store)
+		if o.store.Dirty() { // the event that had the turn knows nothing of it
+			inst := ev.instance()
+			inst.prog.forget(inst)
+		}
+	}
+	if e := o.endTurn(t); err == nil {
+		err = e
+	}
+	return err
+}
+
+// ready opens the store for ev, unless the object was reset. storeMu is held.
+func (o *object) ready(ev *event) error {
+	if inst := ev.instance(); inst.ctx.Err() != nil {
+		return context.Cause(inst.ctx)
+	}
+	_, err := o.open()
+	return err
 }
 
 // takePuts stores what the handler of ev, which has the turn, has put by notices. The handler
@@ -511,7 +369,7 @@ func (o *object) takePuts(ev *event) error {
 		err = o.ns.limits().putEach(s, puts)
 	}
 	if err != nil {
-		o.reset(ev, err)
+		o.reset(&ev.ticket, err)
 	}
 	return err
 }
@@ -538,22 +396,6 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 		}
 		return err
 	})
-}
-
-// withTurn calls f with storeMu held, without an instance, when it is the object's turn.
-func (o *object) withTurn(ctx context.Context, f func() error) error {
-	ev := &event{obj: o, kind: "admin"}
-	defer ev.retire() // it may have joined a step in the queue
-	if err := o.acquire(ctx, ev); err != nil {
-		return err
-	}
-	o.storeMu.Lock()
-	defer o.storeMu.Unlock()
-	err := f()
-	o.mu.Lock()
-	o.releaseLocked()
-	o.mu.Unlock()
-	return err
 }
 
 // open returns the store. storeMu is held.
@@ -658,9 +500,9 @@ func (o *object) commit() error {
 // uncommitted reports whether there is anything that a commit would bring to disk. storeMu is held.
 func (o *object) uncommitted() bool { return o.store != nil && o.store.Dirty() && o.transactions == 0 }
 
-// commitOrReset commits what the holder of the turn, ev, wrote. If that fails the object is
+// commitOrReset commits what was written in the turn of t, an event's. If that fails the object is
 // reset: what its handlers believe to be stored is not. storeMu is held.
-func (o *object) commitOrReset(ev *event) error {
+func (o *object) commitOrReset(t *ticket) error {
 	before, after := o.crashesAtCommit()
 	err := before
 	if err == nil {
@@ -675,30 +517,6 @@ func (o *object) commitOrReset(ev *event) error {
 	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint; the words are the platform's
 		err = fmt.Errorf("Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: %w", e) //nolint:staticcheck // see above
 	}
-	o.reset(ev, err)
+	o.reset(t, err)
 	return err
-}
-
-// park takes those that wait for the turn out of their step, if ev has it.
-func (o *object) park(ev *event) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.holder == ev {
-		o.parked = true
-		for _, w := range o.queue {
-			w.ev.leave()
-		}
-	}
-}
-
-// unpark undoes park.
-func (o *object) unpark(ev *event, step *clock.Step) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.holder == ev && o.parked {
-		o.parked = false
-		for _, w := range o.queue {
-			w.ev.join(step)
-		}
-	}
 }

@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"sync"
 	"time"
 
-	"devtool.internal/clock"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/store"
 )
@@ -144,7 +140,7 @@ func (p *program) serve(s *wire.Stream) {
 				return nil, err
 			}
 			// As on the platform no abort brings back what was deleted.
-			return &wire.Empty{}, ev.obj.commitOrReset(ev)
+			return &wire.Empty{}, ev.obj.commitOrReset(&ev.ticket)
 		})
 	case wire.MethodBegin:
 		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
@@ -160,7 +156,7 @@ func (p *program) serve(s *wire.Stream) {
 		})
 	case wire.MethodSync:
 		answer, err = p.onStore(s, func(ev *event, _ *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.commitOrReset(ev)
+			return &wire.Empty{}, ev.obj.commitOrReset(&ev.ticket)
 		})
 	case wire.MethodExec:
 		var q wire.Exec
@@ -194,7 +190,7 @@ func (p *program) serve(s *wire.Stream) {
 		var q wire.Reset
 		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
 			if ev.obj != nil {
-				ev.obj.abort(ev, &wire.Error{Message: q.Reason, Remote: true}, q.DropAlarm)
+				ev.obj.abort(ev.currentStep(), ev.instance(), &wire.Error{Message: q.Reason, Remote: true}, q.DropAlarm)
 			}
 			return &wire.Empty{}, nil
 		})
@@ -272,7 +268,7 @@ func listEntries(st *store.Object, q *wire.List) (wire.Message, error) {
 func (p *program) setAlarm(o *object, st *store.Object, q wire.SetAlarm) error {
 	class := o.ns.class
 	o.mu.Lock()
-	constructing := o.holder != nil && o.holder.constructing
+	constructing := o.turn != nil && o.turn.ev != nil && o.turn.ev.constructing
 	o.mu.Unlock()
 	// The platform does not look for the handler while the object is being made.
 	if !p.classes[class].Alarm && !constructing {
@@ -297,137 +293,11 @@ func (ev *event) operate(method wire.Method) (wire.Message, error) {
 	}
 	// Both are the end of a turn as far as writes are concerned: what was written before
 	// outlives a block that fails, and what a good block wrote a later abort. (Seen in workerd.)
-	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commitOrReset(ev) }); err != nil {
+	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) }); err != nil {
 		return nil, err
 	}
 	if method == wire.MethodBlock {
 		return &wire.Empty{}, ev.obj.block(ev)
 	}
 	return &wire.Empty{}, ev.obj.unblock(ev)
-}
-
-// sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx
-// ends first, or the object is reset, the event is left without its turn.
-func (ev *event) sleep(ctx context.Context, d time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if inst := ev.instance(); inst != nil {
-		stop := context.AfterFunc(inst.ctx, func() { cancel(context.Cause(inst.ctx)) })
-		defer stop()
-	}
-	if err := ev.pause(ctx); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	c := ev.prog.e.clock
-	woken := make(chan *clock.Step, 1)
-	// The timer is set before the event leaves its step: the clock must not go
-	// past it.
-	n := &nap{timer: c.At(c.Now().Add(d), func(step *clock.Step) {
-		step.Add()
-		woken <- step
-	})}
-	defer keep(&ev.stepMu, &ev.naps, n)()
-	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
-		return context.Cause(inst.ctx)
-	}
-	ev.waits.Add(1)
-	ev.park()
-	var step *clock.Step
-	var err error
-	select {
-	case step = <-woken:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		if !n.end() {
-			step = <-woken
-		}
-	}
-	ev.unpark(step)
-	step.Done()
-	ev.woken(step)
-	if err != nil {
-		return err
-	}
-	return ev.resume(ctx)
-}
-
-// A nap is one Sleep of a handler.
-type nap struct {
-	timer *clock.Timer
-
-	mu    sync.Mutex
-	ended bool // before its time
-}
-
-// end ends the nap before its time, and reports whether it could: if not, the time has come. Who ends it
-// twice could, too.
-func (n *nap) end() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ended = n.ended || n.timer.Stop()
-	return n.ended
-}
-
-// endNaps ends all Sleeps of the event, which was reset: what they waited for is due no more as soon as that
-// has happened, and not when their goroutines have heard of it.
-func (ev *event) endNaps() {
-	ev.stepMu.Lock()
-	naps := slices.Collect(maps.Keys(ev.naps))
-	ev.stepMu.Unlock()
-	for _, n := range naps {
-		n.end()
-	}
-}
-
-// park takes the event, which waits for the clock, out of its step, and with it those
-// that wait for a turn which it, or an event that waits for it, does not give up.
-func (ev *event) park() {
-	ev.leave()
-	for ; ev != nil; ev = ev.caller.Load() {
-		if ev.obj != nil {
-			ev.obj.park(ev)
-		}
-	}
-}
-
-// unpark undoes park when step has woken the event up. Without a step it was not the
-// clock that did, and the event stays where it is.
-func (ev *event) unpark(step *clock.Step) {
-	if step != nil {
-		ev.join(step)
-	}
-	for ; ev != nil; ev = ev.caller.Load() {
-		if ev.obj != nil {
-			ev.obj.unpark(ev, step)
-		}
-	}
-}
-
-// block keeps the turn with ev until unblock.
-func (o *object) block(ev *event) error {
-	if err := o.acquire(context.Background(), ev); err != nil {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	ev.blocked++
-	if ev.blocked == 1 {
-		ev.limit = o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
-	}
-	return nil
-}
-
-func (o *object) unblock(ev *event) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if ev.blocked == 0 {
-		return fmt.Errorf("unblock without block")
-	}
-	if ev.blocked--; ev.blocked == 0 {
-		ev.limit.stop()
-	}
-	return nil
 }

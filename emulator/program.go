@@ -206,7 +206,7 @@ func (p *program) event(number uint64) (*event, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ev := p.events[number]; ev != nil {
-		ev.operations.Add(1)
+		ev.asked()
 		return ev, nil
 	}
 	return nil, errOver

@@ -273,9 +273,9 @@ func TestSQLThatNeverEndsEndsWithItsObject(t *testing.T) {
 	w.want("b", "/one", "") // nobody else waits for it
 	o := w.object("Lab", "a")
 	o.mu.Lock()
-	holder := o.holder
+	turn := o.turn
 	o.mu.Unlock()
-	o.reset(holder, &wire.Error{Message: "enough"})
+	o.reset(turn, &wire.Error{Message: "enough"})
 	if got := <-answer; !strings.Contains(got, "enough") {
 		t.Errorf("got %q, want the reason of the reset", got)
 	}

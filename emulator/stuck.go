@@ -95,7 +95,7 @@ func (l *lookout) look() {
 		switch {
 		case !running[ev]:
 			l.forget(ev, s, "has ended")
-		case !ev.onItsOwn() || ev.operations.Load() != s.operations:
+		case !ev.onItsOwn() || ev.operationCount() != s.operations:
 			l.forget(ev, s, "goes on")
 		}
 	}
@@ -112,7 +112,7 @@ func (l *lookout) look() {
 		}
 		s := l.sightings[ev]
 		if s == nil {
-			l.sightings[ev] = &sighting{operations: ev.operations.Load(), next: looksUntilStuck * l.every}
+			l.sightings[ev] = &sighting{operations: ev.operationCount(), next: looksUntilStuck * l.every}
 			continue
 		}
 		if s.lasts += l.every; s.lasts >= s.next {
@@ -212,10 +212,7 @@ func (l *lookout) lookForCircle(ev *event) {
 // handler has its object's turn, if it is an object's, and waits neither for the clock nor for
 // another event nor for the outside.
 func (ev *event) onItsOwn() bool {
-	if ev.waits.Load() > 0 || ev.outside.Load() > 0 || ev.paused.Load() {
-		return false
-	}
-	return ev.obj == nil || ev.obj.holds(ev)
+	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
 }
 
 // circle returns the events by which ev, which keeps its turn, waits for that turn: the one
@@ -226,12 +223,12 @@ func (ev *event) circle() []*event {
 	}
 	ev.obj.mu.Lock()
 	defer ev.obj.mu.Unlock()
-	if ev.obj.holder != ev || ev.blocked == 0 {
+	if ev.obj.turn != &ev.ticket || ev.blocked == 0 {
 		return nil
 	}
 	for _, w := range ev.obj.queue {
 		var chain []*event
-		for c := w.ev; c != nil; c = c.caller.Load() {
+		for c := w.ticket.ev; c != nil; c = c.callerEvent() {
 			if c == ev {
 				return chain
 			}

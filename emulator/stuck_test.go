@@ -346,7 +346,7 @@ func TestWhatWaitsIsNotStuck(t *testing.T) {
 func (w *world) waiting(name string) bool {
 	for _, ev := range w.running() {
 		if name == "" && ev.obj == nil || ev.obj != nil && ev.obj == w.object("Lab", name) {
-			return ev.waits.Load() > 0 || ev.outside.Load() > 0 || ev.paused.Load()
+			return ev.atRest()
 		}
 	}
 	return false

@@ -49,8 +49,8 @@ func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time
 		if step == nil { // real time has passed as well
 			grace = 0
 		}
-		if ev.waits.Load() > 0 || grace == 0 && !ev.prog.byHand() {
-			o.resetIn(step, ev, cause)
+		if ev.waiting() > 0 || grace == 0 && !ev.prog.byHand() {
+			o.resetIn(step, ev.instance(), cause)
 			return
 		}
 		step.Add()
@@ -64,7 +64,7 @@ func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time
 			case <-timer.C:
 			}
 			if ev.outlastDebugger(l.ended) {
-				o.resetIn(step, ev, cause)
+				o.resetIn(step, ev.instance(), cause)
 			}
 		})
 	})

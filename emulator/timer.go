@@ -28,56 +28,28 @@ func (p *program) startTimer(s *wire.Stream) {
 		step.Add()
 		p.e.background.Go(func() {
 			defer step.Done()
-			ev.expire(s, step)
+			ev.expire(step, func() (goesOn, known bool) { return answerTimer(s) })
 		})
 	})
 	context.AfterFunc(s.Context(), func() { timer.Stop() })
 }
 
-// expire tells the program that the time of a timer has come. What its handler makes of that is
-// part of step, as far as something that it has waited for is withdrawn.
-func (ev *event) expire(s *wire.Stream, step *clock.Step) {
-	waits := ev.waits.Load()
-	if step != nil {
-		if waits > 0 {
-			ev.unpark(step)
-		} else {
-			ev.join(step)
-		}
-	}
-	goesOn := make([]byte, 1)
+// answerTimer answers s, as the timer's time has come, and reads what the program says of it.
+func answerTimer(s *wire.Stream) (goesOn, known bool) {
+	b := make([]byte, 1)
 	err := s.Answer(&wire.Empty{}, false)
 	if err == nil {
-		_, err = io.ReadFull(s, goesOn)
+		_, err = io.ReadFull(s, b)
 	}
 	s.CloseWrite() //nolint:errcheck // the program may have withdrawn the timer
-	switch {
-	case step == nil:
-	case err == nil && goesOn[0] != 0 && waits <= 1: // all of the handler goes on
-	case waits == 0:
-		ev.leave()
-	case err == nil && goesOn[0] == 0:
-		ev.park()
-	default: // some of it, or it has withdrawn the timer, perhaps because it goes on
-		ev.leaveWhenSilent(step)
-	}
+	return b[0] != 0, err == nil
 }
 
 // cancel tells the handler, which was asked by s, that nobody waits for it any more. Where its
 // caller has stopped waiting as part of a step, so does the handler.
 func (ev *event) cancel(s *wire.Stream) {
-	if caller := ev.caller.Load(); caller != nil {
+	if caller := ev.callerEvent(); caller != nil {
 		ev.stopWaiting(caller.currentStep())
 	}
 	s.Cancel()
-}
-
-// stopWaiting makes the event, which its caller has canceled in step, part of that, if it waits. It may be called more than
-// once.
-func (ev *event) stopWaiting(step *clock.Step) {
-	if step == nil || ev.waits.Load() == 0 || !ev.canceled.CompareAndSwap(false, true) {
-		return
-	}
-	ev.unpark(step)
-	ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
 }

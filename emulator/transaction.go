@@ -31,7 +31,7 @@ func (o *object) commitTransaction(ev *event, s *store.Object) error {
 		return err
 	}
 	o.transactions--
-	return o.commitOrReset(ev)
+	return o.commitOrReset(&ev.ticket)
 }
 
 // rollbackTransaction undoes the innermost transaction and ends it.
