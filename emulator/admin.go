@@ -41,26 +41,19 @@ type target struct {
 
 // target finds the object that which names, whether or not there is one.
 func (a administration) target(which control.Object) (target, error) {
-	ns, err := a.e.namespaceOf(which.Class)
+	object, err := a.e.resolve(which)
 	if err != nil {
 		return target{}, err
 	}
-	id, named := wire.IDFromName(ns.uniqueKey, which.Name), true
-	if which.ID != "" {
-		named = false
-		if id, err = wire.ParseID(ns.uniqueKey, which.ID); err != nil {
-			return target{}, &control.Error{Status: http.StatusBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
-		}
-	}
-	return ns.target(id, which.Name, named), nil
+	return object.ns.target(object.identity), nil
 }
 
-func (ns *namespace) target(id wire.ID, name string, named bool) target {
-	o := ns.pin(id, name, named)
+func (ns *namespace) target(who identity) target {
+	o := ns.pin(who)
 	ns.mu.Lock()
 	o.visitors++
 	ns.mu.Unlock()
-	return target{o, store.ObjectPath(ns.dir, id.String())}
+	return target{o, store.ObjectPath(ns.dir, who.id.String())}
 }
 
 // release ends what target began.
@@ -196,8 +189,8 @@ func (t target) readFile(info *control.ObjectInfo) (err error) {
 		}
 		at, set = read.Alarm, read.HasAlarm
 		t.mu.Lock()
-		if read.HasName && !t.hasName {
-			t.name, t.hasName = read.Name, true
+		if read.HasName && !t.named {
+			t.name, t.named = read.Name, true
 		}
 		t.mu.Unlock()
 	}
@@ -219,7 +212,7 @@ func (a administration) ListObjects(context.Context) (control.Objects, error) {
 			return control.Objects{}, err
 		}
 		for _, id := range ids {
-			t := ns.target(id, "", false)
+			t := ns.target(identity{id: id})
 			info, err := t.info()
 			if err != nil { // one bad file must not hide the others
 				info.Problem = err.Error()
@@ -397,6 +390,6 @@ func (t target) delete() error {
 	if err := t.ns.index.Delete(t.id.String()); err != nil {
 		return err
 	}
-	t.ns.schedule(t.id, "", false, time.Time{}, false, 0)
+	t.ns.unschedule(t.id)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"sync"
 	"time"
 
 	"devtool.internal/clock"
@@ -38,12 +37,12 @@ type alarm struct {
 	held    bool // it was due at start, and waits until time is moved by hand
 
 	// Constant.
-	hasName bool
-	name    string
-	id      wire.ID
-	ns      *namespace
-	at      time.Time // what it was set for
-	order   int64     // alarms of the same time run in this order
+	named bool
+	name  string
+	id    wire.ID
+	ns    *namespace
+	at    time.Time // what it was set for
+	order int64     // alarms of the same time run in this order
 }
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
@@ -52,22 +51,28 @@ type alarmRun struct {
 	dropped bool // it is not to be tried again
 }
 
+// identity returns whose alarm it is. Its fields stand apart in an alarm to keep that small.
+func (a *alarm) identity() identity { return identity{id: a.id, name: a.name, named: a.named} }
+
 // schedule takes over what a commit of the object made of its alarm.
-func (ns *namespace) schedule(id wire.ID, name string, hasName bool, at time.Time, set bool, order int64) {
+func (ns *namespace) schedule(who identity, at time.Time, set bool, order int64) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	if old := ns.alarms[id]; old != nil {
+	if old := ns.alarms[who.id]; old != nil {
 		if old.timer != nil {
 			old.timer.Stop()
 		}
-		delete(ns.alarms, id)
+		delete(ns.alarms, who.id)
 	}
 	if set {
-		a := &alarm{ns: ns, id: id, name: name, hasName: hasName, at: at, order: order}
-		ns.alarms[id] = a
+		a := &alarm{ns: ns, id: who.id, name: who.name, named: who.named, at: at, order: order}
+		ns.alarms[who.id] = a
 		a.arm(at)
 	}
 }
+
+// unschedule is schedule for an object that has no alarm any more.
+func (ns *namespace) unschedule(id wire.ID) { ns.schedule(identity{id: id}, time.Time{}, false, 0) }
 
 // arm sets the alarm's timer. ns.mu is held.
 func (a *alarm) arm(due time.Time) {
@@ -140,36 +145,39 @@ func (a *alarm) object() control.Object {
 // caller has taken a hold for it. When triggered is set it runs although its time
 // has not come.
 func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
-	ns, e := a.ns, a.ns.e
-	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
-	defer handOver()
-	started := time.Now()
+	e, started := a.ns.e, time.Now()
 	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: int(a.retries)}
-	prog, err := e.host.enter(e.ctx, true)
-	if err != nil { // the emulator ends; the alarm stays in its file
-		fired.At, fired.Outcome, fired.Error = e.clock.Now(), control.OutcomeDropped, err.Error()
-		return fired
-	}
-	defer e.host.leave(prog)
-	o := ns.pin(a.id, a.name, a.hasName)
-	ev := e.newEvent(e.ctx, prog, o, "alarm")
-	ev.join(step)
-	handOver()
-	defer ev.retire()
-	defer ns.unpin(o) // before the step may end: when an object was last used is part of it
-	defer a.ended()
-
-	fired.At = e.clock.Now()
-	due := a.dueTime(triggered)
 	var result alarmResult
-	err = o.deliver(ev, func(inst *instance) (err error) {
+	d := &delivery{
+		kind: "alarm", ctx: e.ctx, entry: patient, step: step, object: &address{a.ns, a.identity()},
+	}
+	d.handle = func(ev *event, inst *instance) (err error) {
 		result, err = a.handle(ev, inst, triggered)
 		return err
-	})
+	}
+	d.ended = func(ev *event, err error) {
+		fired.At = d.at
+		if ev == nil { // the emulator ends; the alarm stays in its file
+			fired.Outcome, fired.Error = control.OutcomeDropped, err.Error()
+			return
+		}
+		defer a.ended()
+		due := a.dueTime(triggered)
+		err = a.conclude(ev.obj, &fired, result, err)
+		a.log(fired, due, err, time.Since(started))
+		e.report(step, ev.currentStep(), fired)
+	}
+	e.deliver(d) //nolint:errcheck // fired has it
+	return fired
+}
+
+// conclude decides what follows a run that ended with err and result, notes it in fired, and
+// returns what went wrong.
+func (a *alarm) conclude(o *object, fired *control.Fired, result alarmResult, err error) error {
 	switch {
 	case err == nil && result.dropped != "":
 		fired.Outcome, fired.Error = control.OutcomeDropped, result.dropped
-		err = a.resync(o, &fired)
+		return a.resync(o, fired)
 	case err == nil:
 		fired.Outcome = control.OutcomeOK
 		if result.duplicate {
@@ -177,11 +185,9 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		}
 	default:
 		fired.Error = err.Error()
-		fired.Outcome = a.retry(o, err, result, &fired)
+		fired.Outcome = a.retry(o, err, result, fired)
 	}
-	a.log(fired, due, err, time.Since(started))
-	e.report(step, ev.currentStep(), fired)
-	return fired
+	return err
 }
 
 // dueTime returns when the alarm was to run, or zero if somebody has triggered it.
@@ -311,12 +317,12 @@ func (a *alarm) resync(o *object, fired *control.Fired) error {
 // follow makes the index and the clock agree with what the object's file tells of its alarm.
 func (a *alarm) follow(at time.Time, set bool) (err error) {
 	if set {
-		err = a.ns.index.Set(a.id.String(), at, a.order, a.name, a.hasName)
+		err = a.ns.index.Set(a.id.String(), at, a.order, a.name, a.named)
 	} else {
 		err = a.ns.index.Delete(a.id.String())
 	}
 	if err == nil {
-		a.ns.schedule(a.id, a.name, a.hasName, at, set, a.order)
+		a.ns.schedule(a.identity(), at, set, a.order)
 	}
 	return err
 }

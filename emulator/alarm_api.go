@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
 )
@@ -178,10 +177,10 @@ func (t target) resetAlarm(s *store.Object, at time.Time) error {
 		return nil
 	}
 	order := t.ns.e.alarmOrder.Add(1) // of those of its time it is the last now, also after a restart
-	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.hasName); err != nil {
+	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.named); err != nil {
 		return err
 	}
-	t.ns.schedule(t.id, old.name, old.hasName, at, true, order)
+	t.ns.schedule(old.identity(), at, true, order)
 	return nil
 }
 
@@ -202,7 +201,7 @@ func (a administration) DeleteAlarm(ctx context.Context, which control.Object) (
 		if err := t.ns.index.Delete(t.id.String()); err != nil {
 			return err
 		}
-		t.ns.schedule(t.id, "", false, time.Time{}, false, 0)
+		t.ns.unschedule(t.id)
 		return nil
 	})
 	return was, err
@@ -292,23 +291,17 @@ func (e *Emulator) findAlarm(q control.TriggerRequest) (*alarm, error) {
 		}
 		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
 	}
-	ns, err := e.namespaceOf(q.Class)
+	which := control.Object{Class: q.Class, Name: q.Name, ID: q.ID}
+	object, err := e.resolve(which)
 	if err != nil {
 		return nil, err
 	}
-	id := wire.IDFromName(ns.uniqueKey, q.Name)
-	what := q.Class + "/" + q.Name
-	if q.ID != "" {
-		what = q.Class + "/" + q.ID
-		if id, err = wire.ParseID(ns.uniqueKey, q.ID); err != nil {
-			return nil, &control.Error{Status: http.StatusBadRequest, Message: what + ": " + err.Error()}
-		}
-	}
+	ns := object.ns
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	a := ns.alarms[id]
+	a := ns.alarms[object.id]
 	if a == nil {
-		return nil, noAlarm(what)
+		return nil, noAlarm(which.String())
 	}
 	return a, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -117,12 +118,7 @@ func (e *Emulator) pendingAlarms() []control.Alarm {
 		}
 		ns.mu.Unlock()
 	}
-	sort.Slice(all, func(i, j int) bool {
-		if !all[i].Due.Equal(all[j].Due) {
-			return all[i].Due.Before(all[j].Due)
-		}
-		return all[i].order < all[j].order
-	})
+	slices.SortFunc(all, func(a, b entry) int { return compareDue(a.Due, a.order, b.Due, b.order) })
 	alarms := make([]control.Alarm, len(all))
 	for i, a := range all {
 		alarms[i] = a.Alarm

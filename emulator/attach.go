@@ -177,27 +177,24 @@ func (p *program) visit(s *wire.Stream) error {
 	if err != nil {
 		return err
 	}
-	id, name := wire.IDFromName(ns.uniqueKey, q.Object), q.Object
+	object := address{ns, ns.named(q.Object)}
 	if q.HasID {
-		name = ""
-		if id, err = wire.ParseID(ns.uniqueKey, strings.ToLower(q.Object)); err != nil {
+		if object.identity, err = ns.withID(strings.ToLower(q.Object)); err != nil {
 			return err
 		}
 	}
-	p.e.host.stay(p)
-	defer p.e.host.leave(p)
-	o := ns.pin(id, name, !q.HasID)
-	ev := p.e.newEvent(s.Context(), p, o, "visit")
-	defer ev.retire()
-	defer ns.unpin(o)
-	err = o.deliver(ev, func(inst *instance) error {
-		_, err := p.ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
-		return err
+	return p.e.deliver(&delivery{
+		kind: "visit", ctx: s.Context(), prog: p, object: &object,
+		handle: func(ev *event, inst *instance) error {
+			_, err := p.ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
+			return err
+		},
+		ended: func(_ *event, err error) {
+			if err == nil {
+				s.Answer(&wire.Empty{}, true) //nolint:errcheck // the program is gone; so is the question
+			}
+		},
 	})
-	if err != nil {
-		return err
-	}
-	return s.Answer(&wire.Empty{}, true)
 }
 
 // waitsForProgram says why nothing runs where no program serves, or nothing.

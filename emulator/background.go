@@ -24,37 +24,24 @@ func (p *program) runInBackground(s *wire.Stream) error {
 	if o == nil {
 		return errors.New("the worker has no object that could be kept in memory")
 	}
-	p.e.host.stay(p)
-	defer p.e.host.leave(p)
-	o.ns.keep(o)
-	ev := p.e.newEvent(s.Context(), p, o, "waitUntil")
-	ev.join(caller.currentStep())
-	defer ev.retire()
-	defer o.ns.unpin(o) // before the step may end: when an object was last used is part of it
-	o.mu.Lock()
-	inst := caller.inst
-	ev.inst = inst
-	o.mu.Unlock()
-
-	p.register(ev)
-	err = s.Answer(&wire.Background{Event: ev.number}, false)
-	if err == nil {
-		err = p.awaitEnd(s, inst)
-	}
-	p.unregister(ev)
-	if err != nil && p.lost() {
-		o.abandon(inst, err)
-	}
-	if e := o.finish(ev); err == nil {
-		err = e
-	}
-	if err != nil {
-		if inst.ctx.Err() == nil && !p.lost() { // else it was said already
-			p.e.logFailure(ev.String()+" failed: "+err.Error(), err)
-		}
-		return err
-	}
-	return s.CloseWrite()
+	return p.e.deliver(&delivery{
+		kind: "waitUntil", ctx: s.Context(), prog: p, object: &address{o.ns, identity{id: o.id}},
+		inst: caller.instance(), step: caller.hold(),
+		handle: func(ev *event, inst *instance) error {
+			if err := s.Answer(&wire.Background{Event: ev.number}, false); err != nil {
+				return err
+			}
+			return p.awaitEnd(s, inst)
+		},
+		ended: func(ev *event, err error) {
+			switch {
+			case err == nil:
+				s.CloseWrite() //nolint:errcheck // the program is gone; so is the question
+			case ev.instance().ctx.Err() == nil && !p.lost(): // else it was said already
+				p.e.logFailure(ev.String()+" failed: "+err.Error(), err)
+			}
+		},
+	})
 }
 
 // awaitEnd waits until the body of s, which has nothing but an end, is there, or inst is

@@ -21,7 +21,7 @@ import (
 func (w *world) turn(name string) (*event, func() error) {
 	w.t.Helper()
 	ns := w.namespaces["Lab"]
-	o := ns.pin(wire.IDFromName(ns.uniqueKey, name), name, true)
+	o := ns.pin(ns.named(name))
 	ev := w.newEvent(w.ctx, w.host.current, o, "test")
 	if err := o.acquire(w.ctx, &ev.ticket); err != nil {
 		w.t.Fatal(err)

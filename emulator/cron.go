@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -205,87 +204,53 @@ func (e *Emulator) warnOfCrons(p *program) {
 	}
 }
 
-// runCron has the worker handle a cron trigger that is told to be of the time scheduled, as part of
-// step, of which the caller has taken a hold for it. due is when it was to run, or zero if it is
-// run by hand. The error is why it did not go well.
+// runCron has the worker handle a cron trigger that is said to be of the time scheduled, as part of
+// step, on which the caller has taken a hold. due is when it was to run, or zero for a run that
+// somebody has asked for. The error is why it did not go well.
 func (e *Emulator) runCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
-	handOver := sync.OnceFunc(step.Done) // once the event has a hold of its own
-	defer handOver()
-	run := &cronRun{e: e, step: step, handOver: handOver, due: due, started: time.Now()}
-	run.fired = control.Fired{Kind: control.KindCron, Cron: expr, Scheduled: scheduled}
-	for {
-		err := run.try()
-		if u := (*undelivered)(nil); !errors.As(err, &u) {
-			return run.fired, err
+	started := time.Now()
+	fired := control.Fired{Kind: control.KindCron, Cron: expr, Scheduled: scheduled}
+	// Not patient, or runs would heap up while the program keeps crashing.
+	d := &delivery{kind: "cron " + expr, ctx: e.ctx, entry: impatient, step: step}
+	d.handle = func(ev *event, inst *instance) error {
+		if !ev.prog.hello.Scheduled {
+			return errNoScheduled
 		}
+		m := &wire.Scheduled{Event: ev.number, Cron: expr, Time: scheduled.UnixMilli()}
+		return ev.prog.askWorker(inst, wire.MethodScheduled, m)
 	}
-}
-
-// A cronRun is a run of a cron trigger.
-type cronRun struct {
-	e        *Emulator
-	step     *clock.Step
-	handOver func()
-	due      time.Time
-	started  time.Time
-	fired    control.Fired
-}
-
-// try delivers the run to the program that runs now. The error is *undelivered if that was gone.
-func (r *cronRun) try() error {
-	e := r.e
-	prog, err := e.host.enter(e.ctx, false) // or they would heap up while the program keeps crashing
-	r.fired.At = e.clock.Now()
-	switch {
-	case errors.Is(err, errEnding):
-		r.fired.Outcome, r.fired.Error = control.OutcomeDropped, err.Error()
-		return err
-	case err != nil:
-		r.ended(r.step, control.OutcomeFailed, err)
-		return err
+	d.ended = func(ev *event, err error) {
+		fired.At = d.at
+		if err != nil {
+			fired.Error = err.Error()
+		}
+		switch {
+		case errors.Is(err, errEnding):
+			fired.Outcome = control.OutcomeDropped
+			return
+		case err == errNoScheduled:
+			fired.Outcome = control.OutcomeDropped
+		case err != nil:
+			fired.Outcome = control.OutcomeFailed
+		default:
+			fired.Outcome = control.OutcomeOK
+		}
+		ends := step
+		if ev != nil {
+			ends = ev.currentStep()
+		}
+		e.logEvent(eventLine{
+			event:   "cron",
+			what:    expr,
+			outcome: fired.Outcome,
+			took:    time.Since(started),
+			due:     due,
+			at:      fired.At,
+			err:     err,
+			quiet:   fired.Outcome == control.OutcomeDropped, // the start has said why
+		})
+		e.report(step, ends, fired)
 	}
-	defer e.host.leave(prog)
-	if !prog.hello.Scheduled {
-		r.ended(r.step, control.OutcomeDropped, errNoScheduled)
-		return errNoScheduled
-	}
-	ev := e.newEvent(e.ctx, prog, nil, "cron "+r.fired.Cron)
-	ev.join(r.step)
-	defer ev.retire()
-	prog.register(ev)
-	defer prog.unregister(ev)
-	m := &wire.Scheduled{Event: ev.number, Cron: r.fired.Cron, Time: r.fired.Scheduled.UnixMilli()}
-	s, err := prog.conn.Open(wire.MethodScheduled, m, true)
-	if errors.Is(err, wire.ErrClosed) {
-		return &undelivered{err}
-	}
-	r.handOver()
-	if err == nil {
-		_, err = prog.await(&instance{ctx: context.Background()}, s)
-	}
-	outcome := control.OutcomeOK
-	if err != nil {
-		outcome = control.OutcomeFailed
-	}
-	r.ended(ev.currentStep(), outcome, err)
-	return err
-}
-
-// ended reports what came of the run, which is part of step.
-func (r *cronRun) ended(step *clock.Step, outcome string, err error) {
-	r.fired.Outcome = outcome
-	if err != nil {
-		r.fired.Error = err.Error()
-	}
-	r.e.logEvent(eventLine{
-		event:   "cron",
-		what:    r.fired.Cron,
-		outcome: outcome,
-		took:    time.Since(r.started),
-		due:     r.due,
-		at:      r.fired.At,
-		err:     err,
-		quiet:   outcome == control.OutcomeDropped, // the start has said why
-	})
-	r.e.report(r.step, step, r.fired)
+	err := e.deliver(d)
+	return fired, err
 }

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -93,25 +92,10 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	in := &arriving{body: r.Body}
 	defer in.stop(w)
 	body := in.first(r, m)
-	for {
-		err := e.tryWorker(r.Context(), m, body, a, &a.served)
-		if u := (*undelivered)(nil); !errors.As(err, &u) {
-			return err
-		}
-	}
-}
-
-// tryWorker delivers a request to the program that runs now.
-func (e *Emulator) tryWorker(ctx context.Context, m *wire.Request, body io.Reader, a answerer, by *served) error {
-	prog, err := e.host.enterNewest(ctx)
-	if err != nil {
-		return err
-	}
-	defer e.host.leave(prog)
-	ev := e.newEvent(ctx, prog, nil, "fetch")
-	ev.served = by
-	defer ev.retire() // it may have joined a step since, by way of a sleep
-	return prog.fetch(ev, m, body, a)
+	return e.deliver(&delivery{
+		kind: "fetch", ctx: r.Context(), entry: newest, request: m, served: &a.served,
+		handle: func(ev *event, inst *instance) error { return ev.prog.fetch(ev, inst, body, a) },
+	})
 }
 
 // endToEnd returns h without the fields that are about this connection only.

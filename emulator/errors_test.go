@@ -239,17 +239,22 @@ func (w *world) deliver(name, path string) error {
 func (w *world) deliverTo(id wire.ID, name, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	prog, err := w.host.enter(ctx, false)
-	if err != nil {
-		return err
+	d := &delivery{
+		kind: "fetch", ctx: ctx, entry: impatient, object: &address{w.namespaces["Lab"], identity{id, name, true}},
+		request: &wire.Request{Method: "GET", URL: "http://lab" + path},
+		handle: func(ev *event, inst *instance) error {
+			return ev.prog.fetch(ev, inst, nil, nobody{})
+		},
 	}
-	defer w.host.leave(prog)
-	ns := w.namespaces["Lab"]
-	o := ns.pin(id, name, true)
-	defer ns.unpin(o)
-	ev := w.newEvent(ctx, prog, o, "fetch")
-	defer ev.retire()
-	return told(ev, prog.fetch(ev, &wire.Request{Method: "GET", URL: "http://lab" + path}, nil, nobody{}))
+	var told error
+	d.ended = func(ev *event, err error) {
+		told = err
+		if ev != nil {
+			told = callerError(ev, err)
+		}
+	}
+	w.Emulator.deliver(d) //nolint:errcheck // ended has it
+	return told
 }
 
 func asTold(err error) *wire.Error {

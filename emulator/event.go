@@ -15,6 +15,8 @@ type event struct {
 	prog   *program
 	// request is what a fetch is about. It is set before the program knows of the event.
 	request *wire.Request
+	// complete ends the event's use of its object, and reports what came of it: once.
+	complete func()
 	// ctx ends when nobody waits for the event any more. Its handler is told then,
 	// but keeps its turn until it has returned.
 	ctx context.Context

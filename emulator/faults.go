@@ -147,7 +147,7 @@ func (a *alarm) duplicate(o *object) {
 	if now := ns.e.clock.Now(); due.Before(now) {
 		due = now
 	}
-	next := &alarm{ns: ns, id: a.id, name: a.name, hasName: a.hasName, at: a.at, order: a.order}
+	next := &alarm{ns: ns, id: a.id, name: a.name, named: a.named, at: a.at, order: a.order}
 	ns.alarms[a.id] = next
 	next.arm(due)
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"devtool.internal/durable/wire"
@@ -29,46 +28,30 @@ type answerer interface {
 // the error comes after the head, the response is cut off there.
 //
 // fetch returns when the handler has. It does not wait for body to end.
-func (p *program) fetch(ev *event, req *wire.Request, body io.Reader, a answerer) error {
-	ev.request = req
-	deliver := func(inst *instance) error {
-		m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *req}
-		s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
-		if err != nil {
-			if ev.obj == nil && errors.Is(err, wire.ErrClosed) {
-				return &undelivered{err}
-			}
-			return p.explain(err)
+func (p *program) fetch(ev *event, inst *instance, body io.Reader, a answerer) error {
+	m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *ev.request}
+	s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
+	if err != nil {
+		if ev.obj == nil && errors.Is(err, wire.ErrClosed) {
+			return &undelivered{err}
 		}
-		stop := context.AfterFunc(ev.ctx, func() { ev.cancel(s) })
-		defer stop()
-		if body != nil {
-			ev.carry(1)
-			go func() {
-				send(s, body)
-				ev.carry(-1)
-			}()
-		}
-		b, err := p.await(inst, s)
-		if err != nil {
-			return err
-		}
-		return p.answer(ev, inst, s, b, a)
+		return p.explain(err)
 	}
-	if ev.obj != nil {
-		return ev.obj.deliver(ev, deliver)
+	stop := context.AfterFunc(ev.ctx, func() { ev.cancel(s) })
+	defer stop()
+	if body != nil {
+		ev.carry(1)
+		go func() {
+			send(s, body)
+			ev.carry(-1)
+		}()
 	}
-	p.register(ev)
-	defer p.unregister(ev)
-	return deliver(&instance{ctx: context.Background()})
+	b, err := p.await(inst, s)
+	if err != nil {
+		return err
+	}
+	return p.answer(ev, inst, s, b, a)
 }
-
-// An undelivered event of the worker has not reached the program, which was gone: it can be
-// delivered to the next one.
-type undelivered struct{ cause error }
-
-func (e *undelivered) Error() string { return e.cause.Error() }
-func (e *undelivered) Unwrap() error { return e.cause }
 
 // answer passes the response whose head is b on to a.
 func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a answerer) error {
@@ -164,7 +147,7 @@ func (p *program) subrequest(s *wire.Stream) {
 	if !s.Ended() {
 		body = s
 	}
-	a := &subresponse{s: s, caller: caller, over: func() {}}
+	a := &subresponse{s: s, caller: caller}
 	if q.Binding == "" {
 		err = a.failed(p.fetchOutside(&q.Request, body, a))
 	} else {
@@ -180,17 +163,25 @@ type subresponse struct {
 	s        *wire.Stream
 	caller   *event
 	callee   *event // nil for the outside
-	over     func() // called before the end of the response leaves
+	retaken  bool   // the caller was told to go on
 	answered bool
 	status   int // of the response, for the log
 }
 
+// over completes the callee before the end of its response leaves: nobody may know that the request
+// is over, and pass time, before the object counts as idle.
+func (a *subresponse) over() {
+	if a.callee != nil {
+		a.callee.complete()
+	}
+}
+
 // retake gives the caller its turn back.
 func (a *subresponse) retake() error {
-	if callee := a.callee; callee != nil {
-		a.callee = nil
-		callee.answered(a.caller)
+	if a.callee != nil && !a.retaken {
+		a.callee.answered(a.caller)
 	}
+	a.retaken = true
 	return a.caller.resume(a.s.Context())
 }
 
@@ -227,33 +218,32 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	if ns == nil {
 		return a.failed(fmt.Errorf("no class is bound as %q", q.Binding))
 	}
-	id, err := wire.ParseID(ns.uniqueKey, q.ID)
+	who, err := ns.withID(q.ID)
 	if err != nil {
 		return a.failed(err)
 	}
-	o := ns.pin(id, q.Name, q.HasName)
-	callee := p.e.newEvent(a.s.Context(), p, o, "fetch")
-	done := callee.callFor(a.caller)
-	defer callee.retire()
-	defer done()
-	a.callee = callee
-	a.caller.served.add(o)
+	who.name, who.named = q.Name, q.HasName
 	started := time.Now()
-	// Before the step may end, for when an object was last used is part of it; and before anybody can know that the
-	// request is over, and pass time.
-	a.over = sync.OnceFunc(func() {
-		p.e.logFetch(callee, a.status, time.Since(started), err)
-		ns.unpin(o)
+	var failure error
+	p.e.deliver(&delivery{ //nolint:errcheck // ended takes the error
+		kind: "fetch", ctx: a.s.Context(), prog: p, object: &address{ns, who}, caller: a.caller, request: &q.Request,
+		began: func(ev *event) {
+			a.callee = ev
+			a.caller.served.add(ev.obj)
+		},
+		handle: func(ev *event, inst *instance) error { return p.fetch(ev, inst, body, a) },
+		ended: func(ev *event, err error) {
+			failure = a.failed(callerError(ev, err))
+			p.e.logFetch(ev, a.status, time.Since(started), err)
+		},
 	})
-	defer a.over()
-	err = p.fetch(callee, &q.Request, body, a)
-	return a.failed(told(callee, err))
+	return failure
 }
 
-// told is err, with which the event ended, as its caller is told. That the object was reset
-// goes before whatever the event made of it, and is not its handler's failure: Remote is for
+// callerError converts the error of an event into the one that its caller sees. A reset of the
+// object goes before whatever the event made of it, and is not its handler's failure: Remote is for
 // that alone. Source: the platform, seen in workerd.
-func told(ev *event, err error) error {
+func callerError(ev *event, err error) error {
 	if err == nil {
 		return nil
 	}

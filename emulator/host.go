@@ -72,6 +72,22 @@ func (h *host) changedLocked() {
 
 var errEnding = errors.New("the emulator is shutting down")
 
+// An entry says how an event enters a program.
+type entry int
+
+const (
+	patient   entry = iota // it waits for a program as long as it takes
+	impatient              // it fails when the program cannot be kept running
+	newest                 // as impatient, and what was saved before it came is to handle it
+)
+
+func (h *host) enterAs(ctx context.Context, how entry) (*program, error) {
+	if how == newest {
+		return h.enterNewest(ctx)
+	}
+	return h.enter(ctx, how == patient)
+}
+
 // enter returns the program that is to handle an event, when there is one. The caller
 // calls leave. A patient event waits as long as it takes; others fail when the program
 // can't be kept running.

@@ -380,9 +380,9 @@ func TestAnObjectLearnsItsNameFromWhoeverKnowsIt(t *testing.T) {
 	w := newWorld(t, newScript(nil))
 	ns := w.namespaces["Lab"]
 	id := wire.IDFromName(ns.uniqueKey, "a")
-	o := ns.pin(id, "", false)
+	o := ns.pin(identity{id: id})
 	defer ns.unpin(o)
-	defer ns.unpin(ns.pin(id, "a", true))
+	defer ns.unpin(ns.pin(identity{id, "a", true}))
 	if got, want := o.String(), "Lab/a"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -133,7 +133,7 @@ func (e *Emulator) skip(missed []*alarm) {
 // skip deletes the alarm, and reports whether the object had one that is overdue: the index
 // may say so of one that has been moved.
 func (a *alarm) skip() (skipped bool, err error) {
-	t := a.ns.target(a.id, a.name, a.hasName)
+	t := a.ns.target(a.identity())
 	defer t.release()
 	if found, err := t.hasFile(); err != nil {
 		return false, err

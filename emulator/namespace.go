@@ -1,9 +1,10 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
-	"sort"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,18 +58,18 @@ func (e *Emulator) openNamespace(class, key string) (*namespace, error) {
 
 // pin returns the object id, and keeps it until unpin. A name that is given is
 // remembered.
-func (ns *namespace) pin(id wire.ID, name string, hasName bool) *object {
+func (ns *namespace) pin(who identity) *object {
 	ns.mu.Lock()
-	o := ns.objects[id]
+	o := ns.objects[who.id]
 	if o == nil {
-		o = &object{ns: ns, id: id}
-		ns.objects[id] = o
+		o = &object{ns: ns, id: who.id}
+		ns.objects[who.id] = o
 	}
 	o.pending++
 	ns.mu.Unlock()
-	if hasName {
+	if who.named {
 		o.mu.Lock()
-		o.name, o.hasName = name, true // there is only one that leads to the id
+		o.name, o.named = who.name, true // there is only one that leads to the id
 		o.mu.Unlock()
 	}
 	return o
@@ -226,15 +227,9 @@ func (ns *namespace) close() error {
 	return first
 }
 
-// byOrder sorts alarms as they fire: by time, then in the order in which they were set.
-func byOrder(alarms []*alarm) {
-	sort.Slice(alarms, func(i, j int) bool {
-		a, b := alarms[i], alarms[j]
-		if !a.due.Equal(b.due) {
-			return a.due.Before(b.due)
-		}
-		return a.order < b.order
-	})
+// compareDue compares two alarms as they fire: by time, then in the order in which they were set.
+func compareDue(dueA time.Time, orderA int64, dueB time.Time, orderB int64) int {
+	return cmp.Or(dueA.Compare(dueB), cmp.Compare(orderA, orderB))
 }
 
 // loadAlarms sets the timers of the alarms that the indexes know.
@@ -251,10 +246,10 @@ func (e *Emulator) loadAlarms(namespaces []*namespace) error {
 				e.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
 				continue
 			}
-			all = append(all, &alarm{ns: ns, id: id, name: p.Name, hasName: p.HasName, at: p.At, due: p.At, order: p.Order})
+			all = append(all, &alarm{ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order})
 		}
 	}
-	byOrder(all)
+	slices.SortFunc(all, func(a, b *alarm) int { return compareDue(a.due, a.order, b.due, b.order) })
 	for _, a := range all {
 		if a.order > e.alarmOrder.Load() {
 			e.alarmOrder.Store(a.order)

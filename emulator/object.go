@@ -34,12 +34,12 @@ type object struct {
 	transactions int
 
 	// mu guards what follows.
-	mu      sync.Mutex
-	name    string
-	hasName bool
-	inst    *instance // nil when the object is not in memory
-	turn    *ticket   // has the turn, or nil
-	queue   []*waiter // for the turn, in order of arrival
+	mu    sync.Mutex
+	name  string
+	named bool      // its name is known
+	inst  *instance // nil when the object is not in memory
+	turn  *ticket   // has the turn, or nil
+	queue []*waiter // for the turn, in order of arrival
 	// parked is set while the event that has the turn keeps it and waits for the clock. The
 	// tickets in the queue then wait for the clock, too, and hold no step.
 	parked bool
@@ -70,35 +70,10 @@ func (inst *instance) lives() bool {
 func (o *object) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.hasName {
+	if o.named {
 		return o.ns.class + "/" + o.name
 	}
 	return o.ns.class + "/" + o.id.String()
-}
-
-// deliver runs an event of the object: it waits for the turn, sees to it that
-// there is an instance, lets handle talk to it, and ends the turn. The error is what
-// the event failed with.
-func (o *object) deliver(ev *event, handle func(*instance) error) error {
-	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
-		return o.describe(err)
-	}
-	inst, err := o.instanceFor(ev)
-	if err == nil {
-		o.mu.Lock()
-		ev.inst = inst
-		o.mu.Unlock()
-		ev.prog.register(ev)
-		err = handle(inst)
-		ev.prog.unregister(ev)
-		if err != nil && inst.prog.lost() {
-			o.abandon(inst, err)
-		}
-	}
-	if e := o.finish(ev); err == nil {
-		err = e
-	}
-	return o.describe(err)
 }
 
 // abandon gives up an instance whose program is gone: what the holder of its turn has
@@ -113,16 +88,6 @@ func (o *object) abandon(inst *instance, cause error) {
 	if o.inst == inst {
 		o.inst = nil
 	}
-}
-
-// describe says in err, if it came from a program, which object it is about.
-func (o *object) describe(err error) error {
-	if e := (*wire.Error)(nil); errors.As(err, &e) && e.ObjectID == "" {
-		c := *e
-		c.ObjectID = o.id.String()
-		return &c
-	}
-	return err
 }
 
 // finish ends the event's part in the object: what it wrote is committed, or dropped if the object
@@ -260,7 +225,7 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	ev.inst, ev.constructing = inst, true
 	ev.blocked++
 	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String()}
-	if o.hasName && len(o.name) <= maxKnownName {
+	if o.named && len(o.name) <= maxKnownName {
 		m.Name, m.HasName = o.name, true
 	}
 	o.mu.Unlock()
@@ -405,17 +370,17 @@ func (o *object) open() (*store.Object, error) {
 			return nil, err
 		}
 		o.mu.Lock()
-		name, hasName := o.name, o.hasName
+		name, named := o.name, o.named
 		o.mu.Unlock()
-		s, err := store.OpenObject(store.ObjectPath(o.ns.dir, o.id.String()), name, hasName)
+		s, err := store.OpenObject(store.ObjectPath(o.ns.dir, o.id.String()), name, named)
 		if err != nil {
 			return nil, err
 		}
 		s.SetLimits(o.ns.e.limits.SQL)
 		o.store = s
-		if recorded, ok := s.Name(); ok && !hasName {
+		if recorded, ok := s.Name(); ok && !named {
 			o.mu.Lock()
-			o.name, o.hasName = recorded, true
+			o.name, o.named = recorded, true
 			o.mu.Unlock()
 		}
 	}
@@ -469,12 +434,13 @@ func (o *object) commit() error {
 	}
 	ns := o.ns
 	id := o.id.String()
-	name, hasName := s.Name()
+	who := identity{id: o.id}
+	who.name, who.named = s.Name()
 	order := ns.e.alarmOrder.Add(1)
 	old, had := s.Committed()
 	early := set && (!had || at.Before(old))
 	if early {
-		if err := ns.index.Set(id, at, order, name, hasName); err != nil {
+		if err := ns.index.Set(id, at, order, who.name, who.named); err != nil {
 			return err
 		}
 	}
@@ -485,7 +451,7 @@ func (o *object) commit() error {
 	case !set:
 		err = ns.index.Delete(id)
 	case !early:
-		err = ns.index.Set(id, at, order, name, hasName)
+		err = ns.index.Set(id, at, order, who.name, who.named)
 	}
 	if err != nil { // the object's file is right, and the index errs on the safe side
 		ns.e.log.Error("write alarm index", "object", o.String(), "err", err)
@@ -493,7 +459,7 @@ func (o *object) commit() error {
 	if o.run != nil {
 		o.run.changed = true
 	}
-	ns.schedule(o.id, name, hasName, at, set, order)
+	ns.schedule(who, at, set, order)
 	return nil
 }
 

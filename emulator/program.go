@@ -169,6 +169,19 @@ func (p *program) ask(inst *instance, method wire.Method, m wire.Message) ([]byt
 	return p.await(inst, s)
 }
 
+// askWorker is ask for an event of the worker, which is *undelivered if the program was gone.
+func (p *program) askWorker(inst *instance, method wire.Method, m wire.Message) error {
+	s, err := p.conn.Open(method, m, true)
+	switch {
+	case errors.Is(err, wire.ErrClosed):
+		return &undelivered{err}
+	case err != nil:
+		return err
+	}
+	_, err = p.await(inst, s)
+	return err
+}
+
 // await waits for the answer to a question that is part of an event of inst. A reset of the
 // instance goes before whatever the handler makes of it.
 func (p *program) await(inst *instance, s *wire.Stream) ([]byte, error) {

@@ -187,7 +187,7 @@ func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
 
 func TestTheLineOfARequestNamesAFewObjects(t *testing.T) {
 	ns := &namespace{class: "Lab"}
-	named := func(name string) *object { return &object{ns: ns, name: name, hasName: true} }
+	named := func(name string) *object { return &object{ns: ns, name: name, named: true} }
 	a, b, c := named("a"), named("b"), named("c")
 	for _, test := range []struct {
 		asked        []*object

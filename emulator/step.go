@@ -83,6 +83,14 @@ func (h *holder) currentStep() *clock.Step {
 	return h.step
 }
 
+// hold returns the step that h holds, or nil, after it has taken another hold on it.
+func (h *holder) hold() *clock.Step {
+	h.stepMu.Lock()
+	defer h.stepMu.Unlock()
+	h.step.Add()
+	return h.step
+}
+
 // lastStep returns the step that h holds or, if it has left for a callee, held last. That step may
 // be over: to join it then has no effect.
 func (h *holder) lastStep() *clock.Step {

@@ -1,0 +1,195 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+)
+
+// A delivery is an event on its way to a handler: of the worker, or of an object. Requests,
+// alarms, cron triggers, background work and visits are all delivered by deliver.
+type delivery struct {
+	kind string // "fetch", "alarm": for people
+	// ctx ends when nobody waits for the event any longer. Its handler hears of that, but keeps
+	// its turn until it has returned.
+	ctx context.Context
+
+	// prog is the program in which the cause of the event runs. If it is nil, the event enters a
+	// program as entry says.
+	prog  *program
+	entry entry
+
+	// object receives the event; nil stands for the worker.
+	object *address
+	// inst is set for an event that a handler in this instance has begun itself. It takes the turn
+	// only when its handler asks for it.
+	inst *instance
+
+	// step is the one that the event joins. The sender has taken a hold on it for deliver.
+	step *clock.Step
+	// caller waits for the event, which holds the caller's step in its place; or nil.
+	caller  *event
+	request *wire.Request // of a fetch
+	served  *served       // notes the objects that an event of the worker asks, or nil
+
+	// began is called when the event has joined its step, or is nil.
+	began func(*event)
+	// handle talks to the program, and returns when the handler has ended.
+	handle func(*event, *instance) error
+	// ended says what came of the event. It is called once: by complete, or when the event's
+	// writes are committed or dropped; in any case while the event is part of its step. The event
+	// is nil if it found no program.
+	ended func(ev *event, err error)
+
+	at time.Time // on the clock, when the event entered its program
+}
+
+// An address is an object that an event is sent to.
+type address struct {
+	ns *namespace
+	identity
+}
+
+// deliver takes an event to its handler and returns when the event is over, with what it failed
+// with. The order matters:
+//
+//  1. The event enters a program, or stays in that of its cause.
+//  2. It pins its object and joins its step. From here on it holds that step.
+//  3. It waits for the object's turn, and has the instance constructed if there is none.
+//  4. The handler runs.
+//  5. What it wrote is committed, and the turn goes on.
+//  6. What came of it is reported, still as part of the step.
+//  7. The object is unpinned, for when it was last used is part of the step, too.
+//  8. The event leaves its step, and the program.
+//
+// An event of the worker that the program did not take, because it was gone, goes to the next one.
+func (e *Emulator) deliver(d *delivery) error {
+	for {
+		err := e.deliverOnce(d)
+		if u := (*undelivered)(nil); !errors.As(err, &u) {
+			return err
+		}
+	}
+}
+
+func (e *Emulator) deliverOnce(d *delivery) (err error) {
+	handOver := sync.OnceFunc(d.step.Done) // once the event has a hold of its own
+	defer handOver()
+	prog := d.prog
+	switch {
+	case prog == nil:
+		prog, err = e.host.enterAs(d.ctx, d.entry)
+		d.at = e.clock.Now()
+		if err != nil {
+			if d.ended != nil {
+				d.ended(nil, err)
+			}
+			return err
+		}
+		defer e.host.leave(prog)
+	case d.caller == nil:
+		e.host.stay(prog)
+		defer e.host.leave(prog)
+	}
+	var o *object
+	if d.object != nil {
+		o = d.object.ns.pin(d.object.identity)
+	}
+	ev := e.newEvent(d.ctx, prog, o, d.kind)
+	ev.request, ev.served = d.request, d.served
+	defer ev.retire()
+	if d.caller != nil {
+		defer ev.callFor(d.caller)()
+	} else {
+		ev.join(d.step)
+	}
+	handOver()
+
+	var u *undelivered
+	ev.complete = sync.OnceFunc(func() {
+		if u == nil && d.ended != nil {
+			d.ended(ev, err)
+		}
+		if o != nil {
+			o.ns.unpin(o)
+		}
+	})
+	defer ev.complete()
+	if d.began != nil {
+		d.began(ev)
+	}
+	err = ev.run(d)
+	if errors.As(err, &u) {
+		d.step.Add() // for the next try
+	}
+	return err
+}
+
+// run waits for the turn and runs the handler.
+func (ev *event) run(d *delivery) error {
+	handle := func(inst *instance) error { return d.handle(ev, inst) }
+	switch o := ev.obj; {
+	case o == nil:
+		ev.prog.register(ev)
+		defer ev.prog.unregister(ev)
+		return handle(workerInstance)
+	case d.inst != nil:
+		return o.runIn(d.inst, ev, handle)
+	default:
+		return o.deliver(ev, handle)
+	}
+}
+
+// workerInstance stands for the instance where an event is the worker's.
+var workerInstance = &instance{ctx: context.Background()}
+
+// An undelivered event of the worker has not reached the program, which was gone.
+type undelivered struct{ cause error }
+
+func (e *undelivered) Error() string { return e.cause.Error() }
+func (e *undelivered) Unwrap() error { return e.cause }
+
+// deliver runs an event of the object: it waits for the turn, sees to it that there is an
+// instance, and lets handle talk to it. The error is what the event failed with.
+func (o *object) deliver(ev *event, handle func(*instance) error) error {
+	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
+		return o.describe(err)
+	}
+	inst, err := o.instanceFor(ev)
+	if err == nil {
+		return o.runIn(inst, ev, handle)
+	}
+	o.finish(ev) //nolint:errcheck // the constructor's error matters more
+	return o.describe(err)
+}
+
+// runIn runs an event in an instance of the object, and ends its turn.
+func (o *object) runIn(inst *instance, ev *event, handle func(*instance) error) error {
+	o.mu.Lock()
+	ev.inst = inst
+	o.mu.Unlock()
+	ev.prog.register(ev)
+	err := handle(inst)
+	ev.prog.unregister(ev)
+	if err != nil && inst.prog.lost() {
+		o.abandon(inst, err)
+	}
+	if e := o.finish(ev); err == nil {
+		err = e
+	}
+	return o.describe(err)
+}
+
+// describe says in err, if it came from a program, which object it is about.
+func (o *object) describe(err error) error {
+	if e := (*wire.Error)(nil); errors.As(err, &e) && e.ObjectID == "" {
+		c := *e
+		c.ObjectID = o.id.String()
+		return &c
+	}
+	return err
+}

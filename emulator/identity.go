@@ -1,0 +1,44 @@
+package emulator
+
+import (
+	"net/http"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+)
+
+// An identity is what is known of which object is meant: its id and, if it was reached by name or
+// its file tells, its name.
+type identity struct {
+	id    wire.ID
+	name  string
+	named bool // the name is known; it may be empty
+}
+
+// named returns the identity of the object with a name.
+func (ns *namespace) named(name string) identity {
+	return identity{id: wire.IDFromName(ns.uniqueKey, name), name: name, named: true}
+}
+
+// withID returns the identity of the object with an id, which must be one of this namespace.
+func (ns *namespace) withID(text string) (identity, error) {
+	id, err := wire.ParseID(ns.uniqueKey, text)
+	return identity{id: id}, err
+}
+
+// resolve finds the object that which names, by its class (or a binding) and its id or name,
+// whether or not there is one.
+func (e *Emulator) resolve(which control.Object) (address, error) {
+	ns, err := e.namespaceOf(which.Class)
+	if err != nil {
+		return address{}, err
+	}
+	if which.ID == "" {
+		return address{ns, ns.named(which.Name)}, nil
+	}
+	who, err := ns.withID(which.ID)
+	if err != nil {
+		return address{}, &control.Error{Status: http.StatusBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
+	}
+	return address{ns, who}, nil
+}
