@@ -13,20 +13,20 @@ test: ## run the tests
 race: ## run the tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./...
 
-vet: ## go vet, also for the other systems
+vet: ## run go vet, for this system and the others
 	.ci/run vet
 
-lint: ## golangci-lint in the pinned version, installed if need be
+lint: ## run golangci-lint in the pinned version, installed if it is missing
 	.ci/run lint
 
 fuzz: ## run each fuzz test for 10 s (FUZZTIME=1m, or 5000000x for a count; FUZZ='JSONC|TOML' for some)
 	FUZZTIME=$${FUZZTIME:-10s} .ci/run fuzz
 
-crash: ## kill emulators and programs 200 times under load, and in a month (KILLS=1000 for longer, SEED=N to repeat)
+crash: ## kill emulators and programs 200 times under load, and during a month (KILLS=1000 for more, SEED=N to repeat)
 	go test -run '^TestKills' -count 1 -v -timeout 1h ./cli \
 		-killing.kills $${KILLS:-200} -killing.seed $${SEED:-0}
 
-reload: ## edit a program 50 times under load (EDITS=200 for longer)
+reload: ## edit a program 50 times under load (EDITS=200 for more)
 	go test -run '^TestEditsUnderLoad' -count 1 -v -timeout 1h ./cli -reload.edits $${EDITS:-50}
 
 bench: ## compare with workerd, wrangler dev and go build on this machine (needs npm; BENCH=-help for more)
@@ -38,13 +38,13 @@ benchmarks: ## run the benchmarks of each package
 conformance: ## compare with workerd and wrangler, which npm fetches (ARGS=--help for more)
 	@go run ./conformance/cmd $(ARGS)
 
-cover: ## write the tests' coverage to cover.out and cover.html, and print the sum
+cover: ## write the tests' coverage to cover.out and cover.html, and print the total
 	go test -coverpkg ./... -coverprofile cover.out ./...
 	go tool cover -html cover.out -o cover.html
 	@go tool cover -func cover.out | tail -1
 
-ci: ## everything that a change has to pass
+ci: ## run every check that a change has to pass
 	.ci/run
 
-clean: ## remove what the targets above have made
+clean: ## remove the files that the targets above write
 	rm -f devtool devtool.exe cover.out cover.html

@@ -1,6 +1,5 @@
-// Package main_test checks the plan of the house that docs/architecture.md draws: which folder may import which, and
-// which file alone may know a library. It reads the source of every platform, whatever this one builds, and leaves
-// tests out: they may look at a thing from any side.
+// Package main_test checks the shape of the source: the plan of imports that docs/architecture.md
+// draws, and the width of lines.
 package main_test
 
 import (
@@ -16,90 +15,100 @@ import (
 	"testing"
 )
 
+// This file holds the plan of imports: which folder may import which, and which file alone may
+// import a library. It reads the source for every platform, not only for the one that runs the
+// test. It leaves tests out, which may look at anything.
+
 const module = "devtool.internal"
 
-// A room is a folder, and the folders of ours that its files may import.
+// A room is a folder and what its files may import.
 type room struct {
-	folder string // slash-separated; "*" stands for any one name
-	may    []string
+	folder string   // slash-separated; "*" stands for any one name
+	may    []string // folders of this module
 	why    string
 }
 
-// rooms are all folders that hold Go files. One that is not here is a new room: give it a line, and with it a reason.
+// rooms lists every folder that holds Go files. A new folder needs a line here, with a reason.
 var rooms = []room{
 	{".", []string{"cli"},
 		"main hands over to the command line and decides nothing"},
 	{"benchmark", nil,
 		"it measures the binary from outside, as it is used"},
-	{"cli", []string{"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/plugin", "templates"},
-		"commands parse and print; what things mean is decided below, so neither the clock nor the SDK nor the protocol is theirs"},
+	{"cli", []string{
+		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/plugin",
+		"templates",
+	},
+		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,
-		"the clock knows nothing of objects: so it can be understood, and its laws proved, alone"},
+		"the clock knows nothing of objects, so it can be understood, and its laws proved, alone"},
 	{"clock/cron", nil,
-		"it says when an expression is due; whoever wants to wait for that has a clock"},
+		"it says when an expression is due; its callers have a clock to wait with"},
 	{"config", []string{"clock/cron"},
-		"the configuration is plain data that any part may read, so it depends on none; what a cron expression is, clock/cron says"},
+		"the configuration is plain data that any part may read; only cron expressions are defined elsewhere"},
 	{"conformance", nil,
-		"it compares two programs from outside: what it knew of ours it could not hold against it"},
+		"it compares two programs from outside: sharing code with one of them would hide its faults"},
 	{"conformance/cmd", []string{"conformance"},
-		"it reads flags; what is compared, and how, is decided in conformance"},
+		"it reads flags; package conformance decides what to compare, and how"},
 	{"durable", []string{"durable/wire", "internal/inside"},
 		"user code links the SDK with every save, and carries it to the platform, where no emulator is"},
 	{"durable/vet", nil,
-		"it reads the source of handlers, and knows the SDK by its names only: so it can be put into any driver"},
+		"it reads the source of handlers and knows the SDK only by its names, so any driver can run it"},
 	{"durable/wire", nil,
 		"both ends of the protocol stand on it, and every handler program links it"},
 	{"durabletest", []string{"durable", "internal/inside"},
 		"it is part of the SDK's copy in projects, where the emulator is a command and not a package"},
-	{"emulator", []string{"clock", "clock/cron", "config", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store"},
-		"handlers run in another process: the engine knows the protocol and never the SDK, and not who asks it"},
+	{"emulator", []string{
+		"clock", "clock/cron", "config", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store",
+	},
+		"handlers run in another process: the engine knows the protocol, and neither the SDK nor its callers"},
 	{"emulator/certificate", nil,
-		"it makes and keeps one file; whether a server speaks HTTPS with it is its user's choice"},
+		"it makes and keeps one file; its callers decide whether a server speaks HTTPS with it"},
 	{"emulator/control", nil,
-		"the control API is what commands and engine share, so it can't know either"},
+		"commands and engine share the control API, so it must know neither"},
 	{"emulator/plugin", nil,
-		"it carries bytes to and from a process; what they mean is the engine's"},
+		"it carries bytes to and from a process; the engine knows what they mean"},
 	{"emulator/store", nil,
-		"it keeps files; when to commit, and what an alarm is for, is the engine's"},
+		"it keeps files; the engine decides when to commit and what an alarm is for"},
 	{"internal/inside", nil,
-		"durable and durabletest meet in it, and handlers can't see it"},
+		"durable and durabletest share it, and handlers can't import it"},
 	{"templates", nil,
-		"it hands out files, and those are not part of the program"},
+		"it hands out files, which are not part of the program"},
 	{"templates/*", []string{"durable"},
 		"a template has to build in a project of its own, where only the SDK is"},
 }
 
-// A guest is a library, and the files that alone import it: it can be exchanged there.
+// A guest is a library and the only files that import it, so that it can be replaced there.
 type guest struct {
 	path  string // what import paths begin with
 	files []string
 	why   string
 }
 
-// guests are all libraries. One that is not here is a new dependency: name the thin file that it lives behind.
+// guests lists every library. A new dependency needs a line here that names the thin file it lives
+// behind.
 var guests = []guest{
 	{"github.com/fsnotify/fsnotify", []string{"emulator/plugin/notify.go"},
-		"watching falls back to polling, so one file knows the system's notices"},
+		"watching falls back to polling, so only one file knows the system's file notifications"},
 	{"github.com/gofrs/flock", []string{"emulator/state.go", "emulator/control/locate.go"},
-		"locks say who owns the state folder and which emulators live, and nothing else"},
+		"locks only say who owns the state folder and which emulators are alive"},
 	{"github.com/lmittmann/tint", []string{"cli/log.go"},
-		"how a log line looks is the command's affair; everything else speaks log/slog"},
+		"the command decides how a log line looks; everything else uses log/slog"},
 	{"github.com/pelletier/go-toml/v2", []string{"config/toml.go"},
 		"from the parsers on, TOML and JSONC are the same tree"},
 	{"github.com/tailscale/hujson", []string{"config/jsonc.go", "templates/templates.go"},
-		"one file reads JSONC and one edits it with its comments kept"},
+		"one file reads JSONC, and one edits it and keeps its comments"},
 	{"github.com/urfave/cli/v2", []string{"cli/app.go"},
-		"it takes flags only before arguments, so our own parser stands before it, and it can be exchanged"},
+		"it takes flags only before arguments, so our own parser runs first, and the library can be replaced"},
 	{"golang.org/x/tools", []string{"durable/vet/fix.go", "durable/vet/handlertime.go", "durable/vet/vet.go"},
-		"only what checks source has to load and type-check it"},
+		"only the checks of source need to load and type-check it"},
 	{"golang.org/x/term", []string{"cli/cli.go"},
-		"streams are injected; only where they are bound is it asked whether one is a terminal"},
+		"streams are injected; only the file that binds them asks whether one is a terminal"},
 	{"modernc.org/libc", []string{"emulator/store/sqlite.go"},
-		"calls of the engine that the library above it does not pass on need the engine's C run time"},
+		"some calls of the SQLite engine are not in the library above it, and need the engine's C run time"},
 	{"modernc.org/sqlite/lib", []string{"emulator/store/sqlite.go"},
-		"it is the engine itself, which only the file that hides it may call"},
+		"it is the SQLite engine itself, which only the file that hides it may call"},
 	{"zombiezen.com/go/sqlite", []string{"emulator/store/sqlite.go"},
-		"the rest of the store speaks in statements, values and rows, so the engine below can be exchanged"},
+		"the rest of the store speaks in statements, values and rows, so the engine can be replaced"},
 }
 
 func TestEveryImportFollowsThePlan(t *testing.T) {
@@ -115,18 +124,18 @@ func TestEveryImportFollowsThePlan(t *testing.T) {
 func TestThePlanNamesWhatExists(t *testing.T) {
 	files := sources(t)
 	for _, r := range rooms {
-		lived := false
+		used := false
 		for file := range files {
-			lived = lived || r.holds(path.Dir(file))
+			used = used || r.holds(path.Dir(file))
 		}
-		if !lived {
-			t.Errorf("no Go file is in %s: take it out of rooms", r.folder)
+		if !used {
+			t.Errorf("%s holds no Go file: remove it from rooms", r.folder)
 		}
 	}
 	for _, g := range guests {
 		for _, file := range g.files {
 			if !slices.ContainsFunc(files[file], g.is) {
-				t.Errorf("%s does not import %s: take it out of guests", file, g.path)
+				t.Errorf("%s does not import %s: remove it from guests", file, g.path)
 			}
 		}
 	}
@@ -139,11 +148,11 @@ func TestForbiddenImportsAreNoticed(t *testing.T) {
 	}{
 		{"cli/dev.go", "devtool.internal/emulator", ""},
 		{"cli/dev.go", "devtool.internal/clock", "cli/dev.go imports clock: commands parse and print"},
-		{"cli/dev.go", "devtool.internal/durable/wire", "nor the protocol"},
+		{"cli/dev.go", "devtool.internal/durable/wire", "SDK or protocol"},
 		{"clock/clock.go", "time", ""},
 		{"clock/clock.go", "go/token", ""},
 		{"clock/clock.go", "devtool.internal/config", "knows nothing of objects"},
-		{"emulator/object.go", "devtool.internal/durable", "never the SDK"},
+		{"emulator/object.go", "devtool.internal/durable", "neither the SDK"},
 		{"emulator/object.go", "devtool.internal/durable/wire", ""},
 		{"emulator/store/object.go", "devtool.internal/clock", "it keeps files"},
 		{"emulator/store/object.go", "zombiezen.com/go/sqlite", "only emulator/store/sqlite.go may"},
@@ -168,7 +177,7 @@ func TestForbiddenImportsAreNoticed(t *testing.T) {
 	}
 }
 
-// objection says why file must not import imported, or nothing if it may.
+// objection returns why file must not import imported, or nothing if it may.
 func objection(file, imported string) string {
 	first, below, _ := strings.Cut(imported, "/")
 	switch {
@@ -179,10 +188,12 @@ func objection(file, imported string) string {
 	}
 	i := slices.IndexFunc(guests, func(g guest) bool { return g.is(imported) })
 	if i < 0 {
-		return fmt.Sprintf("%s imports a new library: %s has no line in guests that says behind which file it lives", file, imported)
+		return fmt.Sprintf("%s imports a new library: %s has no line in guests; add it with the file it lives behind",
+			file, imported)
 	}
 	if g := guests[i]; !slices.Contains(g.files, file) {
-		return fmt.Sprintf("%s imports %s, which only %s may: %s", file, imported, strings.Join(g.files, " and "), g.why)
+		return fmt.Sprintf("%s imports %s, which only %s may: %s",
+			file, imported, strings.Join(g.files, " and "), g.why)
 	}
 	return ""
 }
@@ -190,7 +201,7 @@ func objection(file, imported string) string {
 func objectionToOurs(file, folder string) string {
 	i := slices.IndexFunc(rooms, func(r room) bool { return r.holds(path.Dir(file)) })
 	if i < 0 {
-		return fmt.Sprintf("%s imports %s, but %s has no line in rooms that says whether it may", file, folder, path.Dir(file))
+		return fmt.Sprintf("%s imports %s, but %s has no line in rooms that allows it", file, folder, path.Dir(file))
 	}
 	if r := rooms[i]; !slices.Contains(r.may, folder) {
 		return fmt.Sprintf("%s imports %s: %s", file, folder, r.why)
@@ -207,7 +218,8 @@ func (g guest) is(imported string) bool {
 	return imported == g.path || strings.HasPrefix(imported, g.path+"/")
 }
 
-// sources are the imports of all Go files but tests and their data, by slash-separated path.
+// sources returns the imports of all Go files by slash-separated path, without tests and their
+// data.
 func sources(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}

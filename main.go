@@ -1,5 +1,4 @@
-// Command devtool runs Durable Objects that are written in Go on your own
-// machine. See package cli.
+// Command devtool runs Durable Objects written in Go on your own machine. See package cli.
 package main
 
 import (
@@ -9,7 +8,7 @@ import (
 	"devtool.internal/cli"
 )
 
-// sdk is what handlers import; `devtool init` copies it into a project.
+// sdk holds the packages that handlers and their tests import; `devtool init` copies them.
 //
 //go:embed durable/*.go durable/wire/*.go durabletest/*.go internal/inside/*.go
 var sdk embed.FS
