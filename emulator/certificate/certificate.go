@@ -1,9 +1,10 @@
-// Package certificate has what a dev server needs to speak HTTPS: a certificate that its user has (Load), or one
-// that is made here for the names of this machine (FindOrCreate). That one is kept for all projects, so that a browser has
-// to be told only once that it is good.
+// Package certificate provides the certificate with which a dev server speaks HTTPS. Load reads one
+// that the user has; FindOrCreate makes one for the names of this machine. That one is stored for
+// all projects, so that a browser has to accept it only once.
 //
-// In its folder are two files. key.pem has the private key and the certificate together, so that both are always of
-// one making, and belongs to its user alone. certificate.pem has the certificate once more, for whoever is to trust it.
+// Its folder holds two files. key.pem holds the private key and the certificate together, so that
+// the two always match, and only its user can read it. certificate.pem is a copy of the
+// certificate, for programs that are to trust it.
 package certificate
 
 import (
@@ -26,7 +27,7 @@ import (
 )
 
 const (
-	// lifetime is short enough for every system that limits how long it trusts one.
+	// lifetime is short enough for every system that limits the lifetime of a trusted certificate.
 	lifetime = 365 * 24 * time.Hour
 	// renewal is how long before its end a certificate is replaced.
 	renewal = 30 * 24 * time.Hour
@@ -37,10 +38,10 @@ const (
 	certFile = "certificate.pem"
 )
 
-// File is the path of the certificate that is kept in folder, for whoever is to trust it.
+// File returns the path of the stored certificate in folder, for programs that are to trust it.
 func File(folder string) string { return filepath.Join(folder, certFile) }
 
-// Load reads a certificate, with those that vouch for it, and its key from PEM files.
+// Load reads a certificate, with its chain, and its key from PEM files.
 func Load(certPath, keyPath string) (tls.Certificate, error) {
 	certs, err := os.ReadFile(certPath)
 	if err != nil {
@@ -57,7 +58,7 @@ func Load(certPath, keyPath string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// Find returns the certificate that is kept in folder. It is an error that wraps fs.ErrNotExist if there is none.
+// Find returns the stored certificate in folder. The error wraps fs.ErrNotExist if there is none.
 func Find(folder string) (tls.Certificate, error) {
 	path := filepath.Join(folder, keyFile)
 	both, err := os.ReadFile(path)
@@ -71,31 +72,31 @@ func Find(folder string) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// FindOrCreate returns the certificate that is kept in folder. If there is none, or it is damaged or will end soon after now, it
-// makes one.
+// FindOrCreate returns the stored certificate in folder. If there is none, or it is damaged or ends
+// within 30 days of now, it creates one.
 func FindOrCreate(folder string, now time.Time) (tls.Certificate, error) {
 	pair, err := Find(folder)
 	if err == nil && now.Before(pair.Leaf.NotAfter.Add(-renewal)) && !now.Before(pair.Leaf.NotBefore) {
-		return pair, showCertificate(folder, pair)
+		return pair, updateCopy(folder, pair)
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return pair, err
 	}
 	both, err := create(now)
 	if err != nil {
-		return pair, fmt.Errorf("make certificate: %w", err)
+		return pair, fmt.Errorf("create certificate: %w", err)
 	}
-	if err := keep(folder, both); err != nil {
-		return pair, fmt.Errorf("keep certificate: %w", err)
+	if err := save(folder, both); err != nil {
+		return pair, fmt.Errorf("save certificate: %w", err)
 	}
-	// Another devtool may have done the same meanwhile: what is there now is what counts.
+	// Another devtool may have done the same meanwhile. The file that is there now counts.
 	if pair, err = Find(folder); err != nil {
 		return pair, err
 	}
-	return pair, showCertificate(folder, pair)
+	return pair, updateCopy(folder, pair)
 }
 
-// create makes a key and a certificate for the names of this machine, in PEM.
+// create makes a key and a certificate for the names of this machine, both in one PEM text.
 func create(now time.Time) ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -108,13 +109,13 @@ func create(now time.Time) ([]byte, error) {
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "localhost", Organization: []string{"devtool dev (self-signed)"}},
-		NotBefore:    now.Add(-time.Hour), // the clocks of one machine may differ, those of its containers do
+		NotBefore:    now.Add(-time.Hour), // clocks may differ, as those of containers do
 		NotAfter:     now.Add(lifetime),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:     []string{"localhost", "*.localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		// It vouches for itself alone: whoever trusts it has not taken an authority into the house.
+		// The certificate is not an authority: trusting it means trusting no other certificate.
 		BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -132,29 +133,30 @@ func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// keep puts both into folder in one step, in place of what is no good any more.
-func keep(folder string, both []byte) error {
+// save writes the key and the certificate into folder in one step, and replaces those that were
+// there.
+func save(folder string, both []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	return replace(filepath.Join(folder, keyFile), both, 0o600)
 }
 
-// showCertificate sees to it that certificate.pem is what it says.
-func showCertificate(folder string, pair tls.Certificate) error {
+// updateCopy writes certificate.pem if it differs from pair's certificate.
+func updateCopy(folder string, pair tls.Certificate) error {
 	want := encode("CERTIFICATE", pair.Leaf.Raw)
 	if got, err := os.ReadFile(File(folder)); err == nil && bytes.Equal(got, want) {
 		return nil
 	}
 	if err := replace(File(folder), want, 0o644); err != nil {
-		return fmt.Errorf("keep certificate: %w", err)
+		return fmt.Errorf("save certificate: %w", err)
 	}
 	return nil
 }
 
-// replace writes the file at path, so that whoever reads it finds it whole.
+// replace writes the file at path by a rename, so that readers never see half of it.
 func replace(path string, content []byte, mode os.FileMode) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // nobody else may read it
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // only this user may read it
 	if err != nil {
 		return err
 	}

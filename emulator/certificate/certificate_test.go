@@ -21,7 +21,7 @@ var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-func kept(t *testing.T, folder string, at time.Time) *x509.Certificate {
+func saved(t *testing.T, folder string, at time.Time) *x509.Certificate {
 	t.Helper()
 	pair, err := certificate.FindOrCreate(folder, at)
 	if err != nil {
@@ -30,27 +30,27 @@ func kept(t *testing.T, folder string, at time.Time) *x509.Certificate {
 	return pair.Leaf
 }
 
-func TestACertificateIsMadeOnceAndRenewedBeforeItEnds(t *testing.T) {
+func TestACertificateIsCreatedOnceAndRenewedBeforeItEnds(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "devtool", "https")
-	first := kept(t, folder, now)
-	if got := kept(t, folder, now.Add(300*day)); !got.Equal(first) {
+	first := saved(t, folder, now)
+	if got := saved(t, folder, now.Add(300*day)); !got.Equal(first) {
 		t.Error("after 300 days there is another certificate")
 	}
-	second := kept(t, folder, now.Add(340*day))
+	second := saved(t, folder, now.Add(340*day))
 	if second.Equal(first) {
 		t.Error("25 days before its end the certificate is still the same")
 	}
 	if got, want := second.NotAfter, now.Add(340*day); got.Before(want.Add(300 * day)) {
 		t.Errorf("the renewed certificate ends at %s", got)
 	}
-	// A clock that was wrong and is right again.
-	if got := kept(t, folder, now); got.Equal(second) || now.Before(got.NotBefore) {
-		t.Error("a certificate that is not good yet is used")
+	// The clock was wrong and is right again.
+	if got := saved(t, folder, now); got.Equal(second) || now.Before(got.NotBefore) {
+		t.Error("a certificate that is not valid yet is used")
 	}
 }
 
-func TestACertificateIsForTheNamesOfThisMachineAndVouchesForNoOther(t *testing.T) {
-	leaf := kept(t, t.TempDir(), now)
+func TestACertificateIsForTheNamesOfThisMachineAndIsNoAuthority(t *testing.T) {
+	leaf := saved(t, t.TempDir(), now)
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
 	for name, want := range map[string]bool{
@@ -59,14 +59,14 @@ func TestACertificateIsForTheNamesOfThisMachineAndVouchesForNoOther(t *testing.T
 	} {
 		_, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots, CurrentTime: now})
 		if got := err == nil; got != want {
-			t.Errorf("good for %s: got %v (%v), want %v", name, got, err, want)
+			t.Errorf("valid for %s: got %v (%v), want %v", name, got, err, want)
 		}
 	}
 	if leaf.IsCA {
-		t.Error("the certificate is an authority: who has its key may be anyone")
+		t.Error("the certificate is an authority: its key can sign for any name")
 	}
-	if longest := 398 * day; leaf.NotAfter.Sub(leaf.NotBefore) > longest {
-		t.Errorf("it is valid for %s, and no browser takes more than %s", leaf.NotAfter.Sub(leaf.NotBefore), longest)
+	if got, longest := leaf.NotAfter.Sub(leaf.NotBefore), 398*day; got > longest {
+		t.Errorf("the certificate is valid for %s, but browsers accept at most %s", got, longest)
 	}
 }
 
@@ -95,19 +95,19 @@ func TestAServerWithItIsTrustedByItsFile(t *testing.T) {
 	answer.Body.Close()
 }
 
-func TestTheKeyIsTheUsersAlone(t *testing.T) {
+func TestOnlyTheUserCanReadTheKey(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		return // there folders have the rights
+		return // Windows keeps permissions in the folder
 	}
 	folder := filepath.Join(t.TempDir(), "https")
-	kept(t, folder, now)
+	saved(t, folder, now)
 	for name, want := range map[string]fs.FileMode{".": 0o700, "key.pem": 0o600, "certificate.pem": 0o644} {
 		info, err := os.Stat(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := info.Mode().Perm(); got != want {
-			t.Errorf("rights of %s: got %o, want %o", name, got, want)
+			t.Errorf("permissions of %s: got %o, want %o", name, got, want)
 		}
 	}
 	public, err := os.ReadFile(certificate.File(folder))
@@ -123,59 +123,64 @@ func TestTheKeyIsTheUsersAlone(t *testing.T) {
 	}
 }
 
-func TestWhatIsDamagedIsMadeAnew(t *testing.T) {
+func TestADamagedCertificateIsReplaced(t *testing.T) {
 	folder := t.TempDir()
-	first := kept(t, folder, now)
+	first := saved(t, folder, now)
 	for name, content := range map[string]string{"key.pem": "no key", "certificate.pem": "no certificate"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	second := kept(t, folder, now)
+	second := saved(t, folder, now)
 	if second.Equal(first) {
 		t.Fatal("the certificate came back without its key")
 	}
-	shown, err := os.ReadFile(certificate.File(folder))
+	public, err := os.ReadFile(certificate.File(folder))
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(shown) {
-		t.Errorf("certificate.pem: got %q", shown)
+	if !roots.AppendCertsFromPEM(public) {
+		t.Errorf("certificate.pem: got %q", public)
 	}
 	if _, err := second.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now}); err != nil {
 		t.Errorf("certificate.pem has another certificate: %v", err)
 	}
 }
 
-func TestAFolderThatCannotBeIsAnError(t *testing.T) {
+func TestAFolderThatCannotBeCreatedIsAnError(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := certificate.FindOrCreate(filepath.Join(file, "below"), now); err == nil || !strings.Contains(err.Error(), file) {
+	_, err := certificate.FindOrCreate(filepath.Join(file, "below"), now)
+	if err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("got error %v, want one that names %s", err, file)
 	}
 }
 
-func TestACertificateOfTheUsersOwn(t *testing.T) {
+func TestLoadReadsAUsersOwnCertificate(t *testing.T) {
 	folder := t.TempDir()
-	leaf := kept(t, folder, now)
+	leaf := saved(t, folder, now)
 	key := filepath.Join(folder, "key.pem")
 	pair, err := certificate.Load(certificate.File(folder), key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !pair.Leaf.Equal(leaf) {
-		t.Error("it is another one")
+		t.Error("Load returns another certificate")
 	}
 	other := t.TempDir()
-	kept(t, other, now)
+	saved(t, other, now)
 	for name, test := range map[string]struct{ cert, key, want string }{
 		"no certificate": {filepath.Join(folder, "none.pem"), key, "read certificate: open "},
-		"no key":         {certificate.File(folder), filepath.Join(folder, "none.pem"), "read key of the certificate: open "},
-		"another's key":  {certificate.File(folder), filepath.Join(other, "key.pem"), "private key does not match public key"},
-		"no PEM":         {certificate.File(folder), certificate.File(folder), "certificate.pem: tls: "},
+		"no key": {
+			certificate.File(folder), filepath.Join(folder, "none.pem"), "read key of the certificate: open ",
+		},
+		"another's key": {
+			certificate.File(folder), filepath.Join(other, "key.pem"), "private key does not match public key",
+		},
+		"no PEM": {certificate.File(folder), certificate.File(folder), "certificate.pem: tls: "},
 	} {
 		if _, err := certificate.Load(test.cert, test.key); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got error %v, want %q in it", name, err, test.want)

@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// Builder compiles the handler program. Only one Build of an Output may run at
-// a time.
+// Builder compiles the handler program. Only one Build of an Output may run at a time.
 type Builder struct {
-	Dir     string   // folder in which go runs: the config's
-	Package string   // folder of package main as go takes it: "." or "./cmd/x"
+	Dir     string   // folder in which go runs: the one of the configuration
+	Package string   // package main, as an argument to go: "." or "./cmd/x"
 	Output  string   // file to write; its folder is created when missing
 	Debug   bool     // keep the symbols that a debugger needs
 	Env     []string // added to this process's environment
@@ -26,34 +25,32 @@ type Builder struct {
 	interval time.Duration
 }
 
-// Result is what a successful build has done.
+// Result describes a successful build.
 type Result struct {
-	// Changed reports whether the program differs from what Output held before.
-	// It does not after an edit that changes no code, such as of a comment below
-	// the last function: then there is nothing to reload.
+	// Changed reports whether the program differs from the one that Output held before. An edit
+	// that changes no code, such as a comment below the last function, leaves it false: there is
+	// nothing to reload.
 	Changed bool
 
-	// Took is the real time that the build needed.
+	// Took is how long the build ran, in real time.
 	Took time.Duration
 
 	// Hash identifies the program by its content.
 	Hash string
 }
 
-// Build runs `go build`. It calls progress, which may be nil, from another
-// goroutine about every two seconds, and never after it has returned.
+// Build runs `go build`. It calls progress, which may be nil, from another goroutine about every
+// two seconds, and never after it has returned.
 //
-// A program that does not compile, and everything else that the user can put
-// right, is a [*BuildError]. When ctx ends, go and the compilers it has started
-// are killed at once and the error wraps the cause; Output then holds the former
-// program or none.
+// A program that does not compile, or any other failure that the user can fix, is a [*BuildError].
+// When ctx ends, Build kills go and the compilers it started, and returns an error that wraps the
+// cause. Output then holds the previous program or none.
 //
-// CGO_ENABLED is left as the user has it, and so is the rest of go's
-// environment, with two exceptions. VCS stamping is off: it would make a new
-// program of every commit, and it stops the build in a broken checkout. Go's
-// working folder is put beside Output: so the linked program reaches its place
-// by a rename, and nothing is left behind in the system's temporary folder
-// when go is killed.
+// The environment of go, CGO_ENABLED included, stays as the user has it, with two exceptions. VCS
+// stamping is off: it would change the program with every commit, and it fails the build in a
+// broken checkout. Go's working folder is a temporary one beside Output. So a rename is enough to
+// put the linked program in place, and a killed go leaves nothing behind in the system's temporary
+// folder.
 func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, error) {
 	began := time.Now()
 	output, err := filepath.Abs(b.Output)
@@ -67,7 +64,7 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 		failure.NoGo = true
 		return Result{}, failure
 	}
-	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // or the output's folder would be made there
+	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // else MkdirAll below might create it
 		return Result{}, fmt.Errorf("find folder of the program: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(output), 0o777); err != nil {
@@ -81,7 +78,7 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 
 	before, err := programHash(output)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Result{}, fmt.Errorf("read the former program: %w", err)
+		return Result{}, fmt.Errorf("read the previous program: %w", err)
 	}
 	stat, _ := os.Stat(output)
 
@@ -115,7 +112,7 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	return Result{Changed: after != before, Took: time.Since(began), Hash: after}, nil
 }
 
-// run runs cmd until it ends or ctx does and returns its messages.
+// run runs cmd until it or ctx ends, and returns its messages.
 func (b *Builder) run(ctx context.Context, cmd *exec.Cmd, began time.Time, progress func(Progress)) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -160,7 +157,7 @@ func (b *Builder) report(ended <-chan struct{}, out *buildOutput, began time.Tim
 	}
 }
 
-// failure returns the error of a build that failed as a whole.
+// failure returns the error of a build that failed as a whole, without a place in a file.
 func (b *Builder) failure(message string, notes ...string) *BuildError {
 	return &BuildError{
 		Diagnostics: []Diagnostic{{Message: message, Notes: notes}},
@@ -169,8 +166,8 @@ func (b *Builder) failure(message string, notes ...string) *BuildError {
 	}
 }
 
-// notMain returns the error for a package that is not a program. Go compiles
-// one without complaint and writes an archive to Output.
+// notMain returns the error for a package that is not a program. Go compiles one without complaint
+// and writes an archive to Output.
 func (b *Builder) notMain(ctx context.Context, goTool string) error {
 	cmd := exec.CommandContext(ctx, goTool, "list", "-f", "{{.Name}}", "--", b.Package)
 	cmd.Dir = b.Dir
@@ -184,9 +181,9 @@ func (b *Builder) notMain(ctx context.Context, goTool string) error {
 		"point the config's \"main\" at the folder of a program: package main with a func main")
 }
 
-// discardPartial removes output if a build that was killed has touched it:
-// where go copies instead of renaming, half a program may be there, and go
-// would take it for a finished one, as the id it looks at is at the beginning.
+// discardPartial removes output if the killed build changed it. Where go copies instead of
+// renaming, half a program may be there. Go would take it for a finished one, because it reads only
+// the id at the beginning.
 func discardPartial(output string, before fs.FileInfo) {
 	after, err := os.Stat(output)
 	if err != nil {

@@ -50,7 +50,7 @@ func output(t *testing.T, b *plugin.Builder) string {
 	return strings.TrimSpace(string(out))
 }
 
-func TestBuildTellsWhetherTheProgramChanged(t *testing.T) {
+func TestBuildReportsWhetherTheProgramChanged(t *testing.T) {
 	b := newBuilder(t)
 	first := build(t, b)
 	if !first.Changed || first.Hash == "" || first.Took <= 0 {
@@ -66,17 +66,17 @@ func TestBuildTellsWhetherTheProgramChanged(t *testing.T) {
 		t.Errorf("second build = %+v, want the program of %+v unchanged", again, first)
 	}
 	if now, err := os.Stat(b.Output); err != nil || !os.SameFile(inode, now) {
-		t.Errorf("the second build linked anew (%v)", err)
+		t.Errorf("the second build linked again (%v)", err)
 	}
 
-	other := *b // As in a later run of the emulator.
+	other := *b // as in a later run of the emulator
 	if r := build(t, &other); r.Changed {
 		t.Errorf("build by another Builder = %+v, want unchanged", r)
 	}
 
-	write(t, b.Dir, map[string]string{"main.go": program["main.go"] + "\n// A remark.\n"})
+	write(t, b.Dir, map[string]string{"main.go": program["main.go"] + "\n// A comment.\n"})
 	if r := build(t, b); r.Changed || r.Hash != first.Hash {
-		t.Errorf("build after a remark = %+v, want the program of %+v unchanged", r, first)
+		t.Errorf("build after a new comment = %+v, want the program of %+v unchanged", r, first)
 	}
 
 	write(t, b.Dir, map[string]string{"main.go": "package main\n\nfunc main() { println(2) }\n"})
@@ -132,12 +132,12 @@ func TestEnvReachesGo(t *testing.T) {
 
 func TestBuildNeedsNoUsableRepository(t *testing.T) {
 	b := newBuilder(t)
-	b.Env = []string{"GOENV=off", "GOFLAGS="} // The machine's own setting may be what we test.
+	b.Env = []string{"GOENV=off", "GOFLAGS="} // the machine's own settings may turn VCS stamping off
 	write(t, b.Dir, map[string]string{".git/HEAD": "broken"})
 	build(t, b)
 }
 
-func TestAFailedBuildKeepsTheFormerProgram(t *testing.T) {
+func TestAFailedBuildKeepsThePreviousProgram(t *testing.T) {
 	b := newBuilder(t)
 	first := build(t, b)
 	write(t, b.Dir, map[string]string{"main.go": "package main\n\nfunc main() { oops }\n"})
@@ -153,7 +153,7 @@ func TestAFailedBuildKeepsTheFormerProgram(t *testing.T) {
 	}
 }
 
-func TestBuildErrorKeepsWhatGoPrinted(t *testing.T) {
+func TestBuildErrorHasTheOutputOfGo(t *testing.T) {
 	b := newBuilder(t)
 	write(t, b.Dir, map[string]string{"main.go": "package main\n\nfunc main() { oops }\n"})
 	_, err := b.Build(t.Context(), nil)
@@ -295,7 +295,7 @@ func TestCancelKillsGoAndItsCompilers(t *testing.T) {
 	}
 }
 
-func TestCancelLeavesNoHalfProgram(t *testing.T) {
+func TestCancelLeavesNoPartialProgram(t *testing.T) {
 	b := newBuilder(t)
 	build(t, b)
 	w := newWitnesses(t)
@@ -328,7 +328,7 @@ func TestCancelLeavesNoHalfProgram(t *testing.T) {
 func TestARealBuildCanBeCancelled(t *testing.T) {
 	b := newBuilder(t)
 	temp := t.TempDir()
-	b.Env = []string{"GOCACHE=" + t.TempDir(), "TMPDIR=" + temp} // All of the runtime must be compiled.
+	b.Env = []string{"GOCACHE=" + t.TempDir(), "TMPDIR=" + temp} // go must compile the whole runtime
 	b.SetInterval(time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -341,7 +341,7 @@ func TestARealBuildCanBeCancelled(t *testing.T) {
 		t.Errorf("Build gives %v, want %v", err, context.Canceled)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
-		t.Errorf("go left %v (%v) in the folder for temporary files", left, err)
+		t.Errorf("go left %v (%v) in the temporary folder", left, err)
 	}
 	if _, err := b.Build(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Build after the end of its context gives %v, want %v", err, context.Canceled)
@@ -350,16 +350,17 @@ func TestARealBuildCanBeCancelled(t *testing.T) {
 
 func TestHashIsOfTheContentWithoutABuildID(t *testing.T) {
 	dir := t.TempDir()
+	id := func(text string) string { return "\xff Go build ID: \"" + text + "\"\n \xff" }
 	for _, test := range []struct {
 		name, a, b string
 		same       bool
 	}{
 		{"no id", "program one", "program two", false},
 		{"same bytes", "program", "program", true},
-		{"ids with the same content", "\xff Go build ID: \"a/b/c/d\"\n \xff1", "\xff Go build ID: \"x/y/z/d\"\n \xff2", true},
-		{"ids with other content", "\xff Go build ID: \"a/b/c/d\"\n \xff", "\xff Go build ID: \"a/b/c/e\"\n \xff", false},
+		{"ids with the same content", id("a/b/c/d") + "1", id("x/y/z/d") + "2", true},
+		{"ids with other content", id("a/b/c/d"), id("a/b/c/e"), false},
 		{"an id without an end", "\xff Go build ID: \"a/b/c/d", "\xff Go build ID: \"a/b/c/d ", false},
-		{"an id without content", "\xff Go build ID: \"a/\"\n \xff1", "\xff Go build ID: \"a/\"\n \xff2", false},
+		{"an id without content", id("a/") + "1", id("a/") + "2", false},
 		{"broken ELF", "\x7fELF one", "\x7fELF two", false},
 		{"empty", "", "x", false},
 	} {
@@ -374,9 +375,8 @@ func TestHashIsOfTheContentWithoutABuildID(t *testing.T) {
 	}
 }
 
-// Whatever pieces the output comes in, names are counted, and every other line
-// is kept in order.
-func TestBuildOutputTellsProgressFromMessages(t *testing.T) {
+// However the output is cut into pieces, names are counted, and every other line is kept in order.
+func TestBuildOutputSeparatesProgressFromMessages(t *testing.T) {
 	line := rapid.SampledFrom([]string{
 		"runtime", "internal/goarch", "example.com/a_b/v2", "go: downloading example.com/x v1.2.3",
 		"# example.com/h", "./main.go:1:2: undefined: x", "\tnote", "", "go: no required module",

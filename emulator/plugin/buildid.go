@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// errArchive says that a file is a compiled package and not a program.
+// errArchive is returned for a file that is a compiled package and not a program.
 var errArchive = errors.New("compiled package, not a program")
 
 const (
-	// buildIDWindow is how far into a program that is not ELF its build id can
-	// be: the linker puts it at the very beginning of the code.
+	// buildIDWindow is how far into a program that is not ELF its build id can be. The linker puts
+	// it at the very beginning of the code.
 	buildIDWindow = 64 << 10
 
-	// elfNoteHeader is the length of what precedes the id in its ELF note.
+	// elfNoteHeader is the length of what precedes the id in its ELF note, in bytes.
 	elfNoteHeader = 16
 )
 
@@ -29,13 +29,12 @@ var (
 	buildIDEnd   = []byte("\"\n \xff")
 )
 
-// programHash returns a string that tells one program from another.
+// programHash returns a string that identifies a program by its content.
 //
-// The go command writes an id of the form action/main action/main content/content
-// into each program. The last part is a hash of the whole file with the ids
-// themselves left out, which is better than any hash of our own: go links anew,
-// and so writes new bytes, after edits that change nothing in the program. It
-// also costs one read of a few KiB. A program that was linked without an id is
+// The go command writes an id of the form action/main action/main content/content into each
+// program. The last part is a hash of the whole file without the ids themselves. It is better than
+// a hash of our own: go links again, and writes other bytes, after edits that change nothing in the
+// program. It also costs one read of a few KiB only. A program that was linked without an id is
 // hashed as a whole.
 func programHash(name string) (string, error) {
 	f, err := os.Open(name)
@@ -65,7 +64,7 @@ func programHash(name string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// buildID returns the id of the program in f, which begins with head, or "".
+// buildID returns the id of the program in f, whose first bytes are head, or "".
 func buildID(f io.ReaderAt, head []byte) string {
 	if bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return elfBuildID(f)

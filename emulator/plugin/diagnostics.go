@@ -7,28 +7,28 @@ import (
 	"unicode"
 )
 
-// BuildError is a build that failed for a reason the user can put right.
+// BuildError is a failed build whose reason the user can fix.
 type BuildError struct {
 	Diagnostics []Diagnostic // never empty
 	Output      string       // what go printed, without its progress
-	Package     string       // import path where go named one, else as in Builder
-	NoGo        bool         // there is no go command: no edit of the program puts that right
+	Package     string       // import path if go named one, else as in Builder
+	NoGo        bool         // there is no go command: no edit of the program fixes that
 }
 
-// Diagnostic is one complaint of the compiler or the go command.
+// Diagnostic is one error of the compiler or the go command.
 type Diagnostic struct {
 	File    string   // relative to Builder.Dir when below it; "" when unknown
 	Line    int      // from 1; 0 when unknown
 	Column  int      // in bytes from 1; 0 when unknown
 	Message string   // one line
-	Notes   []string // what go says further about it, a line each
-	Source  string   // the line of the file, without its end; "" when unknown
+	Notes   []string // further lines of go about it
+	Source  string   // the line of the file, without its line ending; "" when unknown
 }
 
 // Error returns the first diagnostic and the number of others, on one line.
 func (e *BuildError) Error() string {
 	if len(e.Diagnostics) == 0 {
-		return "build " + e.Package + ": no message from go"
+		return "build " + e.Package + ": go printed no message"
 	}
 	text := e.Diagnostics[0].String()
 	if more := len(e.Diagnostics) - 1; more > 0 {
@@ -40,7 +40,7 @@ func (e *BuildError) Error() string {
 // String returns the diagnostic on one line, as "main.go:12:5: undefined: x".
 func (d Diagnostic) String() string {
 	text := d.Message
-	// Here the notes are not an addition but the rest of the sentence.
+	// In these two cases the notes are the rest of the sentence.
 	switch {
 	case len(d.Notes) == 0:
 	case strings.HasSuffix(text, ":"):
@@ -54,7 +54,7 @@ func (d Diagnostic) String() string {
 	return printable(text)
 }
 
-// position returns the place as far as it is known, as "main.go:12:5".
+// position returns the place, as far as it is known, as "main.go:12:5".
 func (d Diagnostic) position() string {
 	switch {
 	case d.File == "" || d.Line == 0:
@@ -72,8 +72,8 @@ const (
 	styleRed   = "\x1b[31m"
 )
 
-// Render writes all diagnostics as a compiler shows them: place and message,
-// the source line, and a caret below the column.
+// Render writes all diagnostics as a compiler shows them: place and message, the source line, and a
+// caret below the column.
 func (e *BuildError) Render(w io.Writer, color bool) error {
 	style := func(codes, text string) string {
 		if !color {
@@ -106,12 +106,11 @@ func (e *BuildError) Render(w io.Writer, color bool) error {
 	return err
 }
 
-// excerptWidth is how much of a long source line is shown, in characters.
+// excerptWidth is how much of a long source line Render shows, in characters.
 const excerptWidth = 160
 
-// excerpt returns the part of a source line around column that is worth
-// showing, and the white space that brings a caret below column. It keeps tabs,
-// so that both lines are indented alike whatever the terminal makes of a tab.
+// excerpt returns the part of a source line around column, and the white space that brings a caret
+// below column. It keeps tabs, so that both lines are indented alike whatever the width of a tab.
 func excerpt(source string, column int) (text, indent string, marked bool) {
 	marked = column >= 1 && column <= len(source)+1
 	line := []rune(printable(source))
@@ -138,8 +137,8 @@ func excerpt(source string, column int) (text, indent string, marked bool) {
 	return string(line), string(pad), true
 }
 
-// printable replaces what could move the cursor or change colours, rune for
-// rune: messages quote the source, and the source may hold anything.
+// printable replaces, rune for rune, everything that could move the cursor or change colours.
+// Messages quote the source, and the source may hold anything.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {

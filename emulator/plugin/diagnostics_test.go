@@ -19,10 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata")
 
-// TestBuildErrorsAreTold builds each project in testdata/errors. The first line
-// of a file says what it is about, lines such as "package: ./lib" set fields of
-// the Builder, "error" is the error's text, and "render" what is drawn.
-func TestBuildErrorsAreTold(t *testing.T) {
+// TestBuildErrorsAreShown builds each project in testdata/errors. The first line of a file
+// describes it, and lines such as "package: ./lib" set fields of the Builder. The file "error" is
+// the error's text, and "render" the output of Render.
+func TestBuildErrorsAreShown(t *testing.T) {
 	names, err := filepath.Glob("testdata/errors/*.txtar")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("find projects: %v, %v", names, err)
@@ -98,7 +98,7 @@ func TestBuildErrorsAreTold(t *testing.T) {
 
 var goVersion = regexp.MustCompile(`go 1\.\d+\.\d+`)
 
-// anywhere replaces what differs from machine to machine.
+// anywhere replaces the parts of text that differ between machines.
 func anywhere(dir, output, text string) string {
 	text = strings.ReplaceAll(text, output, "$OUTPUT")
 	text = strings.ReplaceAll(text, dir, "$DIR")
@@ -116,7 +116,7 @@ func TestErrorCountsTheOthers(t *testing.T) {
 		{[]plugin.Diagnostic{d, d, d, d}, "main.go:12:5: undefined: x (and 3 more)"},
 		{[]plugin.Diagnostic{{File: "go.mod", Line: 3, Message: "bad"}}, "go.mod:3: bad"},
 		{[]plugin.Diagnostic{{Message: "to add it:", Notes: []string{"go get x", "more"}}}, "to add it: go get x"},
-		{nil, "build ./cmd: no message from go"},
+		{nil, "build ./cmd: go printed no message"},
 	} {
 		e := &plugin.BuildError{Diagnostics: test.diagnostics, Package: "./cmd"}
 		if got := e.Error(); got != test.want {
@@ -183,8 +183,7 @@ func TestCaretStandsBelowItsColumn(t *testing.T) {
 	}
 }
 
-// Whatever stands in the source and wherever go says the error is, drawing it
-// neither fails nor lets a control character through.
+// For any source and any position, Render neither fails nor writes a control character.
 func TestRenderTakesAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := &plugin.BuildError{Diagnostics: []plugin.Diagnostic{{
@@ -198,7 +197,8 @@ func TestRenderTakesAnything(t *testing.T) {
 		if err := e.Render(&drawn, false); err != nil {
 			t.Fatal(err)
 		}
-		if i := strings.IndexFunc(drawn.String(), func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }); i >= 0 {
+		control := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }
+		if i := strings.IndexFunc(drawn.String(), control); i >= 0 {
 			t.Fatalf("control character at %d of %q", i, drawn.String())
 		}
 	})

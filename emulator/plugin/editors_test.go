@@ -15,30 +15,34 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// Each way of saving is that of the editor itself: it replaces the text "before" in main.go by "after". What else
-// it leaves in the folder, as a lock or a backup, must not be reported; what it has renamed or removed again may be.
+// Each editor saves in its own way: it replaces the text "before" in main.go by "after". Files that
+// it leaves in the folder, as a lock or a backup, must not be reported. Files that it renamed or
+// removed again may be.
 func TestWhatEditorsSaveIsReportedAndNothingElse(t *testing.T) {
 	for _, editor := range []struct {
 		name    string
-		debian  string // the package that has it
+		debian  string // the Debian package of the editor
 		command []string
-		typed   string // what a person would type, in a terminal
+		keys    string // the keys to type, in a terminal
 	}{
 		{"vim", "vim", vim("set nobackup nowritebackup"), ""},
 		{"vim with a backup that is a copy", "vim", vim("set backup backupcopy=yes"), ""},
 		{"vim with a backup that is renamed", "vim", vim("set backup backupcopy=no"), ""},
 		{"vim in a terminal", "vim", []string{"vim", "-u", "NONE", "-N", "main.go"}, ":%s/before/after/\r:wq\r"},
-		{"nano", "nano", []string{"nano", "--ignorercfiles", "main.go"}, "\x1brbefore\rafter\rA" + "\x0f\r" + "\x18"},
-		{"nano with a backup", "nano", []string{"nano", "--ignorercfiles", "--backup", "main.go"}, "\x1brbefore\rafter\rA" + "\x0f\r" + "\x18"},
+		{"nano", "nano", []string{"nano", "--ignorercfiles", "main.go"}, nanoKeys},
+		{"nano with a backup", "nano", []string{"nano", "--ignorercfiles", "--backup", "main.go"}, nanoKeys},
 		{"emacs", "emacs-nox", emacs("nil"), ""},
 		{"emacs with backups by copying", "emacs-nox", emacs("t"), ""},
-		{"emacs in a terminal", "emacs-nox", []string{"emacs", "-nw", "-Q", "main.go"}, "\x1bxreplace-string\rbefore\rafter\r\x18\x13\x18\x03"},
+		{"emacs in a terminal", "emacs-nox", []string{"emacs", "-nw", "-Q", "main.go"}, emacsKeys},
 		{"sed -i", "sed", []string{"sed", "-i", "s/before/after/", "main.go"}, ""},
 		{"sed -i with a backup", "sed", []string{"sed", "-i~", "s/before/after/", "main.go"}, ""},
 		{"perl -i", "perl", []string{"perl", "-pi", "-e", "s/before/after/", "main.go"}, ""},
 		{"ed", "ed", []string{"ed", "-s", "main.go"}, ",s/before/after/\nw\nq\n"},
 		{"gofmt -w", "golang-go", []string{"gofmt", "-w", "-r", "before -> after", "main.go"}, ""},
-		{"patch", "patch", []string{"patch", "--no-backup-if-mismatch", "main.go"}, "@@ -3 +3 @@\n-var _ = before\n+var _ = after\n"},
+		{
+			"patch", "patch", []string{"patch", "--no-backup-if-mismatch", "main.go"},
+			"@@ -3 +3 @@\n-var _ = before\n+var _ = after\n",
+		},
 	} {
 		t.Run(editor.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,10 +51,13 @@ func TestWhatEditorsSaveIsReportedAndNothingElse(t *testing.T) {
 			}
 			modes(t, func(t *testing.T, o plugin.WatchOptions) {
 				dir := t.TempDir()
-				write(t, dir, map[string]string{"main.go": "package main\n\nvar _ = before\n\nvar before, after int\n", "other.go": "package main\n"})
+				write(t, dir, map[string]string{
+					"main.go":  "package main\n\nvar _ = before\n\nvar before, after int\n",
+					"other.go": "package main\n",
+				})
 				o.Roots = []string{dir}
 				w := watch(t, o)
-				run(t, dir, editor.command, editor.typed)
+				run(t, dir, editor.command, editor.keys)
 				got, err := os.ReadFile(filepath.Join(dir, "main.go"))
 				if err != nil || !strings.Contains(string(got), "var _ = after") {
 					t.Fatalf("the editor has written %q, %v", got, err)
@@ -69,7 +76,7 @@ func TestWhatEditorsSaveIsReportedAndNothingElse(t *testing.T) {
 	}
 }
 
-// savedIn returns what has been reported of dir.
+// savedIn returns the names of all files reported in dir.
 func savedIn(t *testing.T, w *plugin.Watcher, dir string) (names []string) {
 	t.Helper()
 	write(t, dir, map[string]string{"zz.settled": ""})
@@ -81,6 +88,12 @@ func savedIn(t *testing.T, w *plugin.Watcher, dir string) (names []string) {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "zz.settled" })
 }
 
+// The keys that replace the text, save and leave.
+const (
+	nanoKeys  = "\x1brbefore\rafter\rA" + "\x0f\r" + "\x18"
+	emacsKeys = "\x1bxreplace-string\rbefore\rafter\r\x18\x13\x18\x03"
+)
+
 func vim(settings string) []string {
 	return []string{"vim", "-es", "-u", "NONE", "-N", "-c", settings, "-c", "%s/before/after/", "-c", "wq", "main.go"}
 }
@@ -91,13 +104,14 @@ func emacs(byCopying string) []string {
 			(goto-char (point-min)) (search-forward "before") (replace-match "after") (save-buffer))`}
 }
 
-// run runs an editor in dir. What is typed is typed when it shows the text, through a terminal if it wants one.
-func run(t *testing.T, dir string, command []string, typed string) {
+// run runs an editor in dir, in a terminal if it needs one. It types the keys once the editor shows
+// the text.
+func run(t *testing.T, dir string, command []string, keys string) {
 	t.Helper()
-	terminal := typed != "" && slices.Contains([]string{"vim", "nano", "emacs"}, command[0])
+	terminal := keys != "" && slices.Contains([]string{"vim", "nano", "emacs"}, command[0])
 	if terminal {
 		if _, err := exec.LookPath("script"); err != nil {
-			t.Skip("script, which makes a terminal, is not installed: it is in the package bsdutils")
+			t.Skip("script, which provides a terminal, is not installed: it is in the package bsdutils")
 		}
 		command = []string{"script", "-qec", strings.Join(command, " "), "/dev/null"}
 	}
@@ -109,7 +123,7 @@ func run(t *testing.T, dir string, command []string, typed string) {
 		t.Fatal(err)
 	}
 	screen := &screen{shown: func() {
-		_, _ = io.WriteString(keyboard, typed) // the editor's result tells
+		_, _ = io.WriteString(keyboard, keys) // on failure, the file is unchanged
 	}}
 	cmd.Stdout, cmd.Stderr = screen, screen
 	if err := cmd.Start(); err != nil {
@@ -126,7 +140,7 @@ func run(t *testing.T, dir string, command []string, typed string) {
 	}
 }
 
-// A screen calls shown when it has text that is to be edited.
+// A screen calls shown once the editor shows the text to be replaced.
 type screen struct {
 	text  bytes.Buffer
 	once  sync.Once

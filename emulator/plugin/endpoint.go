@@ -9,27 +9,25 @@ import (
 	"time"
 )
 
-// The variables that tell the program where its connection is. It has exactly
-// one of them.
+// These variables tell the program where its connection is. It has exactly one of them.
 const (
 	envFD     = "DEVTOOL_FD"
 	envSocket = "DEVTOOL_SOCKET"
 )
 
-// connectTimeout bounds how long a program may take to dial DEVTOOL_SOCKET,
-// in real time. The virus scanner of a busy machine looks at it first.
+// connectTimeout bounds how long a program may take to dial DEVTOOL_SOCKET, in real time. On a busy
+// machine a virus scanner may read the program first.
 const connectTimeout = 20 * time.Second
 
-// endpoint is a connection that a program is about to be given.
+// endpoint is a connection to a program that has not started yet.
 type endpoint struct {
-	env    string   // variable that leads the program to its end
-	file   *os.File // its end, to be inherited as descriptor 3, or nil
+	env    string   // variable that tells the program where its end is
+	file   *os.File // the program's end, inherited as descriptor 3, or nil
 	accept func(context.Context) (net.Conn, error)
-	close  func() // releases what accept has not handed out; may be called twice
+	close  func() // releases what accept has not returned; may be called twice
 }
 
-// environ returns env with the endpoint's variable, and without any that was
-// meant for this process itself.
+// environ returns env with the endpoint's variable, and without those meant for this process.
 func (e *endpoint) environ(env []string) []string {
 	if env == nil {
 		env = os.Environ()
@@ -43,7 +41,7 @@ func (e *endpoint) environ(env []string) []string {
 	return append(clean, e.env)
 }
 
-// newSocketEndpoint returns an endpoint to which the program dials.
+// newSocketEndpoint returns an endpoint that the program dials.
 func newSocketEndpoint() (*endpoint, error) {
 	s, err := Listen()
 	if err != nil {

@@ -2,6 +2,5 @@
 
 package plugin
 
-// newEndpoint returns an endpoint to which the program dials: descriptors can't
-// be inherited here.
+// newEndpoint returns an endpoint that the program dials: this system can't inherit descriptors.
 func newEndpoint() (*endpoint, error) { return newSocketEndpoint() }

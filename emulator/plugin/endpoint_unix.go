@@ -10,11 +10,10 @@ import (
 	"syscall"
 )
 
-// newEndpoint returns an endpoint that the program inherits: one end of a pair
-// of connected sockets. There is no path to find or guess, and nothing to wait
-// for.
+// newEndpoint returns an endpoint that the program inherits: one end of a pair of connected
+// sockets. So there is no path to find or guess, and nothing to wait for.
 func newEndpoint() (*endpoint, error) {
-	// Until both descriptors are close-on-exec, no process may be started.
+	// No process may start until both descriptors are close-on-exec.
 	syscall.ForkLock.RLock()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -26,7 +25,7 @@ func newEndpoint() (*endpoint, error) {
 		return nil, fmt.Errorf("create socket pair: %w", os.NewSyscallError("socketpair", err))
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "plugin"), os.NewFile(uintptr(pair[1]), "plugin")
-	conn, err := net.FileConn(ours) // Has a descriptor of its own.
+	conn, err := net.FileConn(ours) // duplicates the descriptor
 	_ = ours.Close()
 	if err != nil {
 		_ = theirs.Close()

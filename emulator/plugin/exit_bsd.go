@@ -4,9 +4,9 @@ package plugin
 
 import "syscall"
 
-// awaitExit blocks until the child pid has ended, without reaping it, and
-// reports whether it could. It asks kqueue, because waitid on macOS also
-// returns when the child is merely stopped, as under a debugger.
+// awaitExit blocks until the child pid has ended, without reaping it, and reports whether it could.
+// It asks kqueue, because waitid on macOS also returns when the child is merely stopped, as under a
+// debugger.
 func awaitExit(pid int) bool {
 	kq, err := syscall.Kqueue()
 	if err != nil {
@@ -24,7 +24,7 @@ func awaitExit(pid int) bool {
 		}
 	}
 	if err == syscall.ESRCH {
-		return true // Not reaped yet, hence a zombie already.
+		return true // already a zombie, since nobody has reaped it
 	}
 	if err != nil {
 		return false

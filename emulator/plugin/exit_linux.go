@@ -5,14 +5,13 @@ import (
 	"unsafe"
 )
 
-// The arguments of waitid(2) that package syscall does not name.
+// Arguments of waitid(2) that package syscall does not name.
 const (
 	idTypePID    = 1 // P_PID
 	sizeofResult = 128
 )
 
-// awaitExit blocks until the child pid has ended, without reaping it, and
-// reports whether it could.
+// awaitExit blocks until the child pid has ended, without reaping it, and reports whether it could.
 func awaitExit(pid int) bool {
 	var result [sizeofResult / 8]uint64 // siginfo_t, which is 8-aligned
 	for {

@@ -2,5 +2,5 @@
 
 package plugin
 
-// awaitExit reports that a child can't be watched here without reaping it.
+// awaitExit returns false: this system has no way to watch a child without reaping it.
 func awaitExit(int) bool { return false }

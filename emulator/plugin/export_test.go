@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// SetInterval makes Build report progress this often.
+// SetInterval sets how often Build reports progress.
 func (b *Builder) SetInterval(d time.Duration) { b.interval = d }
 
-// UseSocket makes the program dial DEVTOOL_SOCKET, as where it can't inherit.
+// UseSocket makes the program dial DEVTOOL_SOCKET, as on systems where it can't inherit
+// descriptors.
 func (o *LaunchOptions) UseSocket() { o.endpoint = newSocketEndpoint }
 
 // Poll makes the watcher poll.
 func (o *WatchOptions) Poll(interval time.Duration) { o.poll = interval }
 
-// Busy asks f whether git is at work.
+// Busy makes the watcher ask f whether git is at work.
 func (o *WatchOptions) Busy(f func() bool) { o.busy = f }
 
 var (
@@ -31,21 +32,21 @@ var (
 	MaxBuildText = maxBuildOutput
 )
 
-// WatchSource is Watch with a source that the test plays.
+// WatchSource is Watch with a source that the test supplies.
 func WatchSource(ctx context.Context, o WatchOptions, next func(context.Context) ([]string, error)) (*Watcher, error) {
 	s, err := newScope(o)
 	if err != nil {
 		return nil, err
 	}
-	return startWatcher(ctx, s, o, func(*Watcher) source { return playedSource{next} }), nil
+	return startWatcher(ctx, s, o, func(*Watcher) source { return fakeSource{next} }), nil
 }
 
-type playedSource struct {
-	play func(context.Context) ([]string, error)
+type fakeSource struct {
+	nextFunc func(context.Context) ([]string, error)
 }
 
-func (s playedSource) next(ctx context.Context) ([]string, error) { return s.play(ctx) }
-func (s playedSource) close()                                     {}
+func (s fakeSource) next(ctx context.Context) ([]string, error) { return s.nextFunc(ctx) }
+func (s fakeSource) close()                                     {}
 
 // LineWriter is a lineWriter with a lock of its own.
 type LineWriter struct{ *lineWriter }

@@ -15,19 +15,20 @@ import (
 	"strings"
 )
 
-// ExternalSources is what a program is built from outside of the folders that are watched anyway: packages of a module that
-// go.mod replaces by a folder or that go.work uses, packages of the program's own module beside its folder, and
-// what symbolic links lead to. All paths are absolute, sorted, and lead to what is really there.
+// ExternalSources lists what a program is built from outside the folders that are watched anyway.
+// It has packages of a module that go.mod replaces by a folder or that go.work uses, packages of
+// the program's own module beside its folder, and targets of symbolic links. All paths are
+// absolute, sorted, and free of symbolic links.
 type ExternalSources struct {
-	Folders []string // of packages: the files right in them
+	Folders []string // of packages; the folders below them do not count
 	Files   []string
 }
 
-// listed is what `go list` tells of a package.
-type listed struct {
+// goPackage is a package as `go list` describes it.
+type goPackage struct {
 	Dir        string
 	Standard   bool
-	Module     *listedModule
+	Module     *goModule
 	GoFiles    []string
 	CgoFiles   []string
 	CFiles     []string
@@ -36,40 +37,42 @@ type listed struct {
 	EmbedFiles []string
 }
 
-type listedModule struct {
+type goModule struct {
 	Main    bool
 	Version string
 	GoMod   string
-	Replace *listedModule
+	Replace *goModule
 }
 
-// edited reports whether the package is one that people edit, and not one that was downloaded.
-func (p *listed) edited() bool {
+// editable reports whether the user may edit the package: it is not in the standard library, and
+// go did not download it.
+func (p *goPackage) editable() bool {
 	m := p.Module
 	return !p.Standard && p.Dir != "" && m != nil && (m.Main || m.Replace != nil && m.Replace.Version == "")
 }
 
-// ExternalSources finds out what the program is built from outside of roots. It costs as much as a build that has nothing
-// to do. A package that can't be loaded is left out, so the answer is worth something also when the program does not build.
+// ExternalSources lists what the program is built from outside roots. It costs as much as a build
+// that has nothing to do. It leaves out packages that can't be loaded, so the list is useful even
+// when the program does not build.
 func (b *Builder) ExternalSources(ctx context.Context, roots []string) (ExternalSources, error) {
-	out, err := b.ask(ctx, "list", "-e", "-deps",
+	out, err := b.runGo(ctx, "list", "-e", "-deps",
 		"-json=Dir,Standard,Module,GoFiles,CgoFiles,CFiles,HFiles,SFiles,EmbedFiles", "--", b.Package)
 	if err != nil {
 		return ExternalSources{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
 	}
-	work, err := b.ask(ctx, "env", "GOWORK")
+	work, err := b.runGo(ctx, "env", "GOWORK")
 	if err != nil {
 		return ExternalSources{}, fmt.Errorf("find go.work: %w", err)
 	}
 	o := newExternalSet(roots)
 	for packages := json.NewDecoder(strings.NewReader(out)); ; {
-		var p listed
+		var p goPackage
 		if err := packages.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return ExternalSources{}, fmt.Errorf("list packages of %s: %w", b.Package, err)
 		}
-		if p.edited() {
+		if p.editable() {
 			o.add(&p)
 		}
 	}
@@ -80,8 +83,8 @@ func (b *Builder) ExternalSources(ctx context.Context, roots []string) (External
 	return ExternalSources{slices.Sorted(maps.Keys(o.folders)), slices.Sorted(maps.Keys(o.files))}, nil
 }
 
-// ask runs the go command and returns what it prints.
-func (b *Builder) ask(ctx context.Context, args ...string) (string, error) {
+// runGo runs the go command and returns its output.
+func (b *Builder) runGo(ctx context.Context, args ...string) (string, error) {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		return "", err
@@ -96,7 +99,7 @@ func (b *Builder) ask(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// externalSet collects paths and leaves out what is below its roots.
+// externalSet collects paths that are not below its roots.
 type externalSet struct {
 	roots          []string // with links resolved
 	folders, files map[string]bool
@@ -112,12 +115,12 @@ func newExternalSet(roots []string) *externalSet {
 	return s
 }
 
-func (s *externalSet) add(p *listed) {
+func (s *externalSet) add(p *goPackage) {
 	s.folder(p.Dir)
 	for _, names := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.HFiles, p.SFiles, p.EmbedFiles} {
 		for _, name := range names {
 			path := filepath.Join(p.Dir, name)
-			if filepath.Dir(name) != "." { // an embedded one
+			if filepath.Dir(name) != "." { // an embedded file
 				s.folder(filepath.Dir(path))
 			}
 			if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -135,14 +138,14 @@ func (s *externalSet) add(p *listed) {
 	}
 }
 
-// folder adds a folder if it is there and outside.
+// folder adds a folder if it exists and is external.
 func (s *externalSet) folder(path string) {
 	if target, err := filepath.EvalSymlinks(path); err == nil && s.external(target) {
 		s.folders[target] = true
 	}
 }
 
-// file adds a file, which need not be there, if its folder is outside.
+// file adds a file if its folder is external. The file need not exist.
 func (s *externalSet) file(path string) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {

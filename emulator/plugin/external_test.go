@@ -10,11 +10,15 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// outside returns what the program in dir/project is built from outside of it, relative to dir.
-func outside(t *testing.T, dir string, env ...string) (folders, files []string) {
+// externalSources returns the external sources of the program in dir/project, relative to dir.
+func externalSources(t *testing.T, dir string, env ...string) (folders, files []string) {
 	t.Helper()
 	project := filepath.Join(dir, "project")
-	b := &plugin.Builder{Dir: project, Package: ".", Env: append([]string{"GOFLAGS=", "GOPROXY=off", "GOWORK="}, env...)}
+	b := &plugin.Builder{
+		Dir:     project,
+		Package: ".",
+		Env:     append([]string{"GOFLAGS=", "GOPROXY=off", "GOWORK="}, env...),
+	}
 	o, err := b.ExternalSources(t.Context(), []string{project})
 	if err != nil {
 		t.Fatal(err)
@@ -39,13 +43,17 @@ func relative(t *testing.T, dir string, paths []string) []string {
 	return names
 }
 
-const usesDep = "package main\n\nimport \"example.org/dep/sub\"\n\nfunc main() { sub.Do() }\n"
+const (
+	usesDep     = "package main\n\nimport \"example.org/dep/sub\"\n\nfunc main() { sub.Do() }\n"
+	replacesDep = "module p\n\ngo 1.26\n\nrequire example.org/dep v0.0.0\n\nreplace example.org/dep => ../dep\n"
+)
 
-func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
+func TestSourcesOutsideTheProjectAreFound(t *testing.T) {
 	dep := map[string]string{
-		"dep/go.mod":             "module example.org/dep\n\ngo 1.26\n",
-		"dep/other/o.go":         "package other\n",
-		"dep/sub/sub.go":         "package sub\n\nimport _ \"embed\"\n\n//go:embed text/a.txt\nvar text string\n\nfunc Do() { println(text) }\n",
+		"dep/go.mod":     "module example.org/dep\n\ngo 1.26\n",
+		"dep/other/o.go": "package other\n",
+		"dep/sub/sub.go": "package sub\n\nimport _ \"embed\"\n\n//go:embed text/a.txt\nvar text string\n\n" +
+			"func Do() { println(text) }\n",
 		"dep/sub/text/a.txt":     "a",
 		"dep/sub/text/b.txt":     "b",
 		"dep/sub/sub_test.go":    "package sub\n",
@@ -70,7 +78,7 @@ func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
 		{
 			name: "a module that go.mod replaces",
 			tree: map[string]string{
-				"project/go.mod":  "module p\n\ngo 1.26\n\nrequire example.org/dep v0.0.0\n\nreplace example.org/dep => ../dep\n",
+				"project/go.mod":  replacesDep,
 				"project/main.go": usesDep,
 			},
 			folders: []string{"dep/sub", "dep/sub/text"},
@@ -101,8 +109,9 @@ func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
 		{
 			name: "links to a file and to a folder",
 			tree: map[string]string{
-				"project/go.mod":  "module p\n\ngo 1.26\n",
-				"project/main.go": "package main\n\nimport \"p/linked\"\n\nfunc main() { linked.Do(); more() }\n",
+				"project/go.mod": "module p\n\ngo 1.26\n",
+				"project/main.go": "package main\n\nimport \"p/linked\"\n\n" +
+					"func main() { linked.Do(); more() }\n",
 				"real/more.go":    "package main\n\nfunc more() {}\n",
 				"real/pkg/pkg.go": "package linked\n\nfunc Do() {}\n",
 			},
@@ -113,7 +122,7 @@ func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
 		{
 			name: "a program that does not build",
 			tree: map[string]string{
-				"project/go.mod":   "module p\n\ngo 1.26\n\nrequire example.org/dep v0.0.0\n\nreplace example.org/dep => ../dep\n",
+				"project/go.mod":   replacesDep,
 				"project/main.go":  usesDep,
 				"project/wrong.go": "package main\n\nimport \"example.org/nowhere\"\n\nfunc wrong() { return 1 }\n",
 			},
@@ -131,7 +140,7 @@ func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			folders, files := outside(t, dir, test.env...)
+			folders, files := externalSources(t, dir, test.env...)
 			if !slices.Equal(folders, test.folders) || !slices.Equal(files, test.files) {
 				t.Errorf("got folders %q and files %q, want %q and %q", folders, files, test.folders, test.files)
 			}
@@ -139,7 +148,7 @@ func TestWhatAProgramIsBuiltFromOutsideOfItsProject(t *testing.T) {
 	}
 }
 
-func TestLookingOutsideEndsWithItsContext(t *testing.T) {
+func TestListingExternalSourcesEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := &plugin.Builder{Dir: t.TempDir(), Package: "."}
@@ -148,15 +157,20 @@ func TestLookingOutsideEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A folder may be watched without those below it.
-func TestFoldersWithoutThoseBelow(t *testing.T) {
+// A folder may be watched without the folders below it.
+func TestFoldersAreWatchedWithoutThoseBelow(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"flat/a.go": "1", "flat/below/b.go": "1", "beside/c.go": "1"})
 		o.Folders = []string{filepath.Join(dir, "flat")}
 		o.Files = []string{filepath.Join(dir, "zz.settled")}
 		w := watch(t, o)
-		write(t, dir, map[string]string{"flat/below/b.go": "22", "beside/c.go": "22", "flat/a_test.go": "1", "flat/new/x.go": "1"})
+		write(t, dir, map[string]string{
+			"flat/below/b.go": "22",
+			"beside/c.go":     "22",
+			"flat/a_test.go":  "1",
+			"flat/new/x.go":   "1",
+		})
 		write(t, dir, map[string]string{"flat/a.go": "22"})
 		reports(t, w, dir, "flat/a.go")
 		write(t, dir, map[string]string{"flat/b.go": "1"})
@@ -167,7 +181,7 @@ func TestFoldersWithoutThoseBelow(t *testing.T) {
 	})
 }
 
-// Changes are noticed before they are reported, and stir the watcher until then.
+// OnChange comes before the report, and the watcher is settling until then.
 func TestChangesAreNoticedAtOnce(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
@@ -176,15 +190,16 @@ func TestChangesAreNoticedAtOnce(t *testing.T) {
 		o.OnChange = func(paths []string) { noticed <- paths }
 		w := watch(t, o)
 		if w.Settling() {
-			t.Error("it stirs before anything has changed")
+			t.Error("the watcher is settling before anything has changed")
 		}
 		write(t, dir, map[string]string{"main.go": "1"})
-		if got, want := await(t, "the notice", noticed), []string{filepath.Join(dir, "main.go")}; !slices.Equal(got, want) {
+		want := []string{filepath.Join(dir, "main.go")}
+		if got := await(t, "the call of OnChange", noticed); !slices.Equal(got, want) {
 			t.Errorf("noticed %v, want %v", got, want)
 		}
 		reports(t, w, dir, "main.go")
 		if w.Settling() {
-			t.Error("it stirs when all is reported")
+			t.Error("the watcher is settling after the report")
 		}
 	})
 }

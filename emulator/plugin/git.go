@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// git changes files one after the other, and half a branch is not worth building. While it is at work it keeps a lock
-// beside its index.
+// Git changes files one after the other, and half a branch is not worth building. While it works,
+// it keeps a lock file beside its index.
 
-// leftLock is the age from which a lock was left behind by a git that died.
-const leftLock = 10 * time.Second
+// staleLock is the age from which a lock counts as left behind by a git that died.
+const staleLock = 10 * time.Second
 
-// gitLock returns where git keeps the lock of the work tree that folder is in, or "" if it is in none.
+// gitLock returns the path of git's lock for the work tree that contains folder, or "" if there is
+// no work tree.
 func gitLock(folder string) string {
 	for {
 		git := filepath.Join(folder, ".git")
@@ -21,7 +22,7 @@ func gitLock(folder string) string {
 			if info.IsDir() {
 				return filepath.Join(git, "index.lock")
 			}
-			text, _ := os.ReadFile(git) // of a work tree beside the repository, or of a submodule
+			text, _ := os.ReadFile(git) // a file in a linked work tree or a submodule
 			if target, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: "); ok {
 				if !filepath.IsAbs(target) {
 					target = filepath.Join(folder, target)
@@ -37,11 +38,11 @@ func gitLock(folder string) string {
 	}
 }
 
-// gitAtWork reports whether git is changing a work tree that one of the folders is in.
+// gitAtWork reports whether git is changing a work tree that contains one of the folders.
 func gitAtWork(folders []string) bool {
 	for _, folder := range folders {
 		info, err := os.Stat(gitLock(folder))
-		if err == nil && time.Since(info.ModTime()) < leftLock {
+		if err == nil && time.Since(info.ModTime()) < staleLock {
 			return true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestGitIsAtWorkWhileItKeepsALock(t *testing.T) {
+func TestGitIsAtWorkWhileItHoldsALock(t *testing.T) {
 	root := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(root, name)
@@ -37,18 +37,18 @@ func TestGitIsAtWorkWhileItKeepsALock(t *testing.T) {
 	} {
 		folders := []string{filepath.Join(root, "none"), filepath.Join(root, tt.folder)}
 		if gitAtWork(folders) {
-			t.Errorf("%s: git is at work before it has begun", tt.folder)
+			t.Errorf("%s: git is at work without a lock", tt.folder)
 		}
 		lock := write(tt.lock, "")
 		if !gitAtWork(folders) {
 			t.Errorf("%s: git is not at work with a lock at %s", tt.folder, tt.lock)
 		}
-		old := time.Now().Add(-leftLock)
+		old := time.Now().Add(-staleLock)
 		if err := os.Chtimes(lock, old, old); err != nil {
 			t.Fatal(err)
 		}
 		if gitAtWork(folders) {
-			t.Errorf("%s: git is at work with a lock that it has left behind", tt.folder)
+			t.Errorf("%s: git is at work with a stale lock", tt.folder)
 		}
 		if err := os.Remove(lock); err != nil {
 			t.Fatal(err)

@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-// ownGroup leaves cmd as it is: a connection that closes is what ends the
-// program here.
+// ownGroup leaves cmd as it is: on this system, closing the connection is what ends the program.
 func ownGroup(*exec.Cmd) {}
 
-// signalGroup reports that groups can't be signalled here.
+// signalGroup returns an error: this system can't signal groups.
 func signalGroup(int, syscall.Signal) error { return errors.ErrUnsupported }

@@ -7,9 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes cmd the leader of its own process group, so that it can be
-// ended with all it has started, and so that Ctrl-C in the terminal reaches the
-// emulator only.
+// ownGroup makes cmd the leader of its own process group. So it can be ended together with all
+// processes that it started, and Ctrl-C in the terminal reaches the emulator only.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Keep gives the program at binary the further name kept, in place of what had it
-// before, so that a later build does not take it away.
+// Keep gives the program at binary the second name kept, so that a later build does not remove it.
+// It replaces an existing file of that name.
 func Keep(binary, kept string) error {
 	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keep program %s: %w", binary, err)

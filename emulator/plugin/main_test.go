@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds every wait for something that must happen. It is not a
-// measure of speed: nothing waits that long unless it is broken.
+// patience bounds every wait for something that must happen. It does not measure speed: nothing
+// waits that long unless it is broken.
 const patience = 60 * time.Second
 
 // fakeGo in the environment makes this test program behave like a go command.
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // cleanUp undoes what several tests share.
 var cleanUp []func()
 
-// runFakeGo plays a go command that never ends by itself.
+// runFakeGo acts as a go command that does not end by itself.
 func runFakeGo(mode string) {
 	switch mode {
 	case "slow":
@@ -46,7 +46,7 @@ func runFakeGo(mode string) {
 		fmt.Fprintln(os.Stderr, "internal/goarch\nruntime\nerrors")
 		witness()
 	case "compiler":
-		// A go command whose compiler does the work: both must end.
+		// A compiler does the work of this go command, and both must end.
 		compiler := exec.Command(os.Args[0])
 		compiler.Env = append(os.Environ(), fakeGo+"=slow")
 		compiler.Stderr = os.Stderr
@@ -54,7 +54,7 @@ func runFakeGo(mode string) {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	case "touch":
-		// Half a program is at the output when it is killed.
+		// When it is killed, half a program is at the output.
 		for i, arg := range os.Args {
 			if arg == "-o" {
 				_ = os.WriteFile(os.Args[i+1], []byte("half a prog"), 0o777)
@@ -66,7 +66,7 @@ func runFakeGo(mode string) {
 	}
 }
 
-// witness tells the test that this process lives, and lives until killed.
+// witness tells the test that this process runs, and runs until it is killed.
 func witness() {
 	conn, err := net.Dial("unix", os.Getenv("WITNESS"))
 	if err != nil {
@@ -77,7 +77,7 @@ func witness() {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// useFakeGo puts a fake go command on PATH.
+// useFakeGo puts a fake go command on PATH, as the only one.
 func useFakeGo(t *testing.T, mode string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -92,16 +92,16 @@ func useFakeGo(t *testing.T, mode string) {
 	t.Setenv(fakeGo, mode)
 }
 
-// witnesses lets processes that a test can't reach show that they live.
+// witnesses lets a test observe processes that it has no handle of.
 type witnesses struct {
 	path string
 	ln   net.Listener
 }
 
-// newWitnesses listens at a path to be given in WITNESS.
+// newWitnesses listens at a path for the variable WITNESS.
 func newWitnesses(t *testing.T) *witnesses {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wit") // t.TempDir is too long for a socket.
+	dir, err := os.MkdirTemp("", "wit") // the path of t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func newWitnesses(t *testing.T) *witnesses {
 	return &witnesses{path: path, ln: ln}
 }
 
-// alive waits until a process has come forward and returns its connection.
+// alive waits until a process has connected and returns the connection.
 func (w *witnesses) alive(t *testing.T) net.Conn {
 	t.Helper()
 	if err := w.ln.(*net.UnixListener).SetDeadline(time.Now().Add(patience)); err != nil {
@@ -123,25 +123,25 @@ func (w *witnesses) alive(t *testing.T) net.Conn {
 	}
 	conn, err := w.ln.Accept()
 	if err != nil {
-		t.Fatalf("no process came forward: %v", err)
+		t.Fatalf("no process connected: %v", err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	readUntil(t, conn, "\n")
 	return conn
 }
 
-// gone fails the test unless the process at the other end ends.
+// gone waits until the process at the other end has ended, and fails the test if it does not end.
 func gone(t *testing.T, conn net.Conn) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
-		t.Fatalf("process lives on: read gives %v", err)
+		t.Fatalf("the process still runs: read gives %v", err)
 	}
 }
 
-// readUntil reads until what was read ends in end.
+// readUntil reads until the text ends in end.
 func readUntil(t *testing.T, conn net.Conn, end string) string {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -169,7 +169,7 @@ func await[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
-// write makes files below dir, with the folders they need.
+// write writes files below dir, and creates the folders they need.
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -183,7 +183,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// buffer is a bytes.Buffer for several goroutines that can be waited on.
+// buffer is a bytes.Buffer for several goroutines, with a wait for a text.
 type buffer struct {
 	mu      sync.Mutex
 	text    strings.Builder

@@ -11,32 +11,32 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// notifier is the source of changes that the system tells of. It is the only
-// place that knows fsnotify.
+// notifier is the source that listens to the system's file notifications. Only this file knows
+// fsnotify.
 //
-// It watches folders and never files: editors save by renaming a new file over
-// the old one, and a watch on the old one would go with it. fsnotify watches one
-// folder at a time, so the notifier follows the tree as it changes:
+// It watches folders and never files: editors save by renaming a new file over the old one, and a
+// watch on the old file would go with it. fsnotify watches one folder at a time, so the notifier
+// follows the tree as it changes:
 //
-//   - A folder that appears is watched first and listed second. A file made
-//     before the watch is found by the listing, one made after it by the watch.
-//   - When a folder goes, by removal or renaming, the watches on all folders
-//     below it are taken away, since they would go on reporting under the old
-//     names. A renamed folder then appears under its new name like a new one.
+//   - It watches a new folder first and lists it second. The listing finds files made before the
+//     watch, and the watch reports those made after it.
+//   - When a folder is removed or renamed, the notifier drops the watches on all folders below it,
+//     since they would go on reporting under the old names. A renamed folder then appears under
+//     its new name like a new one.
 //
-// The latter relies on order: fsnotify hands over events one by one without a
-// buffer, so the watch on the old name is gone before the new name is seen.
+// The latter relies on order: fsnotify delivers events one by one without a buffer, so the watch on
+// the old name is gone before the new name appears.
 type notifier struct {
 	scope  *scope
 	fs     *fsnotify.Watcher
-	lost   chan struct{} // holds one when events were lost
-	ended  chan struct{} // closed when errors are read no more
+	lost   chan struct{} // has a token while lost events are not yet handled
+	ended  chan struct{} // closed when drainErrors has ended
 	folder map[string]bool
 }
 
 var _ source = (*notifier)(nil)
 
-// newNotifier watches all folders of s, or says why that can't be done.
+// newNotifier watches all folders of s.
 func newNotifier(s *scope) (*notifier, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -57,23 +57,21 @@ func newNotifier(s *scope) (*notifier, error) {
 	return n, nil
 }
 
-// drainErrors takes fsnotify's errors off its hands as they come. It must be a
-// goroutine of its own: fsnotify sends some of them while it holds the lock that
-// Add and Remove need.
+// drainErrors receives fsnotify's errors as they come. It must be a goroutine of its own: fsnotify
+// sends some errors while it holds the lock that Add and Remove need.
 //
-// An error means that events were lost, by an overflow as a rule; which ones is
-// never known.
+// An error means that events were lost, usually by an overflow. Which ones is never known.
 func (n *notifier) drainErrors() {
 	defer close(n.ended)
 	for range n.fs.Errors {
 		select {
 		case n.lost <- struct{}{}:
-		default: // One is noted already.
+		default: // a token is there already
 		}
 	}
 }
 
-// next returns the paths that the next event is about.
+// next returns the paths of the next event.
 func (n *notifier) next(ctx context.Context) ([]string, error) {
 	select {
 	case <-ctx.Done():
@@ -94,7 +92,7 @@ func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case !gone && !event.Has(fsnotify.Create) && !event.Has(fsnotify.Write):
-		return nil, nil // Only its mode has changed.
+		return nil, nil // only the mode has changed
 	case n.folder[path] && gone:
 		n.forget(path)
 		if n.scope.root(path) {
@@ -102,22 +100,22 @@ func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
 		}
 		return []string{path}, nil
 	case n.folder[path] && !event.Has(fsnotify.Create):
-		return nil, nil // On some systems a folder is written when a file in it is.
+		return nil, nil // some systems report a write to a folder when a file in it changes
 	case event.Has(fsnotify.Create) && err == nil && info.IsDir():
 		if !n.scope.covers(path) {
 			return nil, nil
 		}
-		n.forget(path) // What had the name before, if anything.
+		n.forget(path) // an earlier folder of this name, if any
 		return n.follow(path)
 	case err != nil && n.scope.skipsFolder(path) && !n.scope.files[path]:
-		return nil, nil // It is too late to ask, but this was no file: rm -r node_modules.
+		return nil, nil // already gone, but the name is that of a folder: rm -r node_modules
 	case n.scope.reports(path):
 		return []string{path}, nil
 	}
 	return nil, nil
 }
 
-// followAll watches everything anew and returns all files there are.
+// followAll watches all folders again and returns all files in them.
 func (n *notifier) followAll() ([]string, error) {
 	var found []string
 	for _, root := range n.scope.roots {
@@ -141,7 +139,7 @@ func (n *notifier) followAll() ([]string, error) {
 	return found, nil
 }
 
-// follow watches a folder and all below it and returns the files in them.
+// follow watches a folder and all folders below it, and returns the files in them.
 func (n *notifier) follow(folder string) ([]string, error) {
 	var found []string
 	err := n.scope.walk(folder, n.add, func(path string, _ fs.DirEntry) { found = append(found, path) })
@@ -157,12 +155,12 @@ func (n *notifier) add(folder string) error {
 	return nil
 }
 
-// forget watches a folder and all below it no longer.
+// forget stops watching a folder and all folders below it.
 func (n *notifier) forget(folder string) {
 	below := folder + string(filepath.Separator)
 	for path := range n.folder {
 		if path == folder || strings.HasPrefix(path, below) {
-			_ = n.fs.Remove(path) // Often gone already.
+			_ = n.fs.Remove(path) // often gone already
 			delete(n.folder, path)
 		}
 	}

@@ -8,31 +8,28 @@ import (
 )
 
 const (
-	// maxTail is how much of what the program wrote last to stderr is kept.
-	// A panic with a few hundred goroutines fits.
+	// maxTail is how many bytes of the program's latest stderr output are kept. A panic with a few
+	// hundred goroutines fits.
 	maxTail = 64 << 10
 
-	// maxPartial and partialDelay bound how long the beginning of a line is held
-	// back for its end.
+	// maxPartial and partialDelay bound how long an incomplete line waits for its end.
 	maxPartial   = 8 << 10
 	partialDelay = 100 * time.Millisecond
 )
 
-// lineWriter passes output on in whole lines, so that the lines of stdout and
-// stderr do not run into each other. A beginning without an end is passed on
-// after a moment, so that a prompt is seen.
+// lineWriter passes output on in whole lines, so that the lines of stdout and stderr do not mix. It
+// passes on an incomplete line after partialDelay, so that a prompt is visible.
 //
-// Write always succeeds: an error would close the pipe, and the program would
-// die of SIGPIPE because our terminal is gone.
+// Write always succeeds: an error would close the pipe, and the program would die of SIGPIPE
+// because our terminal is gone.
 type lineWriter struct {
 	w io.Writer
 
-	mu      *sync.Mutex // held while writing; shared by all that may write to w
+	mu      *sync.Mutex // held while writing; shared by all writers to w
 	partial []byte
 	timer   *time.Timer // passes partial on; nil until the first use
 }
 
-// Write takes in a piece of output.
 func (l *lineWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,7 +49,7 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush passes on what is held back.
+// flush passes on the incomplete line.
 func (l *lineWriter) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +59,7 @@ func (l *lineWriter) flush() {
 	l.emitLocked(len(l.partial))
 }
 
-// emitLocked passes on the first n bytes held.
+// emitLocked passes on the first n bytes of partial.
 func (l *lineWriter) emitLocked(n int) {
 	if n > 0 {
 		_, _ = l.w.Write(l.partial[:n])
@@ -76,7 +73,7 @@ type tail struct {
 	buf []byte
 }
 
-// Write takes in a piece of output and always succeeds.
+// Write always succeeds.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +84,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns what is kept.
+// String returns the last maxTail bytes.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

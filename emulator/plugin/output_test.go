@@ -19,7 +19,7 @@ func (c *chunks) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// However the output is cut, all of it arrives in order, and in whole lines.
+// However the output is cut into pieces, all of it arrives in order, and in whole lines.
 func TestOutputIsPassedOnInWholeLines(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOf(rapid.StringMatching(`[a-c\n]{0,9}`)).Draw(t, "pieces")
@@ -37,13 +37,13 @@ func TestOutputIsPassedOnInWholeLines(t *testing.T) {
 		}
 		for i, chunk := range got {
 			if i < len(got)-1 && !bytes.HasSuffix(chunk, []byte("\n")) {
-				t.Fatalf("chunk %d of %q has no whole line at its end", i, got)
+				t.Fatalf("chunk %d of %q does not end with a line", i, got)
 			}
 		}
 	})
 }
 
-func TestALineOfAnyLengthGetsThrough(t *testing.T) {
+func TestALongLineIsPassedOnInPieces(t *testing.T) {
 	var got chunks
 	w := plugin.NewLineWriter(&got)
 	long := strings.Repeat("x", plugin.MaxPartial+1)
@@ -55,7 +55,7 @@ func TestALineOfAnyLengthGetsThrough(t *testing.T) {
 	}
 }
 
-func TestABeginningOfALineIsPassedOnAfterAMoment(t *testing.T) {
+func TestAnIncompleteLineIsPassedOnAfterAMoment(t *testing.T) {
 	got := newBuffer()
 	w := plugin.NewLineWriter(got)
 	for _, prompt := range []string{"ready? ", "really? "} {
@@ -77,7 +77,7 @@ func TestABrokenWriterDoesNotStopTheProgram(t *testing.T) {
 	}
 }
 
-// The tail is what a program wrote last, whatever it wrote at a time.
+// The tail is the end of the output, whatever the sizes of the writes.
 func TestTailIsTheEndOfTheOutput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(0, 3*plugin.MaxTail), 0, 8).Draw(t, "sizes")
@@ -90,7 +90,7 @@ func TestTailIsTheEndOfTheOutput(t *testing.T) {
 				t.Fatalf("Write of %d bytes = %d, %v", size, n, err)
 			}
 			if got, want := tail.String(), string(all[max(0, len(all)-plugin.MaxTail):]); got != want {
-				t.Fatalf("after %d bytes the tail has %d, want %d of the last", len(all), len(got), len(want))
+				t.Fatalf("after %d bytes the tail has %d bytes, want the last %d", len(all), len(got), len(want))
 			}
 		}
 	})

@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// maxSource bounds how far into a file its lines are looked up.
+// maxSource bounds how far into a file sourceLine reads, in bytes.
 const maxSource = 8 << 20
 
-// position matches "file:line:column: message", with the column optional as go
-// leaves it out for go.mod. Only names of files that go builds from count, for
-// addresses such as proxy.example:80 look the same.
+// position matches "file:line:column: message". The column is optional, as go leaves it out for
+// go.mod. Only names of files that go builds from match, because addresses such as proxy.example:80
+// have the same form.
 var position = regexp.MustCompile(
 	`^(.+?\.(?:go|mod|sum|work|[chsmSfF]|cc|cpp|cxx|hh|hpp|hxx|mm|swig|swigcxx)):(\d+)(?::(\d+))?: (.+)$`)
 
-// newBuildError makes an error of what go has printed.
+// newBuildError turns the output of go into an error.
 func newBuildError(b *Builder, output string) *BuildError {
 	dir := b.Dir
 	if abs, err := filepath.Abs(dir); err == nil {
@@ -31,7 +31,9 @@ func newBuildError(b *Builder, output string) *BuildError {
 		e.Package = pkg
 	}
 	if len(diagnostics) == 0 {
-		e.Diagnostics = []Diagnostic{{Message: "go build stopped without saying why; run it by hand in " + dir}}
+		e.Diagnostics = []Diagnostic{{
+			Message: "go build failed without a message; run `go build " + b.Package + "` in " + dir + " to see why",
+		}}
 	}
 	for i := range e.Diagnostics {
 		d := &e.Diagnostics[i]
@@ -46,18 +48,20 @@ func newBuildError(b *Builder, output string) *BuildError {
 	return e
 }
 
-// parseOutput reads the messages of the go command and returns the first
-// package that it names and the diagnostics, whose files are as go printed them.
+// parseOutput reads the messages of the go command. It returns the first package that they name and
+// the diagnostics, whose files are as go printed them.
 //
-// The output is lines of these kinds: "# package" above the messages of a
-// package, messages with a position, messages without one (the go command's
-// own begin with "go: "), and what belongs to the message above: indented
-// lines, and those that begin with "note: ".
+// The output has lines of these kinds:
+//
+//   - "# package" above the messages of a package,
+//   - messages with a position,
+//   - messages without one (the go command's own begin with "go: "),
+//   - continuations of the message above: indented lines, and lines that begin with "note: ".
 func parseOutput(output string) (pkg string, diagnostics []Diagnostic) {
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
 		text := strings.TrimSpace(line)
-		belongs := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, "note: ")
+		continues := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, "note: ")
 		d, positioned := parsePosition(line)
 		switch {
 		case text == "":
@@ -65,13 +69,13 @@ func parseOutput(output string) (pkg string, diagnostics []Diagnostic) {
 			if pkg == "" {
 				pkg, _, _ = strings.Cut(strings.TrimSpace(line[2:]), " ")
 			}
-		case belongs && len(diagnostics) > 0:
+		case continues && len(diagnostics) > 0:
 			last := &diagnostics[len(diagnostics)-1]
 			last.Notes = append(last.Notes, strings.TrimPrefix(text, "note: "))
 		case text == "too many errors" || positioned && d.Message == "too many errors":
-			// The compiler has stopped counting; this is no error of its own.
+			// The compiler stopped counting. This is not an error of its own.
 		case strings.HasPrefix(line, "go: errors parsing "):
-			// Only a headline: what is wrong follows, with its position.
+			// Only a headline: the errors follow, with their positions.
 		case positioned:
 			diagnostics = append(diagnostics, d)
 		default:
@@ -111,8 +115,7 @@ func resolve(dir, file string) string {
 	return filepath.Join(dir, file)
 }
 
-// displayName returns file relative to dir when it is below it, and else its
-// full path.
+// displayName returns file relative to dir when it is below it, and else its full path.
 func displayName(dir, file string) string {
 	full := resolve(dir, file)
 	if rel, err := filepath.Rel(dir, full); err == nil && filepath.IsLocal(rel) {
@@ -121,7 +124,7 @@ func displayName(dir, file string) string {
 	return full
 }
 
-// sourceLine returns a line of a file, or "" when there is none to show.
+// sourceLine returns a line of a file, or "" if the file does not have it.
 func sourceLine(name string, number int) string {
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() {

@@ -9,7 +9,9 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-func TestMessagesOfGoAreUnderstood(t *testing.T) {
+func TestMessagesOfGoAreParsed(t *testing.T) {
+	const refused = "example.com/x@v1.0.0: Get \"https://proxy.example/x\": " +
+		"dial tcp 127.0.0.1:80: connection refused"
 	for _, test := range []struct {
 		name, output string
 		pkg          string
@@ -17,9 +19,10 @@ func TestMessagesOfGoAreUnderstood(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{
-			name:   "packages and positions",
-			output: "# example.com/h/a\na/a.go:3:6: one\n# example.com/h [example.com/h.test]\n./main.go:12:5: two: and: more\n",
-			pkg:    "example.com/h/a",
+			name: "packages and positions",
+			output: "# example.com/h/a\na/a.go:3:6: one\n" +
+				"# example.com/h [example.com/h.test]\n./main.go:12:5: two: and: more\n",
+			pkg: "example.com/h/a",
 			want: []plugin.Diagnostic{
 				{File: "a/a.go", Line: 3, Column: 6, Message: "one"},
 				{File: "./main.go", Line: 12, Column: 5, Message: "two: and: more"},
@@ -57,16 +60,16 @@ func TestMessagesOfGoAreUnderstood(t *testing.T) {
 		},
 		{
 			name: "addresses are no positions",
-			output: "go: example.com/x@v1.0.0: Get \"https://proxy.example/x\": dial tcp 127.0.0.1:80: connection refused\n" +
+			output: "go: " + refused + "\n" +
 				"dial tcp 127.0.0.1:80: refused\nproxy.example.com:443: refused\n",
 			want: []plugin.Diagnostic{
-				{Message: "example.com/x@v1.0.0: Get \"https://proxy.example/x\": dial tcp 127.0.0.1:80: connection refused"},
+				{Message: refused},
 				{Message: "dial tcp 127.0.0.1:80: refused"},
 				{Message: "proxy.example.com:443: refused"},
 			},
 		},
 		{
-			name:   "numbers that are none",
+			name:   "positions that are out of range",
 			output: "a.go:99999999999999999999:1: far\nb.go:0:1: before\nc.go:1:99999999999999999999: wide\n",
 			want: []plugin.Diagnostic{
 				{Message: "a.go:99999999999999999999:1: far"},
@@ -80,13 +83,15 @@ func TestMessagesOfGoAreUnderstood(t *testing.T) {
 			want:   []plugin.Diagnostic{{File: "x.go", Line: 1, Column: 1, Message: "a"}},
 		},
 		{
-			name:   "C",
-			output: "# h\nmain.go:5:11: fatal error: absent.h: No such file or directory\n    5 | // #include \"absent.h\"\n      |           ^~~\ncompilation terminated.\n",
-			pkg:    "h",
+			name: "C",
+			output: "# h\nmain.go:5:11: fatal error: absent.h: No such file or directory\n" +
+				"    5 | // #include \"absent.h\"\n      |           ^~~\ncompilation terminated.\n",
+			pkg: "h",
 			want: []plugin.Diagnostic{
 				{
-					File: "main.go", Line: 5, Column: 11, Message: "fatal error: absent.h: No such file or directory",
-					Notes: []string{"5 | // #include \"absent.h\"", "|           ^~~"},
+					File: "main.go", Line: 5, Column: 11,
+					Message: "fatal error: absent.h: No such file or directory",
+					Notes:   []string{"5 | // #include \"absent.h\"", "|           ^~~"},
 				},
 				{Message: "compilation terminated."},
 			},
@@ -104,8 +109,8 @@ func TestMessagesOfGoAreUnderstood(t *testing.T) {
 	}
 }
 
-// Whatever go prints, each diagnostic says something, has a place or none, and
-// every word of it was in the output.
+// For any output, each diagnostic has a message, has a full position or none, and takes every word
+// from the output.
 func FuzzParseOutput(f *testing.F) {
 	f.Add("# h\n./main.go:12:5: undefined: x\n\tnote\n")
 	f.Add("go: errors parsing go.mod:\ngo.mod:3: unknown directive: foo\n")
@@ -123,10 +128,10 @@ func FuzzParseOutput(f *testing.F) {
 				}
 			}
 			if strings.TrimSpace(d.Message) == "" {
-				t.Errorf("%+v says nothing", d)
+				t.Errorf("%+v has no message", d)
 			}
 			if d.Line < 0 || d.Column < 0 || (d.File == "") != (d.Line == 0) {
-				t.Errorf("%+v has no proper place", d)
+				t.Errorf("%+v has half a position", d)
 			}
 			if strings.Contains(d.String(), "\n") {
 				t.Errorf("%q is not one line", d.String())

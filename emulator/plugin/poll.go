@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// poller is the source of changes that needs nothing of the system: it compares
-// what is there now with what was there before.
+// poller is the source that works without file notifications: it compares the files at each look
+// with those of the look before.
 type poller struct {
 	scope  *scope
 	ticker *time.Ticker
@@ -17,8 +17,8 @@ type poller struct {
 
 var _ source = (*poller)(nil)
 
-// stamp is what a file looks like from outside. It is the zero stamp for a
-// folder, whose own time and size are no news.
+// stamp is the part of a file's status that changes when the file does. It is the zero stamp for a
+// folder, whose own time and size mean nothing here.
 type stamp struct {
 	modified time.Time
 	size     int64
@@ -28,7 +28,7 @@ func newPoller(s *scope, interval time.Duration) *poller {
 	return &poller{scope: s, ticker: time.NewTicker(interval), seen: s.snapshot()}
 }
 
-// snapshot returns the stamps of all files and folders that are there.
+// snapshot returns the stamps of all existing files and folders.
 func (s *scope) snapshot() map[string]stamp {
 	found := make(map[string]stamp)
 	add := func(path string, info fs.FileInfo, err error) {
@@ -37,8 +37,8 @@ func (s *scope) snapshot() map[string]stamp {
 		}
 	}
 	for _, root := range s.roots {
-		// The walk can't fail: nothing but what is gone or closed to us stops it,
-		// save for errors of the disk, after which there is nothing to see either.
+		// The walk passes over paths that are gone or not readable. Only an error of the disk
+		// stops it, and then there is nothing to compare either.
 		_ = s.walk(root,
 			func(folder string) error { found[folder] = stamp{}; return nil },
 			func(path string, entry fs.DirEntry) {
@@ -57,7 +57,7 @@ func (s *scope) snapshot() map[string]stamp {
 	return found
 }
 
-// next waits for the next look and returns what differs from the last one.
+// next waits for the next look and returns the paths that differ from the look before.
 func (p *poller) next(ctx context.Context) ([]string, error) {
 	select {
 	case <-ctx.Done():
@@ -82,7 +82,7 @@ func (p *poller) next(ctx context.Context) ([]string, error) {
 	return changed, nil
 }
 
-// files returns all files that were there at the last look.
+// files returns all files of the last look.
 func (p *poller) files() []string {
 	var found []string
 	for path, s := range p.seen {

@@ -16,15 +16,15 @@ import (
 // launches numbers the private links of this process.
 var launches atomic.Int64
 
-// maxLinkAttempts bounds the search for a free name. More than one attempt is
-// needed only where a name left by an earlier run can't be removed.
+// maxLinkAttempts bounds the search for a free name. More than one attempt is needed only if a file
+// left by an earlier run can't be removed.
 const maxLinkAttempts = 100
 
-// privateLink gives binary a second name that is the launch's own, and returns
-// it. A build may then replace or remove binary while the program runs.
+// privateLink gives binary a second name for one launch, and returns it. A build may then replace
+// or remove binary while the program runs.
 //
-// A name that is taken was left by an emulator that was killed, so it is taken
-// over; this also keeps such leftovers from piling up.
+// A name that is taken was left by an emulator that was killed. privateLink reuses it, so that such
+// leftovers do not pile up.
 func privateLink(binary string) (string, error) {
 	base, ext := binary, ""
 	if strings.EqualFold(filepath.Ext(binary), ".exe") {
@@ -56,9 +56,9 @@ func privateLink(binary string) (string, error) {
 
 // copyProgram copies an executable file to a new one.
 //
-// While the copy is open for writing no other goroutine may start a process:
-// the child would hold the descriptor until it executes its own program, and
-// until then the system refuses to execute the copy (ETXTBSY).
+// While the copy is open for writing, no other goroutine may start a process. The child would hold
+// the descriptor until it executes its own program, and until then the system refuses to execute
+// the copy (ETXTBSY).
 func copyProgram(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {

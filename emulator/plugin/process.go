@@ -15,30 +15,28 @@ import (
 	"time"
 )
 
-// defaultGrace is how long a program may take to end when it is asked to.
+// defaultGrace is how long a program may take to end after Stop.
 const defaultGrace = 2 * time.Second
 
-// LaunchOptions says what to start, and how.
+// LaunchOptions describes the program to launch.
 type LaunchOptions struct {
 	Binary string   // program to run
-	Dir    string   // its working folder; "" is this process's
-	Env    []string // its whole environment; nil is this process's
+	Dir    string   // its working folder; "" means that of this process
+	Env    []string // its whole environment; nil means that of this process
 
-	// Stdout and Stderr receive what it prints, in whole lines where possible,
-	// and may be the same writer; nil drops it. They are never written to at the
-	// same time. An error of theirs is ignored: the program runs on.
+	// Stdout and Stderr receive the program's output, in whole lines where possible. They may be
+	// the same writer, and are never written to at the same time. Nil drops the output. Errors of
+	// the writers are ignored, and the program runs on.
 	Stdout, Stderr io.Writer
 
-	// Grace is how long, in real time, Stop lets the program end by itself.
-	// Zero is two seconds.
+	// Grace is how long, in real time, Stop lets the program end by itself. Zero means two seconds.
 	Grace time.Duration
 
 	// endpoint replaces newEndpoint in tests.
 	endpoint func() (*endpoint, error)
 }
 
-// Process is a launched program. Its methods may be called at any time and from
-// any goroutine.
+// Process is a launched program. Its methods may be called at any time and from any goroutine.
 type Process struct {
 	group *group
 	link  string // the program's private name
@@ -51,16 +49,16 @@ type Process struct {
 	err  error // set before done is closed
 }
 
-// Launch starts a program and returns when it has its connection, which the
-// caller finds in [Process.Conn]. When ctx ends, the program is stopped as by
-// [Process.Stop].
+// Launch starts a program and returns when [Process.Conn] is connected to it. When ctx ends, Launch
+// stops the program as [Process.Stop] does.
 //
-// The program runs from a private hard link `<Binary>-<n>`, or a copy where
-// links are not possible, that is removed when it has ended. So a build may
-// replace Binary meanwhile. It leads a process group of its own, and when it has
-// ended, for whatever reason, what is left of that group is killed. That nothing
-// of it outlives the emulator rests on the connection: it closes even when the
-// emulator is killed, and the program ends when it does.
+// The program runs from a private hard link `<Binary>-<n>`, or a copy where links are not possible,
+// so a build may replace Binary meanwhile. The link is removed when the program has ended. The
+// program leads a process group of its own. When it has ended, for whatever reason, the rest of the
+// group is killed.
+//
+// Nothing of the program outlives the emulator, because the connection closes even when the
+// emulator is killed, and the program ends when the connection does.
 func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("launch %s: %w", o.Binary, context.Cause(ctx))
@@ -86,9 +84,9 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 		p.grace = defaultGrace
 	}
 
-	var writing sync.Mutex
-	stdout := &lineWriter{w: orDiscard(o.Stdout), mu: &writing}
-	stderr := &lineWriter{w: orDiscard(o.Stderr), mu: &writing}
+	var outputMu sync.Mutex
+	stdout := &lineWriter{w: orDiscard(o.Stdout), mu: &outputMu}
+	stderr := &lineWriter{w: orDiscard(o.Stderr), mu: &outputMu}
 	cmd := exec.Command(link)
 	cmd.Dir = o.Dir
 	cmd.Env = end.environ(o.Env)
@@ -122,7 +120,7 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 	return p, nil
 }
 
-// connect waits for the program's connection. Without one the program is killed.
+// connect waits for the program's connection. It kills the program if there is none.
 func (p *Process) connect(ctx context.Context, end *endpoint) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -140,7 +138,7 @@ func (p *Process) connect(ctx context.Context, end *endpoint) (err error) {
 	return err
 }
 
-// endedEarly returns the error of a program that ended without connecting.
+// endedEarly returns the error for a program that ended without connecting.
 func (p *Process) endedEarly() error {
 	how := "exit status 0"
 	if p.err != nil {
@@ -153,35 +151,33 @@ func (p *Process) endedEarly() error {
 	return fmt.Errorf("it ended before it connected: %s", how)
 }
 
-// supervise waits for the program and tidies up after it.
+// supervise waits for the program and cleans up after it.
 func (p *Process) supervise(outputs ...*lineWriter) {
 	err := p.group.wait()
 	for _, o := range outputs {
 		o.flush()
 	}
-	if !errors.Is(err, exec.ErrWaitDelay) { // Only says that a stranger holds our pipes.
+	if !errors.Is(err, exec.ErrWaitDelay) { // it means only that a descendant holds our pipes
 		p.err = err
 	}
 	_ = os.Remove(p.link)
 	close(p.done)
 }
 
-// Conn returns the connection to the program. Whoever reads from it sees what
-// the program wrote before it ended, and then the end of the stream; but a
-// descendant that has left the group may hold the other end open, so watch Done
-// too. The caller closes it; Stop and Kill do so as well.
+// Conn returns the connection to the program. A reader sees what the program wrote before it ended,
+// and then the end of the stream. A descendant that has left the group may hold the other end open,
+// so watch Done too. The caller closes the connection; Stop and Kill do so as well.
 func (p *Process) Conn() net.Conn { return p.conn }
 
-// PID returns the program's process id, for messages and debuggers. It is not
-// to be signalled: once Done is closed it may be another program's.
+// PID returns the program's process id, for messages and debuggers. Do not signal it: once Done is
+// closed, it may be another program's.
 func (p *Process) PID() int { return p.pid }
 
-// Done is closed when the program has ended and all it printed has been passed
-// on.
+// Done is closed when the program has ended and all its output has been passed on.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err reports how the program ended, as "exit status 2" or "signal: killed". It
-// is nil for exit status 0, and until Done is closed.
+// Err returns how the program ended, as "exit status 2" or "signal: killed". It is nil for exit
+// status 0, and until Done is closed.
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
@@ -191,14 +187,13 @@ func (p *Process) Err() error {
 	}
 }
 
-// Tail returns the last 64 KiB that the program wrote to stderr, as they were:
-// after a crash, the panic.
+// Tail returns the last 64 KiB that the program wrote to stderr, unchanged. After a crash they hold
+// the panic.
 func (p *Process) Tail() string { return p.tail.String() }
 
-// Stop ends the program and every process of its group, and waits until they
-// are gone. It closes the connection, which the program takes as a request to
-// end, sends SIGTERM to the group, and after the grace period SIGKILL. Where
-// there are no signals, closing the connection is the whole request.
+// Stop ends the program and every process of its group, and waits until they are gone. It closes
+// the connection, which asks the program to end, and sends SIGTERM to the group. After the grace
+// period it sends SIGKILL. Where there are no signals, it only closes the connection.
 func (p *Process) Stop() {
 	_ = p.conn.Close()
 	p.group.signal(syscall.SIGTERM)
@@ -212,15 +207,14 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the program and every process of its group at once, and waits until
-// they are gone.
+// Kill ends the program and every process of its group at once, and waits until they are gone.
 func (p *Process) Kill() {
 	_ = p.conn.Close()
 	p.group.kill()
 	<-p.done
 }
 
-// orDiscard returns w, or a writer that drops everything for nil.
+// orDiscard returns w, or io.Discard for nil.
 func orDiscard(w io.Writer) io.Writer {
 	if w == nil {
 		return io.Discard

@@ -18,8 +18,7 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// handler builds the fixture program once and returns a copy of it that is the
-// test's own.
+// handler builds the fixture program once and returns a copy for this test.
 func handler(t *testing.T) string {
 	t.Helper()
 	built, err := buildHandler()
@@ -59,7 +58,7 @@ func launch(t *testing.T, mode string, o plugin.LaunchOptions) *plugin.Process {
 	return p
 }
 
-// echoes fails the test unless the program returns what it gets.
+// echoes fails the test unless the program returns the text.
 func echoes(t *testing.T, conn net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(conn, text+"\n"); err != nil {
@@ -126,7 +125,7 @@ func TestCancelEndsTheWaitForAProgramThatDoesNotDial(t *testing.T) {
 	gone(t, process)
 }
 
-func TestTheProgramsSurroundings(t *testing.T) {
+func TestTheProgramsEnvironment(t *testing.T) {
 	t.Setenv(plugin.EnvSocket, "of the emulator itself")
 	t.Setenv(plugin.EnvFD, "77")
 	t.Setenv("INHERITED", "yes")
@@ -163,20 +162,20 @@ func TestTheProgramsSurroundings(t *testing.T) {
 			if got := slices.Contains(lines, "INHERITED=yes"); got != test.inherited {
 				t.Errorf("inherits the environment: %v, want %v", got, test.inherited)
 			}
-			var leads []string
+			var endpoints []string
 			for _, l := range lines[2:] {
 				if strings.HasPrefix(l, "DEVTOOL_") {
-					leads = append(leads, l)
+					endpoints = append(endpoints, l)
 				}
 			}
-			if want := []string{"DEVTOOL_FD=3"}; !slices.Equal(leads, want) {
-				t.Errorf("ways to the connection = %q, want %q", leads, want)
+			if want := []string{"DEVTOOL_FD=3"}; !slices.Equal(endpoints, want) {
+				t.Errorf("variables of the connection = %q, want %q", endpoints, want)
 			}
 		})
 	}
 }
 
-func TestDoneTellsHowTheProgramEnded(t *testing.T) {
+func TestErrReportsHowTheProgramEnded(t *testing.T) {
 	for _, test := range []struct{ mode, want string }{
 		{"exit:0", "<nil>"},
 		{"exit:2", "exit status 2"},
@@ -193,7 +192,7 @@ func TestDoneTellsHowTheProgramEnded(t *testing.T) {
 	}
 }
 
-func TestTailShowsThePanic(t *testing.T) {
+func TestTailHasThePanic(t *testing.T) {
 	stderr := newBuffer()
 	p := launch(t, "panic:oh no", plugin.LaunchOptions{Stderr: stderr})
 	await(t, "the program's end", p.Done())
@@ -236,7 +235,7 @@ func TestClosingTheConnectionEndsTheProgram(t *testing.T) {
 }
 
 func TestOutputArrives(t *testing.T) {
-	var stdout, both bytes.Buffer // Not locked: the race detector sees two writers at once.
+	var stdout, both bytes.Buffer // not locked: the race detector would see two writers at once
 	p := launch(t, "lines", plugin.LaunchOptions{Stdout: &stdout})
 	await(t, "the program's end", p.Done())
 	if got, want := stdout.String(), "out 1\nout 2\nout without end"; got != want {
@@ -254,14 +253,17 @@ func TestOutputArrives(t *testing.T) {
 	}
 }
 
-func TestAPromptIsSeen(t *testing.T) {
+func TestAPromptIsPassedOn(t *testing.T) {
 	stdout := newBuffer()
 	launch(t, "prompt", plugin.LaunchOptions{Stdout: stdout})
 	stdout.contains(t, "ready? ")
 }
 
 func TestStopKillsTheGrandchildrenToo(t *testing.T) {
-	for name, stop := range map[string]func(*plugin.Process){"Stop": (*plugin.Process).Stop, "Kill": (*plugin.Process).Kill} {
+	for name, stop := range map[string]func(*plugin.Process){
+		"Stop": (*plugin.Process).Stop,
+		"Kill": (*plugin.Process).Kill,
+	} {
 		w := newWitnesses(t)
 		p := launch(t, "family", plugin.LaunchOptions{Env: []string{"WITNESS=" + w.path}})
 		grandchild := w.alive(t)
@@ -271,7 +273,7 @@ func TestStopKillsTheGrandchildrenToo(t *testing.T) {
 		select {
 		case <-p.Done():
 		default:
-			t.Errorf("%s returned before the end", name)
+			t.Errorf("%s returned before the program ended", name)
 		}
 	}
 }
@@ -298,12 +300,12 @@ func TestGrandchildrenDoNotOutliveTheProgram(t *testing.T) {
 	gone(t, grandchild)
 }
 
-// A daemon that the program has started is out of reach, but it holds the
-// program's output open, and that must not be taken for the program.
+// A daemon that the program has started is out of reach. It holds the program's output open, and
+// must not be taken for the program.
 func TestAnEscapedGrandchildDoesNotHoldUpTheEnd(t *testing.T) {
 	w := newWitnesses(t)
 	p := launch(t, "escaped", plugin.LaunchOptions{Env: []string{"WITNESS=" + w.path}})
-	w.alive(t) // Let go by the test's end.
+	w.alive(t) // it ends with the test
 	if _, err := io.WriteString(p.Conn(), "go\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -328,10 +330,9 @@ func TestTheEndOfTheContextStopsTheProgram(t *testing.T) {
 	}
 }
 
-// Stopping, killing and ending at the same time ends the program once, and no
-// signal is sent to an id that is not the program's any more: the methods
-// return, and may be called again.
-func TestEveryoneMayEndTheProgramAtOnce(t *testing.T) {
+// Stopping, killing and ending at the same time ends the program once, and no signal goes to an id
+// that is no longer the program's. The methods return, and may be called again.
+func TestSeveralGoroutinesMayEndTheProgramAtOnce(t *testing.T) {
 	binary := handler(t)
 	for range 20 {
 		p := launch(t, "echo", plugin.LaunchOptions{Binary: binary})
@@ -405,7 +406,7 @@ func main() {
 	alone(t, b.Output)
 }
 
-func TestPrivateLinkTakesOverWhatAnEarlierRunLeft(t *testing.T) {
+func TestPrivateLinkReusesNamesOfAnEarlierRun(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"handler": "new", "handler.exe": "new"})
 	name, err := plugin.PrivateLink(filepath.Join(dir, "handler"))

@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// progressInterval is how often a long build reports how far it has come. A
-// build that is faster than this reports nothing.
+// progressInterval is how often a long build reports progress. A faster build reports nothing.
 const progressInterval = 2 * time.Second
 
-// maxBuildOutput bounds what is kept of a build's messages.
+// maxBuildOutput bounds the messages of a build that are kept, in bytes.
 const maxBuildOutput = 1 << 20
 
-// Progress says how far a build has come.
+// Progress describes how far a build has come.
 type Progress struct {
 	Compiled   int           // packages compiled so far
 	Downloaded int           // modules fetched so far
 	Elapsed    time.Duration // real time since the build began
 }
 
-// buildOutput receives what `go build -v` prints and tells the names of
-// compiled packages and fetched modules, which are progress, from messages,
-// which are errors. The go command writes all of them to one stream.
+// buildOutput receives the output of `go build -v`. It separates progress (names of compiled
+// packages and fetched modules) from messages (errors). The go command writes all of them to one
+// stream.
 type buildOutput struct {
 	mu         sync.Mutex
 	partial    []byte
@@ -32,7 +31,7 @@ type buildOutput struct {
 	downloaded int
 }
 
-// Write takes in a piece of output and always succeeds.
+// Write always succeeds.
 func (o *buildOutput) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -80,8 +79,8 @@ func (o *buildOutput) endLineLocked() {
 	}
 }
 
-// isPackageName reports whether line is an import path that -v printed. No
-// message of the go command or the compiler is a single word without a colon.
+// isPackageName reports whether line is an import path that -v printed. No message of the go
+// command or the compiler is a single word without a colon.
 func isPackageName(line string) bool {
 	return line != "" && line[0] != '#' && !strings.ContainsAny(line, " \t:")
 }

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// remoteFileSystems are those of other machines, which tell nothing of what happens there. 9p is also that of
-// Windows's disks in its Linux, and vboxsf that of a virtual machine's host.
+// remoteFileSystems have their files on other machines, and send no notifications of changes there.
+// 9p also serves Windows disks in WSL, and vboxsf the host's folders in a virtual machine.
 var remoteFileSystems = map[uint32]string{
 	0x6969:     "NFS",
 	0x517b:     "SMB",
@@ -18,13 +18,13 @@ var remoteFileSystems = map[uint32]string{
 	0x00c36400: "Ceph",
 }
 
-// remote returns why the system may not tell of changes in a folder, or "".
+// remote returns why the system may not report changes in a folder, or "".
 func remote(folder string) string {
 	var s syscall.Statfs_t
 	if syscall.Statfs(folder, &s) != nil {
 		return ""
 	}
-	if name := remoteFileSystems[uint32(s.Type)]; name != "" { //nolint:unconvert // its type differs between processors
+	if name := remoteFileSystems[uint32(s.Type)]; name != "" { //nolint:unconvert // the type differs between processors
 		return fmt.Sprintf("%s is on another machine (%s)", folder, name)
 	}
 	return ""

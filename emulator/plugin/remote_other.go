@@ -2,5 +2,5 @@
 
 package plugin
 
-// remote returns why the system may not tell of changes in a folder, or "".
+// remote returns why the system may not report changes in a folder, or "".
 func remote(string) string { return "" }

@@ -10,12 +10,11 @@ import (
 	"syscall"
 )
 
-// scope decides which paths a watcher looks at. All paths in it are absolute
-// and clean.
+// scope decides which paths a watcher looks at. All its paths are absolute and clean.
 type scope struct {
-	roots  []string
-	flat   map[string]bool // folders without those below them
-	files  map[string]bool // single files, reported whatever they are called
+	roots  []string        // folders, watched with all folders below them
+	flat   map[string]bool // folders, watched without the folders below them
+	files  map[string]bool // single files, reported whatever their names
 	ignore func(path string) bool
 }
 
@@ -58,7 +57,7 @@ func existingFolder(name string) (string, error) {
 	return filepath.Abs(name)
 }
 
-// folders returns the folders that are watched without those below them, and those of the single files.
+// folders returns the flat folders and the folders of the single files.
 func (s *scope) folders() map[string]bool {
 	folders := maps.Clone(s.flat)
 	for file := range s.files {
@@ -67,8 +66,8 @@ func (s *scope) folders() map[string]bool {
 	return folders
 }
 
-// root reports whether path is one that the watcher can't do without: a root, or
-// one of folders.
+// root reports whether path is a folder that the watcher can't do without: a root, or one of
+// folders.
 func (s *scope) root(path string) bool {
 	for _, root := range s.roots {
 		if path == root {
@@ -78,8 +77,8 @@ func (s *scope) root(path string) bool {
 	return s.folders()[path]
 }
 
-// covers reports whether a folder is a root or below one and not left out. The
-// folders above a root have no say: a project may well live in ~/.work.
+// covers reports whether a folder is a root or below one, and not ignored. The names of folders
+// above a root do not matter: a project may well be in ~/.work.
 func (s *scope) covers(folder string) bool {
 	for _, root := range s.roots {
 		rel, err := filepath.Rel(root, folder)
@@ -90,7 +89,7 @@ func (s *scope) covers(folder string) bool {
 	return false
 }
 
-// enters reports whether no folder on the way from root to rel is left out.
+// enters reports whether no folder on the way from root to rel is ignored.
 func (s *scope) enters(root, rel string) bool {
 	if rel == "." {
 		return true
@@ -105,7 +104,7 @@ func (s *scope) enters(root, rel string) bool {
 	return true
 }
 
-// reports reports whether a change of the file at path is to be told.
+// reports reports whether the watcher reports changes of the file at path.
 func (s *scope) reports(path string) bool {
 	if s.files[path] {
 		return true
@@ -114,7 +113,7 @@ func (s *scope) reports(path string) bool {
 	return (s.flat[folder] || s.covers(folder)) && !s.skipsFile(path)
 }
 
-// flatFiles calls file for each file in the folders that are watched without those below them.
+// flatFiles calls file for each file in the flat folders.
 func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
 	for folder := range s.flat {
 		entries, err := os.ReadDir(folder)
@@ -129,25 +128,22 @@ func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
 	}
 }
 
-// skipsFile reports whether the file at path, in a folder that is covered, is
-// left out.
+// skipsFile reports whether the file at path, in a covered folder, is ignored.
 func (s *scope) skipsFile(path string) bool {
 	return ignoredFile(filepath.Base(path)) || s.ignored(path)
 }
 
-// skipsFolder reports whether the folder at path is left out with all below it.
+// skipsFolder reports whether the folder at path is ignored, with everything below it.
 func (s *scope) skipsFolder(path string) bool {
 	return ignoredFolder(filepath.Base(path)) || s.ignored(path)
 }
 
 func (s *scope) ignored(path string) bool { return s.ignore != nil && s.ignore(path) }
 
-// walk visits a folder and what is below it: each folder first, so that a watch
-// set in the visit sees whatever the listing after it misses, then its files.
-// Links are not followed, as go does not follow them either; folder itself may
-// be one. A folder that is gone or may not be read is passed over: go can't
-// compile what is in it. An error of enter that says so is passed over too, any
-// other ends the walk.
+// walk visits a folder and everything below it: each folder first, then its files. So a watch that
+// enter sets sees every file that the listing after it misses. Like go, walk does not follow links;
+// folder itself may be one. It passes over folders that are gone or not readable, since go can't
+// compile their files. It passes over such an error of enter too; any other error ends the walk.
 func (s *scope) walk(folder string, enter func(path string) error, file func(path string, entry fs.DirEntry)) error {
 	if err := enter(folder); err != nil {
 		return exceptGone(err)
@@ -170,8 +166,7 @@ func (s *scope) walk(folder string, enter func(path string) error, file func(pat
 	return nil
 }
 
-// exceptGone returns err unless it means that a path has gone or is not ours to
-// read.
+// exceptGone returns err, or nil if err means that a path is gone or not readable.
 func exceptGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
@@ -179,15 +174,15 @@ func exceptGone(err error) error {
 	return err
 }
 
-// ignoredFolder reports whether folders of this name never hold the source of a
-// program: version control, our own state and wrangler's, other tools' state,
-// and dependencies that do not change by editing.
+// ignoredFolder reports whether folders of this name never hold the source of a program. These are
+// version control, devtool's own state and wrangler's, other tools' state, and dependencies that do
+// not change by editing.
 func ignoredFolder(name string) bool {
 	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor"
 }
 
-// ignoredFile reports whether files of this name are an editor's own, or tests,
-// which are not part of the program.
+// ignoredFile reports whether files of this name belong to an editor, or are tests, which are not
+// part of the program.
 func ignoredFile(name string) bool {
 	switch {
 	case strings.HasSuffix(name, "_test.go"),
@@ -195,7 +190,7 @@ func ignoredFile(name string) bool {
 		strings.HasPrefix(name, ".#"),                                    // Emacs: locks
 		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#"),     // Emacs: unsaved text
 		strings.HasSuffix(name, ".swp"), strings.HasSuffix(name, ".swx"), // Vim: swap files
-		name == "4913",                   // Vim: tries whether the folder can be written
+		name == "4913",                   // Vim: a test whether the folder is writable
 		strings.Contains(name, ".tmp."),  // VS Code and others: before the rename
 		strings.Contains(name, "___jb_"): // JetBrains: before the rename
 		return true

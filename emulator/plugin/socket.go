@@ -12,23 +12,23 @@ import (
 	"syscall"
 )
 
-// A Socket is where programs dial in: those that can't inherit a descriptor, and those that were
-// started by hand. It is a Unix socket that only this user can reach.
+// A Socket is a Unix socket that handler programs dial and that only this user can reach. Programs
+// dial it if they can't inherit a descriptor, or if devtool did not start them.
 type Socket struct {
 	Path string // absolute
 
 	listener net.Listener
-	folder   string // of the socket alone
+	folder   string // holds nothing but the socket
 }
 
-// socketName is that of a socket in its folder, and ownFolder what the folder is called.
+// socketName is the name of a socket in its folder, and socketFolder matches the folder's name.
 const socketName = "s"
 
-var ownFolder = regexp.MustCompile(`^dt[0-9]+$`)
+var socketFolder = regexp.MustCompile(`^dt[0-9]+$`)
 
-// Listen makes a socket in a folder of its own. The path is as short as can be, since systems allow it
-// about a hundred bytes: if that of the folder for temporary files is too long already, the socket is in
-// the usual one.
+// Listen creates a socket in a folder of its own. The path is as short as possible, since systems
+// allow a socket about a hundred bytes. If the path of the folder for temporary files is too long,
+// the socket is below /tmp.
 func Listen() (*Socket, error) {
 	parents := []string{os.TempDir()}
 	if usual := "/tmp"; runtime.GOOS != "windows" && !slices.Contains(parents, usual) {
@@ -46,7 +46,7 @@ func Listen() (*Socket, error) {
 }
 
 func listenIn(parent string) (*Socket, error) {
-	folder, err := os.MkdirTemp(parent, "dt") // which nobody else may enter
+	folder, err := os.MkdirTemp(parent, "dt") // only this user may enter it
 	if err != nil {
 		return nil, fmt.Errorf("create socket folder: %w", err)
 	}
@@ -67,11 +67,11 @@ func listenIn(parent string) (*Socket, error) {
 	return &Socket{Path: path, listener: listener, folder: folder}, nil
 }
 
-// RemoveStale removes the socket at path, which Listen has made once, if its owner was killed: nobody listens there
-// any more. It leaves everything else alone.
+// RemoveStale removes a socket made by Listen whose owner was killed, so that nobody listens on it.
+// It leaves everything else alone.
 func RemoveStale(path string) {
 	folder := filepath.Dir(path)
-	if filepath.Base(path) != socketName || !ownFolder.MatchString(filepath.Base(folder)) {
+	if filepath.Base(path) != socketName || !socketFolder.MatchString(filepath.Base(folder)) {
 		return
 	}
 	conn, err := net.Dial("unix", path)
@@ -84,10 +84,11 @@ func RemoveStale(path string) {
 	}
 }
 
-// Accept returns the connection of the next program that dials in. It fails when the socket is closed.
+// Accept waits for the next program to dial, and returns the connection. It fails once the socket
+// is closed.
 func (s *Socket) Accept() (net.Conn, error) { return s.listener.Accept() }
 
-// Close removes the socket. Connections that were accepted stay. It may be called again.
+// Close removes the socket. Accepted connections stay open. Close may be called again.
 func (s *Socket) Close() error {
 	_ = s.listener.Close()
 	return os.RemoveAll(s.folder)

@@ -13,7 +13,7 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-func TestProgramsDialInAtASocketThatOnlyItsUserReaches(t *testing.T) {
+func TestProgramsDialASocketThatOnlyItsUserReaches(t *testing.T) {
 	s, err := plugin.Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestProgramsDialInAtASocketThatOnlyItsUserReaches(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		for path, want := range map[string]fs.FileMode{s.Path: 0o600, filepath.Dir(s.Path): 0o700} {
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
-				t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
+				t.Errorf("%s: got %v, %v, want %v", path, info, err, want)
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func TestProgramsDialInAtASocketThatOnlyItsUserReaches(t *testing.T) {
 		}
 		b := make([]byte, 1)
 		if _, err := conn.Read(b); err != nil || string(b) != "x" {
-			t.Errorf("got %q, %v, want what the program wrote", b, err)
+			t.Errorf("got %q, %v, want \"x\"", b, err)
 		}
 		conn.Close()
 		if err := <-dialed; err != nil {
@@ -60,7 +60,7 @@ func TestProgramsDialInAtASocketThatOnlyItsUserReaches(t *testing.T) {
 	}
 }
 
-func TestASocketHasAShortPathWhateverTheFolderForTemporaryFiles(t *testing.T) {
+func TestASocketHasAShortPathEvenIfTheTemporaryFolderHasNot(t *testing.T) {
 	long := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
 	if err := os.MkdirAll(long, 0o700); err != nil {
 		t.Fatal(err)

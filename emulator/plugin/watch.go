@@ -12,50 +12,49 @@ import (
 const (
 	defaultQuiet = 50 * time.Millisecond
 
-	// maxUnquiet bounds how long steady changes may put a report off: a program
-	// that logs into its own folder must not keep a save from being seen.
-	maxUnquiet = 2 * time.Second
+	// maxDelay bounds how long steady changes may delay a report. A program that logs into its own
+	// folder must not hide a save.
+	maxDelay = 2 * time.Second
 
 	defaultPollInterval = 500 * time.Millisecond
 )
 
-// WatchOptions says what to watch.
+// WatchOptions describes what to watch.
 type WatchOptions struct {
-	// Roots are folders, watched with all below them except version control,
-	// tools' folders (those that begin with a dot, node_modules, vendor), tests,
-	// and editors' backup and swap files.
+	// Roots are folders, watched with everything below them. The watcher ignores version control,
+	// tools' folders (dot folders, node_modules, vendor), tests, and editors' backup and swap
+	// files.
 	Roots []string
 
-	// Folders are watched without what is in folders below them, by the same rules.
+	// Folders are watched without the folders below them, by the same rules.
 	Folders []string
 
-	// Files are single files, which need not exist yet in folders that do. They
-	// are watched through their folder and reported whatever they are called.
+	// Files are single files, reported whatever their names. A file need not exist yet, but its
+	// folder must.
 	Files []string
 
-	// Ignore leaves out further folders and files of the Roots. It is given
-	// absolute paths, from one goroutine at a time. Nil leaves out no more.
+	// Ignore leaves out further folders and files of the Roots. It is called with absolute paths,
+	// from one goroutine at a time. Nil leaves out no more.
 	Ignore func(path string) bool
 
-	// OnChange is told each change at once, before it is reported, on a goroutine of the watcher that must not be
-	// kept waiting. Nil is not told.
+	// OnChange is called with each change at once, before it is reported. It runs on a goroutine of
+	// the watcher and must not block. It may be nil.
 	OnChange func(paths []string)
 
-	// Quiet is how long, in real time, nothing must happen before a report.
-	// Zero is 50 ms.
+	// Quiet is how long, in real time, nothing must change before a report. Zero means 50 ms.
 	Quiet time.Duration
 
-	// poll makes the watcher poll at this interval, and busy is asked instead of gitAtWork. Only tests
-	// set them.
+	// poll makes the watcher poll at this interval, and busy replaces gitAtWork. Only tests set
+	// them.
 	poll time.Duration
 	busy func() bool
 }
 
-// Watcher reports changes of files. It is made by [Watch].
+// Watcher reports changes of files. [Watch] makes one.
 type Watcher struct {
 	scope   *scope
 	quiet   time.Duration
-	busy    func() bool // somebody is at work who is about to change more
+	busy    func() bool // reports whether more changes are about to follow
 	changes chan []string
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -63,28 +62,26 @@ type Watcher struct {
 	onChange func([]string)
 
 	mu       sync.Mutex
-	polling  string // why, or ""
-	settling bool   // something has changed, and no report is due for it yet
+	polling  string // why the watcher polls, or ""
+	settling bool   // there are changes that no report is due for yet
 }
 
-// source tells which paths have changed. It decides by the scope which of them
-// matter; the watcher only collects them.
+// source finds out which paths have changed. It decides by the scope which paths matter; the
+// watcher only collects them.
 type source interface {
-	// next waits for changes and returns their paths, which may be none, or
-	// returns when ctx ends. An error means that the source is of no use any
-	// more and that changes may have been missed.
+	// next waits for changes and returns their paths, which may be none. It also returns when ctx
+	// ends. An error means that the source is of no further use and may have missed changes.
 	next(ctx context.Context) ([]string, error)
 
 	close()
 }
 
-// Watch begins to watch; what changes after it has returned is reported. It goes
-// on until ctx ends or [Watcher.Close] is called.
+// Watch starts a watcher, which reports every change made after Watch has returned. It runs until
+// ctx ends or [Watcher.Close] is called.
 //
-// It listens to the system's notices of changed folders. Where there are none to
-// be had, because a limit is reached or the files are on another machine, or when
-// they cease later, it goes on by comparing times and sizes of all files twice a
-// second, and [Watcher.Polling] says why.
+// The watcher listens to the system's file notifications. These may be unavailable, because a limit
+// is reached or the files are on another machine, or they may cease later. The watcher then
+// compares times and sizes of all files twice a second, and [Watcher.Polling] returns the reason.
 func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	s, err := newScope(o)
 	if err != nil {
@@ -92,7 +89,7 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	}
 	return startWatcher(ctx, s, o, func(w *Watcher) source {
 		if o.poll != 0 {
-			return w.poll("asked to", o.poll)
+			return w.poll("a test asked for it", o.poll)
 		}
 		for _, root := range slices.AppendSeq(slices.Clone(s.roots), maps.Keys(s.folders())) {
 			if reason := remote(root); reason != "" {
@@ -107,8 +104,7 @@ func Watch(ctx context.Context, o WatchOptions) (*Watcher, error) {
 	}), nil
 }
 
-// startWatcher returns a running watcher whose first source is the one that
-// open returns.
+// startWatcher returns a running watcher. open returns its first source.
 func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watcher) source) *Watcher {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{
@@ -130,23 +126,23 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 	return w
 }
 
-// Changes delivers the absolute paths that have changed since the last report,
-// sorted, each once. A changed path is a file that was written, created, renamed
-// or removed; a folder that was renamed or removed is told by its own path, and
-// the files that were in it are not always told one by one. When the system has
-// lost track of events, every watched file is reported. What git changes in one go is
-// reported as one. The channel is closed when the watcher ends.
+// Changes delivers the absolute paths that have changed since the last report, sorted, each once. A
+// changed path is a file that was written, created, renamed or removed. A folder that was renamed
+// or removed is reported by its own path, and its files may not be reported one by one.
+//
+// When the system has lost events, every watched file is reported. All changes of one git command
+// are one report. The channel is closed when the watcher ends.
 func (w *Watcher) Changes() <-chan []string { return w.changes }
 
-// Polling returns why the watcher polls, in words fit for a log line, or "" while
-// it need not.
+// Polling returns why the watcher polls, in words fit for a log line, or "" if it does not poll.
 func (w *Watcher) Polling() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.polling
 }
 
-// Settling reports whether something has changed, and things have not yet gone quiet so that a report is due.
+// Settling reports whether files have changed within the quiet period, so that no report is due
+// yet.
 func (w *Watcher) Settling() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,7 +161,7 @@ func (w *Watcher) Close() {
 	<-w.done
 }
 
-// poll returns a source that polls from now on.
+// poll returns a source that polls, and records the reason.
 func (w *Watcher) poll(reason string, interval time.Duration) *poller {
 	w.mu.Lock()
 	w.polling = reason
@@ -173,7 +169,7 @@ func (w *Watcher) poll(reason string, interval time.Duration) *poller {
 	return newPoller(w.scope, interval)
 }
 
-// run collects what the sources tell and reports it when things have gone quiet.
+// run collects changes from the source and reports them after the quiet period.
 func (w *Watcher) run(ctx context.Context, from source) {
 	defer close(w.done)
 	defer close(w.changes)
@@ -184,7 +180,7 @@ func (w *Watcher) run(ctx context.Context, from source) {
 	listening.Go(func() { w.listen(ctx, from, told) })
 
 	pending := make(map[string]bool)
-	var began time.Time // of the changes that no report is due for yet
+	var began time.Time // when the first of the changes came that no report is due for yet
 	quiet := time.NewTimer(w.quiet)
 	quiet.Stop()
 	defer quiet.Stop()
@@ -205,9 +201,9 @@ func (w *Watcher) run(ctx context.Context, from source) {
 			if w.onChange != nil {
 				w.onChange(paths)
 			}
-			// What nobody has fetched yet waits with the rest until all is quiet.
+			// A report that nobody has received yet waits for the new changes too.
 			out = nil
-			quiet.Reset(max(0, min(w.quiet, maxUnquiet-time.Since(began))))
+			quiet.Reset(max(0, min(w.quiet, maxDelay-time.Since(began))))
 		case <-quiet.C:
 			if w.busy() {
 				quiet.Reset(w.quiet)
@@ -222,7 +218,8 @@ func (w *Watcher) run(ctx context.Context, from source) {
 	}
 }
 
-// listen passes on what from tells until ctx ends, and polls once from fails.
+// listen passes on changes of the source until ctx ends. If the source fails, it goes on with a
+// poller.
 func (w *Watcher) listen(ctx context.Context, from source, told chan<- []string) {
 	defer func() { from.close() }()
 	for {

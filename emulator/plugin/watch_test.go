@@ -17,10 +17,9 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// modes runs a test with the system's notices and with polling: a user must not
-// notice which of them is at work.
+// modes runs a test with file notifications and with polling. A user must see no difference.
 func modes(t *testing.T, test func(t *testing.T, o plugin.WatchOptions)) {
-	t.Run("notices", func(t *testing.T) {
+	t.Run("notifications", func(t *testing.T) {
 		t.Parallel()
 		test(t, plugin.WatchOptions{})
 	})
@@ -32,7 +31,7 @@ func modes(t *testing.T, test func(t *testing.T, o plugin.WatchOptions)) {
 	})
 }
 
-// watch watches a folder with what is in it.
+// watch starts a watcher and closes it when the test ends.
 func watch(t *testing.T, o plugin.WatchOptions) *plugin.Watcher {
 	t.Helper()
 	w, err := plugin.Watch(t.Context(), o)
@@ -43,9 +42,9 @@ func watch(t *testing.T, o plugin.WatchOptions) *plugin.Watcher {
 	return w
 }
 
-// reports waits until all the wanted paths, relative to dir, have been reported,
-// and fails if any other has. A report may be of several changes and a change in
-// several reports, since the system may be slow; what is reported may not.
+// reports waits until all the wanted paths, relative to dir, have been reported. It fails the test
+// if any other path is reported. One report may have several changes, and one change may be in
+// several reports, since the system may be slow.
 func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
 	t.Helper()
 	missing := make(map[string]bool)
@@ -76,8 +75,8 @@ func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
 	}
 }
 
-// settled waits until everything that was done before has been reported: it
-// creates a file that sorts last and waits for it. Reports may be repeats of seen.
+// settled waits until all earlier changes have been reported: it creates a file that sorts last and
+// waits for it. Reports of seen may repeat.
 func settled(t *testing.T, w *plugin.Watcher, dir string, seen ...string) {
 	t.Helper()
 	write(t, dir, map[string]string{"zz.settled": ""})
@@ -119,7 +118,7 @@ func TestChangesOfFilesAreReported(t *testing.T) {
 		name   string
 		change func(t *testing.T, dir string)
 		want   []string
-		also   []string // may be reported as well, as systems differ
+		also   []string // may be reported too, as systems differ
 	}{
 		{
 			name:   "written in place",
@@ -202,7 +201,7 @@ func TestChangesOfFilesAreReported(t *testing.T) {
 	}
 }
 
-// eventually is reports, for paths that must and paths that may be reported.
+// eventually is reports with further paths that may be reported.
 func eventually(t *testing.T, w *plugin.Watcher, dir string, want, also []string) {
 	t.Helper()
 	missing := make(map[string]bool)
@@ -221,8 +220,8 @@ func eventually(t *testing.T, w *plugin.Watcher, dir string, want, also []string
 	}
 }
 
-// After a folder has moved or come back, what happens in it is still seen, and
-// under its new name only.
+// After a folder was moved or created again, the watcher reports changes in it under its new name
+// only.
 func TestFoldersAreFollowed(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
@@ -249,7 +248,7 @@ func TestABurstIsReportedOnce(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
 		o.Roots = []string{dir}
-		o.Quiet = time.Second // Longer than the burst, on any machine.
+		o.Quiet = time.Second // longer than the burst, on any machine
 		w := watch(t, o)
 		var want []string
 		for i := range 50 {
@@ -263,7 +262,7 @@ func TestABurstIsReportedOnce(t *testing.T) {
 	})
 }
 
-func TestSteadyChangesDoNotPutTheReportOffForEver(t *testing.T) {
+func TestSteadyChangesDoNotDelayTheReportForEver(t *testing.T) {
 	dir := t.TempDir()
 	w := watch(t, plugin.WatchOptions{Roots: []string{dir}, Quiet: time.Hour})
 	write(t, dir, map[string]string{"main.go": "1"})
@@ -282,7 +281,6 @@ func TestSteadyChangesDoNotPutTheReportOffForEver(t *testing.T) {
 	reports(t, w, dir, "app.log", "main.go")
 }
 
-// A report that nobody has fetched grows by what happens meanwhile.
 func TestWhatGitChangesIsReportedAsOne(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
@@ -307,17 +305,18 @@ func TestWhatGitChangesIsReportedAsOne(t *testing.T) {
 	})
 }
 
+// A report that nobody has received yet takes in later changes.
 func TestUnfetchedReportsAreMerged(t *testing.T) {
-	told := [][]string{{"/b", "/c"}, nil, {"/a", "/b"}}
+	changes := [][]string{{"/b", "/c"}, nil, {"/a", "/b"}}
 	received := make(chan struct{})
 	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Quiet: time.Millisecond},
 		func(ctx context.Context) ([]string, error) {
-			if len(told) > 0 {
-				paths := told[0]
-				told = told[1:]
+			if len(changes) > 0 {
+				paths := changes[0]
+				changes = changes[1:]
 				return paths, nil
 			}
-			close(received) // It asks for more, so it has taken in the last.
+			close(received) // the watcher asks for more, so it has the last change
 			<-ctx.Done()
 			return nil, nil
 		})
@@ -325,24 +324,24 @@ func TestUnfetchedReportsAreMerged(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	await(t, "the changes to be taken in", received)
+	await(t, "the watcher to receive the changes", received)
 	if got, want := await(t, "the report", w.Changes()), []string{"/a", "/b", "/c"}; !slices.Equal(got, want) {
 		t.Errorf("report = %v, want %v", got, want)
 	}
 }
 
-// A change that happens while a report is due or being fetched is told, once.
+// A change that comes while a report is due or being received is reported once.
 func TestNoChangeIsLostBetweenReports(t *testing.T) {
 	const changes = 2000
-	told := 0
+	sent := 0
 	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Quiet: time.Nanosecond},
 		func(ctx context.Context) ([]string, error) {
-			if told == changes {
+			if sent == changes {
 				<-ctx.Done()
 				return nil, nil
 			}
-			told++
-			return []string{fmt.Sprint("/", told)}, nil
+			sent++
+			return []string{fmt.Sprint("/", sent)}, nil
 		})
 	if err != nil {
 		t.Fatal(err)
@@ -359,8 +358,8 @@ func TestNoChangeIsLostBetweenReports(t *testing.T) {
 	}
 }
 
-// When notices fail later on, changes may have been missed: everything counts
-// as changed, and polling goes on from there.
+// If notifications fail later on, changes may have been missed. The watcher then reports all files
+// and goes on by polling.
 func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.go": "1", "sub/b.go": "1", "sub/b_test.go": "1"})
@@ -378,8 +377,8 @@ func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
 	reports(t, w, dir, "sub/b.go")
 }
 
-// The system keeps only so many events for a watcher that is busy, and drops the
-// rest. What was changed then is reported all the same.
+// The system keeps only a limited number of events for a watcher that is busy, and drops the rest.
+// The watcher still reports those changes.
 func TestLostEventsAreMadeUpFor(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.go": "1"})
@@ -394,7 +393,7 @@ func TestLostEventsAreMadeUpFor(t *testing.T) {
 	write(t, dir, map[string]string{"busy.go": "1"})
 	await(t, "the watcher to be busy", busy)
 	write(t, dir, map[string]string{"1.noise": ""})
-	for range 10_000 { // Twice two events, and Linux keeps 16,384.
+	for range 10_000 { // four events each, and Linux keeps 16,384
 		rename(t, dir, "1.noise", "2.noise")
 		rename(t, dir, "2.noise", "1.noise")
 	}
@@ -405,7 +404,7 @@ func TestLostEventsAreMadeUpFor(t *testing.T) {
 	eventually(t, w, dir, []string{"new/late.go"}, []string{"a.go", "busy.go"})
 }
 
-func TestWhatIsLeftOutIsNotReported(t *testing.T) {
+func TestIgnoredFilesAreNotReported(t *testing.T) {
 	ignored := []string{
 		".git/index", ".hg/x", ".svn/x", ".jj/x", ".devtool/build/handler", ".wrangler/state/x", ".idea/x",
 		"node_modules/a/index.js", "vendor/a/a.go", "sub/.git/x", "sub/node_modules/x", "sub/.cache/deep/x.go",
@@ -413,11 +412,12 @@ func TestWhatIsLeftOutIsNotReported(t *testing.T) {
 		"main.go___jb_tmp___", "main.go___jb_old___", "main_test.go", "sub/x_test.go",
 		"generated/g.go", "sub/skip.me",
 	}
-	told := []string{
-		".env", "main.go", "sub/test.go", "49131", "#notes", "vendored/a.go", "nodemodules/x", "go.mod", "index.html", "a.tmp",
+	reported := []string{
+		".env", "main.go", "sub/test.go", "49131", "#notes", "vendored/a.go", "nodemodules/x", "go.mod",
+		"index.html", "a.tmp",
 	}
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
-		dir := filepath.Join(t.TempDir(), ".hidden", "vendor") // What is above a root has no say.
+		dir := filepath.Join(t.TempDir(), ".hidden", "vendor") // names above a root do not matter
 		o.Roots = []string{dir}
 		o.Ignore = func(path string) bool {
 			return path == filepath.Join(dir, "generated") || strings.HasSuffix(path, ".me")
@@ -432,13 +432,13 @@ func TestWhatIsLeftOutIsNotReported(t *testing.T) {
 		write(t, dir, files(ignored, "1"))
 		w := watch(t, o)
 		write(t, dir, files(ignored, "22"))
-		write(t, dir, files(told, "1"))
-		reports(t, w, dir, told...)
+		write(t, dir, files(reported, "1"))
+		reports(t, w, dir, reported...)
 		rename(t, dir, "node_modules", ".trash")
 		for _, name := range append(ignored, ".git", ".trash", "vendor", "sub/node_modules", "generated") {
 			remove(t, dir, name)
 		}
-		settled(t, w, dir, told...)
+		settled(t, w, dir, reported...)
 
 		// The same holds for folders that appear later.
 		write(t, dir, files([]string{"later/.git/x", "later/x_test.go", "later/vendor/x.go"}, "1"))
@@ -465,14 +465,23 @@ func TestSingleFilesAreReportedWhateverTheyAreCalled(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
 		write(t, dir, map[string]string{
-			"conf/wrangler.toml": "1", "conf/other.toml": "1", "conf/sub/x": "1", "src/.hidden/.env": "1", "src/.hidden/x": "1",
+			"conf/wrangler.toml": "1",
+			"conf/other.toml":    "1",
+			"conf/sub/x":         "1",
+			"src/.hidden/.env":   "1",
+			"src/.hidden/x":      "1",
 		})
 		o.Roots = []string{filepath.Join(dir, "src")}
 		for _, name := range []string{"conf/wrangler.toml", "conf/.dev.vars", "src/.hidden/.env", "src/my_test.go"} {
 			o.Files = append(o.Files, filepath.Join(dir, name))
 		}
 		w := watch(t, o)
-		write(t, dir, map[string]string{"conf/other.toml": "22", "conf/sub/x": "22", "src/.hidden/x": "22", "conf/new/y": "1"})
+		write(t, dir, map[string]string{
+			"conf/other.toml": "22",
+			"conf/sub/x":      "22",
+			"src/.hidden/x":   "22",
+			"conf/new/y":      "1",
+		})
 		write(t, dir, map[string]string{"conf/wrangler.toml": "22"})
 		reports(t, w, dir, "conf/wrangler.toml")
 		write(t, dir, map[string]string{"conf/.dev.vars": "1", "src/.hidden/.env": "22", "src/my_test.go": "1"})
@@ -511,8 +520,8 @@ func TestRelativeRootsAreReportedAbsolute(t *testing.T) {
 	reports(t, w, dir, "src/a.go", "wrangler.toml")
 }
 
-// When a root itself goes, the notices for it are over; the watcher polls from
-// then on, says so, and sees the root come back.
+// When a root itself is gone, its notifications end. The watcher then polls, gives the reason, and
+// sees the root come back.
 func TestARootThatGoesIsWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/a.go": "1", "src/sub/b.go": "1"})
@@ -534,9 +543,9 @@ func TestARootThatGoesIsWaitedFor(t *testing.T) {
 func TestPollingGivesItsReason(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		o.Roots = []string{t.TempDir()}
-		notices := o
-		notices.Poll(0)
-		if got := watch(t, notices).Polling(); got != "" {
+		notified := o
+		notified.Poll(0)
+		if got := watch(t, notified).Polling(); got != "" {
 			t.Errorf("Polling() = %q, want none", got)
 		}
 		o.Poll(time.Hour)
@@ -562,7 +571,8 @@ func TestWatchErrorsSayWhatIsWrong(t *testing.T) {
 			w.Close()
 		}
 		got := fmt.Sprint(err)
-		if !strings.HasPrefix(got, "watch for changes: ") || !strings.Contains(got, test.want) || !strings.Contains(got, dir) {
+		if !strings.HasPrefix(got, "watch for changes: ") || !strings.Contains(got, test.want) ||
+			!strings.Contains(got, dir) {
 			t.Errorf("Watch gives %q, want %q and the path", got, test.want)
 		}
 	}
@@ -573,7 +583,7 @@ func TestTheEndOfTheWatcherClosesChanges(t *testing.T) {
 		dir := t.TempDir()
 		o.Roots = []string{dir}
 		closed := watch(t, o)
-		write(t, dir, map[string]string{"a.go": "1"}) // Nobody fetches it.
+		write(t, dir, map[string]string{"a.go": "1"}) // nobody receives the report
 		closed.Close()
 		closed.Close()
 		if got, open := <-closed.Changes(); open {
@@ -581,14 +591,14 @@ func TestTheEndOfTheWatcherClosesChanges(t *testing.T) {
 		}
 
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancelled, err := plugin.Watch(ctx, o)
+		canceled, err := plugin.Watch(ctx, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cancel(errors.New("enough"))
-		if got := await(t, "the end", cancelled.Changes()); got != nil {
+		if got := await(t, "the end", canceled.Changes()); got != nil {
 			t.Errorf("report %v after the context's end", got)
 		}
-		cancelled.Close()
+		canceled.Close()
 	})
 }

@@ -1,5 +1,5 @@
-// Handler is the program that the launch tests start. MODE in its environment
-// says how it behaves. It has no dependencies, so that it links fast.
+// Handler is the program that the launch tests start. MODE in its environment selects its
+// behaviour. It has no dependencies, so that it links fast.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 		echo()
 	case "orphan":
 		start("stubborn")
-		readLine(connection()) // Until the child is seen to live.
+		readLine(connection()) // until the test has seen the child
 	case "escaped":
 		start("hold")
 		readLine(connection())
@@ -69,14 +69,14 @@ func connection() net.Conn {
 	return conn
 }
 
-// echo returns what it gets until the connection closes.
+// echo sends back everything it receives until the connection closes.
 func echo() {
 	conn := connection()
 	_, err := io.Copy(conn, conn)
 	check(err)
 }
 
-// about tells its name, folder and environment over the connection.
+// about sends its name, folder and environment over the connection.
 func about() {
 	exe, err := os.Executable()
 	check(err)
@@ -85,7 +85,7 @@ func about() {
 	fmt.Fprintf(connection(), "%s\n%s\n%s\n", filepath.Base(exe), dir, strings.Join(os.Environ(), "\n"))
 }
 
-// start runs this program once more, as a child that inherits its output.
+// start runs this program again, as a child that inherits its output.
 func start(mode string) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), "MODE="+mode)
@@ -100,7 +100,7 @@ func witness() {
 	_, err = fmt.Fprintln(conn, os.Getpid())
 	check(err)
 	go func() {
-		// The end of a process that was started to live on: the test lets go.
+		// The test closes the connection to end a process that would outlive it.
 		_, _ = io.Copy(io.Discard, conn)
 		os.Exit(0)
 	}()
