@@ -13,10 +13,7 @@ import (
 // after a pause.
 func (p *program) runInBackground(s *wire.Stream) error {
 	var q wire.Operation
-	if err := wire.Decode(s.Message, &q); err != nil {
-		return err
-	}
-	caller, err := p.event(q.Event)
+	caller, err := p.asker(s, &q)
 	if err != nil {
 		return err
 	}

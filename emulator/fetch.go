@@ -128,11 +128,7 @@ func send(s *wire.Stream, body io.Reader) {
 // subrequest answers a handler's request to an object or to the outside.
 func (p *program) subrequest(s *wire.Stream) {
 	var q wire.Subrequest
-	if err := wire.Decode(s.Message, &q); err != nil {
-		s.Fail(asWire(err))
-		return
-	}
-	caller, err := p.event(q.Event)
+	caller, err := p.asker(s, &q)
 	if err != nil {
 		s.Fail(asWire(err))
 		return

@@ -4,300 +4,257 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/store"
 )
 
+// What the handler of an event may ask for. Each use of storage comes after what the handler has
+// put by notices, and in the event's turn.
+
 // listPage is about how many bytes of entries one answer to List carries.
 const listPage = 1 << 20
 
-// manner says how a question is served: at once, unless it waits for more than the disk. A timer
-// is set before the event waits for anything, or the clock could go past it.
-func manner(method wire.Method) wire.Manner {
-	switch method {
-	case wire.MethodHello, wire.MethodSubrequest, wire.MethodBackground, wire.MethodVisit, wire.MethodSleep, wire.MethodResume, wire.MethodBlock:
-		return wire.Apart
-	case wire.MethodTimer:
-		return wire.InOrder
+// Use calls f with the storage of the event's object.
+func (ev *event) Use(f func(*store.Object) error) error {
+	if ev.obj == nil {
+		return errors.New("the worker has no storage; only objects do")
 	}
-	return wire.AtOnce
+	return ev.obj.use(ev, f)
 }
 
-// notice takes what the program puts without waiting for an answer. It is written when the
-// event's object is next used, or the event waits or ends.
-func (p *program) notice(method wire.Method, message []byte) {
-	var q wire.PutMany
-	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
-		p.e.log.Error(fmt.Sprintf("the program has sent a notice that is none (method %d)", method))
-		return
-	}
-	if ev, err := p.event(q.Event); err == nil { // else it is over, and its writes are dropped
-		ev.noticed.Lock()
-		ev.puts = append(ev.puts, q.Entries...)
-		ev.noticed.Unlock()
-	}
+// Write takes entries that the handler has put without waiting for an answer. They are stored when
+// the event's object is next used, or when the event waits or ends.
+func (ev *event) Write(entries []wire.Entry) {
+	ev.noticed.Lock()
+	ev.puts = append(ev.puts, entries...)
+	ev.noticed.Unlock()
 }
 
-// serve answers an operation of the program.
-func (p *program) serve(s *wire.Stream) {
-	var answer wire.Message
-	var err error
-	switch s.Method {
-	case wire.MethodSubrequest:
-		p.subrequest(s)
-		return
-	case wire.MethodTimer: // it is answered later
-		p.startTimer(s)
-		return
-	case wire.MethodBackground:
-		if err := p.runInBackground(s); err != nil {
-			s.Fail(asWire(err))
-		}
-		return
-	case wire.MethodVisit:
-		if err := p.visit(s); err != nil {
-			s.Fail(asWire(err))
-		}
-		return
-	case wire.MethodGet:
-		var q wire.Get
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			if err := ev.obj.ns.limits().checkKey(q.Key); err != nil {
-				return nil, err
-			}
-			v, found, err := st.Get(q.Key)
-			return &wire.Value{Found: found, Value: v}, err
-		})
-	case wire.MethodPut:
-		var q wire.Put
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			if err := ev.obj.ns.limits().checkEntry(q.Key, q.Value); err != nil {
-				return nil, err
-			}
-			return &wire.Empty{}, st.Put(q.Key, q.Value)
-		})
-	case wire.MethodDelete:
-		var q wire.Delete
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			if err := ev.obj.ns.limits().checkKey(q.Key); err != nil {
-				return nil, err
-			}
-			existed, err := st.Delete(q.Key)
-			return &wire.Existed{Existed: existed}, err
-		})
-	case wire.MethodGetMany:
-		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return ev.obj.ns.limits().getMany(st, q.Keys)
-		})
-	case wire.MethodPutMany:
-		var q wire.PutMany
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.ns.limits().putMany(st, q.Entries)
-		})
-	case wire.MethodWrite:
-		var q wire.PutMany
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.ns.limits().putEach(st, q.Entries)
-		})
-	case wire.MethodDeleteMany:
-		var q wire.Keys
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return ev.obj.ns.limits().deleteMany(st, q.Keys)
-		})
-	case wire.MethodList:
-		var q wire.List
-		answer, err = p.withStore(s, &q, &q.Event, func(_ *event, st *store.Object) (wire.Message, error) {
-			return listEntries(st, &q)
-		})
-	case wire.MethodSetAlarm:
-		var q wire.SetAlarm
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, p.setAlarm(ev.obj, st, q)
-		})
-	case wire.MethodGetAlarm:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			o := ev.obj
-			if o.run != nil && !o.run.changed && !st.AlarmChanged() {
-				return &wire.AlarmTime{}, nil // the one that runs is as good as gone
-			}
-			at, set, err := st.Alarm()
-			return &wire.AlarmTime{Set: set, Time: at.UnixMilli()}, err
-		})
-	case wire.MethodDeleteAlarm:
-		answer, err = p.onStore(s, func(_ *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, st.DeleteAlarm()
-		})
-	case wire.MethodDeleteAll:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			if ev.obj.transactions > 0 {
-				return nil, errors.New("everything can't be deleted within a transaction")
-			}
-			if err := st.DeleteAll(!p.e.deleteAllDeletesAlarm.Load()); err != nil {
-				return nil, err
-			}
-			// As on the platform no abort brings back what was deleted.
-			return &wire.Empty{}, ev.obj.commitOrReset(&ev.ticket)
-		})
-	case wire.MethodBegin:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.begin(st)
-		})
-	case wire.MethodCommit:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.commitTransaction(ev, st)
-		})
-	case wire.MethodRollback:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.rollbackTransaction(st)
-		})
-	case wire.MethodSync:
-		answer, err = p.onStore(s, func(ev *event, _ *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.obj.commitOrReset(&ev.ticket)
-		})
-	case wire.MethodExec:
-		var q wire.Exec
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return ev.exec(st, q.Query, q.Args)
-		})
-	case wire.MethodNextRows:
-		var q wire.Cursor
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, st *store.Object) (wire.Message, error) {
-			return ev.nextRows(st, q.Cursor)
-		})
-	case wire.MethodCloseRows:
-		var q wire.Cursor
-		answer, err = p.withStore(s, &q, &q.Event, func(ev *event, _ *store.Object) (wire.Message, error) {
-			return &wire.Empty{}, ev.closeRows(q.Cursor)
-		})
-	case wire.MethodDatabaseSize:
-		answer, err = p.onStore(s, func(ev *event, st *store.Object) (wire.Message, error) {
-			if ev.obj.ns.keyValue.Load() {
-				return nil, errNoSQL
-			}
-			n, err := st.DatabaseSize()
-			return &wire.Size{Bytes: uint64(n)}, err
-		})
-	case wire.MethodSleep:
-		var q wire.Sleep
-		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
-			return &wire.Empty{}, ev.sleep(s.Context(), time.Duration(q.Duration))
-		})
-	case wire.MethodReset:
-		var q wire.Reset
-		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
-			if ev.obj != nil {
-				ev.obj.abort(ev.currentStep(), ev.instance(), &wire.Error{Message: q.Reason, Remote: true}, q.DropAlarm)
-			}
-			return &wire.Empty{}, nil
-		})
-	case wire.MethodNow, wire.MethodPause, wire.MethodResume, wire.MethodBlock, wire.MethodUnblock:
-		var q wire.Operation
-		answer, err = p.withEvent(s, &q, &q.Event, func(ev *event) (wire.Message, error) {
-			return ev.operate(s.Method)
-		})
-	default:
-		err = fmt.Errorf("unknown method %d", s.Method)
-	}
-	if err != nil {
-		s.Fail(asWire(err))
-		return
-	}
-	s.Answer(answer, true) //nolint:errcheck // the program is gone; so is the question
-}
-
-// withEvent decodes the question of s into q, and calls f with the event that its field
-// number names.
-func (p *program) withEvent(s *wire.Stream, q wire.Message, number *uint64, f func(*event) (wire.Message, error)) (wire.Message, error) {
-	if err := wire.Decode(s.Message, q); err != nil {
-		return nil, err
-	}
-	ev, err := p.event(*number)
-	if err != nil {
-		return nil, err
-	}
-	return f(ev)
-}
-
-// withStore is withEvent for an operation on the storage of the event's object.
-func (p *program) withStore(s *wire.Stream, q wire.Message, number *uint64, f func(*event, *store.Object) (wire.Message, error)) (wire.Message, error) {
-	return p.withEvent(s, q, number, func(ev *event) (answer wire.Message, err error) {
-		if ev.obj == nil {
-			return nil, fmt.Errorf("the worker has no storage; only objects do")
-		}
-		err = ev.obj.use(ev, func(st *store.Object) (err error) {
-			answer, err = f(ev, st)
+// Get returns the value of a key.
+func (ev *event) Get(key string) (value []byte, found bool, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		if err := ev.limits().checkKey(key); err != nil {
 			return err
-		})
-		return answer, err
+		}
+		value, found, err = st.Get(key)
+		return err
+	})
+	return value, found, err
+}
+
+// Put stores a value.
+func (ev *event) Put(key string, value []byte) error {
+	return ev.Use(func(st *store.Object) error {
+		if err := ev.limits().checkEntry(key, value); err != nil {
+			return err
+		}
+		return st.Put(key, value)
 	})
 }
 
-// onStore is withStore for a question that is an Operation.
-func (p *program) onStore(s *wire.Stream, f func(*event, *store.Object) (wire.Message, error)) (wire.Message, error) {
-	var q wire.Operation
-	return p.withStore(s, &q, &q.Event, f)
+// Delete deletes a key, and reports whether it was there.
+func (ev *event) Delete(key string) (existed bool, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		if err := ev.limits().checkKey(key); err != nil {
+			return err
+		}
+		existed, err = st.Delete(key)
+		return err
+	})
+	return existed, err
 }
 
-func listEntries(st *store.Object, q *wire.List) (wire.Message, error) {
-	entries, more, err := st.List(store.ListOptions{
-		Start:         q.Start,
-		HasStart:      q.HasStart,
-		StartAfter:    q.StartAfter,
-		HasStartAfter: q.HasStartAfter,
-		End:           q.End,
-		HasEnd:        q.HasEnd,
-		Prefix:        q.Prefix,
-		Reverse:       q.Reverse,
-		Limit:         int(min(q.Limit, math.MaxInt32)),
-	}, listPage)
-	if err != nil {
-		return nil, err
-	}
-	answer := &wire.Listed{Entries: make([]wire.Entry, len(entries)), More: more}
-	for i, e := range entries {
-		answer.Entries[i] = wire.Entry{Key: e.Key, Value: e.Value}
-	}
-	return answer, nil
+// GetMany returns the entries of keys, as far as they fit into one answer.
+func (ev *event) GetMany(keys []string) (answer *wire.Listed, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		answer, err = ev.limits().getMany(st, keys)
+		return err
+	})
+	return answer, err
 }
 
-// setAlarm sets the alarm of o, whose storage is in use.
-func (p *program) setAlarm(o *object, st *store.Object, q wire.SetAlarm) error {
-	class := o.ns.class
-	o.mu.Lock()
-	constructing := o.turn != nil && o.turn.ev != nil && o.turn.ev.constructing
-	o.mu.Unlock()
-	// The platform does not look for the handler while the object is being made.
-	if !p.classes[class].Alarm && !constructing {
-		return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
-	}
-	return o.setAlarm(st, time.UnixMilli(q.Time))
+// PutMany stores all entries, or none.
+func (ev *event) PutMany(entries []wire.Entry) error {
+	return ev.Use(func(st *store.Object) error { return ev.limits().putMany(st, entries) })
 }
 
-// operate carries out the operations that have no arguments and no storage.
-func (ev *event) operate(method wire.Method) (wire.Message, error) {
-	switch method {
-	case wire.MethodNow:
-		return &wire.Time{Time: ev.prog.e.clock.Now().UnixMilli()}, nil
-	case wire.MethodPause:
-		return &wire.Empty{}, ev.pause(context.Background())
-	case wire.MethodResume:
-		// Not ev.ctx: a canceled handler needs its turn to come to its end.
-		return &wire.Empty{}, ev.resume(context.Background())
+// PutEach stores entries one after the other, until one fails.
+func (ev *event) PutEach(entries []wire.Entry) error {
+	return ev.Use(func(st *store.Object) error { return ev.limits().putEach(st, entries) })
+}
+
+// DeleteMany deletes keys, and returns how many of them were there.
+func (ev *event) DeleteMany(keys []string) (answer *wire.Deleted, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		answer, err = ev.limits().deleteMany(st, keys)
+		return err
+	})
+	return answer, err
+}
+
+// List returns entries in the order of their keys, as far as they fit into one answer.
+func (ev *event) List(q store.ListOptions) (answer *wire.Listed, err error) {
+	err = ev.Use(func(st *store.Object) error {
+		entries, more, err := st.List(q, listPage)
+		if err != nil {
+			return err
+		}
+		answer = &wire.Listed{Entries: make([]wire.Entry, len(entries)), More: more}
+		for i, e := range entries {
+			answer.Entries[i] = wire.Entry{Key: e.Key, Value: e.Value}
+		}
+		return nil
+	})
+	return answer, err
+}
+
+// DeleteAll deletes all that the object has stored. As on the platform no abort brings it back.
+func (ev *event) DeleteAll() error {
+	return ev.Use(func(st *store.Object) error {
+		if ev.obj.transactions > 0 {
+			return errors.New("everything can't be deleted within a transaction")
+		}
+		if err := st.DeleteAll(!ev.obj.ns.e.deleteAllDeletesAlarm.Load()); err != nil {
+			return err
+		}
+		return ev.obj.commitOrReset(&ev.ticket)
+	})
+}
+
+// Sync commits what was written.
+func (ev *event) Sync() error {
+	return ev.Use(func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) })
+}
+
+// SetAlarm sets the alarm of the event's object.
+func (ev *event) SetAlarm(at time.Time) error {
+	return ev.Use(func(st *store.Object) error {
+		o := ev.obj
+		// The platform does not look for the handler while the object is being made.
+		if class := o.ns.class; !ev.prog.classes[class].Alarm && !o.constructing() {
+			return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
+		}
+		return o.setAlarm(st, at)
+	})
+}
+
+// GetAlarm returns the alarm of the event's object. One that is running is as good as gone.
+func (ev *event) GetAlarm() (at time.Time, set bool, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		if o := ev.obj; o.run != nil && !o.run.changed && !st.AlarmChanged() {
+			return nil
+		}
+		at, set, err = st.Alarm()
+		return err
+	})
+	return at, set, err
+}
+
+// DeleteAlarm deletes the alarm of the event's object.
+func (ev *event) DeleteAlarm() error {
+	return ev.Use(func(st *store.Object) error { return st.DeleteAlarm() })
+}
+
+// Begin opens a transaction inside the one that may be open.
+func (ev *event) Begin() error {
+	return ev.Use(func(st *store.Object) error { return ev.obj.begin(st) })
+}
+
+// Commit ends the innermost transaction.
+func (ev *event) Commit() error {
+	return ev.Use(func(st *store.Object) error { return ev.obj.commitTransaction(ev, st) })
+}
+
+// Rollback undoes the innermost transaction and ends it.
+func (ev *event) Rollback() error {
+	return ev.Use(func(st *store.Object) error { return ev.obj.rollbackTransaction(st) })
+}
+
+// Exec runs SQL, and returns its first rows.
+func (ev *event) Exec(query string, args []any) (rows *wire.Rows, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		rows, err = ev.exec(st, query, args)
+		return err
+	})
+	return rows, err
+}
+
+// NextRows returns the rows after those that Exec or NextRows returned.
+func (ev *event) NextRows(cursor uint64) (rows *wire.Rows, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		rows, err = ev.nextRows(st, cursor)
+		return err
+	})
+	return rows, err
+}
+
+// CloseRows closes a cursor. To close one again is no error.
+func (ev *event) CloseRows(cursor uint64) error {
+	return ev.Use(func(*store.Object) error { return ev.closeRows(cursor) })
+}
+
+// DatabaseSize returns how many bytes the object's database has.
+func (ev *event) DatabaseSize() (bytes int64, err error) {
+	err = ev.Use(func(st *store.Object) (err error) {
+		if ev.obj.ns.keyValue.Load() {
+			return errNoSQL
+		}
+		bytes, err = st.DatabaseSize()
+		return err
+	})
+	return bytes, err
+}
+
+// Now returns the time of the clock.
+func (ev *event) Now() time.Time { return ev.prog.e.clock.Now() }
+
+// Pause gives the turn up, Resume takes it again. A canceled handler needs its turn, too, to come to
+// its end.
+func (ev *event) Pause() error  { return ev.pause(context.Background()) }
+func (ev *event) Resume() error { return ev.resume(context.Background()) }
+
+// Block keeps the turn with the event until Unblock.
+func (ev *event) Block() error {
+	if err := ev.endWrites(); err != nil {
+		return err
 	}
+	return ev.obj.block(ev)
+}
+
+// Unblock undoes Block.
+func (ev *event) Unblock() error {
+	if err := ev.endWrites(); err != nil {
+		return err
+	}
+	return ev.obj.unblock(ev)
+}
+
+// endWrites commits what was written. As far as writes are concerned, Block and Unblock are the end
+// of a turn: what was written before outlives a block that fails, and what a good block wrote a
+// later abort. (Seen in workerd.)
+func (ev *event) endWrites() error {
 	if ev.obj == nil {
-		return nil, fmt.Errorf("the worker has no turn to keep")
+		return errors.New("the worker has no turn to keep")
 	}
-	// Both are the end of a turn as far as writes are concerned: what was written before
-	// outlives a block that fails, and what a good block wrote a later abort. (Seen in workerd.)
-	if err := ev.obj.use(ev, func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) }); err != nil {
-		return nil, err
+	return ev.Sync()
+}
+
+// Abort resets the event's object. With dropAlarm, an alarm that is running is not tried again.
+func (ev *event) Abort(reason string, dropAlarm bool) {
+	if ev.obj != nil {
+		cause := &wire.Error{Message: reason, Remote: true}
+		ev.obj.abort(ev.currentStep(), ev.instance(), cause, dropAlarm)
 	}
-	if method == wire.MethodBlock {
-		return &wire.Empty{}, ev.obj.block(ev)
-	}
-	return &wire.Empty{}, ev.obj.unblock(ev)
+}
+
+// limits are those of the event's object.
+func (ev *event) limits() Limits { return ev.obj.ns.limits() }
+
+// constructing reports whether the event that has the turn is constructing the object.
+func (o *object) constructing() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.turn != nil && o.turn.ev != nil && o.turn.ev.constructing
 }

@@ -16,7 +16,7 @@ var errNoSQL = errors.New("SQL is not enabled for this Durable Object class. To 
 
 // exec runs SQL in the implicit transaction of the event's object, whose store st is in
 // use. Rows beyond the first page wait in a cursor for NextRows.
-func (ev *event) exec(st *store.Object, query string, args []any) (wire.Message, error) {
+func (ev *event) exec(st *store.Object, query string, args []any) (*wire.Rows, error) {
 	if ev.obj.ns.keyValue.Load() {
 		return nil, errNoSQL
 	}
@@ -42,7 +42,7 @@ func (ev *event) exec(st *store.Object, query string, args []any) (wire.Message,
 }
 
 // nextRows reads on where exec or nextRows stopped.
-func (ev *event) nextRows(st *store.Object, cursor uint64) (wire.Message, error) {
+func (ev *event) nextRows(st *store.Object, cursor uint64) (*wire.Rows, error) {
 	c, ok := ev.cursors[cursor]
 	if !ok {
 		return nil, fmt.Errorf("the event has no cursor %d: it has been read to its end, or closed", cursor)

@@ -14,11 +14,7 @@ import (
 // go past it, whatever the event waits for next.
 func (p *program) startTimer(s *wire.Stream) {
 	var q wire.Sleep
-	err := wire.Decode(s.Message, &q)
-	var ev *event
-	if err == nil {
-		ev, err = p.event(q.Event)
-	}
+	ev, err := p.asker(s, &q)
 	if err != nil {
 		s.Fail(asWire(err))
 		return
