@@ -23,6 +23,8 @@ var update = flag.Bool("update", false, "write what was printed into the scripts
 var fakeSDK = fstest.MapFS{
 	"durable/durable.go":        {Data: []byte("package durable\n")},
 	"durable/durable_test.go":   {Data: []byte("package durable\n")},
+	"durable/objectid/id.go":    {Data: []byte("package objectid\n")},
+	"durable/stored/stored.go":  {Data: []byte("package stored\n")},
 	"durable/wire/frame.go":     {Data: []byte("package wire\n")},
 	"durabletest/start.go":      {Data: []byte("package durabletest\n")},
 	"internal/inside/inside.go": {Data: []byte("package inside\n")},

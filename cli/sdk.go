@@ -28,7 +28,7 @@ const (
 )
 
 // sdkFolders are the packages of the SDK. main.go embeds the same ones.
-var sdkFolders = []string{"durable", "durable/wire", "durabletest", "internal/inside"}
+var sdkFolders = []string{"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest", "internal/inside"}
 
 // sdkFiles are the files of the copy, by slash-separated path below sdkDir.
 func sdkFiles(fsys fs.FS) (map[string][]byte, error) {

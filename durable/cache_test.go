@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"devtool.internal/durable/stored"
 	"devtool.internal/durable/wire"
 )
 
@@ -314,7 +315,7 @@ func TestAnAnswerThatIsTooOldIsNotRemembered(t *testing.T) {
 func (h handling) emulationPut(key, value string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v, err := wire.EncodeValue(value)
+	v, err := stored.Encode(value)
 	h.values[key] = v
 	return err
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -26,8 +27,8 @@ var configuration = wire.Welcome{
 	Version: wire.MaxVersion,
 	Vars:    []wire.Var{{Name: "GREETING", Value: "hello"}},
 	Bindings: []wire.Binding{
-		{Name: "OBJECTS", Class: "Object", UniqueKey: wire.UniqueKey("worker", "Object")},
-		{Name: "OTHERS", Class: "Other", UniqueKey: wire.UniqueKey("worker", "Other")},
+		{Name: "OBJECTS", Class: "Object", UniqueKey: objectid.UniqueKey("worker", "Object")},
+		{Name: "OTHERS", Class: "Other", UniqueKey: objectid.UniqueKey("worker", "Other")},
 	},
 }
 

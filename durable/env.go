@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -109,11 +109,11 @@ func (e *Env) Namespace(name string) *Namespace {
 // idOf returns the id of the object that m makes the instance of. The emulator has checked
 // it.
 func idOf(m *wire.Construct) (ID, error) {
-	b, err := hex.DecodeString(m.ID)
-	if err != nil || len(b) != len(wire.ID{}) {
-		return ID{}, wire.ErrMalformedID
+	id, err := objectid.Decode(m.ID)
+	if err != nil {
+		return ID{}, err
 	}
-	return ID{id: wire.ID(b), name: m.Name, hasName: m.HasName, jurisdiction: m.Jurisdiction}, nil
+	return ID{id: id, name: m.Name, hasName: m.HasName, jurisdiction: m.Jurisdiction}, nil
 }
 
 // A Namespace is the objects of one class, or those of them that are restricted to a
@@ -127,7 +127,7 @@ type Namespace struct {
 // An ID names an object. IDs of one name are equal, and equal to those that
 // the platform derives for the same worker, class and name. They can be compared with Equal.
 type ID struct {
-	id           wire.ID
+	id           objectid.ID
 	name         string
 	hasName      bool
 	jurisdiction string
@@ -157,7 +157,7 @@ func (id ID) Equal(other ID) bool { return id.id == other.id }
 // It panics if there is no such jurisdiction, or n is restricted to another, for then the
 // objects would not be where the program says they are.
 func (n *Namespace) Jurisdiction(jurisdiction string) *Namespace {
-	known := wire.Jurisdictions()
+	known := objectid.Jurisdictions()
 	if !slices.Contains(known, jurisdiction) {
 		panic(fmt.Sprintf("durable: there is no jurisdiction %q (there are: %s)", jurisdiction, strings.Join(known, ", ")))
 	}
@@ -172,7 +172,7 @@ func (n *Namespace) Jurisdiction(jurisdiction string) *Namespace {
 // IDFromName returns the id of the object called name. Any text is a name.
 func (n *Namespace) IDFromName(name string) ID {
 	return ID{
-		id:   wire.IDFromNameIn(n.uniqueKey, n.jurisdiction, name),
+		id:   objectid.FromName(n.uniqueKey, n.jurisdiction, name),
 		name: name, hasName: true, jurisdiction: n.jurisdiction,
 	}
 }
@@ -181,7 +181,7 @@ func (n *Namespace) IDFromName(name string) ID {
 // they are malformed, belong to another namespace, or to another jurisdiction than the one
 // that n is restricted to.
 func (n *Namespace) IDFromString(s string) (ID, error) {
-	id, jurisdiction, err := wire.ParseIDIn(n.uniqueKey, s)
+	id, jurisdiction, err := objectid.Parse(n.uniqueKey, s)
 	if err == nil && !n.includes(jurisdiction) {
 		err = errOtherJurisdiction
 	}
@@ -194,7 +194,7 @@ func (n *Namespace) IDFromString(s string) (ID, error) {
 // NewUniqueID returns an id that no other call returns and no name leads to. Keep
 // it to find the object again.
 func (n *Namespace) NewUniqueID() ID {
-	return ID{id: wire.NewUniqueIDIn(n.uniqueKey, n.jurisdiction), jurisdiction: n.jurisdiction}
+	return ID{id: objectid.NewUnique(n.uniqueKey, n.jurisdiction), jurisdiction: n.jurisdiction}
 }
 
 // includes reports whether objects of jurisdiction are among those of n.

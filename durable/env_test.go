@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -20,8 +21,8 @@ var env = newEnv(&wire.Welcome{
 		{Name: "LIMITS", Value: `{"max":3}`, JSON: true},
 	},
 	Bindings: []wire.Binding{
-		{Name: "OTHERS", Class: "Other", UniqueKey: wire.UniqueKey("worker", "Other")},
-		{Name: "OBJECTS", Class: "Object", UniqueKey: wire.UniqueKey("worker", "Object")},
+		{Name: "OTHERS", Class: "Other", UniqueKey: objectid.UniqueKey("worker", "Other")},
+		{Name: "OBJECTS", Class: "Object", UniqueKey: objectid.UniqueKey("worker", "Object")},
 	},
 	Lacking: []wire.Lacking{{Name: "CACHE", Kind: "KV namespace"}},
 })
@@ -178,12 +179,12 @@ func TestIDFromStringRefusesWhatIsNoIDOfTheNamespace(t *testing.T) {
 		name, s string
 		want    error
 	}{
-		{"empty", "", wire.ErrMalformedID},
-		{"a name", "one", wire.ErrMalformedID},
-		{"not hex", strings.Repeat("g", 64), wire.ErrMalformedID},
-		{"a digit short", ns.IDFromName("one").String()[1:], wire.ErrMalformedID},
-		{"of another class", env.Namespace("OTHERS").IDFromName("one").String(), wire.ErrForeignID},
-		{"made up", strings.Repeat("0", 64), wire.ErrForeignID},
+		{"empty", "", objectid.ErrMalformed},
+		{"a name", "one", objectid.ErrMalformed},
+		{"not hex", strings.Repeat("g", 64), objectid.ErrMalformed},
+		{"a digit short", ns.IDFromName("one").String()[1:], objectid.ErrMalformed},
+		{"of another class", env.Namespace("OTHERS").IDFromName("one").String(), objectid.ErrForeign},
+		{"made up", strings.Repeat("0", 64), objectid.ErrForeign},
 	}
 	for _, tt := range tests {
 		if id, err := ns.IDFromString(tt.s); !errors.Is(err, tt.want) || id != (ID{}) {

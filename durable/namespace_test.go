@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -118,7 +119,7 @@ func TestTheObjectSeesTheJurisdictionOfItsID(t *testing.T) {
 	emulate(t, w, func(e *emulation) {
 		for _, class := range []string{"Object", "Unbound"} {
 			for _, want := range []string{"", "eu", "fedramp-high"} {
-				id := wire.IDFromNameIn(wire.UniqueKey("worker", class), want, "one")
+				id := objectid.FromName(objectid.UniqueKey("worker", class), want, "one")
 				err := e.ask(wire.MethodConstruct, &wire.Construct{
 					Event: e.newID(), Instance: e.newID(), Class: class, ID: id.String(), Jurisdiction: want,
 				})
@@ -138,7 +139,7 @@ func TestAnIDThatIsNoneConstructsNothing(t *testing.T) {
 	emulate(t, withFetch(nil), func(e *emulation) {
 		for _, id := range []string{"", "0a", strings.Repeat("g", 64), strings.Repeat("0", 65)} {
 			err := e.ask(wire.MethodConstruct, &wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Object", ID: id})
-			expectError(t, err, wire.ErrMalformedID.Error())
+			expectError(t, err, objectid.ErrMalformed.Error())
 		}
 	})
 }
@@ -179,7 +180,7 @@ func TestAStubThatRefusesClosesTheRequestsBody(t *testing.T) {
 
 func TestIDsOfJurisdictions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ns := env.Namespace("OBJECTS").Jurisdiction(rapid.SampledFrom(wire.Jurisdictions()).Draw(t, "jurisdiction"))
+		ns := env.Namespace("OBJECTS").Jurisdiction(rapid.SampledFrom(objectid.Jurisdictions()).Draw(t, "jurisdiction"))
 		for _, id := range []ID{ns.IDFromName(rapid.String().Draw(t, "name")), ns.NewUniqueID()} {
 			for _, reader := range []*Namespace{ns, env.Namespace("OBJECTS")} {
 				got, err := reader.IDFromString(id.String())
@@ -187,7 +188,7 @@ func TestIDsOfJurisdictions(t *testing.T) {
 					t.Fatalf("IDFromString(%s) = %s of %q, %v; want it of %q", id, got, got.jurisdiction, err, ns.jurisdiction)
 				}
 			}
-			if _, err := env.Namespace("OTHERS").IDFromString(id.String()); !errors.Is(err, wire.ErrForeignID) {
+			if _, err := env.Namespace("OTHERS").IDFromString(id.String()); !errors.Is(err, objectid.ErrForeign) {
 				t.Fatalf("another class: got %v, want ErrForeignID", err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"devtool.internal/durable/stored"
 	"devtool.internal/durable/wire"
 )
 
@@ -69,7 +70,7 @@ func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err e
 	if !found {
 		return false, nil
 	}
-	if err := wire.DecodeValue(b, v); err != nil {
+	if err := stored.Decode(b, v); err != nil {
 		return true, fmt.Errorf("get %q into %T: %w", key, v, err)
 	}
 	return true, nil
@@ -81,7 +82,7 @@ func (s *entries) Put(ctx context.Context, key string, v any) error {
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
-	b, err := wire.EncodeValue(v)
+	b, err := stored.Encode(v)
 	if err != nil {
 		return fmt.Errorf("put %q: store a %T: %w", key, v, err)
 	}
@@ -126,7 +127,7 @@ func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
 	}
 	entries := make([]wire.Entry, 0, len(values))
 	for _, key := range keys {
-		b, err := wire.EncodeValue(values[key])
+		b, err := stored.Encode(values[key])
 		if err != nil {
 			return fmt.Errorf("put %q: store a %T: %w", key, values[key], err)
 		}
@@ -169,7 +170,7 @@ type Entry struct {
 
 // Decode stores the entry's value in what v points to.
 func (e Entry) Decode(v any) error {
-	if err := wire.DecodeValue(e.value, v); err != nil {
+	if err := stored.Decode(e.value, v); err != nil {
 		return fmt.Errorf("decode value of %q into %T: %w", e.Key, v, err)
 	}
 	return nil

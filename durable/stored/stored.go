@@ -1,4 +1,9 @@
-package wire
+// Package stored encodes and decodes the values that objects store. The SDK uses it for handlers,
+// the emulator for people who read and write entries from outside.
+//
+// A stored value begins with a byte that says what follows. That byte is never 0xff, with which
+// values written by workerd begin.
+package stored
 
 import (
 	"encoding/binary"
@@ -10,37 +15,36 @@ import (
 	"unicode/utf8"
 )
 
-// Stored values begin with a byte that says what follows. None of them is 0xff,
-// with which values written by workerd begin.
+// The kinds of stored values.
 const (
-	valueJSON  = 'J' // JSON text
-	valueBytes = 'B' // the bytes themselves
-	valueTime  = 'T' // milliseconds since 1970, 8 bytes big endian
+	kindJSON  = 'J' // JSON text
+	kindBytes = 'B' // the bytes themselves
+	kindTime  = 'T' // milliseconds since 1970, 8 bytes big endian
 )
 
-// EncodeValue returns v as it is stored: a []byte and a time.Time as themselves
-// (the time cut to milliseconds, in UTC), everything else as JSON.
-func EncodeValue(v any) ([]byte, error) {
+// Encode returns v as it is stored: a []byte and a time.Time as themselves (the time cut to
+// milliseconds, in UTC), everything else as JSON.
+func Encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
-		if !utf8.ValidString(v) { // JSON would put U+FFFD in the place of what is not
+		if !utf8.ValidString(v) { // JSON would replace the invalid bytes with U+FFFD
 			return nil, errors.New("the text is not UTF-8: store it as []byte")
 		}
 	case []byte:
-		return append([]byte{valueBytes}, v...), nil
+		return append([]byte{kindBytes}, v...), nil
 	case time.Time:
-		return binary.BigEndian.AppendUint64([]byte{valueTime}, uint64(v.UnixMilli())), nil
+		return binary.BigEndian.AppendUint64([]byte{kindTime}, uint64(v.UnixMilli())), nil
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{valueJSON}, text...), nil
+	return append([]byte{kindJSON}, text...), nil
 }
 
-// DecodeValue stores the value b in what v points to. Into an interface it
-// decodes as encoding/json does, and to []byte and time.Time for these.
-func DecodeValue(b []byte, v any) error {
+// Decode stores the value b in the variable that v points to. Into an interface it decodes JSON as
+// encoding/json does, bytes as []byte and a time as time.Time.
+func Decode(b []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("decode into %T: need a pointer", v)
@@ -50,11 +54,11 @@ func DecodeValue(b []byte, v any) error {
 	}
 	kind, rest := b[0], b[1:]
 	switch kind {
-	case valueJSON:
+	case kindJSON:
 		return json.Unmarshal(rest, v)
-	case valueBytes:
+	case kindBytes:
 		return assign(p.Elem(), append([]byte{}, rest...))
-	case valueTime:
+	case kindTime:
 		if len(rest) != 8 {
 			return fmt.Errorf("time of %d bytes", len(rest))
 		}

@@ -1,4 +1,4 @@
-package wire_test
+package stored_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/stored"
 )
 
 type order struct {
@@ -24,9 +24,9 @@ type order struct {
 
 func mustEncode(t testing.TB, v any) []byte {
 	t.Helper()
-	b, err := wire.EncodeValue(v)
+	b, err := stored.Encode(v)
 	if err != nil {
-		t.Fatalf("EncodeValue(%v): %v", v, err)
+		t.Fatalf("Encode(%v): %v", v, err)
 	}
 	return b
 }
@@ -34,7 +34,7 @@ func mustEncode(t testing.TB, v any) []byte {
 // decodeLike decodes b into a new variable of want's type.
 func decodeLike[T any](b []byte, _ T) (any, error) {
 	var got T
-	err := wire.DecodeValue(b, &got)
+	err := stored.Decode(b, &got)
 	return got, err
 }
 
@@ -91,13 +91,13 @@ func TestValuesKeepTheirType(t *testing.T) {
 
 func decodeAny(b []byte) (any, error) {
 	var got any
-	err := wire.DecodeValue(b, &got)
+	err := stored.Decode(b, &got)
 	return got, err
 }
 
 func TestBytesFitEveryTypeOfBytes(t *testing.T) {
 	var got json.RawMessage
-	if err := wire.DecodeValue(mustEncode(t, []byte("[]")), &got); err != nil || string(got) != "[]" {
+	if err := stored.Decode(mustEncode(t, []byte("[]")), &got); err != nil || string(got) != "[]" {
 		t.Errorf("got %q, %v; want []", got, err)
 	}
 }
@@ -106,12 +106,12 @@ func TestTimesAreCutToMillisecondsInUTC(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := time.Unix(rapid.Int64Range(-1e12, 1e12).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).
 			In(time.FixedZone("", rapid.IntRange(-12, 14).Draw(t, "zone")*3600))
-		b, err := wire.EncodeValue(in)
+		b, err := stored.Encode(in)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got time.Time
-		if err := wire.DecodeValue(b, &got); err != nil {
+		if err := stored.Decode(b, &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.UnixMilli() != in.UnixMilli() || got.Nanosecond()%1e6 != 0 {
@@ -145,7 +145,7 @@ func jsonValues(depth int) *rapid.Generator[any] {
 func TestValuesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.OneOf(jsonValues(3), rapid.SliceOf(rapid.Byte()).AsAny()).Draw(t, "value")
-		b, err := wire.EncodeValue(want)
+		b, err := stored.Encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,13 +166,13 @@ func TestValuesShareNoMemory(t *testing.T) {
 	in := []byte("bytes")
 	b := mustEncode(t, in)
 	in[0] = 'X'
-	stored := slices.Clone(b)
+	before := slices.Clone(b)
 	var got []byte
-	if err := wire.DecodeValue(b, &got); err != nil || string(got) != "bytes" {
+	if err := stored.Decode(b, &got); err != nil || string(got) != "bytes" {
 		t.Fatalf("got %q, %v; the value changed after it was put", got, err)
 	}
 	got[0] = 'Y'
-	if !slices.Equal(b, stored) {
+	if !slices.Equal(b, before) {
 		t.Error("changing what was got changes what is stored")
 	}
 	b[1] = 'Z'
@@ -182,7 +182,7 @@ func TestValuesShareNoMemory(t *testing.T) {
 
 	b = mustEncode(t, "text")
 	var raw json.RawMessage
-	if err := wire.DecodeValue(b, &raw); err != nil {
+	if err := stored.Decode(b, &raw); err != nil {
 		t.Fatal(err)
 	}
 	b[2] = 'X'
@@ -191,7 +191,7 @@ func TestValuesShareNoMemory(t *testing.T) {
 	}
 }
 
-func TestEncodeValueNamesWhatIsWrong(t *testing.T) {
+func TestEncodeNamesWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		value any
 		want  string
@@ -204,14 +204,14 @@ func TestEncodeValueNamesWhatIsWrong(t *testing.T) {
 		{struct{ C chan int }{}, "chan int"},
 	}
 	for _, tt := range tests {
-		b, err := wire.EncodeValue(tt.value)
+		b, err := stored.Encode(tt.value)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("EncodeValue(%T) = %q, %v; want an error about %s", tt.value, b, err, tt.want)
+			t.Errorf("Encode(%T) = %q, %v; want an error about %s", tt.value, b, err, tt.want)
 		}
 	}
 }
 
-func TestDecodeValueNamesWhatIsWrong(t *testing.T) {
+func TestDecodeNamesWhatIsWrong(t *testing.T) {
 	at := string(mustEncode(t, time.UnixMilli(0)))
 	tests := []struct {
 		name string
@@ -238,7 +238,7 @@ func TestDecodeValueNamesWhatIsWrong(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := wire.DecodeValue([]byte(tt.b), tt.into)
+			err := stored.Decode([]byte(tt.b), tt.into)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
@@ -248,7 +248,7 @@ func TestDecodeValueNamesWhatIsWrong(t *testing.T) {
 
 // What decodes can be encoded and decodes to the same again; what does not is
 // refused without a panic, whatever it is to be decoded into.
-func FuzzDecodeValue(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	for _, v := range []any{nil, "text", 1.5, []any{true, map[string]any{"k": nil}}, []byte("bytes"), time.UnixMilli(-1)} {
 		f.Add(mustEncode(f, v))
 	}
@@ -257,13 +257,13 @@ func FuzzDecodeValue(f *testing.F) {
 	f.Add([]byte("T\x80\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, into := range []any{new(string), new(int), new([]byte), new(time.Time), new(order), new(*int), new(json.RawMessage), nil, 0} {
-			wire.DecodeValue(b, into)
+			stored.Decode(b, into)
 		}
 		first, err := decodeAny(b)
 		if err != nil {
 			return
 		}
-		again, err := wire.EncodeValue(first)
+		again, err := stored.Encode(first)
 		if err != nil {
 			t.Fatalf("%v does not encode: %v", first, err)
 		}
