@@ -149,7 +149,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: int(a.retries)}
 	var result alarmResult
 	d := &delivery{
-		kind: "alarm", ctx: e.ctx, entry: patient, step: step, object: &address{a.ns, a.identity()},
+		kind: "alarm", ctx: e.ctx, entry: Patient, step: step, object: &address{a.ns, a.identity()},
 	}
 	d.handle = func(ev *event, inst *instance) (err error) {
 		result, err = a.handle(ev, inst, triggered)
@@ -225,7 +225,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 		return alarmResult{dropped: "the alarm was deleted"}, nil
 	case !triggered && at.After(e.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
 		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
-	case !ev.prog.classes[a.ns.class].Alarm:
+	case !handlesAlarms(ev.prog, a.ns.class):
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
 		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
 	}
@@ -237,7 +237,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
 	limit := o.limit(ev, alarmLimit, errAlarmLimit, 0)
-	_, err = ev.prog.ask(inst, wire.MethodAlarm, m)
+	err = ev.prog.Ask(inst, wire.MethodAlarm, m)
 	limit.stop()
 	result := alarmResult{called: true}
 	if err == nil {

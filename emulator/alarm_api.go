@@ -152,12 +152,13 @@ func checkAlarm(at time.Time) error {
 
 // takesAlarms reports whether the class has an Alarm method, as far as that is known.
 func (ns *namespace) takesAlarms() bool {
-	if ns.e.host == nil { // offline
-		return true
-	}
-	ns.e.host.mu.Lock()
-	defer ns.e.host.mu.Unlock()
-	return ns.e.host.current == nil || ns.e.host.current.classes[ns.class].Alarm
+	p := ns.e.programs.Running()
+	return p == nil || handlesAlarms(p, ns.class)
+}
+
+func handlesAlarms(p Program, class string) bool {
+	c, ok := p.Class(class)
+	return ok && c.Alarm
 }
 
 // resetAlarm sets the alarm, and makes a new one also of that which has the same time. It is the

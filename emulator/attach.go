@@ -164,7 +164,7 @@ const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv 
 func (h *host) attached() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.current != nil && h.current.byHand() && !h.current.lost()
+	return h.current != nil && h.current.Attached() && !h.current.Lost()
 }
 
 // visit makes an event of an object of a question of the program's own: a test looks into the object.
@@ -186,8 +186,7 @@ func (p *program) visit(s *wire.Stream) error {
 	return p.e.deliver(&delivery{
 		kind: "visit", ctx: s.Context(), prog: p, object: &object,
 		handle: func(ev *event, inst *instance) error {
-			_, err := p.ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
-			return err
+			return p.Ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
 		},
 		ended: func(_ *event, err error) {
 			if err == nil {

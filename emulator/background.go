@@ -34,7 +34,7 @@ func (p *program) runInBackground(s *wire.Stream) error {
 			switch {
 			case err == nil:
 				s.CloseWrite() //nolint:errcheck // the program is gone; so is the question
-			case ev.instance().ctx.Err() == nil && !p.lost(): // else it was said already
+			case ev.instance().ctx.Err() == nil && !p.Lost(): // else it was said already
 				p.e.logFailure(ev.String()+" failed: "+err.Error(), err)
 			}
 		},

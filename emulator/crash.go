@@ -1,10 +1,8 @@
 package emulator
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,7 +55,7 @@ func (p *program) ending() (what, cause, shown string) {
 	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && err.Error() != "EOF" {
 		cause = err.Error()
 	}
-	if p.byHand() {
+	if p.Attached() {
 		return errDetached.Message, cause, ""
 	}
 	what = "the handler program has closed its connection"
@@ -83,10 +81,7 @@ func (p *program) ending() (what, cause, shown string) {
 // underWay returns the program's events in the order in which they began: those whose handlers are
 // running, and those that wait for something.
 func (p *program) underWay() (running, waiting []*event) {
-	p.mu.Lock()
-	events := slices.SortedFunc(maps.Values(p.events), func(a, b *event) int { return cmp.Compare(a.number, b.number) })
-	p.mu.Unlock()
-	for _, ev := range events {
+	for _, ev := range p.e.running.in(p) {
 		if ev.onItsOwn() {
 			running = append(running, ev)
 		} else {

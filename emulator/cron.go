@@ -211,13 +211,13 @@ func (e *Emulator) runCron(step *clock.Step, expr string, scheduled, due time.Ti
 	started := time.Now()
 	fired := control.Fired{Kind: control.KindCron, Cron: expr, Scheduled: scheduled}
 	// Not patient, or runs would heap up while the program keeps crashing.
-	d := &delivery{kind: "cron " + expr, ctx: e.ctx, entry: impatient, step: step}
+	d := &delivery{kind: "cron " + expr, ctx: e.ctx, entry: Impatient, step: step}
 	d.handle = func(ev *event, inst *instance) error {
-		if !ev.prog.hello.Scheduled {
+		if !ev.prog.Scheduled() {
 			return errNoScheduled
 		}
 		m := &wire.Scheduled{Event: ev.number, Cron: expr, Time: scheduled.UnixMilli()}
-		return ev.prog.askWorker(inst, wire.MethodScheduled, m)
+		return ev.prog.Ask(inst, wire.MethodScheduled, m)
 	}
 	d.ended = func(ev *event, err error) {
 		fired.At = d.at

@@ -20,8 +20,8 @@ type delivery struct {
 
 	// prog is the program in which the cause of the event runs. If it is nil, the event enters a
 	// program as entry says.
-	prog  *program
-	entry entry
+	prog  Program
+	entry Entry
 
 	// object receives the event; nil stands for the worker.
 	object *address
@@ -70,7 +70,7 @@ type address struct {
 func (e *Emulator) deliver(d *delivery) error {
 	for {
 		err := e.deliverOnce(d)
-		if u := (*undelivered)(nil); !errors.As(err, &u) {
+		if u := (*Undelivered)(nil); !errors.As(err, &u) {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Emulator) deliverOnce(d *delivery) (err error) {
 	prog := d.prog
 	switch {
 	case prog == nil:
-		prog, err = e.host.enterAs(d.ctx, d.entry)
+		prog, err = e.programs.Enter(d.ctx, d.entry)
 		d.at = e.clock.Now()
 		if err != nil {
 			if d.ended != nil {
@@ -90,10 +90,10 @@ func (e *Emulator) deliverOnce(d *delivery) (err error) {
 			}
 			return err
 		}
-		defer e.host.leave(prog)
+		defer e.programs.Leave(prog)
 	case d.caller == nil:
-		e.host.stay(prog)
-		defer e.host.leave(prog)
+		e.programs.Stay(prog)
+		defer e.programs.Leave(prog)
 	}
 	var o *object
 	if d.object != nil {
@@ -109,7 +109,7 @@ func (e *Emulator) deliverOnce(d *delivery) (err error) {
 	}
 	handOver()
 
-	var u *undelivered
+	var u *Undelivered
 	ev.complete = sync.OnceFunc(func() {
 		if u == nil && d.ended != nil {
 			d.ended(ev, err)
@@ -134,8 +134,8 @@ func (ev *event) run(d *delivery) error {
 	handle := func(inst *instance) error { return d.handle(ev, inst) }
 	switch o := ev.obj; {
 	case o == nil:
-		ev.prog.register(ev)
-		defer ev.prog.unregister(ev)
+		ev.e.running.add(ev)
+		defer ev.e.running.remove(ev)
 		return handle(workerInstance)
 	case d.inst != nil:
 		return o.runIn(d.inst, ev, handle)
@@ -146,12 +146,6 @@ func (ev *event) run(d *delivery) error {
 
 // workerInstance stands for the instance where an event is the worker's.
 var workerInstance = &instance{ctx: context.Background()}
-
-// An undelivered event of the worker has not reached the program, which was gone.
-type undelivered struct{ cause error }
-
-func (e *undelivered) Error() string { return e.cause.Error() }
-func (e *undelivered) Unwrap() error { return e.cause }
 
 // deliver runs an event of the object: it waits for the turn, sees to it that there is an
 // instance, and lets handle talk to it. The error is what the event failed with.
@@ -172,10 +166,10 @@ func (o *object) runIn(inst *instance, ev *event, handle func(*instance) error) 
 	o.mu.Lock()
 	ev.inst = inst
 	o.mu.Unlock()
-	ev.prog.register(ev)
+	ev.e.running.add(ev)
 	err := handle(inst)
-	ev.prog.unregister(ev)
-	if err != nil && inst.prog.lost() {
+	ev.e.running.remove(ev)
+	if err != nil && inst.prog.Lost() {
 		o.abandon(inst, err)
 	}
 	if e := o.finish(ev); err == nil {

@@ -93,8 +93,8 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	defer in.stop(w)
 	body := in.first(r, m)
 	return e.deliver(&delivery{
-		kind: "fetch", ctx: r.Context(), entry: newest, request: m, served: &a.served,
-		handle: func(ev *event, inst *instance) error { return ev.prog.fetch(ev, inst, body, a) },
+		kind: "fetch", ctx: r.Context(), entry: Newest, request: m, served: &a.served,
+		handle: func(ev *event, inst *instance) error { return ev.prog.(*program).fetch(ev, inst, body, a) },
 	})
 }
 

@@ -123,6 +123,8 @@ type Emulator struct {
 	outside  *http.Transport
 	clock    *clock.Clock
 	host     *host
+	programs Programs // host, or noProgram offline
+	running  running
 	builder  *plugin.Builder
 	socket   *plugin.Socket // for programs that were started by hand, or nil
 	stores   stores
@@ -141,6 +143,7 @@ type Emulator struct {
 	background sync.WaitGroup
 
 	events                atomic.Uint64 // the last event's number
+	instances             atomic.Uint64 // the last instance's
 	alarmOrder            atomic.Int64  // the last alarm's
 	idleLimit             time.Duration
 	blockGrace            time.Duration
@@ -199,6 +202,7 @@ func New(o Options) (_ *Emulator, err error) {
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
 	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
 	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
+	e.programs = e.host
 	return e, nil
 }
 
@@ -218,6 +222,7 @@ func newEmulator(c *config.Config, state string) *Emulator {
 		namespaces: make(map[string]*namespace),
 	}
 	e.crons.e = e
+	e.programs = noProgram{}
 	e.farewell.wanted = make(chan struct{})
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e

@@ -240,10 +240,10 @@ func (w *world) deliverTo(id wire.ID, name, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	d := &delivery{
-		kind: "fetch", ctx: ctx, entry: impatient, object: &address{w.namespaces["Lab"], identity{id, name, true}},
+		kind: "fetch", ctx: ctx, entry: Impatient, object: &address{w.namespaces["Lab"], identity{id, name, true}},
 		request: &wire.Request{Method: "GET", URL: "http://lab" + path},
 		handle: func(ev *event, inst *instance) error {
-			return ev.prog.fetch(ev, inst, nil, nobody{})
+			return ev.prog.(*program).fetch(ev, inst, nil, nobody{})
 		},
 	}
 	var told error

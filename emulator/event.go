@@ -12,7 +12,8 @@ import (
 type event struct {
 	ticket
 	number uint64
-	prog   *program
+	e      *Emulator
+	prog   Program
 	// request is what a fetch is about. It is set before the program knows of the event.
 	request *wire.Request
 	// complete ends the event's use of its object, and reports what came of it: once.
@@ -48,8 +49,8 @@ type event struct {
 	constructing bool
 }
 
-func (e *Emulator) newEvent(ctx context.Context, prog *program, obj *object, kind string) *event {
-	ev := &event{number: e.events.Add(1), prog: prog, ctx: ctx}
+func (e *Emulator) newEvent(ctx context.Context, prog Program, obj *object, kind string) *event {
+	ev := &event{number: e.events.Add(1), e: e, prog: prog, ctx: ctx}
 	ev.ticket.obj, ev.ticket.kind, ev.ticket.ev = obj, kind, ev
 	return ev
 }
@@ -65,7 +66,7 @@ func (ev *event) String() string {
 // carry counts the bodies that come and go for an event of the worker, which nothing pauses
 // meanwhile.
 func (ev *event) carry(n int) {
-	if ev.obj == nil && (n > 0 || !ev.prog.lost()) {
+	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
 		ev.addOutside(n)
 	}
 }

@@ -33,7 +33,7 @@ func (p *program) fetch(ev *event, inst *instance, body io.Reader, a answerer) e
 	s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
 	if err != nil {
 		if ev.obj == nil && errors.Is(err, wire.ErrClosed) {
-			return &undelivered{err}
+			return &Undelivered{err}
 		}
 		return p.explain(err)
 	}
@@ -279,7 +279,7 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	r.Header.Del("Cf-Connecting-Ip")
 	a.caller.addOutside(1)
 	resp, err := p.e.outside.RoundTrip(r)
-	if !p.lost() {
+	if !p.Lost() {
 		a.caller.addOutside(-1)
 	}
 	if err != nil {

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,10 +236,7 @@ func (w *world) awaitSleepers(n int64) {
 
 // running returns the events that the program knows of.
 func (w *world) running() []*event {
-	p := w.host.current
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Collect(maps.Values(p.events))
+	return w.Emulator.running.in(w.host.current)
 }
 
 func outcomes(fired []control.Fired) []string {

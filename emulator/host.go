@@ -72,20 +72,38 @@ func (h *host) changedLocked() {
 
 var errEnding = errors.New("the emulator is shutting down")
 
-// An entry says how an event enters a program.
-type entry int
-
-const (
-	patient   entry = iota // it waits for a program as long as it takes
-	impatient              // it fails when the program cannot be kept running
-	newest                 // as impatient, and what was saved before it came is to handle it
-)
-
-func (h *host) enterAs(ctx context.Context, how entry) (*program, error) {
-	if how == newest {
-		return h.enterNewest(ctx)
+// Enter returns the program that is to handle an event, when there is one.
+func (h *host) Enter(ctx context.Context, how Entry) (Program, error) {
+	var p *program
+	var err error
+	if how == Newest {
+		p, err = h.enterNewest(ctx)
+	} else {
+		p, err = h.enter(ctx, how == Patient)
 	}
-	return h.enter(ctx, how == patient)
+	if err != nil { // not a nil *program
+		return nil, err
+	}
+	return p, nil
+}
+
+// Stay counts another event in p, which an event that has entered has caused. The caller calls
+// Leave.
+func (h *host) Stay(p Program) {
+	h.mu.Lock()
+	p.(*program).inflight++
+	h.mu.Unlock()
+}
+
+// Leave ends what Enter or Stay began.
+func (h *host) Leave(p Program) { h.leave(p.(*program)) }
+
+// Running returns the program that is being served, or nil if there is none.
+func (h *host) Running() Program {
+	if p := h.running(); p != nil {
+		return p
+	}
+	return nil
 }
 
 // enter returns the program that is to handle an event, when there is one. The caller
@@ -98,7 +116,7 @@ func (h *host) enter(ctx context.Context, patient bool) (*program, error) {
 		case h.ended:
 			h.mu.Unlock()
 			return nil, errEnding
-		case !h.closed && !h.current.lost(): // one that has just crashed is about to be replaced
+		case !h.closed && !h.current.Lost(): // one that has just crashed is about to be replaced
 			p := h.current
 			p.inflight++
 			h.mu.Unlock()
@@ -202,14 +220,6 @@ func (h *host) want() {
 	}
 }
 
-// stay counts another event in p, which an event that has entered has caused. The caller
-// calls leave.
-func (h *host) stay(p *program) {
-	h.mu.Lock()
-	p.inflight++
-	h.mu.Unlock()
-}
-
 func (h *host) leave(p *program) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -285,7 +295,7 @@ func (h *host) swap(next *program) bool {
 	defer h.swapping.Unlock()
 	h.mu.Lock()
 	old := h.current
-	if old != nil && old.byHand() && !old.lost() && !next.byHand() {
+	if old != nil && old.Attached() && !old.Lost() && !next.Attached() {
 		h.mu.Unlock()
 		next.end(errReplaced)
 		return false
@@ -328,7 +338,7 @@ func (h *host) drainForSwap(p *program) {
 		h.mu.Lock()
 		ended := h.ended
 		h.mu.Unlock()
-		if ended || !p.spared(h.drainLimit) {
+		if ended || !p.Spared(h.drainLimit) {
 			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
 			p.end(errReplaced)
 			return
@@ -379,7 +389,7 @@ func (h *host) watch(p *program, started time.Time) {
 
 	crash := p.crash()
 	p.end(crash)
-	if p.byHand() {
+	if p.Attached() {
 		h.detach(p)
 		return
 	}

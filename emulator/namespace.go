@@ -200,7 +200,7 @@ func (o *object) dropInstance() bool {
 	if o.inst == nil {
 		return false
 	}
-	o.inst.prog.destroy(o.inst)
+	o.inst.prog.Destroy(o.inst)
 	o.inst = nil
 	return true
 }

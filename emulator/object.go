@@ -56,14 +56,14 @@ type object struct {
 // An instance is an object in the memory of a program. ctx ends when it is reset.
 type instance struct {
 	number uint64
-	prog   *program
+	prog   Program
 	ctx    context.Context
 	reset  context.CancelCauseFunc
 }
 
 // lives reports whether inst is there, was not reset, and its program is not lost.
 func (inst *instance) lives() bool {
-	return inst != nil && inst.ctx.Err() == nil && !inst.prog.lost()
+	return inst != nil && inst.ctx.Err() == nil && !inst.prog.Lost()
 }
 
 // String names the object as people do: CLASS/NAME, or CLASS/ID without a name.
@@ -167,7 +167,7 @@ func (o *object) resetIn(step *clock.Step, inst *instance, cause error) {
 	err := asWire(cause)
 	err.Reset, err.ObjectID = true, o.id.String()
 	inst.reset(err)
-	inst.prog.destroy(inst)
+	inst.prog.Destroy(inst)
 	if o.inst == inst {
 		o.inst = nil
 	}
@@ -184,9 +184,14 @@ func (o *object) resetIn(step *clock.Step, inst *instance, cause error) {
 	o.queue = kept
 }
 
+// events returns the object's events that may ask for operations.
+func (o *object) events() []*event {
+	return o.ns.e.running.find(func(ev *event) bool { return ev.obj == o })
+}
+
 // endNaps ends the Sleeps of all events of inst, which was reset.
 func (o *object) endNaps(inst *instance) {
-	for _, ev := range inst.prog.eventsOf(o) {
+	for _, ev := range o.events() {
 		if ev.instance() == inst {
 			ev.endNaps()
 		}
@@ -215,10 +220,10 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	if inst != nil && inst.prog == ev.prog && inst.ctx.Err() == nil {
 		return inst, nil
 	}
-	if _, ok := ev.prog.classes[o.ns.class]; !ok {
+	if _, ok := ev.prog.Class(o.ns.class); !ok {
 		return nil, fmt.Errorf("the program has no class %q", o.ns.class)
 	}
-	inst = &instance{number: ev.prog.instances.Add(1), prog: ev.prog}
+	inst = &instance{number: ev.e.instances.Add(1), prog: ev.prog}
 	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
 
 	o.mu.Lock()
@@ -231,9 +236,9 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	o.mu.Unlock()
 	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
 	limit := o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
-	ev.prog.register(ev)
-	_, err := ev.prog.ask(inst, wire.MethodConstruct, m)
-	ev.prog.unregister(ev)
+	ev.e.running.add(ev)
+	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
+	ev.e.running.remove(ev)
 	limit.stop()
 
 	o.mu.Lock()
@@ -301,7 +306,7 @@ func (o *object) useBeside(ev *event, f func(*store.Object) error) error {
 		err = f(o.store)
 		if o.store.Dirty() { // the event that had the turn knows nothing of it
 			inst := ev.instance()
-			inst.prog.forget(inst)
+			inst.prog.Forget(inst)
 		}
 	}
 	if e := o.endTurn(t); err == nil {
@@ -353,7 +358,7 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 			inst := o.inst
 			o.mu.Unlock()
 			if inst != nil {
-				inst.prog.forget(inst)
+				inst.prog.Forget(inst)
 			}
 		}
 		if err != nil {

@@ -133,7 +133,7 @@ func (ev *event) SetAlarm(at time.Time) error {
 	return ev.Use(func(st *store.Object) error {
 		o := ev.obj
 		// The platform does not look for the handler while the object is being made.
-		if class := o.ns.class; !ev.prog.classes[class].Alarm && !o.constructing() {
+		if class := o.ns.class; !handlesAlarms(ev.prog, class) && !o.constructing() {
 			return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
 		}
 		return o.setAlarm(st, at)
@@ -208,7 +208,7 @@ func (ev *event) DatabaseSize() (bytes int64, err error) {
 }
 
 // Now returns the time of the clock.
-func (ev *event) Now() time.Time { return ev.prog.e.clock.Now() }
+func (ev *event) Now() time.Time { return ev.e.clock.Now() }
 
 // Pause gives the turn up, Resume takes it again. A canceled handler needs its turn, too, to come to
 // its end.

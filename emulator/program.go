@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -31,13 +30,10 @@ type program struct {
 	lookout  *lookout
 	pulse    *pulse // nil but for a program that was started by hand
 
-	instances atomic.Uint64 // the last instance number
-
 	report crashReport
 
 	// mu guards what follows.
-	mu     sync.Mutex
-	events map[uint64]*event // those that may ask for operations
+	mu sync.Mutex
 	// ended is why the program's events fail when its connection is gone, if it
 	// was us who ended it.
 	ended error
@@ -65,7 +61,6 @@ func (e *Emulator) newProgram(conn net.Conn, process *plugin.Process, c settings
 		process:  process,
 		classes:  make(map[string]wire.Class),
 		settings: c,
-		events:   make(map[uint64]*event),
 	}
 	hello := make(chan *wire.Stream, 1)
 	p.conn = wire.NewConn(conn, wire.Emulator, wire.Callbacks{
@@ -160,23 +155,14 @@ func (e *MissingClassError) Error() string {
 	return fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s", e.Config, strings.Join(e.Missing, ", "), e.Registered)
 }
 
-// ask asks the program something that has no body, as part of an event of inst.
-func (p *program) ask(inst *instance, method wire.Method, m wire.Message) ([]byte, error) {
-	s, err := p.conn.Open(method, m, true)
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	return p.await(inst, s)
-}
-
-// askWorker is ask for an event of the worker, which is *undelivered if the program was gone.
-func (p *program) askWorker(inst *instance, method wire.Method, m wire.Message) error {
+// Ask asks the program something that has no body, as part of an event of inst.
+func (p *program) Ask(inst *instance, method wire.Method, m wire.Message) error {
 	s, err := p.conn.Open(method, m, true)
 	switch {
-	case errors.Is(err, wire.ErrClosed):
-		return &undelivered{err}
+	case inst == workerInstance && errors.Is(err, wire.ErrClosed):
+		return &Undelivered{err}
 	case err != nil:
-		return err
+		return p.explain(err)
 	}
 	_, err = p.await(inst, s)
 	return err
@@ -192,51 +178,27 @@ func (p *program) await(inst *instance, s *wire.Stream) ([]byte, error) {
 	return b, p.explain(err)
 }
 
-// destroy makes the program forget inst. It does not wait.
-func (p *program) destroy(inst *instance) {
+// Destroy makes the program forget inst. It does not wait.
+func (p *program) Destroy(inst *instance) {
 	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // a program that is gone needs no telling
 }
 
-// forget makes the program look at the storage of inst anew. It is known before whatever is
+// Forget drops what the program remembers of the storage of inst, before it sees anything that is
 // sent later.
-func (p *program) forget(inst *instance) {
+func (p *program) Forget(inst *instance) {
 	p.conn.Notify(wire.MethodForget, &wire.Forget{Instance: inst.number}) //nolint:errcheck // a program that is gone has forgotten
 }
 
-func (p *program) register(ev *event) {
-	p.mu.Lock()
-	p.events[ev.number] = ev
-	p.mu.Unlock()
+func (p *program) event(number uint64) (*event, error) { return p.e.running.ask(p, number) }
+
+// Class returns what the program has registered for a class.
+func (p *program) Class(name string) (wire.Class, bool) {
+	class, ok := p.classes[name]
+	return class, ok
 }
 
-func (p *program) unregister(ev *event) {
-	p.mu.Lock()
-	delete(p.events, ev.number)
-	p.mu.Unlock()
-}
-
-func (p *program) event(number uint64) (*event, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if ev := p.events[number]; ev != nil {
-		ev.asked()
-		return ev, nil
-	}
-	return nil, errOver
-}
-
-// eventsOf returns the events of o that may ask for operations.
-func (p *program) eventsOf(o *object) []*event {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var events []*event
-	for _, ev := range p.events {
-		if ev.obj == o {
-			events = append(events, ev)
-		}
-	}
-	return events
-}
+// Scheduled reports whether the worker handles cron triggers.
+func (p *program) Scheduled() bool { return p.hello.Scheduled }
 
 // explain replaces a lost connection by why it was lost.
 func (p *program) explain(err error) error {
@@ -252,9 +214,9 @@ func (p *program) explain(err error) error {
 	return p.crash()
 }
 
-// lost reports whether the connection to the program is gone. It does so before anything
+// Lost reports whether the connection to the program is gone. It does so before anything
 // fails because of that.
-func (p *program) lost() bool { return p.conn.Err() != nil }
+func (p *program) Lost() bool { return p.conn.Err() != nil }
 
 // endedByUs reports whether the program was asked to end.
 func (p *program) endedByUs() bool {

@@ -80,18 +80,18 @@ func (u *pulse) stoodWithin(d time.Duration) bool {
 	return !u.stood.IsZero() && time.Since(u.stood) < d
 }
 
-// byHand reports whether the program was started by hand.
-func (p *program) byHand() bool { return p.pulse != nil }
+// Attached reports whether somebody else started the program.
+func (p *program) Attached() bool { return p.pulse != nil }
 
-// spared reports whether real time does not count for the program, because it stands in a debugger or
+// Spared reports whether real time does not count for the program, because it stands in a debugger or
 // has stood there in the last d.
-func (p *program) spared(d time.Duration) bool {
-	return p.byHand() && !p.lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.lost()
+func (p *program) Spared(d time.Duration) bool {
+	return p.Attached() && !p.Lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.Lost()
 }
 
-// beats reports whether the program runs: it has answered then.
-func (p *program) beats() bool {
-	if p.byHand() {
+// Responds reports whether the program runs: it has answered then.
+func (p *program) Responds() bool {
+	if p.Attached() {
 		return p.pulse.beats()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
@@ -105,7 +105,7 @@ func (p *program) beats() bool {
 func (ev *event) outlastDebugger(ended <-chan struct{}) bool {
 	tick := time.NewTicker(recoveryPoll)
 	defer tick.Stop()
-	for ev.prog.spared(recovery) {
+	for ev.prog.Spared(recovery) {
 		select {
 		case <-ended:
 			return false

@@ -101,10 +101,10 @@ func (e *Emulator) program() control.Program {
 		p.State = control.ProgramFailing
 	case h.failing != nil:
 		p.State, p.Crashes = control.ProgramFailing, h.failing.Error()
-	case h.closed, h.current == nil, h.current.lost():
+	case h.closed, h.current == nil, h.current.Lost():
 		p.State = control.ProgramStarting
 	}
-	if h.current != nil && h.current.process != nil && !h.current.lost() {
+	if h.current != nil && h.current.process != nil && !h.current.Lost() {
 		p.PID = h.current.process.PID()
 	}
 	return p

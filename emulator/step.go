@@ -234,7 +234,7 @@ func (o *object) joinAll(inst *instance, step *clock.Step) {
 	if step == nil || inst == nil {
 		return
 	}
-	events := inst.prog.eventsOf(o)
+	events := o.events()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range o.queue {
@@ -271,11 +271,11 @@ func (ev *event) answered(caller *event) {
 // woken ends the wait of one of the handler's goroutines, which goes on as part of step. A handler
 // whose program is gone does not go on: it must not look like one that ran (see underWay).
 func (ev *event) woken(step *clock.Step) {
-	if ev.prog.lost() {
+	if ev.prog.Lost() {
 		return
 	}
 	if ev.endWait() > 0 && step != nil {
-		ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
+		ev.e.background.Go(func() { ev.leaveWhenSilent(step) })
 	}
 }
 
@@ -293,7 +293,7 @@ func (ev *event) leaveWhenSilent(step *clock.Step) {
 		n := ev.operationCount()
 		// On a busy machine the program may not have run at all meanwhile. Once it has answered,
 		// all that it had asked for is here. One that stands in a debugger may yet ask for more.
-		rests := n == last && (ev.prog.beats() || !ev.prog.byHand()) && ev.operationCount() == n
+		rests := n == last && (ev.prog.Responds() || !ev.prog.Attached()) && ev.operationCount() == n
 		if ev.currentStep() != step {
 			return
 		}
@@ -319,7 +319,7 @@ func (ev *event) stopWaiting(step *clock.Step) {
 		return
 	}
 	ev.unpark(step)
-	ev.prog.e.background.Go(func() { ev.leaveWhenSilent(step) })
+	ev.e.background.Go(func() { ev.leaveWhenSilent(step) })
 }
 
 // sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx ends first,
@@ -337,7 +337,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	c := ev.prog.e.clock
+	c := ev.e.clock
 	woken := make(chan *clock.Step, 1)
 	// The timer is set before the event leaves its step: the clock must not go past it.
 	n := &nap{timer: c.At(c.Now().Add(d), func(step *clock.Step) {

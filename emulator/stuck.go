@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,12 +78,10 @@ func (l *lookout) run() {
 // look looks at the events that are running, every after it did so before. While the program stands in
 // a debugger it does not: that time does not count.
 func (l *lookout) look() {
-	if l.p.byHand() && !l.p.pulse.beats() {
+	if l.p.Attached() && !l.p.pulse.beats() {
 		return
 	}
-	l.p.mu.Lock()
-	events := slices.SortedFunc(maps.Values(l.p.events), func(a, b *event) int { return cmp.Compare(a.number, b.number) })
-	l.p.mu.Unlock()
+	events := l.p.e.running.in(l.p)
 	running := make(map[*event]bool, len(events))
 	for _, ev := range events {
 		running[ev] = true
@@ -142,7 +138,7 @@ func (l *lookout) report(ev *event, s *sighting, mute *bool) {
 		stack, err = l.stack(ev)
 	}
 	switch {
-	case l.p.lost(): // it does not matter any more
+	case l.p.Lost(): // it does not matter any more
 		return
 	case errors.Is(err, context.DeadlineExceeded):
 		*mute = true
@@ -262,7 +258,7 @@ func (ev *event) title() string {
 		}
 	}
 	if ev.obj == nil {
-		return "worker " + ev.prog.e.worker + " " + what
+		return "worker " + ev.e.worker + " " + what
 	}
 	ev.obj.mu.Lock()
 	constructing := ev.constructing

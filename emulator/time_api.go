@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"sort"
@@ -232,8 +231,8 @@ func (e *Emulator) beginAdvance(ctx context.Context, q control.AdvanceRequest) (
 		}
 	}
 	limits.Extend = func() bool {
-		p := e.host.running()
-		return p != nil && p.spared(max(limits.Step, recovery))
+		p := e.programs.Running()
+		return p != nil && p.Spared(max(limits.Step, recovery))
 	}
 	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
 		return nil, nil, badRequest("a limit is negative")
@@ -352,17 +351,12 @@ func (e *Emulator) report(began, step *clock.Step, f control.Fired) {
 
 // runningNow names the events of objects that are running, for the report of a stuck step.
 func (e *Emulator) runningNow() string {
-	e.host.mu.Lock()
-	p := e.host.current
-	e.host.mu.Unlock()
+	p := e.programs.Running()
 	if p == nil {
 		return e.waitsForProgram()
 	}
-	p.mu.Lock()
-	events := slices.Collect(maps.Values(p.events))
-	p.mu.Unlock()
 	var names []string
-	for _, ev := range events {
+	for _, ev := range e.running.in(p) {
 		if ev.currentStep() != nil {
 			names = append(names, ev.String())
 		}

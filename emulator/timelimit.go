@@ -49,7 +49,7 @@ func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time
 		if step == nil { // real time has passed as well
 			grace = 0
 		}
-		if ev.waiting() > 0 || grace == 0 && !ev.prog.byHand() {
+		if ev.waiting() > 0 || grace == 0 && !ev.prog.Attached() {
 			o.resetIn(step, ev.instance(), cause)
 			return
 		}

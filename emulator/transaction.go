@@ -53,7 +53,7 @@ func (o *object) rollbackTransaction(s *store.Object) error {
 // held.
 func (o *object) endTransactions(inst *instance) error {
 	if o.transactions > 0 {
-		inst.prog.forget(inst)
+		inst.prog.Forget(inst)
 	}
 	for o.transactions > 0 {
 		if err := o.rollbackTransaction(o.store); err != nil {
