@@ -36,7 +36,7 @@ var rooms = []room{
 		"it measures the binary from outside, as it is used"},
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/plugin",
-		"templates",
+		"emulator/state", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,
@@ -63,7 +63,7 @@ var rooms = []room{
 		"it is part of the SDK's copy in projects, where the emulator is a command and not a package"},
 	{"emulator", []string{
 		"clock", "clock/cron", "config", "durable/objectid", "durable/stored", "durable/wire",
-		"emulator/control", "emulator/plugin", "emulator/store",
+		"emulator/control", "emulator/plugin", "emulator/state", "emulator/store",
 	},
 		"handlers run in another process: the engine knows the protocol, and neither the SDK nor its callers"},
 	{"emulator/certificate", nil,
@@ -72,6 +72,8 @@ var rooms = []room{
 		"commands and engine share the control API, so it must know neither"},
 	{"emulator/plugin", nil,
 		"it carries bytes to and from a process; the engine knows what they mean"},
+	{"emulator/state", []string{"clock", "config", "durable/objectid", "emulator/control", "emulator/store"},
+		"it keeps the state folder and applies migrations, and offline commands need that without an emulator"},
 	{"emulator/store", nil,
 		"it keeps files; the engine decides when to commit and what an alarm is for"},
 	{"internal/inside", nil,
@@ -94,7 +96,7 @@ type guest struct {
 var guests = []guest{
 	{"github.com/fsnotify/fsnotify", []string{"emulator/plugin/notify.go"},
 		"watching falls back to polling, so only one file knows the system's file notifications"},
-	{"github.com/gofrs/flock", []string{"emulator/state.go", "emulator/control/locate.go"},
+	{"github.com/gofrs/flock", []string{"emulator/control/locate.go", "emulator/state/lock.go"},
 		"locks only say who owns the state folder and which emulators are alive"},
 	{"github.com/lmittmann/tint", []string{"cli/log.go"},
 		"the command decides how a log line looks; everything else uses log/slog"},
@@ -159,6 +161,7 @@ func TestForbiddenImportsAreNoticed(t *testing.T) {
 		{"clock/clock.go", "devtool.internal/config", "knows nothing of objects"},
 		{"emulator/object.go", "devtool.internal/durable", "neither the SDK"},
 		{"emulator/object.go", "devtool.internal/durable/wire", ""},
+		{"emulator/state/plan.go", "devtool.internal/emulator", "without an emulator"},
 		{"emulator/store/object.go", "devtool.internal/clock", "it keeps files"},
 		{"emulator/store/object.go", "zombiezen.com/go/sqlite", "only emulator/store/sqlite.go may"},
 		{"emulator/store/sqlite.go", "zombiezen.com/go/sqlite/sqlitex", ""},

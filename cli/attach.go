@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 
 	"devtool.internal/config"
-	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/state"
 )
 
 // One emulator has a state at a time. This file is about the second `devtool dev` on it.
@@ -48,7 +48,7 @@ func sameFile(a, b string) bool {
 }
 
 // inUseHint says what to do about a state that somebody else has.
-func inUseHint(e *emulator.InUseError) string {
+func inUseHint(e *state.InUseError) string {
 	if e.URL == "" {
 		return "wait until that has ended, or choose another folder with --persist-to"
 	}

@@ -30,8 +30,8 @@ import (
 
 	"golang.org/x/term"
 
-	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/state"
 )
 
 // Exit codes.
@@ -160,7 +160,7 @@ func exitCode(err error) int {
 func explain(err error) (message, hint string) {
 	var p *problem
 	var refused *control.Error
-	var inUse *emulator.InUseError
+	var inUse *state.InUseError
 	switch {
 	case errors.As(err, &inUse):
 		message, hint = err.Error(), inUseHint(inUse)

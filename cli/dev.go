@@ -25,6 +25,7 @@ import (
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/state"
 )
 
 // unset is the value of an option that was not given, where an empty one means
@@ -132,7 +133,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	case running != nil && o.attach:
 		return follow(ctx, s, o, out, quit, *running)
 	case running != nil: // before the port is tried, which may be the same
-		return &emulator.InUseError{State: running.State, Owner: emulator.Owner{PID: running.PID, URL: running.URL, Started: running.Started}}
+		return &state.InUseError{State: running.State, Owner: state.Owner{PID: running.PID, URL: running.URL, Started: running.Started}}
 	}
 	p, err := openProject(s, o, out, out.handler())
 	if err != nil {

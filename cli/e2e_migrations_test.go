@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	engine "devtool.internal/emulator"
+	"devtool.internal/emulator/state"
 )
 
 // The life of a class: it is created, renamed while its object has an alarm pending, and deleted.
@@ -23,10 +23,10 @@ func TestMigrationsAreAppliedToObjects(t *testing.T) {
 	// While objects are in use they stay where they are, and the old version serves.
 	v1, v2 := `"new_sqlite_classes": ["Basic"] }`, `, { "tag": "v2", "renamed_classes": [{ "from": "Basic", "to": "Basil" }] }`
 	p.edit("wrangler.jsonc", v1, v1+v2, `"class_name": "Basic"`, `"class_name": "Basil"`)
-	s.awaitLog("migrations are pending that change whose objects are where (v2: rename Basic to Basil)")
+	s.awaitLog("pending migrations affect existing objects (v2: rename Basic to Basil)")
 	s.awaitLog("the version before is still being served")
 	s.post("/", "")
-	var status engine.Migrations
+	var status state.Migrations
 	p.succeed(&status, "migrations", "status", "--json")
 	if pending := status.Pending(); len(pending) != 1 || pending[0].String() != "v2: rename Basic to Basil" || status.State != s.State {
 		t.Errorf("status: got %+v, want v2 pending in %s", status, s.State)

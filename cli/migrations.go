@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"devtool.internal/config"
-	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/state"
 )
 
 // migrationsQuestion holds the options of a command that compares a configuration with a state.
@@ -71,7 +71,7 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 }
 
 // command is one that does something with both, and prints what came of it.
-func (q *migrationsQuestion) command(c *command, do func(*config.Config, string) (emulator.Migrations, error), show func(io.Writer, emulator.Migrations)) *command {
+func (q *migrationsQuestion) command(c *command, do func(*config.Config, string) (state.Migrations, error), show func(io.Writer, state.Migrations)) *command {
 	c.flags = q.flags()
 	c.run = func(ctx context.Context, s Streams, _ []string) error {
 		cfg, state, err := q.find(ctx, s)
@@ -112,7 +112,7 @@ func migrationsStatusCommand() *command {
 		name:    "status",
 		summary: "List the steps, whether they are applied, and where each class has its objects",
 		about:   "Steps that were edited, moved or removed after they were applied are an error.",
-	}, emulator.ReadMigrations, func(w io.Writer, m emulator.Migrations) {
+	}, state.ReadMigrations, func(w io.Writer, m state.Migrations) {
 		rows := [][]string{{"TAG", "STATE", "WHAT"}}
 		for _, step := range m.Steps {
 			state := "pending"
@@ -142,7 +142,7 @@ func migrationsPlanCommand() *command {
 	return new(migrationsQuestion).command(&command{
 		name:    "plan",
 		summary: "Show what is pending, and what it comes to here; nothing is changed",
-	}, emulator.ReadMigrations, func(w io.Writer, m emulator.Migrations) { printPending(w, m, "") })
+	}, state.ReadMigrations, func(w io.Writer, m state.Migrations) { printPending(w, m, "") })
 }
 
 func migrationsApplyCommand() *command {
@@ -150,7 +150,7 @@ func migrationsApplyCommand() *command {
 		name:    "apply",
 		summary: "Apply what is pending, while no emulator runs",
 		about:   "Objects of a class that is deleted are moved to backups in the state's folder.",
-	}, emulator.ApplyMigrations, func(w io.Writer, m emulator.Migrations) { printPending(w, m, "applied ") })
+	}, state.ApplyMigrations, func(w io.Writer, m state.Migrations) { printPending(w, m, "applied ") })
 }
 
 func migrationsAdoptCommand() *command {
@@ -159,7 +159,7 @@ func migrationsAdoptCommand() *command {
 		summary: "Take the steps as they are now for applied, while no emulator runs",
 		about: `For steps that were edited, moved or removed after they were applied: nothing happens to any
 object, all classes keep theirs, and new ones begin without.`,
-	}, emulator.AdoptMigrations, func(w io.Writer, m emulator.Migrations) {
+	}, state.AdoptMigrations, func(w io.Writer, m state.Migrations) {
 		last := "the configuration has no migrations"
 		if n := len(m.Steps); n > 0 {
 			last = "all migrations up to " + m.Steps[n-1].Tag + " count as applied"
@@ -169,7 +169,7 @@ object, all classes keep theirs, and new ones begin without.`,
 }
 
 // printPending prints the pending steps with done, which is in front of each.
-func printPending(w io.Writer, m emulator.Migrations, done string) {
+func printPending(w io.Writer, m state.Migrations, done string) {
 	pending := m.Pending()
 	for _, step := range pending {
 		fmt.Fprintln(w, oneLine(done+step.String()))
@@ -180,7 +180,7 @@ func printPending(w io.Writer, m emulator.Migrations, done string) {
 	}
 }
 
-func printNotes(w io.Writer, m emulator.Migrations) {
+func printNotes(w io.Writer, m state.Migrations) {
 	for _, note := range m.Notes {
 		fmt.Fprintln(w, oneLine(note))
 	}

@@ -10,7 +10,7 @@
 // give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
 // in the same way when the clock says so, and a cron trigger (cron.go) one of the worker.
 //
-// The configuration's migrations are applied to the state before anything is opened (migrations.go).
+// The configuration's migrations are applied to the state before anything is opened (state.go).
 // Alarms that fell due while nothing ran are dealt with at start (missed.go).
 //
 // Each event that is over has a line in the log (eventlog.go), and a handler that hangs is named
@@ -24,7 +24,7 @@
 // also ask for faults (faults.go).
 //
 // Sub-packages that stand alone: store keeps an object's file, plugin builds,
-// launches and watches programs, control is the control API.
+// launches and watches programs, control is the control API. Package state keeps the state folder.
 package emulator
 
 import (
@@ -49,6 +49,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/state"
 )
 
 // Options say what to emulate.
@@ -117,7 +118,7 @@ type Emulator struct {
 	options  Options
 	project  string // folder of the configuration file
 	worker   string // the worker's name, for good
-	state    string // <state>/v3
+	state    *state.Folder
 	started  time.Time
 	listener net.Listener
 	outside  *http.Transport
@@ -155,7 +156,7 @@ type Emulator struct {
 	settings   settings
 	namespaces map[string]*namespace // by class
 	advance    *advance              // the one under way, or nil
-	migrations *migrationPlan        // what the configuration asks of the state, done or not
+	migrations *state.Plan           // what the configuration asks of the state, done or not
 }
 
 // settings are what a program needs of the configuration.
@@ -175,7 +176,7 @@ func New(o Options) (_ *Emulator, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := newEmulator(c, o.State)
+	e := newEmulator(c)
 	e.options = o
 	e.log, e.output = o.Log, o.Output
 	e.listener = o.Listener
@@ -187,9 +188,11 @@ func New(o Options) (_ *Emulator, err error) {
 			err = errors.Join(err, e.close())
 		}
 	}()
-	if err := e.lock(); err != nil {
+	folder, err := state.Open(o.State, e.owner())
+	if err != nil {
 		return nil, err
 	}
+	e.take(folder)
 	if err := e.openClock(o.Frozen, o.Time, o.Seed); err != nil {
 		return nil, err
 	}
@@ -206,14 +209,13 @@ func New(o Options) (_ *Emulator, err error) {
 	return e, nil
 }
 
-// newEmulator returns an emulator for the objects of c's worker in the folder state that has
-// taken nothing into its possession yet.
-func newEmulator(c *config.Config, state string) *Emulator {
+// newEmulator returns an emulator for the objects of c's worker that has taken nothing into its
+// possession yet.
+func newEmulator(c *config.Config) *Emulator {
 	e := &Emulator{
 		log:        slog.New(slog.DiscardHandler),
 		project:    c.Dir(),
 		worker:     c.Name,
-		state:      filepath.Join(state, "v3"),
 		started:    time.Now(),
 		idleLimit:  defaultIdleLimit,
 		blockGrace: defaultBlockGrace,
@@ -263,7 +265,7 @@ func (e *Emulator) configure(c *config.Config) error {
 	e.mu.Unlock()
 	if e.idle() { // a class that was declared by mistake
 		for class, ns := range namespaces {
-			if plan.mine().Classes[class] != ns.uniqueKey && !plan.hasObjects(ns.uniqueKey) {
+			if plan.UniqueKey(class) != ns.uniqueKey && !plan.HasObjects(ns.uniqueKey) {
 				delete(namespaces, class)
 				dropped = append(dropped, ns)
 			}
@@ -273,7 +275,7 @@ func (e *Emulator) configure(c *config.Config) error {
 		if namespaces[class] != nil {
 			continue
 		}
-		ns, err := e.openNamespace(class, plan.mine().Classes[class])
+		ns, err := e.openNamespace(class, plan.UniqueKey(class))
 		if err != nil {
 			for _, ns := range opened {
 				ns.close() //nolint:errcheck // the first error counts

@@ -3,7 +3,6 @@ package emulator
 import (
 	"cmp"
 	"context"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,13 +30,13 @@ type namespace struct {
 }
 
 // openNamespace opens the namespace of class in the state folder. Its key is that which the class had when it was
-// created: ids are derived from it, so they outlive a change of names (migrations.go).
+// created: ids are derived from it, so they outlive a change of names (state.Plan).
 func (e *Emulator) openNamespace(class, key string) (*namespace, error) {
 	ns := &namespace{
 		e:         e,
 		class:     class,
 		uniqueKey: key,
-		dir:       filepath.Join(e.state, objectsFolder, key),
+		dir:       e.state.ObjectsDir(key),
 		objects:   make(map[wire.ID]*object),
 		alarms:    make(map[wire.ID]*alarm),
 		running:   make(map[wire.ID]struct{}),

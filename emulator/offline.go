@@ -3,11 +3,10 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"devtool.internal/clock"
 	"devtool.internal/config"
+	"devtool.internal/emulator/state"
 )
 
 // Offline is the objects in a state folder that no emulator runs on. It does with them
@@ -15,25 +14,24 @@ import (
 // locked until Close.
 type Offline struct{ administration }
 
-// OpenOffline takes the objects of c's worker in the folder state into possession. It
+// OpenOffline takes the objects of c's worker in the state folder dir into possession. It
 // makes no folder: where there is none, nothing has run yet.
 //
 // What it is made of is an emulator without a program and with a clock of its own that
 // stands still, so that no alarm fires and the saved clock stays as it is.
-func OpenOffline(c *config.Config, state string) (_ *Offline, err error) {
-	e := newEmulator(c, state)
-	if _, err := os.Stat(e.state); errors.Is(err, fs.ErrNotExist) {
-		return nil, noState(state)
-	}
+func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
+	e := newEmulator(c)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
 		}
 	}()
-	if err := e.lock(); err != nil {
+	folder, err := state.OpenExisting(dir, e.owner())
+	if err != nil {
 		return nil, err
 	}
-	stood, err := e.readClock()
+	e.take(folder)
+	stood, err := e.state.ReadClock()
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/state"
 )
 
 // unservedWorld is an emulator whose first program is wrong because of err.
@@ -247,7 +248,7 @@ func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
 			if _, err := w.namespaceOf("Lab"); err == nil {
 				t.Error("the class that was declared before is still there")
 			}
-			m, err := ReadMigrations(c, w.options.State)
+			m, err := state.ReadMigrations(c, w.options.State)
 			if err != nil || len(m.Pending()) != 0 {
 				t.Errorf("got %+v, %v, want that all is applied", m, err)
 			}

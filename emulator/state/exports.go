@@ -1,4 +1,4 @@
-package emulator
+package state
 
 import (
 	"fmt"
@@ -7,18 +7,18 @@ import (
 	"devtool.internal/config"
 )
 
-// exportsTag stands for exports where a step of migrations has its tag.
+// exportsTag is the tag of the one step that exports come to.
 const exportsTag = "exports"
 
-// planExports plans what exports ask for, the other way to declare classes. They say what is to be, so what has to
-// happen follows from what there is, and there are no steps to remember.
-func (p *migrationPlan) planExports(c *config.Config) {
+// planExports plans the changes that exports need: the other way to declare classes. Exports
+// declare a result, so the changes follow from the present record, and no steps are recorded.
+func (p *Plan) planExports(c *config.Config) {
 	w := p.mine()
 	w.Applied, w.Exports = []appliedStep{}, true
 	older := p.before.Workers[p.worker] == nil
-	if older { // but perhaps not than its objects
+	if older { // its objects may be older than the record
 		for _, e := range c.Exports {
-			if key := p.freeKey(e.Class); p.hasObjects(key) && (e.State != "deleted") {
+			if key := p.freeKey(e.Class); p.HasObjects(key) && e.State != "deleted" {
 				w.Classes[e.Class] = key
 			}
 		}
@@ -37,15 +37,15 @@ func (p *migrationPlan) planExports(c *config.Config) {
 			did("delete %s%s", e.Class, p.discard(key, "; kept in "))
 		case "renamed":
 			delete(w.Classes, e.Class)
-			if old := w.Classes[e.RenamedTo]; older && old != "" && p.hasObjects(old) {
-				continue // it has been done, in a way
+			if old := w.Classes[e.RenamedTo]; older && old != "" && p.HasObjects(old) {
+				continue // the new class has objects already: it was renamed before there was a record
 			}
 			did("rename %s to %s%s", e.Class, e.RenamedTo, p.give(e.RenamedTo, key))
 		}
 	}
 	for _, e := range c.Exports {
 		key := w.Classes[e.Class]
-		if e.State == "expecting-transfer" && (key == "" || !p.hasObjects(key)) {
+		if e.State == "expecting-transfer" && (key == "" || !p.HasObjects(key)) {
 			text := p.transfer(config.Transfer{From: e.Class, FromScript: e.TransferFrom, To: e.Class})
 			if key != w.Classes[e.Class] {
 				does = append(does, text)

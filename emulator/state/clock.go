@@ -1,0 +1,80 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"devtool.internal/clock"
+)
+
+// clockRecord is the size of the saved clock in bytes. It never changes, so that a write in place
+// leaves either the old state or the new one, whenever the process is killed.
+const clockRecord = 256
+
+// ReadClock returns the saved state of the clock. It is zero if the clock has not run yet.
+func (f *Folder) ReadClock() (saved clock.State, err error) {
+	path := f.files.path(clockFile)
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return saved, fmt.Errorf("read clock: %w", err)
+	}
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, &saved); err != nil {
+			return saved, fmt.Errorf("read clock: %s is damaged (%w): "+
+				"delete it to continue at the real time", path, err)
+		}
+	}
+	return saved, nil
+}
+
+// ReadClockAt is ReadClock for a clock that starts at start, which must not lie before the saved
+// time.
+func (f *Folder) ReadClockAt(start time.Time) (clock.State, error) {
+	saved, err := f.ReadClock()
+	if err != nil {
+		return saved, err
+	}
+	if saved != (clock.State{}) {
+		former := clock.New(clock.Options{State: saved})
+		now := former.Now()
+		former.Close()
+		if start.Before(now) {
+			return saved, fmt.Errorf("the clock of the state in %s stands at %s and can't go back to %s: "+
+				"choose a later time, or another folder with --persist-to",
+				f.files.path(), now.Format(time.RFC3339Nano), start.Format(time.RFC3339Nano))
+		}
+	}
+	saved.At, saved.Offset = start, time.Until(start)
+	return saved, nil
+}
+
+// A ClockFile is the open file of the saved clock.
+type ClockFile struct{ f *os.File }
+
+// OpenClock opens the file of the saved clock, and creates it if it does not exist.
+func (f *Folder) OpenClock() (*ClockFile, error) {
+	file, err := os.OpenFile(f.files.path(clockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("write clock: %w", err)
+	}
+	return &ClockFile{file}, nil
+}
+
+// Save writes the state of the clock over the one before.
+func (c *ClockFile) Save(s clock.State) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	b = append(b, bytes.Repeat([]byte{' '}, clockRecord-1-len(b))...)
+	_, err = c.f.WriteAt(append(b, '\n'), 0)
+	return err
+}
+
+// Close closes the file.
+func (c *ClockFile) Close() error { return c.f.Close() }

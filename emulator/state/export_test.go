@@ -1,0 +1,14 @@
+package state
+
+// Writes returns the steps in which Commit carries the plan out.
+func (p *Plan) Writes() []func() error { return p.files.writes(p.record, p.moves) }
+
+// Recorded returns how many steps of worker the record in the state folder has, and how many moves
+// it says are left.
+func (f *Folder) Recorded(worker string) (applied, moving int, err error) {
+	record, err := f.files.readRecord()
+	if err != nil {
+		return 0, 0, err
+	}
+	return len(record.Workers[worker].Applied), len(record.Moving), nil
+}

@@ -1,0 +1,81 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"devtool.internal/emulator/control"
+)
+
+// Owner describes the process that owns the state folder, for the error of a second process. It has
+// a file of its own, because a locked file can't be read on every system.
+type Owner struct {
+	PID     int       `json:"pid"`
+	URL     string    `json:"url"` // empty for a command that works on the files
+	Started time.Time `json:"started"`
+}
+
+// How long, in real time, lock waits for the lock, and how often it tries. A process that is killed
+// while it starts another lives on in that one for a moment, with its lock.
+const (
+	lockPatience = time.Second
+	lockPoll     = 10 * time.Millisecond
+)
+
+// lock locks the folder for owner: two emulators on the same folder would run each object twice.
+func (f files) lock(owner Owner) (release func() error, err error) {
+	lock := flock.New(f.path(lockFile), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	locked, err := lock.TryLockContext(ctx, lockPoll)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("lock state folder %s: %w (choose another with --persist-to)", f.path(), err)
+	}
+	if !locked {
+		return nil, &InUseError{State: f.dir, Owner: f.readOwner()}
+	}
+	b, err := json.Marshal(owner)
+	if err == nil {
+		err = os.WriteFile(f.path(ownerFile), append(b, '\n'), 0o600)
+	}
+	if err != nil {
+		err = fmt.Errorf("write to state folder: %w (choose another with --persist-to)", err)
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return lock.Unlock, nil
+}
+
+// readOwner returns what is known of the owner: nothing, if it has not written its file yet. A
+// stale file is never read: if its writer was killed, the lock is free.
+func (f files) readOwner() Owner {
+	var o Owner
+	if b, err := os.ReadFile(f.path(ownerFile)); err == nil {
+		json.Unmarshal(b, &o) //nolint:errcheck // then o stays empty
+	}
+	return o
+}
+
+// An InUseError says that another process owns the state folder State.
+type InUseError struct {
+	State string
+	Owner
+}
+
+func (e *InUseError) Error() string {
+	owner := "another devtool"
+	since := control.Since(e.Started, time.Now())
+	switch {
+	case e.PID == 0: // it has not written its file yet, or could not
+	case e.URL == "":
+		owner = fmt.Sprintf("another devtool (process %d, since %s)", e.PID, since)
+	default:
+		owner = fmt.Sprintf("another devtool (process %d, %s, since %s)", e.PID, e.URL, since)
+	}
+	return fmt.Sprintf("the state in %s is in use by %s", e.State, owner)
+}
