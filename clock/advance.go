@@ -6,21 +6,22 @@ import (
 	"time"
 )
 
-// Limits bound an advance, so that timers which set each other anew and work which hangs end in an error. A zero field
-// means the default.
+// Limits bound an advance, so that timers that keep setting each other, and work that hangs, end in
+// an error. A zero field means the default.
 type Limits struct {
 	Firings  int           // timers fired in one advance; default 1,000,000
 	Standing int           // timers both set and fired without time moving in between; default 1,000
 	Step     time.Duration // real time for one step, from the return of the timer's function; default 30 s
-	// Extend, unless it is nil, is asked when a step has taken that long whether it gets as much time again. It may
-	// take a moment to answer.
+	// Extend, unless it is nil, is called when a step has taken that long. If it returns true, the
+	// step gets as much time again. It may take a moment to answer.
 	Extend func() bool
 }
 
-// withDefaults fills in what is zero.
+// withDefaults replaces zero fields by their defaults.
 func (l Limits) withDefaults() (Limits, error) {
 	if l.Firings < 0 || l.Standing < 0 || l.Step < 0 {
-		return l, fmt.Errorf("limits {Firings:%d Standing:%d Step:%v}: one is negative; use 0 for the default", l.Firings, l.Standing, l.Step)
+		return l, fmt.Errorf("limits {Firings:%d Standing:%d Step:%v}: one is negative; use 0 for the default",
+			l.Firings, l.Standing, l.Step)
 	}
 	if l.Firings == 0 {
 		l.Firings = 1_000_000
@@ -37,10 +38,11 @@ func (l Limits) withDefaults() (Limits, error) {
 // A Report says what an advance did, whether or not it reached its target.
 type Report struct {
 	From, To time.Time // To is where the clock stood at the end
-	Firings  int       // that of a stuck step included
+	Firings  int       // includes that of a stuck step
 }
 
-// A LimitError says that an advance met one of its Limits. The timer that would have fired next is still pending.
+// A LimitError says that an advance reached one of its Limits. The timer that would have fired next
+// is still pending.
 type LimitError struct {
 	Limit string    // "firings" or "standing"
 	Max   int       // the limit's value
@@ -50,10 +52,11 @@ type LimitError struct {
 func (e *LimitError) Error() string {
 	at := e.At.Format(time.RFC3339Nano)
 	if e.Limit == limitStanding {
-		return fmt.Sprintf("%d timers were set and fired at %s without time moving (limit %s); look for one that is set again for the same instant, or raise the limit",
-			e.Max, at, e.Limit)
+		return fmt.Sprintf("%d timers were set and fired at %s without time moving (limit %s); "+
+			"look for one that is set again for the same instant, or raise the limit", e.Max, at, e.Limit)
 	}
-	return fmt.Sprintf("%d timers fired, the last at %s (limit %s); advance from there, or raise the limit", e.Max, at, e.Limit)
+	return fmt.Sprintf("%d timers fired, the last at %s (limit %s); advance from there, or raise the limit",
+		e.Max, at, e.Limit)
 }
 
 const (
@@ -61,56 +64,72 @@ const (
 	limitStanding = "standing"
 )
 
-// A StuckError says that the work of a step was still unfinished when its real time was over. The advance has let go of
-// it; the work may still come to its end.
+// A StuckError says that the work of a step took longer than its real time. The advance no longer
+// waits for it; the work may still end.
 type StuckError struct {
 	At    time.Time     // the step's time, where the clock stands
-	After time.Duration // the real time that the step was given
+	After time.Duration // how much real time the step had
 }
 
 func (e *StuckError) Error() string {
-	return fmt.Sprintf("the step at %s was unfinished after %v of real time; look for work that never ends, or raise the limit",
-		e.At.Format(time.RFC3339Nano), e.After)
+	return fmt.Sprintf("the step at %s was unfinished after %v of real time; "+
+		"look for work that never ends, or raise the limit", e.At.Format(time.RFC3339Nano), e.After)
 }
 
-// Advance moves the clock by d, rounded up to a whole millisecond as a timer's due is, and fires each timer that falls due
-// on the way. The target is fixed when the advance is accepted. Then each timer due by it, in order and including those
-// set meanwhile, is one step: the clock is set to the timer's time, or stays if that has passed, the timer's function
-// is called, and the Step it is given has to be finished before the next one. In the end the clock is set to the target
-// and goes back to its mode from there; the real time that the advance took does not count.
+// Advance moves the clock by d, rounded up to a whole millisecond as a timer's due is, and fires
+// each timer that falls due on the way.
 //
-// The advance ends early when ctx is cancelled (after the current step, with ctx's error), when a limit is met
-// (*LimitError), when a step is stuck (*StuckError) or when the clock is closed (ErrClosed). The clock then stands at the
-// time of the last step, timers that have not fired are still pending, and the Report is valid.
+// The target is fixed when the advance is accepted. Then each timer due by it, including those set
+// meanwhile, is one step, in order. The clock is set to the timer's time, or stays if that has
+// passed. Advance calls the timer's function, and waits until the Step it is given is finished. At
+// last the clock is set to the target and goes back to its mode from there. The real time that the
+// advance took does not count.
 //
-// An advance by less than nothing, one beyond the year 9999 and one during another (ErrBusy) are refused; nothing has
-// changed then, and the Report is zero.
+// The advance ends early when ctx is cancelled (after the current step, with ctx's error), when it
+// reaches a limit (*LimitError), when a step is stuck (*StuckError) or when the clock is closed
+// (ErrClosed). The clock then stands at the time of the last step, timers that have not fired are
+// still pending, and the Report is valid.
+//
+// A negative d, a target beyond the year 9999 and an advance during another (ErrBusy) are refused.
+// Nothing has changed then, and the Report is zero.
 func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report, error) {
-	return c.move(ctx, fmt.Sprintf("advance clock by %v", d), func(now int64) int64 { return now + millisOf(d) }, l, false)
+	return c.move(ctx, fmt.Sprintf("advance clock by %v", d), by(d), l, false)
 }
 
-// AdvanceTo is Advance up to target, which must not lie behind the clock.
+// AdvanceTo is Advance up to target, which must not lie before Now.
 func (c *Clock) AdvanceTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
-	return c.move(ctx, movingTo(target), func(int64) int64 { return millisUp(target) }, l, false)
+	return c.move(ctx, movingTo(target), to(target), l, false)
 }
 
-// Jump sets the clock ahead by d, and then fires each timer that is due by then, as Advance does, but with the clock at the
-// target: all of them late, and those that they set for later not at all.
+// Jump sets the clock ahead by d and then fires each timer that is due by then, as Advance does.
+// The clock stands at the target meanwhile, so the timers fire late, and timers that they set for
+// later do not fire.
 func (c *Clock) Jump(ctx context.Context, d time.Duration, l Limits) (Report, error) {
-	return c.move(ctx, fmt.Sprintf("let clock jump by %v", d), func(now int64) int64 { return now + millisOf(d) }, l, true)
+	return c.move(ctx, fmt.Sprintf("let clock jump by %v", d), by(d), l, true)
 }
 
-// JumpTo is Jump to target, which must not lie behind the clock.
+// JumpTo is Jump to target, which must not lie before Now.
 func (c *Clock) JumpTo(ctx context.Context, target time.Time, l Limits) (Report, error) {
-	return c.move(ctx, movingTo(target), func(int64) int64 { return millisUp(target) }, l, true)
+	return c.move(ctx, movingTo(target), to(target), l, true)
+}
+
+func by(d time.Duration) func(now int64) int64 {
+	return func(now int64) int64 { return now + millisOf(d) }
+}
+
+func to(target time.Time) func(now int64) int64 {
+	return func(int64) int64 { return millisUp(target) }
 }
 
 func movingTo(target time.Time) string {
 	return "move clock to " + target.UTC().Format(time.RFC3339Nano)
 }
 
-// move moves the clock to what target makes of the present. What it does is called what in errors.
-func (c *Clock) move(ctx context.Context, what string, target func(now int64) int64, l Limits, jump bool) (Report, error) {
+// move moves the clock to the time that target computes from the present one. what names the move
+// in errors.
+func (c *Clock) move(
+	ctx context.Context, what string, target func(now int64) int64, l Limits, jump bool,
+) (Report, error) {
 	a, err := c.accept(target, l)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s: %w", what, err)
@@ -125,7 +144,7 @@ func (c *Clock) move(ctx context.Context, what string, target func(now int64) in
 	return a.report(), err
 }
 
-// jump takes the clock to the target before the first step.
+// jump sets the clock to the target before the first step.
 func (a *advance) jump() {
 	a.clock.mu.Lock()
 	defer a.clock.mu.Unlock()
@@ -135,17 +154,17 @@ func (a *advance) jump() {
 	}
 }
 
-// An advance is one call of Advance that was accepted.
+// An advance is one accepted move of the clock.
 type advance struct {
 	clock        *Clock
 	limits       Limits
 	from, target int64 // Unix ms
 	firings      int
-	moved        uint64 // order of the first timer that was set after time last moved
-	standing     int    // firings of such timers: any number may have been set for an instant before it came
+	firstNew     uint64 // order of the first timer that was set after time last moved
+	standing     int    // firings of such timers; timers that were set earlier for an instant do not count
 }
 
-// millisOf is d in ms, rounded away from 0: up, as a timer's due is.
+// millisOf returns d in ms, rounded away from 0: up, as a timer's due is.
 func millisOf(d time.Duration) int64 {
 	ms := int64(d / time.Millisecond)
 	switch rest := d % time.Millisecond; {
@@ -157,7 +176,7 @@ func millisOf(d time.Duration) int64 {
 	return ms
 }
 
-// accept begins an advance to the time that target makes of the present one.
+// accept begins an advance to the time that target computes from the present one.
 func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error) {
 	l, err := l.withDefaults()
 	if err != nil {
@@ -174,15 +193,15 @@ func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error)
 	switch {
 	case to < now:
 		return nil, fmt.Errorf("%w; the clock stands at %s", ErrPast, fromMillis(now).Format(time.RFC3339Nano))
-	case to > horizon:
-		return nil, fmt.Errorf("the clock ends at %s", fromMillis(horizon).Format(time.RFC3339Nano))
+	case to > maxNow:
+		return nil, fmt.Errorf("the clock ends at %s", fromMillis(maxNow).Format(time.RFC3339Nano))
 	}
 	c.advancing = true
 	c.releaseLocked()
-	return &advance{clock: c, limits: l, from: now, target: to, moved: c.set}, nil
+	return &advance{clock: c, limits: l, from: now, target: to, firstNew: c.set}, nil
 }
 
-// run goes from step to step until the clock stands at the target, or an error ends it before.
+// run goes from step to step until the clock stands at the target or an error ends the advance.
 func (a *advance) run(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -200,8 +219,8 @@ func (a *advance) run(ctx context.Context) error {
 	}
 }
 
-// fire begins the next step. What it returns is closed when the step is finished, or nil if it already is; more is false
-// if there was no step left to do.
+// fire begins the next step. It returns a channel that is closed when the step is finished, or nil
+// if it already is. more is false if no step was left.
 func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
 	a.clock.firing.Lock()
 	defer a.clock.firing.Unlock()
@@ -216,9 +235,9 @@ func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
 	return s.returned(), true, nil
 }
 
-// take sets the clock to the time of the next step and takes that timer's function, or sets it to the target and returns
-// nil if no step is left. Both happen under one lock: a timer set by anybody is either part of the advance or finds the
-// clock at the target.
+// take sets the clock to the time of the next step and takes that timer's function. If no step is
+// left, it sets the clock to the target and returns nil. Both happen under one lock: any timer set
+// meanwhile is either part of the advance or finds the clock at the target.
 func (a *advance) take() (func(*Step), error) {
 	c := a.clock
 	c.mu.Lock()
@@ -237,10 +256,10 @@ func (a *advance) take() (func(*Step), error) {
 	}
 	if t.due > c.at {
 		c.at = t.due
-		a.moved, a.standing = c.set, 0
+		a.firstNew, a.standing = c.set, 0
 		c.saveLocked()
 	}
-	if t.order >= a.moved {
+	if t.order >= a.firstNew {
 		if a.standing >= a.limits.Standing {
 			return nil, &LimitError{Limit: limitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
 		}
@@ -272,7 +291,7 @@ func (a *advance) report() Report {
 	return Report{From: fromMillis(a.from), To: a.clock.Now(), Firings: a.firings}
 }
 
-// end hands the clock back to its former mode.
+// end puts the clock back into its former mode.
 func (a *advance) end() {
 	c := a.clock
 	c.mu.Lock()

@@ -129,8 +129,9 @@ func TestAdvanceIsRefused(t *testing.T) {
 		limits clock.Limits
 		want   string
 	}{
-		{"backwards", -time.Second, clock.Limits{}, "advance clock by -1s: time does not run backwards; the clock stands at 9900-01-01T00:00:00Z"},
-		{"by a negative limit", time.Second, clock.Limits{Standing: -1},
+		{"backwards", -time.Second, clock.Limits{},
+			"advance clock by -1s: time does not run backwards; the clock stands at 9900-01-01T00:00:00Z"},
+		{"with a negative limit", time.Second, clock.Limits{Standing: -1},
 			"advance clock by 1s: limits {Firings:0 Standing:-1 Step:0s}: one is negative; use 0 for the default"},
 		{"beyond the year 9999", 200 * 365 * 24 * time.Hour, clock.Limits{},
 			"advance clock by 1752000h0m0s: the clock ends at 9999-12-31T23:59:59.999Z"},
@@ -225,7 +226,7 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 	const period = time.Minute
 	for _, tt := range []struct {
 		name   string
-		rearm  time.Duration // after which the timer sets itself anew
+		rearm  time.Duration // after which the timer sets itself again
 		limits clock.Limits
 		want   clock.LimitError
 		fired  int
@@ -233,9 +234,11 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 	}{
 		{"firings", period, clock.Limits{Firings: 10, Standing: 2},
 			clock.LimitError{Limit: "firings", Max: 10, At: epoch.Add(10 * period)}, 10,
-			"10 timers fired, the last at 2026-03-04T05:16:07Z (limit firings); advance from there, or raise the limit"},
+			"10 timers fired, the last at 2026-03-04T05:16:07Z (limit firings); " +
+				"advance from there, or raise the limit"},
 		{"firings by default", time.Millisecond, clock.Limits{},
-			clock.LimitError{Limit: "firings", Max: 1_000_000, At: epoch.Add(period + 999_999*time.Millisecond)}, 1_000_000, "1000000 timers fired"},
+			clock.LimitError{Limit: "firings", Max: 1_000_000, At: epoch.Add(period + 999_999*time.Millisecond)},
+			1_000_000, "1000000 timers fired"},
 		{"standing", 0, clock.Limits{Standing: 3},
 			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)}, 4, // the first was set before
 			"3 timers were set and fired at 2026-03-04T05:07:07Z without time moving (limit standing); " +
@@ -243,7 +246,8 @@ func TestLimitsEndAnAdvance(t *testing.T) {
 		{"standing in the past", -time.Hour, clock.Limits{Standing: 3},
 			clock.LimitError{Limit: "standing", Max: 3, At: epoch.Add(period)}, 4, "without time moving"},
 		{"standing by default", 0, clock.Limits{},
-			clock.LimitError{Limit: "standing", Max: 1_000, At: epoch.Add(period)}, 1_001, "1000 timers were set and fired at"},
+			clock.LimitError{Limit: "standing", Max: 1_000, At: epoch.Add(period)}, 1_001,
+			"1000 timers were set and fired at"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := frozenAt(t, epoch)
@@ -345,10 +349,10 @@ func TestStuckStepEndsTheAdvance(t *testing.T) {
 					t.Errorf("Mode: got %q, want %q", got, clock.Running)
 				}
 
-				stuck.Done() // late, and without harm
+				stuck.Done() // late, and harmless
 				synctest.Wait()
 				if !next {
-					t.Error("the running clock did not fire the timer that was left")
+					t.Error("the running clock did not fire the remaining timer")
 				}
 			})
 		})
@@ -358,8 +362,8 @@ func TestStuckStepEndsTheAdvance(t *testing.T) {
 func TestAStepGetsMoreTimeAsLongAsItIsExtended(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		ends  time.Duration // of the step's work, in real time
-		grant int           // how often it is extended
+		ends  time.Duration // when the step's work ends, in real time
+		grant int           // how often the step is extended
 		want  time.Duration // real time of the advance
 		stuck bool
 	}{
@@ -392,7 +396,8 @@ func TestAStepGetsMoreTimeAsLongAsItIsExtended(t *testing.T) {
 
 func TestStuckErrorSaysWhereAndWhatToDo(t *testing.T) {
 	err := &clock.StuckError{At: epoch, After: 30 * time.Second}
-	const want = "the step at 2026-03-04T05:06:07Z was unfinished after 30s of real time; look for work that never ends, or raise the limit"
+	const want = "the step at 2026-03-04T05:06:07Z was unfinished after 30s of real time; " +
+		"look for work that never ends, or raise the limit"
 	if got := err.Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -454,7 +459,7 @@ func TestCloseWaitsForTheFunctionOfAnAdvanceAndEndsItThere(t *testing.T) {
 		for !errors.Is(c.Freeze(), clock.ErrClosed) { // until Close has begun
 			runtime.Gosched()
 		}
-		for range 1000 { // for Close to overtake, if it could
+		for range 1000 { // so that a faulty Close would overtake
 			runtime.Gosched()
 		}
 		returned = true

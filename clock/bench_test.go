@@ -16,7 +16,8 @@ func BenchmarkNow(b *testing.B) {
 	}
 }
 
-// BenchmarkSetAndStop does so among as many timers as objects that each have an alarm.
+// BenchmarkSetAndStop sets and stops a timer among many pending ones, as with many objects that
+// each have an alarm.
 func BenchmarkSetAndStop(b *testing.B) {
 	for _, pending := range []int{0, 100_000} {
 		b.Run(fmt.Sprintf("pending=%d", pending), func(b *testing.B) {
@@ -34,7 +35,8 @@ func BenchmarkSetAndStop(b *testing.B) {
 	}
 }
 
-// BenchmarkAdvance goes through a timer a second, all set before or each set by the one before it.
+// BenchmarkAdvance fires a timer a second. All are set before the advance, or each by the one
+// before it.
 func BenchmarkAdvance(b *testing.B) {
 	for _, firings := range []int{1_000, 43_200} {
 		window := time.Duration(firings) * time.Second

@@ -1,20 +1,26 @@
 // Package clock is the virtual clock that everything in the emulator waits on.
 //
-// A Clock is in one of two modes. Running, it follows real time at a rate, normally 1, and a goroutine of its own fires
-// the timers as they fall due. Frozen, it stands still and nothing fires by itself. In either mode Advance moves it by hand:
-// it goes from timer to timer in the order (due, order in which they were set), stands at the timer's own time until the
-// timer's work and all that it caused is finished, and so makes a run reproducible. How work reports that it is finished
-// is told at Step. Jump is an advance that goes to its target first, as a laptop does that was closed for a while: what
-// fell due on the way fires there, late.
+// A Clock is in one of two modes. A running clock follows real time at a rate, normally 1, and its
+// goroutine fires timers as they fall due. A frozen clock stands still, and nothing fires by
+// itself.
 //
-// Time has a resolution of one millisecond, as on the platform: what Now shows is cut to it, and what a timer waits for
-// is rounded up to it, so that nothing fires early. Time never runs backwards, whatever the real clock does and however
-// often the program is started again from a saved State; only Reset may set it back.
+// In either mode Advance moves the clock. It goes from timer to timer in the order (due, order in
+// which they were set). At each timer's own time it waits until the timer's work, and all that this
+// caused, is finished. So a run is reproducible. Step describes how work reports that it is
+// finished.
 //
-// How it is built: timers lie in a heap (timer.go); the goroutine of a running clock (run.go) and an advance
-// (advance.go) take them from it, never both at a time. Two locks keep them apart. firing is held while a timer is taken
-// and its function called, so that whoever holds it knows that no such function is running; mu guards the data and is
-// never held while a timer's function runs. firing is locked before mu.
+// Jump is an advance that goes to its target first, as the clock of a laptop does that was closed
+// for a while. Timers that fell due on the way fire at the target, late.
+//
+// Time has a resolution of one millisecond, as on the platform. Now cuts to it; a timer's due is
+// rounded up to it, so that nothing fires early. Time never runs backwards, even if the real clock
+// is set back or the program restarts from a saved State. Only Reset may set it back.
+//
+// How it is built: timers lie in a heap (timer.go). The goroutine of a running clock (run.go) and
+// an advance (advance.go) take them from it, never both at a time. Two locks keep them apart.
+// firing is held while a timer is taken and its function called: its holder knows that no such
+// function is running. mu guards the data and is never held while a timer's function runs. firing
+// is locked before mu.
 package clock
 
 import (
@@ -26,43 +32,45 @@ import (
 )
 
 var (
-	// ErrBusy is returned by what cannot be done while an advance is under way.
+	// ErrBusy is returned by operations that are impossible during an advance.
 	ErrBusy = errors.New("an advance is under way; wait until it has ended")
 	// ErrPast is returned by a move to a time that has passed.
 	ErrPast = errors.New("time does not run backwards")
-	// ErrClosed is returned by what cannot be done after Close.
+	// ErrClosed is returned by operations that are impossible after Close.
 	ErrClosed = errors.New("the clock is closed")
 )
 
 // Options say how a clock starts. The zero value is a running clock that shows real time.
 type Options struct {
-	// Wall is the real clock; nil means time.Now. It must not call the clock. Readings that carry a monotonic part
-	// are compared by it, so that setting the system's clock back leaves the virtual clock alone.
+	// Wall is the real clock; nil means time.Now. It must not call the clock. Readings with a
+	// monotonic part are compared by that part, so setting the system's clock back leaves the
+	// virtual clock alone.
 	Wall func() time.Time
 	// State is where an earlier clock stood. The zero State means running, at wall time.
 	State State
-	// Save is called with each new State: after a change of mode, when a step of an advance moves time, and at the end
-	// of an advance. Calls never overlap and come in order. It is called with the clock locked and must not call
-	// the clock. Nil means that nobody wants to know.
+	// Save is called with each new State: after a change of mode, when a step of an advance moves
+	// time, and at the end of an advance. Calls never overlap and come in order. The clock is
+	// locked during a call, so Save must not call it. Nil means that states are not saved.
 	Save func(State)
-	// Seed, unless it is 0, shuffles timers that are due at the same instant: always in the same way for a seed, and in
-	// another for another, where they otherwise fire in the order in which they were set.
+	// Seed, unless it is 0, shuffles timers that are due at the same instant. Each seed has its own
+	// order, always the same. With 0 they fire in the order in which they were set.
 	Seed uint64
 }
 
-// A Clock is one virtual clock. Its methods may be called from any goroutine; what a timer's own function may call is
-// told at At.
+// A Clock is one virtual clock. Its methods may be called from any goroutine. At says what a
+// timer's own function may call.
 type Clock struct {
 	// Constant after New.
 	wall    func() time.Time
 	save    func(State)
 	seed    uint64
-	wake    chan struct{} // holds a token when the goroutine has to look again
+	wake    chan struct{} // holds a token when the goroutine has to check again
 	closing chan struct{} // closed by Close
 
-	// firing is held while a timer is taken from the heap and its function called. It is locked before mu.
+	// firing is held while a timer is taken from the heap and its function called. It is locked
+	// before mu.
 	firing sync.Mutex
-	steps  uint64 // how many there were; firing guards it
+	steps  uint64 // how many steps there were; guarded by firing
 
 	mu        sync.Mutex // guards what follows
 	mode      Mode       // during an advance: the mode to go back to
@@ -73,9 +81,9 @@ type Clock struct {
 	base      time.Time // while it runs: the virtual time when the wall clock read anchor
 	anchor    time.Time
 	timers    timerHeap
-	held      timerHeap // those that only an advance fires; see AtByHand
+	held      timerHeap // timers that only an advance fires; see AtByHand
 	set       uint64    // how many timers were ever set
-	numbered  uint64    // and how many of them are no upkeep
+	numbered  uint64    // how many of them are not upkeep
 }
 
 // New returns a clock that continues from o.State. Close it to stop its goroutine.
@@ -95,7 +103,8 @@ func New(o Options) *Clock {
 	return c
 }
 
-// Now returns the virtual time in UTC, cut to whole milliseconds. During an advance it is the time of the current step.
+// Now returns the virtual time in UTC, cut to whole milliseconds. During an advance it is the time
+// of the current step.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,8 +118,9 @@ func (c *Clock) Mode() Mode {
 	return c.mode
 }
 
-// Freeze stops the clock where it stands. When it returns, no timer's function is running, and none will be called until
-// Resume or Advance. Freezing a frozen clock does nothing. The error is ErrBusy during an advance, or ErrClosed.
+// Freeze stops the clock where it stands. When it returns, no timer's function is running, and none
+// will be called until Resume or Advance. Freezing a frozen clock does nothing. The error is
+// ErrBusy during an advance, or ErrClosed.
 func (c *Clock) Freeze() error {
 	if err := c.setMode(Frozen); err != nil {
 		return fmt.Errorf("freeze clock: %w", err)
@@ -118,8 +128,9 @@ func (c *Clock) Freeze() error {
 	return nil
 }
 
-// Resume lets the clock run on from where it stands: the real time that passed while it was frozen is not made up.
-// Resuming a running clock does nothing. The error is ErrBusy during an advance, or ErrClosed.
+// Resume lets the clock run on from where it stands. It does not make up for the real time that
+// passed while the clock was frozen. Resuming a running clock does nothing. The error is ErrBusy
+// during an advance, or ErrClosed.
 func (c *Clock) Resume() error {
 	if err := c.setMode(Running); err != nil {
 		return fmt.Errorf("resume clock: %w", err)
@@ -127,7 +138,7 @@ func (c *Clock) Resume() error {
 	return nil
 }
 
-// The rates that a clock can run at.
+// MinRate and MaxRate bound the rates that SetRate accepts.
 const (
 	MinRate = 0.001
 	MaxRate = 1_000_000
@@ -140,8 +151,9 @@ func (c *Clock) Rate() float64 {
 	return c.rate
 }
 
-// SetRate makes a clock run at rate times real time, from where it stands. A frozen one stays frozen, and runs at that
-// rate later. The error is about a rate out of bounds, ErrBusy during an advance, or ErrClosed.
+// SetRate makes a clock run at rate times real time, from where it stands. A frozen clock stays
+// frozen and runs at that rate later. SetRate returns an error if rate is out of bounds, ErrBusy
+// during an advance, or ErrClosed.
 func (c *Clock) SetRate(rate float64) error {
 	if !(rate >= MinRate && rate <= MaxRate) { // NaN is neither
 		return fmt.Errorf("set rate of clock to %v: it must be from %v to %v", rate, MinRate, MaxRate)
@@ -160,8 +172,8 @@ func (c *Clock) SetRate(rate float64) error {
 	return nil
 }
 
-// Reset sets the clock to real time, where it runs at its rate of 1. That may be a step back; pending timers keep the time
-// that they are due. The error is ErrBusy during an advance, or ErrClosed.
+// Reset sets the clock to real time, running at a rate of 1. That may be a step back. Pending
+// timers keep their due. The error is ErrBusy during an advance, or ErrClosed.
 func (c *Clock) Reset() error {
 	unlock, err := c.lockIdle()
 	if err != nil {
@@ -169,14 +181,15 @@ func (c *Clock) Reset() error {
 	}
 	defer unlock()
 	c.mode, c.rate = Running, 1
-	c.at = min(max(millis(c.wall()), dawn), horizon)
+	c.at = min(max(millis(c.wall()), minNow), maxNow)
 	c.anchorLocked()
 	c.saveLocked()
 	return nil
 }
 
-// Close stops the clock's goroutine and ends an advance that is under way with ErrClosed. Timers that have not fired by
-// then never do: when Close returns, no timer's function is running. Closing again does nothing.
+// Close stops the clock's goroutine and ends an advance that is under way with ErrClosed. Timers
+// that have not fired by then never do: when Close returns, no timer's function is running. Closing
+// again does nothing.
 func (c *Clock) Close() {
 	c.mu.Lock()
 	if !c.closed {
@@ -199,7 +212,7 @@ func (c *Clock) setMode(m Mode) error {
 	if m == c.mode {
 		return nil
 	}
-	c.nowLocked() // a clock that ran stops here, not where it was last asked
+	c.nowLocked() // a clock that ran stops here, not at the last time it showed
 	c.mode = m
 	if m == Running {
 		c.anchorLocked()
@@ -208,11 +221,11 @@ func (c *Clock) setMode(m Mode) error {
 	return nil
 }
 
-// lockIdle takes both locks for a change that must not meet a firing timer, an advance or a closed clock; the error says
-// which of them is in the way.
+// lockIdle takes both locks for a change that must not meet a firing timer, an advance or a closed
+// clock. The error says which of them is in the way.
 func (c *Clock) lockIdle() (unlock func(), err error) {
-	// An advance is looked for before waiting for its timer's function too: a function that, against the rules, gets
-	// here itself is then told so instead of waiting for its own end.
+	// The check comes before the wait for firing, too. A timer's function that calls this, against
+	// the rules, then gets an error instead of waiting for itself.
 	c.mu.Lock()
 	err = c.idleLocked()
 	c.mu.Unlock()
@@ -243,7 +256,7 @@ func (c *Clock) idleLocked() error {
 	return nil
 }
 
-// nowLocked returns the virtual time in Unix ms and remembers it as the floor of all that follow.
+// nowLocked returns the virtual time in Unix ms and remembers it as the floor of later readings.
 func (c *Clock) nowLocked() int64 {
 	if c.mode == Running && !c.advancing {
 		c.readLocked()
@@ -251,10 +264,11 @@ func (c *Clock) nowLocked() int64 {
 	return c.at
 }
 
-// readLocked reads the time of a running clock to the nanosecond. At the horizon it stands still.
+// readLocked reads the time of a running clock to the nanosecond. At maxNow it stands still.
 //
-// The wall clock may have been set back, here or between two runs of the program. The clock then goes on from the latest
-// time that it showed: standing until the wall clock has caught up would keep every timer waiting for as long.
+// The wall clock may have been set back, during this run or before it. The clock then goes on from
+// the latest time that it showed. If it stood until the wall clock caught up, every timer would
+// wait for as long.
 func (c *Clock) readLocked() time.Time {
 	w := c.wall()
 	v := c.base.Add(c.virtual(elapsed(w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0)))))
@@ -262,15 +276,15 @@ func (c *Clock) readLocked() time.Time {
 		c.base, c.anchor = floor, w
 		return floor
 	}
-	if end := fromMillis(horizon); v.After(end) {
+	if end := fromMillis(maxNow); v.After(end) {
 		v = end
 	}
 	c.at = v.UnixMilli()
 	return v
 }
 
-// virtual is how much virtual time passes in real time d, and real the reverse, rounded up. Neither overflows: at the
-// highest rate, what a Duration can't hold is more than the horizon.
+// virtual returns how much virtual time passes in real time d. It does not overflow: at the highest
+// rate, a time that a Duration can't hold lies beyond maxNow.
 func (c *Clock) virtual(d time.Duration) time.Duration {
 	if c.rate == 1 {
 		return d
@@ -278,6 +292,7 @@ func (c *Clock) virtual(d time.Duration) time.Duration {
 	return time.Duration(min(float64(d)*c.rate, math.MaxInt64/2))
 }
 
+// real returns how much real time it takes until d of virtual time has passed, rounded up.
 func (c *Clock) real(d time.Duration) time.Duration {
 	if c.rate == 1 {
 		return d
@@ -291,7 +306,7 @@ func (c *Clock) anchorLocked() {
 	c.wakeUp()
 }
 
-// wakeUp makes the goroutine look again at what it waits for.
+// wakeUp makes the goroutine check again what it waits for.
 func (c *Clock) wakeUp() {
 	select {
 	case c.wake <- struct{}{}:
@@ -299,16 +314,17 @@ func (c *Clock) wakeUp() {
 	}
 }
 
-// leap is the difference between monotonic and wall time from which on the wall clock counts as set. Smaller ones come
-// from reading the two one after the other.
-const leap = time.Second
+// leapThreshold is the difference between monotonic and wall time above which the wall clock counts
+// as set. Smaller differences come from reading the two one after the other.
+const leapThreshold = time.Second
 
-// elapsed returns how much real time has passed between two readings, of which the monotonic clock says steady and the
-// wall clock says wall. It is steady, unless the wall clock leapt forward: the monotonic clock of most systems stands
-// while a laptop sleeps, and that time has passed all the same.
-func elapsed(steady, wall time.Duration) time.Duration {
-	if wall-steady > leap {
+// elapsed returns how much real time has passed between two readings, given the differences that
+// the monotonic and the wall clock show. It returns monotonic, unless the wall clock leapt forward.
+// On most systems the monotonic clock stands while a laptop sleeps, and that time has passed all
+// the same.
+func elapsed(monotonic, wall time.Duration) time.Duration {
+	if wall-monotonic > leapThreshold {
 		return wall
 	}
-	return steady
+	return monotonic
 }

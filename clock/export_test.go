@@ -1,4 +1,5 @@
 package clock
 
-// Elapsed is told apart from its readings, since a test cannot make a time.Time whose two clocks disagree.
+// Elapsed gives tests both clocks' differences separately, because a test cannot make a time.Time
+// whose two clocks disagree.
 var Elapsed = elapsed

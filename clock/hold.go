@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// AtByHand is At for a timer that a running clock passes over, however long it has been due. It fires in the next
-// advance that gets that far, in its order among the others; from the beginning of an advance on, whether or not that
-// gets there, it is a timer like any other.
+// AtByHand is At for a timer that a running clock never fires by itself, however long it has been
+// due. The timer fires in the next advance that gets that far, in its order among the others. Once
+// an advance begins, even one that does not get that far, it is an ordinary timer.
 func (c *Clock) AtByHand(due time.Time, f func(*Step)) *Timer {
 	t := &Timer{clock: c, due: millisUp(due), f: f, held: true}
 	c.mu.Lock()
@@ -17,7 +17,7 @@ func (c *Clock) AtByHand(due time.Time, f func(*Step)) *Timer {
 	return t
 }
 
-// releaseLocked makes all timers that were held timers like any other.
+// releaseLocked makes all held timers ordinary ones.
 func (c *Clock) releaseLocked() {
 	for _, t := range c.held {
 		t.held = false

@@ -43,7 +43,7 @@ func TestAHeldTimerWaitsForAnAdvance(t *testing.T) {
 			t.Errorf("Next() = %v, %t, want %v", next, ok, due)
 		}
 		if !stopped.Stop() || stopped.Stop() {
-			t.Error("Stop did not stop a held timer, or did so twice")
+			t.Error("Stop did not stop a held timer exactly once")
 		}
 		c.At(due.Add(30*time.Second), note("between")) // a running clock fires this one at once
 		pass(0)
@@ -53,7 +53,7 @@ func TestAHeldTimerWaitsForAnAdvance(t *testing.T) {
 			t.Errorf("fired (-want +got):\n%s", diff)
 		}
 
-		// What the advance has not reached is a timer like any other from then on.
+		// A timer that the advance has not reached is an ordinary one from then on.
 		pass(3 * time.Hour)
 		want = append(want, "not yet due by itself")
 		if diff := cmp.Diff(want, fired()); diff != "" {

@@ -14,25 +14,26 @@ import (
 	"devtool.internal/clock"
 )
 
-// A world is a set of timers that set and stop other timers when they fire. Timers are numbered in the order in which they
-// are set; times are in milliseconds, counted from the world's beginning.
+// A world is a set of timers that set and stop other timers when they fire. Timers are numbered in
+// the order in which they are set. Times are in milliseconds from the world's beginning.
 type world struct {
-	First []int64 // when the timers are due that are there from the start
+	First []int64 // when the initial timers are due
 	Acts  []act   // timer n does Acts[n % len(Acts)]
 }
 
 type act struct {
-	Set       []int64 // sets timers, due as much after now
+	Set       []int64 // sets timers, due so long after now
 	Stop      []int   // stops timers, by their number modulo how many there are
 	Elsewhere bool    // works on another goroutine, under a hold on its step
 }
 
-// most bounds the number of timers in a world, which else could set each other for ever.
-const most = 60
+// maxTimers bounds the number of timers in a world, which could otherwise set each other for ever.
+const maxTimers = 60
 
-// durations are such that timers often meet each other and the ends of advances.
-func durations(least int64) *rapid.Generator[int64] {
-	return rapid.OneOf(rapid.Int64Range(least, 6), rapid.Int64Range(least, 100))
+// durations draws short times, so that timers often coincide with each other and with the ends of
+// advances.
+func durations(low int64) *rapid.Generator[int64] {
+	return rapid.OneOf(rapid.Int64Range(low, 6), rapid.Int64Range(low, 100))
 }
 
 func worlds() *rapid.Generator[world] {
@@ -40,7 +41,7 @@ func worlds() *rapid.Generator[world] {
 		acts := rapid.Custom(func(t *rapid.T) act {
 			return act{
 				Set:       rapid.SliceOfN(durations(-4), 0, 3).Draw(t, "set"),
-				Stop:      rapid.SliceOfN(rapid.IntRange(0, most), 0, 2).Draw(t, "stop"),
+				Stop:      rapid.SliceOfN(rapid.IntRange(0, maxTimers), 0, 2).Draw(t, "stop"),
 				Elsewhere: rapid.Bool().Draw(t, "elsewhere"),
 			}
 		})
@@ -51,13 +52,14 @@ func worlds() *rapid.Generator[world] {
 	})
 }
 
-// A happening is what can be seen of a world: that a timer fired, or whether stopping one kept it from firing.
-type happening struct {
+// An event is what can be observed of a world: a timer fired, or stopping a timer did or did not
+// keep it from firing.
+type event struct {
 	At    int64
 	Timer int
 	Due   int64
 	Stop  bool // the timer was stopped, not fired
-	Kept  bool // what stopping it reported
+	Kept  bool // what Stop reported
 }
 
 // A host runs a world's timers.
@@ -67,25 +69,25 @@ type host interface {
 	stop(n int) bool
 }
 
-// A play is the course of a world on some host.
-type play struct {
+// A course is one run of a world on some host.
+type course struct {
 	world
 	host  host
 	count int // timers set so far
 	due   []int64
-	trace []happening
+	trace []event
 }
 
-func begin(w world, h host) *play {
-	p := &play{world: w, host: h}
+func begin(w world, h host) *course {
+	p := &course{world: w, host: h}
 	for _, due := range w.First {
 		p.set(due)
 	}
 	return p
 }
 
-func (p *play) set(due int64) {
-	if p.count == most {
+func (p *course) set(due int64) {
+	if p.count == maxTimers {
 		return
 	}
 	p.count++
@@ -93,21 +95,22 @@ func (p *play) set(due int64) {
 	p.host.set(p.count-1, due)
 }
 
-func (p *play) act(n int) act { return p.Acts[n%len(p.Acts)] }
+func (p *course) act(n int) act { return p.Acts[n%len(p.Acts)] }
 
-func (p *play) fire(n int) {
+func (p *course) fire(n int) {
 	now := p.host.now()
-	p.trace = append(p.trace, happening{At: now, Timer: n, Due: p.due[n]})
+	p.trace = append(p.trace, event{At: now, Timer: n, Due: p.due[n]})
 	for _, after := range p.act(n).Set {
 		p.set(now + after)
 	}
 	for _, which := range p.act(n).Stop {
 		which %= p.count
-		p.trace = append(p.trace, happening{At: now, Timer: which, Due: p.due[which], Stop: true, Kept: p.host.stop(which)})
+		p.trace = append(p.trace,
+			event{At: now, Timer: which, Due: p.due[which], Stop: true, Kept: p.host.stop(which)})
 	}
 }
 
-// A model says what should happen, in the plainest way: it looks through all timers for the next.
+// A model says what should happen, in the plainest way: it searches all timers for the next.
 type model struct {
 	at      int64
 	pending []modelTimer // in the order in which they were set
@@ -148,58 +151,59 @@ func (m *model) advance(d int64, fire func(n int)) {
 	}
 }
 
-func modelled(w world, d int64) *play {
+func modelled(w world, d int64) *course {
 	m := new(model)
 	p := begin(w, m)
 	m.advance(d, p.fire)
 	return p
 }
 
-// A clocked host is a Clock.
-type clocked struct {
+// A clockHost is a host on a Clock.
+type clockHost struct {
 	clock  *clock.Clock
 	start  time.Time
 	timers []*clock.Timer // by number
-	play   *play
+	course *course
 }
 
 // startFrozen begins w on a clock that stands at start, or at wall time if that is zero.
-func startFrozen(w world, start time.Time) *clocked {
+func startFrozen(w world, start time.Time) *clockHost {
 	c := clock.New(clock.Options{State: clock.State{Mode: clock.Frozen, At: start}})
-	h := &clocked{clock: c, start: c.Now()}
-	h.play = begin(w, h)
+	h := &clockHost{clock: c, start: c.Now()}
+	h.course = begin(w, h)
 	return h
 }
 
-func (h *clocked) now() int64 { return h.clock.Now().Sub(h.start).Milliseconds() }
+func (h *clockHost) now() int64 { return h.clock.Now().Sub(h.start).Milliseconds() }
 
-func (h *clocked) set(n int, due int64) {
+func (h *clockHost) set(n int, due int64) {
 	h.timers = append(h.timers, h.at(n, due))
 }
 
-func (h *clocked) at(n int, due int64) *clock.Timer {
+func (h *clockHost) at(n int, due int64) *clock.Timer {
 	return h.clock.At(h.start.Add(time.Duration(due)*time.Millisecond), func(s *clock.Step) {
-		if s == nil || !h.play.act(n).Elsewhere {
-			h.play.fire(n)
+		if s == nil || !h.course.act(n).Elsewhere {
+			h.course.fire(n)
 			return
 		}
 		s.Add()
 		go func() {
 			defer s.Done()
-			h.play.fire(n)
+			h.course.fire(n)
 		}()
 	})
 }
 
-func (h *clocked) stop(n int) bool { return h.timers[n].Stop() }
+func (h *clockHost) stop(n int) bool { return h.timers[n].Stop() }
 
-func (h *clocked) advance(t tb, d int64) {
+func (h *clockHost) advance(t tb, d int64) {
 	t.Helper()
 	advance(t, h.clock, time.Duration(d)*time.Millisecond)
 }
 
-// restart continues on a new clock from the State of the old one, with the pending timers set in their order.
-func (h *clocked) restart(t *rapid.T) {
+// restart continues on a new clock from the State of the old one, and sets the pending timers again
+// in their order.
+func (h *clockHost) restart(t *rapid.T) {
 	text, err := json.Marshal(h.clock.State())
 	if err != nil {
 		t.Fatal(err)
@@ -217,17 +221,17 @@ func (h *clocked) restart(t *rapid.T) {
 	h.clock.Close()
 	h.clock = clock.New(clock.Options{State: state})
 	for _, n := range pending {
-		h.timers[n] = h.at(n, h.play.due[n])
+		h.timers[n] = h.at(n, h.course.due[n])
 	}
 }
 
-// sameCourse compares what happened, and checks besides what has to hold of every course.
-func sameCourse(t *rapid.T, want, got *play) {
+// sameCourse compares two courses, and checks what has to hold of every course.
+func sameCourse(t *rapid.T, want, got *course) {
 	t.Helper()
 	if diff := cmp.Diff(want.trace, got.trace); diff != "" {
 		t.Fatalf("what happened (-want +got):\n%s", diff)
 	}
-	var before happening
+	var before event
 	seen := map[int]bool{}
 	for i, h := range got.trace {
 		switch {
@@ -251,13 +255,13 @@ func TestLawEachDueTimerFiresOnceInOrder(t *testing.T) {
 		got := startFrozen(w, epoch)
 		defer got.clock.Close()
 		got.advance(t, d)
-		sameCourse(t, modelled(w, d), got.play)
+		sameCourse(t, modelled(w, d), got.course)
 
 		if now := got.now(); now != d {
 			t.Fatalf("the clock stands at %d ms, want %d", now, d)
 		}
 		if due, ok := got.clock.Next(); ok && !due.After(got.clock.Now()) {
-			t.Fatalf("a timer due at %v was left behind", due)
+			t.Fatalf("a timer due at %v did not fire", due)
 		}
 	})
 }
@@ -274,35 +278,35 @@ func TestLawAdvancingInPartsIsAdvancingAtOnce(t *testing.T) {
 			sum += d
 		}
 		atOnce.advance(t, sum)
-		sameCourse(t, atOnce.play, inParts.play)
+		sameCourse(t, atOnce.course, inParts.course)
 		if got, want := inParts.now(), atOnce.now(); got != want {
 			t.Fatalf("in parts the clock stands at %d ms, at once at %d", got, want)
 		}
 	})
 }
 
-func TestLawAdvancingByNothingFiresJustWhatIsOverdue(t *testing.T) {
+func TestLawAdvancingByZeroFiresJustTheOverdueTimers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := startFrozen(worlds().Draw(t, "world"), epoch)
 		defer h.clock.Close()
 		h.advance(t, durations(0).Draw(t, "advance"))
 		for range rapid.IntRange(0, 5).Draw(t, "more timers") {
-			h.play.set(h.now() + durations(-20).Draw(t, "due"))
+			h.course.set(h.now() + durations(-20).Draw(t, "due"))
 		}
 
-		now, before := h.now(), len(h.play.trace)
+		now, before := h.now(), len(h.course.trace)
 		h.advance(t, 0)
 		if got := h.now(); got != now {
 			t.Fatalf("the clock went from %d to %d ms", now, got)
 		}
-		for _, fired := range h.play.trace[before:] {
+		for _, fired := range h.course.trace[before:] {
 			if !fired.Stop && fired.Due > now {
 				t.Fatalf("fired without being due: %+v", fired)
 			}
 		}
 		for n, timer := range h.timers {
-			if timer.Stop() && h.play.due[n] <= now {
-				t.Fatalf("timer %d was due at %d ms and did not fire by %d", n, h.play.due[n], now)
+			if timer.Stop() && h.course.due[n] <= now {
+				t.Fatalf("timer %d was due at %d ms and did not fire by %d", n, h.course.due[n], now)
 			}
 		}
 	})
@@ -324,7 +328,7 @@ func TestLawARestartBetweenTwoStepsChangesNothing(t *testing.T) {
 			ended = err == nil
 			h.restart(t)
 		}
-		sameCourse(t, modelled(w, d), h.play)
+		sameCourse(t, modelled(w, d), h.course)
 		if now := h.now(); now != d {
 			t.Fatalf("the clock stands at %d ms, want %d", now, d)
 		}
@@ -333,7 +337,7 @@ func TestLawARestartBetweenTwoStepsChangesNothing(t *testing.T) {
 
 func TestLawARunningClockAndAnAdvanceDoTheSame(t *testing.T) {
 	parts := rapid.Custom(func(t *rapid.T) part {
-		return part{Millis: durations(0).Draw(t, "ms"), ByHand: rapid.Bool().Draw(t, "by hand")}
+		return part{Millis: durations(0).Draw(t, "ms"), Advance: rapid.Bool().Draw(t, "advance")}
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		w, parts := worlds().Draw(rt, "world"), rapid.SliceOfN(parts, 1, 6).Draw(rt, "parts")
@@ -341,7 +345,7 @@ func TestLawARunningClockAndAnAdvanceDoTheSame(t *testing.T) {
 		for _, p := range parts {
 			sum += p.Millis
 		}
-		var got *play
+		var got *course
 		synctest.Test(t, func(t *testing.T) { got = runParts(t, w, parts) })
 		sameCourse(rt, modelled(w, sum), got)
 	})
@@ -349,13 +353,13 @@ func TestLawARunningClockAndAnAdvanceDoTheSame(t *testing.T) {
 
 // A part of a course is time that passes by itself or in an advance.
 type part struct {
-	Millis int64
-	ByHand bool
+	Millis  int64
+	Advance bool
 }
 
 // runParts lets a clock run through parts, in a bubble.
-func runParts(t *testing.T, w world, parts []part) *play {
-	// Set on a frozen clock, so that the first of them does not fire before the last is there.
+func runParts(t *testing.T, w world, parts []part) *course {
+	// The timers are set on a frozen clock, so that none fires before the last is set.
 	h := startFrozen(w, time.Time{})
 	defer h.clock.Close()
 	if err := h.clock.Resume(); err != nil {
@@ -363,13 +367,13 @@ func runParts(t *testing.T, w world, parts []part) *play {
 	}
 	synctest.Wait()
 	for _, p := range parts {
-		if p.ByHand {
+		if p.Advance {
 			h.advance(t, p.Millis)
 		} else {
 			pass(time.Duration(p.Millis) * time.Millisecond)
 		}
 	}
-	return h.play
+	return h.course
 }
 
 func TestLawTimeNeverRunsBackwards(t *testing.T) {
@@ -406,7 +410,8 @@ func TestLawTimeNeverRunsBackwards(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := report.To.Sub(report.From); got < d || report.From.Before(before) || c.Now().Before(report.To) {
+				if got := report.To.Sub(report.From); got < d || report.From.Before(before) ||
+					c.Now().Before(report.To) {
 					t.Fatalf("advance by %v from %v reported %+v and left the clock at %v", d, before, report, c.Now())
 				}
 			},

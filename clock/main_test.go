@@ -26,7 +26,7 @@ func frozenAt(t testing.TB, at time.Time) *clock.Clock {
 	return c
 }
 
-// A tb is what a test and a property have in common.
+// A tb is a test or a rapid property.
 type tb interface {
 	Context() context.Context
 	Fatal(...any)
@@ -50,7 +50,7 @@ func wantTime(t testing.TB, what string, got, want time.Time) {
 	}
 }
 
-// A wall is a real clock in the hands of a test. Its readings have no monotonic part.
+// A wall is a real clock that a test moves. Its readings have no monotonic part.
 type wall struct {
 	mu  sync.Mutex
 	now time.Time

@@ -97,7 +97,7 @@ func TestRateIsSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := next.State().Rate; got != 0 {
-		t.Errorf("State has rate %v for one that is usual, want none", got)
+		t.Errorf("State has rate %v after SetRate(1), want none", got)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestARateOutOfBoundsIsRefused(t *testing.T) {
 	c := frozenAt(t, epoch)
 	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), clock.MaxRate * 2, clock.MinRate / 2} {
 		if err := c.SetRate(rate); err == nil {
-			t.Errorf("rate %v was taken", rate)
+			t.Errorf("rate %v was accepted", rate)
 		}
 	}
 	if got := c.Rate(); got != 1 {
@@ -114,7 +114,7 @@ func TestARateOutOfBoundsIsRefused(t *testing.T) {
 	odd := clock.New(clock.Options{State: clock.State{Rate: -3}})
 	defer odd.Close()
 	if got := odd.Rate(); got != 1 {
-		t.Errorf("a state with a rate that is none: got %v, want 1", got)
+		t.Errorf("a state with an invalid rate: got %v, want 1", got)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestJumpFiresLateWhatFellDueOnTheWay(t *testing.T) {
 	set(time.Minute)
 	set(3 * time.Hour)
 	c.At(epoch.Add(time.Hour), func(*clock.Step) {
-		c.At(c.Now().Add(time.Hour), func(*clock.Step) { t.Error("what was set at the target for later has fired") })
+		c.At(c.Now().Add(time.Hour), func(*clock.Step) { t.Error("a timer set at the target for later has fired") })
 	})
 	r, err := c.Jump(t.Context(), 2*time.Hour, clock.Limits{})
 	if err != nil {
@@ -160,7 +160,8 @@ func TestAdvanceToGoesThroughEachStep(t *testing.T) {
 		"advance": func() (clock.Report, error) { return c.AdvanceTo(t.Context(), epoch, clock.Limits{}) },
 		"jump":    func() (clock.Report, error) { return c.JumpTo(t.Context(), epoch, clock.Limits{}) },
 	} {
-		const want = "move clock to 2026-03-04T05:06:07Z: time does not run backwards; the clock stands at 2026-03-04T06:06:07Z"
+		const want = "move clock to 2026-03-04T05:06:07Z: time does not run backwards; " +
+			"the clock stands at 2026-03-04T06:06:07Z"
 		if _, err := move(); err == nil || err.Error() != want {
 			t.Errorf("%s back: got %v, want %s", name, err, want)
 		}
@@ -169,7 +170,10 @@ func TestAdvanceToGoesThroughEachStep(t *testing.T) {
 
 func TestResetGoesBackToRealTime(t *testing.T) {
 	w := newWall()
-	c := clock.New(clock.Options{Wall: w.Now, State: clock.State{Mode: clock.Frozen, At: epoch.Add(1000 * time.Hour), Rate: 9}})
+	c := clock.New(clock.Options{
+		Wall:  w.Now,
+		State: clock.State{Mode: clock.Frozen, At: epoch.Add(1000 * time.Hour), Rate: 9},
+	})
 	defer c.Close()
 	timer := c.At(epoch.Add(2000*time.Hour), func(*clock.Step) {})
 	if err := c.Reset(); err != nil {
@@ -216,7 +220,7 @@ func TestNextPassesOverUpkeep(t *testing.T) {
 	}
 }
 
-// order returns in which order a clock with seed fires n timers of the same instant.
+// order returns the order in which a clock with seed fires n timers of the same instant.
 func order(t tb, seed uint64, n int) []int {
 	c := clock.New(clock.Options{Seed: seed, State: clock.State{Mode: clock.Frozen, At: epoch}})
 	defer c.Close()
@@ -254,8 +258,8 @@ func TestASeedShufflesWhatIsDueAtOnce(t *testing.T) {
 	}
 }
 
-// How often upkeep comes in between depends on how goroutines run, and must not show.
-func TestUpkeepDoesNotChangeWhatASeedMakesOfTheOthers(t *testing.T) {
+// How many upkeep timers are set in between depends on how goroutines run, and must not matter.
+func TestUpkeepDoesNotChangeTheOrderThatASeedGivesToOtherTimers(t *testing.T) {
 	course := func(upkeep func(i int) int) []int {
 		c := clock.New(clock.Options{Seed: 3, State: clock.State{Mode: clock.Frozen, At: epoch}})
 		defer c.Close()
@@ -279,12 +283,14 @@ func TestUpkeepDoesNotChangeWhatASeedMakesOfTheOthers(t *testing.T) {
 	}
 }
 
-func TestAClockThatRunsIsMovedByNothingAtAnyTime(t *testing.T) {
-	// Its wall clock goes on with each look, so that the present of a caller is always past.
-	var looks atomic.Int64
-	c := clock.New(clock.Options{Wall: func() time.Time { return epoch.Add(time.Duration(looks.Add(1)) * time.Millisecond) }})
+func TestARunningClockAcceptsAMoveByZeroAtAnyTime(t *testing.T) {
+	// The wall clock moves on with each reading, so that the present of a caller is always past.
+	var readings atomic.Int64
+	wall := func() time.Time { return epoch.Add(time.Duration(readings.Add(1)) * time.Millisecond) }
+	c := clock.New(clock.Options{Wall: wall})
 	defer c.Close()
-	for name, move := range map[string]func(context.Context, time.Duration, clock.Limits) (clock.Report, error){"advance": c.Advance, "jump": c.Jump} {
+	type move func(context.Context, time.Duration, clock.Limits) (clock.Report, error)
+	for name, move := range map[string]move{"advance": c.Advance, "jump": c.Jump} {
 		before := c.Now()
 		r, err := move(t.Context(), 0, clock.Limits{})
 		if err != nil || r.From.Before(before) || !r.To.Equal(r.From) {

@@ -2,18 +2,19 @@ package clock
 
 import "time"
 
-// nap bounds how long the goroutine waits before it reads the clock again. A real timer may stand while a laptop sleeps,
-// as the monotonic clock does; so this is how late timers can be after it wakes.
-const nap = 10 * time.Second
+// maxWait bounds how long the goroutine waits before it reads the clock again. A real timer may
+// stand while a laptop sleeps, as the monotonic clock does. So maxWait is how late timers can be
+// after it wakes.
+const maxWait = 10 * time.Second
 
-// run is the clock's own goroutine: it fires what falls due while the clock runs.
+// run is the clock's own goroutine. It fires timers as they fall due while the clock runs.
 func (c *Clock) run() {
-	alarm := time.NewTimer(nap)
+	alarm := time.NewTimer(maxWait)
 	defer alarm.Stop()
 	for {
 		var rings <-chan time.Time
 		if wait := c.fireDue(); wait > 0 {
-			alarm.Reset(min(wait, nap))
+			alarm.Reset(min(wait, maxWait))
 			rings = alarm.C
 		}
 		select {
@@ -25,8 +26,8 @@ func (c *Clock) run() {
 	}
 }
 
-// fireDue fires all that is due by now and returns how long the next timer has to wait, or 0 if none will fire before the
-// goroutine is woken.
+// fireDue fires all timers that are due and returns how long the next one has to wait. It returns 0
+// if none will fire before the goroutine is woken.
 func (c *Clock) fireDue() time.Duration {
 	for {
 		fired, wait := c.fireFirst()
@@ -47,12 +48,13 @@ func (c *Clock) fireFirst() (fired bool, wait time.Duration) {
 	return true, 0
 }
 
-// takeDue takes the function of the first timer if that is due, or returns how long it has to wait.
+// takeDue takes the function of the first timer if that is due. Otherwise it returns how long the
+// timer has to wait.
 func (c *Clock) takeDue() (f func(*Step), wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.timers.first()
-	if t == nil || t.due > horizon || c.mode != Running || c.advancing || c.closed {
+	if t == nil || t.due > maxNow || c.mode != Running || c.advancing || c.closed {
 		return nil, 0
 	}
 	if wait := t.Due().Sub(c.readLocked()); wait > 0 {

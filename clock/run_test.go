@@ -13,13 +13,15 @@ import (
 	"devtool.internal/clock"
 )
 
-// pass lets d of a bubble's time pass, and waits until all that this set going is done.
+// pass lets d of a bubble's time pass, and waits until all work that this starts is blocked or
+// done.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-// In a bubble time stands while anything runs, so a timer that fires at its due shows exactly that.
+// In a bubble, time stands while any goroutine runs. So a timer that fires at its due sees exactly
+// that time.
 func TestRunningClockFiresTimersWhenTheyAreDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -226,7 +228,7 @@ func TestRunningClockFiresNothingByItselfDuringAnAdvance(t *testing.T) {
 			s.Add()
 			go func() {
 				defer s.Done()
-				c.At(start, note) // first of all, so the clock's goroutine is woken
+				c.At(start, note) // the first of all timers, so the clock's goroutine is woken
 				c.At(start.Add(5*time.Second), note)
 				<-time.After(20 * time.Second)
 			}()
@@ -250,7 +252,7 @@ func TestTimerIsNotFiredBeforeASlowWallClockGetsThere(t *testing.T) {
 			t.Fatal("the timer fired before its time")
 		}
 
-		// As after a laptop's sleep: the wall clock is far ahead of what real timers have counted.
+		// As after a laptop's sleep: the wall clock is far ahead of the real timers.
 		w.pass(time.Minute)
 		pass(10 * time.Second)
 		if !fired {
@@ -266,7 +268,7 @@ func TestTimerSetAndStoppedFromAnywhereEitherFiresOrIsStopped(t *testing.T) {
 	for range 4 {
 		setters.Go(func() {
 			for i := range 500 {
-				settled.Add(1) // taken back twice, it panics; never, it hangs
+				settled.Add(1) // two calls of Done panic; none hangs
 				due := c.Now().Add(time.Duration(i%3-1) * time.Millisecond)
 				timer := c.At(due, func(*clock.Step) { settled.Done() })
 				if i%2 == 0 && timer.Stop() {
@@ -295,7 +297,7 @@ func TestCloseStopsARunningClock(t *testing.T) {
 	})
 }
 
-func TestCloseStopsAClockWhoseTimersSetEachOtherForEver(t *testing.T) {
+func TestCloseStopsAClockWhoseTimersKeepSettingEachOther(t *testing.T) {
 	c := clock.New(clock.Options{})
 	often := make(chan struct{})
 	fired := 0

@@ -13,8 +13,8 @@ const (
 	Frozen  Mode = "frozen"
 )
 
-// UnmarshalText accepts the two modes, and nothing at all for Running, so that a damaged state file is noticed when it is
-// read.
+// UnmarshalText accepts the two modes, and empty text as Running. It rejects other text, so that
+// reading a damaged state file fails.
 func (m *Mode) UnmarshalText(text []byte) error {
 	switch Mode(text) {
 	case Running, "":
@@ -27,20 +27,24 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// State is what a clock has to remember to go on after a restart. The zero State is that of a clock which runs at wall
-// time; any Mode but Frozen counts as Running.
+// State is what a clock needs to go on after a restart. The zero State is that of a clock that runs
+// at wall time. Any Mode but Frozen counts as Running.
 type State struct {
 	Mode Mode `json:"mode"`
-	// Offset is virtual minus wall time, in nanoseconds, of a running clock. A frozen one has none.
+	// Offset is virtual minus wall time, in nanoseconds, of a running clock. A frozen clock has
+	// none.
 	Offset time.Duration `json:"offset"`
-	// At is the virtual time when the State was taken. A frozen clock stands there, a running one starts no earlier. The
-	// zero time sets no bound: a frozen clock then stands where a running one would start.
+	// At is the virtual time when the State was taken. A frozen clock stands there; a running one
+	// starts no earlier. The zero time sets no bound: a frozen clock then stands where a running
+	// one would start.
 	At time.Time `json:"at"`
-	// Rate is how much faster than real time the clock runs when it runs. What is not a rate counts as 1.
+	// Rate is how much faster than real time the clock runs when it runs. A value out of bounds
+	// counts as 1.
 	Rate float64 `json:"rate,omitempty"`
 }
 
-// State returns what a later clock needs to go on from here. Its Mode is as Mode tells it.
+// State returns what a later clock needs to go on from here. During an advance, its Mode is the one
+// that the clock will go back to.
 func (c *Clock) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,8 +74,8 @@ func (c *Clock) saveLocked() {
 	}
 }
 
-// restore puts a new clock where s says. At makes up for an Offset that no longer fits: one too large for a time.Duration,
-// or one taken before the wall clock was set back.
+// restore puts a new clock where s says. s.At corrects an Offset that no longer fits: one too large
+// for a time.Duration, or one taken before the wall clock was set back.
 func (c *Clock) restore(s State) {
 	c.anchor = c.wall()
 	c.base = c.anchor.Round(0).Add(s.Offset)
@@ -86,22 +90,24 @@ func (c *Clock) restore(s State) {
 	if s.At.IsZero() {
 		return
 	}
-	if at := min(max(millis(s.At), dawn), horizon); c.mode == Frozen || at > c.at {
+	if at := min(max(millis(s.At), minNow), maxNow); c.mode == Frozen || at > c.at {
 		c.at, c.base = at, fromMillis(at)
 	}
 }
 
 const (
-	// latest and earliest are the ends of the platform's own time, those of a JavaScript Date, in Unix ms.
+	// latest and earliest bound the platform's time, which is that of a JavaScript Date, in Unix
+	// ms.
 	latest   = 8_640_000_000_000_000
 	earliest = -latest
-	// A clock stands between dawn and horizon, so that its State can be written down: what lies outside the years 1 to
-	// 9999 has no place in RFC 3339, and the zero time, a millisecond before dawn, already means something else there.
-	dawn    = -62_135_596_799_999
-	horizon = 253_402_300_799_999
+	// minNow and maxNow bound the time of a clock, in Unix ms, so that its State can be saved. RFC
+	// 3339 has only the years 1 to 9999. The zero time, a millisecond before minNow, means that
+	// State.At sets no bound.
+	minNow = -62_135_596_799_999
+	maxNow = 253_402_300_799_999
 )
 
-// millis returns t in Unix ms, rounded down. What lies beyond the platform's time is moved to its end.
+// millis returns t in Unix ms, rounded down, and kept within the platform's time.
 func millis(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s >= latest/1000:

@@ -25,10 +25,12 @@ func TestClockStartsWhereItsStateSays(t *testing.T) {
 		{"an offset", clock.State{Mode: clock.Running, Offset: time.Hour}, hour, clock.Running, hour.Add(time.Minute)},
 		{"a floor below", clock.State{Offset: time.Hour, At: epoch}, hour, clock.Running, hour.Add(time.Minute)},
 		{"a floor above", clock.State{At: hour}, hour, clock.Running, hour.Add(time.Minute)},
-		{"frozen before", clock.State{Mode: clock.Frozen, At: epoch.Add(-time.Hour)}, epoch.Add(-time.Hour), clock.Frozen, epoch.Add(-time.Hour)},
+		{"frozen before", clock.State{Mode: clock.Frozen, At: epoch.Add(-time.Hour)}, epoch.Add(-time.Hour),
+			clock.Frozen, epoch.Add(-time.Hour)},
 		{"frozen after", clock.State{Mode: clock.Frozen, At: hour}, hour, clock.Frozen, hour},
-		{"frozen at nothing said", clock.State{Mode: clock.Frozen}, epoch, clock.Frozen, epoch},
-		{"frozen between milliseconds", clock.State{Mode: clock.Frozen, At: hour.Add(-1)}, hour.Add(-time.Millisecond), clock.Frozen, hour.Add(-time.Millisecond)},
+		{"frozen without a time", clock.State{Mode: clock.Frozen}, epoch, clock.Frozen, epoch},
+		{"frozen between milliseconds", clock.State{Mode: clock.Frozen, At: hour.Add(-1)}, hour.Add(-time.Millisecond),
+			clock.Frozen, hour.Add(-time.Millisecond)},
 		{"frozen after the year 9999", clock.State{Mode: clock.Frozen, At: time.Unix(1<<62, 0)},
 			time.UnixMilli(253_402_300_799_999), clock.Frozen, time.UnixMilli(253_402_300_799_999)},
 	} {
@@ -39,7 +41,7 @@ func TestClockStartsWhereItsStateSays(t *testing.T) {
 			if got := c.Mode(); got != tt.mode {
 				t.Errorf("Mode: got %q, want %q", got, tt.mode)
 			}
-			// Not asked in between, so that asking is not what sets the clock going.
+			// The first reading comes after a minute: a clock must not start only when it is read.
 			w.pass(time.Minute)
 			wantTime(t, "a minute later", c.Now(), tt.later)
 
@@ -50,9 +52,9 @@ func TestClockStartsWhereItsStateSays(t *testing.T) {
 	}
 }
 
-func TestStateTellsModeOffsetAndTime(t *testing.T) {
+func TestStateHoldsModeOffsetAndTime(t *testing.T) {
 	w := newWall()
-	w.pass(1500 * time.Microsecond) // the offset is exact, though times are cut
+	w.pass(1500 * time.Microsecond) // the offset stays exact, although times are cut
 	c := clock.New(clock.Options{Wall: w.Now})
 	defer c.Close()
 
@@ -149,7 +151,7 @@ func TestEachChangeOfStateIsSaved(t *testing.T) {
 		{Mode: clock.Frozen, At: after(4 * time.Second)},                           // the end of the advance
 		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4 * time.Second)}, // Resume
 		{Mode: clock.Running, Offset: 4 * time.Second, At: after(5 * time.Second)}, // the step, before its function
-		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6 * time.Second)}, // the end, a second of wall time later
+		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6 * time.Second)}, // the end, a second later
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("saved (-want +got):\n%s", diff)

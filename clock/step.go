@@ -2,9 +2,10 @@ package clock
 
 import "sync"
 
-// A Step is one firing of a timer within an advance, with all that it caused. It is finished when the timer's function has
-// returned and every hold on it was given back; only then does time move on. Whoever starts work for a step takes a hold
-// before, and gives it back when the work has ended:
+// A Step is one firing of a timer within an advance, with all that it caused. It is finished when
+// the timer's function has returned and every hold on the step was given back. Only then does time
+// move on. Code that starts work for a step takes a hold first, and gives it back when the work has
+// ended:
 //
 //	c.At(due, func(s *clock.Step) {
 //		s.Add()
@@ -14,17 +15,18 @@ import "sync"
 //		}()
 //	})
 //
-// A nil *Step is that of a timer which fired while the clock ran by itself, where nobody waits; its methods do nothing.
+// A timer that fires while the clock runs by itself gets a nil *Step, since nothing waits for its
+// work. The methods of a nil *Step do nothing.
 type Step struct {
-	number uint64 // of the steps of the clock, from 1
+	number uint64 // counts the steps of the clock, from 1
 
 	mu    sync.Mutex
 	holds int
-	end   chan struct{} // set from the return of the timer's function until the last hold is given back
-	after []func()      // to be called when the step is finished
+	end   chan struct{} // set while holds are left after the timer's function has returned
+	after []func()      // called when the step is finished
 }
 
-// Number counts the steps of a clock from 1. It is 0 for a nil *Step.
+// Number returns the step's number among those of its clock, from 1. It is 0 for a nil *Step.
 func (s *Step) Number() uint64 {
 	if s == nil {
 		return 0
@@ -32,16 +34,17 @@ func (s *Step) Number() uint64 {
 	return s.number
 }
 
-// After has f called when the step is finished, before the next one begins. It belongs where Add does, and f must not use
-// the step. A step that is stuck calls it late, or never.
+// After registers f to be called when the step is finished, before the next one begins. Like Add,
+// it must be called while the step is unfinished. f must not use the step. On a stuck step, f is
+// called late or never.
 func (s *Step) After(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.after = append(s.after, f)
 }
 
-// Add takes a hold on s. It counts only while the step is unfinished, so it belongs into the timer's function or under
-// another hold; on a finished step it is allowed and has no effect.
+// Add takes a hold on s. Call it in the timer's function or under another hold: on a finished step
+// it has no effect.
 func (s *Step) Add() {
 	if s == nil {
 		return
@@ -76,8 +79,8 @@ func (s *Step) finishLocked() {
 	s.after = nil
 }
 
-// returned tells s that the timer's function has returned. The result is nil if that finishes the step, else it is closed
-// when the step is finished.
+// returned records that the timer's function has returned. The result is nil if that finishes the
+// step; otherwise it is closed when the step is finished.
 func (s *Step) returned() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -43,7 +43,7 @@ func TestStepLastsUntilItsLastHoldIsGivenBack(t *testing.T) {
 	})
 }
 
-func TestHoldsGivenBackWithinTheFunctionDoNotEndTheStepEarly(t *testing.T) {
+func TestHoldsGivenBackInTheFunctionDoNotEndTheStepEarly(t *testing.T) {
 	c := frozenAt(t, epoch)
 	var order []string
 	c.At(epoch, func(s *clock.Step) {
@@ -116,7 +116,7 @@ func TestNilStepDoesNothing(t *testing.T) {
 	s.Done()
 }
 
-func TestWhatComesAfterAStepComesBeforeTheNext(t *testing.T) {
+func TestAfterCallsComeBeforeTheNextStep(t *testing.T) {
 	c := frozenAt(t, epoch)
 	var order []string
 	note := func(what string) func() { return func() { order = append(order, what) } }

@@ -11,35 +11,40 @@ type Timer struct {
 	clock *Clock
 	due   int64  // Unix ms
 	order uint64 // how many timers were set before it
-	// number is how many were set before it that are no upkeep: how many of those there are may differ from run to run.
+	// number is how many timers were set before it that are not upkeep. Their order alone may
+	// decide a run, because the number of upkeep timers differs from run to run.
 	number uint64
 
 	// clock.mu guards what follows.
 	f     func(*Step) // nil once the timer has fired or was stopped
 	index int32       // its place in clock.timers, or clock.held, while f is set
-	held  bool        // it waits for an advance to begin
+	held  bool        // waits for an advance to begin
 
-	// Constant after At, too.
+	// Constant after At, too; here they keep the struct small.
 	upkeep bool
-	ahead  bool // of those that are due at the same instant
+	ahead  bool // fires before other timers of the same instant
 }
 
-// At sets a timer: f is called once, at or after due and never early. due is rounded up to a whole millisecond; what lies
-// beyond the range of a JavaScript Date is moved to its end. Timers fire in the order of due, those due at the same
-// instant in the order in which they were set; so does one whose due has already passed.
+// At sets a timer: the clock calls f once, at or after due and never early. due is rounded up to a
+// whole millisecond, and kept within the range of a JavaScript Date. Timers fire in the order of
+// due, and at the same instant in the order in which they were set. A due that has already passed
+// is no exception.
 //
-// f runs on the goroutine of the clock or of Advance and must not block: it starts the work elsewhere, and says so by the
-// Step it is given, which is nil while the clock runs by itself. It may set and stop timers and read the clock. It must
-// not call Freeze, Resume, Advance or Close, which wait for it to return. If it panics, so does that goroutine.
+// f runs on the goroutine of the clock or of Advance and must not block. It starts its work
+// elsewhere, and holds the Step it is given until that ends. The Step is nil while the clock runs
+// by itself. f may set and stop timers and read the clock. It must not call Freeze, Resume, Advance
+// or Close, which wait for it to return. If it panics, so does that goroutine.
 func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, Timer{}) }
 
-// AtUpkeep is At for what keeps the emulator itself in order and is not what anybody waits for: Next passes over it.
+// AtUpkeep is At for the emulator's own maintenance, which no user waits for. Next ignores such a
+// timer.
 func (c *Clock) AtUpkeep(due time.Time, f func(*Step)) *Timer {
 	return c.add(due, f, Timer{upkeep: true})
 }
 
-// AtAhead is At for what fires before everything else that is due at the same instant, whenever that was set: so that a clock
-// whose timers are set anew after a restart, in another order, does the same. A seed shuffles it all the same.
+// AtAhead is At for a timer that fires before all others of the same instant, whenever those were
+// set. So a clock whose timers are set again after a restart, in another order, behaves the same. A
+// Seed shuffles it all the same.
 func (c *Clock) AtAhead(due time.Time, f func(*Step)) *Timer {
 	return c.add(due, f, Timer{ahead: true})
 }
@@ -67,8 +72,8 @@ func (c *Clock) numberLocked(t *Timer) {
 	}
 }
 
-// before reports whether t fires before o, which is due at the same instant. With a seed, upkeep comes last, and what is
-// no upkeep in an order that the seed alone decides.
+// before reports whether t fires before o, which is due at the same instant. With a seed, upkeep
+// comes last, and the seed alone decides the order of the other timers.
 func (t *Timer) before(o *Timer) bool {
 	seed := t.clock.seed
 	switch {
@@ -77,10 +82,11 @@ func (t *Timer) before(o *Timer) bool {
 	case t.upkeep || o.upkeep:
 		return o.upkeep
 	}
-	return mix(mix(t.number)^seed) < mix(mix(o.number)^seed) // never equal, for mix is reversible
+	return mix(mix(t.number)^seed) < mix(mix(o.number)^seed) // never equal, because mix is reversible
 }
 
-// mix spreads the bits of x over all of them. It is the finalizer of SplitMix64, by Steele, Lea and Flood.
+// mix spreads the bits of x over all of them. It is the finalizer of SplitMix64, by Steele, Lea and
+// Flood.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -88,8 +94,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Stop reports whether it kept t's function from being called. It may be called at any time, from anywhere, again and
-// again; it does not wait for a function that is being called.
+// Stop reports whether it kept t's function from being called. It may be called from anywhere, at
+// any time and repeatedly. It does not wait for a function that is being called.
 func (t *Timer) Stop() bool {
 	t.clock.mu.Lock()
 	defer t.clock.mu.Unlock()
@@ -105,7 +111,7 @@ func (t *Timer) Due() time.Time {
 	return fromMillis(t.due)
 }
 
-// takeLocked takes t from its clock's heap and returns its function, which t lets go of.
+// takeLocked removes t from its clock's heap and returns its function, which t no longer refers to.
 func (t *Timer) takeLocked() func(*Step) {
 	from := &t.clock.timers
 	if t.held {
@@ -117,8 +123,8 @@ func (t *Timer) takeLocked() func(*Step) {
 	return f
 }
 
-// Next returns when the earliest pending timer that is no upkeep is due, which may be in the past, or false if there is
-// none.
+// Next returns when the earliest pending timer that is not upkeep is due, which may be in the past.
+// It returns false if there is none.
 func (c *Clock) Next() (due time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +142,8 @@ func (c *Clock) Next() (due time.Time, ok bool) {
 	return first.Due(), true
 }
 
-// A timerHeap holds the pending timers for container/heap. Each knows its place, so that a stopped one leaves at once.
+// A timerHeap holds the pending timers for container/heap. Each timer knows its place, so that a
+// stopped one is removed at once.
 type timerHeap []*Timer
 
 var _ heap.Interface = (*timerHeap)(nil)

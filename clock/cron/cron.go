@@ -1,10 +1,11 @@
 // Package cron reads the expressions of cron triggers and says when they are due.
 //
-// An expression has five fields, separated by spaces or tabs: minute, hour, day of the month, month, day of the week.
-// All times are UTC. A field is * for every value, or a list of values, ranges (1-5) and steps (*/15, 10-40/10, or 5/10,
-// which goes on to the field's end). A range may wrap around: 22-2 is 22, 23, 0, 1, 2. Months and days of the week have
-// names of three letters, in any case; the days of the week count from 1, Sunday, to 7, Saturday. Some forms stand alone in
-// their field:
+// An expression has five fields, separated by spaces or tabs: minute, hour, day of the month,
+// month, day of the week. All times are UTC. A field is * for every value, or a list of values,
+// ranges (1-5) and steps. A step is */15, 10-40/10, or 5/10, which goes on to the field's end. A
+// range may wrap around: 22-2 is 22, 23, 0, 1, 2. Months and days of the week have names of three
+// letters, in any case. The days of the week count from 1, Sunday, to 7, Saturday. Some forms stand
+// alone in their field:
 //
 //	L      the last day of the month; as a day of the week, Saturday
 //	L-3    the third day before the last of the month
@@ -14,13 +15,16 @@
 //	6L     the last Friday of the month
 //	6#3    the third Friday of the month
 //
-// When both the day of the month and the day of the week are restricted, which every field but a plain * is, one of them is
-// enough. Source: the platform's documentation of cron triggers, and for what that leaves open its own parser,
-// github.com/cloudflare/saffron. Two things are different on purpose. A * within a list is refused: the platform takes it
-// for the field's first value, which nobody means. And W keeps to its definition where the platform's slips: at ends of
-// months, and where wrapped ranges begin a value early.
+// When both the day of the month and the day of the week are restricted, a day that matches one of
+// them is enough. Every field but a plain * is a restriction.
 //
-// Parse (parse.go) turns an expression into sets of values, this file asks them.
+// Source: the platform's documentation of cron triggers, and, where that is silent, the platform's
+// own parser, github.com/cloudflare/saffron. Two differences are deliberate. A * within a list is
+// an error: the platform reads it as the field's first value, which nobody means. And W follows its
+// definition where the platform's implementation does not: at ends of months, and where wrapped
+// ranges begin one value early.
+//
+// Parse (parse.go) turns an expression into sets of values; this file searches them.
 package cron
 
 import (
@@ -35,7 +39,7 @@ type Schedule struct {
 	dayOfWeek              dayOfWeek
 }
 
-// A set has the values whose bits are set.
+// A set holds the values whose bits are set.
 type set uint64
 
 func (s set) has(v int) bool { return s&(1<<v) != 0 }
@@ -46,25 +50,26 @@ func (s set) from(v int) (first int, ok bool) {
 	return bits.TrailingZeros64(uint64(s)), s != 0
 }
 
-// dayOfMonth is the field of that name. Its zero value is *.
+// dayOfMonth is that field of an expression. Its zero value is *.
 type dayOfMonth struct {
 	days    set
 	last    bool // counted from the month's last day: before is how many days
 	before  int
-	nearest bool // the weekday that is nearest to the one day that the rest says
+	nearest bool // the weekday that is nearest to the day that the other fields select
 }
 
-// dayOfWeek is the field of that name, from 1 for Sunday. Its zero value is *.
+// dayOfWeek is that field of an expression, from 1 for Sunday. Its zero value is *.
 type dayOfWeek struct {
 	days set
-	last bool // only the last one of the month
-	nth  int  // only this one of the month, or 0
+	last bool // only the last such day of the month
+	nth  int  // only the nth such day of the month; 0 for all
 }
 
-// cycle is after how many months the calendar repeats itself, weekdays included.
+// cycle is how many months pass until the calendar repeats itself, weekdays included.
 const cycle = 400 * 12
 
-// Next returns the first time after the given one that s is due, a whole minute in UTC, or false if there never is one.
+// Next returns the first time after the given one at which s is due, a whole minute in UTC. It
+// returns false if there never is one.
 func (s *Schedule) Next(after time.Time) (next time.Time, ok bool) {
 	start := after.UTC().Truncate(time.Minute).Add(time.Minute)
 	year, month, day := start.Date()
@@ -101,7 +106,7 @@ func (s *Schedule) timeFrom(hour, minute int) (h, m int, ok bool) {
 	return h, m, ok
 }
 
-// daysIn returns the days of a month, leaving aside whether s takes the month.
+// daysIn returns the days of a month that s selects, whether or not s selects the month.
 func (s *Schedule) daysIn(year int, month time.Month) set {
 	c := calendar{
 		days:  time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day(),
@@ -123,7 +128,7 @@ func (s *Schedule) daysIn(year int, month time.Month) set {
 
 // A calendar is one month.
 type calendar struct {
-	days  int // how many it has
+	days  int // how many days it has
 	first time.Weekday
 }
 

@@ -12,7 +12,7 @@ import (
 	"devtool.internal/clock/cron"
 )
 
-// A modelField is a field of an expression with what it means: whether a time has it.
+// A modelField is a field of an expression, with a function that says whether a time matches it.
 type modelField struct {
 	text string
 	any  bool // it is *
@@ -23,7 +23,8 @@ func star() modelField {
 	return modelField{"*", true, func(time.Time) bool { return true }}
 }
 
-// drawList draws a field without L, W and #. value says what a time has in it; names are those of its values.
+// drawList draws a field without L, W and #. value returns a time's value of the field; names are
+// the names of the values, if any.
 func drawList(t *rapid.T, low, high int, names []string, value func(time.Time) int) modelField {
 	if rapid.Bool().Draw(t, "star") {
 		return star()
@@ -43,7 +44,8 @@ func drawList(t *rapid.T, low, high int, names []string, value func(time.Time) i
 	for range rapid.IntRange(1, 3).Draw(t, "items") {
 		start, end, step := low, high, 1
 		text := "*"
-		form := rapid.SampledFrom([]string{"value", "range", "steps from the beginning", "steps from a value", "steps in a range"}).Draw(t, "form")
+		form := rapid.SampledFrom([]string{"value", "range", "steps from the beginning", "steps from a value",
+			"steps in a range"}).Draw(t, "form")
 		if form != "steps from the beginning" {
 			start = rapid.IntRange(low, high).Draw(t, "start")
 			text = name(start)
@@ -76,10 +78,10 @@ func drawList(t *rapid.T, low, high int, names []string, value func(time.Time) i
 	return modelField{strings.Join(items, ","), false, func(t time.Time) bool { return wanted[value(t)] }}
 }
 
-// lastOf is the last day of the month that t is in.
+// lastOf returns the last day of the month that t is in.
 func lastOf(t time.Time) time.Time { return time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC) }
 
-// nearest is the weekday that is nearest to day in its month.
+// nearest returns the weekday that is nearest to day in its month.
 func nearest(day time.Time) time.Time {
 	for distance := range 3 {
 		for _, d := range []int{-distance, distance} {
@@ -95,7 +97,7 @@ func nearest(day time.Time) time.Time {
 func drawDayOfMonth(t *rapid.T) modelField {
 	before := rapid.IntRange(1, 30).Draw(t, "before")
 	day := rapid.IntRange(1, 31).Draw(t, "day")
-	// is compares a time's day with one that a month may lack.
+	// is compares a time's day with one that not every month has.
 	is := func(of func(time.Time) (time.Time, bool)) func(time.Time) bool {
 		return func(t time.Time) bool {
 			wanted, ok := of(t)
@@ -139,19 +141,21 @@ func drawDayOfWeek(t *rapid.T) modelField {
 	case "L":
 		return modelField{"L", false, func(t time.Time) bool { return t.Weekday() == time.Saturday }}
 	case "last":
-		return modelField{text + "L", false, func(t time.Time) bool { return is(t) && t.AddDate(0, 0, 7).Month() != t.Month() }}
+		return modelField{text + "L", false,
+			func(t time.Time) bool { return is(t) && t.AddDate(0, 0, 7).Month() != t.Month() }}
 	case "nth":
 		nth := rapid.IntRange(1, 5).Draw(t, "nth")
 		return modelField{fmt.Sprintf("%s#%d", text, nth), false, func(t time.Time) bool {
-			return is(t) && t.AddDate(0, 0, -7*(nth-1)).Month() == t.Month() && t.AddDate(0, 0, -7*nth).Month() != t.Month()
+			return is(t) && t.AddDate(0, 0, -7*(nth-1)).Month() == t.Month() &&
+				t.AddDate(0, 0, -7*nth).Month() != t.Month()
 		}}
 	}
 	return drawList(t, 1, 7, names, func(t time.Time) int { return int(t.Weekday()) + 1 })
 }
 
-// TestNextIsWhatLookingAtEveryMinuteFinds compares Next with a search that knows nothing but whether a minute is due. Of
-// days that are not due it looks at one minute, so that it gets through the years.
-func TestNextIsWhatLookingAtEveryMinuteFinds(t *testing.T) {
+// TestNextAgreesWithCheckingEveryMinute compares Next with a search that only knows whether a
+// minute is due. Of a day that is not due it checks one minute, so that it gets through the years.
+func TestNextAgreesWithCheckingEveryMinute(t *testing.T) {
 	const years = 9
 	rapid.Check(t, func(t *rapid.T) {
 		minute := drawList(t, 0, 59, nil, time.Time.Minute)

@@ -7,16 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// An Error is what is wrong with an expression, and where.
+// An Error says what is wrong with an expression, and where.
 type Error struct {
-	Field   string // "minute", "hour", "day of the month", "month" or "day of the week"; empty if it is about none of them
-	Offset  int    // where in the expression it is wrong, in bytes
-	Length  int    // how many bytes are wrong; may be 0 where something is missing
+	// Field is "minute", "hour", "day of the month", "month" or "day of the week", or empty if the
+	// error is about the whole expression.
+	Field   string
+	Offset  int // where the fault is in the expression, in bytes
+	Length  int // how many bytes are wrong; may be 0 where something is missing
 	Problem string
 	Allowed string // what may stand there
 }
 
-// Error says all in one line, with the place as a character from 1.
+// Error describes the fault in one line, with its place as a character counted from 1.
 func (e *Error) Error() string {
 	text := e.Problem
 	if e.Field != "" {
@@ -25,12 +27,12 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (at character %d); allowed: %s", text, e.Offset+1, e.Allowed)
 }
 
-// A field is one of the five.
+// A field describes one of the five fields of an expression.
 type field struct {
 	name     string
 	allowed  string
 	min, max int
-	names    []string // of the values from 1
+	names    []string // names of the values, from 1
 }
 
 const (
@@ -54,7 +56,7 @@ var fields = [fieldCount]*field{
 
 const allFields = "five fields: minute, hour, day of the month, month and day of the week"
 
-// Parse reads an expression. The error is an *Error.
+// Parse reads an expression. Its error is an *Error.
 func Parse(expr string) (*Schedule, error) {
 	parts, err := split(expr)
 	if err != nil {
@@ -90,14 +92,19 @@ type part struct {
 	offset int
 }
 
-// split returns the fields of expr.
+// split returns the fields of expr with their places.
 func split(expr string) ([]part, error) {
-	const blank = " \t"
+	const (
+		blank     = " \t"
+		separator = "one space or more between the fields"
+	)
 	if rest := strings.TrimLeft(expr, blank); rest != "" && len(rest) < len(expr) {
-		return nil, &Error{Length: len(expr) - len(rest), Problem: "it begins with a space", Allowed: "one space or more between the fields"}
+		return nil, &Error{Length: len(expr) - len(rest), Problem: "it begins with a space", Allowed: separator}
 	}
 	if rest := strings.TrimRight(expr, blank); rest != "" && len(rest) < len(expr) {
-		return nil, &Error{Offset: len(rest), Length: len(expr) - len(rest), Problem: "it ends with a space", Allowed: "one space or more between the fields"}
+		return nil, &Error{
+			Offset: len(rest), Length: len(expr) - len(rest), Problem: "it ends with a space", Allowed: separator,
+		}
 	}
 	var parts []part
 	for offset := 0; ; {
@@ -118,7 +125,8 @@ func split(expr string) ([]part, error) {
 		return nil, &Error{Length: len(expr), Problem: "it is empty", Allowed: allFields}
 	case n > fieldCount:
 		extra := parts[fieldCount].offset
-		return nil, &Error{Offset: extra, Length: len(expr) - extra, Problem: fmt.Sprintf("it has %d fields", n), Allowed: allFields}
+		problem := fmt.Sprintf("it has %d fields", n)
+		return nil, &Error{Offset: extra, Length: len(expr) - extra, Problem: problem, Allowed: allFields}
 	case n < fieldCount:
 		problem := fmt.Sprintf("it has %d fields", n)
 		if n == 1 {
@@ -129,7 +137,8 @@ func split(expr string) ([]part, error) {
 	return parts, nil
 }
 
-// A reader reads one field from left to right. After an error it reads nothing more, and its results mean nothing.
+// A reader reads one field from left to right. After an error it reads nothing more, and its
+// results are meaningless.
 type reader struct {
 	*field
 	text   string
@@ -140,7 +149,7 @@ type reader struct {
 
 func (r *reader) rest() string { return r.text[r.pos:] }
 
-// take takes c if it is next.
+// take consumes c if it is next, and reports whether it did.
 func (r *reader) take(c byte) bool {
 	if r.err != nil || r.pos == len(r.text) || r.text[r.pos] != c {
 		return false
@@ -149,7 +158,7 @@ func (r *reader) take(c byte) bool {
 	return true
 }
 
-// fail says what is wrong with text[from:to], unless something before it was.
+// fail records what is wrong with text[from:to], unless an earlier error is recorded.
 func (r *reader) fail(from, to int, format string, args ...any) {
 	if r.err == nil {
 		r.err = &Error{
@@ -159,7 +168,7 @@ func (r *reader) fail(from, to int, format string, args ...any) {
 	}
 }
 
-// failRest says that what comes next is nothing that may come.
+// failRest records that the next character must not stand there.
 func (r *reader) failRest() {
 	rest := r.rest()
 	if rest == "" {
@@ -170,17 +179,17 @@ func (r *reader) failRest() {
 	c := rest[:size]
 	switch {
 	case c == "?":
-		r.fail(r.pos, r.pos+size, `there is no "?" here: write *`)
+		r.fail(r.pos, r.pos+size, `"?" is not supported; write *`)
 	case c == "*":
-		r.fail(r.pos, r.pos+size, "a * stands alone, or as */ and a step")
+		r.fail(r.pos, r.pos+size, "a * must stand alone, or be */ and a step")
 	case strings.Contains("lw", c) && strings.Contains(r.allowed, strings.ToUpper(c)):
-		r.fail(r.pos, r.pos+size, "%q has to be a capital letter", c)
+		r.fail(r.pos, r.pos+size, "%q must be a capital letter", c)
 	case c == "," && (r.pos == 0 || r.text[r.pos-1] == ','):
 		r.fail(r.pos, r.pos+size, "a value is missing before this comma")
 	case c == ",":
-		r.fail(r.pos, r.pos+size, "L, W and # stand alone in their field, in no list")
+		r.fail(r.pos, r.pos+size, "L, W and # must stand alone in their field, not in a list")
 	case strings.Contains("LW#", c) && strings.Contains(r.allowed, c):
-		r.fail(r.pos, r.pos+size, "%s has no place here: it is not part of a list, range or step", c)
+		r.fail(r.pos, r.pos+size, "%s is not allowed here: it can't be part of a list, range or step", c)
 	case r.pos > 0 && isLetter(r.text[r.pos-1]) && isLetter(rest[0]) && r.names != nil:
 		r.fail(r.pos, r.pos+size, "names have three letters")
 	default:
@@ -188,13 +197,13 @@ func (r *reader) failRest() {
 		if word < 0 {
 			word = len(rest) - size
 		}
-		r.fail(r.pos, r.pos+size+word, "%q means nothing here", rest[:size+word])
+		r.fail(r.pos, r.pos+size+word, "%q is not allowed here", rest[:size+word])
 	}
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// list reads values, ranges and steps; and * for all of them if star is set.
+// list reads values, ranges and steps. If star is set, it accepts a plain *, too.
 func (r *reader) list(star bool) set {
 	if star && r.text == "*" {
 		r.pos = len(r.text)
@@ -231,7 +240,7 @@ func (r *reader) item() set {
 	return r.span(start, end, step)
 }
 
-// span is every step-th value from start to end, which may be past the field's end.
+// span returns every step-th value from start to end, where end may lie past the field's end.
 func (r *reader) span(start, end, step int) set {
 	if end < start {
 		end += r.max - r.min + 1
@@ -259,7 +268,8 @@ func (r *reader) value() int {
 	return r.number("", r.min, r.max)
 }
 
-// number reads a number in its range. what names it if it is no value of the field.
+// number reads a number in its range. what names the number in errors, and is empty for a value of
+// the field.
 func (r *reader) number(what string, low, high int) int {
 	rest := r.rest()
 	n := strings.IndexFunc(rest, func(c rune) bool { return c < '0' || c > '9' })
@@ -279,7 +289,7 @@ func (r *reader) number(what string, low, high int) int {
 	case what == "" && rest[:n] == "0" && r.max == daysInWeek:
 		r.fail(r.pos, r.pos+n, "there is no day 0: Sunday is 1")
 	case what != "":
-		r.fail(r.pos, r.pos+n, "%s is from %d to %d, not %s", what, low, high, rest[:n])
+		r.fail(r.pos, r.pos+n, "%s must be from %d to %d, not %s", what, low, high, rest[:n])
 	default:
 		r.fail(r.pos, r.pos+n, "%s is not from %d to %d", rest[:n], low, high)
 	}
@@ -293,7 +303,7 @@ func (r *reader) dayOfMonth() (f dayOfMonth) {
 	case r.take('L'):
 		f.last = true
 		if r.take('-') {
-			f.before = r.number("what is counted back from the last day", 1, 30)
+			f.before = r.number("the number of days before the last", 1, 30)
 		}
 		f.nearest = r.take('W')
 	default:
@@ -304,7 +314,7 @@ func (r *reader) dayOfMonth() (f dayOfMonth) {
 	return f
 }
 
-// isOneNumber reports whether what was read since start is one number.
+// isOneNumber reports whether the text read since start is one number.
 func (r *reader) isOneNumber(start int) bool {
 	return r.err == nil && strings.Trim(r.text[start:r.pos], "0123456789") == ""
 }
@@ -318,10 +328,10 @@ func (r *reader) dayOfWeek() (f dayOfWeek) {
 	default:
 		f.days = r.list(false)
 		if strings.ContainsAny(r.text[:r.pos], ",-/") {
-			return f // which L and # are not for
+			return f // L and # need a single day
 		}
 		if f.last = r.take('L'); !f.last && r.take('#') {
-			f.nth = r.number("which of the month", 1, 5)
+			f.nth = r.number("the number after #", 1, 5)
 		}
 	}
 	return f

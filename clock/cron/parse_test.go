@@ -24,7 +24,8 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{" * * * * *", "", "[ ]* * * * *", "begins with a space"},
 		{"* * * * *\t", "", "* * * * *[\t]", "ends with a space"},
 
-		{"60 * * * *", "minute", "[60] * * * *", "minute: 60 is not from 0 to 59 (at character 1); allowed: 0-59 and * , - /"},
+		{"60 * * * *", "minute", "[60] * * * *",
+			"minute: 60 is not from 0 to 59 (at character 1); allowed: 0-59 and * , - /"},
 		{"* 24 * * *", "hour", "* [24] * * *", "24 is not from 0 to 23"},
 		{"* * 0 * *", "day of the month", "* * [0] * *", "0 is not from 1 to 31"},
 		{"* * 32W * *", "day of the month", "* * [32]W * *", "32 is not from 1 to 31"},
@@ -33,47 +34,48 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"* * * * 8", "day of the week", "* * * * [8]", "8 is not from 1 to 7"},
 		{"99999999999999999999 * * * *", "minute", "[99999999999999999999] * * * *", "is not from 0 to 59"},
 
-		{"*/0 * * * *", "minute", "*/[0] * * * *", "a step is from 1 to 59, not 0"},
-		{"* */24 * * *", "hour", "* */[24] * * *", "a step is from 1 to 23, not 24"},
-		{"* * * * */0", "day of the week", "* * * * */[0]", "a step is from 1 to 6, not 0"},
+		{"*/0 * * * *", "minute", "*/[0] * * * *", "a step must be from 1 to 59, not 0"},
+		{"* */24 * * *", "hour", "* */[24] * * *", "a step must be from 1 to 23, not 24"},
+		{"* * * * */0", "day of the week", "* * * * */[0]", "a step must be from 1 to 6, not 0"},
 		{"*/ * * * *", "minute", "*/[] * * * *", "it ends too early"},
 		{"1, * * * *", "minute", "1,[] * * * *", "it ends too early"},
 		{"1,,2 * * * *", "minute", "1,[,]2 * * * *", "a value is missing before this comma"},
 		{",1 * * * *", "minute", "[,]1 * * * *", "a value is missing before this comma"},
 		{"1- * * * *", "minute", "1-[] * * * *", "it ends too early"},
-		{"1-2-3 * * * *", "minute", "1-2[-3] * * * *", `"-3" means nothing here`},
-		{"-1 * * * *", "minute", "[-1] * * * *", `"-1" means nothing here`},
-		{"five * * * *", "minute", "[five] * * * *", `"five" means nothing here`},
-		{"5x,7 * * * *", "minute", "5[x],7 * * * *", `"x" means nothing here`},
-		{"é1 * * * *", "minute", "[é1] * * * *", `"é1" means nothing here`},
-		{"\xff * * * *", "minute", "[\xff] * * * *", `"\xff" means nothing here`},
+		{"1-2-3 * * * *", "minute", "1-2[-3] * * * *", `"-3" is not allowed here`},
+		{"-1 * * * *", "minute", "[-1] * * * *", `"-1" is not allowed here`},
+		{"five * * * *", "minute", "[five] * * * *", `"five" is not allowed here`},
+		{"5x,7 * * * *", "minute", "5[x],7 * * * *", `"x" is not allowed here`},
+		{"é1 * * * *", "minute", "[é1] * * * *", `"é1" is not allowed here`},
+		{"\xff * * * *", "minute", "[\xff] * * * *", `"\xff" is not allowed here`},
 
-		{"1,* * * * *", "minute", "1,[*] * * * *", "a * stands alone"},
-		{"*,1 * * * *", "minute", "[*],1 * * * *", "a * stands alone"},
-		{"* * *-3 * *", "day of the month", "* * [*]-3 * *", "a * stands alone"},
-		{"0 0 ? * 2", "day of the month", "0 0 [?] * 2", `there is no "?" here: write *`},
+		{"1,* * * * *", "minute", "1,[*] * * * *", "a * must stand alone"},
+		{"*,1 * * * *", "minute", "[*],1 * * * *", "a * must stand alone"},
+		{"* * *-3 * *", "day of the month", "* * [*]-3 * *", "a * must stand alone"},
+		{"0 0 ? * 2", "day of the month", "0 0 [?] * 2", `"?" is not supported; write *`},
 
-		{"L * * * *", "minute", "[L] * * * *", `"L" means nothing here`},
-		{"* * 1,L * *", "day of the month", "* * 1,[L] * *", "L has no place here"},
-		{"* * L,1 * *", "day of the month", "* * L[,]1 * *", "L, W and # stand alone"},
-		{"* * 1W,15W * *", "day of the month", "* * 1W[,]15W * *", "L, W and # stand alone"},
-		{"* * 1,15W * *", "day of the month", "* * 1,15[W] * *", "W has no place here"},
-		{"* * 1-5W * *", "day of the month", "* * 1-5[W] * *", "W has no place here"},
-		{"* * W * *", "day of the month", "* * [W] * *", "W has no place here"},
-		{"* * L-0 * *", "day of the month", "* * L-[0] * *", "what is counted back from the last day is from 1 to 30, not 0"},
+		{"L * * * *", "minute", "[L] * * * *", `"L" is not allowed here`},
+		{"* * 1,L * *", "day of the month", "* * 1,[L] * *", "L is not allowed here"},
+		{"* * L,1 * *", "day of the month", "* * L[,]1 * *", "L, W and # must stand alone"},
+		{"* * 1W,15W * *", "day of the month", "* * 1W[,]15W * *", "L, W and # must stand alone"},
+		{"* * 1,15W * *", "day of the month", "* * 1,15[W] * *", "W is not allowed here"},
+		{"* * 1-5W * *", "day of the month", "* * 1-5[W] * *", "W is not allowed here"},
+		{"* * W * *", "day of the month", "* * [W] * *", "W is not allowed here"},
+		{"* * L-0 * *", "day of the month", "* * L-[0] * *",
+			"the number of days before the last must be from 1 to 30, not 0"},
 		{"* * L-31 * *", "day of the month", "* * L-[31] * *", "from 1 to 30, not 31"},
-		{"* * 5L * *", "day of the month", "* * 5[L] * *", "L has no place here"},
-		{"* * l * *", "day of the month", "* * [l] * *", `"l" has to be a capital letter`},
-		{"* * 15w * *", "day of the month", "* * 15[w] * *", `"w" has to be a capital letter`},
-		{"* * * * 6#0", "day of the week", "* * * * 6#[0]", "which of the month is from 1 to 5, not 0"},
+		{"* * 5L * *", "day of the month", "* * 5[L] * *", "L is not allowed here"},
+		{"* * l * *", "day of the month", "* * [l] * *", `"l" must be a capital letter`},
+		{"* * 15w * *", "day of the month", "* * 15[w] * *", `"w" must be a capital letter`},
+		{"* * * * 6#0", "day of the week", "* * * * 6#[0]", "the number after # must be from 1 to 5, not 0"},
 		{"* * * * 6#6", "day of the week", "* * * * 6#[6]", "from 1 to 5, not 6"},
-		{"* * * * MON#1,TUE", "day of the week", "* * * * MON#1[,]TUE", "L, W and # stand alone"},
-		{"* * * * MON,TUEL", "day of the week", "* * * * MON,TUE[L]", "L has no place here"},
-		{"* * * * 2-6#1", "day of the week", "* * * * 2-6[#]1", "# has no place here"},
+		{"* * * * MON#1,TUE", "day of the week", "* * * * MON#1[,]TUE", "L, W and # must stand alone"},
+		{"* * * * MON,TUEL", "day of the week", "* * * * MON,TUE[L]", "L is not allowed here"},
+		{"* * * * 2-6#1", "day of the week", "* * * * 2-6[#]1", "# is not allowed here"},
 		{"* * * * friday", "day of the week", "* * * * fri[d]ay", "names have three letters"},
 		{"* * * JANUARY *", "month", "* * * JAN[U]ARY *", "names have three letters"},
-		{"* * JAN * *", "day of the month", "* * [JAN] * *", `"JAN" means nothing here`},
-		{"* * * MON *", "month", "* * * [MON] *", `"MON" means nothing here`},
+		{"* * JAN * *", "day of the month", "* * [JAN] * *", `"JAN" is not allowed here`},
+		{"* * * MON *", "month", "* * * [MON] *", `"MON" is not allowed here`},
 	} {
 		_, err := cron.Parse(test.expr)
 		var e *cron.Error
@@ -91,8 +93,9 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that nothing makes Parse or Next panic, that an error points into the expression, and that what is due
-// is a whole minute after the time that was asked for, and stays due however close to it one asks.
+// FuzzParse holds these invariants. Nothing makes Parse or Next panic. An error points into the
+// expression. Next returns a whole minute after the given time, and the same one for every time
+// shortly before it.
 func FuzzParse(f *testing.F) {
 	for _, expr := range []string{
 		"* * * * *", "*/30 * * * *", "45 * * * *", "0 17 * * sun", "10 7 * * 2-6", "0 15 1 * *", "0 18 * * friL",
@@ -104,7 +107,8 @@ func FuzzParse(f *testing.F) {
 		s, err := cron.Parse(expr)
 		if err != nil {
 			var e *cron.Error
-			if !errors.As(err, &e) || e.Offset < 0 || e.Length < 0 || e.Offset+e.Length > len(expr) || e.Problem == "" || e.Allowed == "" {
+			if !errors.As(err, &e) || e.Offset < 0 || e.Length < 0 || e.Offset+e.Length > len(expr) ||
+				e.Problem == "" || e.Allowed == "" {
 				t.Errorf("%q: got error %#v", expr, err)
 			}
 			return
