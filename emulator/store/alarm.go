@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// alarm is a time, if one is set.
+// alarm is the time of an alarm, if one is set.
 type alarm struct {
 	at  time.Time
 	set bool
 }
 
-// The first and the last alarm that fit into 64 bits of nanoseconds since 1970, in which workerd stores them.
+// The first and the last alarm that fit into workerd's format: 64 bits of nanoseconds since 1970.
 var (
 	firstAlarm = time.UnixMilli(-9223372036854).UTC()
 	lastAlarm  = time.UnixMilli(9223372036854).UTC()
@@ -30,7 +30,7 @@ func nanoseconds(at time.Time) (int64, error) {
 // fromNanoseconds is the inverse of nanoseconds, for any stored value.
 func fromNanoseconds(ns int64) time.Time { return time.UnixMilli(ns / int64(time.Millisecond)).UTC() }
 
-// Alarm returns the alarm's time in UTC, and whether one is set, as the open transaction sees it.
+// Alarm returns the alarm's time in UTC and whether one is set, as the open transaction sees it.
 func (o *Object) Alarm() (at time.Time, set bool, err error) {
 	if err := o.usable(); err != nil {
 		return time.Time{}, false, fmt.Errorf("get alarm: %w", err)
@@ -38,7 +38,7 @@ func (o *Object) Alarm() (at time.Time, set bool, err error) {
 	return o.alarm.at, o.alarm.set, nil
 }
 
-// SetAlarm sets the alarm, cut to milliseconds. Setting the time that is already set is no write.
+// SetAlarm sets the alarm, cut to milliseconds. Setting the current time again writes nothing.
 func (o *Object) SetAlarm(at time.Time) error {
 	if err := o.setAlarm(at); err != nil {
 		return fmt.Errorf("set alarm: %w", err)
@@ -57,7 +57,7 @@ func (o *Object) setAlarm(at time.Time) error {
 	return o.writeAlarm(alarm{at: fromNanoseconds(ns), set: true}, integer(ns))
 }
 
-// DeleteAlarm clears the alarm. Without an alarm it is no write.
+// DeleteAlarm clears the alarm. Without an alarm it writes nothing.
 func (o *Object) DeleteAlarm() error {
 	err := o.usable()
 	if err == nil {
@@ -73,7 +73,8 @@ func (o *Object) writeAlarm(to alarm, stored value) error {
 	if to == o.alarm {
 		return nil
 	}
-	err := o.write("INSERT INTO _cf_METADATA (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	err := o.write(`INSERT INTO _cf_METADATA (key, value) VALUES (?1, ?2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
 		integer(alarmKey), stored)
 	if err != nil {
 		return err
@@ -82,8 +83,10 @@ func (o *Object) writeAlarm(to alarm, stored value) error {
 	return nil
 }
 
-// AlarmChanged reports whether the open transaction wrote the alarm, even if it ended where it began.
+// AlarmChanged reports whether the open transaction wrote the alarm, even if it wrote the old value
+// back.
 func (o *Object) AlarmChanged() bool { return o.alarmWritten }
 
-// Committed returns the alarm as last committed, and whether one is set. It costs nothing, and answers after Close too.
+// Committed returns the last committed alarm and whether one is set. It reads no file, and works
+// after Close too.
 func (o *Object) Committed() (at time.Time, set bool) { return o.committed.at, o.committed.set }

@@ -56,7 +56,9 @@ func TestAlarmOutOfRangeIsRefused(t *testing.T) {
 		wantAlarm(t, o, at)
 	}
 	must(t, o.Rollback())
-	for _, at := range []time.Time{{}, time.UnixMilli(9223372036855), time.UnixMilli(-9223372036855), time.Unix(1<<62, 0)} {
+	for _, at := range []time.Time{
+		{}, time.UnixMilli(9223372036855), time.UnixMilli(-9223372036855), time.Unix(1<<62, 0),
+	} {
 		wantOneLine(t, o.SetAlarm(at), "set alarm", "out of range", "1677-09-21", "2262-04-11")
 	}
 	wantAlarm(t, o, noAlarm)
@@ -82,7 +84,10 @@ func TestAlarmFollowsTheTransaction(t *testing.T) {
 		{"replace", epoch, []func(*store.Object) error{set(later)}, later, true},
 		{"delete", epoch, []func(*store.Object) error{(*store.Object).DeleteAlarm}, noAlarm, true},
 		{"there and back", epoch, []func(*store.Object) error{set(later), set(epoch)}, epoch, true},
-		{"delete and set again", epoch, []func(*store.Object) error{(*store.Object).DeleteAlarm, set(epoch)}, epoch, true},
+		{
+			"delete and set again", epoch,
+			[]func(*store.Object) error{(*store.Object).DeleteAlarm, set(epoch)}, epoch, true,
+		},
 		{"same time", epoch, []func(*store.Object) error{put, set(epoch)}, epoch, false},
 		{"delete none", noAlarm, []func(*store.Object) error{put, (*store.Object).DeleteAlarm}, noAlarm, false},
 	}
@@ -118,7 +123,8 @@ func TestAlarmFollowsTheTransaction(t *testing.T) {
 			must(t, o.Commit())
 			wantAlarm(t, o, test.want)
 			if at, _ := o.Committed(); !at.Equal(test.want) || o.AlarmChanged() {
-				t.Errorf("after Commit: Committed() = %v, AlarmChanged() = %t, want %v, false", at, o.AlarmChanged(), test.want)
+				t.Errorf("after Commit: Committed() = %v, AlarmChanged() = %t, want %v, false",
+					at, o.AlarmChanged(), test.want)
 			}
 			must(t, o.Close())
 			wantAlarm(t, openObject(t, path), test.want)

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// What SQL of the object's user may do is decided from what the engine finds in a statement, never from its text. The
-// store's own statements run without a rule. Source: the authorizer of workerd, and the answers of its releases.
+// A rule decides what the user's SQL may do, by the actions that the engine finds in a statement
+// and never by its text. The store's own statements run without a rule. Source: the authorizer of
+// workerd, and the behaviour of its releases.
 
-// userRule allows what a user may do, and keeps what the statement in hand does.
+// userRule decides what the user's SQL may do, and records the effects of the current statement.
 type userRule struct{ seen effects }
 
 var _ rule = (*userRule)(nil)
@@ -17,23 +18,24 @@ var _ rule = (*userRule)(nil)
 // effects are what a statement does when it runs, as far as preparing it has shown.
 type effects struct {
 	reads       bool     // it is a query, possibly among other things
-	writes      bool     // it changes the file, or what holds to the end of the transaction
+	writes      bool     // it changes the file, or a setting that lasts until the transaction ends
 	defines     bool     // it changes the schema
 	alters      bool     // it changes a table's definition, perhaps its name
-	pragma      bool     // part of its work is done by preparing it
-	configures  bool     // it is a pragma that holds for what runs later, beyond the transaction
-	transaction bool     // it begins or ends one
+	pragma      bool     // preparing it does part of its work
+	configures  bool     // it is a pragma that applies to later SQL, beyond the transaction
+	transaction bool     // it begins or ends a transaction
 	inserts     string   // the table that it inserts rows into by itself, if any
-	changes     []string // the tables whose rows it changes; what it drops is among them
+	changes     []string // the tables whose rows it changes, including the tables that it drops
 }
 
-// changesFile reports whether the statement needs a transaction. One of which nothing at all was heard does, like VACUUM.
+// changesFile reports whether the statement needs a transaction. A statement for which the engine
+// reported no action at all, such as VACUUM, needs one too.
 func (e *effects) changesFile() bool { return e.writes || !e.reads && !e.pragma }
 
 func (u *userRule) allow(a action) bool {
 	switch a.database {
 	case "", "main":
-	case "temp": // nothing is in it, but ALTER TABLE looks for what refers to the table
+	case "temp": // it is empty, but ALTER TABLE searches it for references to the table
 		return (a.op == opRead || a.op == opUpdate) && !reserved(a.object)
 	default:
 		return false
@@ -56,7 +58,7 @@ func (u *userRule) allow(a action) bool {
 	case opModule:
 		u.seen.writes, u.seen.defines = true, true
 		return !reserved(a.object) && allowedModules[strings.ToLower(a.other)]
-	case opMaintain: // ANALYZE without a name takes every table, and counts rows without showing any
+	case opMaintain: // ANALYZE without a name reads every table, but only counts rows
 		u.seen.writes, u.seen.defines = true, true
 		return true
 	case opPragma:
@@ -77,7 +79,8 @@ func (u *userRule) allow(a action) bool {
 	return false
 }
 
-// changed notes a change of rows. Those of the schema are noted as what they define.
+// changed records a change of rows. A change of the schema's own rows counts only as a write: the
+// definition itself is an action of its own.
 func (e *effects) changed(a action) {
 	e.writes = true
 	if strings.HasPrefix(a.object, "sqlite_") {
@@ -91,18 +94,19 @@ func (e *effects) changed(a action) {
 	}
 }
 
-// reserved reports whether a name is one that only the platform may use, in any case of letters.
+// reserved reports whether only the platform may use a name, in any case of letters.
 func reserved(name string) bool { return len(name) >= 4 && strings.EqualFold(name[:4], "_cf_") }
 
-// hiddenTables are there in every database of this engine, and show or change its raw pages. workerd's has none.
+// hiddenTables exist in every database of this engine, and show or change its raw pages. workerd's
+// engine does not have them.
 var hiddenTables = set("dbstat sqlite_dbpage")
 
-// hiddenFunctions are those that this engine has and workerd's has not.
+// hiddenFunctions are functions that this engine has and workerd's does not.
 var hiddenFunctions = set("soundex sqlite_offset")
 
 var allowedModules = set("fts5 fts5vocab rtree rtree_i32")
 
-// allowedPragmas holds, for each pragma, which arguments it may have. None is "".
+// allowedPragmas maps each pragma to a check of its argument, which is "" for none.
 var allowedPragmas = map[string]func(argument string) bool{
 	"data_version": noArgument,
 	"page_size":    noArgument,
@@ -123,12 +127,13 @@ var allowedPragmas = map[string]func(argument string) bool{
 	"table_xinfo":      nameArgument,
 
 	"foreign_key_check": optionalNameArgument,
-	"quick_check":       optionalNameArgument, // or a number of errors, which is no reserved name
+	"quick_check":       optionalNameArgument, // or a number of errors, which is not a reserved name
 	"optimize":          optionalNumberArgument,
-	"table_list":        func(string) bool { return true }, // that there are tables of the platform is no secret
+	"table_list":        func(string) bool { return true }, // it may show the platform's tables
 }
 
-// configuringPragmas are those of which an argument changes how SQL is run, with that of a file which was just opened.
+// configuringPragmas are the pragmas whose argument changes how later SQL runs. Each has its value
+// in a newly opened file.
 var configuringPragmas = map[string]string{
 	"case_sensitive_like":       "OFF",
 	"foreign_keys":              "ON",
@@ -158,8 +163,9 @@ func flagArgument(argument string) bool {
 	return false
 }
 
-// allowedFunctions leaves out what tells of the engine's build or reaches outside the database, and, as workerd does,
-// some that are merely newer than its list.
+// allowedFunctions leaves out functions that describe the engine's build or reach outside the
+// database. As in workerd, it also leaves out some that are merely newer than workerd's list. ALTER
+// TABLE calls the functions of the last line, which the engine lets nobody else call.
 var allowedFunctions = set(`
 	-> ->> abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid length like
 	likelihood likely lower ltrim max min nullif octet_length printf quote random randomblob replace round rtrim sign
@@ -175,8 +181,6 @@ var allowedFunctions = set(`
 	jsonb_remove jsonb_replace jsonb_set
 	bm25 highlight match snippet rtreecheck
 	sqlite_drop_column sqlite_rename_column sqlite_rename_quotefix sqlite_rename_table sqlite_rename_test`)
-
-// The last line of allowedFunctions is what ALTER TABLE calls; the engine lets nobody else call those.
 
 func set(words string) map[string]bool {
 	s := map[string]bool{}

@@ -22,7 +22,8 @@ func benchObject(b *testing.B, keys int) *store.Object {
 	return o
 }
 
-// changed returns a value that was not used before: SQLite does not write what is already there.
+// changed returns a value that was not used before, because SQLite does not write a value that is
+// already there.
 func changed(n uint64) []byte {
 	binary.BigEndian.PutUint64(benchValue, n+1)
 	return benchValue
@@ -62,7 +63,7 @@ func BenchmarkList100(b *testing.B) {
 	}
 }
 
-// The two that follow leave out the close, whose checkpoint waits for the disk.
+// The next two benchmarks leave out the close, whose checkpoint waits for the disk.
 
 func BenchmarkOpenNewObject(b *testing.B) {
 	dir := b.TempDir()

@@ -10,7 +10,8 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// Connections come at the addresses of those that are just being closed: a test that meets the moment only now and then.
+// A new connection may get the address of one that is just being closed. The test hits that moment
+// only now and then.
 func TestObjectsAreOpenedWhileOthersAreClosed(t *testing.T) {
 	const workers, rounds = 16, 60
 	dir := t.TempDir()

@@ -16,28 +16,32 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// The tests in this file kill a real process. It is this test binary again, which plays the part that childPart names
-// on the path that childPath names, and acknowledges each step with a line on its standard output.
+// The tests in this file kill a real process. It is this test binary again: it runs the part named
+// by the variable childPart on the path in childPath, and acknowledges each step with a line on its
+// standard output.
 const (
 	childPart = "STORE_TEST_PART"
 	childPath = "STORE_TEST_PATH"
 )
 
-// waitToBeKilled does not return while the parent lives, which holds the other end of standard input. (A bare select
-// would be taken for a deadlock in a program without cgo.)
+// waitToBeKilled blocks while the parent, which holds the other end of standard input, runs. (The
+// runtime would take a bare select for a deadlock in a program without cgo.)
 func waitToBeKilled() error {
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
 var parts = map[string]func(path string, acknowledge func(int)) error{
-	// object commits once and goes on writing.
+	// object commits once and then writes more.
 	"object": func(path string, acknowledge func(int)) error {
 		o, err := store.OpenObject(path, "crashed", true)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(o.Put("k", []byte("v")), o.SetAlarm(epoch), o.Commit(), o.Put("k", []byte("uncommitted")), o.DeleteAlarm()); err != nil {
+		if err := errors.Join(
+			o.Put("k", []byte("v")), o.SetAlarm(epoch), o.Commit(),
+			o.Put("k", []byte("uncommitted")), o.DeleteAlarm(),
+		); err != nil {
 			return err
 		}
 		acknowledge(1)
@@ -55,7 +59,7 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 		acknowledge(1)
 		return waitToBeKilled()
 	},
-	// counter goes on counting from what the object holds, in three places at once.
+	// counter counts on from the number in the object, in three places at once.
 	"counter": func(path string, acknowledge func(int)) error {
 		o, err := store.OpenObject(path, "", false)
 		if err != nil {
@@ -75,7 +79,7 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			acknowledge(n)
 		}
 	},
-	// maker makes objects, each with an alarm and its entry in the index.
+	// maker creates objects, each with an alarm and its entry in the index.
 	"maker": func(dir string, acknowledge func(int)) error {
 		x, err := store.OpenIndex(dir)
 		if err != nil {
@@ -87,7 +91,8 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(o.SetAlarm(at), o.Commit(), x.Set(id, at, int64(n), id, true), o.Close()); err != nil {
+			err = errors.Join(o.SetAlarm(at), o.Commit(), x.Set(id, at, int64(n), id, true), o.Close())
+			if err != nil {
 				return err
 			}
 			acknowledge(n)
@@ -133,7 +138,8 @@ func start(t *testing.T, part, path string) *child {
 	return c
 }
 
-// next waits for an acknowledgement; false means that the child is dead and everything it said has been read.
+// next waits for an acknowledgement. It returns false if the child is dead and all its output has
+// been read.
 func (c *child) next() bool {
 	line, err := c.stdout.ReadString('\n')
 	if err != nil {
@@ -141,19 +147,19 @@ func (c *child) next() bool {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil {
-		c.t.Fatalf("child said %q", line)
+		c.t.Fatalf("the child printed %q, want a number", line)
 	}
 	c.last = n
 	return true
 }
 
-// await waits for so many acknowledgements.
+// await waits for the given number of acknowledgements.
 func (c *child) await(acknowledgements int) {
 	c.t.Helper()
 	for range acknowledgements {
 		if !c.next() {
 			c.cmd.Wait()
-			c.t.Fatalf("child ended by itself: %s", c.stderr.String())
+			c.t.Fatalf("the child ended by itself: %s", c.stderr.String())
 		}
 	}
 }
@@ -168,7 +174,7 @@ func (c *child) kill() int {
 	return c.last
 }
 
-// crash leaves behind what a process leaves that is killed after its first acknowledgement.
+// crash kills a process after its first acknowledgement, so that its files stay behind.
 func crash(t *testing.T, part, path string) {
 	t.Helper()
 	c := start(t, part, path)
@@ -176,7 +182,8 @@ func crash(t *testing.T, part, path string) {
 	c.kill()
 }
 
-// count returns the number that the counter part left, or an error if it was torn.
+// count returns the number that the counter part left. It returns an error if the three places
+// differ.
 func count(o *store.Object) (int, error) {
 	numbers := [3]int{}
 	for i, key := range []string{"a", "b"} {
@@ -201,7 +208,8 @@ func count(o *store.Object) (int, error) {
 
 func TestKillLosesNoAcknowledgedCommitAndTearsNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "object.sqlite")
-	// A commit is about five pages, so that the longer runs pass several checkpoints (one in 1,000 pages).
+	// A commit is about five pages, and a checkpoint comes every 1,000 pages. So the longer runs
+	// have several checkpoints.
 	for _, acknowledgements := range []int{1, 2, 50, 199, 450, 700, 1} {
 		c := start(t, "counter", path)
 		c.await(acknowledgements)
@@ -221,7 +229,7 @@ func TestKillLosesNoAcknowledgedCommitAndTearsNone(t *testing.T) {
 	}
 }
 
-func TestKillOverAKilledProcessesLogLosesNothing(t *testing.T) {
+func TestKillOverTheLogOfAKilledProcessLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "object.sqlite")
 	acknowledged := 0
 	for range 5 { // nothing is closed in between
@@ -236,7 +244,7 @@ func TestKillOverAKilledProcessesLogLosesNothing(t *testing.T) {
 	}
 }
 
-func TestKillWhileObjectsAreMadeLeavesNoneHalfMade(t *testing.T) {
+func TestKillDuringCreationLeavesNoIncompleteObject(t *testing.T) {
 	for _, acknowledgements := range []int{1, 7, 40} {
 		dir := t.TempDir()
 		c := start(t, "maker", dir)
@@ -252,7 +260,7 @@ func TestKillWhileObjectsAreMadeLeavesNoneHalfMade(t *testing.T) {
 			info, err := store.ReadObject(store.ObjectPath(dir, id))
 			must(t, err)
 			if info.Name != id || !info.HasAlarm {
-				t.Errorf("object %s tells %+v, want its name and alarm", id, info)
+				t.Errorf("object %s has %+v, want its name and alarm", id, info)
 			}
 		}
 		for _, id := range ids {
@@ -307,7 +315,7 @@ func TestFileOfAnotherProcessIsLocked(t *testing.T) {
 	c.await(1)
 	_, openErr := store.OpenObject(path, "", false)
 	_, readErr := store.ReadObject(path)
-	_, indexErr := store.OpenIndex(dir) // would have to read the object
+	_, indexErr := store.OpenIndex(dir) // it has to read the object
 	for _, err := range []error{openErr, readErr, indexErr} {
 		if !errors.Is(err, store.ErrLocked) {
 			t.Errorf("error is %v, want ErrLocked", err)

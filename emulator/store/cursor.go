@@ -6,59 +6,67 @@ import (
 	"io/fs"
 )
 
-// Why a cursor ended before its last row. The first is the platform's own text.
+// These errors say why a cursor ended before its last row. The first has the platform's own text.
 var (
-	errCursorDeleted    = errors.New("SQLite query was canceled because the database was deleted.") //nolint:staticcheck // the platform's own message
+	errCursorDeleted    = errors.New(cursorDeleted)
 	errCursorRolledBack = errors.New("the cursor ended when the transaction was rolled back: run the query again")
-	errCursorClosed     = fmt.Errorf("the cursor ended with its object: %w", fs.ErrClosed)
+	errCursorClosed     = fmt.Errorf("the cursor ended because its object was closed: %w", fs.ErrClosed)
 )
 
-// Cursor hands out the rows of a query, one at a time. It stands one row ahead of its reader, like those of the
-// platform. It sees what is written while it is open, and several may be open at once, also of one text. The rows of a
-// statement that writes (INSERT … RETURNING) are kept in memory instead, because nothing could be committed while the
-// engine stands between two of them.
+const cursorDeleted = "SQLite query was canceled because the database was deleted."
+
+// Cursor returns the rows of a query, one at a time. Like the platform's, it is one row ahead of
+// its reader. It sees writes made while it is open. Several cursors may be open at once, even for
+// the same text.
 //
-// A cursor that has handed out all rows needs no Close. One that has not holds engine resources until Close, and ends
-// with an error at Rollback, at DeleteAll, and when its object is closed. It is not safe for concurrent use.
+// The rows of a statement that writes (INSERT … RETURNING) are in memory, because no commit is
+// possible while such a statement is between two rows.
+//
+// A cursor that has returned all rows needs no Close. Any other holds engine resources until Close,
+// and ends with an error at Rollback, at DeleteAll, and when its object is closed. A Cursor is not
+// safe for concurrent use.
 type Cursor struct {
 	object  *Object
 	columns []string
 	types   []string
 
-	running *prepared // standing on the row that Next returns, or nil
-	kept    [][]any   // the rows of a statement that has ended
-	err     error     // why there are no more rows, if it is not because they have all been read
+	running  *prepared // at the row that Next returns, or nil
+	buffered [][]any   // the remaining rows of a statement that has ended
+	err      error     // why the cursor ended early, or nil
 
 	read, written int64
 }
 
-// ColumnNames returns the names of the columns, with duplicates. A statement without rows has none.
+// ColumnNames returns the names of the columns, with duplicates. It is empty for a statement
+// without rows.
 func (c *Cursor) ColumnNames() []string { return c.columns }
 
-// ColumnTypes returns the type that each column was declared with, as it was written, or "" where it is not simply a
-// column of a table.
+// ColumnTypes returns each column's declared type as it was written, or "" if the column is not
+// simply a column of a table.
 func (c *Cursor) ColumnTypes() []string { return c.types }
 
-// More reports whether Next has another row, or an error to tell.
-func (c *Cursor) More() bool { return c.running != nil || len(c.kept) > 0 || c.err != nil }
+// More reports whether Next has another row or an error to return.
+func (c *Cursor) More() bool { return c.running != nil || len(c.buffered) > 0 || c.err != nil }
 
-// RowsRead returns how many rows the cursor has reached, which is one more than it has handed out while there are more.
-// It is a lower bound of what the platform counts, which is every row that the engine looked at on the way.
+// RowsRead returns how many rows the cursor has reached: one more than it has returned, while there
+// are more. It is a lower bound of the platform's count, which has every row that the engine
+// examined.
 func (c *Cursor) RowsRead() int64 { return c.read }
 
-// RowsWritten returns how many rows an INSERT, UPDATE or DELETE changed, with one more for each index of the table that
-// rows are inserted into. The platform also counts what triggers, foreign keys, changes of the schema and updates of
-// indexed columns write; so this is again a lower bound.
+// RowsWritten returns how many rows an INSERT, UPDATE or DELETE changed. For each inserted row it
+// adds one for each index of the table. It is a lower bound of the platform's count, which includes
+// writes of triggers, foreign keys, schema changes and updates of indexed columns.
 func (c *Cursor) RowsWritten() int64 { return c.written }
 
-// Next returns the next row, and whether there was one. Its values are nil, int64, float64, string or []byte, all of
-// them copies. An error is an *SQLError if it is about the SQL, and comes again with every further call.
+// Next returns the next row, and whether there was one. Its values are nil, int64, float64, string
+// or []byte, all of them copies. An error about the SQL is an *SQLError. Every further call returns
+// the same error.
 func (c *Cursor) Next() (row []any, ok bool, err error) {
 	if c.err != nil {
 		return nil, false, c.err
 	}
-	if len(c.kept) > 0 {
-		row, c.kept = c.kept[0], c.kept[1:]
+	if len(c.buffered) > 0 {
+		row, c.buffered = c.buffered[0], c.buffered[1:]
 		c.forget()
 		return row, true, nil
 	}
@@ -76,9 +84,9 @@ func (c *Cursor) Next() (row []any, ok bool, err error) {
 	return row, true, nil
 }
 
-// Close ends the cursor: it has no more rows then. A second Close does nothing.
+// Close ends the cursor, which then has no more rows. A second Close does nothing.
 func (c *Cursor) Close() error {
-	c.kept = nil
+	c.buffered = nil
 	c.release()
 	c.forget()
 	return nil
@@ -91,18 +99,18 @@ func (c *Cursor) start() error {
 		return err
 	}
 	for writes && c.running != nil {
-		c.kept = append(c.kept, c.running.row())
+		c.buffered = append(c.buffered, c.running.row())
 		if err := c.advance(); err != nil {
 			return err
 		}
 	}
-	if c.running != nil || len(c.kept) > 0 {
+	if c.running != nil || len(c.buffered) > 0 {
 		c.object.cursors[c] = struct{}{}
 	}
 	return nil
 }
 
-// advance steps to the next row. At the end it gives the statement back.
+// advance steps to the next row. At the end it returns the statement to the cache.
 func (c *Cursor) advance() error {
 	more, err := c.object.step(c.running)
 	if err != nil {
@@ -123,7 +131,7 @@ func (c *Cursor) advance() error {
 	return nil
 }
 
-// release gives the statement back for its next use.
+// release returns the statement to the cache.
 func (c *Cursor) release() {
 	if c.running != nil {
 		c.object.statements.give(c.running)
@@ -132,14 +140,14 @@ func (c *Cursor) release() {
 	}
 }
 
-// forget makes the end of a cursor without more rows nobody's business.
+// forget removes a cursor without further rows from the object's open cursors.
 func (c *Cursor) forget() {
-	if c.running == nil && len(c.kept) == 0 {
+	if c.running == nil && len(c.buffered) == 0 {
 		delete(c.object.cursors, c)
 	}
 }
 
-// end makes the cursor fail from here on.
+// end closes the cursor, and makes it return err from then on.
 func (c *Cursor) end(err error) {
 	c.Close()
 	c.err = err

@@ -56,7 +56,7 @@ func TestColumnNames(t *testing.T) {
 		}
 	}
 
-	// The statement is known from before, and the table has another column by now.
+	// The statement is in the cache, and the table has another column by now.
 	must(t, o.Rollback())
 	wantRows(t, query(t, o, "SELECT * FROM n"), []any{int64(1), "1"})
 	query(t, o, "ALTER TABLE n ADD COLUMN x DEFAULT 2.5")
@@ -124,12 +124,18 @@ func TestCursorsEnd(t *testing.T) {
 	tests := []struct {
 		name string
 		end  func(*store.Object, *store.Cursor) error
-		want string // part of the error, or "" if the cursor is just over
+		want string // part of the error, or "" if the cursor ends without one
 	}{
 		{"Close", func(_ *store.Object, c *store.Cursor) error { return c.Close() }, ""},
 		{"Rollback", func(o *store.Object, _ *store.Cursor) error { return o.Rollback() }, "rolled back"},
-		{"DeleteAll", func(o *store.Object, _ *store.Cursor) error { return o.DeleteAll(false) }, "SQLite query was canceled because the database was deleted."},
-		{"Close of the object", func(o *store.Object, _ *store.Cursor) error { return o.Close() }, fs.ErrClosed.Error()},
+		{
+			"DeleteAll", func(o *store.Object, _ *store.Cursor) error { return o.DeleteAll(false) },
+			"SQLite query was canceled because the database was deleted.",
+		},
+		{
+			"Close of the object", func(o *store.Object, _ *store.Cursor) error { return o.Close() },
+			fs.ErrClosed.Error(),
+		},
 	}
 	for _, test := range tests {
 		for _, sql := range []string{"SELECT i FROM n", "UPDATE n SET s = '' RETURNING i"} {
@@ -140,8 +146,8 @@ func TestCursorsEnd(t *testing.T) {
 						must(t, o.Put("k", nil))
 					}
 					c := mustExec(t, o, sql)
-					over := mustExec(t, o, "SELECT i FROM n WHERE i = 5")
-					wantNext(t, over, int64(5))
+					finished := mustExec(t, o, "SELECT i FROM n WHERE i = 5")
+					wantNext(t, finished, int64(5))
 					wantNext(t, c, int64(1))
 					must(t, test.end(o, c))
 					for range 2 {
@@ -152,8 +158,8 @@ func TestCursorsEnd(t *testing.T) {
 							wantOneLine(t, err, test.want)
 						}
 					}
-					if _, ok, err := over.Next(); ok || err != nil {
-						t.Errorf("Next of a cursor that is through: %t, %v, want the end", ok, err)
+					if _, ok, err := finished.Next(); ok || err != nil {
+						t.Errorf("Next of a finished cursor: %t, %v, want the end", ok, err)
 					}
 					must(t, c.Close())
 					must(t, c.Close())
@@ -192,7 +198,8 @@ func TestRowCounts(t *testing.T) {
 		t.Errorf("RowsWritten() = %d after a query, want 0", got)
 	}
 
-	query(t, o, "CREATE TABLE t (a UNIQUE, b); CREATE TABLE log (a UNIQUE); CREATE TRIGGER r AFTER DELETE ON t BEGIN INSERT INTO log VALUES (old.a); END")
+	query(t, o, `CREATE TABLE t (a UNIQUE, b); CREATE TABLE log (a UNIQUE);
+		CREATE TRIGGER r AFTER DELETE ON t BEGIN INSERT INTO log VALUES (old.a); END`)
 	tests := []struct {
 		sql  string
 		want int64
@@ -227,7 +234,7 @@ func TestStatementsAreKeptByRecentUse(t *testing.T) {
 	if n != 11 || size > 1<<20 {
 		t.Errorf("%d statements of %d bytes are kept, want 11 that fit into 1 MiB", n, size)
 	}
-	c := mustExec(t, o, text(0)) // used last, so it is still there
+	c := mustExec(t, o, text(0)) // it was used last, so it is still in the cache
 	if got, _ := o.CachedStatements(); got != n-1 {
 		t.Errorf("%d statements are kept while one of them is in use, want %d", got, n-1)
 	}

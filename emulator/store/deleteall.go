@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// DeleteAll removes all user data: every key, and every table, view, trigger and index of the user. The object's name
-// stays, and the alarm if keepAlarm. It is part of the transaction like any other write; when it fails, nothing is
-// removed. The cursors end in any case.
+// DeleteAll removes all user data: every key, and every table, view, trigger and index of the user.
+// The object's name stays, and so does the alarm if keepAlarm. DeleteAll is part of the transaction
+// like any other write, and removes nothing if it fails. It ends all cursors in any case.
 //
-// Source: storage.deleteAll() in workerd, which removes the file instead and so cannot be rolled back.
+// Source: storage.deleteAll() in workerd, which removes the file instead and so cannot be rolled
+// back.
 func (o *Object) DeleteAll(keepAlarm bool) error {
 	if err := o.deleteAll(keepAlarm); err != nil {
 		return fmt.Errorf("delete all: %w", err)
@@ -19,7 +20,7 @@ func (o *Object) DeleteAll(keepAlarm bool) error {
 
 func (o *Object) deleteAll(keepAlarm bool) error {
 	o.endCursors(errCursorDeleted)
-	return o.whole(func() error {
+	return o.atomically(func() error {
 		err := o.dropUserTables()
 		if err == nil {
 			err = o.write("DELETE FROM _cf_KV")
@@ -31,11 +32,11 @@ func (o *Object) deleteAll(keepAlarm bool) error {
 	})
 }
 
-// dropUserTables asks the schema again after each step, because what goes takes others along: a table its indexes and
-// triggers, a virtual table the tables that it keeps its data in. So those that others depend on (they have a root
-// page) come last.
+// dropUserTables reads the schema again after each step, because dropping one thing drops others: a
+// table its indexes and triggers, a virtual table its shadow tables. Tables with a root page come
+// last, because others depend on them.
 func (o *Object) dropUserTables() error {
-	// Tables may refer to each other in a circle. Once all are gone, so are the violations on the way.
+	// Tables may refer to each other in a circle. Once all tables are gone, so are the violations.
 	if err := o.check(o.db.execOnce("PRAGMA defer_foreign_keys=ON")); err != nil {
 		return err
 	}

@@ -8,9 +8,10 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// userSchema has one of everything that can stand in the way of a removal.
+// userSchema has one of everything that can prevent a removal.
 var userSchema = []string{
-	`CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, child INTEGER REFERENCES child DEFERRABLE INITIALLY DEFERRED)`,
+	`CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT,
+		child INTEGER REFERENCES child DEFERRABLE INITIALLY DEFERRED)`,
 	`CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent)`,
 	`CREATE INDEX child_parent ON child (parent)`,
 	`CREATE VIEW both AS SELECT * FROM parent JOIN child`,
@@ -114,7 +115,8 @@ func TestForeignKeysAreEnforcedAgainAfterDeleteAll(t *testing.T) {
 func TestFailedDeleteAllRemovesNothing(t *testing.T) {
 	o := filled(t)
 	must(t, o.RunSQL("PRAGMA writable_schema=ON"))
-	must(t, o.RunSQL(`INSERT INTO sqlite_schema VALUES ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost USING no_such_module')`))
+	must(t, o.RunSQL(`INSERT INTO sqlite_schema
+		VALUES ('table', 'ghost', 'ghost', 0, 'CREATE VIRTUAL TABLE ghost USING no_such_module')`))
 	must(t, o.Commit())
 	must(t, o.RunSQL("PRAGMA writable_schema=RESET"))
 	must(t, o.Commit())

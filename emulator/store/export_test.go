@@ -2,9 +2,10 @@ package store
 
 import "strconv"
 
-// What the tests need and the engine must not have: a back door into the database of an open object.
+// These methods give tests direct access to the database of an open object, which the emulator must
+// not have.
 
-// RunSQL runs SQL in the object's implicit transaction, with none of the rules that hold for its user.
+// RunSQL runs SQL in the object's implicit transaction, without the user's rule and limits.
 func (o *Object) RunSQL(sql string) error {
 	if err := o.begin(); err != nil {
 		return err
@@ -27,16 +28,17 @@ func (o *Object) Tables() (names []string, err error) {
 	return names, err
 }
 
-// FillDisk lets the file grow by so many pages, as if the disk were full then.
+// FillDisk lets the file grow by the given number of pages, and then fails as on a full disk.
 func (o *Object) FillDisk(pages int) error {
 	var count int64
-	if err := o.db.each("PRAGMA page_count", func(r row) bool { count = r.integer(0); return false }); err != nil {
+	err := o.db.each("PRAGMA page_count", func(r row) bool { count = r.integer(0); return false })
+	if err != nil {
 		return err
 	}
 	return o.db.execOnce("PRAGMA max_page_count=" + strconv.FormatInt(count+int64(pages), 10))
 }
 
-// MakeDatabase makes a file as another program would, with these statements.
+// MakeDatabase creates a file with these statements, as another program would.
 func MakeDatabase(path string, statements ...string) error {
 	image, err := newImage(func(d *database) error { return d.execAll(statements...) })
 	if err != nil {
@@ -45,7 +47,8 @@ func MakeDatabase(path string, statements ...string) error {
 	return placeFile(path, image)
 }
 
-// CachedStatements returns how many statements of the user are kept prepared, and the bytes of their texts.
+// CachedStatements returns how many of the user's statements are kept prepared, and the bytes of
+// their texts.
 func (o *Object) CachedStatements() (n, size int) {
 	return o.statements.recent.Len(), o.statements.size
 }

@@ -9,18 +9,18 @@ import (
 	"regexp"
 )
 
-// What SQLite keeps beside a database file. They belong to it: apart from it they are worthless, and beside another
-// file of the same name they would be applied to that one.
+// companions are the suffixes of the files that SQLite keeps beside a database file. They are
+// worthless without it, and would be applied to another database file of the same name.
 var companions = []string{"-wal", "-shm", "-journal"}
 
 var objectFile = regexp.MustCompile(`^([0-9a-f]{64})\.sqlite$`)
 
-// ObjectPath returns the path of the file of the object with this id, 64 lower-case hex digits, in the namespace's
-// folder.
+// ObjectPath returns the path of an object's file in the namespace's folder. The id is 64
+// lower-case hex digits.
 func ObjectPath(dir, id string) string { return filepath.Join(dir, id+".sqlite") }
 
-// Objects returns the ids of the objects that have a file in the namespace's folder, sorted. A folder that does not
-// exist holds none. No file is opened.
+// Objects returns the ids of all objects that have a file in the namespace's folder, sorted. It
+// returns none for a folder that does not exist. It opens no file.
 func Objects(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,8 +38,9 @@ func Objects(dir string) ([]string, error) {
 	return ids, nil
 }
 
-// newImage returns the content of a database file as fill makes it. Laying out a file in memory takes a tenth of a
-// millisecond, and writing it is one step; SQLite making it on disk would sync each step of its own.
+// newImage returns the content of a database file that fill has filled. Making it in memory takes a
+// tenth of a millisecond, and writing it is one step. SQLite on disk would sync each of its own
+// steps.
 func newImage(fill func(*database) error) ([]byte, error) {
 	d, err := openMemory()
 	if err != nil {
@@ -52,10 +53,10 @@ func newImage(fill func(*database) error) ([]byte, error) {
 	return d.image()
 }
 
-// placeFile makes a database file with the given content, and its folder. A process that is killed leaves either the
-// whole file or none. The content reaches the disk with the first checkpoint; a power cut before that may lose the
-// file, together with what was in its log. The caller sees to it that the file does not exist and that no other process
-// makes it at the same time.
+// placeFile creates a database file with the given content, and its folder. A process that is
+// killed leaves either the whole file or none. The content reaches the disk with the first
+// checkpoint; a power cut before that may lose the file, together with its log. The caller ensures
+// that the file does not exist and that no other process creates it at the same time.
 func placeFile(path string, image []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return explainFile(path, err)
@@ -63,7 +64,8 @@ func placeFile(path string, image []byte) error {
 	if err := removeFiles(path, companions); err != nil {
 		return err
 	}
-	// The name is always the same, so that a kill leaves one stray file at most, which the next attempt overwrites.
+	// The name is always the same. So a kill leaves at most one stray file, which the next attempt
+	// overwrites.
 	unfinished := path + ".new"
 	err := os.WriteFile(unfinished, image, 0o600)
 	if err == nil {
@@ -76,7 +78,7 @@ func placeFile(path string, image []byte) error {
 	return nil
 }
 
-// removeFiles deletes, in this order, those of the files path + suffix that there are.
+// removeFiles deletes the files path + suffix that exist, in the order of suffixes.
 func removeFiles(path string, suffixes []string) error {
 	for _, suffix := range suffixes {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -86,8 +88,8 @@ func removeFiles(path string, suffixes []string) error {
 	return nil
 }
 
-// moveAside renames a database file to the first free name of the form path.damaged-N. What SQLite left beside it stays
-// behind, for placeFile to clear away.
+// moveAside renames a database file to the first free name of the form path.damaged-N. Its
+// companions stay behind; placeFile removes them.
 func moveAside(path string) error {
 	for n := 1; ; n++ {
 		target := fmt.Sprintf("%s.damaged-%d", path, n)

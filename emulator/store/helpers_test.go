@@ -11,10 +11,10 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// epoch is a time that alarms in the tests count from.
+// epoch is the time from which alarms in the tests count.
 var epoch = time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
 
-// objectID returns an id that is easy to tell from others.
+// objectID returns an id of one repeated digit.
 func objectID(digit string) string { return strings.Repeat(digit, 64) }
 
 func openObject(t testing.TB, path string) *store.Object {
@@ -57,7 +57,7 @@ func wantMissing(t testing.TB, o *store.Object, key string) {
 	}
 }
 
-// wantAlarm checks the alarm as reads see it; the zero time stands for none.
+// wantAlarm checks the alarm as reads see it. The zero time means none.
 func wantAlarm(t testing.TB, o *store.Object, want time.Time) {
 	t.Helper()
 	at, set, err := o.Alarm()
@@ -83,18 +83,18 @@ func wantFiles(t testing.TB, dir string, want ...string) {
 	}
 }
 
-// wantOneLine checks that an error can be shown as it is, and says all of these.
+// wantOneLine checks that an error is one line and contains all parts.
 func wantOneLine(t testing.TB, err error, parts ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("no error, want one that says %q", parts)
+		t.Fatalf("no error, want one with %q", parts)
 	}
 	if strings.Contains(err.Error(), "\n") {
 		t.Errorf("error has several lines: %q", err)
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error is %q, want it to say %q", err, part)
+			t.Errorf("error is %q, want %q in it", err, part)
 		}
 	}
 }

@@ -11,20 +11,22 @@ import (
 const indexFile = "metadata.sqlite"
 
 var indexSchema = []string{
-	`CREATE TABLE _cf_ALARM (actor_id TEXT PRIMARY KEY, scheduled_time INTEGER, actor_name TEXT, set_order INTEGER) WITHOUT ROWID`,
+	`CREATE TABLE _cf_ALARM (actor_id TEXT PRIMARY KEY, scheduled_time INTEGER, actor_name TEXT, ` +
+		`set_order INTEGER) WITHOUT ROWID`,
 }
 
-// Alarm is an entry of an Index: the object with this id is to be woken at this time.
+// Alarm is an entry of an Index: the pending alarm of one object.
 type Alarm struct {
-	ID      string
+	ID      string    // of the object
 	At      time.Time // UTC, in whole milliseconds
 	Order   int64     // alarms of the same time fire in this order
-	Name    string    // of the object, if it has one
+	Name    string    // of the object, if HasName
 	HasName bool
 }
 
-// Index is the list of pending alarms of a namespace. It saves opening every object's file at start, and nothing more:
-// the objects' files hold the truth, and the index can be rebuilt from them at any time. Safe for concurrent use.
+// Index is the list of pending alarms of a namespace. It only saves opening every object's file at
+// start: the objects' files hold the truth, and the index can be rebuilt from them at any time. An
+// Index is safe for concurrent use.
 //
 // Each Set and Delete is committed when it returns.
 type Index struct {
@@ -35,12 +37,12 @@ type Index struct {
 	db *database // nil when closed
 }
 
-// OpenIndex opens the index of the namespace in the folder dir. One that is missing is made, and filled from the objects'
-// files if there are any; one that is damaged is first moved aside to metadata.sqlite.damaged-N. No object of the
-// namespace may be open meanwhile.
+// OpenIndex opens the index of the namespace in the folder dir. It creates a missing index and
+// fills it from the objects' files, if there are any. It moves a damaged one aside to
+// metadata.sqlite.damaged-N first. No object of the namespace may be open meanwhile.
 //
-// The order in which alarms were set is known to the index alone: after a rebuild, those of the same time have the same
-// Order, and fire by id.
+// Only the index knows the order in which alarms were set. After a rebuild, alarms of the same time
+// have the same Order, and fire by id.
 func OpenIndex(dir string) (*Index, error) {
 	x, err := openIndex(dir)
 	if err != nil {
@@ -49,15 +51,15 @@ func OpenIndex(dir string) (*Index, error) {
 	return x, nil
 }
 
-// Rebuilt reports whether OpenIndex had to derive the index from the objects' files.
+// Rebuilt reports whether OpenIndex built the index from the objects' files.
 func (x *Index) Rebuilt() bool { return x.rebuilt }
 
-// Skipped returns an error for each object file that was too damaged for a rebuild to read. Its alarm, if it had one,
-// is not in the index.
+// Skipped returns an error for each object file that a rebuild could not read. The index lacks the
+// alarm of such an object, if it had one.
 func (x *Index) Skipped() []error { return slices.Clone(x.skipped) }
 
-// Set records the alarm of an object in place of any other, cut to milliseconds. A name that is already recorded is
-// kept when hasName is false. The order is a counter kept by the caller.
+// Set records the alarm of an object in place of any other, cut to milliseconds. If hasName is
+// false, it keeps a name that is already recorded. The caller counts order.
 func (x *Index) Set(id string, at time.Time, order int64, name string, hasName bool) error {
 	ns, err := nanoseconds(at)
 	if err == nil {
@@ -91,10 +93,15 @@ func (x *Index) All() ([]Alarm, error) {
 	var alarms []Alarm
 	err := x.usableLocked()
 	if err == nil {
-		err = x.db.each(`SELECT actor_id, scheduled_time, coalesce(set_order, 0), actor_name FROM _cf_ALARM ORDER BY 2, 3, 1`,
+		err = x.db.each(`SELECT actor_id, scheduled_time, coalesce(set_order, 0), actor_name
+			FROM _cf_ALARM ORDER BY 2, 3, 1`,
 			func(r row) bool {
 				alarms = append(alarms, Alarm{
-					ID: r.text(0), At: fromNanoseconds(r.integer(1)), Order: r.integer(2), Name: r.text(3), HasName: !r.null(3),
+					ID:      r.text(0),
+					At:      fromNanoseconds(r.integer(1)),
+					Order:   r.integer(2),
+					Name:    r.text(3),
+					HasName: !r.null(3),
 				})
 				return true
 			})

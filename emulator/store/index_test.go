@@ -55,7 +55,7 @@ func TestIndexOrdersByTimeThenOrderThenID(t *testing.T) {
 	x = openIndex(t, dir)
 	wantAlarms(t, x, want...)
 	if x.Rebuilt() {
-		t.Error("an index that was there is said to be rebuilt")
+		t.Error("Rebuilt() is true for an existing index")
 	}
 }
 
@@ -150,7 +150,7 @@ func TestIndexOfWorkerdIsAltered(t *testing.T) {
 	}
 }
 
-// makeNamespace makes three objects, two of them with alarms.
+// makeNamespace creates three objects, two of them with alarms.
 func makeNamespace(t *testing.T) (dir string, alarms []store.Alarm) {
 	t.Helper()
 	dir = t.TempDir()
@@ -187,7 +187,7 @@ func TestNewNamespaceIsNotARebuild(t *testing.T) {
 	x := openIndex(t, dir)
 	wantAlarms(t, x)
 	if x.Rebuilt() {
-		t.Error("the index of an empty namespace is said to be rebuilt")
+		t.Error("Rebuilt() is true for an empty namespace")
 	}
 }
 
@@ -201,7 +201,7 @@ func TestDamagedIndexIsMovedAsideAndRebuilt(t *testing.T) {
 		must(t, x.Close())
 		return readFile(t, filepath.Join(dir, "metadata.sqlite"))
 	}
-	made := func(statements ...string) func(*testing.T) string {
+	database := func(statements ...string) func(*testing.T) string {
 		return func(t *testing.T) string {
 			path := filepath.Join(t.TempDir(), "metadata.sqlite")
 			must(t, store.MakeDatabase(path, statements...))
@@ -216,8 +216,8 @@ func TestDamagedIndexIsMovedAsideAndRebuilt(t *testing.T) {
 			content := intact(t)
 			return content[:2*4096] + strings.Repeat("\xa5", 4096) + content[3*4096:]
 		},
-		"no table":      made(),
-		"other columns": made("CREATE TABLE _cf_ALARM (actor_id TEXT PRIMARY KEY, due INTEGER)"),
+		"no table":      database(),
+		"other columns": database("CREATE TABLE _cf_ALARM (actor_id TEXT PRIMARY KEY, due INTEGER)"),
 	}
 	for name, damaged := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -231,27 +231,28 @@ func TestDamagedIndexIsMovedAsideAndRebuilt(t *testing.T) {
 					t.Error("Rebuilt() is false")
 				}
 				must(t, x.Close())
-				if got := readFile(t, filepath.Join(dir, fmt.Sprintf("metadata.sqlite.damaged-%d", n))); got != content {
-					t.Errorf("the damaged file of round %d was not kept as it was", n)
+				aside := filepath.Join(dir, fmt.Sprintf("metadata.sqlite.damaged-%d", n))
+				if got := readFile(t, aside); got != content {
+					t.Errorf("the damaged file of round %d was changed", n)
 				}
 			}
 			x := openIndex(t, dir)
 			wantAlarms(t, x, alarms...)
 			if x.Rebuilt() {
-				t.Error("rebuilt again without need")
+				t.Error("the index was rebuilt again")
 			}
 		})
 	}
 }
 
-func TestInterruptedRebuildIsBegunAgain(t *testing.T) {
+func TestInterruptedRebuildIsRepeated(t *testing.T) {
 	dir, alarms := makeNamespace(t)
 	writeFile(t, filepath.Join(dir, "metadata.sqlite.new"), []byte("half"))
 	writeFile(t, filepath.Join(dir, "metadata.sqlite-wal"), []byte("of a file that is gone"))
 	wantAlarms(t, openIndex(t, dir), alarms...)
 }
 
-func TestRebuildSkipsDamagedObjectsAndSaysSo(t *testing.T) {
+func TestRebuildSkipsAndReportsDamagedObjects(t *testing.T) {
 	dir, alarms := makeNamespace(t)
 	damaged := store.ObjectPath(dir, objectID("d"))
 	writeFile(t, damaged, []byte(strings.Repeat("garbage", 100)))
@@ -272,8 +273,9 @@ func TestObjectsAreTheFilesNamedByIDs(t *testing.T) {
 	}
 	for _, stranger := range []string{
 		"metadata.sqlite", "metadata.sqlite-wal", "metadata.sqlite.damaged-1", "README", ".DS_Store",
-		want[0] + ".sqlite-wal", want[0] + ".sqlite-shm", want[0] + ".sqlite.new", want[0] + ".1.sqlite", want[0] + ".facets",
-		objectID("A") + ".sqlite", objectID("g") + ".sqlite", want[0][1:] + ".sqlite", "0" + want[0] + ".sqlite", want[0] + "\n.sqlite",
+		want[0] + ".sqlite-wal", want[0] + ".sqlite-shm", want[0] + ".sqlite.new", want[0] + ".1.sqlite",
+		want[0] + ".facets", want[0] + "\n.sqlite", "0" + want[0] + ".sqlite", want[0][1:] + ".sqlite",
+		objectID("A") + ".sqlite", objectID("g") + ".sqlite",
 	} {
 		writeFile(t, filepath.Join(dir, stranger), nil)
 	}

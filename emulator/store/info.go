@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Info is what a file tells of its object.
+// Info is what a file records about its object.
 type Info struct {
 	Name     string
 	HasName  bool
@@ -16,8 +16,9 @@ type Info struct {
 	HasAlarm bool
 }
 
-// ReadObject returns the committed name and alarm of an object whose file is not open. A file that was closed properly
-// is not touched; one that was left by a crash is recovered first, as OpenObject would do. Nothing is left beside it.
+// ReadObject returns the committed name and alarm of an object whose file is not open. It does not
+// change a file that was closed properly. It first recovers a file left by a crash, as OpenObject
+// would. It leaves no files beside it.
 func ReadObject(path string) (Info, error) {
 	info, err := readObject(path)
 	if err != nil {
@@ -51,7 +52,7 @@ func readObject(path string) (info Info, err error) {
 	return info, err
 }
 
-// hasLog reports whether there is a log beside the file that has to be merged into it.
+// hasLog reports whether there is a log beside the file that is not yet merged into it.
 func hasLog(path string) (bool, error) {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		stat, err := os.Stat(path + suffix)
@@ -65,8 +66,8 @@ func hasLog(path string) (bool, error) {
 	return false, nil
 }
 
-// readInfo reads a file that need not have the tables of objectSchema, and reports whether it has: workerd makes them with
-// the first key and the first alarm.
+// readInfo reads the name and the alarm, and reports whether the file has all tables of
+// objectSchema. workerd creates them with the first key and the first alarm.
 func readInfo(d *database) (info Info, complete bool, err error) {
 	const metadata = "_cf_METADATA"
 	tables := make(map[string]bool)

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"devtool.internal/emulator/store"
 )
 
-func TestReadObjectTellsNameAndAlarmAndChangesNothing(t *testing.T) {
+func TestReadObjectReturnsNameAndAlarmAndChangesNothing(t *testing.T) {
 	tests := []struct {
 		name  string
 		make  func(*store.Object) error
@@ -18,7 +19,10 @@ func TestReadObjectTellsNameAndAlarmAndChangesNothing(t *testing.T) {
 	}{
 		{"neither", func(*store.Object) error { return nil }, "", store.Info{}},
 		{"name", func(*store.Object) error { return nil }, "n", store.Info{Name: "n", HasName: true}},
-		{"alarm", func(o *store.Object) error { return o.SetAlarm(epoch) }, "", store.Info{Alarm: epoch, HasAlarm: true}},
+		{
+			"alarm", func(o *store.Object) error { return o.SetAlarm(epoch) }, "",
+			store.Info{Alarm: epoch, HasAlarm: true},
+		},
 		{"both", func(o *store.Object) error { return o.SetAlarm(epoch) }, "n",
 			store.Info{Name: "n", HasName: true, Alarm: epoch, HasAlarm: true}},
 		{"alarm cleared", func(o *store.Object) error {
@@ -66,7 +70,7 @@ func TestReadObjectReportsWhatItCannotRead(t *testing.T) {
 	wantOneLine(t, err, "read object", path)
 	wantFiles(t, dir)
 
-	writeFile(t, path, []byte("garbage that is longer than the header of a database file has to be, by some bytes at the very least"))
+	writeFile(t, path, []byte(strings.Repeat("garbage ", 15))) // longer than the header of a database
 	_, err = store.ReadObject(path)
 	if !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("error is %v, want ErrCorrupt", err)
@@ -74,7 +78,7 @@ func TestReadObjectReportsWhatItCannotRead(t *testing.T) {
 	wantOneLine(t, err, "read object", path)
 }
 
-// Whatever a file holds, reading it ends with an answer or an error, and leaves nothing beside it.
+// For any content of a file, reading it returns a result or an error, and leaves nothing beside it.
 func FuzzReadObject(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "object.sqlite")
 	o, err := store.OpenObject(path, "name", true)

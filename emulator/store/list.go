@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ListOptions selects keys as the platform's list() does. All conditions hold together; bounds that exclude each other
-// select nothing. Reverse turns the order round and leaves the meaning of the bounds alone.
+// ListOptions selects keys as the platform's list() does. All conditions apply together; bounds
+// that exclude each other select nothing. Reverse only reverses the order of the selected keys.
 type ListOptions struct {
 	Start         string // the first key
 	HasStart      bool
@@ -25,9 +25,10 @@ type Entry struct {
 	Value []byte
 }
 
-// List returns the selected entries, ordered by the bytes of their keys. It stops before an entry with which keys and
-// values would come to more than maxBytes, but returns at least one; more then reports that others follow within the
-// selection and its limit. They start after (in reverse, end at) the last key returned.
+// List returns the selected entries, ordered by the bytes of their keys. It stops before keys and
+// values would exceed maxBytes in all, but returns at least one entry. more then reports that
+// others follow within the selection and its limit. They start after (in reverse, end at) the last
+// key returned.
 func (o *Object) List(l ListOptions, maxBytes int) (entries []Entry, more bool, err error) {
 	fail := func(err error) ([]Entry, bool, error) { return nil, false, fmt.Errorf("list keys: %w", err) }
 	if err := o.usable(); err != nil {
@@ -63,7 +64,7 @@ func (o *Object) List(l ListOptions, maxBytes int) (entries []Entry, more bool, 
 	return entries, more, nil
 }
 
-// bounds reduces the options to one range of keys: from inclusive, to exclusive if bounded.
+// bounds reduces the options to one range of keys: from inclusive, and to exclusive if bounded.
 func (l ListOptions) bounds() (from, to string, bounded bool, err error) {
 	if l.HasStart && l.HasStartAfter {
 		return "", "", false, errors.New("start and startAfter are both given: give one of them")
@@ -95,7 +96,7 @@ func prefixEnd(prefix string) (end string, bounded bool) {
 	return "", false
 }
 
-// listQuery spells the four queries out, for each is kept prepared by its text.
+// listQuery returns one of four fixed texts, because the engine keeps statements prepared by text.
 func listQuery(bounded, reverse bool) string {
 	switch {
 	case bounded && reverse:

@@ -9,7 +9,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// keysOf joins the keys of entries; every value in these tests is its key, doubled.
+// keysOf joins the keys of entries. Each value in these tests must be its key twice.
 func keysOf(t *testing.T, entries []store.Entry) string {
 	t.Helper()
 	var keys []string
@@ -59,7 +59,10 @@ func TestListSelectsByItsOptions(t *testing.T) {
 		{"end behind prefix", options{Prefix: "b", End: "z", HasEnd: true}, "b b1 b2"},
 		{"end before prefix", options{Prefix: "b", End: "a", HasEnd: true}, ""},
 		{"limit", options{Limit: 2}, "a a\x00"},
-		{"reverse keeps the bounds' meaning", options{Start: "a\x00", HasStart: true, End: "b2", HasEnd: true, Reverse: true}, "b1 b a\x00"},
+		{
+			"reverse keeps the bounds' meaning",
+			options{Start: "a\x00", HasStart: true, End: "b2", HasEnd: true, Reverse: true}, "b1 b a\x00",
+		},
 		{"reverse with start after", options{StartAfter: "b1", HasStartAfter: true, Reverse: true, Limit: 1}, "c"},
 		{"reverse with prefix and limit", options{Prefix: "b", Reverse: true, Limit: 2}, "b2 b1"},
 	}
@@ -75,7 +78,10 @@ func TestListSelectsByItsOptions(t *testing.T) {
 }
 
 func TestListOrdersByBytes(t *testing.T) {
-	want := []string{"", "\x00", "\x00\x00", "\x01", "A", "a", "a\x00", "a\x00b", "a\x01", "é", "\xed\xa0\x80", "\ufffd", "😀", "\xff", "\xff\xff"}
+	want := []string{
+		"", "\x00", "\x00\x00", "\x01", "A", "a", "a\x00", "a\x00b", "a\x01",
+		"é", "\xed\xa0\x80", "\ufffd", "😀", "\xff", "\xff\xff",
+	}
 	o := listed(t, want...)
 	entries, _, err := o.List(store.ListOptions{}, math.MaxInt)
 	must(t, err)
@@ -128,12 +134,13 @@ func TestListStopsBeforeTheByteLimit(t *testing.T) {
 		entries, more, err := o.List(store.ListOptions{Limit: test.limit}, test.maxBytes)
 		must(t, err)
 		if got := keysOf(t, entries); got != test.want || more != test.more {
-			t.Errorf("List(limit %d, %d bytes) = %q, more %t, want %q, more %t", test.limit, test.maxBytes, got, more, test.want, test.more)
+			t.Errorf("List(limit %d, %d bytes) = %q, more %t, want %q, more %t",
+				test.limit, test.maxBytes, got, more, test.want, test.more)
 		}
 	}
 }
 
-func TestListStopsAfterAnEntryThatIsTooLargeEvenBeforeAnEmptyOne(t *testing.T) {
+func TestListStopsAfterATooLargeEntryEvenBeforeAnEmptyOne(t *testing.T) {
 	o := listed(t, "", "aa")
 	entries, more, err := o.List(store.ListOptions{Reverse: true}, 1)
 	must(t, err)
@@ -171,7 +178,7 @@ func TestPagesOfAListJoinUp(t *testing.T) {
 	}
 }
 
-func TestListThatStoppedEarlyDoesNotHinderACommit(t *testing.T) {
+func TestAListThatStoppedEarlyDoesNotPreventACommit(t *testing.T) {
 	o := listed(t, "a", "b")
 	_, more, err := o.List(store.ListOptions{}, 0)
 	must(t, err)

@@ -15,7 +15,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// contents is what a model of an object holds.
+// contents is the state of the model.
 type contents struct {
 	values map[string]string
 	alarm  time.Time
@@ -23,7 +23,7 @@ type contents struct {
 
 func (c contents) clone() contents { return contents{maps.Clone(c.values), c.alarm} }
 
-// model is an object beside the simplest thing that behaves like it.
+// model is an object together with the simplest implementation of its behaviour.
 type model struct {
 	path      string
 	object    *store.Object
@@ -33,8 +33,9 @@ type model struct {
 	alarmed   bool // the transaction wrote the alarm
 }
 
-// Keys are made of few parts, so that they collide, share prefixes and sort next to each other. Among the parts are
-// NUL, bytes that are not UTF-8, and the pair that UTF-16 would order the other way round.
+// Keys have few different parts, so that they collide, share prefixes and sort next to each other.
+// The parts include NUL, bytes that are not UTF-8, and the two that UTF-16 would order the other
+// way round.
 var (
 	keyGen = rapid.Custom(func(t *rapid.T) string {
 		part := rapid.SampledFrom([]string{"a", "b", "\x00", "\xff", "\ufffd", "😀", "é"})
@@ -78,7 +79,7 @@ func (m *model) setAlarm(at time.Time) {
 	}
 }
 
-// list is what List has to return, found by looking at every key.
+// list computes the result of List by looking at every key.
 func (m *model) list(l store.ListOptions, maxBytes int) (entries []store.Entry, more bool) {
 	keys := slices.Sorted(maps.Keys(m.current.values))
 	if l.Reverse {
@@ -102,7 +103,7 @@ func (m *model) list(l store.ListOptions, maxBytes int) (entries []store.Entry, 
 	return entries, false
 }
 
-// check compares everything that can be seen.
+// check compares everything that is visible.
 func (m *model) check(t *rapid.T) {
 	var want []store.Entry
 	for _, key := range slices.Sorted(maps.Keys(m.current.values)) {
@@ -120,7 +121,8 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("Committed() = %v, %t, want %v", at, set, m.committed.alarm)
 	}
 	if m.object.Dirty() != m.dirty || m.object.AlarmChanged() != m.alarmed {
-		t.Fatalf("Dirty() = %t, AlarmChanged() = %t, want %t, %t", m.object.Dirty(), m.object.AlarmChanged(), m.dirty, m.alarmed)
+		t.Fatalf("Dirty() = %t, AlarmChanged() = %t, want %t, %t",
+			m.object.Dirty(), m.object.AlarmChanged(), m.dirty, m.alarmed)
 	}
 }
 
@@ -129,7 +131,10 @@ func TestObjectBehavesLikeASortedMap(t *testing.T) {
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
-		m := &model{path: filepath.Join(dir, fmt.Sprint(runs)+".sqlite"), committed: contents{values: map[string]string{}}}
+		m := &model{
+			path:      filepath.Join(dir, fmt.Sprint(runs)+".sqlite"),
+			committed: contents{values: map[string]string{}},
+		}
 		m.open(t)
 		defer func() { m.object.Close() }()
 		fatal := func(err error) {
@@ -199,7 +204,10 @@ func TestObjectBehavesLikeASortedMap(t *testing.T) {
 				fatal(m.object.Close())
 				info, err := store.ReadObject(m.path)
 				fatal(err)
-				want := store.Info{Name: "model", HasName: true, Alarm: m.committed.alarm, HasAlarm: !m.committed.alarm.IsZero()}
+				want := store.Info{
+					Name: "model", HasName: true,
+					Alarm: m.committed.alarm, HasAlarm: !m.committed.alarm.IsZero(),
+				}
 				if info != want {
 					t.Fatalf("ReadObject = %+v, want %+v", info, want)
 				}

@@ -51,7 +51,9 @@ func TestPathsMayHoldAnyCharacter(t *testing.T) {
 
 func TestOpenFilesAreInWALModeLockedAndWithoutSharedMemory(t *testing.T) {
 	o := newObject(t)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "0", "locking_mode": "exclusive"} {
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "0", "locking_mode": "exclusive",
+	} {
 		got, err := o.Pragma(pragma)
 		must(t, err)
 		if got != want {
@@ -97,7 +99,9 @@ func TestEmptyNameIsAName(t *testing.T) {
 }
 
 func TestKeysAndValuesAreBytes(t *testing.T) {
-	keys := []string{"", "a", "a\x00", "a\x00b", "\x00", "\xff", "\xed\xa0\x80", "\ufffd", "😀", strings.Repeat("k", 2048)}
+	keys := []string{
+		"", "a", "a\x00", "a\x00b", "\x00", "\xff", "\xed\xa0\x80", "\ufffd", "😀", strings.Repeat("k", 2048),
+	}
 	values := []string{"", "\x00", "v", strings.Repeat("\xff\x00", 1<<20)}
 	path := filepath.Join(t.TempDir(), "object.sqlite")
 	for _, value := range values {
@@ -219,7 +223,7 @@ func TestDamageInsideAFileIsReportedByTheRead(t *testing.T) {
 	must(t, o.Close())
 	content := []byte(readFile(t, path))
 	const page = 4096
-	for i := page; i < 2*page; i++ { // the root of _cf_KV: the first table is made on the second page
+	for i := page; i < 2*page; i++ { // the root of _cf_KV, since the first table is on the second page
 		content[i] = 0xa5
 	}
 	writeFile(t, path, content)
@@ -240,7 +244,12 @@ func TestUnusablePathsAreReported(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "file"), nil)
 	must(t, os.Mkdir(filepath.Join(dir, "folder.sqlite"), 0o700))
-	for _, path := range []string{"", filepath.Join(dir, "folder.sqlite"), filepath.Join(dir, "file", "object.sqlite"), filepath.Join(dir, "nul\x00")} {
+	for _, path := range []string{
+		"",
+		filepath.Join(dir, "folder.sqlite"),
+		filepath.Join(dir, "file", "object.sqlite"),
+		filepath.Join(dir, "nul\x00"),
+	} {
 		o, err := store.OpenObject(path, "", false)
 		if err == nil {
 			o.Close()

@@ -10,12 +10,13 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// asNobody runs f on a thread whose access to files is that of an unprivileged user. Root would be let in everywhere.
+// asNobody runs f on a thread with the file permissions of an unprivileged user. Root could access
+// every file.
 func asNobody(t *testing.T, f func() error) error {
 	t.Helper()
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlock it: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with the goroutine
 		if os.Geteuid() == 0 {
 			const nobody = 65534
 			if err := syscall.Setfsuid(nobody); err != nil {
@@ -27,7 +28,7 @@ func asNobody(t *testing.T, f func() error) error {
 	return <-result
 }
 
-// publicDir is a temporary folder that an unprivileged user can reach.
+// publicDir returns a temporary folder that an unprivileged user can reach.
 func publicDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,7 +58,7 @@ func TestReadOnlyFolderIsReported(t *testing.T) {
 	}
 }
 
-func TestReadOnlyFileIsReportedAndStillTellsItsAlarm(t *testing.T) {
+func TestReadOnlyFileIsReportedAndItsAlarmCanBeRead(t *testing.T) {
 	for _, mode := range []os.FileMode{0o555, 0o777} {
 		dir := filepath.Join(publicDir(t), "namespace")
 		path := filepath.Join(dir, "object.sqlite")

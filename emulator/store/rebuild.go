@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// openIndex opens the index and, failing that, makes it anew. A new index appears under its name only when it is
-// complete, so that a rebuild that was interrupted is begun again by the next start.
+// openIndex opens the index, or builds it if it is missing or damaged. A new index appears under
+// its name only once it is complete. So the next start repeats a rebuild that was interrupted.
 func openIndex(dir string) (*Index, error) {
 	path := filepath.Join(dir, indexFile)
 	db, err := openIndexFile(path)
@@ -43,8 +43,9 @@ func openIndex(dir string) (*Index, error) {
 	return x, err
 }
 
-// fill writes the alarms of the objects into an empty database. A damaged object must not keep its whole namespace
-// from starting; an object that is merely out of reach stops the rebuild, for its alarm would be forgotten.
+// fill writes the objects' alarms into an empty database. It skips a damaged object, which must not
+// stop its whole namespace. It fails if an object can't be opened for another reason, because the
+// alarm would be lost.
 func (x *Index) fill(d *database, dir string, ids []string) error {
 	if err := d.execAll(indexSchema...); err != nil {
 		return err
@@ -78,7 +79,8 @@ func (x *Index) fill(d *database, dir string, ids []string) error {
 	return nil
 }
 
-// openIndexFile opens an index file and checks it through; it is ErrCorrupt if it cannot serve as an index.
+// openIndexFile opens an index file and checks it. The error is ErrCorrupt if the file can't serve
+// as an index.
 func openIndexFile(path string) (*database, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, explainFile(path, err)
@@ -105,7 +107,10 @@ func prepareIndex(db *database) error {
 	}
 
 	var columns []string
-	err = db.each("PRAGMA table_info(_cf_ALARM)", func(r row) bool { columns = append(columns, r.text(1)); return true })
+	err = db.each("PRAGMA table_info(_cf_ALARM)", func(r row) bool {
+		columns = append(columns, r.text(1))
+		return true
+	})
 	if err != nil {
 		return err
 	}
@@ -114,10 +119,10 @@ func prepareIndex(db *database) error {
 			return fmt.Errorf("%s: %w (column _cf_ALARM.%s is missing)", db.path, ErrCorrupt, column)
 		}
 	}
-	if err := db.useWAL(); err != nil { // not sooner: it would write into a file that is of no use
+	if err := db.useWAL(); err != nil { // not before the checks, since it writes to the file
 		return err
 	}
-	// workerd has no order of setting, and once had no names.
+	// workerd's index has no set_order, and in old versions no names.
 	for _, column := range []struct{ name, kind string }{{"actor_name", "TEXT"}, {"set_order", "INTEGER"}} {
 		if slices.Contains(columns, column.name) {
 			continue

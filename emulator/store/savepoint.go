@@ -8,14 +8,15 @@ import (
 // errNoSavepoint is a mistake of the caller.
 var errNoSavepoint = errors.New("no savepoint is open")
 
-// savepoint is what the object itself remembers of one; the engine remembers the data.
+// savepoint is the part of a savepoint that the engine does not restore.
 type savepoint struct {
 	alarm        alarm
 	alarmWritten bool
 }
 
-// Savepoint opens a savepoint in the implicit transaction, which it begins if need be, inside those that are open.
-// Commit is refused until each is released; Rollback and Close drop them with everything else.
+// Savepoint opens a savepoint inside those that are open, and begins the implicit transaction if
+// necessary. Commit is refused until each is released; Rollback and Close drop them with everything
+// else.
 func (o *Object) Savepoint() error {
 	if err := o.write("SAVEPOINT user"); err != nil {
 		return fmt.Errorf("open savepoint: %w", err)
@@ -24,10 +25,10 @@ func (o *Object) Savepoint() error {
 	return nil
 }
 
-// Release ends the innermost savepoint. What was written since it was opened stays, as part of the savepoint around it
-// or of the transaction.
+// Release ends the innermost savepoint. Its writes stay, as part of the enclosing savepoint or of
+// the transaction.
 func (o *Object) Release() error {
-	err := o.endable()
+	err := o.checkSavepoint()
 	if err == nil {
 		err = o.write("RELEASE user")
 	}
@@ -38,11 +39,11 @@ func (o *Object) Release() error {
 	return nil
 }
 
-// RollbackTo takes back what was written since the innermost savepoint was opened: keys, tables and the alarm, and
-// AlarmChanged with it. As in SQL the savepoint stays open, until Release. A cursor fails at its next row if the schema
-// changes back under it.
+// RollbackTo undoes the writes since the innermost savepoint was opened: keys, tables and the
+// alarm, and AlarmChanged with it. As in SQL, the savepoint stays open until Release. A cursor
+// fails at its next row if the schema changes back under it.
 func (o *Object) RollbackTo() error {
-	err := o.endable()
+	err := o.checkSavepoint()
 	if err == nil {
 		err = o.write("ROLLBACK TO user")
 	}
@@ -55,20 +56,20 @@ func (o *Object) RollbackTo() error {
 	return nil
 }
 
-// whole makes what f writes stay as a whole, or, if it fails, not at all. It is for what the object itself does in
-// several statements, and nests inside the savepoints of the user.
-func (o *Object) whole(f func() error) error {
-	if err := o.write("SAVEPOINT whole"); err != nil {
+// atomically makes the writes of f permanent as a whole or, if f fails, not at all. It is for
+// operations of the store that take several statements, and nests inside the user's savepoints.
+func (o *Object) atomically(f func() error) error {
+	if err := o.write("SAVEPOINT atomically"); err != nil {
 		return err
 	}
 	err := f()
 	if err == nil {
-		return o.write("RELEASE whole")
+		return o.write("RELEASE atomically")
 	}
-	if o.lost != nil { // and the savepoint with it
+	if o.lost != nil { // the savepoint is gone with the transaction
 		return err
 	}
-	for _, query := range []string{"ROLLBACK TO whole", "RELEASE whole"} {
+	for _, query := range []string{"ROLLBACK TO atomically", "RELEASE atomically"} {
 		if undoErr := o.write(query); undoErr != nil {
 			return fmt.Errorf("%w; undo it: %w", err, undoErr)
 		}
@@ -76,7 +77,8 @@ func (o *Object) whole(f func() error) error {
 	return err
 }
 
-func (o *Object) endable() error {
+// checkSavepoint returns an error unless a savepoint is open and the object is usable.
+func (o *Object) checkSavepoint() error {
 	if err := o.usable(); err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func TestSavepointsNest(t *testing.T) {
 	wantMissing(t, o, "outer")
 	wantAlarm(t, o, noAlarm)
 	if o.AlarmChanged() {
-		t.Error("AlarmChanged() = true after all was taken back")
+		t.Error("AlarmChanged() = true after everything was undone")
 	}
 	must(t, o.Release())
 	must(t, o.Commit())
@@ -85,7 +85,7 @@ func TestDeleteAllInASavepoint(t *testing.T) {
 	wantRows(t, query(t, o, "SELECT * FROM t"), []any{int64(1)})
 }
 
-// layer is what an object holds, and what AlarmChanged says.
+// layer is the state of an object, with AlarmChanged.
 type layer struct {
 	keys    map[string]string
 	rows    map[int64]string

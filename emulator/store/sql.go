@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// SQLError is an error of the user's SQL, or one that SQLite gave while it ran it. Its text is the platform's.
+// SQLError is an error of the user's SQL, or an error of SQLite while it ran that SQL. Its text is
+// the platform's.
 type SQLError struct {
 	Message  string
-	Code     string // such as "SQLITE_CONSTRAINT", or "" if the SQL did not get as far as the engine
-	Extended string // such as "SQLITE_CONSTRAINT_UNIQUE"; the same as Code if there is nothing to add
-	Offset   int    // bytes from the start of the statement to where it is wrong, or -1
-	Before   int    // bytes of the SQL before the statement, where there is an Offset
+	Code     string // such as "SQLITE_CONSTRAINT", or "" if the SQL did not reach the engine
+	Extended string // such as "SQLITE_CONSTRAINT_UNIQUE"; the same as Code if there is no other
+	Offset   int    // bytes from the start of the statement to the error, or -1
+	Before   int    // bytes of the SQL before the statement, if there is an Offset
 }
 
-// Error is the text that a handler sees on the platform.
+// Error returns the text that a handler sees on the platform.
 func (e *SQLError) Error() string {
 	text := e.Message
 	if e.Offset >= 0 {
@@ -30,7 +31,7 @@ func (e *SQLError) Error() string {
 	return text
 }
 
-// Is makes errors.Is find the package's own errors.
+// Is lets errors.Is find ErrFull and ErrCorrupt.
 func (e *SQLError) Is(target error) bool {
 	switch e.Code {
 	case "SQLITE_FULL":
@@ -41,24 +42,26 @@ func (e *SQLError) Is(target error) bool {
 	return false
 }
 
-// refusal is an SQLError from before the engine.
+// refusal returns an SQLError for SQL that did not reach the engine.
 func refusal(message string) *SQLError { return &SQLError{Message: message, Offset: -1} }
 
-// engineError is an SQLError in the engine's words, where the engine itself did not say them.
+// engineError returns an SQLError in the engine's format that the engine itself did not report.
 func engineError(message, code string) *SQLError {
 	return &SQLError{Message: message, Code: code, Extended: code, Offset: -1}
 }
 
-// Exec runs SQL, with the rights and within the limits of a Durable Object, and returns a cursor over the rows of its
-// last statement. All statements before that run to their end, and if one fails, what those before it did stays done
-// (until a Rollback). The last one has run up to its first row, or to its end if it writes; so it takes effect even if
-// no row is read. A statement that writes begins the implicit transaction, as Put does.
+// Exec runs SQL with the permissions and limits of a Durable Object. It returns a cursor over the
+// rows of the last statement. All statements before it run to their end. If one fails, the effects
+// of the statements before it stay, until a Rollback.
 //
-// Only the last statement may have parameters, as many as there are arguments. An argument is nil, string, []byte,
-// float64 (SQL sees a REAL, as it does with the platform's numbers), or int64 (an INTEGER, which the platform has no
-// way to pass).
+// The last statement has run up to its first row, or to its end if it writes, so it takes effect
+// even if no row is read. A statement that writes begins the implicit transaction, as Put does.
 //
-// Errors are *SQLError, with the platform's texts, as far as they are about the SQL.
+// Only the last statement may have parameters, as many as there are arguments. An argument is nil,
+// string, []byte, float64 (SQL sees a REAL, as with the platform's numbers), or int64 (an INTEGER,
+// which the platform can't pass).
+//
+// Errors about the SQL are *SQLError, with the platform's texts.
 func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 	if err := o.usable(); err != nil {
 		return nil, fmt.Errorf("run SQL: %w", err)
@@ -74,26 +77,28 @@ func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 	if s := o.statements.take(query); s != nil {
 		return o.run(s, values)
 	}
-	all := len(query)
-	for whole := true; ; whole = false {
+	total := len(query)
+	for single := true; ; single = false {
 		s, tail, err := o.prepare(query)
 		if err != nil {
-			if wrong := (*SQLError)(nil); errors.As(err, &wrong) {
-				wrong.Before = all - len(query)
+			if sqlErr := (*SQLError)(nil); errors.As(err, &sqlErr) {
+				sqlErr.Before = total - len(query)
 			}
 			return nil, err
 		}
 		tail = strings.TrimLeft(tail, " \t\n\v\f\r")
 		if tail == "" {
-			// A pragma does part of its work while it is prepared, and the schema seldom changes in the same way twice.
-			if whole && !s.effects.pragma && !s.effects.defines {
+			// A pragma does part of its work while it is prepared, so it must be prepared each
+			// time. The schema seldom changes in the same way twice.
+			if single && !s.effects.pragma && !s.effects.defines {
 				s.text = query
 			}
 			return o.run(s, values)
 		}
 		if s.parameters() > 0 {
 			s.finalize()
-			return nil, refusal("When executing multiple SQL statements in a single call, only the last statement can have parameters.")
+			return nil, refusal("When executing multiple SQL statements in a single call, " +
+				"only the last statement can have parameters.")
 		}
 		if err := o.runThrough(s); err != nil {
 			return nil, err
@@ -102,9 +107,9 @@ func (o *Object) Exec(query string, args []any) (*Cursor, error) {
 	}
 }
 
-// DatabaseSize returns how many bytes the object's data takes in its file, without what is free. As on the platform,
-// where they come with the first use, the tables of keys and of the alarm do not count while they are empty: a new
-// object has 4096.
+// DatabaseSize returns the bytes that the object's data takes in its file, without free pages. The
+// platform creates the tables of keys and of the alarm with their first use. So here they do not
+// count while they are empty, and a new object has 4096 bytes.
 func (o *Object) DatabaseSize() (size int64, err error) {
 	if err := o.usable(); err != nil {
 		return 0, fmt.Errorf("measure database: %w", err)
@@ -140,12 +145,12 @@ func arguments(args []any) ([]value, error) {
 	return values, nil
 }
 
-// prepare prepares the first statement of some SQL and returns what follows it.
+// prepare prepares the first statement of query and returns the text after it.
 func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 	if blank(query) {
 		return nil, "", refusal("SQL code did not contain a statement.")
 	}
-	for again := false; ; again = true {
+	for retried := false; ; retried = true {
 		o.rule.seen = effects{}
 		s = new(prepared)
 		o.enter()
@@ -156,37 +161,39 @@ func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 		if err != nil {
 			return nil, "", explainRefusal(err, s.effects)
 		}
-		if explains(query) {
+		if isExplain(query) {
 			s.effects = effects{reads: true}
 		}
-		guarded, err := o.inspect(s)
-		if err == nil && guarded == "" {
+		shadow, err := o.inspect(s)
+		if err == nil && shadow == "" {
 			return s, tail, nil
 		}
 		s.finalize()
 		if err != nil {
 			return nil, "", err
 		}
-		// A virtual table that is used for the first time prepares writes to its own tables along with the statement.
-		// The second time it does not, so then they are the user's.
-		if again {
+		// At its first use, a virtual table prepares writes to its shadow tables along with the
+		// statement. It does not at the second time, so such writes are then the user's.
+		if retried {
 			verb := "modified"
 			if s.effects.defines {
 				verb = "dropped"
 			}
-			return nil, "", engineError(fmt.Sprintf("table %s may not be %s", guarded, verb), "SQLITE_ERROR")
+			return nil, "", engineError(fmt.Sprintf("table %s may not be %s", shadow, verb), "SQLITE_ERROR")
 		}
 	}
 }
 
-// inspect looks up what the engine does not tell of the tables that a statement changes: how many indexes there are to
-// maintain, and which of them, if any, is one that a virtual table keeps its data in.
-func (o *Object) inspect(s *prepared) (guarded string, err error) {
+// inspect looks up facts about the tables that a statement changes, which the engine does not
+// report. It counts the indexes to maintain, and returns the first shadow table (one that a virtual
+// table keeps its data in), or "".
+func (o *Object) inspect(s *prepared) (shadow string, err error) {
 	for _, table := range s.effects.changes {
-		err := o.db.each("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow' AND name = ?1 COLLATE NOCASE",
-			func(r row) bool { guarded = r.text(0); return false }, text(table))
-		if err != nil || guarded != "" {
-			return guarded, err
+		err := o.db.each(`SELECT name FROM pragma_table_list
+			WHERE schema = 'main' AND type = 'shadow' AND name = ?1 COLLATE NOCASE`,
+			func(r row) bool { shadow = r.text(0); return false }, text(table))
+		if err != nil || shadow != "" {
+			return shadow, err
 		}
 	}
 	if s.effects.inserts == "" {
@@ -215,14 +222,14 @@ func (o *Object) run(s *prepared, args []value) (*Cursor, error) {
 	}
 	start := c.start
 	if s.effects.alters {
-		start = func() error { return o.keepNames(c.start) }
+		start = func() error { return o.protectNames(c.start) }
 	}
 	if err := start(); err != nil {
 		c.Close()
 		return nil, err
 	}
 	if s.effects.defines {
-		o.statements.clear() // what they know of indexes may be out of date
+		o.statements.clear() // their counts of indexes may be out of date
 	}
 	return c, nil
 }
@@ -238,7 +245,7 @@ func (o *Object) bind(s *prepared, args []value) error {
 	return nil
 }
 
-// runThrough runs a statement whose rows do not matter.
+// runThrough runs a statement and ignores its rows.
 func (o *Object) runThrough(s *prepared) error {
 	c, err := o.run(s, nil)
 	if err != nil {
@@ -267,7 +274,7 @@ func (o *Object) step(s *prepared) (more bool, err error) {
 	return more, nil
 }
 
-// enter makes what the engine does the user's doing, with the user's rights and limits, until leave.
+// enter applies the user's permissions and limits to everything that the engine does until leave.
 func (o *Object) enter() {
 	o.db.rule = &o.rule
 	o.db.limitLength(o.limits.Length)
@@ -278,13 +285,14 @@ func (o *Object) leave() {
 	o.db.limitLength(maxLength)
 }
 
-// keepNames runs an ALTER TABLE, of which the engine does not tell the new name, and takes it back if that is reserved.
-func (o *Object) keepNames(alter func() error) error {
+// protectNames runs an ALTER TABLE, and undoes it if the new name is reserved. The engine does not
+// report the new name beforehand.
+func (o *Object) protectNames(alter func() error) error {
 	before, err := o.reservedNames()
 	if err != nil {
 		return err
 	}
-	return o.whole(func() error {
+	return o.atomically(func() error {
 		if err := alter(); err != nil {
 			return err
 		}
@@ -302,10 +310,10 @@ func (o *Object) reservedNames() (n int64, err error) {
 	return n, err
 }
 
-// OpenCursors returns how many cursors have not handed out all their rows.
+// OpenCursors returns how many cursors have rows left.
 func (o *Object) OpenCursors() int { return len(o.cursors) }
 
-// endCursors makes all cursors fail that have not handed out all their rows, and drops the statements.
+// endCursors makes all cursors with rows left fail with err, and drops the cached statements.
 func (o *Object) endCursors(err error) {
 	for c := range o.cursors {
 		c.end(err)
@@ -313,13 +321,14 @@ func (o *Object) endCursors(err error) {
 	o.statements.clear()
 }
 
-// transactionRefusal is the platform's text for BEGIN and its like.
-const transactionRefusal = "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs " +
-	"instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically " +
-	"roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing."
+// transactionRefusal is the platform's text for BEGIN and similar statements.
+const transactionRefusal = "To execute a transaction, please use the state.storage.transaction() or " +
+	"state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. " +
+	"The JavaScript API is safer because it will automatically roll back on exceptions, and because it " +
+	"interacts correctly with Durable Objects' automatic atomic write coalescing."
 
-// explainRefusal replaces the engine's words where the platform has others: better ones, or those of an engine that lacks
-// what was refused.
+// explainRefusal replaces the engine's text where the platform has another one: a better one, or
+// that of an engine without the refused table or function.
 func explainRefusal(err error, seen effects) error {
 	var e *SQLError
 	if !errors.As(err, &e) {
@@ -338,7 +347,7 @@ func explainRefusal(err error, seen effects) error {
 		switch name := strings.ToLower(function); {
 		case hiddenFunctions[name]:
 			explained.Message = "no such function: " + function
-		case name == "load_extension": // workerd's fails when it is called
+		case name == "load_extension": // in workerd it exists, and fails when called
 			explained.Message, explained.Offset = "not authorized", -1
 		}
 		return &explained
@@ -346,20 +355,22 @@ func explainRefusal(err error, seen effects) error {
 	return err
 }
 
-// explains reports whether a statement only tells how it would run.
-func explains(query string) bool {
+// isExplain reports whether a statement is an EXPLAIN, which does not run.
+func isExplain(query string) bool {
 	const explain = "EXPLAIN"
 	query = skipBlanks(query)
 	return len(query) >= len(explain) && strings.EqualFold(query[:len(explain)], explain)
 }
 
-// blank reports whether there is no statement before the first semicolon or, where the engine stops too, NUL byte.
+// blank reports whether there is no statement before the first semicolon or NUL byte, where the
+// engine stops too.
 func blank(query string) bool {
 	query = skipBlanks(query)
 	return query == "" || query[0] == ';' || query[0] == 0
 }
 
-// skipBlanks cuts off what SQLite skips before a statement. What begins like a comment and is none stays.
+// skipBlanks removes everything that SQLite skips before a statement. It leaves text that only
+// begins like a comment.
 func skipBlanks(query string) string {
 	for {
 		query = strings.TrimLeft(query, " \t\n\f\r")

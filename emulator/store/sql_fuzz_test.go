@@ -8,16 +8,22 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// Whatever SQL says, it neither breaks the object nor reaches what is not the user's.
+// No SQL may break the object or reach anything that is not the user's.
 func FuzzExec(f *testing.F) {
 	for _, sql := range []string{
-		"SELECT * FROM t", "INSERT INTO t VALUES (1, ?) RETURNING a; DELETE FROM t", "", ";", "-- ", "/*", "SELECT 1;\x00", "\ufeffSELECT 1",
-		"DELETE FROM _cf_KV", "UPDATE _cf_METADATA SET value = 1", "ALTER TABLE t RENAME TO _cf_t", "ALTER TABLE _cf_KV RENAME TO k",
-		"CREATE VIRTUAL TABLE f USING fts5(value, content=_cf_KV); INSERT INTO f (f) VALUES ('rebuild'); SELECT * FROM f",
-		"CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM _cf_KV; END; INSERT INTO t VALUES (1, 2)", "PRAGMA writable_schema = ON",
-		"PRAGMA optimize", "VACUUM", "BEGIN; COMMIT", "INSERT OR ROLLBACK INTO t VALUES (1, 1), (1, 1)", "SELECT * FROM sqlite_dbpage",
-		"REPLACE INTO fts_data VALUES (1, x'00')", "SELECT * FROM fts ('\"')", "DROP TABLE t", "SELECT randomblob(9999999999)", "ATTACH '' AS a",
-		"WITH c AS (SELECT 1) INSERT INTO fts SELECT * FROM c", "SELECT '\xff'", "PRAGMA defer_foreign_keys = 1", "REINDEX; ANALYZE",
+		"SELECT * FROM t", "INSERT INTO t VALUES (1, ?) RETURNING a; DELETE FROM t",
+		"", ";", "-- ", "/*", "SELECT 1;\x00", "\ufeffSELECT 1",
+		"DELETE FROM _cf_KV", "UPDATE _cf_METADATA SET value = 1",
+		"ALTER TABLE t RENAME TO _cf_t", "ALTER TABLE _cf_KV RENAME TO k",
+		"CREATE VIRTUAL TABLE f USING fts5(value, content=_cf_KV); INSERT INTO f (f) VALUES ('rebuild'); " +
+			"SELECT * FROM f",
+		"CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM _cf_KV; END; INSERT INTO t VALUES (1, 2)",
+		"PRAGMA writable_schema = ON", "PRAGMA optimize", "VACUUM", "BEGIN; COMMIT",
+		"INSERT OR ROLLBACK INTO t VALUES (1, 1), (1, 1)", "SELECT * FROM sqlite_dbpage",
+		"REPLACE INTO fts_data VALUES (1, x'00')", "SELECT * FROM fts ('\"')", "DROP TABLE t",
+		"SELECT randomblob(9999999999)", "ATTACH '' AS a",
+		"WITH c AS (SELECT 1) INSERT INTO fts SELECT * FROM c", "SELECT '\xff'",
+		"PRAGMA defer_foreign_keys = 1", "REINDEX; ANALYZE",
 	} {
 		f.Add(sql, "argument", false)
 		f.Add(sql, "argument", true)
@@ -26,7 +32,8 @@ func FuzzExec(f *testing.F) {
 	o, err := store.OpenObject(path, "name", true)
 	must(f, err)
 	f.Cleanup(func() { o.Close() })
-	query(f, o, "CREATE TABLE t (a UNIQUE, b); INSERT INTO t VALUES (7, 8); CREATE VIRTUAL TABLE fts USING fts5(x); INSERT INTO fts VALUES ('a b')")
+	query(f, o, `CREATE TABLE t (a UNIQUE, b); INSERT INTO t VALUES (7, 8);
+		CREATE VIRTUAL TABLE fts USING fts5(x); INSERT INTO fts VALUES ('a b')`)
 	must(f, o.Put("key", []byte("value")))
 	must(f, o.SetAlarm(epoch))
 	must(f, o.Commit())
@@ -51,7 +58,7 @@ func FuzzExec(f *testing.F) {
 				t.Errorf("error is a %T, want an *SQLError: %v", err, err)
 			}
 		}
-		if _, _, err := o.Get("key"); err == nil { // else the user gave the transaction up, by OR ROLLBACK
+		if _, _, err := o.Get("key"); err == nil { // else the SQL ended the transaction, by OR ROLLBACK
 			wantValue(t, o, "key", "value")
 			wantAlarm(t, o, epoch)
 		}

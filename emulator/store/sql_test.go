@@ -51,7 +51,7 @@ func wantRows(t testing.TB, got [][]any, want ...[]any) {
 	}
 }
 
-// wantRefused checks that SQL fails with this text.
+// wantRefused checks that SQL fails with exactly this text.
 func wantRefused(t testing.TB, o *store.Object, want, sql string, args ...any) {
 	t.Helper()
 	_, err := tryQuery(o, sql, args...)
@@ -109,14 +109,17 @@ func TestArgumentsAreBoundAsThePlatformDoes(t *testing.T) {
 	tests := []struct {
 		name string
 		arg  any
-		want []any // its type, and what columns of INTEGER, TEXT and no affinity give back
+		want []any // its type, and its value from columns of INTEGER, TEXT and no affinity
 	}{
 		{"null", nil, []any{"null", nil, nil, nil}},
 		{"number", 1.0, []any{"real", int64(1), "1.0", 1.0}},
 		{"fraction", 1.5, []any{"real", 1.5, "1.5", 1.5}},
 		{"infinity", math.Inf(1), []any{"real", math.Inf(1), "Inf", math.Inf(1)}},
 		{"not a number", math.NaN(), []any{"null", nil, nil, nil}},
-		{"integer", int64(math.MaxInt64), []any{"integer", int64(math.MaxInt64), "9223372036854775807", int64(math.MaxInt64)}},
+		{
+			"integer", int64(math.MaxInt64),
+			[]any{"integer", int64(math.MaxInt64), "9223372036854775807", int64(math.MaxInt64)},
+		},
 		{"text", "é\x00z", []any{"text", "é\x00z", "é\x00z", "é\x00z"}},
 		{"digits", "12", []any{"text", int64(12), "12", "12"}},
 		{"no text", "", []any{"text", "", "", ""}},
@@ -158,11 +161,16 @@ func TestSeveralStatements(t *testing.T) {
 		{"one", "INSERT INTO log VALUES ('a')", "", "a"},
 		{"in order", "INSERT INTO log VALUES ('a'); INSERT INTO log VALUES ('b');\n", "", "a b"},
 		{"all rows of a query before", "SELECT * FROM big; INSERT INTO log VALUES ('a')", "", "a"},
-		{"later one fails to run", "INSERT INTO log VALUES ('a'); INSERT INTO log VALUES (NULL); INSERT INTO log VALUES ('c')",
+		{"later one fails to run",
+			"INSERT INTO log VALUES ('a'); INSERT INTO log VALUES (NULL); INSERT INTO log VALUES ('c')",
 			"NOT NULL constraint failed: log.x: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)", "a"},
 		{"later one fails to parse", "INSERT INTO log VALUES ('a'); nonsense",
 			`near "nonsense": syntax error at offset 0: SQLITE_ERROR`, "a"},
-		{"uses what came before", "CREATE TABLE made (x); INSERT INTO made VALUES ('a'); INSERT INTO log SELECT x FROM made", "", "a"},
+		{
+			"uses the statements before",
+			"CREATE TABLE made (x); INSERT INTO made VALUES ('a'); INSERT INTO log SELECT x FROM made",
+			"", "a",
+		},
 		{"white space after", "INSERT INTO log VALUES ('a'); \t\r\n\v\f", "", "a"},
 		{"comments before", " \n\ufeff-- one\n/* two */ /* ; */ INSERT INTO log VALUES ('a')", "", "a"},
 		{"comment within", "INSERT INTO log /* ; */ VALUES ('a') -- end", "", "a"},
@@ -176,7 +184,8 @@ func TestSeveralStatements(t *testing.T) {
 		{"NUL", "INSERT INTO log VALUES ('a');\x00INSERT INTO log VALUES ('b')", none, "a"},
 		{"NUL in a comment", "-- \x00\nINSERT INTO log VALUES ('a')", none, ""},
 		{"parameters before the last", "INSERT INTO log VALUES (?); SELECT 1",
-			"When executing multiple SQL statements in a single call, only the last statement can have parameters.", ""},
+			"When executing multiple SQL statements in a single call, " +
+				"only the last statement can have parameters.", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -214,11 +223,27 @@ func TestErrorsHaveThePlatformsTexts(t *testing.T) {
 		{"DELETE FROM nope", nil, "no such table: nope: SQLITE_ERROR"},
 		{"SELECT 'é', nope", nil, "no such column: nope at offset 13: SQLITE_ERROR"},
 		{"select\x00 1", nil, "incomplete input: SQLITE_ERROR"},
-		{"INSERT INTO u VALUES (1)", nil, "UNIQUE constraint failed: u.x: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)"},
-		{"INSERT INTO p VALUES (1, 2)", nil, "UNIQUE constraint failed: p.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)"},
-		{"INSERT INTO p VALUES (2, 0)", nil, "CHECK constraint failed: n > 0: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)"},
-		{"INSERT INTO p VALUES (2, 'a')", nil, "cannot store TEXT value in INTEGER column p.n: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)"},
-		{"INSERT INTO c VALUES (9)", nil, "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)"},
+		{
+			"INSERT INTO u VALUES (1)", nil,
+			"UNIQUE constraint failed: u.x: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)",
+		},
+		{
+			"INSERT INTO p VALUES (1, 2)", nil,
+			"UNIQUE constraint failed: p.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)",
+		},
+		{
+			"INSERT INTO p VALUES (2, 0)", nil,
+			"CHECK constraint failed: n > 0: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)",
+		},
+		{
+			"INSERT INTO p VALUES (2, 'a')", nil,
+			"cannot store TEXT value in INTEGER column p.n: " +
+				"SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
+		},
+		{
+			"INSERT INTO c VALUES (9)", nil,
+			"FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)",
+		},
 		{"SELECT abs(-9223372036854775807 - 1)", nil, "integer overflow: SQLITE_ERROR"},
 		{"SELECT ?", nil, bindings},
 		{"SELECT 1", []any{1.0}, bindings},
@@ -256,7 +281,8 @@ func TestForeignKeysAreOnAndCanBeDeferred(t *testing.T) {
 	wantMissing(t, o, "k")
 	query(t, o, "INSERT INTO c VALUES (1); INSERT INTO p VALUES (1)")
 	must(t, o.Commit())
-	wantRefused(t, o, "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)", "INSERT INTO c VALUES (2)")
+	wantRefused(t, o, "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)",
+		"INSERT INTO c VALUES (2)")
 	query(t, o, "DELETE FROM p")
 	wantRows(t, query(t, o, "SELECT * FROM c"))
 	must(t, o.Commit())
@@ -265,7 +291,7 @@ func TestForeignKeysAreOnAndCanBeDeferred(t *testing.T) {
 	wantOneLine(t, o.Commit(), "commit", "FOREIGN KEY")
 	wantRows(t, query(t, o, "SELECT * FROM c"))
 
-	for range 2 { // the same text twice: a pragma works while it is prepared
+	for range 2 { // the same text twice, because a pragma takes effect while it is prepared
 		query(t, o, "PRAGMA foreign_keys = OFF")
 		wantRows(t, query(t, o, "PRAGMA foreign_keys"), []any{int64(0)})
 		query(t, o, "PRAGMA foreign_keys = ON")
@@ -273,7 +299,7 @@ func TestForeignKeysAreOnAndCanBeDeferred(t *testing.T) {
 	}
 }
 
-func TestFullDiskInSQLGivesUpTheWholeTransaction(t *testing.T) {
+func TestFullDiskInSQLEndsTheWholeTransaction(t *testing.T) {
 	o := newObject(t)
 	query(t, o, "CREATE TABLE t (b)")
 	must(t, o.Commit())
@@ -298,7 +324,7 @@ func TestFullDiskInSQLGivesUpTheWholeTransaction(t *testing.T) {
 	must(t, o.Commit())
 }
 
-func TestOrRollbackGivesUpTheWholeTransaction(t *testing.T) {
+func TestOrRollbackEndsTheWholeTransaction(t *testing.T) {
 	o := newObject(t)
 	query(t, o, "CREATE TABLE t (a UNIQUE); INSERT INTO t VALUES (1)")
 	must(t, o.Commit())
@@ -306,7 +332,7 @@ func TestOrRollbackGivesUpTheWholeTransaction(t *testing.T) {
 	if _, err := tryQuery(o, "INSERT OR ROLLBACK INTO t VALUES (1)"); err == nil {
 		t.Fatal("a duplicate was accepted")
 	}
-	wantOneLine(t, o.Put("k2", nil), "put", "given up", "UNIQUE")
+	wantOneLine(t, o.Put("k2", nil), "put", "the transaction ended", "UNIQUE")
 	wantOneLine(t, o.Commit(), "commit", "UNIQUE")
 	wantMissing(t, o, "k")
 }

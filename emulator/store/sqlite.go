@@ -18,10 +18,10 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// This is the only file that knows the SQLite library. The rest of the package speaks in statements, values and rows,
-// and in the sentinel errors below, so that the library can be exchanged here.
+// This is the only file that uses the SQLite library. The rest of the package uses statements,
+// values, rows and the sentinel errors below, so that another library needs changes only here.
 
-// Errors that a caller may want to tell apart with errors.Is. What is returned also names the file and says what to do.
+// These errors are for errors.Is. The errors returned also name the file and say what to do.
 var (
 	ErrCorrupt = errors.New("the file is damaged or not an SQLite database")
 	ErrLocked  = errors.New("the file is in use by another program")
@@ -29,12 +29,12 @@ var (
 )
 
 const (
-	// lockWait rides out a look at the file by a tool that opens and closes it at once. Whoever holds the file longer
-	// is reported rather than waited for.
+	// lockWait bridges a short look at the file by a tool that opens and closes it at once. If a
+	// process holds the file longer, opening it fails with ErrLocked.
 	lockWait = 100 * time.Millisecond
 
-	// maxLength is SQLite's own bound on a string or blob. The library cuts lengths to 32 bits, so that nothing longer
-	// may reach it.
+	// maxLength is SQLite's own bound on a string or blob. The library cuts lengths to 32 bits, so
+	// nothing longer may reach it.
 	maxLength = 1_000_000_000
 )
 
@@ -42,12 +42,12 @@ const (
 type database struct {
 	path string
 	conn *sqlite.Conn
-	rule rule // asked for everything that a statement may do while it is prepared and run; nil allows all
+	rule rule // decides about each action of a statement while it is prepared and run; nil allows all
 }
 
-// openDatabase opens an existing file for reading and writing, and claims it: from the first read to close, no other
-// connection gets in. The exclusive lock also keeps the index of the write-ahead log in memory instead of in a shared
-// -shm file, so that nothing stale can be left by a process that was killed.
+// openDatabase opens an existing file for reading and writing, and locks it: from the first read to
+// close, no other connection can use it. The exclusive lock also keeps the index of the write-ahead
+// log in memory instead of a shared -shm file. So a process that was killed leaves no stale index.
 func openDatabase(path string) (*database, error) {
 	d, err := connect(path, path, sqlite.OpenReadWrite)
 	if err != nil {
@@ -65,7 +65,8 @@ func openDatabase(path string) (*database, error) {
 	return d, nil
 }
 
-// openImmutable opens a file that nobody has open and that has no log beside it. It takes no lock and makes no file.
+// openImmutable opens a file that has no log beside it and that no process has open. It takes no
+// lock and creates no file.
 func openImmutable(path string) (*database, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -94,15 +95,16 @@ func connect(path, name string, flags sqlite.OpenFlags) (*database, error) {
 	return &database{path: path, conn: conn}, nil
 }
 
-// engine returns what the library keeps to itself, for the few calls of SQLite that it does not pass on. The handle is
-// that of a connection or a statement, and its field in the library's struct.
+// engine returns the C thread state and a C handle that the library does not export. They are
+// needed for the few SQLite calls that the library does not offer. of is a connection or a
+// statement, and field is the name of the handle in the library's struct.
 func (d *database) engine(of any, field string) (*libc.TLS, uintptr) {
 	tls := (*libc.TLS)(reflect.ValueOf(d.conn).Elem().FieldByName("tls").UnsafePointer())
 	return tls, uintptr(reflect.ValueOf(of).Elem().FieldByName(field).Uint())
 }
 
-// allowQuotedText takes a name in double quotes that stands for nothing as text, as SQLite and workerd do and the
-// library does not.
+// allowQuotedText makes the engine treat an unknown name in double quotes as text. SQLite and
+// workerd do so by default, and the library does not.
 func (d *database) allowQuotedText() error {
 	if err := d.turnOn(lib.SQLITE_DBCONFIG_DQS_DDL); err != nil {
 		return err
@@ -121,8 +123,9 @@ func (d *database) turnOn(option int32) error {
 	return nil
 }
 
-// interrupt ends what the connection is doing at this moment. Other than all the rest it may be called meanwhile, but
-// not once close has begun: it looks at nothing of the connection that changes, and brings a C run time of its own.
+// interrupt ends the connection's current operation. Unlike the other methods it may be called
+// during one, but not once close has begun. It reads only fields of the connection that never
+// change, and uses a C thread state of its own.
 func (d *database) interrupt() {
 	_, conn := d.engine(d.conn, "conn")
 	tls := libc.NewTLS()
@@ -130,9 +133,10 @@ func (d *database) interrupt() {
 	lib.Xsqlite3_interrupt(tls, conn)
 }
 
-// closing is held for reading while connections are closed and for writing while one is opened. The library knows
-// connections by their address, and forgets one only after that address was given back: without the lock, a new
-// connection at the same address would lose its rule and the next statement would panic.
+// closing is held for reading while a connection is closed, and for writing while one is opened.
+// The library identifies connections by their address, and forgets one only after its address was
+// freed. Without the lock, a new connection at the same address would lose its rule, and the next
+// statement would panic.
 var closing sync.RWMutex
 
 func (d *database) close() error {
@@ -145,19 +149,20 @@ func (d *database) close() error {
 	return nil
 }
 
-// useWAL switches the file to write-ahead logging, which the file then remembers.
+// useWAL switches the file to write-ahead logging. The file records the mode.
 func (d *database) useWAL() error {
 	var mode string
 	if err := d.each("PRAGMA journal_mode=WAL", func(r row) bool { mode = r.text(0); return false }); err != nil {
 		return err
 	}
 	if mode != "wal" {
-		return fmt.Errorf("%s: journal mode is %q where \"wal\" is needed: move the state to a local disk", d.path, mode)
+		return fmt.Errorf("%s: the journal mode is %q, want \"wal\": move the state to a local disk", d.path, mode)
 	}
 	return nil
 }
 
-// commit ends the transaction. That a deferred constraint does not hold is the user's error, an *SQLError.
+// commit ends the transaction. A violated deferred constraint is an error of the user's SQL, an
+// *SQLError.
 func (d *database) commit() error {
 	err := d.exec("COMMIT")
 	if err != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint {
@@ -166,10 +171,11 @@ func (d *database) commit() error {
 	return err
 }
 
-// inTransaction reports whether a transaction is open. SQLite closes one by itself when the disk fails it.
+// inTransaction reports whether a transaction is open. SQLite ends one by itself when the disk
+// fails.
 func (d *database) inTransaction() bool { return !d.conn.AutocommitEnabled() }
 
-// exec runs one statement whose rows, if any, do not matter.
+// exec runs one statement and ignores its rows.
 func (d *database) exec(query string, args ...value) error {
 	return d.each(query, func(row) bool { return true }, args...)
 }
@@ -199,14 +205,16 @@ func (d *database) execOnce(query string) error {
 	return nil
 }
 
-// each runs one statement and hands its rows to visit until that returns false. The statement stays prepared for the
-// life of the connection. A row is valid only during its visit, and visit must not use the database.
+// each runs one statement and calls visit with its rows until visit returns false. The statement
+// stays prepared as long as the connection is open. A row is valid only during its visit, and visit
+// must not use the database.
 func (d *database) each(query string, visit func(row) bool, args ...value) error {
 	stmt, err := d.conn.Prepare(query)
 	if err != nil {
 		return explain(d.path, err)
 	}
-	// Leaves neither a read transaction open nor a large argument in memory. Both report again what Step reported.
+	// Otherwise a read transaction would stay open, and a large argument in memory. Both calls only
+	// return the error of Step again.
 	defer func() {
 		stmt.Reset()
 		stmt.ClearBindings()
@@ -264,7 +272,7 @@ func blob(b []byte) value    { return value{kind: kindBlob, blob: b} }
 
 func (v value) bind(stmt *sqlite.Stmt, param int) error {
 	if n := max(len(v.text), len(v.blob)); n > maxLength {
-		return fmt.Errorf("%d bytes are more than a database can hold in one place (%d)", n, maxLength)
+		return fmt.Errorf("the value has %d bytes, more than SQLite's limit of %d", n, maxLength)
 	}
 	switch v.kind {
 	case kindNull:
@@ -281,13 +289,15 @@ func (v value) bind(stmt *sqlite.Stmt, param int) error {
 	return nil
 }
 
-// statement is a statement that its holder steps by itself. Unlike those of each, it belongs to nobody else.
+// statement is a prepared statement that its owner steps by itself. Unlike the statements of each,
+// it is not shared.
 type statement struct {
 	db   *database
 	stmt *sqlite.Stmt
 }
 
-// prepare prepares the first statement of some SQL that holds one, and returns what follows it.
+// prepare prepares the first statement of query, which must have one, and returns the text after
+// it.
 func (d *database) prepare(query string) (s statement, tail string, err error) {
 	stmt, trailing, err := d.conn.PrepareTransient(query)
 	if err != nil {
@@ -304,15 +314,16 @@ func (s statement) bind(param int, v value) error {
 
 func (s statement) columns() int { return s.stmt.ColumnCount() }
 
-// header returns the names of the columns, and their types as declared. They are right only after the first step, which
-// prepares the statement anew if the schema has changed.
+// header returns the names and declared types of the columns. They are correct only after the first
+// step, because a changed schema makes the engine prepare the statement again.
 func (s statement) header() (names, types []string) {
 	n := s.columns()
 	names, types = make([]string, n), make([]string, n)
 	if n == 0 {
 		return names, types
 	}
-	tls, stmt := s.db.engine(s.stmt, "stmt") // the library knows one column of each name, as it was when prepared
+	// The library has only one column of each name, from before the first step.
+	tls, stmt := s.db.engine(s.stmt, "stmt")
 	for i := range n {
 		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
 		types[i] = libc.GoString(lib.Xsqlite3_column_decltype(tls, stmt, int32(i)))
@@ -320,7 +331,8 @@ func (s statement) header() (names, types []string) {
 	return names, types
 }
 
-// step moves to the next row, and reports whether there is one. After an error the statement has been reset.
+// step moves to the next row, and reports whether there is one. It resets the statement if it
+// returns an error.
 func (s statement) step() (bool, error) {
 	more, err := s.stmt.Step()
 	if err != nil {
@@ -329,8 +341,8 @@ func (s statement) step() (bool, error) {
 	return more, nil
 }
 
-// changes returns how many rows the statement changed by itself, if it is an INSERT, UPDATE or DELETE that has just
-// been stepped to its end.
+// changes returns how many rows the statement changed by itself. The statement must be an INSERT,
+// UPDATE or DELETE that has just been stepped to its end.
 func (s statement) changes() int64 { return int64(s.db.conn.Changes()) }
 
 // row returns a copy of the current row.
@@ -352,7 +364,8 @@ func (s statement) row() []any {
 	return values
 }
 
-// reset makes the statement ready for new arguments. It reports again what step reported, so that does not matter.
+// reset prepares the statement for new arguments. Its calls only return the error of step again, so
+// reset ignores their errors.
 func (s statement) reset() {
 	s.stmt.Reset()
 	s.stmt.ClearBindings()
@@ -360,7 +373,7 @@ func (s statement) reset() {
 
 func (s statement) finalize() { s.stmt.Finalize() }
 
-// limitStatements bounds what statements may be, from here on. Lengths are bounded by limitLength.
+// limitStatements sets the limits of statements other than lengths, which limitLength sets.
 func (d *database) limitStatements(functionArguments int) {
 	for limit, n := range map[sqlite.Limit]int{
 		sqlite.LimitColumn:            maxColumns,
@@ -377,15 +390,15 @@ func (d *database) limitStatements(functionArguments int) {
 	}
 }
 
-// limitLength bounds strings, blobs and rows.
+// limitLength sets the limit of strings, blobs and rows, in bytes.
 func (d *database) limitLength(n int) { d.conn.Limit(sqlite.LimitLength, int32(n)) }
 
-// A rule decides what a statement may do, and can see what it does.
+// A rule decides what a statement may do, and may record it.
 type rule interface {
 	allow(action) bool
 }
 
-// action is one thing that a statement is about to do.
+// action is one thing that a statement does.
 type action struct {
 	op       op
 	database string // "main", "temp" or none
@@ -394,12 +407,12 @@ type action struct {
 	other    string // the table of an index or a trigger, the module of a virtual table, the argument of a pragma
 }
 
-// op is a kind of action, as far as rules tell them apart.
+// op is a kind of action, as far as rules distinguish them.
 type op uint8
 
 const (
-	opForbidden   op = iota // nobody's SQL needs it, such as ATTACH
-	opSelect                // also a recursive one
+	opForbidden   op = iota // never allowed, such as ATTACH
+	opSelect                // recursive ones too
 	opRead                  // columns of a table
 	opInsert                // rows
 	opUpdate                // one column
@@ -408,24 +421,27 @@ const (
 	opAlter                 // a table
 	opModule                // make or remove a virtual table
 	opMaintain              // ANALYZE
-	opPragma                // read or set one
-	opFunction              // call one
-	opTransaction           // BEGIN, SAVEPOINT and what ends them
+	opPragma                // read or set
+	opFunction              // call
+	opTransaction           // BEGIN, SAVEPOINT and their ends
 )
 
 var ops = map[sqlite.OpType]op{
 	sqlite.OpSelect: opSelect, sqlite.OpRecursive: opSelect, sqlite.OpRead: opRead,
 	sqlite.OpInsert: opInsert, sqlite.OpUpdate: opUpdate, sqlite.OpDelete: opDelete,
-	sqlite.OpCreateTable: opDefine, sqlite.OpCreateIndex: opDefine, sqlite.OpCreateTrigger: opDefine, sqlite.OpCreateView: opDefine,
-	sqlite.OpDropTable: opDefine, sqlite.OpDropIndex: opDefine, sqlite.OpDropTrigger: opDefine, sqlite.OpDropView: opDefine,
-	sqlite.OpReindex: opDefine, sqlite.OpAlterTable: opAlter, sqlite.OpCreateVTable: opModule, sqlite.OpDropVTable: opModule,
+	sqlite.OpCreateTable: opDefine, sqlite.OpDropTable: opDefine,
+	sqlite.OpCreateIndex: opDefine, sqlite.OpDropIndex: opDefine, sqlite.OpReindex: opDefine,
+	sqlite.OpCreateTrigger: opDefine, sqlite.OpDropTrigger: opDefine,
+	sqlite.OpCreateView: opDefine, sqlite.OpDropView: opDefine,
+	sqlite.OpAlterTable: opAlter, sqlite.OpCreateVTable: opModule, sqlite.OpDropVTable: opModule,
 	sqlite.OpAnalyze: opMaintain, sqlite.OpPragma: opPragma, sqlite.OpFunction: opFunction,
 	sqlite.OpTransaction: opTransaction, sqlite.OpSavepoint: opTransaction,
 }
 
-// askRule has the rule asked from here on, when there is one. The engine asks while it prepares a statement, which it
-// also does in the middle of a step: anew after a change of the schema, and for what a virtual table needs.
-func (d *database) askRule() error {
+// useRule makes the engine ask the current rule, if there is one. The engine asks while it prepares
+// a statement. It also does so in the middle of a step, after a change of the schema and for a
+// virtual table.
+func (d *database) useRule() error {
 	err := d.conn.SetAuthorizer(sqlite.AuthorizeFunc(func(a sqlite.Action) sqlite.AuthResult {
 		if d.rule == nil || d.rule.allow(newAction(a)) {
 			return sqlite.AuthResultOK
@@ -448,7 +464,8 @@ func newAction(a sqlite.Action) action {
 	case opPragma:
 		to.object, to.other = a.Pragma(), a.PragmaArg()
 	case opFunction:
-		// The library has no accessor for this one. Should it rename the field, no function is allowed any more.
+		// The library has no accessor for the name. If it renames the field, the rule allows no
+		// function any more.
 		to.object = reflect.ValueOf(a).FieldByName("arg2").String()
 	default:
 		to.object = a.Table()
@@ -456,7 +473,7 @@ func newAction(a sqlite.Action) action {
 	return to
 }
 
-// newSQLError takes the engine's own words out of an error of the library.
+// newSQLError extracts the engine's own text and codes from an error of the library.
 func newSQLError(err error) *SQLError {
 	code := sqlite.ErrCode(err)
 	e := &SQLError{Code: code.ToPrimary().String(), Extended: extendedCodes[code], Offset: -1}
@@ -473,7 +490,7 @@ func newSQLError(err error) *SQLError {
 	return e
 }
 
-// extendedCodes are those that the library does not name.
+// extendedCodes are the codes for which the library has no name.
 var extendedCodes = map[sqlite.ResultCode]string{
 	sqlite.ResultConstraint | 11<<8: "SQLITE_CONSTRAINT_PINNED",
 	sqlite.ResultConstraint | 12<<8: "SQLITE_CONSTRAINT_DATATYPE",
@@ -497,20 +514,22 @@ func (r row) blob(col int) []byte {
 // explain turns an error of the library into one that names the file and says what to do.
 func explain(path string, err error) error {
 	code := sqlite.ErrCode(err)
-	if code == sqlite.ResultIOErrLock { // also what a read-only file answers, which SQLite opens all the same
-		return fmt.Errorf("%s: the file cannot be locked for writing: check its owner and permissions, and that it is on a local disk (%w)", path, err)
+	if code == sqlite.ResultIOErrLock { // a read-only file causes it too: SQLite opens it nevertheless
+		return fmt.Errorf("%s: the file cannot be locked for writing: "+
+			"check its owner and permissions, and that it is on a local disk (%w)", path, err)
 	}
 	switch code.ToPrimary() {
-	case sqlite.ResultInterrupt: // which hit a statement of our own, on the way to the user's that was meant
+	case sqlite.ResultInterrupt: // it was meant for the user's SQL, and hit a statement of our own
 		return newSQLError(err)
 	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return fmt.Errorf("%s: %w: stop the other devtool or database tool that has it open, then try again (%w)", path, ErrLocked, err)
+		return fmt.Errorf("%s: %w: stop the other devtool or database tool that has it open, then try again (%w)",
+			path, ErrLocked, err)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
 		return fmt.Errorf("%s: %w: restore a copy of it, or move it away to start empty (%w)", path, ErrCorrupt, err)
 	case sqlite.ResultFull:
 		return fmt.Errorf("%s: %w: free some space, then try again (%w)", path, ErrFull, err)
 	case sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultPerm:
-		return fmt.Errorf("%s: the file or its folder is not writable: check their owner and permissions (%w)", path, err)
+		return notWritable(path, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }
@@ -521,7 +540,11 @@ func explainFile(path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%s: %w: free some space, then try again (%w)", path, ErrFull, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%s: the file or its folder is not writable: check their owner and permissions (%w)", path, err)
+		return notWritable(path, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+func notWritable(path string, err error) error {
+	return fmt.Errorf("%s: the file or its folder is not writable: check their owner and permissions (%w)", path, err)
 }

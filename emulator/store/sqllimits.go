@@ -1,12 +1,14 @@
 package store
 
-// Limits bound what SQL may do. The other bounds hold always; they are workerd's own.
+// Limits bound the user's SQL, where local and deployed objects differ. The constants below apply
+// to both.
 type Limits struct {
 	Length            int // bytes of a string, a blob or a whole row
 	FunctionArguments int
 }
 
-// The profiles: what the deployed platform accepts, and what workerd accepts on a local disk.
+// ProductionLimits are the limits of the deployed platform, and LocalLimits those of workerd on a
+// local disk.
 //
 // Source: the platform's limits of SQLite storage, and workerd.
 var (
@@ -25,8 +27,8 @@ const (
 	maxTriggerDepth    = 10
 )
 
-// SetLimits bounds the SQL that follows. A new Object has the ProductionLimits. Key-value storage is not bounded by
-// them: its limits are the caller's.
+// SetLimits sets the limits of later SQL. A new Object has the ProductionLimits. They do not bound
+// key-value storage, whose limits the caller checks.
 func (o *Object) SetLimits(l Limits) {
 	o.limits = l
 	if o.db != nil {

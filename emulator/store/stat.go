@@ -16,8 +16,8 @@ func (o *Object) CountKeys() (n int64, err error) {
 	return n, nil
 }
 
-// FileSize returns how many bytes an object takes on disk, with what its log has not merged yet. It opens no file, so it
-// may be asked at any time. Without a file it is an error that is fs.ErrNotExist.
+// FileSize returns how many bytes an object takes on disk, including its log. It opens no file, so
+// it may be called at any time. The error is fs.ErrNotExist if there is no file.
 func FileSize(path string) (int64, error) {
 	stat, err := os.Stat(path)
 	if err != nil {
@@ -25,16 +25,16 @@ func FileSize(path string) (int64, error) {
 	}
 	size := stat.Size()
 	for _, suffix := range companions {
-		if stat, err := os.Stat(path + suffix); err == nil { // it may be gone since, and merged
+		if stat, err := os.Stat(path + suffix); err == nil { // it may be gone, since it was merged
 			size += stat.Size()
 		}
 	}
 	return size, nil
 }
 
-// RemoveObject deletes the file of an object that is not open, and what belongs to it. Without a file it does nothing.
-// The file itself goes first: what a kill leaves beside it belongs to nothing, and is cleared away with the next file of
-// that name.
+// RemoveObject deletes the file of an object that is not open, and its companions. Without a file
+// it does nothing. It deletes the file itself first: companions that a kill leaves behind are
+// worthless, and are removed when a file of that name is created.
 func RemoveObject(path string) error {
 	if err := removeFiles(path, append([]string{""}, companions...)); err != nil {
 		return fmt.Errorf("remove object: %w", err)

@@ -47,7 +47,7 @@ func TestFileSizeCountsTheLog(t *testing.T) {
 	logged, err := store.FileSize(path)
 	must(t, err)
 	if logged < before+100_000 {
-		t.Errorf("size with what is in the log is %d, want at least %d", logged, before+100_000)
+		t.Errorf("size including the log is %d, want at least %d", logged, before+100_000)
 	}
 	must(t, o.Close())
 	merged, err := store.FileSize(path)
@@ -68,7 +68,7 @@ func TestRemoveObjectLeavesNothing(t *testing.T) {
 	wantFiles(t, dir, "other.sqlite")
 }
 
-func TestRemoveObjectSaysWhatItCanNot(t *testing.T) {
+func TestRemoveObjectReportsAFileThatItCannotRemove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "object.sqlite")
 	writeFile(t, filepath.Join(path, "a file in a folder of that name"), nil)
 	wantOneLine(t, store.RemoveObject(path), "remove object", path)

@@ -2,25 +2,28 @@ package store
 
 import "container/list"
 
-// maxCachedSQL bounds the statements that are kept prepared, by the bytes of their texts. Source: workerd.
+// maxCachedSQL bounds the statements that are kept prepared, by the bytes of their texts. Source:
+// workerd.
 const maxCachedSQL = 1 << 20
 
-// prepared is a prepared statement of the user. While it runs, its cursor owns it; else the cache.
+// prepared is a prepared statement of the user. Its cursor owns it while it runs, and the cache
+// otherwise.
 type prepared struct {
 	statement
 	effects effects
-	text    string // under which it can be used again, or ""
-	indexes int64  // of the table that it inserts into
+	text    string // its key in the cache, or "" if it can't be used again
+	indexes int64  // how many the table has that it inserts into
 }
 
-// statements keeps idle statements, one of each text; the least recently used ones go first. The zero value is empty.
+// statements is a cache of idle statements, one for each text. It drops the least recently used
+// ones first. The zero value is empty.
 type statements struct {
 	byText map[string]*list.Element
-	recent list.List // of *prepared, the last used in front
-	size   int
+	recent list.List // of *prepared, the most recently used first
+	size   int       // bytes of the texts
 }
 
-// take hands out the idle statement of a text, or nil.
+// take removes and returns the idle statement of a text, or nil.
 func (c *statements) take(text string) *prepared {
 	element := c.byText[text]
 	if element == nil {
@@ -29,7 +32,7 @@ func (c *statements) take(text string) *prepared {
 	return c.remove(element)
 }
 
-// give takes a statement back. It is finalized if it can't be kept.
+// give returns a statement to the cache. It finalizes a statement that can't be kept.
 func (c *statements) give(s *prepared) {
 	if s.text == "" || len(s.text) > maxCachedSQL || c.byText[s.text] != nil {
 		s.finalize()

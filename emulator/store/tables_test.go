@@ -18,7 +18,8 @@ func TestTablesAreThoseOfTheUser(t *testing.T) {
 		t.Errorf("a new object has %v, want none", tables)
 	}
 	must(t, o.Put("k", []byte("v")))
-	c, err := o.Exec(`CREATE TABLE z (a INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE "A""b" (x); CREATE INDEX i ON "A""b" (x);
+	c, err := o.Exec(`CREATE TABLE z (a INTEGER PRIMARY KEY AUTOINCREMENT);
+		CREATE TABLE "A""b" (x); CREATE INDEX i ON "A""b" (x);
 		CREATE VIEW v AS SELECT 1; CREATE VIRTUAL TABLE words USING fts5(text)`, nil)
 	must(t, err)
 	must(t, c.Close())
@@ -36,7 +37,8 @@ func TestTablesAreThoseOfTheUser(t *testing.T) {
 		c, err := o.ReadTable(table.Name)
 		must(t, err)
 		if len(c.ColumnNames()) != 1 || c.More() {
-			t.Errorf("%s: got columns %v and more %v, want one column and no row", table.Name, c.ColumnNames(), c.More())
+			t.Errorf("%s: got columns %v and more %v, want one column and no row",
+				table.Name, c.ColumnNames(), c.More())
 		}
 	}
 	must(t, o.Close())

@@ -8,9 +8,9 @@ import (
 // Dirty reports whether an implicit transaction is open.
 func (o *Object) Dirty() bool { return o.dirty }
 
-// Commit makes the writes since the last Commit or Rollback permanent, all of them or, when it returns an error, none:
-// the object is then as it was last committed. Without such writes it does nothing. While a savepoint is open it is
-// refused, and changes nothing.
+// Commit makes the writes since the last Commit or Rollback permanent. If it returns an error, it
+// has made none of them permanent, and the object is as it was last committed. Without such writes
+// it does nothing. While a savepoint is open, Commit fails and changes nothing.
 func (o *Object) Commit() error {
 	if n := len(o.savepoints); n > 0 && o.lost == nil && o.db != nil {
 		return fmt.Errorf("commit: %d savepoints are open: release them first", n)
@@ -30,8 +30,8 @@ func (o *Object) Commit() error {
 	return nil
 }
 
-// Rollback drops the writes since the last Commit or Rollback, and ends the cursors. Pragmas of the user no longer hold.
-// Without such writes it does nothing else.
+// Rollback drops the writes since the last Commit or Rollback, ends the cursors and undoes the
+// user's pragmas. Without such writes it only does the latter two.
 func (o *Object) Rollback() error {
 	if o.db == nil {
 		return nil
@@ -55,13 +55,13 @@ func (o *Object) dropWrites() error {
 	if !o.db.inTransaction() {
 		return nil
 	}
-	o.interrupting.Lock()
-	defer o.interrupting.Unlock()
+	o.interruptMu.Lock()
+	defer o.interruptMu.Unlock()
 	return o.db.exec("ROLLBACK")
 }
 
-// restoreSettings undoes pragmas, which are no part of a transaction. The platform's go with the instance that has set
-// them, because the next one opens the file anew.
+// restoreSettings undoes pragmas, which are not part of a transaction. On the platform they end
+// with the instance that set them, because the next instance opens the file again.
 func (o *Object) restoreSettings() error {
 	if !o.configured {
 		return nil
@@ -75,7 +75,8 @@ func (o *Object) restoreSettings() error {
 	return nil
 }
 
-// write runs a changing statement in the implicit transaction, which it begins if need be.
+// write runs a statement that changes data in the implicit transaction, and begins one if
+// necessary.
 func (o *Object) write(query string, args ...value) error {
 	if err := o.begin(); err != nil {
 		return err
@@ -94,8 +95,8 @@ func (o *Object) begin() error {
 	return nil
 }
 
-// check returns the error of a write, and remembers it if the transaction is gone with it. A mere refusal, such as of a
-// value that is too long, leaves the transaction as it was before the write.
+// check returns the error of a write, and records it if SQLite has ended the transaction. A mere
+// refusal, as of a value that is too long, leaves the transaction as it was before the write.
 func (o *Object) check(err error) error {
 	if err != nil && !o.db.inTransaction() {
 		o.lost = err
@@ -109,7 +110,7 @@ func (o *Object) usable() error {
 	case o.db == nil:
 		return fmt.Errorf("%s: %w", o.path, fs.ErrClosed)
 	case o.lost != nil:
-		return fmt.Errorf("the transaction was given up after an error: %w", o.lost)
+		return fmt.Errorf("the transaction ended after an error: %w", o.lost)
 	}
 	return nil
 }

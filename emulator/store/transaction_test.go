@@ -20,7 +20,10 @@ func TestOnlyChangesBeginATransaction(t *testing.T) {
 		{"list", func(o *store.Object) error { _, _, err := o.List(store.ListOptions{}, 1); return err }, false},
 		{"delete a missing key", func(o *store.Object) error { _, err := o.Delete("missing"); return err }, false},
 		{"set the same alarm", func(o *store.Object) error { return o.SetAlarm(epoch) }, false},
-		{"set the same alarm to the ms", func(o *store.Object) error { return o.SetAlarm(epoch.Add(999 * time.Microsecond)) }, false},
+		{
+			"set the same alarm to the ms",
+			func(o *store.Object) error { return o.SetAlarm(epoch.Add(999 * time.Microsecond)) }, false,
+		},
 		{"commit", func(o *store.Object) error { return o.Commit() }, false},
 		{"roll back", func(o *store.Object) error { return o.Rollback() }, false},
 		{"put", func(o *store.Object) error { return o.Put("k", []byte("v")) }, true},
@@ -71,7 +74,7 @@ func TestReadsSeeTheTransactionAndRollbackUndoesIt(t *testing.T) {
 	wantValue(t, o, "gone", "1")
 }
 
-func TestCloseDropsWhatIsNotCommitted(t *testing.T) {
+func TestCloseDropsUncommittedWrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "object.sqlite")
 	o := openObject(t, path)
 	must(t, o.Put("committed", []byte("v")))
@@ -100,7 +103,7 @@ func TestRefusedWriteLeavesTheTransactionAsItWas(t *testing.T) {
 	wantValue(t, o, "c", "3")
 }
 
-func TestFullDiskGivesUpTheWholeTransaction(t *testing.T) {
+func TestFullDiskEndsTheWholeTransaction(t *testing.T) {
 	for _, end := range []string{"rollback", "commit", "close"} {
 		t.Run(end, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "object.sqlite")
@@ -118,7 +121,7 @@ func TestFullDiskGivesUpTheWholeTransaction(t *testing.T) {
 			}
 			wantOneLine(t, err, `put "big"`, path, "free some space")
 
-			// What follows would otherwise be committed without what came before it.
+			// Otherwise later writes could be committed without the earlier ones.
 			if err := o.Put("small", nil); !errors.Is(err, store.ErrFull) {
 				t.Errorf("Put after the failure: %v, want ErrFull", err)
 			}
@@ -142,7 +145,7 @@ func TestFullDiskGivesUpTheWholeTransaction(t *testing.T) {
 				o = openObject(t, path)
 			}
 			if o.Dirty() || o.AlarmChanged() {
-				t.Errorf("Dirty() = %t, AlarmChanged() = %t, want the object to be clean", o.Dirty(), o.AlarmChanged())
+				t.Errorf("Dirty() = %t, AlarmChanged() = %t, want false", o.Dirty(), o.AlarmChanged())
 			}
 			wantValue(t, o, "k", "old")
 			wantMissing(t, o, "small")
@@ -176,8 +179,11 @@ func TestFailedCommitRollsBack(t *testing.T) {
 	wantValue(t, o, "k", "again")
 }
 
-func TestRollbackEndsPragmasOfTheUser(t *testing.T) {
-	pragmas := []string{"case_sensitive_like", "foreign_keys", "ignore_check_constraints", "legacy_alter_table", "recursive_triggers", "reverse_unordered_selects"}
+func TestRollbackUndoesTheUsersPragmas(t *testing.T) {
+	pragmas := []string{
+		"case_sensitive_like", "foreign_keys", "ignore_check_constraints",
+		"legacy_alter_table", "recursive_triggers", "reverse_unordered_selects",
+	}
 	for _, dirty := range []bool{false, true} {
 		o := newObject(t)
 		state := func() (all [][]any) {
