@@ -174,10 +174,10 @@ func (w *Watcher) run(ctx context.Context, from source) {
 	defer close(w.done)
 	defer close(w.changes)
 
-	told := make(chan []string)
+	changed := make(chan []string)
 	var listening sync.WaitGroup
 	defer listening.Wait()
-	listening.Go(func() { w.listen(ctx, from, told) })
+	listening.Go(func() { w.listen(ctx, from, changed) })
 
 	pending := make(map[string]bool)
 	var began time.Time // when the first of the changes came that no report is due for yet
@@ -190,7 +190,7 @@ func (w *Watcher) run(ctx context.Context, from source) {
 		select {
 		case <-ctx.Done():
 			return
-		case paths := <-told:
+		case paths := <-changed:
 			if len(pending) == 0 || out != nil {
 				began = time.Now()
 			}
@@ -220,7 +220,7 @@ func (w *Watcher) run(ctx context.Context, from source) {
 
 // listen passes on changes of the source until ctx ends. If the source fails, it goes on with a
 // poller.
-func (w *Watcher) listen(ctx context.Context, from source, told chan<- []string) {
+func (w *Watcher) listen(ctx context.Context, from source, changed chan<- []string) {
 	defer func() { from.close() }()
 	for {
 		paths, err := from.next(ctx)
@@ -236,7 +236,7 @@ func (w *Watcher) listen(ctx context.Context, from source, told chan<- []string)
 			continue
 		}
 		select {
-		case told <- paths:
+		case changed <- paths:
 		case <-ctx.Done():
 			return
 		}
