@@ -23,15 +23,7 @@ import (
 //
 // The control API serves it while an emulator runs (admin_api.go), and Offline while
 // none does. Its errors are of *control.Error where the caller can do something about them.
-type administration struct{ e *Emulator }
-
-// How long, in real time, an administration waits.
-const (
-	turnPatience = 10 * time.Second // for an object's turn
-	// quietPatience is for events to end that must not be disturbed. One is not quite
-	// over when its response has arrived.
-	quietPatience = 300 * time.Millisecond
-)
+type administration struct{ w *World }
 
 // A target is an object that an administration works on. It is pinned until release.
 type target struct {
@@ -41,7 +33,7 @@ type target struct {
 
 // target finds the object that which names, whether or not there is one.
 func (a administration) target(which control.Object) (target, error) {
-	object, err := a.e.resolve(which)
+	object, err := a.w.resolve(which)
 	if err != nil {
 		return target{}, err
 	}
@@ -98,7 +90,7 @@ func (t target) quieten(ctx context.Context) error {
 	}
 	quiet := t.quiet
 	t.ns.mu.Unlock()
-	timer := time.NewTimer(quietPatience)
+	timer := time.NewTimer(t.ns.w.waits.Quiet)
 	defer timer.Stop()
 	select {
 	case <-quiet:
@@ -144,9 +136,9 @@ func (t target) use(ctx context.Context, f func(*store.Object) error) error {
 
 // patience bounds how long the object's turn is waited for.
 func (t target) patience(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, turnPatience, &control.Error{
+	return context.WithTimeoutCause(ctx, t.ns.w.waits.Turn, &control.Error{
 		Status:  http.StatusConflict,
-		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", t, turnPatience),
+		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", t, t.ns.w.waits.Turn),
 		Hint:    "the log of `devtool dev` may show what it does",
 	})
 }
@@ -202,10 +194,8 @@ func (t target) readFile(info *control.ObjectInfo) (err error) {
 
 // ListObjects lists the objects of all classes that have a file or are in memory.
 func (a administration) ListObjects(context.Context) (control.Objects, error) {
-	answer := control.Objects{Now: a.e.clock.Now(), Objects: []control.ObjectInfo{}}
-	a.e.mu.Lock()
-	namespaces := a.e.namespaces
-	a.e.mu.Unlock()
+	answer := control.Objects{Now: a.w.clock.Now(), Objects: []control.ObjectInfo{}}
+	namespaces := a.w.currentNamespaces()
 	for _, ns := range namespaces {
 		ids, err := ns.known()
 		if err != nil {
@@ -316,7 +306,7 @@ func (a administration) AbortObject(_ context.Context, which control.Object, q c
 		}
 	}
 	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
-	a.e.log.Warn("aborted "+t.String(), "reason", reason)
+	a.w.log.Warn("aborted "+t.String(), "reason", reason)
 	t.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
 	return t.describe(), nil
 }

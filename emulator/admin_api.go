@@ -13,7 +13,7 @@ const maxPut = 64 << 20
 
 // objectsAPI adds what the control API can do with objects.
 func (e *Emulator) objectsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
-	a := administration{e}
+	a := administration{e.World}
 	handle("GET objects", func(r *http.Request) (any, error) { return a.ListObjects(r.Context()) })
 	handle("GET objects/{class}/{object}", func(r *http.Request) (any, error) {
 		return a.ShowObject(r.Context(), namedObject(r))

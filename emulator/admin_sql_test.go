@@ -172,7 +172,7 @@ func TestSQLShowsNoMoreThanFitsInMemory(t *testing.T) {
 	w := newWorld(t, sqlScript())
 	w.want("a", "/one", "")
 	q := control.SQLRequest{Query: endlessSQL + "SELECT zeroblob(1000000) FROM n", Limit: 1000}
-	got, err := administration{w.Emulator}.RunSQL(t.Context(), lab("a"), q)
+	got, err := administration{w.Emulator.World}.RunSQL(t.Context(), lab("a"), q)
 	if want := maxResult/1_000_000 + 1; err != nil || len(got.Rows) != want || !got.More {
 		t.Errorf("got %d rows, more: %t, %v; want %d, true", len(got.Rows), got.More, err, want)
 	}

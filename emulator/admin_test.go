@@ -139,7 +139,7 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 		{"blob", `1`, `"blob" is not a type of values`},
 		{"", `"` + strings.Repeat("x", 2<<20) + `"`, "the limit is"},
 	} {
-		_, err := administration{w.Emulator}.PutEntry(t.Context(), lab("a"), "k", control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
+		_, err := administration{w.Emulator.World}.PutEntry(t.Context(), lab("a"), "k", control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
 		wantRefusal(t, err, 400, test.want)
 	}
 }

@@ -77,7 +77,7 @@ func (ns *namespace) unschedule(id wire.ID) { ns.schedule(identity{id: id}, time
 // arm sets the alarm's timer. ns.mu is held.
 func (a *alarm) arm(due time.Time) {
 	a.due = due
-	a.timer = a.ns.e.clock.At(due, a.fire)
+	a.timer = a.ns.w.clock.At(due, a.fire)
 }
 
 // fire is called by the clock.
@@ -89,14 +89,14 @@ func (a *alarm) fire(step *clock.Step) {
 		return
 	}
 	step.Add()
-	a.ns.e.background.Go(func() { a.runOnce(step, false) })
+	a.ns.w.Go(func() { a.runOnce(step, false) })
 }
 
 // early reports whether there was no program yet, and the alarm runs when there is one.
 func (a *alarm) early() bool {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
-	if !a.ns.e.early.add(a) {
+	if !a.ns.w.early.add(a) {
 		return false
 	}
 	a.timer = nil
@@ -145,47 +145,48 @@ func (a *alarm) object() control.Object {
 // caller has taken a hold for it. When triggered is set it runs although its time
 // has not come.
 func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
-	e, started := a.ns.e, time.Now()
-	fired := control.Fired{Kind: control.KindAlarm, Object: a.object(), Scheduled: a.at, Retry: int(a.retries)}
+	w, started := a.ns.w, time.Now()
+	run := Happening{
+		Event: control.KindAlarm, Which: a.object(), Object: a.object().String(),
+		Scheduled: a.at, Retry: int(a.retries),
+	}
 	var result alarmResult
 	d := &delivery{
-		kind: "alarm", ctx: e.ctx, entry: Patient, step: step, object: &address{a.ns, a.identity()},
+		kind: "alarm", ctx: w.ctx, entry: Patient, step: step, object: &address{a.ns, a.identity()},
 	}
 	d.handle = func(ev *event, inst *instance) (err error) {
 		result, err = a.handle(ev, inst, triggered)
 		return err
 	}
 	d.ended = func(ev *event, err error) {
-		fired.At = d.at
+		run.At, run.Due, run.Took = d.at, a.dueTime(triggered), time.Since(started)
 		if ev == nil { // the emulator ends; the alarm stays in its file
-			fired.Outcome, fired.Error = control.OutcomeDropped, err.Error()
+			run.Outcome, run.Err = control.OutcomeDropped, err
 			return
 		}
 		defer a.ended()
-		due := a.dueTime(triggered)
-		err = a.conclude(ev.obj, &fired, result, err)
-		a.log(fired, due, err, time.Since(started))
-		e.report(step, ev.currentStep(), fired)
+		run.Err = a.conclude(ev.obj, &run, result, err)
+		w.publishRun(step, ev.currentStep(), run)
 	}
-	e.deliver(d) //nolint:errcheck // fired has it
-	return fired
+	w.deliver(d) //nolint:errcheck // run has it
+	return run.Fired()
 }
 
-// conclude decides what follows a run that ended with err and result, notes it in fired, and
+// conclude decides what follows a run that ended with err and result, notes it in run, and
 // returns what went wrong.
-func (a *alarm) conclude(o *object, fired *control.Fired, result alarmResult, err error) error {
+func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err error) error {
 	switch {
 	case err == nil && result.dropped != "":
-		fired.Outcome, fired.Error = control.OutcomeDropped, result.dropped
-		return a.resync(o, fired)
+		run.Outcome, run.Why = control.OutcomeDropped, result.dropped
+		return a.resync(o, run)
 	case err == nil:
-		fired.Outcome = control.OutcomeOK
+		run.Outcome = control.OutcomeOK
 		if result.duplicate {
 			a.duplicate(o)
 		}
 	default:
-		fired.Error = err.Error()
-		fired.Outcome = a.retry(o, err, result, fired)
+		run.Why = err.Error()
+		run.Outcome = a.retry(o, err, result, run)
 	}
 	return err
 }
@@ -211,7 +212,7 @@ type alarmResult struct {
 
 // handle calls the handler, if the alarm is still due, and deletes the alarm after it.
 func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, error) {
-	o, e := ev.obj, a.ns.e
+	o, w := ev.obj, a.ns.w
 	var at time.Time
 	var set bool
 	err := o.use(ev, func(s *store.Object) (err error) {
@@ -223,7 +224,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 		return alarmResult{}, err
 	case !set:
 		return alarmResult{dropped: "the alarm was deleted"}, nil
-	case !triggered && at.After(e.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
+	case !triggered && at.After(w.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
 		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
 	case !handlesAlarms(ev.prog, a.ns.class):
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
@@ -245,7 +246,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 			if run.changed || s.AlarmChanged() {
 				return nil
 			}
-			if result.duplicate = e.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
+			if result.duplicate = w.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
 				return nil
 			}
 			return s.DeleteAlarm()
@@ -262,7 +263,7 @@ func (a *alarm) handle(ev *event, inst *instance, triggered bool) (alarmResult, 
 // setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is
 // held.
 func (o *object) setAlarm(st *store.Object, at time.Time) error {
-	if now := o.ns.e.clock.Now(); at.Before(now) {
+	if now := o.ns.w.clock.Now(); at.Before(now) {
 		at = now
 	}
 	// To set the very time of the alarm that is running is a new alarm all the same.
@@ -286,7 +287,7 @@ func (o *object) setRun(run *alarmRun) {
 
 // resync follows the object's file when a run found that it tells something else. If it can't,
 // the run comes again.
-func (a *alarm) resync(o *object, fired *control.Fired) error {
+func (a *alarm) resync(o *object, run *Happening) error {
 	err := o.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
 		if err != nil {
@@ -304,12 +305,12 @@ func (a *alarm) resync(o *object, fired *control.Fired) error {
 		return nil
 	}
 	err = fmt.Errorf("look up alarm: %w", err)
-	fired.Error = err.Error()
+	run.Why = err.Error()
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
 	a.running = false
 	if a.ns.alarms[a.id] == a {
-		fired.Outcome = a.tryAgainLocked(fired)
+		run.Outcome = a.tryAgainLocked(run)
 	}
 	return err
 }
@@ -328,7 +329,7 @@ func (a *alarm) follow(at time.Time, set bool) (err error) {
 }
 
 // retry decides what follows the failure of a run, and returns the outcome.
-func (a *alarm) retry(o *object, cause error, result alarmResult, fired *control.Fired) string {
+func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening) string {
 	a.ns.mu.Lock()
 	a.running = false
 	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile: that goes before a retry
@@ -340,7 +341,7 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, fired *control
 		if next != nil {
 			what = "set anew for " + next.at.Format(time.RFC3339Nano)
 		}
-		fired.Error = "the alarm was " + what + " before its handler was called: " + cause.Error()
+		run.Why = "the alarm was " + what + " before its handler was called: " + cause.Error()
 		return control.OutcomeDropped
 	}
 	if a.retries < retryMax && !result.noRetry {
@@ -353,7 +354,7 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, fired *control
 		}
 		a.counted = counts
 		defer a.ns.mu.Unlock()
-		return a.tryAgainLocked(fired)
+		return a.tryAgainLocked(run)
 	}
 	a.ns.mu.Unlock()
 	err := o.administer(context.Background(), func(s *store.Object) error {
@@ -363,21 +364,21 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, fired *control
 		return s.DeleteAlarm()
 	})
 	if err != nil {
-		a.ns.e.log.Error("drop alarm of "+o.String(), "err", err)
+		a.ns.w.log.Error("drop alarm of "+o.String(), "err", err)
 	}
 	return control.OutcomeFailed
 }
 
 // tryAgainLocked sets the timer for another run after the one that fired.
-func (a *alarm) tryAgainLocked(fired *control.Fired) (outcome string) {
-	due := fired.At
-	if now := a.ns.e.clock.Now(); now.After(due) {
+func (a *alarm) tryAgainLocked(run *Happening) (outcome string) {
+	due := run.At
+	if now := a.ns.w.clock.Now(); now.After(due) {
 		due = now
 	}
 	due = due.Add(a.wait())
 	a.shift = min(a.shift+1, retryMaxShift)
 	a.arm(due)
-	fired.RetryAt = &due
+	run.RetryAt = due
 	return control.OutcomeRetry
 }
 
@@ -391,7 +392,7 @@ func (a *alarm) wait() time.Duration {
 	binary.BigEndian.PutUint64(b[:], uint64(a.at.UnixMilli()))
 	binary.BigEndian.PutUint64(b[8:], uint64(a.retries)<<32|uint64(a.shift))
 	h.Write(b[:])
-	if seed := a.ns.e.options.Seed; seed != 0 {
+	if seed := a.ns.w.seed; seed != 0 {
 		h.Write(binary.BigEndian.AppendUint64(nil, seed))
 	}
 	most := uint64(nominal/time.Millisecond) / retryJitter
@@ -411,23 +412,4 @@ func countsAgainstLimit(err error) bool {
 	}
 	e := (*wire.Error)(nil)
 	return errors.As(err, &e) && (e.Remote || e.Overloaded)
-}
-
-// log writes the line of a run that was due at due.
-func (a *alarm) log(f control.Fired, due time.Time, err error, took time.Duration) {
-	line := eventLine{
-		event:   "alarm",
-		object:  f.Object.String(),
-		outcome: f.Outcome,
-		took:    took,
-		due:     due,
-		at:      f.At,
-		retry:   f.Retry,
-		err:     err,
-		why:     f.Error,
-	}
-	if f.RetryAt != nil {
-		line.next = *f.RetryAt
-	}
-	a.ns.e.logEvent(line)
 }

@@ -11,47 +11,18 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// alarmsAPI adds what the control API can do with alarms.
-func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
-	a := administration{e}
-	handle("GET alarms", func(r *http.Request) (any, error) {
-		return a.ListAlarms(r.Context(), control.AlarmsRequest{Class: r.URL.Query().Get("class")})
-	})
-	handle("POST alarms/trigger", e.triggerAlarm)
-	handle("GET alarms/{class}/{object}", func(r *http.Request) (any, error) {
-		return a.GetAlarm(r.Context(), namedObject(r))
-	})
-	handle("PUT alarms/{class}/{object}", func(r *http.Request) (any, error) {
-		var q control.SetAlarmRequest
-		if err := decode(r, &q); err != nil {
-			return nil, err
-		}
-		return a.SetAlarm(r.Context(), namedObject(r), q)
-	})
-	handle("DELETE alarms/{class}/{object}", func(r *http.Request) (any, error) {
-		return a.DeleteAlarm(r.Context(), namedObject(r))
-	})
-	handle("POST alarms/{class}/{object}/snooze", func(r *http.Request) (any, error) {
-		var q control.SnoozeRequest
-		if err := decode(r, &q); err != nil {
-			return nil, err
-		}
-		return a.SnoozeAlarm(r.Context(), namedObject(r), q)
-	})
-}
-
 // ListAlarms lists the pending alarms in the order in which they are due.
 func (a administration) ListAlarms(_ context.Context, q control.AlarmsRequest) (control.Alarms, error) {
-	answer := control.Alarms{Now: a.e.clock.Now(), Alarms: []control.Alarm{}}
+	answer := control.Alarms{Now: a.w.clock.Now(), Alarms: []control.Alarm{}}
 	class := ""
 	if q.Class != "" {
-		ns, err := a.e.namespaceOf(q.Class)
+		ns, err := a.w.namespaceOf(q.Class)
 		if err != nil {
 			return answer, err
 		}
 		class = ns.class
 	}
-	for _, pending := range a.e.pendingAlarms() {
+	for _, pending := range a.w.pendingAlarms() {
 		if class == "" || pending.Class == class {
 			answer.Alarms = append(answer.Alarms, pending)
 		}
@@ -71,7 +42,7 @@ func (a administration) GetAlarm(_ context.Context, which control.Object) (contr
 
 // alarmDetails describes the alarm that the object has.
 func (t target) alarmDetails() (control.AlarmDetails, error) {
-	answer := control.AlarmDetails{Now: t.ns.e.clock.Now()}
+	answer := control.AlarmDetails{Now: t.ns.w.clock.Now()}
 	t.ns.mu.Lock()
 	pending := t.ns.alarms[t.id]
 	if pending != nil {
@@ -125,7 +96,7 @@ func (a administration) alarmTime(q control.SetAlarmRequest) (time.Time, error) 
 		if err != nil {
 			return at, err
 		}
-		at = a.e.clock.Now().Add(d)
+		at = a.w.clock.Now().Add(d)
 	default:
 		return at, badRequest("say either at what time or in how long the alarm is due")
 	}
@@ -152,7 +123,7 @@ func checkAlarm(at time.Time) error {
 
 // takesAlarms reports whether the class has an Alarm method, as far as that is known.
 func (ns *namespace) takesAlarms() bool {
-	p := ns.e.programs.Running()
+	p := ns.w.programs.Running()
 	return p == nil || handlesAlarms(p, ns.class)
 }
 
@@ -177,7 +148,7 @@ func (t target) resetAlarm(s *store.Object, at time.Time) error {
 	if old == nil {
 		return nil
 	}
-	order := t.ns.e.alarmOrder.Add(1) // of those of its time it is the last now, also after a restart
+	order := t.ns.w.alarmOrder.Add(1) // of those of its time it is the last now, also after a restart
 	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.named); err != nil {
 		return err
 	}
@@ -258,20 +229,17 @@ func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control
 	})
 }
 
-func (e *Emulator) triggerAlarm(r *http.Request) (any, error) {
-	var q control.TriggerRequest
-	if err := decode(r, &q); err != nil {
-		return nil, err
+// triggerAlarm runs the alarm that q names at once, when ready has nothing against it.
+func (w *World) triggerAlarm(q control.TriggerRequest, ready func() error) (control.Triggered, error) {
+	a, err := w.findAlarm(q)
+	if err == nil {
+		err = ready()
 	}
-	a, err := e.findAlarm(q)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.host.awaitFirst(r.Context()); err != nil { // who asks is not to wait for the next save
-		return nil, refusal(err)
+		return control.Triggered{}, err
 	}
 	if !a.claim() {
-		return nil, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
+		return control.Triggered{}, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
 	}
 	answer := control.Triggered{Fired: a.runOnce(nil, true)}
 	a.ns.mu.Lock()
@@ -284,16 +252,16 @@ func (e *Emulator) triggerAlarm(r *http.Request) (any, error) {
 }
 
 // findAlarm returns the alarm that q names.
-func (e *Emulator) findAlarm(q control.TriggerRequest) (*alarm, error) {
+func (w *World) findAlarm(q control.TriggerRequest) (*alarm, error) {
 	if q == (control.TriggerRequest{}) {
-		next := e.nextAlarm()
+		next := w.nextAlarm()
 		if next == nil {
 			return nil, &control.Error{Status: http.StatusNotFound, Message: "no alarm is set"}
 		}
 		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
 	}
 	which := control.Object{Class: q.Class, Name: q.Name, ID: q.ID}
-	object, err := e.resolve(which)
+	object, err := w.resolve(which)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
-	"sort"
 	"strings"
 
 	"devtool.internal/clock"
@@ -104,42 +101,6 @@ func (e *Emulator) Status() control.Status {
 	}
 }
 
-// pendingAlarms returns the pending alarms as they fire.
-func (e *Emulator) pendingAlarms() []control.Alarm {
-	type entry struct {
-		order int64
-		control.Alarm
-	}
-	var all []entry
-	for _, ns := range e.currentNamespaces() {
-		ns.mu.Lock()
-		for _, a := range ns.alarms {
-			all = append(all, entry{order: a.order, Alarm: a.describeLocked()})
-		}
-		ns.mu.Unlock()
-	}
-	slices.SortFunc(all, func(a, b entry) int { return compareDue(a.Due, a.order, b.Due, b.order) })
-	alarms := make([]control.Alarm, len(all))
-	for i, a := range all {
-		alarms[i] = a.Alarm
-	}
-	return alarms
-}
-
-func (a *alarm) describeLocked() control.Alarm {
-	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
-}
-
-// nextAlarm returns the alarm that is due first, or nil.
-func (e *Emulator) nextAlarm() *control.Alarm {
-	for _, a := range e.pendingAlarms() {
-		if !a.Running {
-			return &a
-		}
-	}
-	return nil
-}
-
 func decode(r *http.Request, v any) error { return decodeUpTo(1<<20, r, v) }
 
 // decodeUpTo decodes a body of at most limit bytes.
@@ -150,22 +111,4 @@ func decodeUpTo(limit int64, r *http.Request, v any) error {
 		return &control.Error{Status: http.StatusBadRequest, Message: "read request: " + err.Error()}
 	}
 	return nil
-}
-
-// namespaceOf returns the namespace of a class, or of the binding of that name.
-func (e *Emulator) namespaceOf(class string) (*namespace, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if ns := e.namespaces[class]; ns != nil {
-		return ns, nil
-	}
-	if ns := e.settings.bindings[class]; ns != nil {
-		return ns, nil
-	}
-	var known []string
-	for name := range e.namespaces {
-		known = append(known, name)
-	}
-	sort.Strings(known)
-	return nil, &control.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no class %q", class), Hint: "the classes are " + strings.Join(known, ", ")}
 }

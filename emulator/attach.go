@@ -195,14 +195,3 @@ func (p *program) visit(s *wire.Stream) error {
 		},
 	})
 }
-
-// waitsForProgram says why nothing runs where no program serves, or nothing.
-func (e *Emulator) waitsForProgram() string {
-	if why := e.host.lacking(); why != nil {
-		return "no handler program serves: " + why.Error()
-	}
-	if e.options.Attach != AttachOnly || e.host.running() != nil {
-		return ""
-	}
-	return "no handler program serves: " + HowToAttach
-}

@@ -171,7 +171,7 @@ func newDebugged(t *testing.T, handlers func(*debugger) map[string]func(*call) (
 	s.handlers["ping"] = d.ping
 	w := newEmptyWorld(t, attachOnly)
 	t.Cleanup(d.goOn)
-	w.host.pingTimeout, w.blockGrace = 20*time.Millisecond, time.Millisecond
+	w.host.pingTimeout, w.waits.BlockGrace = 20*time.Millisecond, time.Millisecond
 	w.attachByHand(s)
 	w.want("b", "/who", "debugged")
 	return w, d

@@ -20,7 +20,7 @@ import (
 // next time is set at once: a run does not wait for the one before, as on the platform. What
 // was due while the emulator was down is not made up for.
 type crontab struct {
-	e *Emulator
+	w *World
 
 	// mu guards what follows. The functions of timers take it, so nobody who has it may wait
 	// for the clock.
@@ -56,7 +56,7 @@ func (c *crontab) configure(exprs []string) error {
 			return fmt.Errorf("cron trigger %q: %w", expr, err)
 		}
 		t := &cronTrigger{expr: expr, schedule: schedule}
-		t.due, t.ever = schedule.Next(c.e.clock.Now())
+		t.due, t.ever = schedule.Next(c.w.clock.Now())
 		triggers = append(triggers, t)
 	}
 	for _, t := range before {
@@ -74,7 +74,7 @@ func (c *crontab) restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.triggers {
-		t.due, t.ever = t.schedule.Next(c.e.clock.Now())
+		t.due, t.ever = t.schedule.Next(c.w.clock.Now())
 	}
 	c.armLocked()
 }
@@ -86,7 +86,7 @@ func (c *crontab) armLocked() {
 		t.disarmLocked()
 		if t.ever {
 			set := t.set
-			t.timer = c.e.clock.AtAhead(t.due, func(step *clock.Step) { c.fire(t, set, step) })
+			t.timer = c.w.clock.AtAhead(t.due, func(step *clock.Step) { c.fire(t, set, step) })
 		}
 	}
 }
@@ -107,14 +107,14 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 		return
 	}
 	due, after := t.due, t.due
-	if now := c.e.clock.Now(); now.After(after) {
+	if now := c.w.clock.Now(); now.After(after) {
 		after = now // a clock that has leapt runs it once
 	}
 	t.due, t.ever = t.schedule.Next(after)
 	c.armLocked()
 	c.mu.Unlock()
 	step.Add()
-	c.e.background.Go(func() { c.e.runCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have it
+	c.w.Go(func() { c.w.runCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have it
 }
 
 // cronsListed is how many of the next times of a trigger are shown.
@@ -197,21 +197,14 @@ func (c *crontab) exprs() []string {
 
 var errNoScheduled = errors.New("the worker has no Scheduled handler")
 
-// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
-func (e *Emulator) warnOfCrons(p *program) {
-	if n := len(e.crons.exprs()); n > 0 && p != nil && !p.hello.Scheduled {
-		e.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
-	}
-}
-
 // runCron has the worker handle a cron trigger that is said to be of the time scheduled, as part of
 // step, on which the caller has taken a hold. due is when it was to run, or zero for a run that
 // somebody has asked for. The error is why it did not go well.
-func (e *Emulator) runCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
+func (w *World) runCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
 	started := time.Now()
-	fired := control.Fired{Kind: control.KindCron, Cron: expr, Scheduled: scheduled}
+	run := Happening{Event: control.KindCron, About: expr, Scheduled: scheduled, Due: due}
 	// Not patient, or runs would heap up while the program keeps crashing.
-	d := &delivery{kind: "cron " + expr, ctx: e.ctx, entry: Impatient, step: step}
+	d := &delivery{kind: "cron " + expr, ctx: w.ctx, entry: Impatient, step: step}
 	d.handle = func(ev *event, inst *instance) error {
 		if !ev.prog.Scheduled() {
 			return errNoScheduled
@@ -220,37 +213,24 @@ func (e *Emulator) runCron(step *clock.Step, expr string, scheduled, due time.Ti
 		return ev.prog.Ask(inst, wire.MethodScheduled, m)
 	}
 	d.ended = func(ev *event, err error) {
-		fired.At = d.at
-		if err != nil {
-			fired.Error = err.Error()
-		}
+		run.At, run.Err, run.Took = d.at, err, time.Since(started)
 		switch {
 		case errors.Is(err, errEnding):
-			fired.Outcome = control.OutcomeDropped
+			run.Outcome = control.OutcomeDropped
 			return
 		case err == errNoScheduled:
-			fired.Outcome = control.OutcomeDropped
+			run.Outcome, run.Detail = control.OutcomeDropped, true // the start has said why
 		case err != nil:
-			fired.Outcome = control.OutcomeFailed
+			run.Outcome = control.OutcomeFailed
 		default:
-			fired.Outcome = control.OutcomeOK
+			run.Outcome = control.OutcomeOK
 		}
 		ends := step
 		if ev != nil {
 			ends = ev.currentStep()
 		}
-		e.logEvent(eventLine{
-			event:   "cron",
-			what:    expr,
-			outcome: fired.Outcome,
-			took:    time.Since(started),
-			due:     due,
-			at:      fired.At,
-			err:     err,
-			quiet:   fired.Outcome == control.OutcomeDropped, // the start has said why
-		})
-		e.report(step, ends, fired)
+		w.publishRun(step, ends, run)
 	}
-	err := e.deliver(d)
-	return fired, err
+	err := w.deliver(d)
+	return run.Fired(), err
 }

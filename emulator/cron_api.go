@@ -93,3 +93,10 @@ func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	w.Write([]byte("Ran scheduled event")) //nolint:errcheck // the client has gone
 }
+
+// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
+func (e *Emulator) warnOfCrons(p *program) {
+	if n := len(e.crons.exprs()); n > 0 && p != nil && !p.hello.Scheduled {
+		e.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
+	}
+}

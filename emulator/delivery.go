@@ -67,39 +67,39 @@ type address struct {
 //  8. The event leaves its step, and the program.
 //
 // An event of the worker that the program did not take, because it was gone, goes to the next one.
-func (e *Emulator) deliver(d *delivery) error {
+func (w *World) deliver(d *delivery) error {
 	for {
-		err := e.deliverOnce(d)
+		err := w.deliverOnce(d)
 		if u := (*Undelivered)(nil); !errors.As(err, &u) {
 			return err
 		}
 	}
 }
 
-func (e *Emulator) deliverOnce(d *delivery) (err error) {
+func (w *World) deliverOnce(d *delivery) (err error) {
 	handOver := sync.OnceFunc(d.step.Done) // once the event has a hold of its own
 	defer handOver()
 	prog := d.prog
 	switch {
 	case prog == nil:
-		prog, err = e.programs.Enter(d.ctx, d.entry)
-		d.at = e.clock.Now()
+		prog, err = w.programs.Enter(d.ctx, d.entry)
+		d.at = w.clock.Now()
 		if err != nil {
 			if d.ended != nil {
 				d.ended(nil, err)
 			}
 			return err
 		}
-		defer e.programs.Leave(prog)
+		defer w.programs.Leave(prog)
 	case d.caller == nil:
-		e.programs.Stay(prog)
-		defer e.programs.Leave(prog)
+		w.programs.Stay(prog)
+		defer w.programs.Leave(prog)
 	}
 	var o *object
 	if d.object != nil {
 		o = d.object.ns.pin(d.object.identity)
 	}
-	ev := e.newEvent(d.ctx, prog, o, d.kind)
+	ev := w.newEvent(d.ctx, prog, o, d.kind)
 	ev.request, ev.served = d.request, d.served
 	defer ev.retire()
 	if d.caller != nil {
@@ -134,8 +134,8 @@ func (ev *event) run(d *delivery) error {
 	handle := func(inst *instance) error { return d.handle(ev, inst) }
 	switch o := ev.obj; {
 	case o == nil:
-		ev.e.running.add(ev)
-		defer ev.e.running.remove(ev)
+		ev.w.running.add(ev)
+		defer ev.w.running.remove(ev)
 		return handle(workerInstance)
 	case d.inst != nil:
 		return o.runIn(d.inst, ev, handle)
@@ -166,9 +166,9 @@ func (o *object) runIn(inst *instance, ev *event, handle func(*instance) error) 
 	o.mu.Lock()
 	ev.inst = inst
 	o.mu.Unlock()
-	ev.e.running.add(ev)
+	ev.w.running.add(ev)
 	err := handle(inst)
-	ev.e.running.remove(ev)
+	ev.w.running.remove(ev)
 	if err != nil && inst.prog.Lost() {
 		o.abandon(inst, err)
 	}

@@ -48,26 +48,26 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 		a.status = http.StatusInternalServerError
 		e.fail(w, r, err, &a.served)
 	}
-	line := eventLine{
-		event:   eventRequest,
-		what:    r.Method + " " + r.URL.Path,
-		outcome: outcomeOK,
-		status:  a.status,
-		took:    time.Since(started),
+	h := Happening{
+		Event:   eventRequest,
+		About:   r.Method + " " + r.URL.Path,
+		Outcome: outcomeOK,
+		Status:  a.status,
+		Took:    time.Since(started),
 	}
 	object, by := a.served.describe()
-	line.object = object
+	h.Object = object
 	switch {
 	case canceled:
-		line.outcome, line.status = outcomeCanceled, 0
+		h.Outcome, h.Status = outcomeCanceled, 0
 	case err != nil:
 		what, why := e.explain(err, &a.served)
-		line.outcome, line.err, line.why = outcomeError, err, what+": "+why
+		h.Outcome, h.Err, h.Why = outcomeError, err, what+": "+why
 	default:
-		line.by = by
+		h.By = by
 	}
-	e.logEvent(line)
-	if line.err != nil && a.started {
+	e.Publish(h)
+	if h.Err != nil && a.started {
 		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
 	}
 }

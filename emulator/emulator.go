@@ -41,10 +41,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"devtool.internal/clock"
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
@@ -113,6 +111,7 @@ type Options struct {
 
 // An Emulator is a running worker with its objects.
 type Emulator struct {
+	*World
 	log      *slog.Logger
 	output   io.Writer
 	options  Options
@@ -122,41 +121,18 @@ type Emulator struct {
 	started  time.Time
 	listener net.Listener
 	outside  *http.Transport
-	clock    *clock.Clock
 	host     *host
-	programs Programs // host, or noProgram offline
-	running  running
 	builder  *plugin.Builder
 	socket   *plugin.Socket // for programs that were started by hand, or nil
-	stores   stores
-	// advancing is set while the clock is moved by hand.
-	advancing atomic.Bool
-	crons     crontab
-	faults    faults
-	early     earlyAlarms
-	journal   *Journal
-	record    record
-	farewell  farewell
-	release   []func() error // what Close undoes, last first
-
-	ctx        context.Context
-	cancel     context.CancelCauseFunc
-	background sync.WaitGroup
-
-	events                atomic.Uint64 // the last event's number
-	instances             atomic.Uint64 // the last instance's
-	alarmOrder            atomic.Int64  // the last alarm's
-	idleLimit             time.Duration
-	blockGrace            time.Duration
-	limits                Limits
-	deleteAllDeletesAlarm atomic.Bool
+	journal  *Journal
+	record   record
+	farewell farewell
+	release  []func() error // what Close undoes, last first
 
 	// mu guards what follows.
 	mu         sync.Mutex
 	settings   settings
-	namespaces map[string]*namespace // by class
-	advance    *advance              // the one under way, or nil
-	migrations *state.Plan           // what the configuration asks of the state, done or not
+	migrations *state.Plan // what the configuration asks of the state, done or not
 }
 
 // settings are what a program needs of the configuration.
@@ -176,13 +152,21 @@ func New(o Options) (_ *Emulator, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := newEmulator(c)
-	e.options = o
-	e.log, e.output = o.Log, o.Output
-	e.listener = o.Listener
-	e.journal = cmp.Or(o.Journal, &Journal{})
-	e.outside = outsideTransport()
-	e.limits = cmp.Or(o.Limits, ProductionLimits)
+	e := &Emulator{
+		options:  o,
+		log:      o.Log,
+		output:   o.Output,
+		project:  c.Dir(),
+		worker:   c.Name,
+		started:  time.Now(),
+		listener: o.Listener,
+		journal:  cmp.Or(o.Journal, &Journal{}),
+		outside:  outsideTransport(),
+	}
+	e.farewell.wanted = make(chan struct{})
+	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
+	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
+	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -193,41 +177,20 @@ func New(o Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.take(folder)
-	if err := e.openClock(o.Frozen, o.Time, o.Seed); err != nil {
+	c0, err := e.openClock(o.Frozen, o.Time, o.Seed)
+	if err != nil {
 		return nil, err
 	}
 	if err := e.migrateAll(c); err != nil {
 		return nil, err
 	}
+	e.World = NewWorld(WorldOptions{
+		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent, Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
+	})
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
-	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
-	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
-	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
-	e.programs = e.host
 	return e, nil
-}
-
-// newEmulator returns an emulator for the objects of c's worker that has taken nothing into its
-// possession yet.
-func newEmulator(c *config.Config) *Emulator {
-	e := &Emulator{
-		log:        slog.New(slog.DiscardHandler),
-		project:    c.Dir(),
-		worker:     c.Name,
-		started:    time.Now(),
-		idleLimit:  defaultIdleLimit,
-		blockGrace: defaultBlockGrace,
-		limits:     ProductionLimits,
-		stores:     stores{max: maxStores},
-		namespaces: make(map[string]*namespace),
-	}
-	e.crons.e = e
-	e.programs = noProgram{}
-	e.farewell.wanted = make(chan struct{})
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
-	return e
 }
 
 // mainPackage is the folder of the handler's main package, as go takes it.
@@ -256,45 +219,11 @@ func (e *Emulator) configure(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	var opened, dropped []*namespace
-	namespaces := make(map[string]*namespace)
-	e.mu.Lock()
-	for class, ns := range e.namespaces {
-		namespaces[class] = ns
-	}
-	e.mu.Unlock()
+	layout := layoutOf(c, e.state, plan)
 	if e.idle() { // a class that was declared by mistake
-		for class, ns := range namespaces {
-			if plan.UniqueKey(class) != ns.uniqueKey && !plan.HasObjects(ns.uniqueKey) {
-				delete(namespaces, class)
-				dropped = append(dropped, ns)
-			}
-		}
+		layout.Drops = func(class, key string) bool { return plan.UniqueKey(class) != key && !plan.HasObjects(key) }
 	}
-	for _, class := range c.Classes() {
-		if namespaces[class] != nil {
-			continue
-		}
-		ns, err := e.openNamespace(class, plan.UniqueKey(class))
-		if err != nil {
-			for _, ns := range opened {
-				ns.close() //nolint:errcheck // the first error counts
-			}
-			return err
-		}
-		namespaces[class] = ns
-		opened = append(opened, ns)
-	}
-	if err := e.loadAlarms(opened); err != nil {
-		for _, ns := range opened {
-			ns.close() //nolint:errcheck // the first error counts
-		}
-		return err
-	}
-	for class, ns := range namespaces {
-		ns.keyValue.Store(c.KeyValueBacked(class))
-	}
-	s := settings{path: c.Path, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev, bindings: make(map[string]*namespace)}
+	s := settings{path: c.Path, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
 	for _, v := range c.Vars {
 		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
@@ -304,23 +233,22 @@ func (e *Emulator) configure(c *config.Config) error {
 			s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
 			continue
 		}
-		ns := namespaces[b.ClassName]
-		s.bindings[b.Name] = ns
-		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{Name: b.Name, Class: ns.class, UniqueKey: ns.uniqueKey})
+		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{
+			Name: b.Name, Class: b.ClassName, UniqueKey: plan.UniqueKey(b.ClassName),
+		})
 	}
 	for _, b := range c.Others {
 		s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
 	}
-	e.deleteAllDeletesAlarm.Store(c.DeleteAllDeletesAlarm())
+	if err := e.World.Apply(layout); err != nil {
+		return err
+	}
+	s.bindings = e.currentBindings()
 	e.mu.Lock()
-	e.namespaces = namespaces
 	e.settings = s
 	e.migrations = plan
 	e.mu.Unlock()
-	for _, ns := range dropped {
-		e.release = append(e.release, ns.close)
-	}
-	return e.crons.configure(c.Crons)
+	return nil
 }
 
 func (e *Emulator) currentSettings() settings {
@@ -329,11 +257,22 @@ func (e *Emulator) currentSettings() settings {
 	return e.settings
 }
 
-// currentNamespaces returns the namespaces by class. The map is never changed, but replaced.
-func (e *Emulator) currentNamespaces() map[string]*namespace {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.namespaces
+// layoutOf returns what c, whose migrations plan has been through, says of the classes of a world
+// in a state folder.
+func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) Layout {
+	l := Layout{Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm()}
+	for _, class := range c.Classes() {
+		key := plan.UniqueKey(class)
+		l.Classes = append(l.Classes, Class{
+			Name: class, UniqueKey: key, Dir: folder.ObjectsDir(key), KeyValue: c.KeyValueBacked(class),
+		})
+	}
+	for _, b := range c.DurableObjects {
+		if c.Owns(b) {
+			l.Bindings[b.Name] = b.ClassName
+		}
+	}
+	return l
 }
 
 // URL is where the front door is, or empty if there is none.
@@ -487,23 +426,18 @@ func (e *Emulator) shutdown(server *http.Server) {
 // close gives back what New took.
 func (e *Emulator) close() error {
 	defer e.farewell.say()
-	e.cancel(errEnding)
+	if e.World != nil {
+		e.World.Stop()
+	}
 	if e.socket != nil {
 		e.socket.Close() //nolint:errcheck // it is released below
 	}
-	if e.host != nil {
-		e.host.end(0)
-	}
-	if e.clock != nil {
-		e.clock.Close()
-	}
-	e.background.Wait()
-	if e.outside != nil {
-		e.outside.CloseIdleConnections()
-	}
+	e.host.end(0)
+	e.outside.CloseIdleConnections()
 	var errs []error
-	for _, ns := range e.currentNamespaces() {
-		errs = append(errs, ns.close())
+	if e.World != nil {
+		e.clock.Close()
+		errs = append(errs, e.World.Close())
 	}
 	for i := len(e.release) - 1; i >= 0; i-- {
 		errs = append(errs, e.release[i]())

@@ -12,7 +12,7 @@ import (
 type event struct {
 	ticket
 	number uint64
-	e      *Emulator
+	w      *World
 	prog   Program
 	// request is what a fetch is about. It is set before the program knows of the event.
 	request *wire.Request
@@ -49,8 +49,8 @@ type event struct {
 	constructing bool
 }
 
-func (e *Emulator) newEvent(ctx context.Context, prog Program, obj *object, kind string) *event {
-	ev := &event{number: e.events.Add(1), e: e, prog: prog, ctx: ctx}
+func (w *World) newEvent(ctx context.Context, prog Program, obj *object, kind string) *event {
+	ev := &event{number: w.events.Add(1), w: w, prog: prog, ctx: ctx}
 	ev.ticket.obj, ev.ticket.kind, ev.ticket.ev = obj, kind, ev
 	return ev
 }

@@ -16,31 +16,16 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// An eventLine is what the log tells of one event that is over: a sentence for people, and the
-// same in fields for programs. What there is of it depends on the event.
-type eventLine struct {
-	event   string        // "request", "alarm", "cron", "fetch", "evict"
-	object  string        // CLASS/NAME; empty for an event of the worker
-	what    string        // what the event was about: "GET /add", an expression
-	outcome string        // one of control's, or of those below
-	status  int           // of a response, or 0
-	took    time.Duration // real time
-	// at is when it began and due when it was to, both on the clock; or zero for what the
-	// clock has no part in.
-	due, at time.Time
-	retry   int       // 0 for the first run
-	next    time.Time // when it is tried again, or zero
-	by      string    // which objects answered a request, for people
-	err     error     // what it failed with
-	why     string    // in place of err's own text, if not empty
-	quiet   bool      // people want to know only when they ask for details
-}
-
 // eventRequest is the event of a request from outside.
 const eventRequest = "request"
 
+// An eventLine is a happening as the log has it: a sentence for people, and the same in fields for
+// programs.
+type eventLine struct{ Happening }
+
 // logEvent writes the line of an event.
-func (e *Emulator) logEvent(l eventLine) {
+func (e *Emulator) logEvent(h Happening) {
+	l := eventLine{h}
 	level := l.level()
 	ctx := context.Background()
 	if e.log.Enabled(ctx, level) {
@@ -50,11 +35,11 @@ func (e *Emulator) logEvent(l eventLine) {
 
 func (l eventLine) level() slog.Level {
 	switch {
-	case l.quiet:
+	case l.Detail:
 		return slog.LevelDebug
-	case l.outcome == control.OutcomeDropped:
+	case l.Outcome == control.OutcomeDropped:
 		return slog.LevelWarn
-	case l.err != nil && !isCanceled(l.err):
+	case l.Err != nil && !isCanceled(l.Err):
 		return slog.LevelError
 	}
 	return slog.LevelInfo
@@ -66,60 +51,43 @@ const noticeable = time.Second
 // sentence is the line for people.
 func (l eventLine) sentence() string {
 	var b strings.Builder
-	name, object, outcome := l.event, l.object, l.outcome
-	if l.status != 0 {
-		outcome = fmt.Sprintf("%d %s", l.status, http.StatusText(l.status))
+	name, object, outcome := l.Event, l.Object, l.Outcome
+	if l.Status != 0 {
+		outcome = fmt.Sprintf("%d %s", l.Status, http.StatusText(l.Status))
 	}
-	if l.event == eventRequest {
+	if l.Event == eventRequest {
 		name, object = "", "" // they are plain from what follows
-		if l.outcome == outcomeCanceled {
+		if l.Outcome == outcomeCanceled {
 			outcome = "canceled by the client"
 		}
 	}
-	for _, word := range []string{name, object, l.what, outcome} {
+	for _, word := range []string{name, object, l.About, outcome} {
 		if word != "" {
 			b.WriteString(word + " ")
 		}
 	}
 	line := strings.TrimSuffix(b.String(), " ")
-	if l.retry > 0 {
-		line += fmt.Sprintf(", retry %d of %d", l.retry, retryMax)
+	if l.Retry > 0 {
+		line += fmt.Sprintf(", retry %d of %d", l.Retry, retryMax)
 	}
-	line += " (" + milliseconds(l.took)
-	if late := l.late(); late >= noticeable {
+	line += " (" + milliseconds(l.Took)
+	if late := l.Late(); late >= noticeable {
 		line += fmt.Sprintf(", %s late", late.Round(noticeable/10))
 	}
-	if l.by != "" {
-		line += ", by " + l.by
+	if l.By != "" {
+		line += ", by " + l.By
 	}
 	line += ")"
-	if why := l.reason(); why != "" {
+	if why := l.Reason(); why != "" {
 		line += ": " + why
 	}
 	switch {
-	case !l.next.IsZero():
-		line += "; next try at " + l.next.Format(time.RFC3339Nano)
-	case l.outcome == control.OutcomeFailed:
+	case !l.RetryAt.IsZero():
+		line += "; next try at " + l.RetryAt.Format(time.RFC3339Nano)
+	case l.Outcome == control.OutcomeFailed:
 		line += "; it is not tried again"
 	}
-	return line + detail(l.err)
-}
-
-func (l eventLine) late() time.Duration {
-	if l.due.IsZero() {
-		return 0
-	}
-	return max(l.at.Sub(l.due), 0)
-}
-
-func (l eventLine) reason() string {
-	switch {
-	case l.why != "":
-		return l.why
-	case l.err != nil:
-		return l.err.Error()
-	}
-	return ""
+	return line + detail(l.Err)
 }
 
 // The fields of an event line, which docs/cli.md promises.
@@ -145,24 +113,24 @@ func (l eventLine) fields() []slog.Attr {
 			fields = append(fields, slog.String(key, value))
 		}
 	}
-	text(fieldEvent, l.event)
-	text(fieldObject, l.object)
-	text(fieldWhat, l.what)
-	text(fieldOutcome, l.outcome)
-	if l.status != 0 {
-		fields = append(fields, slog.Int(fieldStatus, l.status))
+	text(fieldEvent, l.Event)
+	text(fieldObject, l.Object)
+	text(fieldWhat, l.About)
+	text(fieldOutcome, l.Outcome)
+	if l.Status != 0 {
+		fields = append(fields, slog.Int(fieldStatus, l.Status))
 	}
-	fields = append(fields, slog.Float64(fieldDuration, inMilliseconds(l.took)))
-	if !l.at.IsZero() {
-		fields = append(fields, slog.Time(fieldAt, l.at), slog.Int(fieldRetry, l.retry))
+	fields = append(fields, slog.Float64(fieldDuration, inMilliseconds(l.Took)))
+	if !l.At.IsZero() {
+		fields = append(fields, slog.Time(fieldAt, l.At), slog.Int(fieldRetry, l.Retry))
 	}
-	if !l.due.IsZero() {
-		fields = append(fields, slog.Int64(fieldLate, l.late().Milliseconds()))
+	if !l.Due.IsZero() {
+		fields = append(fields, slog.Int64(fieldLate, l.Late().Milliseconds()))
 	}
-	if !l.next.IsZero() {
-		fields = append(fields, slog.Time(fieldNext, l.next))
+	if !l.RetryAt.IsZero() {
+		fields = append(fields, slog.Time(fieldNext, l.RetryAt))
 	}
-	text(fieldError, l.reason())
+	text(fieldError, l.Reason())
 	return fields
 }
 
@@ -197,15 +165,15 @@ func (e *Emulator) logFetch(ev *event, status int, took time.Duration, err error
 	case err != nil:
 		outcome = outcomeError
 	}
-	e.logEvent(eventLine{
-		event:   ev.kind,
-		object:  ev.obj.String(),
-		what:    requestLine(ev.request),
-		outcome: outcome,
-		status:  status,
-		took:    took,
-		err:     err,
-		quiet:   true,
+	e.logEvent(Happening{
+		Event:   ev.kind,
+		Object:  ev.obj.String(),
+		About:   requestLine(ev.request),
+		Outcome: outcome,
+		Status:  status,
+		Took:    took,
+		Err:     err,
+		Detail:  true,
 	})
 }
 

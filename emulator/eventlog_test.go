@@ -53,6 +53,7 @@ func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any)
 func (w *world) logTo(level slog.Level) *logbook {
 	book := &logbook{}
 	w.log = slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: level}))
+	w.World.log = w.log
 	return book
 }
 
@@ -123,17 +124,17 @@ func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
 func TestALineTellsHowLateTheEventWas(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, tt := range []struct {
-		line eventLine
+		line Happening
 		want string
 		late any
 	}{
-		{eventLine{due: at, at: at}, "alarm ok (1.0 ms)", 0.0},
-		{eventLine{due: at, at: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
-		{eventLine{due: at, at: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
-		{eventLine{due: at.Add(time.Hour), at: at}, "alarm ok (1.0 ms)", 0.0},
-		{eventLine{at: at}, "alarm ok (1.0 ms)", nil},
+		{Happening{Due: at, At: at}, "alarm ok (1.0 ms)", 0.0},
+		{Happening{Due: at, At: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
+		{Happening{Due: at, At: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
+		{Happening{Due: at.Add(time.Hour), At: at}, "alarm ok (1.0 ms)", 0.0},
+		{Happening{At: at}, "alarm ok (1.0 ms)", nil},
 	} {
-		tt.line.event, tt.line.outcome, tt.line.took = "alarm", outcomeOK, time.Millisecond
+		tt.line.Event, tt.line.Outcome, tt.line.Took = "alarm", outcomeOK, time.Millisecond
 		book := &logbook{}
 		e := &Emulator{log: slog.New(slog.NewJSONHandler(book, nil))}
 		e.logEvent(tt.line)
@@ -148,10 +149,10 @@ func TestALineTellsHowLateTheEventWas(t *testing.T) {
 }
 
 func TestHandlersForPeopleDropAllFieldsOfEvents(t *testing.T) {
-	full := eventLine{
-		event: "alarm", object: "Lab/a", what: "x", outcome: "retry", status: 200, took: 1, due: time.Unix(1, 0), at: time.Unix(2, 0),
-		retry: 1, next: time.Unix(3, 0), err: errNoLuck,
-	}
+	full := eventLine{Happening{
+		Event: "alarm", Object: "Lab/a", About: "x", Outcome: "retry", Status: 200, Took: 1,
+		Due: time.Unix(1, 0), At: time.Unix(2, 0), Retry: 1, RetryAt: time.Unix(3, 0), Err: errNoLuck,
+	}}
 	for _, a := range full.fields() {
 		if kept := WithoutFields(nil, a); !kept.Equal(slog.Attr{}) {
 			t.Errorf("%s is kept", a.Key)

@@ -73,7 +73,7 @@ func (fs *faults) take(o *object, kinds ...string) string {
 	}
 	fs.mu.Unlock()
 	if kind != "" {
-		o.ns.e.log.Warn("injected fault "+kind, "object", o.String())
+		o.ns.w.log.Warn("injected fault "+kind, "object", o.String())
 	}
 	return kind
 }
@@ -111,7 +111,7 @@ func (fs *faults) list(drop bool) control.Faults {
 
 // struckAlarm returns what the alarm of o, which is about to run, fails with; or nil.
 func (o *object) struckAlarm() error {
-	if o.ns.e.faults.take(o, control.FaultFailAlarm) == "" {
+	if o.ns.w.faults.take(o, control.FaultFailAlarm) == "" {
 		return nil
 	}
 	return errFailAlarm
@@ -123,7 +123,7 @@ func (o *object) crashesAtCommit() (before, after error) {
 	if !o.uncommitted() {
 		return nil, nil
 	}
-	switch o.ns.e.faults.take(o, control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit) {
+	switch o.ns.w.faults.take(o, control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit) {
 	case control.FaultCrashBeforeCommit:
 		return errCrashBefore, nil
 	case control.FaultCrashAfterCommit:
@@ -137,14 +137,14 @@ func (o *object) crashesAtCommit() (before, after error) {
 // has been set, or this one deleted, since.
 func (a *alarm) duplicate(o *object) {
 	ns := a.ns
-	ns.e.faults.take(o, control.FaultDuplicateAlarm)
+	ns.w.faults.take(o, control.FaultDuplicateAlarm)
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if ns.alarms[a.id] != a {
 		return
 	}
 	due := a.at
-	if now := ns.e.clock.Now(); due.Before(now) {
+	if now := ns.w.clock.Now(); due.Before(now) {
 		due = now
 	}
 	next := &alarm{ns: ns, id: a.id, name: a.name, named: a.named, at: a.at, order: a.order}
@@ -152,21 +152,8 @@ func (a *alarm) duplicate(o *object) {
 	next.arm(due)
 }
 
-// faultsAPI adds what the control API can do with faults.
-func (e *Emulator) faultsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
-	handle("GET faults", func(*http.Request) (any, error) { return e.faults.list(false), nil })
-	handle("DELETE faults", func(*http.Request) (any, error) { return e.faults.list(true), nil })
-	handle("POST faults", func(r *http.Request) (any, error) {
-		var q control.Fault
-		if err := decode(r, &q); err != nil {
-			return nil, err
-		}
-		return e.injectFault(q)
-	})
-}
-
 // injectFault makes something go wrong once with an object, which need not exist yet.
-func (e *Emulator) injectFault(q control.Fault) (control.Fault, error) {
+func (w *World) injectFault(q control.Fault) (control.Fault, error) {
 	if !slices.Contains(control.KnownFaults, q.Fault) {
 		return control.Fault{}, &control.Error{
 			Status: http.StatusBadRequest, Message: fmt.Sprintf("there is no fault %q", q.Fault),
@@ -176,7 +163,7 @@ func (e *Emulator) injectFault(q control.Fault) (control.Fault, error) {
 	if q.Name == "" && q.ID == "" {
 		return control.Fault{}, badRequest("say which object the fault is for: by class and either name or id")
 	}
-	t, err := administration{e}.target(q.Object)
+	t, err := administration{w}.target(q.Object)
 	if err != nil {
 		return control.Fault{}, err
 	}
@@ -186,5 +173,5 @@ func (e *Emulator) injectFault(q control.Fault) (control.Fault, error) {
 		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", t.ns.class)
 	}
 	injected := control.Fault{Object: t.describe(), Fault: q.Fault}
-	return injected, e.faults.add(fault{ns: t.ns, id: t.id, Fault: injected})
+	return injected, w.faults.add(fault{ns: t.ns, id: t.id, Fault: injected})
 }

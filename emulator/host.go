@@ -106,6 +106,17 @@ func (h *host) Running() Program {
 	return nil
 }
 
+// Missing says why no program serves where an event would wait for one, or nothing.
+func (h *host) Missing() string {
+	if why := h.lacking(); why != nil {
+		return "no handler program serves: " + why.Error()
+	}
+	if h.e.options.Attach != AttachOnly || h.running() != nil {
+		return ""
+	}
+	return "no handler program serves: " + HowToAttach
+}
+
 // enter returns the program that is to handle an event, when there is one. The caller
 // calls leave. A patient event waits as long as it takes; others fail when the program
 // can't be kept running.

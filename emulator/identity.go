@@ -28,8 +28,8 @@ func (ns *namespace) withID(text string) (identity, error) {
 
 // resolve finds the object that which names, by its class (or a binding) and its id or name,
 // whether or not there is one.
-func (e *Emulator) resolve(which control.Object) (address, error) {
-	ns, err := e.namespaceOf(which.Class)
+func (w *World) resolve(which control.Object) (address, error) {
+	ns, err := w.namespaceOf(which.Class)
 	if err != nil {
 		return address{}, err
 	}

@@ -29,10 +29,10 @@ var keyValueLimits = Limits{Entry: 2 << 20, Key: 2048, Value: 128 << 10, Keys: 1
 
 // limits are those of the namespace's objects.
 func (ns *namespace) limits() Limits {
-	if ns.keyValue.Load() && ns.e.limits == ProductionLimits {
+	if ns.keyValue.Load() && ns.w.limits == ProductionLimits {
 		return keyValueLimits
 	}
-	return ns.e.limits
+	return ns.w.limits
 }
 
 func (l Limits) checkKey(key string) error {

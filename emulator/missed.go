@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +25,8 @@ const (
 
 // armLoaded sets the timers of alarms that were found in the indexes, which are in the order
 // in which they fire. Those that are overdue are subject to the policy.
-func (e *Emulator) armLoaded(alarms []*alarm) {
-	now, runs := e.clock.Now(), e.clock.Mode() == clock.Running
+func (w *World) armLoaded(alarms []*alarm) {
+	now, runs := w.clock.Now(), w.clock.Mode() == clock.Running
 	var missed []*alarm
 	for _, a := range alarms {
 		overdue := a.at.Before(now)
@@ -35,12 +36,12 @@ func (e *Emulator) armLoaded(alarms []*alarm) {
 		a.ns.mu.Lock()
 		a.ns.alarms[a.id] = a
 		switch {
-		case overdue && e.options.Missed == MissedSkip: // it has no timer: should it not be skipped, it must not fire
+		case overdue && w.missed == MissedSkip: // it has no timer: should it not be skipped, it must not fire
 			a.held = true
-		case overdue && e.options.Missed == MissedHold:
+		case overdue && w.missed == MissedHold:
 			a.held = true
-			a.timer = e.clock.AtByHand(a.due, a.fire)
-		case overdue && runs && e.early.add(a):
+			a.timer = w.clock.AtByHand(a.due, a.fire)
+		case overdue && runs && w.early.add(a):
 		default:
 			a.arm(a.due)
 		}
@@ -49,15 +50,15 @@ func (e *Emulator) armLoaded(alarms []*alarm) {
 	if len(missed) == 0 {
 		return
 	}
-	e.log.Info(e.missedSummary(missed, now))
-	if e.options.Missed == MissedSkip {
-		e.skip(missed)
+	w.log.Info(w.missedSummary(missed, now))
+	if w.missed == MissedSkip {
+		w.skip(missed)
 	}
 }
 
 // missedSummary is the line that says how many alarms are overdue, by how much, and what
 // becomes of them. There is at least one.
-func (e *Emulator) missedSummary(missed []*alarm, now time.Time) string {
+func (w *World) missedSummary(missed []*alarm, now time.Time) string {
 	longest, shortest := late(now.Sub(missed[0].at)), late(now.Sub(missed[len(missed)-1].at))
 	one := len(missed) == 1
 	line := "1 alarm is overdue, by " + longest
@@ -69,17 +70,17 @@ func (e *Emulator) missedSummary(missed []*alarm, now time.Time) string {
 		line = fmt.Sprintf("%d alarms are overdue, the first by %s, the last by %s", len(missed), longest, shortest)
 	}
 	switch {
-	case e.options.Missed == MissedSkip && one:
+	case w.missed == MissedSkip && one:
 		return line + ": it is skipped"
-	case e.options.Missed == MissedSkip:
+	case w.missed == MissedSkip:
 		return line + ": they are skipped"
-	case e.clock.Mode() == clock.Frozen && one:
+	case w.clock.Mode() == clock.Frozen && one:
 		return line + ": the clock stands still, so it fires when that is moved (`devtool time advance 0s`)"
-	case e.clock.Mode() == clock.Frozen:
+	case w.clock.Mode() == clock.Frozen:
 		return line + ": the clock stands still, so they fire when that is moved (`devtool time advance 0s`)"
-	case e.options.Missed == MissedHold && one:
+	case w.missed == MissedHold && one:
 		return line + ": it is held until the clock is moved by hand"
-	case e.options.Missed == MissedHold:
+	case w.missed == MissedHold:
 		return line + ": they are held until the clock is moved by hand"
 	case one:
 		return line + ": it fires as soon as the program is up"
@@ -112,21 +113,21 @@ const maxSkippedNamed = 20
 
 // skip deletes alarms from their objects' files. One that can't be deleted stays as it is,
 // and does not fire.
-func (e *Emulator) skip(missed []*alarm) {
+func (w *World) skip(missed []*alarm) {
 	skipped := 0
 	for _, a := range missed {
 		done, err := a.skip()
 		switch {
 		case err != nil:
-			e.log.Error("skip alarm of "+a.object().String()+": it stays, and is held", "err", err)
+			w.log.Error("skip alarm of "+a.object().String()+": it stays, and is held", "err", err)
 		case done:
 			if skipped++; skipped <= maxSkippedNamed {
-				e.log.Info("skipped the alarm of " + a.object().String() + " for " + a.at.Format(time.RFC3339Nano))
+				w.log.Info("skipped the alarm of " + a.object().String() + " for " + a.at.Format(time.RFC3339Nano))
 			}
 		}
 	}
 	if more := skipped - maxSkippedNamed; more > 0 {
-		e.log.Info(fmt.Sprintf("skipped %d alarms more", more))
+		w.log.Info(fmt.Sprintf("skipped %d alarms more", more))
 	}
 }
 
@@ -140,7 +141,7 @@ func (a *alarm) skip() (skipped bool, err error) {
 	} else if !found { // to open it would make it
 		return false, a.follow(time.Time{}, false)
 	}
-	now := a.ns.e.clock.Now()
+	now := a.ns.w.clock.Now()
 	err = t.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
 		if err != nil {
@@ -159,9 +160,9 @@ func (a *alarm) skip() (skipped bool, err error) {
 }
 
 // Held returns the alarms that are held since the start, in the order in which they were due.
-func (e *Emulator) Held() []control.Alarm {
+func (w *World) Held() []control.Alarm {
 	var held []control.Alarm
-	for _, a := range e.pendingAlarms() {
+	for _, a := range w.pendingAlarms() {
 		if a.Held {
 			held = append(held, a)
 		}
@@ -204,30 +205,27 @@ func (a *alarm) waits() bool {
 	return a.timer == nil
 }
 
-// earlyPatience is how long, in real time, an early alarm keeps the next one waiting.
-const earlyPatience = 250 * time.Millisecond
-
 // runEarly runs the early alarms, now that there is a program: one after the other, but that
 // none waits for long, for one whose handler takes its time.
-func (e *Emulator) runEarly() {
-	alarms := e.early.close()
+func (w *World) runEarly() {
+	alarms := w.early.close()
 	if len(alarms) == 0 {
 		return
 	}
-	e.background.Go(func() {
+	w.Go(func() {
 		for _, a := range alarms {
-			if e.ctx.Err() != nil {
+			if w.ctx.Err() != nil {
 				return // it stays in its file
 			}
 			if !a.waits() || !a.claim() {
 				continue
 			}
 			done := make(chan struct{})
-			e.background.Go(func() {
+			w.Go(func() {
 				defer close(done)
 				a.runOnce(nil, false)
 			})
-			timer := time.NewTimer(earlyPatience)
+			timer := time.NewTimer(w.waits.EarlyAlarm)
 			select {
 			case <-done:
 			case <-timer.C:
@@ -235,4 +233,40 @@ func (e *Emulator) runEarly() {
 			timer.Stop()
 		}
 	})
+}
+
+// pendingAlarms returns the pending alarms as they fire.
+func (w *World) pendingAlarms() []control.Alarm {
+	type entry struct {
+		order int64
+		control.Alarm
+	}
+	var all []entry
+	for _, ns := range w.currentNamespaces() {
+		ns.mu.Lock()
+		for _, a := range ns.alarms {
+			all = append(all, entry{order: a.order, Alarm: a.describeLocked()})
+		}
+		ns.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b entry) int { return compareDue(a.Due, a.order, b.Due, b.order) })
+	alarms := make([]control.Alarm, len(all))
+	for i, a := range all {
+		alarms[i] = a.Alarm
+	}
+	return alarms
+}
+
+func (a *alarm) describeLocked() control.Alarm {
+	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
+}
+
+// nextAlarm returns the alarm that is due first, or nil.
+func (w *World) nextAlarm() *control.Alarm {
+	for _, a := range w.pendingAlarms() {
+		if !a.Running {
+			return &a
+		}
+	}
+	return nil
 }

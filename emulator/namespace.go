@@ -10,12 +10,13 @@ import (
 
 	"devtool.internal/clock"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
 )
 
 // A namespace is the objects of one class.
 type namespace struct {
-	e         *Emulator
+	w         *World
 	class     string
 	uniqueKey string
 	dir       string // of the objects' files
@@ -29,14 +30,13 @@ type namespace struct {
 	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
 }
 
-// openNamespace opens the namespace of class in the state folder. Its key is that which the class had when it was
-// created: ids are derived from it, so they outlive a change of names (state.Plan).
-func (e *Emulator) openNamespace(class, key string) (*namespace, error) {
+// openNamespace opens the namespace of a class.
+func (w *World) openNamespace(class Class) (*namespace, error) {
 	ns := &namespace{
-		e:         e,
-		class:     class,
-		uniqueKey: key,
-		dir:       e.state.ObjectsDir(key),
+		w:         w,
+		class:     class.Name,
+		uniqueKey: class.UniqueKey,
+		dir:       class.Dir,
 		objects:   make(map[wire.ID]*object),
 		alarms:    make(map[wire.ID]*alarm),
 		running:   make(map[wire.ID]struct{}),
@@ -47,10 +47,10 @@ func (e *Emulator) openNamespace(class, key string) (*namespace, error) {
 	}
 	ns.index = index
 	if index.Rebuilt() {
-		e.log.Info("rebuilt the alarm index of " + class + " from its objects' files")
+		w.log.Info("rebuilt the alarm index of " + ns.class + " from its objects' files")
 	}
 	for _, err := range index.Skipped() {
-		e.log.Warn("rebuild alarm index of "+class, "err", err)
+		w.log.Warn("rebuild alarm index of "+ns.class, "err", err)
 	}
 	return ns, nil
 }
@@ -84,7 +84,7 @@ func (ns *namespace) keep(o *object) {
 // unpin ends what pin began, and with it a use of the object: from now on it is idle.
 func (ns *namespace) unpin(o *object) {
 	ns.mu.Lock()
-	o.lastUsed = ns.e.clock.Now()
+	o.lastUsed = ns.w.clock.Now()
 	ns.mu.Unlock()
 	ns.release(o)
 }
@@ -117,14 +117,14 @@ func (ns *namespace) release(o *object) {
 		}
 		return
 	}
-	if o.lingers && ns.e.advancing.Load() {
+	if o.lingers && ns.w.advancing.Load() {
 		return // whoever ends the advance closes the file
 	}
 	if o.lastUsed.IsZero() {
-		o.lastUsed = ns.e.clock.Now()
+		o.lastUsed = ns.w.clock.Now()
 	}
 	if o.idle == nil {
-		o.idle = ns.e.clock.AtUpkeep(o.lastUsed.Add(ns.e.idleLimit), o.checkIdle)
+		o.idle = ns.w.clock.AtUpkeep(o.lastUsed.Add(ns.w.idleLimit), o.checkIdle)
 	}
 }
 
@@ -132,11 +132,11 @@ func (ns *namespace) release(o *object) {
 func (ns *namespace) restartIdling() {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	now := ns.e.clock.Now()
+	now := ns.w.clock.Now()
 	for _, o := range ns.objects {
 		o.lastUsed = now
 		if o.idle != nil && o.idle.Stop() {
-			o.idle = ns.e.clock.AtUpkeep(now.Add(ns.e.idleLimit), o.checkIdle)
+			o.idle = ns.w.clock.AtUpkeep(now.Add(ns.w.idleLimit), o.checkIdle)
 		}
 	}
 }
@@ -151,15 +151,15 @@ func (o *object) checkIdle(step *clock.Step) {
 	if o.pending > 0 {
 		return // unpin sets the next timer
 	}
-	due := o.lastUsed.Add(ns.e.idleLimit)
-	if due.After(ns.e.clock.Now()) {
-		o.idle = ns.e.clock.AtUpkeep(due, o.checkIdle)
+	due := o.lastUsed.Add(ns.w.idleLimit)
+	if due.After(ns.w.clock.Now()) {
+		o.idle = ns.w.clock.AtUpkeep(due, o.checkIdle)
 		return
 	}
 	o.pending++
 	t := &ticket{obj: o, kind: "evict"}
 	t.join(step)
-	ns.e.background.Go(func() {
+	ns.w.Go(func() {
 		defer t.retire()
 		o.evict(t)
 		ns.unpin(o)
@@ -182,9 +182,9 @@ func (o *object) evict(t *ticket) {
 	o.ns.mu.Unlock()
 	if alone {
 		if o.dropInstance() {
-			o.ns.e.logEvent(eventLine{event: t.kind, object: o.String(), outcome: outcomeOK, quiet: true})
+			o.ns.w.Publish(Happening{Event: t.kind, Object: o.String(), Outcome: control.OutcomeOK, Detail: true})
 		}
-		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.e.advancing.Load(); !o.lingers {
+		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.w.advancing.Load(); !o.lingers {
 			o.closeUnused()
 		}
 	}
@@ -232,7 +232,7 @@ func compareDue(dueA time.Time, orderA int64, dueB time.Time, orderB int64) int 
 }
 
 // loadAlarms sets the timers of the alarms that the indexes know.
-func (e *Emulator) loadAlarms(namespaces []*namespace) error {
+func (w *World) loadAlarms(namespaces []*namespace) error {
 	var all []*alarm
 	for _, ns := range namespaces {
 		pending, err := ns.index.All()
@@ -242,7 +242,7 @@ func (e *Emulator) loadAlarms(namespaces []*namespace) error {
 		for _, p := range pending {
 			id, err := wire.ParseID(ns.uniqueKey, p.ID)
 			if err != nil {
-				e.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
+				w.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
 				continue
 			}
 			all = append(all, &alarm{ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order})
@@ -250,11 +250,11 @@ func (e *Emulator) loadAlarms(namespaces []*namespace) error {
 	}
 	slices.SortFunc(all, func(a, b *alarm) int { return compareDue(a.due, a.order, b.due, b.order) })
 	for _, a := range all {
-		if a.order > e.alarmOrder.Load() {
-			e.alarmOrder.Store(a.order)
+		if a.order > w.alarmOrder.Load() {
+			w.alarmOrder.Store(a.order)
 		}
 	}
-	e.armLoaded(all)
+	w.armLoaded(all)
 	return nil
 }
 

@@ -186,7 +186,7 @@ func (o *object) resetIn(step *clock.Step, inst *instance, cause error) {
 
 // events returns the object's events that may ask for operations.
 func (o *object) events() []*event {
-	return o.ns.e.running.find(func(ev *event) bool { return ev.obj == o })
+	return o.ns.w.running.find(func(ev *event) bool { return ev.obj == o })
 }
 
 // endNaps ends the Sleeps of all events of inst, which was reset.
@@ -223,7 +223,7 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	if _, ok := ev.prog.Class(o.ns.class); !ok {
 		return nil, fmt.Errorf("the program has no class %q", o.ns.class)
 	}
-	inst = &instance{number: ev.e.instances.Add(1), prog: ev.prog}
+	inst = &instance{number: ev.w.instances.Add(1), prog: ev.prog}
 	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
 
 	o.mu.Lock()
@@ -235,10 +235,10 @@ func (o *object) instanceFor(ev *event) (*instance, error) {
 	}
 	o.mu.Unlock()
 	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
-	limit := o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
-	ev.e.running.add(ev)
+	limit := o.limit(ev, blockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
+	ev.w.running.add(ev)
 	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
-	ev.e.running.remove(ev)
+	ev.w.running.remove(ev)
 	limit.stop()
 
 	o.mu.Lock()
@@ -371,7 +371,7 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 // open returns the store. storeMu is held.
 func (o *object) open() (*store.Object, error) {
 	if o.store == nil {
-		if err := context.Cause(o.ns.e.ctx); err != nil { // nobody would close it again
+		if err := context.Cause(o.ns.w.ctx); err != nil { // nobody would close it again
 			return nil, err
 		}
 		o.mu.Lock()
@@ -381,7 +381,7 @@ func (o *object) open() (*store.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.SetLimits(o.ns.e.limits.SQL)
+		s.SetLimits(o.ns.w.limits.SQL)
 		o.store = s
 		if recorded, ok := s.Name(); ok && !named {
 			o.mu.Lock()
@@ -389,7 +389,7 @@ func (o *object) open() (*store.Object, error) {
 			o.mu.Unlock()
 		}
 	}
-	o.ns.e.stores.touch(o)
+	o.ns.w.stores.touch(o)
 	return o.store, nil
 }
 
@@ -401,14 +401,14 @@ func (o *object) closeStore() error {
 	}
 	s := o.store
 	o.store = nil
-	o.ns.e.stores.forget(o)
+	o.ns.w.stores.forget(o)
 	return s.Close()
 }
 
 // closeUnused is closeStore where nobody waits for the file.
 func (o *object) closeUnused() {
 	if err := o.closeStore(); err != nil {
-		o.ns.e.log.Error("close "+o.String(), "err", err)
+		o.ns.w.log.Error("close "+o.String(), "err", err)
 	}
 }
 
@@ -441,7 +441,7 @@ func (o *object) commit() error {
 	id := o.id.String()
 	who := identity{id: o.id}
 	who.name, who.named = s.Name()
-	order := ns.e.alarmOrder.Add(1)
+	order := ns.w.alarmOrder.Add(1)
 	old, had := s.Committed()
 	early := set && (!had || at.Before(old))
 	if early {
@@ -459,7 +459,7 @@ func (o *object) commit() error {
 		err = ns.index.Set(id, at, order, who.name, who.named)
 	}
 	if err != nil { // the object's file is right, and the index errs on the safe side
-		ns.e.log.Error("write alarm index", "object", o.String(), "err", err)
+		ns.w.log.Error("write alarm index", "object", o.String(), "err", err)
 	}
 	if o.run != nil {
 		o.run.changed = true

@@ -3,55 +3,76 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"time"
 
 	"devtool.internal/clock"
 	"devtool.internal/config"
 	"devtool.internal/emulator/state"
 )
 
-// Offline is the objects in a state folder that no emulator runs on. It does with them
-// what the control API does, in the same way, straight on the files. The folder is
-// locked until Close.
-type Offline struct{ administration }
+// Offline is the objects in a state folder that no emulator runs on. It does with them what the
+// control API does, in the same way, straight on the files. The folder is locked until Close.
+type Offline struct {
+	administration
+	folder *state.Folder
+}
 
-// OpenOffline takes the objects of c's worker in the state folder dir into possession. It
-// makes no folder: where there is none, nothing has run yet.
+// OpenOffline takes the objects of c's worker in the state folder dir into possession. It makes no
+// folder: where there is none, nothing has run yet.
 //
-// What it is made of is an emulator without a program and with a clock of its own that
-// stands still, so that no alarm fires and the saved clock stays as it is.
+// It is a world without programs and with a clock that stands still, so that no alarm fires and the
+// saved clock stays as it is.
 func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
-	e := newEmulator(c)
+	folder, err := state.OpenExisting(dir, state.Owner{PID: os.Getpid(), Started: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	o := &Offline{folder: folder}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, e.close())
+			err = errors.Join(err, o.close())
 		}
 	}()
-	folder, err := state.OpenExisting(dir, e.owner())
+	stood, err := folder.ReadClock()
 	if err != nil {
 		return nil, err
 	}
-	e.take(folder)
-	stood, err := e.state.ReadClock()
+	frozen := clock.New(clock.Options{State: stood})
+	if err := frozen.Freeze(); err != nil {
+		return nil, err
+	}
+	plan, err := folder.Plan(c)
+	if err == nil {
+		err = plan.Conflict(false)
+	}
 	if err != nil {
+		frozen.Close()
 		return nil, err
 	}
-	e.clock = clock.New(clock.Options{State: stood})
-	if err := e.clock.Freeze(); err != nil {
+	o.w = NewWorld(WorldOptions{Worker: c.Name, Clock: frozen, Log: slog.New(slog.DiscardHandler)})
+	if err := o.w.Apply(layoutOf(c, folder, plan)); err != nil {
 		return nil, err
 	}
-	if err := e.configure(c); err != nil {
+	if err := plan.Commit(); err != nil {
 		return nil, err
 	}
-	if err := e.settleMigrations(); err != nil {
-		return nil, err
-	}
-	return &Offline{administration{e}}, nil
+	return o, nil
 }
 
 // Close closes all files and gives the folder back.
 func (o *Offline) Close() error {
-	if err := o.e.close(); err != nil {
+	if err := o.close(); err != nil {
 		return fmt.Errorf("close state folder: %w", err)
 	}
 	return nil
+}
+
+func (o *Offline) close() (err error) {
+	if o.w != nil {
+		o.w.clock.Close()
+		err = o.w.Close()
+	}
+	return errors.Join(err, o.folder.Close())
 }

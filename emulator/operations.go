@@ -116,7 +116,7 @@ func (ev *event) DeleteAll() error {
 		if ev.obj.transactions > 0 {
 			return errors.New("everything can't be deleted within a transaction")
 		}
-		if err := st.DeleteAll(!ev.obj.ns.e.deleteAllDeletesAlarm.Load()); err != nil {
+		if err := st.DeleteAll(!ev.obj.ns.w.deleteAllDeletesAlarm.Load()); err != nil {
 			return err
 		}
 		return ev.obj.commitOrReset(&ev.ticket)
@@ -208,7 +208,7 @@ func (ev *event) DatabaseSize() (bytes int64, err error) {
 }
 
 // Now returns the time of the clock.
-func (ev *event) Now() time.Time { return ev.e.clock.Now() }
+func (ev *event) Now() time.Time { return ev.w.clock.Now() }
 
 // Pause gives the turn up, Resume takes it again. A canceled handler needs its turn, too, to come to
 // its end.

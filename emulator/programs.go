@@ -22,6 +22,8 @@ type Programs interface {
 	Leave(Program)
 	// Running returns the program that serves, or nil.
 	Running() Program
+	// Missing says why no program serves where an event would wait for one, or nothing.
+	Missing() string
 }
 
 // An Entry says how an event enters a program.
@@ -118,12 +120,13 @@ func (r *running) in(p Program) []*event {
 	return r.find(func(ev *event) bool { return ev.prog == p })
 }
 
-// noProgram stands for the programs where none ever runs.
-type noProgram struct{}
+// noPrograms stands for the programs where none ever runs.
+type noPrograms struct{}
 
 var errNoProgram = errors.New("no handler program runs here")
 
-func (noProgram) Enter(context.Context, Entry) (Program, error) { return nil, errNoProgram }
-func (noProgram) Stay(Program)                                  {}
-func (noProgram) Leave(Program)                                 {}
-func (noProgram) Running() Program                              { return nil }
+func (noPrograms) Enter(context.Context, Entry) (Program, error) { return nil, errNoProgram }
+func (noPrograms) Stay(Program)                                  {}
+func (noPrograms) Leave(Program)                                 {}
+func (noPrograms) Running() Program                              { return nil }
+func (noPrograms) Missing() string                               { return errNoProgram.Error() }

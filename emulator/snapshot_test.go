@@ -163,7 +163,7 @@ func TestASnapshotOfAnObjectThatKeepsItsTurnGivesUp(t *testing.T) {
 	})
 	short, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errors.New("no patience"))
 	defer cancel()
-	if _, err := (administration{w.Emulator}).SnapshotObject(short, lab("a")); err == nil || err.Error() != "no patience" {
+	if _, err := (administration{w.Emulator.World}).SnapshotObject(short, lab("a")); err == nil || err.Error() != "no patience" {
 		t.Errorf("got %v, want that the caller's patience ends", err)
 	}
 	hangUp()
@@ -205,7 +205,7 @@ func TestASnapshotOfTooMuchIsAnError(t *testing.T) {
 		},
 	} {
 		w := newWorld(t, snapshotScript())
-		target, err := administration{w.Emulator}.target(lab("a"))
+		target, err := administration{w.Emulator.World}.target(lab("a"))
 		if err != nil {
 			t.Fatal(err)
 		}

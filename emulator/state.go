@@ -22,7 +22,7 @@ func (e *Emulator) take(f *state.Folder) {
 
 // openClock makes the clock continue from its saved time, or from start unless that is zero. The
 // clock is saved with every step.
-func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) error {
+func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.Clock, error) {
 	saved, err := e.state.ReadClock()
 	if err == nil && !start.IsZero() {
 		saved, err = e.state.ReadClockAt(start)
@@ -31,26 +31,27 @@ func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) error {
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	file, err := e.state.OpenClock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	save := func(s clock.State) {
 		if err := file.Save(s); err != nil {
 			e.log.Error("save clock", "err", err)
 		}
 	}
-	e.clock = clock.New(clock.Options{State: saved, Save: save, Seed: seed})
+	c := clock.New(clock.Options{State: saved, Save: save, Seed: seed})
 	e.release = append(e.release, func() error {
-		save(e.clock.State())
+		c.Close()
+		save(c.State())
 		return file.Close()
 	})
 	if frozen {
-		return e.clock.Freeze()
+		err = c.Freeze()
 	}
-	return nil
+	return c, err
 }
 
 // migrateAll applies all pending migrations. No namespace is open yet.

@@ -275,19 +275,15 @@ func (ev *event) woken(step *clock.Step) {
 		return
 	}
 	if ev.endWait() > 0 && step != nil {
-		ev.e.background.Go(func() { ev.leaveWhenSilent(step) })
+		ev.w.Go(func() { ev.leaveWhenSilent(step) })
 	}
 }
-
-// silence is how long, in real time, a handler with goroutines that still wait asks for nothing
-// before it counts as waiting for the clock with all of them, if its program has run meanwhile.
-const silence = 10 * time.Millisecond
 
 // leaveWhenSilent takes the event out of step when its handler has come to rest. Handlers with
 // several waiting goroutines need it: when one goes on, nothing says that it is done and the
 // handler waits for the others.
 func (ev *event) leaveWhenSilent(step *clock.Step) {
-	tick := time.NewTicker(silence)
+	tick := time.NewTicker(ev.w.waits.Silence)
 	defer tick.Stop()
 	for last := int64(-1); ; <-tick.C {
 		n := ev.operationCount()
@@ -319,7 +315,7 @@ func (ev *event) stopWaiting(step *clock.Step) {
 		return
 	}
 	ev.unpark(step)
-	ev.e.background.Go(func() { ev.leaveWhenSilent(step) })
+	ev.w.Go(func() { ev.leaveWhenSilent(step) })
 }
 
 // sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx ends first,
@@ -337,7 +333,7 @@ func (ev *event) sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	c := ev.e.clock
+	c := ev.w.clock
 	woken := make(chan *clock.Step, 1)
 	// The timer is set before the event leaves its step: the clock must not go past it.
 	n := &nap{timer: c.At(c.Now().Add(d), func(step *clock.Step) {

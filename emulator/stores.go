@@ -48,7 +48,7 @@ func (s *stores) tryClose(o *object) {
 		return
 	}
 	if err := o.store.Close(); err != nil {
-		o.ns.e.log.Error("close "+o.String(), "err", err)
+		o.ns.w.log.Error("close "+o.String(), "err", err)
 	}
 	o.store = nil
 	s.forgetLocked(o)

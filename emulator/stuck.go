@@ -258,7 +258,7 @@ func (ev *event) title() string {
 		}
 	}
 	if ev.obj == nil {
-		return "worker " + ev.e.worker + " " + what
+		return "worker " + ev.w.name + " " + what
 	}
 	ev.obj.mu.Lock()
 	constructing := ev.constructing

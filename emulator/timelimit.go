@@ -12,11 +12,6 @@ import (
 // clock. Source: workerd's io-context.h.
 const blockLimit = 30 * time.Second
 
-// defaultBlockGrace is how long, in real time, an advance that gets to the limit waits for a
-// handler which does not wait for the clock. The clock does not stand still for what the outside
-// has caused: a constructor that takes a few ms must not fail because hours were passed meanwhile.
-const defaultBlockGrace = 250 * time.Millisecond
-
 var errBlockLimit = &wire.Error{
 	Message:    "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. The call was canceled and the object was reset.",
 	Overloaded: true,
@@ -44,8 +39,8 @@ type timeLimit struct {
 // limit resets the object for cause when ev has taken d on the clock. A handler that does not wait for the clock gets
 // grace more of real time in an advance, and what it takes to leave a debugger.
 func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time.Duration) *timeLimit {
-	e, l := o.ns.e, &timeLimit{ended: make(chan struct{})}
-	l.timer = e.clock.AtUpkeep(e.clock.Now().Add(d), func(step *clock.Step) {
+	w, l := o.ns.w, &timeLimit{ended: make(chan struct{})}
+	l.timer = w.clock.AtUpkeep(w.clock.Now().Add(d), func(step *clock.Step) {
 		if step == nil { // real time has passed as well
 			grace = 0
 		}
@@ -54,7 +49,7 @@ func (o *object) limit(ev *event, d time.Duration, cause *wire.Error, grace time
 			return
 		}
 		step.Add()
-		e.background.Go(func() {
+		w.Go(func() {
 			defer step.Done()
 			timer := time.NewTimer(grace)
 			defer timer.Stop()

@@ -224,7 +224,7 @@ func (o *object) block(ev *event) error {
 	defer o.mu.Unlock()
 	ev.blocked++
 	if ev.blocked == 1 {
-		ev.limit = o.limit(ev, blockLimit, errBlockLimit, o.ns.e.blockGrace)
+		ev.limit = o.limit(ev, blockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
 	}
 	return nil
 }

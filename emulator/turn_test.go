@@ -187,7 +187,7 @@ func TestAnAdvanceDoesNotCutOffWhoIsAboutToFinish(t *testing.T) {
 		},
 	}
 	w := newWorld(t, s)
-	w.blockGrace = deadline
+	w.waits.BlockGrace = deadline
 	began := w.clock.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/block", "done") })

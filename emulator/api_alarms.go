@@ -1,0 +1,47 @@
+package emulator
+
+import (
+	"net/http"
+
+	"devtool.internal/emulator/control"
+)
+
+// alarmsAPI adds what the control API can do with alarms.
+func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
+	a := administration{e.World}
+	handle("GET alarms", func(r *http.Request) (any, error) {
+		return a.ListAlarms(r.Context(), control.AlarmsRequest{Class: r.URL.Query().Get("class")})
+	})
+	handle("POST alarms/trigger", func(r *http.Request) (any, error) {
+		var q control.TriggerRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return e.triggerAlarm(q, func() error {
+			if err := e.host.awaitFirst(r.Context()); err != nil { // the caller is not to wait for the next save
+				return refusal(err)
+			}
+			return nil
+		})
+	})
+	handle("GET alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		return a.GetAlarm(r.Context(), namedObject(r))
+	})
+	handle("PUT alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		var q control.SetAlarmRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return a.SetAlarm(r.Context(), namedObject(r), q)
+	})
+	handle("DELETE alarms/{class}/{object}", func(r *http.Request) (any, error) {
+		return a.DeleteAlarm(r.Context(), namedObject(r))
+	})
+	handle("POST alarms/{class}/{object}/snooze", func(r *http.Request) (any, error) {
+		var q control.SnoozeRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		return a.SnoozeAlarm(r.Context(), namedObject(r), q)
+	})
+}
