@@ -46,12 +46,12 @@ func TestAbortEndsTheHandlerAfterItsDeferredCalls(t *testing.T) {
 }
 
 func TestWaitUntilRunsAsAnEventOfItsOwn(t *testing.T) {
-	var handlersEvent *event
+	var handlersEvent *invocation
 	ran := make(chan struct{})
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
-		handlersEvent = eventOf(r.Context())
+		handlersEvent = invocationOf(r.Context())
 		err := p.state.WaitUntil(r.Context(), func(ctx context.Context) error {
-			if ev := eventOf(ctx); ev == handlersEvent || ev.state != p.state {
+			if inv := invocationOf(ctx); inv == handlersEvent || inv.state != p.state {
 				t.Error("it has not an event of its own of the same object")
 			}
 			err := p.state.Storage.Put(ctx, "k", 1)

@@ -322,7 +322,7 @@ func (h handling) emulationPut(key, value string) error {
 
 func TestManyToldPutsEndInAQuestion(t *testing.T) {
 	inHandler(t, func(h handling) {
-		large := strings.Repeat("x", maxTold/2)
+		large := strings.Repeat("x", maxBufferedPuts/2)
 		h.put("a", large)
 		h.expectSent()
 		h.put("b", large)
@@ -342,7 +342,7 @@ func TestThatQuestionCarriesNoPuts(t *testing.T) {
 			}
 			s.Fail(&wire.Error{Message: "disk full"})
 		})
-		large := strings.Repeat("x", maxTold/2)
+		large := strings.Repeat("x", maxBufferedPuts/2)
 		h.put("a", large)
 		expectError(t, h.state.Storage.Put(h.ctx, "b", large), `put "b": disk full`)
 	}, withCache)
@@ -355,8 +355,8 @@ func TestALargeEntryIsAsked(t *testing.T) {
 		key      string
 		size     int
 	}{
-		"value":         {maxEntry, "k", maxTold},
-		"key":           {maxEntry, strings.Repeat("k", maxToldKey+1), 1},
+		"value":         {maxEntry, "k", maxBufferedPuts},
+		"key":           {maxEntry, strings.Repeat("k", maxBufferedKey+1), 1},
 		"for the limit": {100, "k", 100},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -374,12 +374,12 @@ func TestALargeEntryIsAsked(t *testing.T) {
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	inHandler(t, func(h handling) {
-		h.put("large", strings.Repeat("x", maxRemembered/4))
+		h.put("large", strings.Repeat("x", maxCached/4))
 		h.tap.take()
-		h.want("large", strings.Repeat("x", maxRemembered/4))
-		h.want("large", strings.Repeat("x", maxRemembered/4))
+		h.want("large", strings.Repeat("x", maxCached/4))
+		h.want("large", strings.Repeat("x", maxCached/4))
 		h.expectSent("get large", "get large")
-		cache := h.state.cache
+		cache := invocationOf(h.ctx).host.(*wireHost).cache
 		answer := h.hold(wire.MethodGet)
 		get := func() error { _, err := h.state.Storage.Get(h.ctx, "twice", new(string)); return err }
 		first, second := h.alongside(get), h.alongside(get)
@@ -392,8 +392,8 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			for key, r := range cache.entries {
 				size += sizeOf(key, r)
 			}
-			if size != cache.size || size > maxRemembered {
-				t.Fatalf("after %d puts, %d bytes are remembered and %d counted; the bound is %d", i+1, size, cache.size, maxRemembered)
+			if size != cache.size || size > maxCached {
+				t.Fatalf("after %d puts, %d bytes are remembered and %d counted; the bound is %d", i+1, size, cache.size, maxCached)
 			}
 		}
 		h.want("k0", strings.Repeat("x", 1000))

@@ -11,37 +11,25 @@ import (
 	"sync/atomic"
 
 	"devtool.internal/durable/objectid"
-	"devtool.internal/durable/wire"
 )
 
 // An Env holds the bindings of the configuration: namespaces and variables.
 type Env struct {
-	vars       map[string]wire.Var
-	namespaces map[string]*Namespace
-	lacking    map[string]string // the kinds of the bindings that are not emulated, by name
+	vars        map[string]variable
+	namespaces  map[string]*Namespace
+	notEmulated map[string]string // the kinds of the bindings that are not emulated, by name
 }
 
-func newEnv(w *wire.Welcome) *Env {
-	e := &Env{
-		vars:       make(map[string]wire.Var),
-		namespaces: make(map[string]*Namespace),
-		lacking:    make(map[string]string),
-	}
-	for _, v := range w.Vars {
-		e.vars[v.Name] = v
-	}
-	for _, b := range w.Bindings {
-		e.namespaces[b.Name] = &Namespace{binding: b.Name, uniqueKey: b.UniqueKey}
-	}
-	for _, l := range w.Lacking {
-		e.lacking[l.Name] = l.Kind
-	}
-	return e
+// A variable of the environment. Its text is JSON if the configuration gives it another type than
+// a string.
+type variable struct {
+	text   string
+	isJSON bool
 }
 
-// lack returns why there is nothing to be had under name, if it is a binding that is not emulated.
-func (e *Env) lack(name string) error {
-	if kind, ok := e.lacking[name]; ok {
+// checkEmulated returns an error if name is a binding that is not emulated.
+func (e *Env) checkEmulated(name string) error {
+	if kind, ok := e.notEmulated[name]; ok {
 		return fmt.Errorf("the binding %q is not emulated (%s): devtool emulates Durable Objects and variables only", name, kind)
 	}
 	return nil
@@ -51,31 +39,31 @@ func (e *Env) lack(name string) error {
 // gives it another type than a string. It is empty when there is no such variable, and
 // panics when that is the name of a binding that is not emulated.
 func (e *Env) Var(name string) string {
-	if err := e.lack(name); err != nil {
+	if err := e.checkEmulated(name); err != nil {
 		panic("durable: " + err.Error())
 	}
-	return e.vars[name].Value
+	return e.vars[name].text
 }
 
 // LookupVar is Var, and reports whether there is such a variable.
 func (e *Env) LookupVar(name string) (value string, ok bool) {
 	v, ok := e.vars[name]
-	return v.Value, ok
+	return v.text, ok
 }
 
 // DecodeVar stores the variable called name in what v points to, as encoding/json
 // does; one that the configuration gives as a string is decoded as a JSON string.
 func (e *Env) DecodeVar(name string, v any) error {
 	w, ok := e.vars[name]
-	if err := e.lack(name); err != nil {
+	if err := e.checkEmulated(name); err != nil {
 		return fmt.Errorf("decode variable: %w", err)
 	}
 	if !ok {
 		return fmt.Errorf("decode variable %q: the configuration has no such variable", name)
 	}
-	text := []byte(w.Value)
-	if !w.JSON {
-		text, _ = json.Marshal(w.Value) // a string always marshals
+	text := []byte(w.text)
+	if !w.isJSON {
+		text, _ = json.Marshal(w.text) // a string always marshals
 	}
 	if err := json.Unmarshal(text, v); err != nil {
 		return fmt.Errorf("decode variable %q: %w", name, err)
@@ -88,7 +76,7 @@ func (e *Env) DecodeVar(name string, v any) error {
 // not belong together.
 func (e *Env) Namespace(name string) *Namespace {
 	ns, ok := e.namespaces[name]
-	if err := e.lack(name); err != nil {
+	if err := e.checkEmulated(name); err != nil {
 		panic("durable: " + err.Error())
 	}
 	if !ok {
@@ -104,16 +92,6 @@ func (e *Env) Namespace(name string) *Namespace {
 		panic(fmt.Sprintf("durable: no class is bound as %q in durable_objects.bindings (bound are: %s)", name, list))
 	}
 	return ns
-}
-
-// idOf returns the id of the object that m makes the instance of. The emulator has checked
-// it.
-func idOf(m *wire.Construct) (ID, error) {
-	id, err := objectid.Decode(m.ID)
-	if err != nil {
-		return ID{}, err
-	}
-	return ID{id: id, name: m.Name, hasName: m.HasName, jurisdiction: m.Jurisdiction}, nil
 }
 
 // A Namespace is the objects of one class, or those of them that are restricted to a

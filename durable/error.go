@@ -2,93 +2,58 @@ package durable
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
-	"unicode/utf8"
-
-	"devtool.internal/durable/wire"
 )
 
-// An Error is why a call to an object, a request or a storage operation failed.
+// An Error describes why a call to an object, a request or a storage operation failed.
 type Error struct {
 	// Message says what happened.
 	Message string
-	// Remote is set when the code of the object that was called failed, not the
-	// way to it. It is not set when the object was reset over it.
+	// Remote is set if the code of the called object failed, and not the way to it. It is not set
+	// if the failure reset the object.
 	Remote bool
-	// Retryable is set when the way to the object broke, so that the same call may
-	// succeed. The object may have seen the first one.
+	// Retryable is set if the way to the object broke: the same call may succeed.
+	// The object may have seen the first one.
 	Retryable bool
-	// Overloaded is set when the object had too much to do. Do not retry.
+	// Overloaded is set if the object had too much to do. Do not retry.
 	Overloaded bool
-	// Reset is set when the object lost its memory, and what it had not yet
-	// committed, over it.
+	// Reset is set if the failure reset the object: it lost its memory and what it had not yet
+	// committed.
 	Reset bool
 	// ObjectID is the object's id in 64 hex digits, or empty.
 	ObjectID string
-	// Code is SQLite's extended result code, such as "SQLITE_CONSTRAINT_UNIQUE", when
-	// SQL failed in the database, and otherwise empty.
+	// Code is SQLite's extended result code, such as "SQLITE_CONSTRAINT_UNIQUE", if the
+	// database reported the failure. Otherwise it is empty.
 	Code string
 
-	detail string // for the emulator's log, when the error is passed on to it
+	detail string // for the emulator's log, if the error is passed on to it
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// fromWire turns the errors of the connection into those of this package.
-func fromWire(err error) error {
-	if errors.Is(err, wire.ErrClosed) {
-		return &Error{Message: "the emulator has gone", Retryable: true}
-	}
-	e, ok := err.(*wire.Error)
-	if !ok {
-		return err
-	}
-	return &Error{
-		Message:    e.Message,
-		Remote:     e.Remote,
-		Retryable:  e.Retryable,
-		Overloaded: e.Overloaded,
-		Reset:      e.Reset,
-		ObjectID:   e.ObjectID,
-		Code:       e.Code,
-		detail:     e.Detail,
-	}
+// A panicError is a panic of a handler.
+type panicError struct {
+	value any
+	stack []byte
 }
 
-// Unwrap returns the error that a handler has panicked with: a handler of requests can fail
-// in no other way, and what an *Error says of itself must reach the caller all the same.
+func (e *panicError) Error() string {
+	if err, ok := e.value.(error); ok {
+		return "panic: " + textOf(err)
+	}
+	return fmt.Sprintf("panic: %v", e.value)
+}
+
+// Unwrap returns the error that a handler has panicked with. A handler of requests can fail in no
+// other way, and the flags of its *Error must reach the caller all the same.
 func (e *panicError) Unwrap() error {
 	err, _ := e.value.(error)
 	return err
 }
 
-// toWire describes err to the emulator, and through it to the caller. The error is the handler's own: if one of
-// its methods panics, this one event fails, and not the program.
-func toWire(err error) (w *wire.Error) {
-	message := textOf(err)
-	w = &wire.Error{Message: message, Remote: true}
-	defer func() {
-		if recover() != nil { // in an Unwrap, Is or As
-			w = &wire.Error{Message: message, Remote: true}
-		}
-	}()
-	var e *Error
-	if errors.As(err, &e) && e != nil {
-		w.Retryable, w.Overloaded, w.Detail = e.Retryable, e.Overloaded, e.detail
-		if utf8.ValidString(e.ObjectID) { // handlers make errors of their own, and the message must decode
-			w.ObjectID = e.ObjectID
-		}
-		if utf8.ValidString(e.Code) {
-			w.Code = e.Code
-		}
-	}
-	return w
-}
-
-// textOf is err.Error(), also where that panics, as it does for the nil pointer that somebody has returned as an
-// error.
+// textOf returns err.Error(). If that panics, as for a nil pointer that was returned as an error,
+// it returns a text that says so.
 func textOf(err error) (text string) {
 	defer func() {
 		v := recover()
@@ -104,14 +69,5 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// errEventOver is why the context of an event has ended whose handler has returned.
-var errEventOver = fmt.Errorf("the event is over, its handler has returned: %w", context.Canceled)
-
-// causeOf is context.Cause for a context of a handler, in the words of this package.
-func causeOf(ctx context.Context) error {
-	err := context.Cause(ctx)
-	if errors.Is(err, wire.ErrOver) {
-		return errEventOver
-	}
-	return err
-}
+// errHandlerReturned is the cause of an invocation's context after its handler has returned.
+var errHandlerReturned = fmt.Errorf("the event is over, its handler has returned: %w", context.Canceled)

@@ -73,7 +73,7 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method string, status uint64, name, value string, length int64, body []byte) {
 		m := wire.Response{Status: status, Header: []wire.Field{{Name: name, Value: value}}, ContentLength: length, Body: body}
 		r := (&http.Request{Method: method, URL: new(url.URL)}).WithContext(context.Background())
-		resp := newResponse(&m, r, nil)
+		resp := fromResponse(&m, r, nil)
 		got, err := io.ReadAll(resp.Body)
 		if err != nil || !bytes.Equal(got, body) {
 			t.Fatalf("body %q, %v; want %q", got, err, body)

@@ -6,21 +6,23 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"devtool.internal/durable/wire"
 )
 
-// A host is what an event asks of its surroundings. Here that is the emulator, over
-// the wire protocol (wirehost.go). It is the one seam between this package and the
-// place it runs in: whoever runs handlers elsewhere implements it anew.
+// A host is the place that handlers run in, as one invocation sees it. It is the one seam between
+// this package and that place. A host speaks types of this package and of the standard library.
+// Everything that only one host needs stands behind it: wirehost.go and the files beside it are the
+// emulator's, over the wire protocol, and do not build for js.
 //
-// Keys and values are the stored ones; times are whole milliseconds.
+// Keys and values are the stored ones (see package stored). Times are whole milliseconds.
+// Errors are those that handlers see.
 type host interface {
 	get(key string) (value []byte, found bool, err error)
 	put(key string, value []byte) error
 	delete(key string) (existed bool, err error)
+	// getMany returns the entries there are, ordered by key, each once.
 	getMany(keys []string) ([]Entry, error)
-	putMany(entries []wire.Entry) error
+	// putMany stores all entries or none.
+	putMany(entries []Entry) error
 	deleteMany(keys []string) (deleted int, err error)
 	list(o ListOptions) ([]Entry, error)
 	deleteAll() error
@@ -30,109 +32,131 @@ type host interface {
 	sync() error
 
 	now() (time.Time, error)
+	// sleep gives the turn up until d has passed or ctx ends.
 	sleep(ctx context.Context, d time.Duration) error
-	// timer calls expire when d has passed, unless ctx ends before. It does not wait for that.
+	// timer returns at once. It calls expire when d has passed, unless ctx ends before.
 	timer(ctx context.Context, d time.Duration, expire func())
-	// roundTrip sends r to the object that to names, or to the outside.
+	// roundTrip sends r to the object that to names, or to the outside. The turn is given up until
+	// the response is there.
 	roundTrip(to address, r *http.Request) (*http.Response, error)
+	// causeOf returns why ctx has ended: the invocation's context, or one derived from it.
+	causeOf(ctx context.Context) error
 
 	// pause gives the object's turn up until resume.
 	pause() error
 	resume() error
-	// block keeps the turn through everything that would give it up, until unblock.
+	// block keeps the turn until unblock, whatever would otherwise give it up.
 	block() error
 	unblock() error
 	// begin opens a transaction inside the one that may be open; commit and rollback end
-	// the innermost. The turn is kept by block meanwhile.
+	// the innermost. The caller keeps the turn by block meanwhile.
 	begin() error
 	commit() error
 	rollback() error
 	// exec runs SQL. An argument is nil, int64, float64, string or []byte, and so are the
-	// values of the rows. When there are more rows than it returns, nextRows does, until
+	// values of the rows. If there are more rows than it returns, nextRows returns them, until
 	// closeRows.
-	exec(query string, args []any) (*wire.Rows, error)
-	nextRows(cursor uint64) (*wire.Rows, error)
+	exec(query string, args []any) (rows, error)
+	nextRows(cursor uint64) (rows, error)
 	closeRows(cursor uint64) error
 	databaseSize() (int64, error)
 	// reset discards the object, and with dropAlarm the alarm that is running.
 	reset(reason string, dropAlarm bool) error
-	// handled is called when the handler has returned, before its answer leaves.
-	handled()
-	// background runs f as an event of the same object, when it is its turn. It
-	// returns when that is certain to happen, and f's context belongs to the event.
-	background(state *State, f func(context.Context) error) error
+	// background runs f as an invocation of its own on the same object, when it is its turn. It
+	// returns when that is certain to happen. The context of f belongs to that invocation.
+	background(f func(context.Context) error) error
 }
 
-// An address is an object of the namespace bound as binding, or the outside world
-// when binding is empty.
+// rows is a page of the rows of a statement.
+type rows struct {
+	// columns and types are the names of the columns and the types they were declared with, if any.
+	// Only exec returns them.
+	columns, types []string
+	values         []any // of all rows, one row after the other
+	cursor         uint64
+	more           bool   // cursor has rows after these
+	read, written  uint64 // rows that the statement has read and written so far
+}
+
+// An address names an object of the namespace bound as binding, or the outside world if binding
+// is empty.
 type address struct {
 	binding string
 	id      ID
 }
 
-// An event is what a handler was called for. It travels in the handler's context.
-type event struct {
+// An invocation is one call of a handler: for an event, or for what an event has left to run in
+// the background. It travels in the handler's context.
+type invocation struct {
 	host
-	state *State // nil for an event of the worker
-	mark  mark   // by which stacks name it
-	// waiting counts the requests that the event waits for. The turn is given up
+	state *State // nil for an invocation of the worker
+	// waiting counts the requests that the invocation waits for. The turn is given up
 	// as long as it is not 0.
 	waiting atomic.Int32
 }
 
-// run runs the event's handler, and returns its panic as an error.
-func (ev *event) run(handler func() error) error {
-	defer ev.handled() // also where the handler ends its goroutine
-	return ev.mark.guard(handler)
+type invocationKey struct{}
+
+// invocationOf returns the invocation that ctx belongs to, or nil.
+func invocationOf(ctx context.Context) *invocation {
+	inv, _ := ctx.Value(invocationKey{}).(*invocation)
+	return inv
 }
 
-type eventKey struct{}
-
-// eventOf returns the event that ctx belongs to, or nil.
-func eventOf(ctx context.Context) *event {
-	ev, _ := ctx.Value(eventKey{}).(*event)
-	return ev
-}
-
-// pause gives the turn up, where there is one.
-func (ev *event) pause() error {
-	if ev.state == nil {
+// pause gives the turn up, if there is one.
+func (inv *invocation) pause() error {
+	if inv.state == nil {
 		return nil
 	}
-	return ev.host.pause()
+	return inv.host.pause()
 }
 
-// resume takes the turn again, where there is one.
-func (ev *event) resume() error {
-	if ev.state == nil {
+// resume takes the turn again, if there is one.
+func (inv *invocation) resume() error {
+	if inv.state == nil {
 		return nil
 	}
-	return ev.host.resume()
+	return inv.host.resume()
 }
 
-// A source is a body on its way in: reading may have to wait for the other side.
+// maxPiece is how many bytes of a body travel together.
+const maxPiece = 64 << 10
+
+// A source is a body that arrives piece by piece.
 type source interface {
 	io.Reader
+	// ReadReady reports whether Read returns at once.
 	ReadReady() bool
 }
 
-var _ source = (*wire.Stream)(nil)
-
-// read reads from s, and gives the turn up if it has to wait for that.
+// read reads from s. It gives the turn up while it has to wait.
 //
-// A body that is passed on is read by a goroutine of ours while its handler waits
-// for the response: that must not take a turn, for nobody would give it up again. (A
-// body of ours is a passer. This is for one that somebody has wrapped.)
-func (ev *event) read(s source, p []byte) (int, error) {
-	if ev.state == nil || s.ReadReady() || ev.waiting.Load() > 0 {
+// One goroutine must not take the turn here: a goroutine of this package that carries a body on
+// while its handler waits for the response. Nobody would give that turn up again. Such a goroutine
+// reads a body of this package by its pass method. This function recognises it, by waiting, if
+// the handler has wrapped the body.
+func (inv *invocation) read(s source, p []byte) (int, error) {
+	if inv.state == nil || s.ReadReady() || inv.waiting.Load() > 0 {
 		return s.Read(p)
 	}
-	if err := ev.pause(); err != nil {
+	if err := inv.pause(); err != nil {
 		return 0, err
 	}
 	n, err := s.Read(p)
-	if e := ev.resume(); e != nil && (err == nil || err == io.EOF) {
+	if e := inv.resume(); e != nil && (err == nil || err == io.EOF) {
 		return n, e
 	}
 	return n, err
+}
+
+// A sink takes the response of an invocation and sends it to the client.
+type sink interface {
+	// fix takes status and header as they are now. The caller may change header afterwards.
+	fix(status int, header http.Header)
+	// start sends what fix took, and the first bytes of the body. length is the length of the
+	// whole body, or -1 if it is unknown. If last is set, body is the whole.
+	start(length int64, body []byte, last bool) error
+	// Write sends more of the body, and CloseWrite ends it.
+	io.Writer
+	CloseWrite() error
 }

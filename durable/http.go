@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,14 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-
-	"devtool.internal/durable/wire"
 )
 
-// HTTPClient sends requests to the outside world on behalf of a handler: they
-// leave the object when the writes before them are committed, and the turn is given up
-// until the response is there. The requests must carry the handler's context
-// (http.NewRequestWithContext). With any other client the handler keeps its turn.
+// HTTPClient sends requests to the outside world on behalf of a handler. A request leaves the
+// object when the writes before it are committed, and the turn is given up until the response
+// arrives. The requests must carry the handler's context (http.NewRequestWithContext). With any
+// other client the handler keeps its turn.
 var HTTPClient = &http.Client{Transport: outside{}}
 
 type outside struct{}
@@ -25,15 +22,16 @@ type outside struct{}
 func (outside) RoundTrip(r *http.Request) (*http.Response, error) { return roundTrip(address{}, r) }
 
 func roundTrip(to address, r *http.Request) (*http.Response, error) {
-	ev := eventOf(r.Context())
+	inv := invocationOf(r.Context())
 	var err error
 	switch {
-	case ev == nil:
-		err = errors.New("the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
+	case inv == nil:
+		err = errors.New("the request's context is not a handler's: " +
+			"make it with http.NewRequestWithContext and the context that the handler was called with")
 	case r.URL == nil:
 		err = errors.New("the request has no URL: make it with http.NewRequestWithContext")
 	case r.Context().Err() != nil:
-		err = causeOf(r.Context())
+		err = inv.causeOf(r.Context())
 	}
 	if err != nil {
 		if r.Body != nil {
@@ -41,13 +39,19 @@ func roundTrip(to address, r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	ev.waiting.Add(1)
-	defer ev.waiting.Add(-1)
-	return ev.roundTrip(to, r)
+	inv.waiting.Add(1)
+	defer inv.waiting.Add(-1)
+	return inv.roundTrip(to, r)
 }
 
-// toRequest describes r without its body.
-func toRequest(r *http.Request) wire.Request {
+// target is what a request that a handler makes says besides its header and its body.
+type target struct {
+	method, url, host string
+	length            int64 // of the body, or -1 if it is unknown
+}
+
+// targetOf returns the target of r. It fills in what r may leave open.
+func targetOf(r *http.Request) target {
 	u := *r.URL
 	if u.Scheme == "" {
 		u.Scheme = "http"
@@ -56,35 +60,26 @@ func toRequest(r *http.Request) wire.Request {
 		u.Host = r.Host
 	}
 	if u.Host == "" {
-		u.Host = "object" // nobody looks at it, but a URL has a host
+		u.Host = "object" // an object ignores it, but a URL has a host
 	}
-	host := r.Host
-	if host == "" {
-		host = u.Host
+	t := target{method: r.Method, url: u.String(), host: r.Host, length: r.ContentLength}
+	if t.host == "" {
+		t.host = u.Host
 	}
-	method := r.Method
-	if method == "" {
-		method = http.MethodGet
+	if t.method == "" {
+		t.method = http.MethodGet
 	}
-	length := r.ContentLength
 	if r.Body == nil || r.Body == http.NoBody {
-		length = 0
-	} else if length == 0 {
-		length = -1
+		t.length = 0
+	} else if t.length == 0 {
+		t.length = -1
 	}
-	return wire.Request{
-		Method:        method,
-		URL:           u.String(),
-		Host:          host,
-		Header:        wire.Fields(r.Header),
-		ContentLength: length,
-	}
+	return t
 }
 
-// fromRequest makes the request that a handler sees: as net/http gives it to a
-// server's handler.
-func fromRequest(m *wire.Request, body io.ReadCloser) (*http.Request, error) {
-	u, err := url.Parse(m.URL)
+// newRequest returns the request that a handler sees: as net/http gives it to a server's handler.
+func newRequest(t target, header http.Header, body io.ReadCloser) (*http.Request, error) {
+	u, err := url.Parse(t.url)
 	if err != nil {
 		return nil, fmt.Errorf("read request: %w", err)
 	}
@@ -93,30 +88,32 @@ func fromRequest(m *wire.Request, body io.ReadCloser) (*http.Request, error) {
 		u.Path = "/"
 	}
 	return &http.Request{
-		Method:        m.Method,
+		Method:        t.method,
 		URL:           u,
 		RequestURI:    u.RequestURI(),
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        http.Header(wire.Header(m.Header)),
-		Host:          m.Host,
-		ContentLength: m.ContentLength,
+		Header:        header,
+		Host:          t.host,
+		ContentLength: t.length,
 		Body:          body,
 	}, nil
 }
 
-// requestBody is the body of the request that an event is about: the bytes that came
-// with the request, then those of the stream.
+// requestBody is the body of the request that a handler was called for: the bytes that came
+// with the request, and then those of the stream.
 type requestBody struct {
 	first  []byte
-	stream source // nil when first is all
-	ev     *event
+	stream source // nil if first is all
+	inv    *invocation
 	closed atomic.Bool
 }
 
-func (b *requestBody) Read(p []byte) (int, error) { return b.read(p, b.ev.read) }
+func (b *requestBody) Read(p []byte) (int, error) { return b.read(p, b.inv.read) }
 
+// pass is Read for a goroutine of this package that carries the body on. It leaves the turn alone:
+// the handler may hold it or have given it up.
 func (b *requestBody) pass(p []byte) (int, error) { return b.read(p, source.Read) }
 
 func (b *requestBody) read(p []byte, from func(source, []byte) (int, error)) (int, error) {
@@ -138,8 +135,8 @@ func (b *requestBody) Close() error {
 	return nil
 }
 
-// copyResponse answers with resp. A body of unknown length is passed on piece by
-// piece as it comes.
+// copyResponse answers with resp. It passes a body of unknown length on piece by piece, as it
+// arrives.
 func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	for name, values := range resp.Header {
 		w.Header()[name] = values
@@ -152,7 +149,7 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 		_, err := io.Copy(w, resp.Body)
 		return err
 	}
-	buf := make([]byte, wire.MaxData)
+	buf := make([]byte, maxPiece)
 	for {
 		n, err := resp.Body.Read(buf)
 		if n > 0 {
@@ -172,24 +169,17 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	}
 }
 
-// newResponse makes the response that a handler gets for its request r.
-func newResponse(m *wire.Response, r *http.Request, body io.ReadCloser) *http.Response {
-	resp := &http.Response{
-		Status:        strings.TrimSpace(strconv.Itoa(int(m.Status)) + " " + http.StatusText(int(m.Status))),
-		StatusCode:    int(m.Status),
+// newResponse returns the response that a handler gets for its request r.
+func newResponse(r *http.Request, status int, header http.Header, length int64, body io.ReadCloser) *http.Response {
+	return &http.Response{
+		Status:        strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)),
+		StatusCode:    status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        http.Header(wire.Header(m.Header)),
-		ContentLength: m.ContentLength,
+		Header:        header,
+		ContentLength: length,
 		Body:          body,
 		Request:       r,
 	}
-	if body == nil {
-		resp.Body = io.NopCloser(bytes.NewReader(m.Body))
-		if r.Method != http.MethodHead {
-			resp.ContentLength = int64(len(m.Body))
-		}
-	}
-	return resp
 }

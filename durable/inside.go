@@ -1,3 +1,5 @@
+//go:build !js
+
 package durable
 
 import (
@@ -18,41 +20,36 @@ import (
 
 func init() {
 	inside.Serve = func(conn io.ReadWriteCloser, worker any, o inside.Options) (inside.Program, error) {
-		p := newProgram(worker.(Worker))
-		p.outside = o.Outside
-		served := &served{program: p, visits: make(map[uint64]visit), idle: make(chan struct{})}
-		close(served.idle)
-		p.visited = served.visited
-		p.open(conn, served.handle)
+		p := &testServer{server: newServer(worker.(Worker)), idle: make(chan struct{})}
+		close(p.idle)
+		p.fakeOutside = o.Outside
+		p.visits = &visits{pending: make(map[uint64]visit)}
+		p.open(conn, p.handle)
 		if err := p.introduce(); err != nil {
 			p.conn.Close()
 			return nil, fromWire(err)
 		}
-		return served, nil
+		return p, nil
 	}
 }
 
-// A served worker knows what runs of it, and who has asked to look into an object.
-type served struct {
-	*program
+// A testServer is a server that a test has started. It counts the handlers that run.
+type testServer struct {
+	*server
 
 	// mu guards what follows.
-	mu        sync.Mutex
-	running   int           // how many questions of the emulator are being answered
-	idle      chan struct{} // closed while none is
-	visits    map[uint64]visit
-	lastVisit uint64
+	mu      sync.Mutex
+	running int           // how many questions of the emulator are being answered
+	idle    chan struct{} // closed while running is 0
 }
 
-type visit func(ctx context.Context, object, state any) error
+var _ inside.Program = (*testServer)(nil)
 
-var _ inside.Program = (*served)(nil)
+func (p *testServer) Done() <-chan struct{} { return p.conn.Done() }
 
-func (p *served) Done() <-chan struct{} { return p.conn.Done() }
+func (p *testServer) Frame() string { return markOf(p.conn, 0).connection() }
 
-func (p *served) Frame() string { return markOf(p.conn, 0).connection() }
-
-func (p *served) handle(s *wire.Stream) {
+func (p *testServer) handle(s *wire.Stream) {
 	p.mu.Lock()
 	if p.running++; p.running == 1 {
 		p.idle = make(chan struct{})
@@ -65,10 +62,10 @@ func (p *served) handle(s *wire.Stream) {
 			close(p.idle)
 		}
 	}()
-	p.program.handle(s)
+	p.server.handle(s)
 }
 
-func (p *served) Close(patience time.Duration) (running int) {
+func (p *testServer) Close(patience time.Duration) (running int) {
 	p.conn.Close()
 	p.mu.Lock()
 	idle := p.idle
@@ -84,98 +81,97 @@ func (p *served) Close(patience time.Duration) (running int) {
 	return p.running
 }
 
-func (p *served) Visit(ctx context.Context, class, object string, f func(ctx context.Context, object, state any) error) error {
-	p.mu.Lock()
-	p.lastVisit++
-	n := p.lastVisit
-	p.visits[n] = f
-	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		delete(p.visits, n)
-		p.mu.Unlock()
-	}()
+func (p *testServer) Visit(
+	ctx context.Context, class, object string, f func(ctx context.Context, object, state any) error,
+) error {
+	n := p.visits.add(f)
+	defer p.visits.remove(n)
 	q := &wire.Visit{Class: class, Object: object, HasID: looksLikeID(object), Visit: n}
-	if err := p.conn.Call(ctx, wire.MethodVisit, q, &wire.Empty{}); err != nil {
-		return fromWire(err)
-	}
-	return nil
+	return fromWire(p.conn.Call(ctx, wire.MethodVisit, q, &wire.Empty{}))
 }
 
-// looksLikeID tells ids from names as the commands do.
+// looksLikeID distinguishes ids from names as the commands do.
 func looksLikeID(s string) bool {
 	_, err := hex.DecodeString(s)
 	return err == nil && len(s) == 64
 }
 
+// A visit is a function that a test runs on an object and its *State.
+type visit func(ctx context.Context, object, state any) error
+
+// visits are the visits that tests have asked the emulator for, by number.
+type visits struct {
+	mu      sync.Mutex // guards what follows
+	pending map[uint64]visit
+	last    uint64
+}
+
+func (v *visits) add(f visit) (n uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.last++
+	v.pending[v.last] = f
+	return v.last
+}
+
+func (v *visits) remove(n uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.pending, n)
+}
+
+func (v *visits) get(n uint64) visit {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pending[n]
+}
+
 // visited runs the visit that the emulator has arranged.
-func (p *served) visited(s *wire.Stream) error {
-	var m wire.Visited
-	if err := wire.Decode(s.Message, &m); err != nil {
-		return err
+func (srv *server) visited(s *wire.Stream, m *wire.Visited) error {
+	if srv.visits == nil {
+		return errors.New("the program takes no visits")
 	}
-	i, err := p.instanceOf(m.Instance)
+	i, err := srv.instanceOf(m.Instance)
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	f := p.visits[m.Visit]
-	p.mu.Unlock()
+	f := srv.visits.get(m.Visit)
 	if f == nil {
 		return fmt.Errorf("nobody waits for visit %d", m.Visit)
 	}
-	ctx, ev, end := p.begin(s, m.Event, i.state)
-	defer end()
-	return ev.run(func() error { return f(ctx, i.object, i.state) })
+	h := srv.begin(s, m.Event, i.state, i.cache)
+	defer h.end()
+	return h.run(func() error { return f(h.ctx, i.object, i.state) })
 }
 
-// An outsider answers the requests to the outside that handlers make, or returns nil where they go there.
-type outsider func() func(*http.Request) (*http.Response, error)
+// fakeOutside returns the function that answers a request to the outside in its place, or nil if
+// the request is to leave. fakeOutside itself may be nil.
+type fakeOutside func() func(*http.Request) (*http.Response, error)
 
-// fake returns what is to answer a request to the outside, or nil.
-func (o outsider) fake() func(*http.Request) (*http.Response, error) {
-	if o == nil {
+func (f fakeOutside) get() func(*http.Request) (*http.Response, error) {
+	if f == nil {
 		return nil
 	}
-	return o() //nolint:bodyclose // it returns a function
+	return f() //nolint:bodyclose // it returns a function
 }
 
-// fakeRoundTrip has answer take the place of the outside: as with a request that leaves, what was written
-// before is committed, and the turn is given up until the response is there.
-func (h *wireHost) fakeRoundTrip(answer func(*http.Request) (*http.Response, error), r *http.Request) (*http.Response, error) {
+// fakeRoundTrip lets answer take the place of the outside. As for a request that leaves, the writes
+// before it are committed, and the turn is given up until the response is there.
+func (h *wireHost) fakeRoundTrip(
+	answer func(*http.Request) (*http.Response, error), r *http.Request,
+) (*http.Response, error) {
 	if err := h.pause(); err != nil {
 		return nil, err
 	}
-	type result struct {
-		response *http.Response
-		err      error
-	}
-	answered := make(chan result, 1)
-	go func() {
-		failed := result{err: errors.New("the function that answers requests to the outside ended its goroutine")}
-		defer func() {
-			if v := recover(); v != nil {
-				failed.err = fmt.Errorf("the function that answers requests to the outside panicked: %v", v)
-			}
-			if r.Body != nil {
-				r.Body.Close()
-			}
-			answered <- failed
-		}()
-		response, err := answer(r) //nolint:bodyclose // who gets it closes it
-		if response == nil && err == nil {
-			err = errors.New("the function that answers requests to the outside returned neither a response nor an error")
-		}
-		failed = result{response, err}
-	}()
 	ctx := r.Context()
+	answered := h.startAnswer(answer, r)
 	done := h.waiting(ctx)
-	var got result
+	var got fakeAnswer
 	select {
 	case got = <-answered:
 	case <-ctx.Done():
-		got.err = causeOf(ctx)
-		go func() { // nobody reads it any more
+		got.err = h.causeOf(ctx)
+		go func() { // nobody reads the response any more
 			if late := <-answered; late.response != nil && late.response.Body != nil {
 				late.response.Body.Close()
 			}
@@ -188,7 +184,40 @@ func (h *wireHost) fakeRoundTrip(answer func(*http.Request) (*http.Response, err
 	return completed(got.response, r), got.err
 }
 
-// completed fills in what a response that was made by hand may lack.
+// A fakeAnswer is what a test's function has returned.
+type fakeAnswer struct {
+	response *http.Response
+	err      error
+}
+
+// startAnswer calls answer on a goroutine of its own. A panic of answer, or an answer without
+// response and error, is an error.
+func (*wireHost) startAnswer(
+	answer func(*http.Request) (*http.Response, error), r *http.Request,
+) <-chan fakeAnswer {
+	const function = "the function that answers requests to the outside"
+	answered := make(chan fakeAnswer, 1)
+	go func() {
+		result := fakeAnswer{err: errors.New(function + " ended its goroutine")}
+		defer func() {
+			if v := recover(); v != nil {
+				result.err = fmt.Errorf("%s panicked: %v", function, v)
+			}
+			if r.Body != nil {
+				r.Body.Close()
+			}
+			answered <- result
+		}()
+		response, err := answer(r) //nolint:bodyclose // the receiver of the answer closes it
+		if response == nil && err == nil {
+			err = errors.New(function + " returned neither a response nor an error")
+		}
+		result = fakeAnswer{response, err}
+	}()
+	return answered
+}
+
+// completed fills in what a response of a test's function may leave out.
 func completed(response *http.Response, r *http.Request) *http.Response {
 	if response == nil {
 		return nil

@@ -4,25 +4,21 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-
-	"devtool.internal/durable/wire"
 )
 
-// maxBuffered is how much of a response is kept back until the handler has
-// returned. A response that fits leaves whole, in one frame, and never gives
-// the turn up.
-const maxBuffered = wire.MaxData
+// maxBuffered is how many bytes of a response are kept until the handler has returned. A response
+// that fits leaves whole and never gives the turn up.
+const maxBuffered = maxPiece
 
-// responseWriter writes the response of a fetch event. What does not fit into its
-// buffer is sent while the event is paused.
+// responseWriter writes the response of a fetch event. If the response does not fit into the
+// buffer, its pieces leave while the invocation is paused.
 type responseWriter struct {
-	ev     *event
-	stream *wire.Stream
+	inv    *invocation
+	sink   sink
 	method string // of the request
 
 	header   http.Header
-	status   int // 0 until WriteHeader
-	fields   []wire.Field
+	status   int   // 0 until WriteHeader
 	length   int64 // as the handler declared it, or -1
 	written  int64
 	buf      []byte
@@ -32,10 +28,14 @@ type responseWriter struct {
 
 var _ http.Flusher = (*responseWriter)(nil)
 
+func newResponseWriter(inv *invocation, to sink, method string) *responseWriter {
+	return &responseWriter{inv: inv, sink: to, method: method, header: make(http.Header), length: -1}
+}
+
 func (w *responseWriter) Header() http.Header { return w.header }
 
-// WriteHeader fixes status and header. Informational responses are not passed on. For what is no status it
-// panics, as that of net/http does.
+// WriteHeader fixes status and header. It ignores informational statuses (1xx), and panics for a
+// number that is no status, as net/http does.
 func (w *responseWriter) WriteHeader(status int) {
 	switch {
 	case w.status != 0:
@@ -50,7 +50,7 @@ func (w *responseWriter) WriteHeader(status int) {
 	if n, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		w.length = n
 	}
-	w.fields = wire.Fields(w.header)
+	w.sink.fix(status, w.header)
 }
 
 func (w *responseWriter) bodyAllowed() bool {
@@ -82,7 +82,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 }
 
 // Flush sends what was written so far. It gives the turn up.
-func (w *responseWriter) Flush() { w.FlushError() } //nolint:errcheck // the next Write tells
+func (w *responseWriter) Flush() { w.FlushError() } //nolint:errcheck // the next Write returns it
 
 // FlushError is Flush for http.ResponseController.
 func (w *responseWriter) FlushError() error {
@@ -92,16 +92,16 @@ func (w *responseWriter) FlushError() error {
 	return w.send(nil)
 }
 
-// send sends the buffer and p, while the event is paused.
+// send sends the buffer and p, while the invocation is paused.
 func (w *responseWriter) send(p []byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	if w.err = w.ev.pause(); w.err != nil {
+	if w.err = w.inv.pause(); w.err != nil {
 		return w.err
 	}
 	w.err = w.sendPaused(p)
-	if err := w.ev.resume(); w.err == nil {
+	if err := w.inv.resume(); w.err == nil {
 		w.err = err
 	}
 	return w.err
@@ -111,25 +111,21 @@ func (w *responseWriter) sendPaused(p []byte) error {
 	head := !w.streamed
 	w.streamed = true
 	if head {
-		if err := w.stream.Answer(w.head(w.length, w.buf), false); err != nil {
+		if err := w.sink.start(w.length, w.buf, false); err != nil {
 			return err
 		}
-	} else if _, err := w.stream.Write(w.buf); err != nil {
+	} else if _, err := w.sink.Write(w.buf); err != nil {
 		return err
 	}
 	w.buf = w.buf[:0]
-	_, err := w.stream.Write(p)
+	_, err := w.sink.Write(p)
 	return err
-}
-
-func (w *responseWriter) head(length int64, body []byte) *wire.Response {
-	return &wire.Response{Status: uint64(w.status), Header: w.fields, ContentLength: length, Body: body}
 }
 
 // finish ends the response after the handler has returned.
 func (w *responseWriter) finish() error {
 	if w.err != nil {
-		return w.err // a part is missing: what is left must not pass for the whole
+		return w.err // a part is missing, and the rest must not pass for the whole
 	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -139,19 +135,19 @@ func (w *responseWriter) finish() error {
 	}
 	if !w.streamed {
 		length := w.length
-		// Who writes nothing in answer to HEAD says nothing about the length.
+		// A handler that answers HEAD and writes nothing does not say how long the body is.
 		if length < 0 && (w.method != http.MethodHead || w.written > 0) {
 			length = w.written
 		}
-		return w.stream.Answer(w.head(length, w.buf), true)
+		return w.sink.start(length, w.buf, true)
 	}
 	if len(w.buf) > 0 {
-		if err := w.ev.pause(); err != nil {
+		if err := w.inv.pause(); err != nil {
 			return err
 		}
-		if _, err := w.stream.Write(w.buf); err != nil {
+		if _, err := w.sink.Write(w.buf); err != nil {
 			return err
 		}
 	}
-	return w.stream.CloseWrite()
+	return w.sink.CloseWrite()
 }

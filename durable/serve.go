@@ -1,3 +1,5 @@
+//go:build !js
+
 package durable
 
 import (
@@ -17,23 +19,24 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// sdkVersion is what the program introduces itself with.
+// sdkVersion names the SDK in the program's introduction.
 const sdkVersion = "devtool-go/1"
 
-// Serve connects the program to the emulator, and handles events until the emulator goes. It does not
-// return. The emulator has started the program, or it serves the project in whose folder, or one below,
-// the program was started by hand; where there is none, Serve says so and exits with 2.
+// Serve connects the program to the emulator, and handles events until the emulator ends. It does
+// not return. Usually the emulator has started the program. A program that was started another way
+// serves the project whose folder it runs in, or above it. If no emulator runs there, Serve says so
+// and exits with code 2.
 func Serve(w Worker) {
-	conn, by, err := dial()
+	conn, attachFile, err := dial()
 	if none := (*unattached)(nil); errors.As(err, &none) {
 		fmt.Fprintln(os.Stderr, none)
 		os.Exit(2)
 	}
 	if err == nil {
-		if by != "" {
-			fmt.Fprintln(os.Stderr, "durable: serving for the emulator of", filepath.Dir(filepath.Dir(by)))
+		if attachFile != "" {
+			fmt.Fprintln(os.Stderr, "durable: serving for the emulator of", filepath.Dir(filepath.Dir(attachFile)))
 		}
-		if err = serve(conn, w); err == nil && by != "" {
+		if err = serve(conn, w); err == nil && attachFile != "" {
 			fmt.Fprintln(os.Stderr, "durable: the emulator has ended, or another program serves for it now")
 		}
 	}
@@ -44,19 +47,18 @@ func Serve(w Worker) {
 	os.Exit(0)
 }
 
-// A program is the worker with the instances of its objects.
-type program struct {
+// A server serves a worker, with the instances of its objects, on one connection.
+type server struct {
 	worker Worker
 	conn   *wire.Conn
 	// welcomed is closed when env and maxEntry can be read.
 	welcomed chan struct{}
 	env      *Env
-	maxEntry int // bytes that a key and its value may have together; 0 where the emulator does not say
+	maxEntry int // bytes that a key and its value may have together; 0 if the emulator does not say
 
-	// visited answers the emulator where a test looks into an object, and outside is in place of the
-	// outside. Both are nil but in tests.
-	visited func(*wire.Stream) error
-	outside outsider
+	// visits and fakeOutside are nil except in tests.
+	visits      *visits
+	fakeOutside fakeOutside
 
 	// mu guards what follows.
 	mu        sync.Mutex
@@ -67,105 +69,128 @@ type program struct {
 type instance struct {
 	object any
 	state  *State
+	cache  *cache // of the object's entries, or nil
 }
 
-func newProgram(w Worker) *program {
-	return &program{worker: w, welcomed: make(chan struct{}), instances: make(map[uint64]*instance)}
+func newServer(w Worker) *server {
+	return &server{worker: w, welcomed: make(chan struct{}), instances: make(map[uint64]*instance)}
 }
 
-// serve handles the events of conn until it closes.
+// serve handles the events of rw until it closes.
 func serve(rw io.ReadWriteCloser, w Worker) error {
-	p := newProgram(w)
-	p.open(rw, p.handle)
-	defer p.conn.Close()
-	if err := p.introduce(); err != nil {
+	srv := newServer(w)
+	srv.open(rw, srv.handle)
+	defer srv.conn.Close()
+	if err := srv.introduce(); err != nil {
 		return err
 	}
-	<-p.conn.Done()
-	if err := p.conn.Err(); !isGone(err) {
+	<-srv.conn.Done()
+	if err := srv.conn.Err(); !isGone(err) {
 		return fmt.Errorf("connection to the emulator: %w", err)
 	}
 	return nil
 }
 
-// open speaks with the emulator at the other end of rw, whose questions handle answers.
-func (p *program) open(rw io.ReadWriteCloser, handle func(*wire.Stream)) {
-	p.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: p.notice})
+// open starts to speak with the emulator at the other end of rw. handle answers its questions.
+func (srv *server) open(rw io.ReadWriteCloser, handle func(*wire.Stream)) {
+	srv.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: srv.notice})
 }
 
-// introduce tells the emulator what the program is, and takes what it is told.
-func (p *program) introduce() error {
+// introduce sends the emulator what the program offers, and takes the configuration from its answer.
+func (srv *server) introduce() error {
 	hello := &wire.Hello{
 		MinVersion: wire.MinVersion,
 		MaxVersion: wire.MaxVersion,
 		SDK:        sdkVersion,
-		Fetch:      p.worker.Fetch != nil,
-		Scheduled:  p.worker.Scheduled != nil,
+		Fetch:      srv.worker.Fetch != nil,
+		Scheduled:  srv.worker.Scheduled != nil,
 	}
-	for name, c := range p.worker.Classes {
+	for name, c := range srv.worker.Classes {
 		hello.Classes = append(hello.Classes, wire.Class{Name: name, Fetch: c.fetch, Alarm: c.alarm})
 	}
 	sort.Slice(hello.Classes, func(i, j int) bool { return hello.Classes[i].Name < hello.Classes[j].Name })
 	var welcome wire.Welcome
-	if err := p.conn.Call(context.Background(), wire.MethodHello, hello, &welcome); err != nil {
+	if err := srv.conn.Call(context.Background(), wire.MethodHello, hello, &welcome); err != nil {
 		return err
 	}
-	p.env = newEnv(&welcome)
-	p.maxEntry = int(welcome.MaxEntry)
-	close(p.welcomed)
+	srv.env = newEnv(&welcome)
+	srv.maxEntry = int(welcome.MaxEntry)
+	close(srv.welcomed)
 	return nil
 }
 
-// isGone reports whether err, which ended a connection, says that the other end has
-// gone. A busy program learns of that from a write that fails as well as from the end
-// of what it reads.
+// isGone reports whether err, which ended a connection, means that the other end has closed it.
+// A busy program may learn that from a write that fails before it reads the end.
 func isGone(err error) bool {
 	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.ErrClosedPipe) || errors.As(err, &op)
 }
 
-// endedGoroutine is why an event fails whose handler neither returns nor panics.
-const endedGoroutine = "the handler ended its goroutine: something in it calls runtime.Goexit, as t.Fatal of a test does"
+// A manner is how a message of the emulator is served.
+type manner int
 
-// handle handles one question of the emulator.
-func (p *program) handle(s *wire.Stream) {
+const (
+	acknowledged manner = iota // an empty answer follows when the function has returned nil
+	answering                  // the function answers
+	noted                      // a notice, which has no answer; the function must not wait
+)
+
+// A method is how the server serves a method of the protocol. The stream is nil for a notice.
+type method struct {
+	manner manner
+	serve  func(srv *server, s *wire.Stream, message []byte) error
+}
+
+// methods are all methods that the emulator may ask for.
+var methods = map[wire.Method]method{
+	wire.MethodConstruct: {acknowledged, decoded((*server).construct)},
+	wire.MethodFetch:     {answering, decoded((*server).fetch)},
+	wire.MethodAlarm:     {acknowledged, decoded((*server).alarm)},
+	wire.MethodScheduled: {acknowledged, decoded((*server).scheduled)},
+	wire.MethodVisited:   {acknowledged, decoded((*server).visited)},
+	wire.MethodDestroy:   {acknowledged, decoded((*server).destroy)},
+	wire.MethodStack:     {answering, decoded((*server).stack)},
+	wire.MethodPing:      {acknowledged, func(*server, *wire.Stream, []byte) error { return nil }},
+	wire.MethodForget:    {noted, decoded((*server).forget)},
+}
+
+// decoded returns serve as a method has it: it decodes the message first.
+func decoded[M any, P interface {
+	*M
+	wire.Message
+}](serve func(*server, *wire.Stream, P) error) func(*server, *wire.Stream, []byte) error {
+	return func(srv *server, s *wire.Stream, message []byte) error {
+		m := P(new(M))
+		if err := wire.Decode(message, m); err != nil {
+			return err
+		}
+		return serve(srv, s, m)
+	}
+}
+
+// endedGoroutine is the error of an event whose handler neither returns nor panics.
+const endedGoroutine = "the handler ended its goroutine: " +
+	"something in it calls runtime.Goexit, as t.Fatal of a test does"
+
+// handle serves one question of the emulator.
+func (srv *server) handle(s *wire.Stream) {
 	select {
-	case <-p.welcomed:
+	case <-srv.welcomed:
 	case <-s.Interest().Done():
 		return
 	}
 	returned := false
 	defer func() {
-		if !returned { // Abort does so, and the reset came first
+		if !returned { // after Abort as well; then this does nothing, because the reset came first
 			s.Fail(&wire.Error{Message: endedGoroutine, Remote: true, Detail: string(debug.Stack())})
 		}
 	}()
+	m, known := methods[s.Method]
 	var err error
-	switch s.Method {
-	case wire.MethodConstruct:
-		err = p.construct(s)
-	case wire.MethodFetch:
-		err = p.fetch(s)
-	case wire.MethodAlarm:
-		err = p.alarm(s)
-	case wire.MethodScheduled:
-		err = p.scheduled(s)
-	case wire.MethodStack:
-		err = p.stack(s)
-	case wire.MethodPing:
-	case wire.MethodVisited:
-		err = errors.New("the program takes no visits")
-		if p.visited != nil {
-			err = p.visited(s)
-		}
-	case wire.MethodDestroy:
-		var m wire.Destroy
-		if err = wire.Decode(s.Message, &m); err == nil {
-			p.mu.Lock()
-			delete(p.instances, m.Instance)
-			p.mu.Unlock()
-		}
-	default:
+	if known && m.manner != noted {
+		err = m.serve(srv, s, s.Message)
+	} else {
 		err = fmt.Errorf("unknown method %d", s.Method)
 	}
 	returned = true
@@ -173,117 +198,108 @@ func (p *program) handle(s *wire.Stream) {
 		s.Fail(failureOf(err))
 		return
 	}
-	s.Answer(&wire.Empty{}, true) //nolint:errcheck // fetch has answered; for the rest, who asked has gone
-}
-
-// notice takes note of what the emulator says without waiting for an answer.
-func (p *program) notice(method wire.Method, message []byte) {
-	var m wire.Forget
-	if method != wire.MethodForget || wire.Decode(message, &m) != nil {
-		return
-	}
-	if i, err := p.instanceOf(m.Instance); err == nil && i.state.cache != nil {
-		i.state.cache.clear(0)
+	if m.manner == acknowledged {
+		s.Answer(&wire.Empty{}, true) //nolint:errcheck // the emulator has gone, and its question with it
 	}
 }
 
-// begin returns the context of the event with the given number, which ends when the
-// event is canceled or the emulator has given up its stream s, and the function that
-// ends the event.
-func (p *program) begin(s *wire.Stream, number uint64, state *State) (context.Context, *event, func()) {
-	return begin(p.conn, p.outside, s.Interest(), number, state)
-}
-
-func begin(conn *wire.Conn, outside outsider, life context.Context, number uint64, state *State) (context.Context, *event, func()) {
-	h := &wireHost{conn: conn, id: number, outside: outside, open: make(map[*wire.Stream]struct{})}
-	if state != nil {
-		h.cache = state.cache
-	}
-	ev := &event{host: h, state: state, mark: markOf(conn, number)}
-	ctx, cancel := context.WithCancelCause(context.WithValue(life, eventKey{}, ev))
-	h.ctx = ctx
-	return ctx, ev, func() {
-		cancel(errEventOver)
-		h.end()
+// notice serves a notice of the emulator. It ignores any that it does not understand.
+func (srv *server) notice(method wire.Method, message []byte) {
+	if m, known := methods[method]; known && m.manner == noted {
+		m.serve(srv, nil, message) //nolint:errcheck // a notice has no answer
 	}
 }
 
-func (p *program) construct(s *wire.Stream) error {
-	var m wire.Construct
-	if err := wire.Decode(s.Message, &m); err != nil {
-		return err
+// forget clears the cache of an instance: its storage has changed without the program.
+func (srv *server) forget(_ *wire.Stream, m *wire.Forget) error {
+	i, err := srv.instanceOf(m.Instance)
+	if err == nil && i.cache != nil {
+		i.cache.clear(0)
 	}
-	class, ok := p.worker.Classes[m.Class]
+	return err
+}
+
+// begin returns the invocation of a handler for the event with the given number, which s is about.
+// Its context ends when the event is canceled or the emulator has given up s.
+func (srv *server) begin(s *wire.Stream, number uint64, state *State, cache *cache) *wireHost {
+	return beginOn(srv.conn, srv.fakeOutside, s.Interest(), number, state, cache)
+}
+
+func (srv *server) construct(s *wire.Stream, m *wire.Construct) error {
+	class, ok := srv.worker.Classes[m.Class]
 	if !ok || class.construct == nil {
 		return fmt.Errorf("class %q is not one of the program's", m.Class)
 	}
-	id, err := idOf(&m)
+	id, err := idOf(m)
 	if err != nil {
 		return err
 	}
-	state := &State{ID: id}
-	state.Storage = newStorage(state)
-	if p.maxEntry > 0 {
-		state.cache = &cache{maxEntry: p.maxEntry}
+	i := &instance{state: newState(id)}
+	if srv.maxEntry > 0 {
+		i.cache = &cache{maxEntry: srv.maxEntry}
 	}
-	ctx, ev, end := p.begin(s, m.Event, state)
-	defer end()
-	return ev.run(func() error {
-		object, err := class.construct(ctx, state, p.env)
+	h := srv.begin(s, m.Event, i.state, i.cache)
+	defer h.end()
+	return h.run(func() (err error) {
+		i.object, err = class.construct(h.ctx, i.state, srv.env)
 		if err == nil {
-			err = context.Cause(ctx) // it was reset meanwhile: nobody would destroy it
+			err = context.Cause(h.ctx) // if it was reset meanwhile, nobody would destroy the instance
 		}
 		if err != nil {
 			return err
 		}
-		p.mu.Lock()
-		p.instances[m.Instance] = &instance{object: object, state: state}
-		p.mu.Unlock()
+		srv.mu.Lock()
+		srv.instances[m.Instance] = i
+		srv.mu.Unlock()
 		return nil
 	})
 }
 
+func (srv *server) destroy(_ *wire.Stream, m *wire.Destroy) error {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.instances, m.Instance)
+	return nil
+}
+
 // instanceOf returns the instance with the number n.
-func (p *program) instanceOf(n uint64) (*instance, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := p.instances[n]
+func (srv *server) instanceOf(n uint64) (*instance, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	i := srv.instances[n]
 	if i == nil {
 		return nil, fmt.Errorf("no instance %d", n)
 	}
 	return i, nil
 }
 
-func (p *program) fetch(s *wire.Stream) error {
-	var m wire.Fetch
-	if err := wire.Decode(s.Message, &m); err != nil {
-		return err
-	}
+func (srv *server) fetch(s *wire.Stream, m *wire.Fetch) error {
 	var state *State
+	var entries *cache
 	var handler http.Handler
 	if m.Instance == 0 {
-		if p.worker.Fetch == nil {
+		if srv.worker.Fetch == nil {
 			return errors.New("the worker has no Fetch handler")
 		}
-		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.worker.Fetch(w, r, p.env) })
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { srv.worker.Fetch(w, r, srv.env) })
 	} else {
-		i, err := p.instanceOf(m.Instance)
+		i, err := srv.instanceOf(m.Instance)
 		if err != nil {
 			return err
 		}
-		state = i.state
+		state, entries = i.state, i.cache
 		var ok bool
 		if handler, ok = i.object.(http.Handler); !ok {
 			return fmt.Errorf("%T takes no requests: it has no ServeHTTP method", i.object)
 		}
 	}
-	ctx, ev, end := p.begin(s, m.Event, state)
-	defer end()
+	h := srv.begin(s, m.Event, state, entries)
+	defer h.end()
 
-	body := &requestBody{first: m.Request.Body, ev: ev}
+	body := &requestBody{first: m.Request.Body, inv: &h.inv}
 	if !s.Ended() {
 		body.stream = s
-		stop := context.AfterFunc(ctx, func() { s.BreakRead(causeOf(ctx)) })
+		stop := context.AfterFunc(h.ctx, func() { s.BreakRead(h.causeOf(h.ctx)) })
 		defer stop()
 	}
 	r, err := fromRequest(&m.Request, body)
@@ -293,20 +309,16 @@ func (p *program) fetch(s *wire.Stream) error {
 	if m.Request.ContentLength == 0 {
 		r.Body = http.NoBody
 	}
-	r = r.WithContext(ctx)
-	w := &responseWriter{ev: ev, stream: s, method: r.Method, header: make(http.Header), length: -1}
-	if err := ev.run(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
+	r = r.WithContext(h.ctx)
+	w := newResponseWriter(&h.inv, &wireSink{Stream: s}, r.Method)
+	if err := h.run(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
 		return err
 	}
 	return w.finish()
 }
 
-func (p *program) alarm(s *wire.Stream) error {
-	var m wire.Alarm
-	if err := wire.Decode(s.Message, &m); err != nil {
-		return err
-	}
-	i, err := p.instanceOf(m.Instance)
+func (srv *server) alarm(s *wire.Stream, m *wire.Alarm) error {
+	i, err := srv.instanceOf(m.Instance)
 	if err != nil {
 		return err
 	}
@@ -314,10 +326,10 @@ func (p *program) alarm(s *wire.Stream) error {
 	if !ok {
 		return fmt.Errorf("%T handles no alarms: it has no Alarm method", i.object)
 	}
-	ctx, ev, end := p.begin(s, m.Event, i.state)
-	defer end()
-	return ev.run(func() error {
-		return a.Alarm(ctx, AlarmInfo{
+	h := srv.begin(s, m.Event, i.state, i.cache)
+	defer h.end()
+	return h.run(func() error {
+		return a.Alarm(h.ctx, AlarmInfo{
 			ScheduledTime: time.UnixMilli(m.Scheduled).UTC(),
 			RetryCount:    int(m.RetryCount),
 			IsRetry:       m.RetryCount > 0,
@@ -325,24 +337,19 @@ func (p *program) alarm(s *wire.Stream) error {
 	})
 }
 
-// A panicError is a panic of a handler.
-type panicError struct {
-	value any
-	stack []byte
+func (srv *server) scheduled(s *wire.Stream, m *wire.Scheduled) error {
+	if srv.worker.Scheduled == nil {
+		return errors.New("the worker has no Scheduled handler")
+	}
+	h := srv.begin(s, m.Event, nil, nil)
+	defer h.end()
+	return h.run(func() error {
+		event := ScheduledEvent{Cron: m.Cron, ScheduledTime: time.UnixMilli(m.Time).UTC()}
+		return srv.worker.Scheduled(h.ctx, event, srv.env)
+	})
 }
 
-func (e *panicError) Error() string {
-	if err, ok := e.value.(error); ok {
-		return "panic: " + textOf(err)
-	}
-	return fmt.Sprintf("panic: %v", e.value)
-}
-
-// failureOf describes the error of a handler to the emulator.
-func failureOf(err error) *wire.Error {
-	w := toWire(err)
-	if p, ok := err.(*panicError); ok && p.value != http.ErrAbortHandler {
-		w.Detail = string(p.stack)
-	}
-	return w
+// stack answers where the handler of an event stands.
+func (srv *server) stack(s *wire.Stream, m *wire.Operation) error {
+	return s.Answer(&wire.Stack{Text: stackOf(allStacks(), markOf(srv.conn, m.Event))}, true)
 }

@@ -41,7 +41,7 @@ func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 // Types made from these are bound likewise. Anything else, time.Time too, is an error that says
 // what to pass instead. An error of the database is an *Error with a Code.
 func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, error) {
-	ev, err := s.state.event(ctx)
+	inv, err := s.state.invocation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
@@ -50,20 +50,20 @@ func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, err
 		return nil, fmt.Errorf("exec: %w", err)
 	}
 	s.state.execMu.Lock()
-	rows, err := ev.exec(query, values)
+	rows, err := inv.exec(query, values)
 	s.state.execMu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
-	return newCursor(ev, rows), nil
+	return newCursor(inv, rows), nil
 }
 
 // DatabaseSize returns how many bytes the object's data takes. A new object has 4096.
 func (s *SQL) DatabaseSize(ctx context.Context) (int64, error) {
-	ev, err := s.state.event(ctx)
+	inv, err := s.state.invocation(ctx)
 	var size int64
 	if err == nil {
-		size, err = ev.databaseSize()
+		size, err = inv.databaseSize()
 	}
 	if err != nil {
 		return 0, fmt.Errorf("database size: %w", err)

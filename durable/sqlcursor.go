@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
-
-	"devtool.internal/durable/wire"
 )
 
 // What One fails with. The texts are the platform's. ErrNoRows is sql.ErrNoRows, too, for
@@ -39,7 +37,7 @@ func (noRows) Is(target error) bool { return target == sql.ErrNoRows }
 //
 // A Cursor is for one goroutine.
 type Cursor struct {
-	ev      *event
+	inv     *invocation
 	columns []string
 	types   []string
 	id      uint64 // of the emulator's cursor, as long as more is set
@@ -55,16 +53,16 @@ type Cursor struct {
 	fields *fieldPlan // of the last struct that was scanned into
 }
 
-func newCursor(ev *event, rows *wire.Rows) *Cursor {
-	c := &Cursor{ev: ev, columns: rows.Columns, types: rows.Types}
-	c.take(rows)
+func newCursor(inv *invocation, page rows) *Cursor {
+	c := &Cursor{inv: inv, columns: page.columns, types: page.types}
+	c.take(page)
 	return c
 }
 
-// take makes rows the page.
-func (c *Cursor) take(rows *wire.Rows) {
-	c.page, c.id, c.more = rows.Values, rows.Cursor, rows.More
-	c.reached, c.written = rows.Read, rows.Written
+// take makes page the current one.
+func (c *Cursor) take(page rows) {
+	c.page, c.id, c.more = page.values, page.cursor, page.more
+	c.reached, c.written = page.read, page.written
 	if width := len(c.columns); width == 0 && len(c.page) > 0 || width > 0 && len(c.page)%width != 0 {
 		c.fail(fmt.Errorf("read rows: the emulator sent %d values for %d columns", len(c.page), width))
 	}
@@ -84,13 +82,13 @@ func (c *Cursor) Next() bool {
 		if !c.more {
 			return false
 		}
-		rows, err := c.ev.nextRows(c.id)
+		page, err := c.inv.nextRows(c.id)
 		if err != nil {
 			c.more = false // the emulator has closed it
 			c.fail(fmt.Errorf("read rows: %w", err))
 			return false
 		}
-		c.take(rows)
+		c.take(page)
 	}
 	width := len(c.columns)
 	c.row, c.page = c.page[:width:width], c.page[width:]
@@ -108,7 +106,7 @@ func (c *Cursor) Close() error {
 	if !more {
 		return nil
 	}
-	if err := c.ev.closeRows(c.id); err != nil {
+	if err := c.inv.closeRows(c.id); err != nil {
 		return fmt.Errorf("close cursor: %w", err)
 	}
 	return nil

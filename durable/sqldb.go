@@ -80,15 +80,15 @@ func (dbDriver) Open(string) (driver.Conn, error) {
 
 var errNoContext = errors.New("the context is not a handler's: call the method that takes one, such as QueryContext, ExecContext or BeginTx, with the context that the handler was called with")
 
-func (c *dbConnector) event(ctx context.Context) (*event, error) {
-	ev := eventOf(ctx)
-	if ev == nil {
+func (c *dbConnector) invocation(ctx context.Context) (*invocation, error) {
+	inv := invocationOf(ctx)
+	if inv == nil {
 		return nil, errNoContext
 	}
-	if state := c.state.Value(); state == nil || ev.state != state {
+	if state := c.state.Value(); state == nil || inv.state != state {
 		return nil, errors.New("the context belongs to another event than one of the object that the DB is of")
 	}
-	return ev, nil
+	return inv, nil
 }
 
 // A dbConn is a connection as database/sql has them.
@@ -106,14 +106,14 @@ func (c *dbConn) PrepareContext(_ context.Context, query string) (driver.Stmt, e
 }
 
 func (c *dbConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	ev, err := c.event(ctx)
+	inv, err := c.invocation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
 	if o.ReadOnly {
 		return nil, errors.New("begin transaction: there are no read-only transactions: leave ReadOnly out")
 	}
-	txn, err := ev.state.begin(ev, true)
+	txn, err := inv.state.begin(inv, true)
 	if err != nil {
 		return nil, err
 	}
@@ -127,31 +127,31 @@ func (t dbTx) Commit() error   { return t.txn.finish(true, nil) }
 func (t dbTx) Rollback() error { return t.txn.finish(false, nil) }
 
 func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	ev, err := c.event(ctx)
+	inv, err := c.invocation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
-	ev.state.execMu.Lock()
-	defer ev.state.execMu.Unlock()
-	rows, err := ev.exec(query, ordered(args))
+	inv.state.execMu.Lock()
+	defer inv.state.execMu.Unlock()
+	rows, err := inv.exec(query, ordered(args))
 	if err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
-	if rows.More {
-		if err := ev.closeRows(rows.Cursor); err != nil {
+	if rows.more {
+		if err := inv.closeRows(rows.cursor); err != nil {
 			return nil, fmt.Errorf("exec: %w", err)
 		}
 	}
-	if rows.Written == 0 {
+	if rows.written == 0 {
 		return dbResult{}, nil
 	}
-	// Rows.Written counts indexes, too. What is asked for here is gone with the next write.
-	rows, err = ev.exec("SELECT changes(), last_insert_rowid()", nil)
+	// rows.written counts indexes, too. What is asked for here is gone with the next write.
+	rows, err = inv.exec("SELECT changes(), last_insert_rowid()", nil)
 	if err != nil {
 		return nil, fmt.Errorf("exec: count changes: %w", err)
 	}
 	var r dbResult
-	if err := newCursor(ev, rows).One(&r.changes, &r.id); err != nil {
+	if err := newCursor(inv, rows).One(&r.changes, &r.id); err != nil {
 		return nil, fmt.Errorf("exec: count changes: %w", err)
 	}
 	return r, nil
@@ -164,17 +164,17 @@ func (r dbResult) LastInsertId() (int64, error) { return r.id, nil }
 func (r dbResult) RowsAffected() (int64, error) { return r.changes, nil }
 
 func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	ev, err := c.event(ctx)
+	inv, err := c.invocation(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	ev.state.execMu.Lock()
-	defer ev.state.execMu.Unlock()
-	r, err := ev.exec(query, ordered(args))
+	inv.state.execMu.Lock()
+	defer inv.state.execMu.Unlock()
+	r, err := inv.exec(query, ordered(args))
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	return newRows(newCursor(ev, r)), nil
+	return newRows(newCursor(inv, r)), nil
 }
 
 func ordered(args []driver.NamedValue) []any {

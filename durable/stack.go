@@ -1,3 +1,5 @@
+//go:build !js
+
 package durable
 
 import (
@@ -56,15 +58,6 @@ const (
 	maxGoroutines = 16       // of one event
 	maxStackText  = 64 << 10 // bytes of what is answered
 )
-
-// stack answers where the handler of an event stands.
-func (p *program) stack(s *wire.Stream) error {
-	var m wire.Operation
-	if err := wire.Decode(s.Message, &m); err != nil {
-		return err
-	}
-	return s.Answer(&wire.Stack{Text: stackOf(allStacks(), markOf(p.conn, m.Event))}, true)
-}
 
 func allStacks() string {
 	for size := 1 << 20; ; size *= 2 {
@@ -138,7 +131,11 @@ func startedBy(block string) string {
 // ours reports whether a line of a stack that names a function names one that calls handlers,
 // or carries their bodies.
 func ours(line string) bool {
-	for _, prefix := range []string{"devtool.internal/durable.(*program).", "devtool.internal/durable.(*wireHost).", "net/http.HandlerFunc."} {
+	for _, prefix := range []string{
+		"devtool.internal/durable.(*server).",
+		"devtool.internal/durable.(*wireHost).",
+		"net/http.HandlerFunc.",
+	} {
 		if strings.HasPrefix(line, prefix) {
 			return true
 		}

@@ -86,7 +86,7 @@ func TestStackShowsWhereAHandlerStands(t *testing.T) {
 				if !strings.HasPrefix(got, "goroutine ") || !strings.Contains(got, ".standHere(") || !strings.Contains(got, "/stack_test.go:") {
 					t.Errorf("got %q, want the stack of the handler", got)
 				}
-				for _, below := range []string{"mark.guard", "(*program)", "wire.(*Conn)", "created by"} {
+				for _, below := range []string{"mark.guard", "(*server)", "wire.(*Conn)", "created by"} {
 					if strings.Contains(got, below) {
 						t.Errorf("the stack shows %s, which is below the handler:\n%s", below, got)
 					}
@@ -201,7 +201,7 @@ func printed(id int, frames ...string) string {
 func TestStackOfFindsTheFamily(t *testing.T) {
 	m := mark{0xc000012345, 5}
 	frame := func(f string) string { return f + "\n\t/src/a.go:1 +0x1" }
-	handler := printed(7, frame("main.handle(...)"), frame("devtool.internal/durable.(*program).fetch.func2()"),
+	handler := printed(7, frame("main.handle(...)"), frame("devtool.internal/durable.(*server).fetch.func2()"),
 		frame("devtool/"+m.frame()+", 0xc00001)"), frame("main.Serve()"))
 	cut := printed(7, frame("main.handle(...)"))
 	child := printed(9, frame("main.child()"), frame("created by main.handle in goroutine 7"))

@@ -18,13 +18,17 @@ type State struct {
 	// Storage is the object's storage.
 	Storage *Storage
 
-	cache *cache // of the storage, or nil
-
 	mu  sync.Mutex
 	txn *Txn // the innermost one that is open, or nil; guarded by mu
 
 	// execMu is held while SQL runs, and until what it has changed is known (see dbConn.ExecContext).
 	execMu sync.Mutex
+}
+
+func newState(id ID) *State {
+	s := &State{ID: id}
+	s.Storage = newStorage(s)
+	return s
 }
 
 // BlockConcurrencyWhile runs fn and lets no other event of the object run
@@ -34,11 +38,11 @@ type State struct {
 // returns the reason, so that the handler can come to its end; nothing that it does
 // from there on reaches the object or the caller.
 func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.Context) error) error {
-	ev, err := s.event(ctx)
+	inv, err := s.invocation(ctx)
 	if err != nil {
 		return err
 	}
-	if err := ev.block(); err != nil {
+	if err := inv.block(); err != nil {
 		return err
 	}
 	done := false
@@ -52,7 +56,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 			reason = fmt.Sprintf("panic in BlockConcurrencyWhile: %v", v)
 			log.Printf("%s\n%s", reason, debug.Stack()) // the reset has no place for it
 		}
-		ev.reset(reason, false) //nolint:errcheck // the panic matters more
+		inv.reset(reason, false) //nolint:errcheck // the panic matters more
 		if v != nil {
 			panic(failure{&panicError{value: v, stack: debug.Stack()}}) // with the stack as it was
 		}
@@ -60,10 +64,10 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	err = fn(ctx)
 	done = true
 	if err != nil {
-		return errors.Join(err, ev.reset(textOf(err), false))
+		return errors.Join(err, inv.reset(textOf(err), false))
 	}
-	if err = ev.unblock(); err != nil && ctx.Err() != nil {
-		err = fromWire(context.Cause(ctx)) // why the object was reset
+	if err = inv.unblock(); err != nil && ctx.Err() != nil {
+		err = inv.causeOf(ctx) // why the object was reset
 	}
 	return err
 }
@@ -73,11 +77,11 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 // object in memory. ctx is the handler's; fn gets a context that outlives it. An
 // error of fn is logged, and nothing else.
 func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
-	ev, err := s.event(ctx)
+	inv, err := s.invocation(ctx)
 	if err != nil {
 		return fmt.Errorf("wait until: %w", err)
 	}
-	if err := ev.background(s, fn); err != nil {
+	if err := inv.background(fn); err != nil {
 		return fmt.Errorf("wait until: %w", err)
 	}
 	return nil
@@ -100,25 +104,25 @@ const defaultAbortReason = "Application called abort() to reset Durable Object."
 //
 // It panics if ctx does not belong to a handler of this object.
 func (s *State) Abort(ctx context.Context, reason string, o AbortOptions) {
-	ev, err := s.event(ctx)
+	inv, err := s.invocation(ctx)
 	if err != nil {
 		panic("durable: abort: " + err.Error())
 	}
 	if reason == "" {
 		reason = defaultAbortReason
 	}
-	ev.reset(reason, o.DropAlarm) //nolint:errcheck // where it fails the object is gone already
+	inv.reset(reason, o.DropAlarm) //nolint:errcheck // where it fails the object is gone already
 	runtime.Goexit()
 }
 
 // event returns the event of ctx, which must be one of this object.
-func (s *State) event(ctx context.Context) (*event, error) {
-	ev := eventOf(ctx)
+func (s *State) invocation(ctx context.Context) (*invocation, error) {
+	inv := invocationOf(ctx)
 	switch {
-	case ev == nil:
+	case inv == nil:
 		return nil, errors.New("the context is not a handler's: pass on the context that the handler was called with")
-	case ev.state != s:
+	case inv.state != s:
 		return nil, fmt.Errorf("the context belongs to another event than one of object %s", s.ID)
 	}
-	return ev, nil
+	return inv, nil
 }

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"devtool.internal/durable/stored"
-	"devtool.internal/durable/wire"
 )
 
 // A Storage is the storage of one object: values by key, tables (see SQL), and an alarm. Its
@@ -28,19 +27,19 @@ type Storage struct {
 }
 
 func newStorage(state *State) *Storage {
-	return &Storage{entries: entries{event: state.event}, state: state}
+	return &Storage{entries: entries{invocation: state.invocation}, state: state}
 }
 
 // entries are the operations that a Storage and a Txn have in common.
 type entries struct {
 	// event returns the event of a context, or why it may not ask.
-	event func(context.Context) (*event, error)
+	invocation func(context.Context) (*invocation, error)
 }
 
 // on returns the event of ctx for an operation on keys, which must be text: the platform's
 // are, so others would not be what they were there.
-func (s *entries) on(ctx context.Context, keys ...string) (*event, error) {
-	ev, err := s.event(ctx)
+func (s *entries) on(ctx context.Context, keys ...string) (*invocation, error) {
+	inv, err := s.invocation(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,21 +48,21 @@ func (s *entries) on(ctx context.Context, keys ...string) (*event, error) {
 			return nil, fmt.Errorf("key %q is not UTF-8 text", key)
 		}
 	}
-	return ev, nil
+	return inv, nil
 }
 
 // Get stores the value of key in what v points to, and reports whether there is
 // one. Without a value it leaves v alone. With one it decodes as encoding/json does: what a map or
 // a struct has already and the value does not mention stays.
 func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
-	ev, err := s.on(ctx, key)
+	inv, err := s.on(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
 	}
 	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() { // also where there is no value: it would show later
 		return false, fmt.Errorf("get %q into %T: need a pointer that is not nil", key, v)
 	}
-	b, found, err := ev.get(key)
+	b, found, err := inv.get(key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
 	}
@@ -78,7 +77,7 @@ func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err e
 
 // Put stores v as the value of key.
 func (s *entries) Put(ctx context.Context, key string, v any) error {
-	ev, err := s.on(ctx, key)
+	inv, err := s.on(ctx, key)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
@@ -86,7 +85,7 @@ func (s *entries) Put(ctx context.Context, key string, v any) error {
 	if err != nil {
 		return fmt.Errorf("put %q: store a %T: %w", key, v, err)
 	}
-	if err := ev.put(key, b); err != nil {
+	if err := inv.put(key, b); err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
 	}
 	return nil
@@ -94,9 +93,9 @@ func (s *entries) Put(ctx context.Context, key string, v any) error {
 
 // Delete removes key and reports whether it had a value.
 func (s *entries) Delete(ctx context.Context, key string) (existed bool, err error) {
-	ev, err := s.on(ctx, key)
+	inv, err := s.on(ctx, key)
 	if err == nil {
-		existed, err = ev.delete(key)
+		existed, err = inv.delete(key)
 	}
 	if err != nil {
 		return false, fmt.Errorf("delete %q: %w", key, err)
@@ -106,10 +105,10 @@ func (s *entries) Delete(ctx context.Context, key string) (existed bool, err err
 
 // GetMany returns the entries of those keys that have a value, ordered by key, each once.
 func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
-	ev, err := s.on(ctx, keys...)
+	inv, err := s.on(ctx, keys...)
 	var entries []Entry
 	if err == nil {
-		entries, err = ev.getMany(keys)
+		entries, err = inv.getMany(keys)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
@@ -120,20 +119,21 @@ func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 // PutMany stores the value of each key, all of them or none. Together they may have
 // 16 MiB.
 func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
-	keys := slices.Sorted(maps.Keys(values))
-	ev, err := s.on(ctx, keys...)
+	keys := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
+	slices.Sort(keys)
+	inv, err := s.on(ctx, keys...)
 	if err != nil {
 		return fmt.Errorf("put %d keys: %w", len(values), err)
 	}
-	entries := make([]wire.Entry, 0, len(values))
+	entries := make([]Entry, 0, len(values))
 	for _, key := range keys {
 		b, err := stored.Encode(values[key])
 		if err != nil {
 			return fmt.Errorf("put %q: store a %T: %w", key, values[key], err)
 		}
-		entries = append(entries, wire.Entry{Key: key, Value: b})
+		entries = append(entries, Entry{Key: key, value: b})
 	}
-	if err := ev.putMany(entries); err != nil {
+	if err := inv.putMany(entries); err != nil {
 		return fmt.Errorf("put %d keys: %w", len(values), err)
 	}
 	return nil
@@ -141,9 +141,9 @@ func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
 
 // DeleteMany removes the keys and returns how many of them had a value.
 func (s *entries) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
-	ev, err := s.on(ctx, keys...)
+	inv, err := s.on(ctx, keys...)
 	if err == nil {
-		deleted, err = ev.deleteMany(keys)
+		deleted, err = inv.deleteMany(keys)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("delete %d keys: %w", len(keys), err)
@@ -178,7 +178,7 @@ func (e Entry) Decode(v any) error {
 
 // List returns the entries that o chooses, ordered by key.
 func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
-	ev, err := s.on(ctx, o.Start, o.StartAfter, o.End, o.Prefix)
+	inv, err := s.on(ctx, o.Start, o.StartAfter, o.End, o.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}
@@ -188,7 +188,7 @@ func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	if o.Limit < 0 {
 		return nil, fmt.Errorf("list: limit %d is negative", o.Limit)
 	}
-	entries, err := ev.list(o)
+	entries, err := inv.list(o)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}
@@ -198,29 +198,29 @@ func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 // DeleteAll removes everything that the object has stored. With a compatibility
 // date of 2026-02-24 or later that includes the alarm.
 func (s *Storage) DeleteAll(ctx context.Context) error {
-	return s.do(ctx, "delete all", func(ev *event) error {
+	return s.do(ctx, "delete all", func(inv *invocation) error {
 		s.state.mu.Lock()
-		inside := s.state.txn != nil && s.state.txn.host == ev
+		inside := s.state.txn != nil && s.state.txn.inv == inv
 		s.state.mu.Unlock()
 		if inside { // also one that was rolled back
 			return errors.New("everything can't be deleted within a transaction")
 		}
-		return ev.deleteAll()
+		return inv.deleteAll()
 	})
 }
 
 // Sync returns when everything that was written so far is committed.
 func (s *Storage) Sync(ctx context.Context) error {
-	return s.do(ctx, "sync", (*event).sync)
+	return s.do(ctx, "sync", (*invocation).sync)
 }
 
 // GetAlarm returns the time of the object's alarm, and whether it is set. While the
 // alarm's handler runs there is none, unless it was set again; while a
 // failed alarm waits for its next try, its time is the one that was set.
 func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
-	ev, err := s.event(ctx)
+	inv, err := s.invocation(ctx)
 	if err == nil {
-		t, set, err = ev.getAlarm()
+		t, set, err = inv.getAlarm()
 	}
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("get alarm: %w", err)
@@ -241,19 +241,19 @@ func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 	if t.After(lastAlarm) {
 		return fmt.Errorf("set alarm: %s is too late: alarms can be set up to %s", t.UTC().Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
 	}
-	return s.do(ctx, "set alarm", func(ev *event) error { return ev.setAlarm(t) })
+	return s.do(ctx, "set alarm", func(inv *invocation) error { return inv.setAlarm(t) })
 }
 
 // DeleteAlarm removes the object's alarm, if it is set. It does not stop a handler that
 // is running, but does keep it from being tried again.
 func (s *entries) DeleteAlarm(ctx context.Context) error {
-	return s.do(ctx, "delete alarm", (*event).deleteAlarm)
+	return s.do(ctx, "delete alarm", (*invocation).deleteAlarm)
 }
 
-func (s *entries) do(ctx context.Context, verb string, f func(*event) error) error {
-	ev, err := s.event(ctx)
+func (s *entries) do(ctx context.Context, verb string, f func(*invocation) error) error {
+	inv, err := s.invocation(ctx)
 	if err == nil {
-		err = f(ev)
+		err = f(inv)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)

@@ -8,9 +8,9 @@ import (
 // Now returns the time of the emulator's clock, in UTC and whole milliseconds. Outside
 // of a handler, where ctx belongs to no event, it is the real time.
 func Now(ctx context.Context) time.Time {
-	if ev := eventOf(ctx); ev != nil {
+	if inv := invocationOf(ctx); inv != nil {
 		// Without an emulator there is nobody left to mind a wrong time.
-		if t, err := ev.now(); err == nil {
+		if t, err := inv.now(); err == nil {
 			return t
 		}
 	}
@@ -21,8 +21,8 @@ func Now(ctx context.Context) time.Time {
 // meanwhile. It returns early, with the reason, when ctx ends. Outside of a handler it
 // waits for d of the real time.
 func Sleep(ctx context.Context, d time.Duration) error {
-	if ev := eventOf(ctx); ev != nil {
-		return ev.sleep(ctx, d)
+	if inv := invocationOf(ctx); inv != nil {
+		return inv.sleep(ctx, d)
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -42,8 +42,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 // The context has no Deadline: other packages, such as net, would compare it with the
 // real time. Outside of a handler it is context.WithTimeout.
 func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ev := eventOf(ctx)
-	if ev == nil {
+	inv := invocationOf(ctx)
+	if inv == nil {
 		return context.WithTimeout(ctx, d)
 	}
 	e := newExpiry(ctx)
@@ -52,7 +52,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	case d <= 0:
 		e.end(context.DeadlineExceeded)
 	case timed.Err() == nil:
-		ev.timer(timed, d, func() { e.end(context.DeadlineExceeded) })
+		inv.timer(timed, d, func() { e.end(context.DeadlineExceeded) })
 	}
 	return timed, func() {
 		cancel()
@@ -62,7 +62,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 
 // WithDeadline is WithTimeout up to the time t of the emulator's clock.
 func WithDeadline(ctx context.Context, t time.Time) (context.Context, context.CancelFunc) {
-	if eventOf(ctx) == nil {
+	if invocationOf(ctx) == nil {
 		return context.WithDeadline(ctx, t)
 	}
 	return WithTimeout(ctx, t.Sub(Now(ctx)))

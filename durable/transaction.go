@@ -11,7 +11,7 @@ import (
 // rolled back.
 type Txn struct {
 	entries
-	host   *event
+	inv    *invocation
 	state  *State
 	parent *Txn
 	tx     bool // of database/sql
@@ -28,11 +28,11 @@ type Txn struct {
 //
 // Transactions nest: a failure of the inner one undoes what it wrote alone.
 func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err error) {
-	ev, err := s.event(ctx)
+	inv, err := s.invocation(ctx)
 	if err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
-	txn, err := s.state.begin(ev, false)
+	txn, err := s.state.begin(inv, false)
 	if err != nil {
 		return err
 	}
@@ -52,18 +52,18 @@ var (
 
 // begin opens a transaction inside the one that may be open, and keeps the turn. Those of
 // database/sql (tx) have no order in which they end, so they stand alone.
-func (s *State) begin(ev *event, tx bool) (*Txn, error) {
-	txn, err := s.open(ev, tx)
+func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
+	txn, err := s.open(inv, tx)
 	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	if err := ev.block(); err != nil {
+	if err := inv.block(); err != nil {
 		txn.end()
 		return nil, fmt.Errorf("transaction: %w", err)
 	}
-	if err := ev.begin(); err != nil {
+	if err := inv.begin(); err != nil {
 		txn.end()
-		ev.unblock() //nolint:errcheck // why nothing was begun matters more
+		inv.unblock() //nolint:errcheck // why nothing was begun matters more
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
 	return txn, nil
@@ -71,11 +71,11 @@ func (s *State) begin(ev *event, tx bool) (*Txn, error) {
 
 // open makes a transaction the innermost one. What another event has left open was undone
 // when that event ended.
-func (s *State) open(ev *event, tx bool) (*Txn, error) {
+func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parent := s.txn
-	if parent != nil && parent.host != ev {
+	if parent != nil && parent.inv != inv {
 		parent = nil
 	}
 	switch {
@@ -84,8 +84,8 @@ func (s *State) open(ev *event, tx bool) (*Txn, error) {
 	case parent != nil && tx:
 		return nil, errInside
 	}
-	txn := &Txn{host: ev, state: s, tx: tx, parent: parent}
-	txn.entries.event = txn.check
+	txn := &Txn{inv: inv, state: s, tx: tx, parent: parent}
+	txn.entries.invocation = txn.check
 	s.txn = txn
 	return txn, nil
 }
@@ -95,10 +95,10 @@ func (s *State) open(ev *event, tx bool) (*Txn, error) {
 func (t *Txn) finish(commit bool, err error) error {
 	if rolledBack := t.end(); !rolledBack {
 		if commit {
-			if e := t.host.commit(); e != nil {
+			if e := t.inv.commit(); e != nil {
 				err = fmt.Errorf("commit transaction: %w", e)
 			}
-		} else if e := t.host.rollback(); e != nil {
+		} else if e := t.inv.rollback(); e != nil {
 			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
 		}
 	}
@@ -107,7 +107,7 @@ func (t *Txn) finish(commit bool, err error) error {
 		t.rolledBack = true
 		t.state.mu.Unlock()
 	}
-	if e := t.host.unblock(); err == nil {
+	if e := t.inv.unblock(); err == nil {
 		err = e
 	}
 	return err
@@ -125,7 +125,7 @@ func (t *Txn) end() (rolledBack bool) {
 }
 
 // check is State.event for as long as the transaction is open.
-func (t *Txn) check(ctx context.Context) (*event, error) {
+func (t *Txn) check(ctx context.Context) (*invocation, error) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
 	switch {
@@ -134,7 +134,7 @@ func (t *Txn) check(ctx context.Context) (*event, error) {
 	case t.ended:
 		return nil, errors.New("the transaction has ended: was it kept beyond its function?")
 	}
-	return t.state.event(ctx)
+	return t.state.invocation(ctx)
 }
 
 // Rollback undoes what the transaction has written so far. The function goes on, and
@@ -155,7 +155,7 @@ func (t *Txn) Rollback() error {
 	}
 	t.rolledBack = true
 	t.state.mu.Unlock()
-	if err := t.host.rollback(); err != nil {
+	if err := t.inv.rollback(); err != nil {
 		return fmt.Errorf("roll back transaction: %w", err)
 	}
 	return nil

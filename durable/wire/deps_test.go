@@ -4,18 +4,29 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// What the SDK imports is linked at every save of its user, has to be there
-// offline, and has to compile for Cloudflare's runtime: so it is the standard
-// library, and of ours only the SDK itself.
+// Every save of a handler links again what the SDK imports. It has to be there offline, and has to
+// compile for Cloudflare's runtime. So the SDK imports the standard library and its own packages.
+// For Cloudflare's runtime (js/wasm) it leaves out the protocol, which nobody speaks there.
 func TestTheSDKNeedsOnlyTheStandardLibrary(t *testing.T) {
-	for _, target := range []string{"linux/amd64", "darwin/arm64", "windows/amd64", "js/wasm"} {
-		t.Run(target, func(t *testing.T) {
-			goos, goarch, _ := strings.Cut(target, "/")
-			cmd := exec.Command("go", "list", "-deps", "devtool.internal/durable", "devtool.internal/durable/wire")
+	everywhere := []string{"durable", "durable/objectid", "durable/stored"}
+	withProtocol := append(slices.Clone(everywhere), "durable/wire", "internal/inside")
+	for _, test := range []struct {
+		target string
+		want   []string // the packages of this module
+	}{
+		{"linux/amd64", withProtocol},
+		{"darwin/arm64", withProtocol},
+		{"windows/amd64", withProtocol},
+		{"js/wasm", everywhere},
+	} {
+		t.Run(test.target, func(t *testing.T) {
+			goos, goarch, _ := strings.Cut(test.target, "/")
+			cmd := exec.Command("go", "list", "-deps", "devtool.internal/durable")
 			cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 			out, err := cmd.Output()
 			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -23,19 +34,29 @@ func TestTheSDKNeedsOnlyTheStandardLibrary(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			wire := false
+			var got []string
 			for path := range strings.Lines(string(out)) {
 				path = strings.TrimSpace(path)
-				wire = wire || path == "devtool.internal/durable/wire"
-				first, _, _ := strings.Cut(path, "/")
-				ours := first == "devtool.internal" && path != "devtool.internal/durable" && !strings.HasPrefix(path, "devtool.internal/durable/") && path != "devtool.internal/internal/inside"
-				if ours || first != "devtool.internal" && strings.Contains(first, ".") {
+				first, below, _ := strings.Cut(path, "/")
+				switch {
+				case first == "devtool.internal":
+					got = append(got, below)
+				case strings.Contains(first, "."):
 					t.Errorf("the SDK imports %s", path)
 				}
 			}
-			if !wire {
-				t.Errorf("go list does not name this package:\n%s", out)
+			slices.Sort(got)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("of this module the SDK links %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestTheSDKBuildsForCloudflaresRuntime(t *testing.T) {
+	cmd := exec.Command("go", "build", "devtool.internal/durable")
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go build: %v\n%s", err, out)
 	}
 }
