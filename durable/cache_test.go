@@ -589,7 +589,7 @@ func benchmarkHandler(b *testing.B, operation func(ctx context.Context, s *Stora
 			e := &emulation{values: make(map[string][]byte), maxEntry: entry}
 			e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{
 				Serve:  e.answer,
-				Manner: func(wire.Method) wire.Manner { return wire.AtOnce },
+				Manner: func(wire.Method) wire.Manner { return wire.Inline },
 				Notice: e.notice,
 			})
 			defer e.conn.Close()

@@ -11,7 +11,7 @@ import (
 
 // An operation is how the emulator serves a method of the protocol that a program asks for.
 type operation struct {
-	// manner is wire.AtOnce unless the operation waits for more than the disk.
+	// manner is wire.Inline unless the operation waits for more than the disk.
 	manner wire.Manner
 	// serve answers the question, perhaps much later.
 	serve func(*program, *wire.Stream)
@@ -71,16 +71,16 @@ var operations = map[wire.Method]operation{
 		return nil
 	}),
 
-	wire.MethodSleep:      operation{wire.Apart, (*program).sleep},
+	wire.MethodSleep:      operation{wire.Concurrent, (*program).sleep},
 	wire.MethodTimer:      operation{wire.InOrder, (*program).startTimer}, // or the clock could go past it
-	wire.MethodSubrequest: operation{wire.Apart, (*program).subrequest},
-	wire.MethodBackground: operation{wire.Apart, failing((*program).runInBackground)},
-	wire.MethodVisit:      operation{wire.Apart, failing((*program).visit)},
+	wire.MethodSubrequest: operation{wire.Concurrent, (*program).subrequest},
+	wire.MethodBackground: operation{wire.Concurrent, failing((*program).runInBackground)},
+	wire.MethodVisit:      operation{wire.Concurrent, failing((*program).visit)},
 }
 
 // waits returns op for a handler that may wait for long.
 func (op operation) waits() operation {
-	op.manner = wire.Apart
+	op.manner = wire.Concurrent
 	return op
 }
 
@@ -89,7 +89,7 @@ func ask[Q any, P interface {
 	*Q
 	wire.Asking
 }](f func(*event, P) (wire.Message, error)) operation {
-	return operation{wire.AtOnce, func(p *program, s *wire.Stream) {
+	return operation{wire.Inline, func(p *program, s *wire.Stream) {
 		var q Q
 		ev, err := p.asker(s, P(&q))
 		var answer wire.Message
@@ -145,9 +145,9 @@ func manner(method wire.Method) wire.Manner {
 		return op.manner
 	}
 	if method == wire.MethodHello {
-		return wire.Apart // it lasts as long as the connection
+		return wire.Concurrent // it lasts as long as the connection
 	}
-	return wire.AtOnce
+	return wire.Inline
 }
 
 // serve answers an operation of the program.

@@ -55,32 +55,31 @@ const (
 	Program  Side = 2
 )
 
-// Callbacks are what becomes of what the peer sends.
+// Callbacks handle what the peer sends.
 type Callbacks struct {
-	// Serve answers a stream. One that it leaves without an answer fails, if it was served
-	// Apart.
+	// Serve answers a stream. If Serve is Concurrent and returns without an answer, the stream fails.
 	Serve func(*Stream)
-	// Manner, if it is set, says how Serve is called for a method; else each is served Apart.
-	// Only the emulator may have it, for Serve writes.
+	// Manner says how Serve is called for a method. If it is nil, that is Concurrent.
+	// Only the emulator may set it, because Serve writes (see Conn).
 	Manner func(Method) Manner
-	// Notice takes a notice, before anything that the peer has sent after it is looked
-	// at. It must neither write nor wait.
+	// Notice takes a notice, before the connection looks at anything that the peer has sent after
+	// it. It must neither write nor wait.
 	Notice func(Method, []byte)
 }
 
-// A Manner is how a question is served.
+// A Manner is how the connection calls Serve for a question.
 type Manner int
 
 // The manners.
 const (
-	// Apart is on a goroutine of its own.
-	Apart Manner = iota
-	// AtOnce is on the goroutine that reads the connection, which spares a change of
-	// goroutines, and often the waking of a processor. When it takes long, another goroutine
-	// reads on, and what comes later may overtake it.
-	AtOnce
-	// InOrder is AtOnce for what must not wait: nothing that comes later is looked at
-	// before.
+	// Concurrent calls Serve on a goroutine of its own.
+	Concurrent Manner = iota
+	// Inline calls Serve on the goroutine that reads the connection. That saves a switch of
+	// goroutines, and often the wakeup of a processor. If Serve takes long, another goroutine
+	// reads on, and later frames may overtake it.
+	Inline
+	// InOrder is Inline for a question that must not wait: the connection looks at nothing that
+	// comes later before Serve has returned.
 	InOrder
 )
 
@@ -309,15 +308,15 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	c.streams[f.stream] = s
 	c.mu.Unlock()
 
-	manner := Apart
+	manner := Concurrent
 	if c.calls.Manner != nil {
 		manner = c.calls.Manner(s.Method)
 	}
 	switch manner {
-	case Apart:
+	case Concurrent:
 		go c.serve(s)
 		return nil
-	case AtOnce:
+	case Inline:
 		readOn := time.AfterFunc(patience, func() { c.read(r) })
 		c.calls.Serve(s)
 		if !readOn.Stop() { // it has begun

@@ -76,7 +76,7 @@ func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
 	}
 }
 
-func atOnce(wire.Method) wire.Manner { return wire.AtOnce }
+func inline(wire.Method) wire.Manner { return wire.Inline }
 
 // only serves one method in that manner, and all others apart.
 func only(method wire.Method, manner wire.Manner) func(wire.Method) wire.Manner {
@@ -84,7 +84,7 @@ func only(method wire.Method, manner wire.Manner) func(wire.Method) wire.Manner 
 		if m == method {
 			return manner
 		}
-		return wire.Apart
+		return wire.Concurrent
 	}
 }
 
@@ -122,7 +122,7 @@ func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
 func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connectWith(t, tr, wire.Callbacks{
-			Manner: only(wire.MethodGet, wire.AtOnce),
+			Manner: only(wire.MethodGet, wire.Inline),
 			Serve: func(s *wire.Stream) {
 				if s.Method == wire.MethodGet {
 					answerGets(s)
@@ -145,7 +145,7 @@ func TestWhatTakesLongAtOnceHoldsUpNobody(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		release := make(chan struct{})
 		p := connectWith(t, tr, wire.Callbacks{
-			Manner: atOnce,
+			Manner: inline,
 			Serve: func(s *wire.Stream) {
 				if s.Method == wire.MethodNow {
 					<-release
