@@ -291,16 +291,20 @@ func openProject(s Streams, o devOptions, out, printed io.Writer) (*project, err
 		return nil, s.explainDev(log.text, err)
 	}
 	prepare := func() error {
-		changed, err := refreshSDK(s, c.Dir())
-		if changed {
-			fmt.Fprintln(log.text, "updated the SDK in "+sdkDir+" to that of this devtool")
+		if err := refuseModule(s, c.Dir()); err != nil {
+			return err
+		}
+		updated, err := refreshSDK(s, c.Dir())
+		for _, folder := range updated {
+			fmt.Fprintf(log.text, "updated the SDK in %s to the one of this devtool\n", s.short(folder))
 		}
 		return err
 	}
-	if !o.apart || !o.attach { // else the program is built already, and so is its copy of the SDK
-		if err := prepare(); err != nil {
-			return nil, err
-		}
+	if o.apart && o.attach { // the program is built already, and with it its copy of the SDK
+		prepare = func() error { return refuseOldModule(s, c.Dir()) }
+	}
+	if err := prepare(); err != nil {
+		return nil, err
 	}
 
 	// There is little in memory but what requests leave behind, and memory to spare.
@@ -372,7 +376,7 @@ func (s Streams) explainDev(w io.Writer, err error) error {
 		if err := build.Render(w, colored(s, s.Err)); err != nil {
 			return err
 		}
-		return failure("", "the handler program does not build: %s", build)
+		return failure(oldImportHint(s, s.Dir, build.Output), "the handler program does not build: %s", build)
 	}
 	return err
 }
@@ -448,16 +452,6 @@ func parseVars(given []string) ([]config.Var, error) {
 		vars = append(vars, config.Var{Name: name, Value: value, From: "--var"})
 	}
 	return vars, nil
-}
-
-// refreshSDK brings the project's copy of the SDK to that of this program, if the
-// project builds against one.
-func refreshSDK(s Streams, project string) (changed bool, err error) {
-	b, err := os.ReadFile(filepath.Join(project, "go.mod"))
-	if err != nil || !strings.Contains(string(b), "./"+sdkDir) {
-		return false, nil // go says what is wrong with it, if anything
-	}
-	return writeSDK(s.SDK, project)
 }
 
 // Where dev listens: the port is tried first, and then that many after it.

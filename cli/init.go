@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,17 @@ import (
 type initOptions struct {
 	template string
 	name     string
+	upgrade  bool
 	json     bool
 }
 
 func initCommand() *command {
-	o := initOptions{template: templates.All()[0].Name}
-	about := "Nothing that exists is overwritten. Templates:\n"
+	var o initOptions
+	about := `Nothing that exists is overwritten. With --upgrade, a project that was made by another
+devtool gets the SDK of this one, and its go.mod and imports get the SDK's present path.
+
+Templates:
+`
 	for _, t := range templates.All() {
 		about += fmt.Sprintf("\n  %-9s %s", t.Name, t.Description)
 	}
@@ -34,18 +40,26 @@ func initCommand() *command {
 		about:   about,
 		args:    []argument{{name: "DIR", usage: "folder to make it in, by default this one", optional: true}},
 		flags: []flag{
-			{name: "template", value: "TEMPLATE", usage: "template to start from (default: " + o.template + ")", target: &o.template},
+			{name: "template", value: "TEMPLATE", usage: "template to start from (default: " + templates.All()[0].Name + ")", target: &o.template},
 			{name: "name", value: "NAME", usage: "name of the worker (default: the folder's)", target: &o.name},
+			{name: "upgrade", usage: "migrate the project in DIR to the SDK of this devtool", target: &o.upgrade},
 			{name: "json", usage: "print JSON", target: &o.json},
 		},
 		examples: []example{
 			{"devtool init my-app", "in a new folder"},
 			{"devtool init --template counter", "in this one"},
+			{"devtool init --upgrade", "for the project in this one"},
 		},
 		run: func(_ context.Context, s Streams, args []string) error {
 			dir := "."
 			if len(args) > 0 {
 				dir = args[0]
+			}
+			if o.upgrade {
+				if o.template != "" || o.name != "" {
+					return misuse("--template and --name are for a new project", "cannot combine --upgrade with --template or --name")
+				}
+				return upgradeProject(s, o.json, dir)
 			}
 			return initProject(s, o, dir)
 		},
@@ -55,7 +69,7 @@ func initCommand() *command {
 // initProject writes the project into dir, all of it or nothing.
 func initProject(s Streams, o initOptions, dir string) error {
 	project := s.path(dir)
-	template, found := templates.Lookup(o.template)
+	template, found := templates.Lookup(cmp.Or(o.template, templates.All()[0].Name))
 	if !found {
 		return unknownTemplate(o.template)
 	}
@@ -101,7 +115,20 @@ func initProject(s Streams, o initOptions, dir string) error {
 			start = "cd " + shellQuote(dir) + " && " + start
 		}
 		fmt.Fprintf(w, "\nNext, to serve it, and to try it from another terminal:\n\n  %s\n  %s\n", start, template.Try)
+		printJoin(w, s, project)
 	})
+}
+
+// printJoin shows the commands that the workspace around project needs, if there are any.
+func printJoin(w io.Writer, s Streams, project string) {
+	commands, folder := joinCommands(s, project)
+	if len(commands) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nThe go.work file in %s needs these commands, run there:\n\n", folder)
+	for _, command := range commands {
+		fmt.Fprintf(w, "  %s\n", command)
+	}
 }
 
 func unknownTemplate(name string) error {

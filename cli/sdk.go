@@ -81,18 +81,51 @@ func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 	return changed || removed, nil
 }
 
+// refreshSDK makes the copies of the SDK that the module of project is built with equal to the SDK
+// of this program. It returns the folders in which something was written or removed. A module that
+// replaces the SDK by anything else than such a copy is left alone.
+func refreshSDK(s Streams, project string) (updated []string, err error) {
+	m, err := findModule(s, project)
+	if err != nil || m == nil {
+		return nil, nil //nolint:nilerr // the go command says what is wrong with go.mod
+	}
+	copies := []string{replacedSDK(m.dir, m.file.Replace)}
+	if w := findWorkspace(s, project); w != nil {
+		copies = append(copies, w.sharedSDK()) // the go command prefers it to the module's own
+	}
+	for i, folder := range copies {
+		owner, ours := strings.CutSuffix(folder, string(filepath.Separator)+filepath.FromSlash(sdkDir))
+		if info, err := os.Stat(owner); !ours || slices.Contains(copies[:i], folder) || err != nil || !info.IsDir() {
+			continue
+		}
+		changed, err := writeSDK(s.SDK, owner)
+		if changed {
+			updated = append(updated, folder)
+		}
+		if err != nil {
+			return updated, err
+		}
+	}
+	return updated, nil
+}
+
 // replaceFile puts content at target in one step, by way of a temporary file in
-// scratch, a folder of the same file system.
+// scratch, a folder of the same file system. It makes the folder of target if there is none.
 func replaceFile(target, scratch string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
+	return putFile(target, scratch, content, 0o644)
+}
+
+// putFile is replaceFile for a folder that exists, with the mode that the file gets.
+func putFile(target, scratch string, content []byte, mode fs.FileMode) error {
 	temporary, err := os.CreateTemp(scratch, "sdk-*.tmp")
 	if err != nil {
 		return err
 	}
 	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	err = errors.Join(err, temporary.Chmod(mode), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), target)
 	}

@@ -80,6 +80,9 @@ func types(s Streams, o typesOptions, target string) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseOldModule(s, filepath.Dir(target)); err != nil {
+		return err
+	}
 	bindings, err := collectBindings(configs)
 	if err != nil {
 		return err

@@ -55,6 +55,9 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 	if len(args) == 0 {
 		args = []string{"./..."}
 	}
+	if err := refuseModule(s, s.Dir); err != nil {
+		return err
+	}
 	found, err := vet.Check(ctx, s.Dir, args...)
 	if err != nil {
 		return explainVet(s, args, err)
@@ -85,6 +88,9 @@ func explainVet(s Streams, args []string, err error) error {
 		if _, missing := os.Stat(s.path(arg)); missing != nil && strings.Contains(err.Error(), "package "+arg+" ") {
 			return failure("there is no folder "+arg+" here", "%v", err)
 		}
+	}
+	if hint := oldImportHint(s, s.Dir, err.Error()); hint != "" {
+		return failure(hint, "%v", err)
 	}
 	return err
 }

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"fmt"
+	goparser "go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+const (
+	sdkModule    = "devtool.internal"
+	oldSDKModule = "devtool" // the module's path in the first projects
+)
+
+// goModule is a Go module, as its go.mod describes it.
+type goModule struct {
+	dir    string
+	source []byte // of go.mod
+	file   *modfile.File
+}
+
+// findModule returns the module that dir belongs to, or nil if dir is outside of any.
+// The error for a go.mod that can't be parsed names its lines.
+func findModule(s Streams, dir string) (*goModule, error) {
+	path := findUpwards(dir, "go.mod")
+	if path == "" {
+		return nil, nil
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read go.mod: %w", err)
+	}
+	file, err := modfile.Parse(s.short(path), source, anyVersion)
+	if err != nil {
+		return nil, fmt.Errorf("read go.mod: %w", err)
+	}
+	if file.Module == nil {
+		return nil, fmt.Errorf("read go.mod: %s has no module line", s.short(path))
+	}
+	return &goModule{dir: filepath.Dir(path), source: source, file: file}, nil
+}
+
+// findUpwards returns the path of the file called name in dir or the nearest folder above it, or
+// "".
+func findUpwards(dir, name string) string {
+	for {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return ""
+		}
+		dir = above
+	}
+}
+
+// anyVersion accepts each version as it is written: the go command knows which ones exist.
+func anyVersion(_, version string) (string, error) { return version, nil }
+
+// requires reports whether go.mod requires or replaces the module called path.
+func (m *goModule) requires(path string) bool {
+	return slices.ContainsFunc(m.file.Require, func(r *modfile.Require) bool { return r.Mod.Path == path }) ||
+		slices.ContainsFunc(m.file.Replace, func(r *modfile.Replace) bool { return r.Old.Path == path })
+}
+
+// oldLine returns the first line of go.mod that names the SDK by its old path, or 0.
+func (m *goModule) oldLine() int {
+	line := 0
+	note := func(path string, at *modfile.Line) {
+		if path == oldSDKModule && (line == 0 || at.Start.Line < line) {
+			line = at.Start.Line
+		}
+	}
+	for _, r := range m.file.Require {
+		note(r.Mod.Path, r.Syntax)
+	}
+	for _, r := range m.file.Replace {
+		note(r.Old.Path, r.Syntax)
+	}
+	return line
+}
+
+// replacedSDK returns the folder that replaces the SDK's module for a go.mod or go.work in dir, or
+// "".
+func replacedSDK(dir string, replace []*modfile.Replace) string {
+	for _, r := range replace {
+		if r.Old.Path == sdkModule && modfile.IsDirectoryPath(r.New.Path) {
+			return absolute(dir, r.New.Path)
+		}
+	}
+	return ""
+}
+
+// absolute returns the folder that path, of a go.mod or go.work in dir, stands for.
+func absolute(dir, path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// refuseModule returns an error if the go command, called in dir, could not find the SDK of this
+// program. It leaves what else is wrong with the module to the go command.
+func refuseModule(s Streams, dir string) error {
+	if err := refuseOldModule(s, dir); err != nil {
+		return err
+	}
+	return refuseConflict(s, dir)
+}
+
+// refuseOldModule returns an error if the module that dir belongs to names the SDK by its old path.
+func refuseOldModule(s Streams, dir string) error {
+	m, err := findModule(s, dir)
+	if err != nil || m == nil || m.oldLine() == 0 {
+		return nil //nolint:nilerr // the go command says it better
+	}
+	return failure(fmt.Sprintf("run `devtool init --upgrade` in %s to change go.mod and the imports", m.dir),
+		"%s:%d: the SDK's module is called %s now, not %s",
+		s.short(filepath.Join(m.dir, "go.mod")), m.oldLine(), sdkModule, oldSDKModule)
+}
+
+// oldImportHint returns what to do about a complaint of the go command, called in dir, that comes
+// from an import with the old path. It is empty for other complaints.
+func oldImportHint(s Streams, dir, complaint string) string {
+	if !strings.Contains(complaint, oldSDKModule+"/") { // the complaint would quote the import
+		return ""
+	}
+	m, err := findModule(s, dir)
+	if err != nil || m == nil {
+		return ""
+	}
+	at, path := m.oldImport()
+	if at == "" {
+		return ""
+	}
+	return fmt.Sprintf("the SDK's module is called %s now, but %s imports %s: run `devtool init --upgrade` in %s",
+		sdkModule, s.short(filepath.Join(m.dir, at)), path, m.dir)
+}
+
+// oldImport returns the place, as file:line, and the path of the first import of a package of the
+// SDK by its old path. They are empty if there is none.
+func (m *goModule) oldImport() (at, path string) {
+	names, err := m.goFiles()
+	if err != nil {
+		return "", ""
+	}
+	for _, name := range names {
+		files := token.NewFileSet()
+		parsed, err := goparser.ParseFile(files, filepath.Join(m.dir, name), nil, goparser.ImportsOnly)
+		if err != nil {
+			continue // the go command says so
+		}
+		for _, spec := range parsed.Imports {
+			if path, err := strconv.Unquote(spec.Path.Value); err == nil && m.ofOldSDK(path) {
+				return fmt.Sprintf("%s:%d", name, files.PositionFor(spec.Pos(), false).Line), path
+			}
+		}
+	}
+	return "", ""
+}
+
+// ofOldSDK reports whether path is that of a package of the SDK under its old path. Other modules
+// may begin with the same word.
+func (m *goModule) ofOldSDK(path string) bool {
+	if !within(path, oldSDKModule) {
+		return false
+	}
+	others := []string{m.file.Module.Mod.Path}
+	for _, r := range m.file.Require {
+		others = append(others, r.Mod.Path)
+	}
+	return !slices.ContainsFunc(others, func(other string) bool {
+		return within(path, other) && (other != oldSDKModule || other == m.file.Module.Mod.Path)
+	})
+}
+
+// within reports whether path is that of module or of a package in it.
+func within(path, module string) bool {
+	return path == module || strings.HasPrefix(path, module+"/")
+}
+
+// renamed returns the present form of a path of the old SDK.
+func renamed(path string) string { return sdkModule + strings.TrimPrefix(path, oldSDKModule) }
+
+// goFiles returns the Go files that ./... stands for, whatever system they are for, relative to the
+// module. So other modules, vendor, testdata and folders that begin with a dot or underscore are
+// left out.
+func (m *goModule) goFiles() ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(m.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == m.dir {
+			return err
+		}
+		name := entry.Name()
+		ignored := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+		switch {
+		case entry.IsDir() && (ignored || name == "vendor" || name == "testdata" || isModule(path)):
+			return fs.SkipDir
+		case entry.IsDir() || ignored || filepath.Ext(name) != ".go" || !isFile(path):
+			return nil
+		}
+		relative, err := filepath.Rel(m.dir, path)
+		names = append(names, relative)
+		return err
+	})
+	return names, err
+}
+
+func isModule(dir string) bool { return isFile(filepath.Join(dir, "go.mod")) }
+
+// isFile reports whether path is a file, or a symbolic link to one.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
