@@ -7,17 +7,20 @@ import (
 	"strings"
 )
 
-// binds says where, in the value of a key, bindings have their names.
+// binds says where the value of a key holds the names of bindings.
 type binds struct {
-	kind  string // what the platform calls the binding
-	list  string // the member that holds them, or "" for the value itself
-	field string // of one binding, the member that has its name; "" if each key, or each string of a list, is a name
+	kind string // the platform's term for the binding
+	list string // the member that holds the bindings, or "" for the value itself
+	// field is the member of a binding that has its name. It is "" if each key of the object, or
+	// each string of the list, is a name.
+	field string
 }
 
-// inList is the usual form: an array of objects, or a single object, with the name in "binding".
+// inList returns the usual form: an array of objects, or a single object, with the name in
+// "binding".
 func inList(kind string) *binds { return &binds{kind: kind, field: "binding"} }
 
-// boundName is the name of one binding and where it is given.
+// boundName is the name of one binding and its place.
 type boundName struct {
 	name string
 	path string // of the binding
@@ -25,7 +28,8 @@ type boundName struct {
 	in   span   // of the binding
 }
 
-// names returns the bindings that p, the value of a key, holds. What is not of the right shape is left out.
+// names returns the bindings that p, the value of a key, holds. It leaves out values of the wrong
+// shape.
 func (b *binds) names(p place) []boundName {
 	at, path := p.node, p.path
 	if b.list != "" {
@@ -60,8 +64,8 @@ func (b *binds) names(p place) []boundName {
 	return list
 }
 
-// checkBindings collects the bindings that devtool does not emulate, and reports names that are taken: all bindings
-// are members of the one env that a handler sees.
+// checkBindings collects the bindings that devtool does not emulate. It reports names that occur
+// twice, because all bindings are members of the one env that a handler sees.
 func (d *decoder) checkBindings() {
 	type bound struct {
 		boundName
@@ -84,8 +88,8 @@ func (d *decoder) checkBindings() {
 	slices.SortStableFunc(all, func(a, b bound) int { return cmp.Compare(a.at.start, b.at.start) })
 	first := make(map[string]boundName, len(all))
 	for _, b := range all {
-		if f, taken := first[b.name]; taken {
-			d.errorf("duplicate-binding", b.at, "", "the name %s of %s is taken by %s on line %d",
+		if f, again := first[b.name]; again {
+			d.errorf("duplicate-binding", b.at, "", "the name %s of %s is already used by %s on line %d",
 				quote(b.name), b.path, f.path, d.src.lineOf(f.at.start))
 		} else {
 			first[b.name] = b.boundName
@@ -109,7 +113,7 @@ func (d *decoder) vars(p place) {
 	}
 }
 
-// json returns n, the value at path, as compact JSON, and reports what JSON can't carry.
+// json returns n, the value at path, as compact JSON, and reports values that JSON can't represent.
 func (d *decoder) json(path string, n *node) string {
 	var b strings.Builder
 	d.writeJSON(&b, path, n)
@@ -143,12 +147,12 @@ func (d *decoder) writeJSON(b *strings.Builder, path string, n *node) {
 		b.WriteString(jsonString(n.text))
 	case kindNumber:
 		if strings.ContainsAny(n.text, "inaf") { // TOML's inf and nan
-			d.errorf("not-json", n.span, "put quotes around it", "%s is %s, which JSON has no number for", path, n.text)
+			d.errorf("not-json", n.span, "put quotes around it", "%s is %s, which JSON can't represent", path, n.text)
 		}
 		b.WriteString(n.text)
 	case kindDateTime:
 		d.errorf("date-in-vars", n.span, "put quotes around it: "+strconv.Quote(n.text),
-			"%s is a TOML date, which a handler can't be given", path)
+			"%s is a TOML date, which JSON can't represent", path)
 	case kindBool:
 		b.WriteString(strconv.FormatBool(n.truth))
 	case kindNull:
@@ -168,8 +172,9 @@ func (d *decoder) durableObjects(p place) {
 			Pos:         d.src.position(n.span.start),
 		}
 		if v := n.get("environment"); v != nil && b.ScriptName == "" {
-			d.errorf("missing-field", v.span, "add the script_name of the worker that has the class, or delete it",
-				"%s names an environment of another worker, but not the worker", path)
+			d.errorf("missing-field", v.span,
+				"add the script_name of the worker that has the class, or delete environment",
+				"%s has an environment of another worker, but no script_name", path)
 		}
 		d.cfg.DurableObjects = append(d.cfg.DurableObjects, b)
 	}

@@ -2,7 +2,8 @@ package config
 
 import "slices"
 
-// checkTable holds the top level (path "") or an environment (path "env.<name>") against the table of keys.
+// checkTable checks the top level (path "") or an environment (path "env.<name>") against the table
+// of keys.
 func (d *decoder) checkTable(path string, table *node) {
 	for i := range table.members {
 		m := &table.members[i]
@@ -22,15 +23,16 @@ func (d *decoder) checkTable(path string, table *node) {
 	}
 	if table.get("route") != nil && table.get("routes") != nil {
 		d.errorf("exclusive-keys", table.members[table.find("routes")].keySpan, "move the route into the list",
-			"%s and %s can't both be there", joinPath(path, "route"), joinPath(path, "routes"))
+			"%s and %s can't be combined", joinPath(path, "route"), joinPath(path, "routes"))
 	}
-	if site := table.get("site"); path == "" && site != nil && site.get("entry-point") != nil && table.get("main") != nil {
-		d.errorf("exclusive-keys", site.members[site.find("entry-point")].keySpan, "delete site.entry-point, main has taken its place",
-			"main and site.entry-point can't both be there")
+	site := table.get("site")
+	if path == "" && site != nil && site.get("entry-point") != nil && table.get("main") != nil {
+		d.errorf("exclusive-keys", site.members[site.find("entry-point")].keySpan,
+			"delete site.entry-point: main replaces it", "main and site.entry-point can't be combined")
 	}
 }
 
-// check reports everything about n, the value at path, that its shape does not allow.
+// check reports everything in n, the value at path, that its shape does not allow.
 func (d *decoder) check(path string, n *node, s *shape) {
 	if s.kinds&n.kind == 0 {
 		hint := ""
@@ -85,7 +87,7 @@ func (d *decoder) checkFields(path string, n *node, s *shape) {
 		case s.exact:
 			names := s.fieldNames()
 			d.errorf("forbidden-field", m.keySpan, didYouMean(nearest(m.key, names)),
-				"%s can't be there: besides %s nothing can", at, enumerate(names))
+				"%s is not allowed: only %s can be here", at, enumerate(names))
 		case !s.open:
 			d.unknownKey(at, m, s.fieldNames())
 		}
@@ -99,10 +101,10 @@ func (d *decoder) checkFields(path string, n *node, s *shape) {
 
 func (d *decoder) unknownKey(path string, m *member, known []string) {
 	hint := ""
-	if d.counted[SeverityWarning] < maxReported { // no search for what is not going to be shown
+	if d.counted[SeverityWarning] < maxReported { // otherwise nobody will see the hint
 		hint = didYouMean(nearest(m.key, known))
 	}
-	d.warnf("unknown-key", m.keySpan, hint, "unknown key %s, it is ignored", path)
+	d.warnf("unknown-key", m.keySpan, hint, "unknown key %s is ignored", path)
 }
 
 func (s *shape) fieldNames() []string {

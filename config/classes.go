@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// history returns what the declarations of classes, migrations or exports, leave behind.
+// history returns the classes that exist, and those that no longer do, according to migrations or
+// exports.
 func (c *Config) history() classHistory {
 	if len(c.Exports) == 0 {
 		return fold(c.Migrations, nil)
@@ -25,8 +26,8 @@ func (c *Config) history() classHistory {
 	return h
 }
 
-// checkClasses warns of bindings to classes of this worker that are not declared. Such an object would work here and
-// could not be deployed.
+// checkClasses warns of bindings to classes of this worker that are not declared. Such an object
+// would work here, but the worker could not be deployed.
 func (d *decoder) checkClasses() {
 	objects, ok := d.effective(*keyIndex["durable_objects"])
 	if !ok {
@@ -49,7 +50,7 @@ func (d *decoder) checkClasses() {
 		if len(missing) == 0 {
 			at = class.span
 		}
-		history.alive[b.ClassName] = backendSQLite // mention it once
+		history.alive[b.ClassName] = backendSQLite // report it once
 		missing = append(missing, b.ClassName)
 	}
 	if len(missing) == 0 {
@@ -62,7 +63,8 @@ func (d *decoder) checkClasses() {
 	d.warnf(id, at, snippet, message, enumerate(missing))
 }
 
-// undeclared says how classes come to be declared in the form that the file uses.
+// undeclared returns a diagnostic for classes that are not declared. Its snippet declares them in
+// the form that the file uses.
 func (d *decoder) undeclared(classes []string) (id, message, snippet string) {
 	if p, ok := d.effective(*keyIndex["exports"]); ok && len(d.cfg.Migrations) == 0 {
 		message = "the class %s is bound, but exports does not declare it"

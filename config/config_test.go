@@ -13,7 +13,7 @@ import (
 	"devtool.internal/config"
 )
 
-// write puts a configuration file into a folder called "project" of its own and returns its path.
+// write puts a configuration file into a new folder called "project" and returns its path.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
@@ -37,14 +37,14 @@ func load(t *testing.T, name, text, env string) *config.Config {
 	return c
 }
 
-// meaning compares Configs without what depends on the file they were written in.
+// meaning compares Configs without the fields that depend on their file.
 var meaning = cmp.Options{
 	cmpopts.IgnoreFields(config.Config{}, "Path"),
 	cmpopts.IgnoreUnexported(config.Config{}),
 	cmpopts.IgnoreTypes(config.Position{}),
 }
 
-// The template's file, and the same in TOML.
+// The template's file, and its equivalent in TOML.
 const (
 	exampleJSONC = "../templates/batcher/wrangler.jsonc"
 	exampleTOML  = "../testdata/config/batcher/wrangler.toml"
@@ -183,7 +183,7 @@ func TestAVarKeepsTheFirstPlaceAndTheLastValueOfADuplicateKey(t *testing.T) {
 	}
 }
 
-func TestEnvironmentsInheritWhatWranglerSays(t *testing.T) {
+func TestEnvironmentsInheritAsInWrangler(t *testing.T) {
 	const text = `{
   "name": "w", "main": ".", "compatibility_date": "2026-01-01", "compatibility_flags": ["top"],
   "vars": { "A": "top" },
@@ -235,7 +235,7 @@ func TestAFileWithoutEnvironmentsIsUsedForAnyOfThem(t *testing.T) {
 	}
 }
 
-func TestAWorkerWithoutANameIsCalledAsItsFolder(t *testing.T) {
+func TestAWorkerWithoutANameHasItsFoldersName(t *testing.T) {
 	for env, want := range map[string]string{"": "project", "staging": "project-staging"} {
 		if got := load(t, "wrangler.toml", "main = \".\"\nenv.staging = {}", env).Name; got != want {
 			t.Errorf("environment %q: Name = %q, want %q", env, got, want)
@@ -261,15 +261,20 @@ func TestAFolderWithoutAUsableNameGivesADefault(t *testing.T) {
 	}
 }
 
-func TestClassesAreTheBoundAndTheLivingOnes(t *testing.T) {
+func TestClassesAreTheBoundAndTheExistingOnes(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"none", ``, ""},
 		{"bound here", `"durable_objects": { "bindings": [
-			{ "name": "Z", "class_name": "Z" }, { "name": "A", "class_name": "A" }, { "name": "A2", "class_name": "A" }] },`, "A Z"},
-		{"bound elsewhere", `"durable_objects": { "bindings": [{ "name": "A", "class_name": "A", "script_name": "other" }] },`, ""},
-		{"bound here by name", `"durable_objects": { "bindings": [{ "name": "A", "class_name": "A", "script_name": "w" }] },`, "A"},
+			{ "name": "Z", "class_name": "Z" }, { "name": "A", "class_name": "A" },
+			{ "name": "A2", "class_name": "A" }] },`, "A Z"},
+		{"bound elsewhere",
+			`"durable_objects": { "bindings": [{ "name": "A", "class_name": "A", "script_name": "other" }] },`, ""},
+		{"bound here by name",
+			`"durable_objects": { "bindings": [{ "name": "A", "class_name": "A", "script_name": "w" }] },`, "A"},
 		{"only created", `"migrations": [{ "tag": "v1", "new_classes": ["K"], "new_sqlite_classes": ["S"] }],`, "K S"},
-		{"deleted", `"migrations": [{ "tag": "v1", "new_classes": ["K", "L"] }, { "tag": "v2", "deleted_classes": ["K"] }],`, "L"},
+		{"deleted",
+			`"migrations": [{ "tag": "v1", "new_classes": ["K", "L"] }, { "tag": "v2", ` +
+				`"deleted_classes": ["K"] }],`, "L"},
 		{"deleted and created again", `"migrations": [{ "tag": "v1", "new_classes": ["K"] },
 			{ "tag": "v2", "deleted_classes": ["K"], "new_sqlite_classes": ["K"] }],`, "K"},
 		{"renamed in a chain", `"migrations": [{ "tag": "v1", "new_classes": ["K"] },
@@ -337,7 +342,7 @@ func TestEncodings(t *testing.T) {
 		{"CRLF", strings.ReplaceAll(text, ", ", ",\r\n"), ""},
 		{"column in characters", "{ \"vars\": { \"日本\": \"é\" }, name: 1 }", "1:26: the key name needs double quotes"},
 		{"a comment without a line break at the end", text + " // end", ""},
-		{"column behind CRLF", "{\r\n  \"a\": 1\r\n  \"b\": 2\r\n}", "2:9: missing comma after this value"},
+		{"column after CRLF", "{\r\n  \"a\": 1\r\n  \"b\": 2\r\n}", "2:9: missing comma after this value"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -354,15 +359,17 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWhatIsNoConfiguration(t *testing.T) {
+func TestLoadRejectsFilesThatAreNoConfiguration(t *testing.T) {
 	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
 	tests := []struct{ name, file, text, want string }{
-		{"extension", "wrangler.yaml", "name: w", `unknown format ".yaml": name a file that ends in .jsonc, .json or .toml`},
+		{"extension", "wrangler.yaml", "name: w",
+			`unknown format ".yaml": name a file that ends in .jsonc, .json or .toml`},
 		{"no extension", "wrangler", "{}", `unknown format ""`},
 		{"too large", "wrangler.json", "{" + strings.Repeat(" ", 1<<20) + "}", "is larger than 1024 KiB"},
 		{"too deep JSON", "wrangler.json", `{ "vars": { "A": ` + deep + " } }", "nested more than 100 deep"},
 		{"too deep TOML", "wrangler.toml", "vars.A = " + deep, "nested more than 100 deep"},
-		{"too deep TOML tables", "wrangler.toml", "vars.A = " + strings.Repeat("{ a = ", 150) + "1" + strings.Repeat("}", 150), "nested more than 100 deep"},
+		{"too deep TOML tables", "wrangler.toml",
+			"vars.A = " + strings.Repeat("{ a = ", 150) + "1" + strings.Repeat("}", 150), "nested more than 100 deep"},
 		{"too many TOML keys", "wrangler.toml", "[vars" + strings.Repeat(".a", 150) + "]", "nested more than 100 deep"},
 		{"top level", "wrangler.json", "null", "the top level must be an object, not null"},
 	}
@@ -377,7 +384,8 @@ func TestLoadRefusesWhatIsNoConfiguration(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := config.Load(filepath.Join(t.TempDir(), "wrangler.toml"), config.Options{}); !errors.Is(err, os.ErrNotExist) {
+	_, _, err := config.Load(filepath.Join(t.TempDir(), "wrangler.toml"), config.Options{})
+	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: error %v, want one that is os.ErrNotExist", err)
 	}
 }
@@ -406,7 +414,8 @@ func TestKeyValueBacked(t *testing.T) {
 	c := config.Config{Migrations: []config.Migration{
 		{Tag: "v1", NewClasses: []string{"Old", "Kept", "Gone"}, NewSQLiteClasses: []string{"New"}},
 		{Tag: "v2", RenamedClasses: []config.Rename{{From: "Old", To: "Renamed"}, {From: "New", To: "Newer"}}},
-		{Tag: "v3", DeletedClasses: []string{"Gone"}, TransferredClasses: []config.Transfer{{From: "A", FromScript: "other", To: "Taken"}}},
+		{Tag: "v3", DeletedClasses: []string{"Gone"},
+			TransferredClasses: []config.Transfer{{From: "A", FromScript: "other", To: "Taken"}}},
 		{Tag: "v4", NewSQLiteClasses: []string{"Gone"}},
 	}}
 	for class, want := range map[string]bool{

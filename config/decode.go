@@ -10,8 +10,9 @@ import (
 	"devtool.internal/clock/cron"
 )
 
-// decoder copies a checked tree into a Config. The decode functions must cope with values of the wrong shape, which
-// are reported already: they take what they can use, so that errors in different places are reported together.
+// decoder copies a checked tree into a Config. The decode functions must cope with values of the
+// wrong shape, which are already reported. They take what they can use, so that one run reports
+// errors in different places.
 type decoder struct {
 	*report
 	cfg *Config
@@ -20,15 +21,15 @@ type decoder struct {
 	env *node // the selected environment, or nil
 }
 
-// place is a value together with where it is in the file.
+// place is a value together with its place in the file.
 type place struct {
 	node    *node
 	path    string // as messages write it
-	fromEnv bool   // it is the environment's own
+	fromEnv bool   // the value is the environment's own
 }
 
-// decode returns the Config that root has for an environment. folder is the name of the folder the file is in.
-// The Config is only good if the report has no error afterwards.
+// decode returns the Config that root has for an environment. folder is the name of the file's
+// folder. The Config is only valid if the report has no error afterwards.
 func decode(r *report, root *node, env, folder string) *Config {
 	start := r.src.locate(span{root.span.start, root.span.start})
 	d := &decoder{
@@ -90,7 +91,8 @@ func (d *decoder) compatibilityDate(p place) { d.cfg.CompatibilityDate = p.node.
 
 func (d *decoder) compatibilityFlags(p place) { d.cfg.CompatibilityFlags = texts(p.node.elems) }
 
-// triggers takes each expression once. That they can be parsed is checked already.
+// triggers takes each expression once. The check of its shape has already reported those that don't
+// parse.
 func (d *decoder) triggers(p place) {
 	path := joinPath(p.path, "crons")
 	for i, e := range p.node.array("crons") {
@@ -98,13 +100,14 @@ func (d *decoder) triggers(p place) {
 			continue
 		}
 		if slices.Contains(d.cfg.Crons, e.text) {
-			d.warnf("duplicate-cron", e.span, "", "%s repeats %s: it runs once each time", indexPath(path, i), quote(e.text))
+			d.warnf("duplicate-cron", e.span, "", "%s repeats %s, which runs once each time anyway",
+				indexPath(path, i), quote(e.text))
 			continue
 		}
 		d.cfg.Crons = append(d.cfg.Crons, e.text)
 		if s, err := cron.Parse(e.text); err == nil {
 			if _, ever := s.Next(time.Time{}); !ever {
-				d.warnf("idle-cron", e.span, "", "%s never runs: no month that it names has the day", indexPath(path, i))
+				d.warnf("idle-cron", e.span, "", "%s never runs: none of its months has such a day", indexPath(path, i))
 			}
 		}
 	}
@@ -121,7 +124,7 @@ func (d *decoder) dev(p place) {
 	}
 }
 
-// routes takes the host of the first route for that of the worker, unless dev.host has said it.
+// routes makes the host of the first route that of the worker, unless dev.host is set.
 func (d *decoder) routes(p place) {
 	first := p.node
 	if first.kind == kindArray {
@@ -137,16 +140,17 @@ func (d *decoder) routes(p place) {
 	d.cfg.Dev.Host = cmp.Or(d.cfg.Dev.Host, hostOfRoute(pattern))
 }
 
-// defaults fills in what a worker can't be without, and says so.
+// defaults fills in what a worker needs and the file lacks, with a warning.
 func (d *decoder) defaults(folder string) {
 	top := d.top.span.start
-	if v, given := d.effective(key{name: "name", scope: inheritable}); !given || v.node.kind == kindString && v.node.text == "" {
+	v, given := d.effective(key{name: "name", scope: inheritable})
+	if !given || v.node.kind == kindString && v.node.text == "" {
 		name := nameLike(folder)
 		if name == "" {
 			name = "worker"
 		}
 		d.warnf("missing-name", span{top, top}, d.src.format.snippet("name", name),
-			"name is missing: the folder's name %q is used, and stored objects are found by it", name)
+			"name is missing: devtool uses the folder's name, and stores objects under %q", name)
 		d.cfg.Name = name
 		if d.cfg.Env != "" {
 			d.cfg.Name += "-" + d.cfg.Env
@@ -162,7 +166,7 @@ func (d *decoder) defaults(folder string) {
 
 func envPath(name string) string { return joinPath("env", name) }
 
-// selectEnvironment finds and checks the environment that was asked for.
+// selectEnvironment finds and checks the selected environment.
 func (d *decoder) selectEnvironment() {
 	name := d.cfg.Env
 	if name == "" {
@@ -175,11 +179,11 @@ func (d *decoder) selectEnvironment() {
 	}
 	all := d.top.get("env")
 	if all == nil {
-		d.warnf("unknown-env", top, "", "there is no env.%s, and no other environment: the top level is used for it", name)
+		d.warnf("unknown-env", top, "", "the file has no env.%s and no other environment: the top level is used", name)
 		return
 	}
 	if all.kind != kindObject {
-		return // an error already
+		return // already reported
 	}
 	i := all.find(name)
 	if i < 0 {
@@ -188,11 +192,12 @@ func (d *decoder) selectEnvironment() {
 			names = append(names, m.key)
 		}
 		at := d.top.members[d.top.find("env")].keySpan
-		there := "none"
+		known := "none"
 		if len(names) > 0 {
-			there = enumerate(names)
+			known = enumerate(names)
 		}
-		d.errorf("unknown-env", at, didYouMean(nearest(name, names)), "there is no environment %q: the file has %s", name, there)
+		d.errorf("unknown-env", at, didYouMean(nearest(name, names)), "there is no environment %q: the file has %s",
+			name, known)
 		return
 	}
 	d.env = all.members[i].value
@@ -200,8 +205,8 @@ func (d *decoder) selectEnvironment() {
 	d.checkInheritance(all.members[i].keySpan)
 }
 
-// validEnvironmentName returns what is wrong with a name, or "". It becomes part of the worker's name, and with that
-// of a folder's.
+// validEnvironmentName returns what is wrong with a name, or "". The name becomes part of the
+// worker's name, and so of a folder's.
 func validEnvironmentName(name string) string {
 	for _, r := range name {
 		switch {
@@ -213,49 +218,50 @@ func validEnvironmentName(name string) string {
 	return ""
 }
 
-// checkInheritance warns, once for the whole environment, of what the top level has and the environment lacks because
-// such keys are not inherited.
+// checkInheritance warns, once for the whole environment, of keys and bindings that the top level
+// has and the environment lacks, because they are not inherited.
 func (d *decoder) checkInheritance(at span) {
-	var lacking []string
+	var missing []string
 	for _, k := range keys {
 		above, own := d.top.get(k.name), d.env.get(k.name)
 		if k.scope != perEnvironment || above == nil {
 			continue
 		}
 		if own == nil {
-			lacking = append(lacking, k.name)
+			missing = append(missing, k.name)
 			continue
 		}
 		names := k.binds
 		if k.name == "define" {
-			names = &binds{} // each key is a name, though of no binding
+			names = &binds{} // each key is a name, although not of a binding
 		}
 		if names == nil {
 			continue
 		}
-		there := make(map[string]bool)
+		has := make(map[string]bool)
 		for _, b := range names.names(place{node: own}) {
-			there[b.name] = true
+			has[b.name] = true
 		}
 		for _, b := range names.names(place{node: above, path: k.name}) {
 			switch {
-			case there[b.name]:
+			case has[b.name]:
 			case names.field != "":
-				lacking = append(lacking, "the binding "+b.name)
+				missing = append(missing, "the binding "+b.name)
 			case names.list != "":
-				lacking = append(lacking, "the secret "+b.name)
+				missing = append(missing, "the secret "+b.name)
 			default:
-				lacking = append(lacking, b.path)
+				missing = append(missing, b.path)
 			}
 		}
 	}
-	if len(lacking) > 0 {
-		d.warnf("not-inherited", at, "repeat there what the worker needs",
-			"%s lacks %s, which it does not inherit", envPath(d.cfg.Env), enumerate(lacking))
+	if len(missing) > 0 {
+		d.warnf("not-inherited", at, "repeat in the environment what the worker needs",
+			"%s does not inherit %s from the top level", envPath(d.cfg.Env), enumerate(missing))
 	}
 }
 
-// listUnused collects what has no effect. It is no reason for a warning: the same file serves to deploy the worker.
+// listUnused collects keys that have no effect here. They cause no warning, because deploying the
+// worker uses the same file.
 func (d *decoder) listUnused() {
 	type found struct {
 		Unused
@@ -276,11 +282,11 @@ func (d *decoder) listUnused() {
 	}
 }
 
-// enumerate returns the items as a sentence has them, the first few of many.
+// enumerate joins the items as in a sentence. It names only the first few of many.
 func enumerate(items []string) string {
-	const most = 6
-	if n := len(items); n > most {
-		items = append(items[:most:most], fmt.Sprintf("%d more", n-most))
+	const limit = 6
+	if n := len(items); n > limit {
+		items = append(items[:limit:limit], fmt.Sprintf("%d more", n-limit))
 	}
 	if len(items) == 1 {
 		return items[0]

@@ -23,18 +23,19 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Diagnostic is one problem in a file, with all that is needed to show it (see Render).
+// Diagnostic is one problem in a file, with everything that Render needs to show it.
 type Diagnostic struct {
 	Severity Severity
 	ID       string // stable and in kebab-case, for programs
 	Position Position
 	Message  string // one line: what is wrong
 	Hint     string // what to do, perhaps over several lines, or ""
-	Source   string // the text of the line that Position points into
-	Length   int    // how many characters of it to underline, at least 1; 0 if the line is not to be shown
+	Source   string // the text of the line at Position
+	Length   int    // how many characters of Source to underline, at least 1; 0 to hide the line
 }
 
-// Error is a file that can't be used. Diagnostics holds every problem found, warnings too, in file order.
+// Error says that a file can't be used. Diagnostics holds every problem found, warnings too, in
+// file order.
 type Error struct {
 	Diagnostics []Diagnostic
 }
@@ -61,15 +62,15 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s (and %d more)", first.Position, first.Message, errors-1)
 }
 
-// maxReported is how many diagnostics of one severity are kept. A file that is not a configuration at all could
-// otherwise fill the terminal, and each one costs a walk over its line.
+// maxReported is how many diagnostics of one severity are kept. Otherwise a file that is not a
+// configuration at all could fill the terminal, and each diagnostic costs a walk over its line.
 const maxReported = 50
 
 // report collects the diagnostics of one source.
 type report struct {
 	src     *source
 	list    []Diagnostic
-	counted [2]int // by severity, including what was not kept
+	counted [2]int // by severity, including diagnostics that were not kept
 }
 
 func (r *report) add(sev Severity, id string, sp span, message, hint string) {
@@ -92,7 +93,7 @@ func (r *report) warnf(id string, sp span, hint, format string, args ...any) {
 
 func (r *report) failed() bool { return r.counted[SeverityError] > 0 }
 
-// sorted returns the diagnostics in file order, with a last word on those that were not kept.
+// sorted returns the diagnostics in file order, followed by a count of those that were not kept.
 func (r *report) sorted() []Diagnostic {
 	slices.SortStableFunc(r.list, func(a, b Diagnostic) int {
 		return cmp.Or(
@@ -105,7 +106,7 @@ func (r *report) sorted() []Diagnostic {
 		if n := r.counted[sev] - maxReported; n > 0 {
 			d := r.src.locate(span{})
 			d.Severity, d.ID = sev, "too-many"
-			d.Message = fmt.Sprintf("%d more %ss are not shown, only the first %d are", n, sev, maxReported)
+			d.Message = fmt.Sprintf("%d more %ss are not shown, only the first %d", n, sev, maxReported)
 			list = append(list, d)
 		}
 	}

@@ -2,7 +2,7 @@ package config
 
 import "encoding/json"
 
-// MarshalJSON encodes d for programs. The names stay as they are; new ones may be added.
+// MarshalJSON encodes d for programs. Names are stable; later versions may add more.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		File       string `json:"file"`

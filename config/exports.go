@@ -1,7 +1,7 @@
 package config
 
-// The states that a class of Durable Objects can be in by its entry in exports. Objects exist in stateCreated and
-// stateExpectingTransfer; the others say what became of them.
+// The states that exports can give to a class of Durable Objects. Objects exist in stateCreated and
+// stateExpectingTransfer; the other states say what became of them.
 const (
 	stateCreated           = "created"
 	stateDeleted           = "deleted"
@@ -10,15 +10,15 @@ const (
 	stateExpectingTransfer = "expecting-transfer"
 )
 
-// Export is the entry of one class of Durable Objects in exports, which is the other way to declare classes: it says
-// what is to be, where migrations say what to do.
+// Export is the entry of one class of Durable Objects in exports, the other way to declare classes.
+// Exports say which classes exist, where migrations say how they change.
 type Export struct {
 	Class         string
 	State         string // "created", "deleted", "renamed", "transferred" or "expecting-transfer"
 	KeyValue      bool   // the class has no SQL; only for a Live one
 	RenamedTo     string // the class that has the objects now, if renamed
 	TransferredTo string // the worker that has them now, if transferred
-	TransferFrom  string // where they come from, if a transfer is expected
+	TransferFrom  string // the worker that they come from, if a transfer is expected
 	Pos           Position
 }
 
@@ -64,7 +64,7 @@ func (d *decoder) exports(p place) {
 	d.checkBothForms(p)
 }
 
-// checkRenames wants the new name of a class to be an entry of its own.
+// checkRenames reports renames to a class that has no live entry of its own.
 func (d *decoder) checkRenames(p place) {
 	live := make(map[string]bool)
 	var names []string
@@ -88,16 +88,18 @@ func (d *decoder) checkRenames(p place) {
 		if hint == "" {
 			hint = d.src.format.exportSnippet(p.path, []string{e.RenamedTo})
 		}
-		d.errorf("impossible-export", at, hint, "%s is %s, which is no live class of %s", path, quote(e.RenamedTo), p.path)
+		d.errorf("impossible-export", at, hint, "%s is %s, which is not a live class of %s",
+			path, quote(e.RenamedTo), p.path)
 	}
 }
 
-// checkBothForms wants classes to be declared in one way, as the platform does.
+// checkBothForms reports classes that are declared in both ways, which the platform refuses.
 func (d *decoder) checkBothForms(p place) {
 	if len(d.cfg.Exports) == 0 || len(d.cfg.Migrations) == 0 {
 		return
 	}
 	d.errorf("migrations-and-exports", p.node.get(d.cfg.Exports[0].Class).span,
-		"keep one of them: exports say what is there, migrations how it came about",
-		"%s declares classes of Durable Objects, and so does migrations on line %d", p.path, d.cfg.Migrations[0].Pos.Line)
+		"keep one of them: exports say which classes exist, migrations how they came to exist",
+		"%s declares classes of Durable Objects, "+
+			"and so does migrations on line %d", p.path, d.cfg.Migrations[0].Pos.Line)
 }

@@ -10,16 +10,18 @@ import (
 	"syscall"
 )
 
-// ErrNotFound is what Find returns, with the folder it started from, when there is no file to read.
+// ErrNotFound is the error of Find when it finds no file. Find wraps it with the folder it started
+// from.
 var ErrNotFound = errors.New("no wrangler.json, wrangler.jsonc or wrangler.toml")
 
-// fileNames in the order in which wrangler prefers them within one folder.
+// fileNames are in the order in which wrangler prefers them within one folder.
 var fileNames = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
-// Find returns the absolute path of the configuration file in dir, or in the nearest folder above it that has one.
-// Where a folder has several, wrangler.json goes before wrangler.jsonc and that before wrangler.toml.
+// Find returns the absolute path of the configuration file in dir, or in the nearest folder above
+// that has one. If a folder has several, wrangler.json takes precedence over wrangler.jsonc, and
+// that over wrangler.toml.
 //
-// Wrangler does not always take the same file: see WranglersChoice.
+// Wrangler does not always choose the same file: see WranglersChoice.
 func Find(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
@@ -36,16 +38,16 @@ func Find(dir string) (string, error) {
 	return path, nil
 }
 
-// redirectFile is where build tools leave the path of the configuration that they have generated.
+// redirectFile is where build tools write the path of a configuration that they have generated.
 var redirectFile = filepath.Join(".wrangler", "deploy", "config.json")
 
-// WranglersChoice returns the file that `wrangler dev` would read in dir if that is not the one at path, which Find has
-// found, and why. It returns "" where both agree. There are two cases:
+// WranglersChoice returns the file that `wrangler dev` would read in dir, and why, if that is not
+// the file at path, which Find returned. It returns "" if both agree. They differ in two cases:
 //
-//   - Wrangler looks for each name up to the root before it tries the next name, so that a wrangler.json far outside
-//     shadows the project's own wrangler.jsonc.
-//   - A build tool has left .wrangler/deploy/config.json, which sends wrangler to a file that the tool has generated
-//     for JavaScript.
+//   - Wrangler looks for each name up to the root before it tries the next name. So a wrangler.json
+//     far outside shadows the project's own wrangler.jsonc.
+//   - A build tool has written .wrangler/deploy/config.json, which redirects wrangler to a file
+//     that the tool has generated for JavaScript.
 func WranglersChoice(dir, path string) (choice, why string) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
@@ -69,7 +71,8 @@ func WranglersChoice(dir, path string) (choice, why string) {
 	return choice, why
 }
 
-// redirectTarget returns the path that a redirect file names, or "" if it can't be read. That is wrangler's to report.
+// redirectTarget returns the path in a redirect file, or "" if it can't be read: wrangler reports
+// that itself.
 func redirectTarget(path string) string {
 	data, err := readFile(path)
 	if err != nil {
@@ -87,7 +90,8 @@ func redirectTarget(path string) string {
 	return filepath.Join(filepath.Dir(path), redirect.ConfigPath)
 }
 
-// nearestFile returns the first of names in start or the nearest folder above it that has one, or "".
+// nearestFile returns the first of names in start, or in the nearest folder above that has one, or
+// "".
 func nearestFile(start string, names []string) (string, error) {
 	for folder := start; ; folder = filepath.Dir(folder) {
 		for _, name := range names {

@@ -10,8 +10,8 @@ import (
 	"devtool.internal/config"
 )
 
-// tree makes files in a folder of their own, which it returns. A name that ends in a slash makes a folder; what
-// follows a "=" is the file's content.
+// tree creates files in a new folder and returns it. A name that ends in a slash creates a folder.
+// The text after a "=" is the file's content.
 func tree(t *testing.T, files ...string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -42,10 +42,12 @@ func TestFindTakesTheNearestFolderAndThereTheFirstName(t *testing.T) {
 		want  string
 	}{
 		{"own folder", []string{"wrangler.toml"}, ".", "wrangler.toml"},
-		{"json before jsonc before toml", []string{"wrangler.toml", "wrangler.jsonc", "wrangler.json"}, ".", "wrangler.json"},
+		{"json before jsonc before toml",
+			[]string{"wrangler.toml", "wrangler.jsonc", "wrangler.json"}, ".", "wrangler.json"},
 		{"jsonc before toml", []string{"wrangler.toml", "wrangler.jsonc"}, ".", "wrangler.jsonc"},
 		{"a folder above", []string{"wrangler.jsonc", "a/b/"}, "a/b", "wrangler.jsonc"},
-		{"an outer wrangler.json shadows nothing", []string{"wrangler.json", "a/wrangler.toml", "a/b/"}, "a/b", "a/wrangler.toml"},
+		{"an outer wrangler.json shadows nothing",
+			[]string{"wrangler.json", "a/wrangler.toml", "a/b/"}, "a/b", "a/wrangler.toml"},
 		{"a folder of that name is no file", []string{"wrangler.toml", "a/wrangler.json/"}, "a", "wrangler.toml"},
 		{"a start below a file", []string{"wrangler.toml", "main.go"}, "main.go", "wrangler.toml"},
 	}
@@ -84,7 +86,7 @@ func TestFindSaysWhereItLookedAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestWranglersChoiceIsToldWhereItDiffers(t *testing.T) {
+func TestWranglersChoiceIsReturnedIfItDiffers(t *testing.T) {
 	const redirect = ".wrangler/deploy/config.json="
 	tests := []struct {
 		name  string
@@ -102,9 +104,11 @@ func TestWranglersChoiceIsToldWhereItDiffers(t *testing.T) {
 			"it looks for wrangler.jsonc in all folders first"},
 		{"redirected", []string{"wrangler.jsonc", redirect + `{"configPath": "../../dist/wrangler.json"}`}, ".",
 			"dist/wrangler.json", "config.json redirects it"},
-		{"redirected from below", []string{"wrangler.jsonc", redirect + `{"configPath": "../../dist/wrangler.json"}`, "a/"}, "a",
+		{"redirected from below",
+			[]string{"wrangler.jsonc", redirect + `{"configPath": "../../dist/wrangler.json"}`, "a/"}, "a",
 			"dist/wrangler.json", "config.json redirects it"},
-		{"redirected to the same", []string{"wrangler.jsonc", redirect + `{"configPath": "../../wrangler.jsonc"}`}, ".", "", ""},
+		{"redirected to the same",
+			[]string{"wrangler.jsonc", redirect + `{"configPath": "../../wrangler.jsonc"}`}, ".", "", ""},
 		{"a redirect that can't be read", []string{"wrangler.jsonc", redirect + `{"configPath": `}, ".", "", ""},
 		{"a redirect without a path", []string{"wrangler.jsonc", redirect + `{}`}, ".", "", ""},
 	}

@@ -8,8 +8,8 @@ const (
 
 var knownFlags = []string{flagDeleteAllDeletesAlarm, flagDeleteAllPreservesAlarm}
 
-// checkFlags looks for slips in the flags that devtool obeys, and for pairs that say opposite things. What other flags
-// there are only the platform knows.
+// checkFlags reports likely typos of the flags that devtool obeys, and pairs that contradict each
+// other. Only the platform knows all other flags.
 func (d *decoder) checkFlags() {
 	p, ok := d.effective(*keyIndex["compatibility_flags"])
 	if !ok {
@@ -27,9 +27,10 @@ func (d *decoder) checkFlags() {
 		case n.text == flagDeleteAllDeletesAlarm && seen[flagDeleteAllPreservesAlarm],
 			n.text == flagDeleteAllPreservesAlarm && seen[flagDeleteAllDeletesAlarm]:
 			d.errorf("contrary-flags", n.span, "keep one of them",
-				"%s is %s, and the list has its opposite, too", path, quote(n.text))
+				"%s is %s, but the list also has its opposite", path, quote(n.text))
 		case like != "" && like != n.text:
-			d.warnf("unknown-flag", n.span, didYouMean(like), "%s is %s, which devtool knows nothing of", path, quote(n.text))
+			d.warnf("unknown-flag", n.span, didYouMean(like), "%s is %s, which devtool does not know",
+				path, quote(n.text))
 		}
 		seen[n.text] = true
 	}

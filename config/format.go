@@ -14,7 +14,8 @@ const (
 	formatTOML
 )
 
-// formatOf returns the format that the extension of path stands for. As in wrangler, .json is read as .jsonc is.
+// formatOf returns the format for the extension of path. As in wrangler, .json and .jsonc are the
+// same.
 func formatOf(path string) (format, error) {
 	switch ext := filepath.Ext(path); ext {
 	case ".json", ".jsonc":
@@ -26,17 +27,17 @@ func formatOf(path string) (format, error) {
 	}
 }
 
-// snippet returns a hint that shows what to paste to give a top-level key a value.
+// snippet returns a hint that shows what to paste to set a top-level key.
 func (f format) snippet(key, value string) string {
 	if f == formatTOML {
-		// Anything below a [header] would belong to that table.
+		// A line below a [header] would belong to that table.
 		return fmt.Sprintf("add above the first [table]:\n  %s = %s", key, jsonString(value))
 	}
 	return fmt.Sprintf("add at the top level:\n  %s: %s,", jsonString(key), jsonString(value))
 }
 
-// migrationSnippet returns a hint that shows the step to paste to create classes. path is that of the migrations the
-// step belongs to, and first says that there are none yet.
+// migrationSnippet returns a hint that shows a migration step to paste, which creates classes. path
+// is that of the migrations the step belongs to. first says that there are none yet.
 func (f format) migrationSnippet(path, tag string, classes []string, first bool) string {
 	quoted := make([]string, len(classes))
 	for i, c := range classes {

@@ -15,10 +15,10 @@ import (
 	"devtool.internal/config"
 )
 
-var update = flag.Bool("update", false, "write the diagnostics that the golden files should have")
+var update = flag.Bool("update", false, "write the golden files")
 
-// TestDiagnostics loads the first file of each archive, in the environment that a line "env: <name>" of its comment
-// names, and compares what people get to see with the file "diagnostics".
+// TestDiagnostics loads the first file of each archive and compares the rendered diagnostics with
+// the file "diagnostics". A line "env: <name>" in the archive's comment selects an environment.
 func TestDiagnostics(t *testing.T) {
 	archives, err := filepath.Glob("../testdata/config/diagnostics/*.txtar")
 	if err != nil || len(archives) == 0 {

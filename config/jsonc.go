@@ -6,13 +6,13 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// parseJSONC returns the tree of a JSON file with comments and trailing commas, or nil after an error.
-// No other file knows hujson.
+// parseJSONC returns the tree of a JSON file with comments and trailing commas, or nil after an
+// error. No other file imports hujson.
 func parseJSONC(r *report) *node {
 	if !checkJSONC(r) {
 		return nil
 	}
-	// hujson takes a line comment for unfinished when the file ends in it.
+	// hujson reports a line comment at the end of the file as unfinished.
 	v, err := hujson.Parse([]byte(r.src.text + "\n"))
 	if err != nil {
 		r.errorf("syntax", span{}, "", "the file is not valid JSON: %v", err)
@@ -21,7 +21,7 @@ func parseJSONC(r *report) *node {
 	return jsoncNode(r, &v)
 }
 
-// jsoncNode turns v into a node. Its depth is bounded by checkJSONC.
+// jsoncNode converts v to a node. checkJSONC bounds its depth.
 func jsoncNode(r *report, v *hujson.Value) *node {
 	n := &node{span: span{v.StartOffset, v.EndOffset}}
 	switch v := v.Value.(type) {
@@ -39,11 +39,11 @@ func jsoncNode(r *report, v *hujson.Value) *node {
 				n.add(m)
 				continue
 			}
-			// As in JavaScript: the first place, the last value.
+			// As in JavaScript, the key keeps its first place and has its last value.
 			first := r.src.position(n.members[at].keySpan.start)
 			n.members[at] = m
 			r.warnf("duplicate-key", m.keySpan, fmt.Sprintf("remove it here or on line %d", first.Line),
-				"the key %s was already given on line %d: only this last value counts", quote(m.key), first.Line)
+				"the key %s is already set on line %d: only this last value counts", quote(m.key), first.Line)
 		}
 	case *hujson.Array:
 		n.kind = kindArray

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds of token beside the punctuation marks, which stand for themselves.
+// The kinds of token. A punctuation mark is its own kind.
 const (
 	tokenEnd    = 0
 	tokenString = '"'
-	tokenWord   = 'w' // a run of letters, digits and what else occurs in numbers: true, -1.5e3, but also foo_bar
+	tokenWord   = 'w' // letters, digits and other characters of numbers: true, -1.5e3, but also foo_bar
 	tokenOther  = '?' // any other character
 )
 
@@ -21,14 +21,15 @@ type token struct {
 	span span
 }
 
-// jsoncLexer cuts the text of a report's source into tokens and reports what can't be one.
+// jsoncLexer splits the text of a report's source into tokens, and reports text that is no token.
 type jsoncLexer struct {
 	*report
 	text string
 	pos  int
 }
 
-// next returns the token after the white space and comments at l.pos. It returns false after it reported an error.
+// next returns the token after the white space and comments at l.pos. It returns false after it has
+// reported an error.
 func (l *jsoncLexer) next() (token, bool) {
 	if !l.skipExtra() {
 		return token{}, false
@@ -60,7 +61,7 @@ func (l *jsoncLexer) next() (token, bool) {
 	return token{tokenOther, span{start, l.pos}}, true
 }
 
-// skipExtra moves behind white space and comments.
+// skipExtra moves past white space and comments.
 func (l *jsoncLexer) skipExtra() bool {
 	for l.pos < len(l.text) {
 		rest := l.text[l.pos:]
@@ -72,7 +73,7 @@ func (l *jsoncLexer) skipExtra() bool {
 			if length < 0 {
 				length = len(rest)
 			}
-			// These two end a line in JavaScript, so readers would disagree on where the comment ends.
+			// These two end a line in JavaScript, so parsers disagree on where the comment ends.
 			if i := strings.IndexAny(rest[:length], "\u2028\u2029"); i >= 0 {
 				l.errorf("syntax", span{l.pos + i, l.pos + i + len("\u2028")}, "delete it",
 					"a comment contains an invisible line separator (U+2028 or U+2029)")
@@ -93,7 +94,7 @@ func (l *jsoncLexer) skipExtra() bool {
 	return true
 }
 
-// scanString moves behind the string that starts at l.pos.
+// scanString moves past the string that starts at l.pos.
 func (l *jsoncLexer) scanString() bool {
 	start := l.pos
 	end := start + 1
@@ -119,16 +120,17 @@ func (l *jsoncLexer) scanString() bool {
 	return false
 }
 
-// explainString reports why the text between the quotes of a string, from start to end, is not valid.
+// explainString reports why the text between the quotes of a string, from start to end, is not
+// valid.
 func (l *jsoncLexer) explainString(start, end int) {
 	for i := start; i < end; i++ {
 		c := l.text[i]
 		switch {
 		case c < ' ':
 			l.errorf("syntax", span{i, i + 1}, "",
-				"the control character %U can't stand in a string: write it as \\u%04x", c, c)
+				"the control character %U is not allowed in a string: write it as \\u%04x", c, c)
 			return
-		case c != '\\' || l.text[i+1] < ' ': // a control character is named even behind a backslash
+		case c != '\\' || l.text[i+1] < ' ': // a control character is reported even after a backslash
 			continue
 		}
 		escape := l.text[i:min(i+2, end)]

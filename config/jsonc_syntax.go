@@ -18,16 +18,17 @@ const (
 	expectEnd
 )
 
-// jsoncChecker follows the grammar of JSONC token by token to say in plain words, and at the place where something is
-// missing, what is wrong. hujson accepts exactly the same language, but its errors name the next token, and have no
-// position that a program can read. A missing comma or colon is taken as present, so that several can be reported.
+// jsoncChecker follows the grammar of JSONC token by token. It says in plain words what is wrong,
+// at the place where something is missing. hujson accepts exactly the same language, but its errors
+// name the next token and have no position that a program can read. The checker goes on after a
+// missing comma or colon, so that it can report several.
 type jsoncChecker struct {
 	jsoncLexer
 	open []token // the brackets not closed yet, innermost last
 	prev token   // the last token that was accepted
 }
 
-// checkJSONC reports whether the source is valid JSONC and not nested too deep.
+// checkJSONC reports whether the source is valid JSONC and not nested too deeply.
 func checkJSONC(r *report) bool {
 	c := jsoncChecker{jsoncLexer: jsoncLexer{report: r, text: r.src.text}}
 	expect := expectValue
@@ -46,11 +47,12 @@ func checkJSONC(r *report) bool {
 	}
 }
 
-// step takes t where expect is due and returns what is due next, or false after an error that can't be mended.
+// step checks t against what is expected, and returns what to expect next. It returns false after
+// an error that it can't continue from.
 func (c *jsoncChecker) step(expect expectation, t token) (expectation, bool) {
 	switch expect {
 	case expectEnd:
-		return c.fail(t.span, "delete the rest", "there is more text after the end of the configuration")
+		return c.fail(t.span, "delete the rest", "there is text after the end of the configuration")
 
 	case expectColon:
 		if t.kind == ':' {
@@ -90,7 +92,7 @@ func (c *jsoncChecker) step(expect expectation, t token) (expectation, bool) {
 		case '}', ']', tokenEnd:
 			return c.closing(t)
 		case ',':
-			return c.fail(t.span, "delete it", "there is a comma too many here")
+			return c.fail(t.span, "delete it", "unexpected comma")
 		case tokenWord:
 			word := shorten(c.text[t.span.start:t.span.end])
 			return c.fail(t.span, fmt.Sprintf("write %q", word), "the key %s needs double quotes", word)
@@ -102,13 +104,13 @@ func (c *jsoncChecker) step(expect expectation, t token) (expectation, bool) {
 		case '}', ']', tokenEnd:
 			return c.closing(t)
 		case ',':
-			return c.fail(t.span, "delete it", "there is a comma too many here")
+			return c.fail(t.span, "delete it", "unexpected comma")
 		}
 	}
 	return c.value(t)
 }
 
-// value takes t as the start of a value.
+// value checks that t begins a value.
 func (c *jsoncChecker) value(t token) (expectation, bool) {
 	switch t.kind {
 	case '{', '[':
@@ -133,10 +135,12 @@ func (c *jsoncChecker) value(t token) (expectation, bool) {
 		if strings.IndexByte("+-.0123456789", word[0]) >= 0 {
 			return c.fail(t.span, "", "%s is not a JSON number", shorten(word))
 		}
-		return c.fail(t.span, fmt.Sprintf("write %q", shorten(word)), "the string %s needs double quotes", shorten(word))
+		return c.fail(t.span, fmt.Sprintf("write %q", shorten(word)), "the string %s needs double quotes",
+			shorten(word))
 	case tokenEnd:
 		if len(c.open) == 0 {
-			return c.fail(span{}, "write the configuration between { and }", "the file has no configuration in it, only comments")
+			return c.fail(span{}, "write the configuration between { and }",
+				"the file has no configuration, only comments")
 		}
 	case '}', ']', ',':
 		if c.prev.kind == ':' {
@@ -146,7 +150,7 @@ func (c *jsoncChecker) value(t token) (expectation, bool) {
 	return c.notQuoted(t, "a value")
 }
 
-// afterValue returns what is due when a value is complete.
+// afterValue returns what to expect after a complete value.
 func (c *jsoncChecker) afterValue() (expectation, bool) {
 	if len(c.open) == 0 {
 		return expectEnd, true
@@ -154,7 +158,7 @@ func (c *jsoncChecker) afterValue() (expectation, bool) {
 	return expectComma, true
 }
 
-// closing takes a closing bracket, or the end of the file in its place.
+// closing checks a closing bracket, or the end of the file in its place.
 func (c *jsoncChecker) closing(t token) (expectation, bool) {
 	if t.kind == tokenEnd {
 		return c.fail(span{c.prev.span.end, c.prev.span.end},
@@ -167,19 +171,20 @@ func (c *jsoncChecker) closing(t token) (expectation, bool) {
 	return c.afterValue()
 }
 
-// notQuoted reports a token that begins nothing, with a hint for what people write by habit.
+// notQuoted reports a token that can't begin what is wanted, with a hint for habits of other
+// languages.
 func (c *jsoncChecker) notQuoted(t token, wanted string) (expectation, bool) {
 	hint := ""
 	switch c.char(t) {
 	case "'", "`":
-		hint = "strings stand in double quotes"
+		hint = "put strings in double quotes"
 	case "#":
 		hint = "comments begin with //"
 	}
 	return c.fail(t.span, hint, "expected %s, not %s", wanted, c.show(t))
 }
 
-// missing reports something that should stand right behind the previous token.
+// missing reports something that should stand right after the previous token.
 func (c *jsoncChecker) missing(message string) {
 	c.errorf("syntax", span{c.prev.span.end, c.prev.span.end}, "", "%s", message)
 }
@@ -191,7 +196,7 @@ func (c *jsoncChecker) fail(sp span, hint, format string, args ...any) (expectat
 
 func (c *jsoncChecker) inObject() bool { return c.open[len(c.open)-1].kind == '{' }
 
-// opener names the innermost open bracket in a message.
+// opener describes the innermost open bracket for a message.
 func (c *jsoncChecker) opener() string {
 	last := c.open[len(c.open)-1]
 	return fmt.Sprintf("the %c on line %d", last.kind, c.src.lineOf(last.span.start))
@@ -213,7 +218,7 @@ func (c *jsoncChecker) char(t token) string {
 	return c.text[t.span.start:t.span.end]
 }
 
-// show names a token in a message.
+// show describes a token for a message.
 func (c *jsoncChecker) show(t token) string {
 	if t.kind == tokenEnd {
 		return "the end of the file"

@@ -14,14 +14,15 @@ import (
 	"devtool.internal/config"
 )
 
-// How a key reaches an environment.
+// The scopes of keys, by how an environment inherits them.
 const (
 	topOnly        = "top-level only"
 	inheritable    = "inheritable"
 	perEnvironment = "not inheritable"
 )
 
-// wranglersKeys are all keys that wrangler 4.164 documents, with a value that has every field it documents.
+// wranglersKeys lists all keys that wrangler 4.164 documents, with a value that has every
+// documented field.
 var wranglersKeys = []struct{ name, scope, value string }{
 	{"$schema", topOnly, `"node_modules/wrangler/config-schema.json"`},
 	{"dev", topOnly, `{ "ip": "localhost", "port": 8787, "inspector_port": 9229, "inspector_ip": "127.0.0.1",
@@ -49,20 +50,24 @@ var wranglersKeys = []struct{ name, scope, value string }{
 		"D": { "type": "durable-object", "state": "transferred", "transferred_to": "other" },
 		"E": { "type": "durable-object", "state": "expecting-transfer", "storage": "sqlite", "transfer_from": "other" },
 		"default": { "type": "worker", "cache": { "enabled": true } },
-		"F": { "type": "workflow", "name": "flow", "limits": { "steps": 10 }, "schedules": "0 * * * *", "jurisdiction": "eu" } }`},
+		"F": { "type": "workflow", "name": "flow", "limits": { "steps": 10 }, "schedules": "0 * * * *",
+			"jurisdiction": "eu" } }`},
 	{"triggers", inheritable, `{ "crons": ["*/5 * * * *"], "events": [{ "type": "cf.artifacts.repo.pushed",
 		"targets": [{ "type": "workflow", "workflow_name": "flow" }] }] }`},
 	{"build", inheritable, `{ "command": "make", "cwd": ".", "watch_dir": ["src", "lib"] }`},
 	{"limits", inheritable, `{ "cpu_ms": 50, "subrequests": 100 }`},
 	{"observability", inheritable, `{ "enabled": true, "head_sampling_rate": 0.5, "redact_query_string": true,
 		"issues": { "enabled": true },
-		"logs": { "enabled": true, "head_sampling_rate": 1, "invocation_logs": true, "persist": true, "destinations": ["d"] },
+		"logs": { "enabled": true, "head_sampling_rate": 1, "invocation_logs": true, "persist": true,
+			"destinations": ["d"] },
 		"traces": { "enabled": true, "head_sampling_rate": 0, "persist": true, "destinations": ["d"] } }`},
 	{"assets", inheritable, `{ "directory": "public", "binding": "ASSETS", "html_handling": "auto-trailing-slash",
 		"not_found_handling": "404-page", "run_worker_first": ["/api/*"] }`},
 	{"rules", inheritable, `[{ "type": "Text", "globs": ["**/*.md"], "fallthrough": true }]`},
-	{"route", inheritable, `{ "pattern": "example.com", "custom_domain": true, "enabled": true, "previews_enabled": true }`},
-	{"routes", inheritable, `["example.com/*", { "pattern": "a.com/*", "zone_id": "z" }, { "pattern": "b.com/*", "zone_name": "b.com" }]`},
+	{"route", inheritable,
+		`{ "pattern": "example.com", "custom_domain": true, "enabled": true, "previews_enabled": true }`},
+	{"routes", inheritable,
+		`["example.com/*", { "pattern": "a.com/*", "zone_id": "z" }, { "pattern": "b.com/*", "zone_name": "b.com" }]`},
 	{"workers_dev", inheritable, `true`},
 	{"preview_urls", inheritable, `true`},
 	{"account_id", inheritable, `"abc"`},
@@ -86,20 +91,25 @@ var wranglersKeys = []struct{ name, scope, value string }{
 	{"compliance_region", inheritable, `"fedramp_high"`},
 	{"previews", inheritable, `{ "vars": { "A": "1" }, "logpush": true }`},
 
-	{"durable_objects", perEnvironment, `{ "bindings": [{ "name": "DO", "class_name": "A", "script_name": "other", "environment": "staging" }],
+	{"durable_objects", perEnvironment, `{
+		"bindings": [{ "name": "DO", "class_name": "A", "script_name": "other", "environment": "staging" }],
 		"code_update_strategy": { "mode": "deferred", "max_delay": 300.5 } }`},
 	{"vars", perEnvironment, `{ "TEXT": "text", "LIST": [1, true, { "a": "b" }] }`},
 	{"secrets", perEnvironment, `{ "required": ["TOKEN"] }`},
 	{"define", perEnvironment, `{ "VERSION": "1" }`},
-	{"services", perEnvironment, `[{ "binding": "S", "service": "other", "entrypoint": "E", "props": { "a": 1 }, "remote": true,
+	{"services", perEnvironment, `[{
+		"binding": "S", "service": "other", "entrypoint": "E", "props": { "a": 1 }, "remote": true,
 		"environment": "staging", "dev": { "plugin": { "package": "p", "name": "n" }, "options": {} } }]`},
 	{"workflows", perEnvironment, `[{ "binding": "W", "name": "flow", "class_name": "Flow", "script_name": "other",
 		"limits": { "steps": 10 }, "schedules": ["0 * * * *"], "concurrency": { "limit": 2 },
 		"default_retention": { "success_retention": "3 days", "error_retention": 1000 }, "jurisdiction": "eu" }]`},
-	{"kv_namespaces", perEnvironment, `[{ "binding": "KV", "id": "1", "preview_id": "2", "remote": true }, { "binding": "KV2" }]`},
-	{"r2_buckets", perEnvironment, `[{ "binding": "R2", "bucket_name": "bucket", "preview_bucket_name": "preview", "jurisdiction": "eu", "remote": true,
+	{"kv_namespaces", perEnvironment,
+		`[{ "binding": "KV", "id": "1", "preview_id": "2", "remote": true }, { "binding": "KV2" }]`},
+	{"r2_buckets", perEnvironment, `[{ "binding": "R2",
+		"bucket_name": "bucket", "preview_bucket_name": "preview", "jurisdiction": "eu", "remote": true,
 		"local_dev": { "experimental_s3_credentials": { "accessKeyId": "a", "secretAccessKey": "s" } } }]`},
-	{"d1_databases", perEnvironment, `[{ "binding": "D1", "database_name": "d", "database_id": "1", "preview_database_id": "2",
+	{"d1_databases", perEnvironment, `[{
+		"binding": "D1", "database_name": "d", "database_id": "1", "preview_database_id": "2",
 		"migrations_table": "t", "migrations_dir": "m", "migrations_pattern": "*", "remote": true }]`},
 	{"queues", perEnvironment, `{ "producers": [{ "binding": "Q", "queue": "q", "delivery_delay": 1, "remote": true }],
 		"consumers": [{ "queue": "q", "type": "worker", "max_batch_size": 1, "max_batch_timeout": 1, "max_retries": 1,
@@ -110,7 +120,9 @@ var wranglersKeys = []struct{ name, scope, value string }{
 	{"analytics_engine_datasets", perEnvironment, `[{ "binding": "AE", "dataset": "d" }]`},
 	{"tail_consumers", perEnvironment, `[{ "service": "tail", "environment": "staging" }]`},
 	{"streaming_tail_consumers", perEnvironment, `[{ "service": "tail" }]`},
-	{"send_email", perEnvironment, `[{ "name": "MAIL", "destination_address": "me@example.com", "allowed_sender_addresses": ["a@b.c"], "remote": true }]`},
+	{"send_email", perEnvironment,
+		`[{ "name": "MAIL", "destination_address": "me@example.com", ` +
+			`"allowed_sender_addresses": ["a@b.c"], "remote": true }]`},
 	{"hyperdrive", perEnvironment, `[{ "binding": "H", "id": "1", "localConnectionString": "postgres://" }]`},
 	{"version_metadata", perEnvironment, `{ "binding": "VERSION" }`},
 	{"browser", perEnvironment, `{ "binding": "BROWSER", "remote": true }`},
@@ -124,28 +136,33 @@ var wranglersKeys = []struct{ name, scope, value string }{
 	{"ai_search", perEnvironment, `[{ "binding": "AIS", "instance_name": "i", "remote": true }]`},
 	{"ai_search_namespaces", perEnvironment, `[{ "binding": "AISN", "namespace": "n", "remote": true }]`},
 	{"agent_memory", perEnvironment, `[{ "binding": "AM", "namespace": "n", "remote": true }]`},
-	{"dispatch_namespaces", perEnvironment, `[{ "binding": "DN", "namespace": "n", "outbound": { "service": "s", "parameters": ["p"] }, "remote": true }]`},
+	{"dispatch_namespaces", perEnvironment,
+		`[{ "binding": "DN", "namespace": "n", "outbound": { "service": "s", "parameters": ["p"] }, "remote": true }]`},
 	{"mtls_certificates", perEnvironment, `[{ "binding": "CERT", "certificate_id": "c", "remote": true }]`},
-	{"pipelines", perEnvironment, `[{ "binding": "P", "pipeline": "p" }, { "binding": "P2", "stream": "s", "remote": true }]`},
+	{"pipelines", perEnvironment,
+		`[{ "binding": "P", "pipeline": "p" }, { "binding": "P2", "stream": "s", "remote": true }]`},
 	{"secrets_store_secrets", perEnvironment, `[{ "binding": "SS", "store_id": "s", "secret_name": "n" }]`},
 	{"artifacts", perEnvironment, `[{ "binding": "ART", "namespace": "n", "remote": true }]`},
 	{"flagship", perEnvironment, `[{ "binding": "FLAGS", "app_id": "a" }]`},
 	{"worker_loaders", perEnvironment, `[{ "binding": "LOADER" }]`},
 	{"vpc_services", perEnvironment, `[{ "binding": "VPC", "service_id": "s", "remote": true }]`},
-	{"vpc_networks", perEnvironment, `[{ "binding": "NET", "tunnel_id": "t" }, { "binding": "NET2", "network_id": "n", "remote": true }]`},
+	{"vpc_networks", perEnvironment,
+		`[{ "binding": "NET", "tunnel_id": "t" }, { "binding": "NET2", "network_id": "n", "remote": true }]`},
 	{"unsafe_hello_world", perEnvironment, `[{ "binding": "HELLO", "enable_timer": true }]`},
 	{"k2", perEnvironment, `[{ "binding": "K2", "stream": "s", "remote": true }]`},
-	{"unsafe", perEnvironment, `{ "bindings": [{ "name": "U", "type": "t", "anything": 1 }], "metadata": { "a": 1 }, "capnp": { "compiled_schema": "x" } }`},
+	{"unsafe", perEnvironment,
+		`{ "bindings": [{ "name": "U", "type": "t", "anything": 1 }], "metadata": { "a": 1 }, ` +
+			`"capnp": { "compiled_schema": "x" } }`},
 	{"cloudchamber", perEnvironment, `{ "image": "i", "vcpu": 1 }`},
 	{"containers", perEnvironment, `[{ "image": "i", "class_name": "A", "max_instances": 2 }]`},
 }
 
-// named is a file with what every file should have and the members given.
+// named returns a file with the members that every file should have, and the given ones.
 func named(members string) string {
 	return `{ "name": "w", "compatibility_date": "2026-10-01", ` + members + "\n}"
 }
 
-// ids returns what a file is said to have wrong with it, by id.
+// ids returns the diagnostics of a file, each as its id and message.
 func ids(t *testing.T, name, text, env string) []string {
 	t.Helper()
 	_, found, err := config.Load(write(t, name, text), config.Options{Env: env})
@@ -163,7 +180,7 @@ func ids(t *testing.T, name, text, env string) []string {
 	return list
 }
 
-func TestWhatWranglerDocumentsIsNeverComplainedAbout(t *testing.T) {
+func TestDocumentedKeysCauseNoDiagnostics(t *testing.T) {
 	for _, k := range wranglersKeys {
 		t.Run(k.name, func(t *testing.T) {
 			member := fmt.Sprintf("%q: %s", k.name, k.value)
@@ -185,7 +202,7 @@ func TestWhatWranglerDocumentsIsNeverComplainedAbout(t *testing.T) {
 	}
 }
 
-func TestKeysReachEnvironmentsAsInWrangler(t *testing.T) {
+func TestEnvironmentsInheritKeysAsInWrangler(t *testing.T) {
 	for _, k := range wranglersKeys {
 		t.Run(k.name, func(t *testing.T) {
 			member := fmt.Sprintf("%q: %s", k.name, k.value)
@@ -194,9 +211,10 @@ func TestKeysReachEnvironmentsAsInWrangler(t *testing.T) {
 			var wantAbove, wantOwn []string
 			switch k.scope {
 			case topOnly:
-				wantOwn = []string{fmt.Sprintf("top-level-only: env.e.%s is ignored: %s can't differ between environments", k.name, k.name)}
+				wantOwn = []string{fmt.Sprintf("top-level-only: env.e.%s is ignored: %s can't differ between "+
+					"environments", k.name, k.name)}
 			case perEnvironment:
-				wantAbove = []string{fmt.Sprintf("not-inherited: env.e lacks %s, which it does not inherit", k.name)}
+				wantAbove = []string{fmt.Sprintf("not-inherited: env.e does not inherit %s from the top level", k.name)}
 			}
 			if diff := cmp.Diff(wantAbove, above); diff != "" {
 				t.Errorf("at the top level (-want +got):\n%s", diff)
@@ -208,14 +226,14 @@ func TestKeysReachEnvironmentsAsInWrangler(t *testing.T) {
 	}
 }
 
-func TestTheTableHasTheKeysOfWranglerAndNoOthers(t *testing.T) {
+func TestTheTableHasExactlyWranglersKeys(t *testing.T) {
 	var schema struct {
 		Properties map[string]any `json:"properties"`
 	}
 	if err := json.Unmarshal(config.Schema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"name", "compatibility_date", "env"} // which every test here has
+	want := []string{"name", "compatibility_date", "env"} // every test here has these
 	for _, k := range wranglersKeys {
 		want = append(want, k.name)
 	}
@@ -246,7 +264,7 @@ func TestBindingsThatAreNotEmulatedAreListedInFileOrder(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoEffectIsCollectedAndNoReasonForAWarning(t *testing.T) {
+func TestKeysWithoutEffectAreListedWithoutAWarning(t *testing.T) {
 	text := named(`
 		"minify": true,
 		"workers_dev": true,
@@ -254,8 +272,15 @@ func TestWhatHasNoEffectIsCollectedAndNoReasonForAWarning(t *testing.T) {
 		"$schema": "x",
 		"env": { "staging": { "workers_dev": false } }`)
 	for env, want := range map[string][]string{
-		"":        {"minify is about bundling JavaScript", "workers_dev matters only where the worker is deployed", "define is about bundling JavaScript"},
-		"staging": {"minify is about bundling JavaScript", "env.staging.workers_dev matters only where the worker is deployed"},
+		"": {
+			"minify is about bundling JavaScript",
+			"workers_dev matters only where the worker is deployed",
+			"define is about bundling JavaScript",
+		},
+		"staging": {
+			"minify is about bundling JavaScript",
+			"env.staging.workers_dev matters only where the worker is deployed",
+		},
 	} {
 		c := load(t, "wrangler.json", text, env)
 		var got []string
@@ -275,14 +300,17 @@ func TestExportsDeclareClasses(t *testing.T) {
 	c := load(t, "wrangler.json", named(`"exports": {
 		"Live": { "type": "durable-object", "storage": "sqlite" },
 		"Old": { "type": "durable-object", "state": "created", "storage": "legacy-kv" },
-		"Coming": { "type": "durable-object", "state": "expecting-transfer", "storage": "legacy-kv", "transfer_from": "other" },
+		"Coming": { "type": "durable-object", "state": "expecting-transfer", "storage": "legacy-kv",
+			"transfer_from": "other" },
 		"Gone": { "type": "durable-object", "state": "deleted" },
 		"Before": { "type": "durable-object", "state": "renamed", "renamed_to": "Live" },
 		"default": { "type": "worker" } }`), "")
 	if got, want := strings.Join(c.Classes(), " "), "Coming Live Old"; got != want {
 		t.Errorf("classes %q, want %q", got, want)
 	}
-	for class, want := range map[string]bool{"Live": false, "Old": true, "Coming": true, "Gone": false, "default": false} {
+	for class, want := range map[string]bool{
+		"Live": false, "Old": true, "Coming": true, "Gone": false, "default": false,
+	} {
 		if got := c.KeyValueBacked(class); got != want {
 			t.Errorf("KeyValueBacked(%s) = %t, want %t", class, got, want)
 		}
@@ -291,7 +319,10 @@ func TestExportsDeclareClasses(t *testing.T) {
 	for _, e := range c.Exports {
 		got = append(got, fmt.Sprintf("%d %s %s %t", e.Pos.Line, e.Class, e.State, e.Live()))
 	}
-	want := []string{"2 Live created true", "3 Old created true", "4 Coming expecting-transfer true", "5 Gone deleted false", "6 Before renamed false"}
+	want := []string{
+		"2 Live created true", "3 Old created true", "4 Coming expecting-transfer true",
+		"6 Gone deleted false", "7 Before renamed false",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("exports (-want +got):\n%s", diff)
 	}

@@ -16,7 +16,7 @@ import (
 	"devtool.internal/config"
 )
 
-// sample is a worker's configuration that can be written in both formats.
+// sample is a worker's configuration that both formats can express.
 type sample struct {
 	name     string
 	vars     map[string]any
@@ -92,7 +92,8 @@ func (s sample) jsonc() string {
 
 func (s sample) toml() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# generated\nname = %s\ncompatibility_date = \"2026-10-01\"\ndev.port = %d\n", tomlText(s.name), s.port)
+	fmt.Fprintf(&b, "# generated\nname = %s\ncompatibility_date = \"2026-10-01\"\ndev.port = %d\n",
+		tomlText(s.name), s.port)
 	fmt.Fprintf(&b, "vars = %s\n", tomlText(s.vars))
 	for i := range len(s.bindings) {
 		name := fmt.Sprintf("BINDING_%d", i)
@@ -112,7 +113,8 @@ func jsonText(v any) string {
 	return string(text)
 }
 
-// tomlText returns v as a TOML value on one line. A JSON string is a TOML string but for one control character.
+// tomlText returns v as a TOML value on one line. Except for one control character, a JSON string
+// is a TOML string.
 func tomlText(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
@@ -159,7 +161,7 @@ func sortedKeys(m map[string]any) []string {
 	}
 }
 
-// quiet loads a file that is without any fault.
+// quiet loads a file and expects no diagnostics.
 func quiet(t *rapid.T, dir, name, text string) *config.Config {
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -218,8 +220,8 @@ func TestVarsArriveUnchanged(t *testing.T) {
 	})
 }
 
-// Cutting a faultless file anywhere gives a file or an error with a place, never a panic and never a Config beside
-// an error.
+// A file cut anywhere gives a Config or an error with a place. It never gives a panic, nor a Config
+// and an error together.
 func TestEveryPrefixIsReadOrRefused(t *testing.T) {
 	for _, name := range []string{exampleJSONC, exampleTOML} {
 		text, err := os.ReadFile(name)

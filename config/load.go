@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxFileSize is far above any real configuration, and bounds the work that a wrong file can cause.
+// maxFileSize is far above any real configuration. It bounds the work that a wrong file can cause.
 const maxFileSize = 1 << 20
 
 // Options says how to read a file.
@@ -18,8 +18,9 @@ type Options struct {
 	Env string // the environment to read, or "" for the top level
 }
 
-// Load reads the file at path as it applies in the environment o names. It returns the warnings in file order; a
-// file that can't be used gives an *Error, which has all errors and warnings.
+// Load reads the file at path as it applies in the environment that o names. It returns the
+// warnings in file order. For a file that can't be used it returns an *Error, which holds all
+// errors and warnings.
 func Load(path string, o Options) (*Config, []Diagnostic, error) {
 	f, err := formatOf(path)
 	if err != nil {
@@ -56,13 +57,14 @@ func readFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
 	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("read config: %s is larger than %d KiB, the most a configuration may have",
+		return nil, fmt.Errorf("read config: %s is larger than %d KiB, the limit of a configuration",
 			path, maxFileSize>>10)
 	}
 	return data, nil
 }
 
-// parse returns the tree of a file's content; it is an object, and only good if the report has no error.
+// parse returns the tree of a file's content. The tree is an object, and only valid if the report
+// has no error.
 func parse(path string, data []byte, f format) (*report, *node) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if name := foreignEncoding(data); name != "" {
@@ -77,7 +79,7 @@ func parse(path string, data []byte, f format) (*report, *node) {
 	}
 	r := &report{src: newSource(path, string(data), f)}
 	if strings.TrimSpace(r.src.text) == "" {
-		r.errorf("empty-file", span{}, "run `devtool init` in an empty folder for one to start from", "the file is empty")
+		r.errorf("empty-file", span{}, "run `devtool init` in an empty folder to get an example", "the file is empty")
 		return r, nil
 	}
 	var root *node
@@ -93,10 +95,11 @@ func parse(path string, data []byte, f format) (*report, *node) {
 	return r, root
 }
 
-// foreignEncoding returns the name of the encoding that a byte order mark other than UTF-8's stands for, or "".
+// foreignEncoding returns the name of the encoding that data's byte order mark stands for, or ""
+// for UTF-8 or no mark.
 func foreignEncoding(data []byte) string {
 	for _, bom := range []struct{ mark, name string }{
-		{"\xff\xfe\x00\x00", "UTF-32 (little endian)"}, // begins as UTF-16 does, so it goes first
+		{"\xff\xfe\x00\x00", "UTF-32 (little endian)"}, // begins like UTF-16, so it comes first
 		{"\x00\x00\xfe\xff", "UTF-32 (big endian)"},
 		{"\xff\xfe", "UTF-16 (little endian)"},
 		{"\xfe\xff", "UTF-16 (big endian)"},
@@ -108,7 +111,8 @@ func foreignEncoding(data []byte) string {
 	return ""
 }
 
-// invalidUTF8 returns the offset of the first byte that is not part of a valid character, or len(data).
+// invalidUTF8 returns the offset of the first byte that is not part of a valid character, or
+// len(data).
 func invalidUTF8(data []byte) int {
 	i := 0
 	for i < len(data) {

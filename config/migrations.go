@@ -27,7 +27,7 @@ func (d *decoder) migrations(p place) {
 		d.cfg.Migrations = append(d.cfg.Migrations, m)
 
 		if line, twice := first[m.Tag]; twice && m.Tag != "" {
-			d.errorf("duplicate-tag", n.get("tag").span, "each step needs a tag of its own: it says which steps are done",
+			d.errorf("duplicate-tag", n.get("tag").span, "give each step its own tag, which records that it is applied",
 				"%s.tag is %s, as on line %d", indexPath(p.path, i), quote(m.Tag), line)
 		} else if m.Tag != "" {
 			first[m.Tag] = d.src.lineOf(n.get("tag").span.start)
@@ -41,10 +41,10 @@ func (d *decoder) migrations(p place) {
 	})
 }
 
-// checkTagOrder warns where tags of the usual form, v1, v2, ..., go down: steps apply in the order they are written in,
-// so one of them was probably pasted above a step that has been deployed.
+// checkTagOrder warns of tags of the usual form, v1, v2, ..., that go down. Steps apply in file
+// order, so somebody probably pasted a step above one that is already deployed.
 func (d *decoder) checkTagOrder(p place) {
-	highest := make(map[string]int) // from what is before the number to the step with the highest one
+	highest := make(map[string]int) // from a tag's prefix to the step with the highest number
 	for i, m := range d.cfg.Migrations {
 		prefix := strings.TrimRight(m.Tag, "0123456789")
 		number, err := strconv.Atoi(m.Tag[len(prefix):])
@@ -57,24 +57,24 @@ func (d *decoder) checkTagOrder(p place) {
 			continue
 		}
 		last := d.cfg.Migrations[before]
-		top, _ := strconv.Atoi(last.Tag[len(prefix):]) // it could be read when it was noted
+		top, _ := strconv.Atoi(last.Tag[len(prefix):]) // parsed before without an error
 		if number < top {
 			d.warnf("tags-out-of-order", p.node.elems[i].get("tag").span,
-				"steps apply in the order they are written in; new ones go to the end",
-				"%s.tag is %s, below %s on line %d", indexPath(p.path, i), quote(m.Tag), quote(last.Tag), last.Pos.Line)
+				"steps apply in the order of the file; add new ones at the end",
+				"%s.tag is %s, after %s on line %d", indexPath(p.path, i), quote(m.Tag), quote(last.Tag), last.Pos.Line)
 		} else {
 			highest[prefix] = i
 		}
 	}
 }
 
-// classHistory is what a list of migrations leaves behind.
+// classHistory is the state of the classes after a list of migrations.
 type classHistory struct {
 	alive map[string]backend
-	gone  map[string]string // from a class that was alive before to what became of it, "deleted in step ..."
+	gone  map[string]string // from a class that no longer exists to its fate: "deleted in step ..."
 }
 
-// A backend is what a class keeps its storage in.
+// A backend is the kind of storage that a class has.
 type backend int
 
 const (
@@ -90,8 +90,9 @@ type stepPlace struct {
 	index int
 }
 
-// fold applies the steps in order, each as Migration says, and calls impossible, unless that is nil, for whatever
-// can't be done. It goes on as if that had been possible, so that one mistake is reported once.
+// fold applies the steps in order, each as Migration describes. It calls impossible, unless that is
+// nil, for each change that can't be applied. It goes on as if that change had been possible, so
+// that one mistake is reported once.
 func fold(steps []Migration, impossible func(at stepPlace, message string)) classHistory {
 	h := classHistory{alive: make(map[string]backend), gone: make(map[string]string)}
 	for i, m := range steps {
@@ -104,7 +105,7 @@ func fold(steps []Migration, impossible func(at stepPlace, message string)) clas
 			if fate, ok := h.gone[class]; ok {
 				return fate
 			}
-			return "not created by any step before"
+			return "not created by an earlier step"
 		}
 		create := func(list string, index int, class string, b backend) {
 			if class == "" {
@@ -131,11 +132,12 @@ func fold(steps []Migration, impossible func(at stepPlace, message string)) clas
 		}
 		for j, r := range m.RenamedClasses {
 			b := cmp.Or(h.alive[r.From], backendSQLite)
-			end("renamed_classes", j, "renames", r.From, fmt.Sprintf("renamed to %s in step %s", quote(r.To), quote(m.Tag)))
+			end("renamed_classes", j, "renames", r.From,
+				fmt.Sprintf("renamed to %s in step %s", quote(r.To), quote(m.Tag)))
 			create("renamed_classes", j, r.To, b)
 		}
 		for j, t := range m.TransferredClasses {
-			create("transferred_classes", j, t.To, backendSQLite) // what it was is written elsewhere
+			create("transferred_classes", j, t.To, backendSQLite) // the other worker knows its real backend
 		}
 		for j, class := range m.NewClasses {
 			create("new_classes", j, class, backendKeyValue)

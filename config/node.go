@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep values may be nested, so that no file can exhaust the stack of the functions that walk
-// the tree.
+// maxDepth bounds how deep values may be nested, so that no file can exhaust the stack of the
+// functions that walk the tree.
 const maxDepth = 100
 
-// kind is the type of a value as both formats know it. Values are bits, so that a shape can allow several.
+// kind is the type of a value in both formats. Kinds are bits, so that a shape can allow several.
 type kind uint8
 
 const (
@@ -29,14 +29,14 @@ const (
 // node is one value of a file, whatever its format.
 type node struct {
 	kind kind
-	span span // of the value; of the header's key for a TOML table
+	span span // of the value, or of the header's key for a TOML table
 
-	text    string   // a string's value, a number's JSON spelling ("inf", "nan" as they are), a date as written
-	truth   bool     // of a bool
-	elems   []*node  // of an array
-	members []member // of an object, in file order, no key twice
+	text    string   // a string's value, a number's JSON spelling ("inf" and "nan" as written), or a date as written
+	truth   bool     // a bool's value
+	elems   []*node  // an array's elements
+	members []member // an object's members, in file order, no key twice
 
-	index map[string]int // from key to member, kept for objects with many
+	index map[string]int // from key to member, for objects with many members
 }
 
 // member is one key of an object and its value.
@@ -46,10 +46,10 @@ type member struct {
 	value   *node
 }
 
-// manyMembers is the size from which an object is worth an index.
+// manyMembers is the size from which an object has an index.
 const manyMembers = 16
 
-// find returns the position of key in n.members, or -1. It is fine to ask any kind of node.
+// find returns the position of key in n.members, or -1. n may be of any kind.
 func (n *node) find(key string) int {
 	if n.index != nil {
 		if i, ok := n.index[key]; ok {
@@ -65,7 +65,7 @@ func (n *node) find(key string) int {
 	return -1
 }
 
-// get returns the value of key, or nil if n is no object or has no such key.
+// get returns the value of key, or nil if n is not an object or has no such key.
 func (n *node) get(key string) *node {
 	if i := n.find(key); i >= 0 {
 		return n.members[i].value
@@ -108,8 +108,8 @@ func (n *node) strings(key string) []string {
 	return texts(n.array(key))
 }
 
-// texts returns the values of nodes that ought to be strings. One that is not, an error already, leaves an empty
-// string, so that the others keep their index.
+// texts returns the values of nodes that should be strings. Any other node is already reported; it
+// becomes an empty string, so that the others keep their index.
 func texts(nodes []*node) []string {
 	var list []string
 	for _, e := range nodes {
@@ -143,7 +143,7 @@ func (n *node) float() (f float64, ok bool) {
 	return f, err == nil && n.kind == kindNumber
 }
 
-// describe names the value in a message: what it is and, if that is short, which.
+// describe returns the value's description for a message: its kind and, if it is short, the value.
 func (n *node) describe() string {
 	switch n.kind {
 	case kindObject:
@@ -162,19 +162,20 @@ func (n *node) describe() string {
 	return "null"
 }
 
-// quote returns s in double quotes for use in a message, cut if it is long.
+// quote returns s in double quotes for a message, shortened if it is long.
 func quote(s string) string { return strconv.Quote(shorten(s)) }
 
-// shorten cuts s to what fits into a one-line message.
+// shorten cuts s to a length that fits into a one-line message.
 func shorten(s string) string {
-	const most = 40
-	if utf8.RuneCountInString(s) <= most {
+	const limit = 40
+	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
-	return string([]rune(s)[:most-1]) + "…"
+	return string([]rune(s)[:limit-1]) + "…"
 }
 
-// joinPath returns the path of the member key of the object at path, as messages write it: a.b, or a."odd key".
+// joinPath returns the path of the member key of the object at path, as messages write it: a.b, or
+// a."odd key".
 func joinPath(path, key string) string {
 	if !isPlainKey(key) {
 		key = quote(key)
@@ -188,7 +189,7 @@ func joinPath(path, key string) string {
 // indexPath returns the path of element i of the array at path.
 func indexPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
-// isPlainKey reports whether key can be written without quotes in both formats and in a path.
+// isPlainKey reports whether key needs no quotes in both formats and in a path.
 func isPlainKey(key string) bool {
 	for _, r := range key {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$", r) {
@@ -198,11 +199,12 @@ func isPlainKey(key string) bool {
 	return key != ""
 }
 
-// jsonString returns s as a JSON string, without the escapes that only HTML needs. TOML reads it too.
+// jsonString returns s as a JSON string, without the escapes that only HTML needs. It is a TOML
+// string, too.
 func jsonString(s string) string {
 	var out strings.Builder
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always encodes, and a Builder always takes it
+	_ = enc.Encode(s) // encoding a string into a Builder can't fail
 	return strings.TrimSuffix(out.String(), "\n")
 }

@@ -17,16 +17,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Inside the package, because these laws are about the tree and the positions in it, which nobody else sees.
+// These tests are inside the package, because they check the tree and its positions, which are
+// private.
 
-// addSeeds gives a fuzz test the template's or example's file, the files that are compared with wrangler in these
-// formats, and more.
+// addSeeds adds the given file, the files of these formats that conformance compares with wrangler,
+// and more texts to a fuzz test.
 func addSeeds(f *testing.F, file string, extensions []string, more ...string) {
 	files := []string{file}
 	for _, extension := range extensions {
 		found, err := filepath.Glob("../testdata/config/wrangler/*" + extension)
 		if err != nil || found == nil {
-			f.Fatalf("there are no files to start from in %s: %v", extension, err)
+			f.Fatalf("found no seeds with the extension %s: %v", extension, err)
 		}
 		files = append(files, found...)
 	}
@@ -43,15 +44,20 @@ func addSeeds(f *testing.F, file string, extensions []string, more ...string) {
 }
 
 func FuzzJSONC(f *testing.F) {
-	addSeeds(f, "../templates/batcher/wrangler.jsonc", []string{".json", ".jsonc"}, "", "[", `{"a":1,"a":[{}],}//`, "{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
-		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}", "\xff\xfe", "{\"\x80",
-		`{"exports":{"A":{"type":"durable-object","state":"renamed","renamed_to":"B"},"B":{"type":"worker"}},"durable_objects":{"bindings":[{"name":"A","class_name":"A"}]}}`,
-		`{"migrations":[{"tag":"v2"},{"tag":"v1"}],"compatibility_flags":["delete_all_delete_alarm"],"queues":{"producers":[{"binding":"A"}]},"ai":{"binding":"A"}}`)
+	addSeeds(f, "../templates/batcher/wrangler.jsonc", []string{".json", ".jsonc"}, "", "[", `{"a":1,"a":[{}],}//`,
+		"{\"a\" 1 \"b\": '\u2028', /* */}", `{"a":"\u12","b":"\`,
+		"{// \u2029\n}", "{\"a\\\x01\"", `{"env":{"x":{"vars":{"a":[null,-0.5e+9]}}},"name":3}`, "\xef\xbb\xbf{}",
+		"\xff\xfe", "{\"\x80",
+		`{"exports":{"A":{"type":"durable-object","state":"renamed","renamed_to":"B"},"B":{"type":"worker"}},`+
+			`"durable_objects":{"bindings":[{"name":"A","class_name":"A"}]}}`,
+		`{"migrations":[{"tag":"v2"},{"tag":"v1"}],"compatibility_flags":["delete_all_delete_alarm"],`+
+			`"queues":{"producers":[{"binding":"A"}]},"ai":{"binding":"A"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatJSONC)
 
-		// The checker that words the errors must accept what hujson accepts, up to the depth it bounds.
-		if !utf8.ValidString(text) || strings.TrimSpace(text) == "" || strings.Count(text, "{")+strings.Count(text, "[") > maxDepth {
+		// The checker must accept exactly what hujson accepts, up to its maximal depth.
+		if !utf8.ValidString(text) || strings.TrimSpace(text) == "" ||
+			strings.Count(text, "{")+strings.Count(text, "[") > maxDepth {
 			return
 		}
 		_, err := hujson.Parse([]byte(text + "\n"))
@@ -62,16 +68,19 @@ func FuzzJSONC(f *testing.F) {
 }
 
 func FuzzTOML(f *testing.F) {
-	addSeeds(f, "../testdata/config/batcher/wrangler.toml", []string{".toml"}, "", "a", "a = [1,#\n[2], {b.c = 'x'}]", "[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
-		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf", "[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
+	addSeeds(f, "../testdata/config/batcher/wrangler.toml", []string{".toml"}, "", "a", "a = [1,#\n[2], {b.c = 'x'}]",
+		"[[a.b]]\n[a.b.c]\nd = 2026-10-01T00:00:00Z\n[a]\n",
+		"a = 1\na.b = 2", "\"é", "[a]\n[a]", "[\"\\n\"]\n[\"\\n\"]", "a = [{}]\n[[a]]\nb = inf",
+		"[a.b]\n[a]\nb = 0x1_0", "a = \"\"\"\n\\\n\"\"\"", "\"\" = {\"\" = ''}",
 		"name = 1\r\nenv.x.vars = {a = 1e400}", "vars = {a = {b = 1}, a.c = 2}",
-		"exports.A = {type = \"durable-object\", state = 1}\n[[send_email]]\ndestination_address = 1\nallowed_destination_addresses = []\n[text_blobs]\nA = ''")
+		"exports.A = {type = \"durable-object\", state = 1}\n[[send_email]]\ndestination_address = 1\n"+
+			"allowed_destination_addresses = []\n[text_blobs]\nA = ''")
 	f.Fuzz(func(t *testing.T, text string) {
 		checkLaws(t, text, formatTOML)
 	})
 }
 
-// checkLaws reads text as Load does and checks that every position it gives away is inside of it.
+// checkLaws reads text as Load does and checks that every reported position is in the text.
 func checkLaws(t *testing.T, text string, f format) {
 	r, root := parse("f", []byte(text), f)
 	if !r.failed() {
@@ -92,7 +101,8 @@ func checkLaws(t *testing.T, text string, f format) {
 			t.Fatalf("line %d is %q, and the source shown %q", d.Position.Line, want, d.Source)
 		}
 		width := utf8.RuneCountInString(d.Source)
-		if d.Position.Column < 1 || d.Position.Column > width+1 || d.Length < 1 || d.Position.Column+d.Length > width+2 {
+		if d.Position.Column < 1 || d.Position.Column > width+1 || d.Length < 1 ||
+			d.Position.Column+d.Length > width+2 {
 			t.Fatalf("%v, %d long, is outside of its line of %d", d.Position, d.Length, width)
 		}
 		if d.ID == "" || d.Message == "" || strings.ContainsFunc(d.Message, unicode.IsControl) {
@@ -106,13 +116,14 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// checkSpans checks that the spans of n and all below lie in the text and, where the format nests, in their parent's.
+// checkSpans checks that the spans of n and its descendants lie in the text and, where the format
+// nests, in their parent's.
 func checkSpans(t *testing.T, s *source, n *node, within span, f format) {
 	if n.span.start < within.start || n.span.end > within.end || n.span.start > n.span.end {
 		t.Fatalf("the span %v is not within %v", n.span, within)
 	}
 	inner := n.span
-	if f == formatTOML { // a table's span is its header, and its members stand anywhere
+	if f == formatTOML { // a table's span is its header, and its members may be anywhere
 		inner = within
 	}
 	for _, e := range n.elems {
@@ -122,7 +133,8 @@ func checkSpans(t *testing.T, s *source, n *node, within span, f format) {
 		if m.keySpan.start < inner.start || m.keySpan.end > inner.end {
 			t.Fatalf("the key %q at %v is not within %v", m.key, m.keySpan, inner)
 		}
-		if raw := s.text[m.keySpan.start:m.keySpan.end]; !strings.ContainsAny(raw, `\`) && !strings.Contains(raw, m.key) {
+		if raw := s.text[m.keySpan.start:m.keySpan.end]; !strings.ContainsAny(raw, `\`) &&
+			!strings.Contains(raw, m.key) {
 			t.Fatalf("the key %q is written as %q", m.key, raw)
 		}
 		checkSpans(t, s, m.value, inner, f)
@@ -159,7 +171,7 @@ func TestSpansCoverExactlyWhatIsWritten(t *testing.T) {
 	}
 }
 
-// Walking a text character by character gives the same positions as looking offsets up.
+// Walking a text character by character gives the same positions as looking up offsets.
 func TestPositionCountsLinesAndCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.RuneFrom([]rune("a\té日😀\n"))).Draw(t, "text")
@@ -180,7 +192,7 @@ func TestPositionCountsLinesAndCharacters(t *testing.T) {
 	})
 }
 
-func TestNearestFindsSlipsAndNothingElse(t *testing.T) {
+func TestNearestFindsTyposAndNothingElse(t *testing.T) {
 	tests := []struct{ name, want string }{
 		{"mian", "main"},
 		{"nmae", "name"},
@@ -233,7 +245,7 @@ func TestKeysAreListedOnceAndCompletely(t *testing.T) {
 	}
 }
 
-// The libraries stay exchangeable, and the two formats one, as long as a single file knows each.
+// The libraries stay replaceable, and the two formats equal, as long as only one file knows each.
 func TestOneFileKnowsEachLibrary(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -300,7 +312,7 @@ func bigConfig(f format) []byte {
 
 func BenchmarkBigConfig(b *testing.B) { benchmarkDecode(b, bigConfig, "") }
 
-// benchmarkDecode reads a good file, for an environment or for none.
+// benchmarkDecode reads a valid file for an environment, or for the top level.
 func benchmarkDecode(b *testing.B, write func(format) []byte, env string) {
 	for name, f := range map[string]format{"jsonc": formatJSONC, "toml": formatTOML} {
 		data := write(f)
@@ -321,7 +333,8 @@ func benchmarkDecode(b *testing.B, write func(format) []byte, env string) {
 	}
 }
 
-// manyEnvironments returns a file of 50 environments that together have 200 bindings, of several kinds.
+// manyEnvironments returns a file of 50 environments that have 200 bindings of several kinds
+// together.
 func manyEnvironments(f format) []byte {
 	const environments = 50
 	var b strings.Builder
@@ -340,7 +353,8 @@ func manyEnvironments(f format) []byte {
 		"\"migrations\": [{ \"tag\": \"v1\", \"new_sqlite_classes\": [\"A\", \"B\"] }],\n\"env\": {\n")
 	for i := range environments {
 		fmt.Fprintf(&b, "  \"env%d\": {\n", i)
-		b.WriteString(`    "durable_objects": { "bindings": [{ "name": "A", "class_name": "A" }, { "name": "B", "class_name": "B" }] },` + "\n" +
+		b.WriteString(`    "durable_objects": { "bindings": [{ "name": "A", "class_name": "A" }, ` +
+			`{ "name": "B", "class_name": "B" }] },` + "\n" +
 			`    "kv_namespaces": [{ "binding": "KV", "id": "1" }],` + "\n" +
 			`    "queues": { "producers": [{ "binding": "Q", "queue": "q" }] },` + "\n  },\n")
 	}
@@ -348,5 +362,6 @@ func manyEnvironments(f format) []byte {
 	return []byte(b.String())
 }
 
-// Reading it should take less than 10 ms: it happens on each save.
+// BenchmarkManyEnvironments should take less than 10 ms for each file, because dev reads it on each
+// save.
 func BenchmarkManyEnvironments(b *testing.B) { benchmarkDecode(b, manyEnvironments, "env49") }

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// maxSourceWidth is how many columns of a source line are shown; what is underlined is always among them.
+// maxSourceWidth is how many columns of a source line are shown. They always include the underlined
+// part.
 const maxSourceWidth = 100
 
 const tabWidth = 4
@@ -31,13 +32,13 @@ const (
 //	      4 │   "port": "80"
 //	        ╵           ~~~~
 //
-// followed by the hint and an empty line. Control characters of the file never reach the terminal.
+// The hint and an empty line follow. Control characters of the file never reach the terminal.
 func Render(w io.Writer, ds []Diagnostic, color bool) {
 	var b strings.Builder
 	for i := range ds {
 		renderOne(&b, &ds[i], color)
 	}
-	_, _ = io.WriteString(w, b.String()) // messages have nowhere to report to
+	_, _ = io.WriteString(w, b.String()) // an error could not be shown either
 }
 
 func renderOne(b *strings.Builder, d *Diagnostic, color bool) {
@@ -79,14 +80,16 @@ func underline(width int) string {
 	return strings.Repeat("~", width)
 }
 
-// cutSource returns the source line of d in three parts, of which the middle one is to be underlined, ready to print
-// and cut to maxSourceWidth columns.
+// cutSource returns the source line of d in three parts, ready to print and cut to maxSourceWidth
+// columns. The middle part is to be underlined.
 func cutSource(d *Diagnostic) (before, marked, after string) {
 	runes := []rune(d.Source)
 	from := min(max(d.Position.Column-1, 0), len(runes))
 	to := min(from+max(d.Length, 1), len(runes))
 
-	before, marked, after = printable(string(runes[:from])), printable(string(runes[from:to])), printable(string(runes[to:]))
+	before = printable(string(runes[:from]))
+	marked = printable(string(runes[from:to]))
+	after = printable(string(runes[to:]))
 	room := maxSourceWidth
 	if displayWidth(before)+displayWidth(marked)+displayWidth(after) <= room {
 		return before, marked, after
@@ -130,7 +133,7 @@ func takeRight(s string, width int) string {
 	return string(runes[i:])
 }
 
-// printable replaces tabs by spaces and what a terminal would obey rather than show by a mark.
+// printable replaces tabs by spaces, and characters that control a terminal by a mark.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -155,8 +158,8 @@ func displayWidth(s string) int {
 	return width
 }
 
-// runeWidth returns the columns of a terminal that r takes: two for most East Asian characters and pictures, none for
-// marks that join the character before.
+// runeWidth returns how many columns of a terminal r takes: two for most East Asian characters and
+// pictures, none for marks that join the previous character.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:

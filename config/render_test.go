@@ -20,7 +20,8 @@ func render(d config.Diagnostic, color bool) string {
 func TestRenderWithColorOnlyAddsColor(t *testing.T) {
 	d := config.Diagnostic{
 		Severity: config.SeverityWarning, ID: "unknown-key", Message: "unknown key x, it is ignored",
-		Position: config.Position{File: "wrangler.toml", Line: 3, Column: 1}, Source: "x = 1", Length: 1, Hint: "two\nlines",
+		Position: config.Position{File: "wrangler.toml", Line: 3, Column: 1},
+		Source:   "x = 1", Length: 1, Hint: "two\nlines",
 	}
 	colored := render(d, true)
 	if !strings.Contains(colored, "\x1b[33m") {
@@ -38,7 +39,7 @@ func TestRenderWithColorOnlyAddsColor(t *testing.T) {
 	}
 }
 
-func TestRenderUnderlinesTheCharactersMeant(t *testing.T) {
+func TestRenderUnderlinesTheRightCharacters(t *testing.T) {
 	tests := []struct {
 		name, source   string
 		column, length int
@@ -46,7 +47,7 @@ func TestRenderUnderlinesTheCharactersMeant(t *testing.T) {
 	}{
 		{"one character", "a = b", 5, 1, "a = b", "    ^"},
 		{"several", "a = bcd", 5, 3, "a = bcd", "    ~~~"},
-		{"behind the line", "abc", 4, 1, "abc", "   ^"},
+		{"after the line", "abc", 4, 1, "abc", "   ^"},
 		{"tabs", "\ta\tb", 4, 1, "    a    b", "         ^"},
 		{"wide characters", "日本 é", 4, 1, "日本 é", "     ^"},
 		{"wide marked", "x日本", 2, 2, "x日本", " ~~~~"},
@@ -56,7 +57,8 @@ func TestRenderUnderlinesTheCharactersMeant(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := config.Diagnostic{Position: config.Position{File: "f", Line: 1, Column: tt.column}, Source: tt.source, Length: tt.length}
+			at := config.Position{File: "f", Line: 1, Column: tt.column}
+			d := config.Diagnostic{Position: at, Source: tt.source, Length: tt.length}
 			lines := strings.Split(render(d, false), "\n")
 			if got, want := lines[3], "      1 │ "+tt.line; got != want {
 				t.Errorf("source %q, want %q", got, want)
@@ -68,8 +70,8 @@ func TestRenderUnderlinesTheCharactersMeant(t *testing.T) {
 	}
 }
 
-// Whatever the line and the place in it: nothing is wider than a terminal, and the first mark stands below the first
-// character meant.
+// Whatever the line and the place in it, the output is not wider than a terminal. The first mark
+// stands below the first underlined character.
 func TestRenderCutsLongLinesAroundTheMark(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := []rune(rapid.StringOfN(rapid.RuneFrom([]rune(`abc "{}:,`)), 1, 400, -1).Draw(t, "source"))

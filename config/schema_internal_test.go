@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheCommittedSchemaIsUpToDate writes it with -update.
+// TestTheCommittedSchemaIsUpToDate compares schema.json with the tables. With -update it writes the
+// file.
 func TestTheCommittedSchemaIsUpToDate(t *testing.T) {
 	want := string(makeSchema())
 	if goflag.Lookup("update").Value.String() == "true" {
@@ -18,12 +19,13 @@ func TestTheCommittedSchemaIsUpToDate(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, string(Schema())); diff != "" {
-		t.Errorf("schema.json is behind the tables: run `go test ./config -run Schema -update` (-want +got):\n%s", diff)
+		t.Errorf("schema.json is out of date: run `go test ./config -run Schema -update` (-want +got):\n%s", diff)
 	}
 }
 
-// TestEveryCheckedShapeIsInTheSchema finds shapes whose check the schema does not know of. One that has no words in a
-// schema gets an empty line; what holds between the members of an object never has.
+// TestEveryCheckedShapeIsInTheSchema finds shapes with a check that constraints does not mention. A
+// check that a schema can't express has an empty line there. Checks across the members of an object
+// are exempt, because a schema can't express any of them.
 func TestEveryCheckedShapeIsInTheSchema(t *testing.T) {
 	seen := make(map[*shape]bool)
 	var walk func(path string, s *shape)
@@ -56,7 +58,7 @@ func TestEveryKeyHasADescription(t *testing.T) {
 	}
 	for name := range meanings {
 		if !contains(name) {
-			t.Errorf("%s has a meaning, and is no key", name)
+			t.Errorf("%s has a meaning, but is not a key", name)
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// constraints are what the check of a shape means in the words of JSON Schema, as far as it has such words: a schema
-// may allow more than the check does, and never less. Patterns are in the syntax that all of JavaScript, Python and Go
-// read.
+// constraints express the check of a shape in JSON Schema, as far as that is possible. A schema may
+// allow more than the check does, and never less. JavaScript, Python and Go must all understand the
+// patterns.
 var constraints = map[*shape]map[string]any{
 	nonEmptyText: {"minLength": 1},
 	workerName:   {"pattern": "^([a-z0-9_][a-z0-9_-]*)?$"},
@@ -27,7 +27,7 @@ var constraints = map[*shape]map[string]any{
 	wholeNumber:  {"type": "integer", "minimum": 0, "maximum": 4294967295},
 	openPort:     {"type": "integer", "minimum": 1, "maximum": 65535},
 	retention:    {"minLength": 1, "minimum": 1},
-	workflows:    {}, // no words for names that are unique among objects
+	workflows:    {}, // a schema can't express names that are unique among objects
 	sockets:      {},
 	oneRoute:     {},
 	listedRoute:  {"minLength": 1},
@@ -35,29 +35,30 @@ var constraints = map[*shape]map[string]any{
 	period:       {"enum": []int{10, 60}},
 	delay:        {"minimum": 0, "maximum": 86400},
 	port:         {"type": "integer", "minimum": 0, "maximum": 65535},
-	share:        {"minimum": 0, "maximum": 1},
+	fraction:     {"minimum": 0, "maximum": 1},
 }
 
-// meanings tell what the keys that devtool uses are for.
+// meanings describe the keys that devtool uses.
 var meanings = map[string]string{
-	"$schema":             "The schema of this file, for editors.",
-	"env":                 "Environments by name. Each may have all keys but those that are only at the top level.",
-	"name":                "The worker's name. Stored objects are found by it.",
-	"main":                "The folder of the Go program that has the handlers, or a file in it, relative to this file.",
-	"compatibility_date":  "The platform's behaviour is that of this day.",
+	"$schema": "The schema of this file, for editors.",
+	"env":     "Environments by name. Each may have every key that is not for the top level only.",
+	"name":    "The worker's name. Objects are stored under it.",
+	"main":    "The folder of the Go program with the handlers, or a file in it, relative to this file.",
+
+	"compatibility_date":  "The platform behaves as it did on this day.",
 	"compatibility_flags": "Single changes of the platform's behaviour, whatever the date.",
 	"vars":                "Variables of the handlers: strings, or any JSON. Environments don't inherit them.",
 	"durable_objects":     "The names under which handlers reach classes. Environments don't inherit them.",
-	"migrations":          "Steps that introduce, rename and delete classes. Add to them, and never edit what has been deployed.",
-	"exports":             "The classes that there are, in place of migrations.",
-	"secrets":             "The variables that have to be set elsewhere, as in .dev.vars.",
-	"route":               "The route of the worker. In development its host is the one that the worker sees.",
-	"routes":              "The routes of the worker. In development the first one's host is the one that the worker sees.",
+	"migrations":          "Steps that create, rename and delete classes. Add steps, but never edit a deployed one.",
+	"exports":             "The existing classes, as an alternative to migrations.",
+	"secrets":             "Variables that must be set elsewhere, for example in .dev.vars.",
+	"route":               "The worker's route. In development, the worker sees its host.",
+	"routes":              "The worker's routes. In development, the worker sees the host of the first one.",
 	"triggers":            "When the worker's Scheduled runs: cron expressions, in UTC.",
-	"dev":                 "The local server. Flags of `devtool dev` go before it.",
+	"dev":                 "The local server. Flags of `devtool dev` take precedence.",
 }
 
-// makeSchema returns the content that schema.json ought to have.
+// makeSchema returns what schema.json should contain.
 func makeSchema() []byte {
 	top, environment, shared := map[string]any{}, map[string]any{}, map[string]any{}
 	for _, k := range keys {
@@ -92,7 +93,7 @@ func makeSchema() []byte {
 
 func schemaRef(name string) map[string]any { return map[string]any{"$ref": "#/definitions/" + name} }
 
-// closedObject is the schema of an object that has no other members.
+// closedObject returns the schema of an object that has no other members.
 func closedObject(properties map[string]any) map[string]any {
 	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 }
@@ -105,12 +106,12 @@ func (k key) schema() map[string]any {
 	case k.unused != "":
 		schema["description"] = "No effect in devtool: it " + k.unused + "."
 	case k.decode == nil && k.binds != nil:
-		schema["description"] = "Bindings to what the platform calls " + k.binds.kind + ": accepted, and not emulated."
+		schema["description"] = "Bindings of the platform's kind " + k.binds.kind + ": accepted, but not emulated."
 	}
 	return schema
 }
 
-// kindNames are the kinds in the words of JSON Schema. It has no dates: those are TOML's.
+// kindNames are the names of the kinds in JSON Schema. It has no dates, which only TOML has.
 var kindNames = []struct {
 	kind kind
 	name string
@@ -137,16 +138,16 @@ func (s *shape) schema() map[string]any {
 	switch {
 	case s.fields != nil:
 		properties := map[string]any{}
-		var required []string
+		var names []string
 		for _, f := range s.fields {
 			properties[f.name] = f.shape.schema()
 			if f.required {
-				required = append(required, f.name)
+				names = append(names, f.name)
 			}
 		}
 		schema["properties"], schema["additionalProperties"] = properties, s.open
-		if required != nil {
-			schema["required"] = required
+		if names != nil {
+			schema["required"] = names
 		}
 	case s.elem != nil:
 		if s.kinds&kindArray != 0 {
@@ -170,7 +171,7 @@ func (s *shape) schema() map[string]any {
 	return schema
 }
 
-// foreignExtensions are those of foreignMains without their dots, sorted.
+// foreignExtensions returns the extensions of foreignMains without their dots, sorted.
 func foreignExtensions() []string {
 	var extensions []string
 	for extension := range foreignMains {

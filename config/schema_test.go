@@ -13,7 +13,7 @@ import (
 	"devtool.internal/config"
 )
 
-// TestSchemaAndLoadAgree holds files with one peculiarity each against both.
+// TestSchemaAndLoadAgree compares the schema with Load on files with one unusual member each.
 func TestSchemaAndLoadAgree(t *testing.T) {
 	for _, test := range []struct {
 		member string
@@ -66,7 +66,7 @@ func TestSchemaAndLoadAgree(t *testing.T) {
 	} {
 		file := `{"name": "w", "compatibility_date": "2026-10-01", ` + test.member + `}`
 		for _, key := range []string{"name", "compatibility_date"} {
-			if strings.HasPrefix(test.member, `"`+key+`"`) { // no key may be there twice
+			if strings.HasPrefix(test.member, `"`+key+`"`) { // no key may occur twice
 				file = regexp.MustCompile(`"`+key+`": "[^"]*", `).ReplaceAllString(file, "")
 			}
 		}
@@ -79,8 +79,8 @@ func TestSchemaAndLoadAgree(t *testing.T) {
 	}
 }
 
-// problemsOf are the ids of what Load reports, in the environment "staging" if there is one. What is just missing does
-// not count: a schema does not ask for it.
+// problemsOf returns the ids of the diagnostics that Load reports, for the environment "staging" if
+// there is one. It leaves out those about missing keys, which a schema does not require.
 func problemsOf(t *testing.T, file string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "wrangler.jsonc")
@@ -117,13 +117,14 @@ func schemaProblem(t *testing.T, file string) string {
 	return v.check("", value, v.root)
 }
 
-// validator is as much of JSON Schema as the schema makes use of.
+// validator checks as much of JSON Schema as the schema uses.
 type validator struct{ root map[string]any }
 
-// check returns where value, at path, is not as schema says, or "".
+// check returns the place where value, at path, does not match schema, or "".
 func (v validator) check(path string, value any, schema map[string]any) string {
 	if ref, ok := schema["$ref"].(string); ok {
-		return v.check(path, value, v.root["definitions"].(map[string]any)[strings.TrimPrefix(ref, "#/definitions/")].(map[string]any))
+		return v.check(path, value,
+			v.root["definitions"].(map[string]any)[strings.TrimPrefix(ref, "#/definitions/")].(map[string]any))
 	}
 	if !isOfType(value, schema["type"]) {
 		return path + ": type"
@@ -146,13 +147,13 @@ func (v validator) check(path string, value any, schema map[string]any) string {
 		if pattern, ok := schema["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(value) {
 			return path + ": pattern"
 		}
-		if least, ok := schema["minLength"].(float64); ok && len(value) < int(least) {
+		if low, ok := schema["minLength"].(float64); ok && len(value) < int(low) {
 			return path + ": minLength"
 		}
 	case float64:
-		least, hasLeast := schema["minimum"].(float64)
-		most, hasMost := schema["maximum"].(float64)
-		if hasLeast && value < least || hasMost && value > most {
+		low, hasLow := schema["minimum"].(float64)
+		high, hasHigh := schema["maximum"].(float64)
+		if hasLow && value < low || hasHigh && value > high {
 			return path + ": range"
 		}
 	case []any:
@@ -188,7 +189,7 @@ func (v validator) checkMembers(path string, object, schema map[string]any) stri
 	}
 	required, _ := schema["required"].([]any)
 	for _, name := range required {
-		if _, there := object[name.(string)]; !there {
+		if _, ok := object[name.(string)]; !ok {
 			return path + "." + name.(string) + ": required"
 		}
 	}

@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// Setting is one value of a configuration as it applies, and where it is from.
+// Setting is one value of a configuration as it applies, with its origin.
 type Setting struct {
 	Key   string          // as messages write it, without the environment: "vars.UPSTREAM"
 	Value json.RawMessage // one line; nil for OriginVariables, which may be secret
 	From  Origin
 	At    Position // of OriginTop and OriginEnvironment
-	Name  string   // of OriginVariables: what they come from, in words, as Var.From
+	Name  string   // of OriginVariables: their source in words, as in Var.From
 }
 
-// Origin says what has decided about a value.
+// Origin says what has set a value.
 type Origin string
 
 // The origins of values.
@@ -22,11 +22,11 @@ const (
 	OriginTop         Origin = "top"         // the top level of the file
 	OriginEnvironment Origin = "environment" // the environment's part of the file
 	OriginVariables   Origin = "variables"   // .dev.vars and the like, see LoadVars
-	OriginDefault     Origin = "default"     // nothing
+	OriginDefault     Origin = "default"     // nothing has set it
 )
 
-// Explain loads a file as Load and LoadVars do, and returns each value that applies. Objects and arrays are taken apart,
-// so that every line says where it is from.
+// Explain loads a file as Load and LoadVars do, and returns each value that applies. It takes
+// objects and arrays apart, so that every value has its own origin.
 func Explain(path string, o Options, v VarSources) (*Config, []Setting, []Diagnostic, error) {
 	c, warnings, err := Load(path, o)
 	if err != nil {
@@ -63,7 +63,7 @@ func Explain(path string, o Options, v VarSources) (*Config, []Setting, []Diagno
 	return c, list.list, append(warnings, more...), nil
 }
 
-// Environments returns the names of the environments that the file at path has, in its order.
+// Environments returns the names of the environments in the file at path, in its order.
 func Environments(path string) ([]string, error) {
 	_, root, err := reread(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func Environments(path string) ([]string, error) {
 	return names, nil
 }
 
-// reread returns the tree of the file at path, which has no syntax errors.
+// reread returns the tree of the file at path, which has already been parsed without errors.
 func reread(path string) (*report, *node, error) {
 	f, err := formatOf(path)
 	if err != nil {
@@ -92,7 +92,7 @@ func reread(path string) (*report, *node, error) {
 	return r, root, r.err()
 }
 
-// settings collects what a tree holds.
+// settings collects the values of a tree.
 type settings struct {
 	src  *source
 	from Origin
@@ -110,19 +110,21 @@ func (s *settings) add(key string, n *node) {
 			s.add(indexPath(key, i), e)
 		}
 	default:
-		s.list = append(s.list, Setting{Key: key, Value: n.scalarJSON(), From: s.from, At: s.src.position(n.span.start)})
+		at := s.src.position(n.span.start)
+		s.list = append(s.list, Setting{Key: key, Value: n.scalarJSON(), From: s.from, At: at})
 	}
 }
 
-// vars adds the variables that n, which may be nil, has and all does not have from elsewhere, and then those from there.
+// vars adds the variables of n, which may be nil, unless another source in all replaces them. Then
+// it adds the variables of the other sources.
 func (s *settings) vars(n *node, all []Var) {
-	elsewhere := make(map[string]bool)
+	replaced := make(map[string]bool)
 	for _, v := range all {
-		elsewhere[v.Name] = v.From != ""
+		replaced[v.Name] = v.From != ""
 	}
 	if n != nil {
 		for i := range n.members {
-			if m := &n.members[i]; !elsewhere[m.key] {
+			if m := &n.members[i]; !replaced[m.key] {
 				s.add(joinPath("vars", m.key), m.value)
 			}
 		}
@@ -134,7 +136,8 @@ func (s *settings) vars(n *node, all []Var) {
 	}
 }
 
-// decide gives key the value that Load has made of it. One that is not in the file comes first, with the default.
+// decide sets key to the value that Load has computed. A key that is not in the file comes first,
+// as a default.
 func (s *settings) decide(key, value string) {
 	for i := range s.list {
 		if s.list[i].Key == key {
@@ -149,7 +152,8 @@ func (s *settings) decide(key, value string) {
 	s.list = append([]Setting{{Key: key, Value: json.RawMessage(jsonString(value)), From: OriginDefault}}, s.list...)
 }
 
-// scalarJSON returns the JSON of a value that has no others in it. What only TOML has is written as a string.
+// scalarJSON returns the JSON of a value that holds no others. Values that only TOML has become
+// strings.
 func (n *node) scalarJSON() json.RawMessage {
 	switch n.kind {
 	case kindObject:

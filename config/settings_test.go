@@ -54,7 +54,10 @@ func explain(t *testing.T, file string, o config.Options, v config.VarSources) [
 }
 
 func TestExplainSaysWhereEachValueIsFrom(t *testing.T) {
-	given := config.VarSources{Given: []config.Var{{Name: "N", Value: "secret", From: "--var"}, {Name: "new", Value: "secret", From: "--var"}}}
+	given := config.VarSources{Given: []config.Var{
+		{Name: "N", Value: "secret", From: "--var"},
+		{Name: "new", Value: "secret", From: "--var"},
+	}}
 	for _, test := range []struct {
 		name, file, env string
 		vars            config.VarSources
@@ -124,7 +127,8 @@ func TestExplainFillsInTheFoldersName(t *testing.T) {
 		t.Fatalf("got the warnings %v and error %v, want warnings", warnings, err)
 	}
 	for _, s := range settings {
-		if want := (config.Setting{Key: "name", Value: json.RawMessage(`"my-shop"`), From: config.OriginDefault}); s.Key == "name" {
+		if s.Key == "name" {
+			want := config.Setting{Key: "name", Value: json.RawMessage(`"my-shop"`), From: config.OriginDefault}
 			if diff := cmp.Diff(want, s); diff != "" {
 				t.Errorf("name (-want +got):\n%s", diff)
 			}
@@ -172,8 +176,9 @@ func TestEnvironmentsAreThoseOfTheFile(t *testing.T) {
 
 func TestDiagnosticsAreJSON(t *testing.T) {
 	d := config.Diagnostic{
-		Severity: config.SeverityWarning, ID: "unknown-key", Position: config.Position{File: "wrangler.toml", Line: 3, Column: 7},
-		Message: "unknown key mian", Hint: `did you mean "main"?`, Source: "secret", Length: 4,
+		Severity: config.SeverityWarning, ID: "unknown-key",
+		Position: config.Position{File: "wrangler.toml", Line: 3, Column: 7},
+		Message:  "unknown key mian", Hint: `did you mean "main"?`, Source: "secret", Length: 4,
 	}
 	for want, d := range map[string]config.Diagnostic{
 		`{"file":"wrangler.toml","line":3,"column":7,"length":4,"severity":"warning","id":"unknown-key",` +

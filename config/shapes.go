@@ -1,17 +1,17 @@
 package config
 
-// shape says what a value must look like. Shapes are data; check.go reads them.
+// shape says what a value must look like. Shapes are data, which check.go reads.
 type shape struct {
 	noun   string   // what messages call it, after "must be"
 	kinds  kind     // the kinds allowed
-	enum   []string // the only strings allowed; nil: any
-	elem   *shape   // of each element of an array and each member of an object without fields; nil: anything
+	enum   []string // the only strings allowed; nil allows all
+	elem   *shape   // for each element of an array, and each member of an object without fields; nil allows all
 	fields []field
 	open   bool                   // an object may have other fields, too
-	exact  bool                   // another field is an error, and not only a warning
-	valid  func(*node) *complaint // the last word on a value of the right kind; nil: no objection
+	exact  bool                   // another field is an error rather than a warning
+	valid  func(*node) *complaint // an additional check of a value of the right kind, or nil
 
-	// An object that comes in variants is checked against the one that variant picks, which is one of variants.
+	// An object with variants is checked against the one that variant returns.
 	variants []*shape
 	variant  func(*node) *shape
 }
@@ -23,20 +23,24 @@ type field struct {
 	required bool
 }
 
-// complaint is what is wrong with one value. The message goes on from the value's path: `main` + ` must be ...`.
+// complaint says what is wrong with one value. The message continues the value's path: "main" and
+// "must be ...".
 type complaint struct {
 	id, message, hint string
-	part              *span  // of the value's text, if only a part of it is wrong
-	member            string // of the value, if that is to blame
+	part              *span  // the wrong part of the value's text; nil for all of it
+	member            string // the wrong member of the value, or ""
 }
 
 var (
-	anything     = &shape{noun: "a value", kinds: kindObject | kindArray | kindString | kindNumber | kindBool | kindNull | kindDateTime}
+	anything = &shape{
+		noun:  "a value",
+		kinds: kindObject | kindArray | kindString | kindNumber | kindBool | kindNull | kindDateTime,
+	}
 	text         = &shape{noun: "a string", kinds: kindString}
 	flag         = &shape{noun: "true or false", kinds: kindBool}
 	object       = &shape{noun: "an object", kinds: kindObject}
 	number       = &shape{noun: "a number", kinds: kindNumber}
-	share        = &shape{noun: "a number from 0 to 1", kinds: kindNumber, valid: upTo(1, "a number")}
+	fraction     = &shape{noun: "a number from 0 to 1", kinds: kindNumber, valid: numberUpTo(1, "a number")}
 	textMap      = &shape{noun: "an object of strings", kinds: kindObject, elem: text}
 	textList     = &shape{noun: "an array of strings", kinds: kindArray, elem: text}
 	textOrTexts  = &shape{noun: "a string or an array of strings", kinds: kindString | kindArray, elem: text}
@@ -50,9 +54,16 @@ var (
 	date           = &shape{noun: "a string", kinds: kindString, valid: validDate}
 	workflowName   = &shape{noun: "a string", kinds: kindString, valid: validWorkflowName}
 	period         = &shape{noun: "10 or 60", kinds: kindNumber, valid: validPeriod}
-	delay          = &shape{noun: "a number of seconds from 0 to 86400", kinds: kindNumber, valid: upTo(86400, "a number of seconds")}
 	cronExpression = &shape{noun: "a string", kinds: kindString, valid: validCron}
-	port           = &shape{noun: "a whole number from 0 to 65535", kinds: kindNumber, valid: whole("invalid-port", 0, 65535)}
+
+	delay = &shape{
+		noun: "a number of seconds from 0 to 86400", kinds: kindNumber,
+		valid: numberUpTo(86400, "a number of seconds"),
+	}
+	port = &shape{
+		noun: "a whole number from 0 to 65535", kinds: kindNumber,
+		valid: integerIn("invalid-port", 0, 65535),
+	}
 
 	classNames = arrayOf("strings", className)
 )
@@ -69,6 +80,5 @@ func oneOf(values ...string) *shape {
 	return &shape{noun: "a string", kinds: kindString, enum: values}
 }
 
-// need and may list a field that must be there, and one that may.
-func need(name string, s *shape) field { return field{name: name, shape: s, required: true} }
-func may(name string, s *shape) field  { return field{name: name, shape: s} }
+func required(name string, s *shape) field { return field{name: name, shape: s, required: true} }
+func optional(name string, s *shape) field { return field{name: name, shape: s} }

@@ -5,71 +5,76 @@ var (
 	environments = &shape{noun: "an object of environments", kinds: kindObject, elem: object}
 
 	devSettings = objectWith(
-		may("ip", text),
-		may("port", port),
-		may("inspector_port", port),
-		may("inspector_ip", text),
-		may("local_protocol", oneOf("http", "https")),
-		may("upstream_protocol", oneOf("http", "https")),
-		may("host", hostName),
-		may("enable_containers", flag),
-		may("container_engine", textOrObject),
-		may("generate_types", flag),
+		optional("ip", text),
+		optional("port", port),
+		optional("inspector_port", port),
+		optional("inspector_ip", text),
+		optional("local_protocol", oneOf("http", "https")),
+		optional("upstream_protocol", oneOf("http", "https")),
+		optional("host", hostName),
+		optional("enable_containers", flag),
+		optional("container_engine", textOrObject),
+		optional("generate_types", flag),
 	)
 
 	triggers = objectWith(
-		may("crons", arrayOf("strings", cronExpression)),
-		may("events", repositoryEvents),
+		optional("crons", arrayOf("strings", cronExpression)),
+		optional("events", repositoryEvents),
 	)
 
 	durableObjects = objectWith(
-		may("bindings", arrayOf("objects", objectWith(
-			need("name", nonEmptyText),
-			need("class_name", className),
-			may("script_name", nonEmptyText),
-			may("environment", nonEmptyText),
+		optional("bindings", arrayOf("objects", objectWith(
+			required("name", nonEmptyText),
+			required("class_name", className),
+			optional("script_name", nonEmptyText),
+			optional("environment", nonEmptyText),
 		))),
-		may("code_update_strategy", objectWith(
-			need("mode", oneOf("immediate", "deferred")),
-			may("max_delay", delay),
+		optional("code_update_strategy", objectWith(
+			required("mode", oneOf("immediate", "deferred")),
+			optional("max_delay", delay),
 		)),
 	)
 
 	migrations = arrayOf("objects", objectWith(
-		need("tag", nonEmptyText),
-		may("new_classes", classNames),
-		may("new_sqlite_classes", classNames),
-		may("renamed_classes", arrayOf("objects", objectWith(
-			need("from", className),
-			need("to", className),
+		required("tag", nonEmptyText),
+		optional("new_classes", classNames),
+		optional("new_sqlite_classes", classNames),
+		optional("renamed_classes", arrayOf("objects", objectWith(
+			required("from", className),
+			required("to", className),
 		))),
-		may("deleted_classes", classNames),
-		may("transferred_classes", arrayOf("objects", objectWith(
-			need("from", className),
-			need("from_script", nonEmptyText),
-			need("to", className),
+		optional("deleted_classes", classNames),
+		optional("transferred_classes", arrayOf("objects", objectWith(
+			required("from", className),
+			required("from_script", nonEmptyText),
+			required("to", className),
 		))),
 	))
 
-	secrets = objectWith(may("required", arrayOf("strings", nonEmptyText)))
+	secrets = objectWith(optional("required", arrayOf("strings", nonEmptyText)))
 
-	// The variants of an entry of exports, by what it exports and, for a class of Durable Objects, what becomes of it.
-	exportStores     = oneOf("sqlite", "legacy-kv")
-	exportOfWorker   = objectWith(need("type", oneOf("worker")), may("cache", objectWith(need("enabled", flag))))
-	exportOfWorkflow = objectWith(append([]field{need("type", oneOf("workflow"))}, workflowFields...)...)
+	// The variants of an entry of exports: by its type and, for a class of Durable Objects, its
+	// state.
+	exportStores   = oneOf("sqlite", "legacy-kv")
+	exportOfWorker = objectWith(required("type", oneOf("worker")),
+		optional("cache", objectWith(required("enabled", flag))))
+	exportOfWorkflow = objectWith(append([]field{required("type", oneOf("workflow"))}, workflowFields...)...)
 	exportsByState   = map[string]*shape{
-		stateCreated:     exportOfClass(may("state", oneOf(stateCreated)), need("storage", exportStores), may("container", text)),
-		stateDeleted:     exportOfClass(need("state", oneOf(stateDeleted))),
-		stateRenamed:     exportOfClass(need("state", oneOf(stateRenamed)), need("renamed_to", className)),
-		stateTransferred: exportOfClass(need("state", oneOf(stateTransferred)), need("transferred_to", nonEmptyText)),
-		stateExpectingTransfer: exportOfClass(need("state", oneOf(stateExpectingTransfer)), need("storage", exportStores),
-			need("transfer_from", nonEmptyText), may("container", text)),
+		stateCreated: exportOfClass(optional("state", oneOf(stateCreated)), required("storage", exportStores),
+			optional("container", text)),
+		stateDeleted: exportOfClass(required("state", oneOf(stateDeleted))),
+		stateRenamed: exportOfClass(required("state", oneOf(stateRenamed)), required("renamed_to", className)),
+		stateTransferred: exportOfClass(required("state", oneOf(stateTransferred)),
+			required("transferred_to", nonEmptyText)),
+		stateExpectingTransfer: exportOfClass(required("state", oneOf(stateExpectingTransfer)),
+			required("storage", exportStores),
+			required("transfer_from", nonEmptyText), optional("container", text)),
 	}
 
-	// An entry that is none of them.
-	exportOfUnknown = openObject(need("type", oneOf("durable-object", "worker", "workflow")))
-	exportOfNoState = openObject(
-		need("state", oneOf(stateCreated, stateDeleted, stateRenamed, stateTransferred, stateExpectingTransfer)))
+	// An entry with an unknown type, or an unknown state.
+	exportOfUnknown      = openObject(required("type", oneOf("durable-object", "worker", "workflow")))
+	exportOfUnknownState = openObject(
+		required("state", oneOf(stateCreated, stateDeleted, stateRenamed, stateTransferred, stateExpectingTransfer)))
 
 	exports = &shape{noun: "an object of objects", kinds: kindObject, elem: &shape{
 		noun: "an object", kinds: kindObject, variant: variantOfExport,
@@ -83,10 +88,10 @@ var (
 
 func exportOfClass(fields ...field) *shape {
 	return &shape{noun: "an object", kinds: kindObject, exact: true, valid: sqlForContainer,
-		fields: append([]field{need("type", oneOf("durable-object"))}, fields...)}
+		fields: append([]field{required("type", oneOf("durable-object"))}, fields...)}
 }
 
-// variantOfExport returns what an entry of exports has to look like by what it says it is.
+// variantOfExport returns the shape for an entry of exports, by its type and state.
 func variantOfExport(n *node) *shape {
 	switch n.str("type") {
 	case "worker":
@@ -101,7 +106,7 @@ func variantOfExport(n *node) *shape {
 		if s := exportsByState[state.text]; s != nil {
 			return s
 		}
-		return exportOfNoState
+		return exportOfUnknownState
 	}
 	return exportOfUnknown
 }

@@ -9,7 +9,7 @@ import (
 
 // Position is a place in a file. Lines and columns count from 1, columns in characters (runes).
 type Position struct {
-	File   string // as it was given to Load
+	File   string // as passed to Load
 	Line   int
 	Column int
 }
@@ -22,7 +22,8 @@ func (p Position) String() string {
 // span is the range of bytes [start, end) in a source.
 type span struct{ start, end int }
 
-// source is the text of one file with an index of its lines. Its text is valid UTF-8 and has no byte order mark.
+// source is the text of one file with an index of its lines. Its text is valid UTF-8 and has no
+// byte order mark.
 type source struct {
 	file   string
 	text   string
@@ -40,7 +41,7 @@ func newSource(file, text string, f format) *source {
 	return s
 }
 
-// lineOf returns the number of the line, from 1, that holds offset.
+// lineOf returns the number, from 1, of the line that holds offset.
 func (s *source) lineOf(offset int) int {
 	i, found := slices.BinarySearch(s.lines, offset)
 	if found {
@@ -58,7 +59,7 @@ func (s *source) line(n int) string {
 	return strings.TrimSuffix(s.text[s.lines[n-1]:end], "\r")
 }
 
-// snap returns the start of the character that offset is inside of: a library may point at a single byte of it.
+// snap returns the start of the character at offset: a library may point into the middle of one.
 func (s *source) snap(offset int) int {
 	for offset < len(s.text) && !utf8.RuneStart(s.text[offset]) {
 		offset--
@@ -66,7 +67,8 @@ func (s *source) snap(offset int) int {
 	return offset
 }
 
-// position returns the place of offset. An offset in a line ending is the place just behind the line's last character.
+// position returns the place of offset. An offset in a line ending is the place just after the
+// line's last character.
 func (s *source) position(offset int) Position {
 	n := s.lineOf(offset)
 	line := s.line(n)
@@ -74,7 +76,8 @@ func (s *source) position(offset int) Position {
 	return Position{File: s.file, Line: n, Column: 1 + utf8.RuneCountInString(line[:column])}
 }
 
-// within returns where a part of the text of n, a string, is. It is all of n if that is written with escapes.
+// within returns the range of a part of the text of n, a string. It returns all of n if that is
+// written with escapes.
 func (s *source) within(n *node, part span) span {
 	written := strings.Index(s.text[n.span.start:n.span.end], n.text)
 	if written < 0 || n.text == "" {
@@ -84,8 +87,8 @@ func (s *source) within(n *node, part span) span {
 	return span{start + part.start, start + part.end}
 }
 
-// locate returns a diagnostic that points at sp and says nothing yet. What lies behind the end of the first line is
-// not underlined, and at least one character is.
+// locate returns a diagnostic that points at sp and has no message yet. It underlines at least one
+// character, and nothing after the end of the first line.
 func (s *source) locate(sp span) Diagnostic {
 	sp = span{s.snap(sp.start), s.snap(sp.end)}
 	n := s.lineOf(sp.start)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// didYouMean returns the hint that proposes like, or "" for none.
+// didYouMean returns a hint that suggests like, or "" if like is "".
 func didYouMean(like string) string {
 	if like == "" {
 		return ""
@@ -13,16 +13,16 @@ func didYouMean(like string) string {
 	return fmt.Sprintf("did you mean %q?", like)
 }
 
-// nearest returns the candidate that name was most likely meant to be, or "" if none is close. Case, hyphens and
-// underscores don't count, so that camelCase finds snake_case.
+// nearest returns the candidate that name was limit likely meant to be, or "" if none is close. It
+// ignores case, hyphens and underscores, so that camelCase finds snake_case.
 func nearest(name string, candidates []string) string {
 	name = flatten(name)
-	// About one slip in three characters, and never so many that a word turns into any other.
-	most := min(len(name)/3, 3)
+	// It allows about one typo in three characters, but few enough to keep different words apart.
+	limit := min(len(name)/3, 3)
 	best := ""
 	for _, c := range candidates {
-		if d := editDistance(name, flatten(c), most); d <= most {
-			best, most = c, d-1
+		if d := editDistance(name, flatten(c), limit); d <= limit {
+			best, limit = c, d-1
 		}
 	}
 	return best
@@ -32,14 +32,14 @@ func flatten(s string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
 }
 
-// editDistance returns the number of insertions, deletions, replacements and swaps of neighbours that turn a into b,
-// or some number above most if there are more than that. It counts bytes: names are ASCII, and for others it only
-// errs on the far side.
-func editDistance(a, b string, most int) int {
-	if len(a)-len(b) > most || len(b)-len(a) > most {
-		return most + 1
+// editDistance returns how many insertions, deletions, replacements and swaps of neighbours turn a
+// into b, or any number above limit if it takes more. It counts bytes: names are ASCII, and for
+// other text the distance is only larger.
+func editDistance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
 	}
-	// Three rows of the table: the one being filled, and the two above it.
+	// Three rows of the table: the current one, and the two above it.
 	row := make([]int, len(b)+1)
 	above := make([]int, len(b)+1)
 	twoAbove := make([]int, len(b)+1)

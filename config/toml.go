@@ -13,11 +13,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// parseTOML returns the tree of a TOML file, or nil after an error. No other file knows go-toml.
+// parseTOML returns the tree of a TOML file, or nil after an error. No other file imports go-toml.
 //
-// The tree comes from the library's expression parser, because only that has positions. It checks one expression at a
-// time, so what is wrong across expressions (a table defined twice, a date that does not exist) is left to the ordinary
-// decoder.
+// The tree comes from the library's expression parser, because only that has positions. It checks
+// one expression at a time. Errors across expressions, such as a table defined twice, and dates
+// that do not exist are left to the ordinary decoder.
 func parseTOML(r *report) *node {
 	t := tomlReader{report: r, data: slices.Clip([]byte(r.src.text))}
 	t.root = &node{kind: kindObject}
@@ -42,11 +42,11 @@ func parseTOML(r *report) *node {
 	return t.root
 }
 
-// tomlReader builds a tree from expressions. It does not follow all rules about tables: the tree of a text that
-// breaks them is odd, and thrown away when the decoder objects.
+// tomlReader builds a tree from expressions. It does not follow all rules about tables. The tree of
+// a text that breaks them is wrong, but it is discarded, because the decoder reports the error.
 type tomlReader struct {
 	*report
-	data   []byte // all of the text, without spare capacity, from which the library computes offsets
+	data   []byte // the text, without spare capacity: the library computes offsets from it
 	parser unstable.Parser
 
 	root  *node
@@ -94,7 +94,7 @@ func (t *tomlReader) keyValue(table *node, e *unstable.Node, keys []member, dept
 		return 0, false
 	}
 	if i := table.find(m.key); i >= 0 {
-		t.errorf("duplicate-key", m.keySpan, "delete one of the two", "the key %s was already given on line %d",
+		t.errorf("duplicate-key", m.keySpan, "delete one of the two", "the key %s is already set on line %d",
 			quote(m.key), t.src.lineOf(table.members[i].keySpan.start))
 		return end, true
 	}
@@ -150,7 +150,8 @@ func (t *tomlReader) tooDeep(sp span) bool {
 	return false
 }
 
-// skipTrivia returns the offset of the next value or closing bracket inside an array or inline table.
+// skipTrivia returns the offset of the next value or closing bracket inside an array or inline
+// table.
 func (t *tomlReader) skipTrivia(pos int) int {
 	for {
 		pos = skipBytes(t.data, pos, " \t\r\n,")
@@ -181,8 +182,9 @@ func tomlKeys(it unstable.Iterator) []member {
 	return keys
 }
 
-// descend follows keys down from n, through the last element of each array of tables, and makes the tables that are
-// missing. Where a key is already something else, it returns a table that is in no tree.
+// descend follows keys down from n, through the last element of each array of tables, and creates
+// missing tables. Where a key already has another kind of value, it returns a table outside the
+// tree.
 func descend(n *node, keys []member) *node {
 	for _, k := range keys {
 		next := n.get(k.key)
@@ -201,8 +203,8 @@ func descend(n *node, keys []member) *node {
 	return n
 }
 
-// jsonNumber returns the JSON spelling of a TOML number: decimal, without underscores. What JSON has no number for
-// ("inf", "nan", or more than 64 bits) is returned as it is.
+// jsonNumber returns the JSON spelling of a TOML number: decimal, without underscores. It returns a
+// number that JSON can't represent ("inf", "nan", or more than 64 bits) as it is.
 func jsonNumber(text string) string {
 	if i, err := strconv.ParseInt(text, 0, 64); err == nil {
 		return strconv.FormatInt(i, 10)
@@ -218,17 +220,18 @@ func jsonNumber(text string) string {
 	return string(spelled)
 }
 
-// tomlMessages puts the library's commonest messages into plainer words, found by a part of their text. What is not
-// here is shown as the library says it.
+// tomlMessages rewords the library's commonest messages, found by a part of their text. Any other
+// message is shown as it is.
 var tomlMessages = []struct{ part, message, hint string }{
-	{"expected newline", "there is more text behind the value", "each key and value stands on a line of its own"},
-	{"cannot have new lines", "this string is not closed on its line", `end it with a quote, or use """ for several lines`},
+	{"expected newline", "there is text after the value", "write each key and value on a line of its own"},
+	{"cannot have new lines", "this string is not closed on its line",
+		`end it with a quote, or use """ for several lines`},
 	{"array is incomplete", "missing ] at the end of this array", ""},
 	{"inline table is incomplete", "missing } at the end of this table", ""},
-	{"expected '='", `missing "=" behind this key`, ""},
+	{"expected '='", `missing "=" after this key`, ""},
 }
 
-// runeName matches how the library writes characters in messages: U+0022 '"'.
+// runeName matches the library's notation of characters in messages: U+0022 '"'.
 var runeName = regexp.MustCompile(`U\+[0-9A-F]{4,6} ('.+')`)
 
 func (t *tomlReader) syntaxError(err error) {
@@ -250,7 +253,7 @@ func (t *tomlReader) syntaxError(err error) {
 	case afterEquals && isPlainKey(found):
 		message, hint = "a string value needs quotes", `for example main = "."`
 	case afterEquals && strings.TrimSpace(found) == "":
-		message, hint = `missing value behind the "="`, ""
+		message, hint = `missing value after the "="`, ""
 	case afterEquals:
 	case found == ":":
 		message, hint = `use "=" between a key and its value, not ":"`, ""
@@ -266,7 +269,7 @@ func (t *tomlReader) lineBefore(offset int) string {
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-// semanticError reports what the decoder objects to and the expression parser could not see.
+// semanticError reports an error that the decoder found and the expression parser could not see.
 func (t *tomlReader) semanticError(err error) {
 	message := strings.TrimPrefix(err.Error(), "toml: ")
 	var de *toml.DecodeError
@@ -289,7 +292,7 @@ func (t *tomlReader) semanticError(err error) {
 	t.errorf("syntax", span{start, end}, hint, "%s", message)
 }
 
-// firstLine returns the line on which the key at path stands in the tree, or 0.
+// firstLine returns the line where the key at path stands in the tree, or 0.
 func (t *tomlReader) firstLine(path []string) int {
 	n, line := t.root, 0
 	for _, key := range path {

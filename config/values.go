@@ -20,7 +20,7 @@ func notEmpty(n *node) *complaint {
 	return nil
 }
 
-// choices returns the strings as a sentence offers them: "a", "b" or "c".
+// choices joins the strings as a sentence offers them: "a", "b" or "c".
 func choices(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
@@ -35,7 +35,8 @@ func choices(values []string) string {
 
 var workerNamePattern = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
 
-// validWorkerName takes the names that wrangler takes. An empty one counts as absent, there as here.
+// validWorkerName accepts the names that wrangler accepts. As there, an empty name counts as
+// absent.
 func validWorkerName(n *node) *complaint {
 	if n.text == "" || workerNamePattern.MatchString(n.text) {
 		return nil
@@ -45,7 +46,8 @@ func validWorkerName(n *node) *complaint {
 		hint = fmt.Sprintf("for example %q", like)
 	}
 	return &complaint{id: "invalid-name", hint: hint,
-		message: `may only have lower-case letters, digits, "-" and "_", and must not begin with "-": not ` + quote(n.text)}
+		message: `may only have lower-case letters, digits, "-" and "_", and must not begin with "-": not ` +
+			quote(n.text)}
 }
 
 // nameLike returns the valid worker name that is most like s, or "".
@@ -62,8 +64,8 @@ func nameLike(s string) string {
 
 var classNamePattern = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$]*$`)
 
-// validClassName takes what JavaScript could export. A class name becomes part of a folder's name, so it must not be
-// able to leave that folder.
+// validClassName accepts names that JavaScript could export. A class name becomes part of a
+// folder's name, so it must not be able to leave that folder.
 func validClassName(n *node) *complaint {
 	if classNamePattern.MatchString(n.text) {
 		return nil
@@ -72,7 +74,7 @@ func validClassName(n *node) *complaint {
 		message: "must be a name of letters, digits and _ that does not begin with a digit: not " + quote(n.text)}
 }
 
-// foreignMains are the languages of the entry files that people bring from wrangler.
+// foreignMains maps the extensions of entry files for wrangler to their languages.
 var foreignMains = map[string]string{
 	".js": "JavaScript", ".mjs": "JavaScript", ".cjs": "JavaScript", ".jsx": "JavaScript",
 	".ts": "TypeScript", ".mts": "TypeScript", ".cts": "TypeScript", ".tsx": "TypeScript",
@@ -85,7 +87,7 @@ func validMain(n *node) *complaint {
 		return nil
 	}
 	return &complaint{id: "foreign-main",
-		message: fmt.Sprintf("names a %s file, but handlers are written in Go here", language),
+		message: fmt.Sprintf("names a %s file, but devtool runs handlers written in Go", language),
 		hint:    `name the folder of the Go program, for example "."`}
 }
 
@@ -94,7 +96,7 @@ func validDate(n *node) *complaint {
 		return nil
 	}
 	if plain := strings.NewReplacer("–", "-", "—", "-", "−", "-").Replace(n.text); plain != n.text {
-		return &complaint{id: "invalid-date", message: "has a long dash where a hyphen should be: " + quote(n.text),
+		return &complaint{id: "invalid-date", message: "has a long dash instead of a hyphen: " + quote(n.text),
 			hint: fmt.Sprintf("write %q", shorten(plain))}
 	}
 	return &complaint{id: "invalid-date", message: "must be a real date written YYYY-MM-DD, not " + quote(n.text)}
@@ -114,8 +116,8 @@ func validCron(n *node) *complaint {
 		part: &span{wrong.Offset, wrong.Offset + wrong.Length}}
 }
 
-// whole is a check for whole numbers from low to high.
-func whole(id string, low, high int64) func(*node) *complaint {
+// integerIn returns a check for whole numbers from low to high.
+func integerIn(id string, low, high int64) func(*node) *complaint {
 	bounds := fmt.Sprintf("from %d to %d", low, high)
 	if high == math.MaxInt64 {
 		bounds = fmt.Sprintf("from %d on", low)
@@ -128,13 +130,16 @@ func whole(id string, low, high int64) func(*node) *complaint {
 	}
 }
 
-// upTo is a check for numbers from 0 to high, of what noun says.
-func upTo(high float64, noun string) func(*node) *complaint {
+// numberUpTo returns a check for numbers from 0 to high. noun says what the number is.
+func numberUpTo(high float64, noun string) func(*node) *complaint {
 	return func(n *node) *complaint {
 		if f, ok := n.float(); ok && f >= 0 && f <= high {
 			return nil
 		}
-		return &complaint{id: "out-of-range", message: fmt.Sprintf("must be %s from 0 to %g, not %s", noun, high, shorten(n.text))}
+		return &complaint{
+			id:      "out-of-range",
+			message: fmt.Sprintf("must be %s from 0 to %g, not %s", noun, high, shorten(n.text)),
+		}
 	}
 }
 
@@ -149,21 +154,29 @@ func oneDestination(n *node) *complaint {
 	if n.get("destination_address") == nil || n.get("allowed_destination_addresses") == nil {
 		return nil
 	}
-	return &complaint{id: "exclusive-keys", member: "allowed_destination_addresses",
-		message: "has both destination_address and allowed_destination_addresses: only one of them can be there"}
+	return exclusive("allowed_destination_addresses", "destination_address", "allowed_destination_addresses")
 }
 
-// validObservability wants at least one thing to be switched on or off.
+// exclusive returns the complaint about the given members, of which a value may have only one. It
+// points at the member wrong.
+func exclusive(wrong string, members ...string) *complaint {
+	return &complaint{
+		id: "exclusive-keys", member: wrong,
+		message: "has " + enumerate(members) + ", which can't be combined",
+	}
+}
+
+// validObservability requires at least one "enabled".
 func validObservability(n *node) *complaint {
 	for _, of := range []*node{n, n.get("logs"), n.get("traces"), n.get("issues")} {
 		if of != nil && of.get("enabled") != nil {
 			return nil
 		}
 	}
-	return &complaint{id: "missing-field", message: `has no "enabled", and neither have its "logs" or "traces"`}
+	return &complaint{id: "missing-field", message: `has no "enabled", nor do its "logs" or "traces"`}
 }
 
-// sqlForContainer refuses a container beside a class that has no SQL, as the platform does.
+// sqlForContainer rejects a container of a class without SQL, as the platform does.
 func sqlForContainer(n *node) *complaint {
 	if n.get("container") == nil || n.str("storage") != "legacy-kv" {
 		return nil

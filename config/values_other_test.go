@@ -5,23 +5,25 @@ import (
 	"testing"
 )
 
-// What devtool makes no use of is checked as wrangler checks it, so that a file that is good here can be deployed.
-// Each row is one member and the ids of what is wrong with it; `make conformance` holds more files against wrangler.
-func TestWhatIsNotUsedIsCheckedAsWranglerDoes(t *testing.T) {
+// Each row is one member and the ids of its diagnostics. `make conformance` compares more files
+// with wrangler.
+func TestUnusedValuesAreCheckedAsInWrangler(t *testing.T) {
 	for _, test := range []struct{ member, want string }{
 		{`"kv_namespaces": [{ "binding": "KV", "id": "" }]`, "empty"},
 		{`"r2_buckets": [{ "binding": "B", "bucket_name": "my-bucket", "preview_bucket_name": "123" }]`, ""},
 		{`"r2_buckets": [{ "binding": "B", "bucket_name": "My_Bucket" }]`, "invalid-name"},
 		{`"r2_buckets": [{ "binding": "B", "bucket_name": "ab" }]`, "invalid-name"},
 		{`"r2_buckets": [{ "binding": "B", "preview_bucket_name": "-abc" }]`, "invalid-name"},
-		{`"r2_buckets": [{ "binding": "B", "local_dev": { "experimental_s3_credentials": { "accessKeyId": "a" } } }]`, "missing-field"},
+		{`"r2_buckets": [{ "binding": "B", "local_dev": { "experimental_s3_credentials": { "accessKeyId": "a" } } }]`,
+			"missing-field"},
 		{`"queues": { "producers": [{ "binding": "Q", "queue": "" }] }`, "empty"},
 		{`"analytics_engine_datasets": [{ "binding": "A", "dataset": "" }]`, "empty"},
 		{`"mtls_certificates": [{ "binding": "C", "certificate_id": "" }]`, "empty"},
 		{`"services": [{ "binding": "S", "service": "s", "dev": {} }]`, "missing-field"},
 		{`"services": [{ "binding": "S", "service": "s", "dev": { "plugin": { "package": "p" } } }]`, "missing-field"},
 		{`"dispatch_namespaces": [{ "binding": "D", "outbound": {} }]`, "missing-field"},
-		{`"dispatch_namespaces": [{ "binding": "D", "outbound": { "service": "s", "parameters": "p" } }]`, "wrong-type"},
+		{`"dispatch_namespaces": [{ "binding": "D", "outbound": { "service": "s", "parameters": "p" } }]`,
+			"wrong-type"},
 		{`"pipelines": [{ "binding": "P" }]`, "missing-field"},
 		{`"pipelines": [{ "binding": "P", "stream": "", "pipeline": "p" }]`, ""},
 		{`"vpc_networks": [{ "binding": "N" }]`, "missing-field"},
@@ -34,20 +36,25 @@ func TestWhatIsNotUsedIsCheckedAsWranglerDoes(t *testing.T) {
 
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "-w" }]`, "invalid-name"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "` + strings.Repeat("w", 64) + `" }]`, ""},
-		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "` + strings.Repeat("w", 65) + `" }]`, "invalid-name"},
+		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "` + strings.Repeat("w", 65) + `" }]`,
+			"invalid-name"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "limits": { "steps": 0 } }]`, "out-of-range"},
-		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "concurrency": { "limit": 1.5 } }]`, "out-of-range"},
+		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "concurrency": { "limit": 1.5 } }]`,
+			"out-of-range"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "schedules": [] }]`, "empty"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "schedules": "" }]`, "empty"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "schedules": [""] }]`, "empty"},
-		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "default_retention": { "error_retention": 0 } }]`, "out-of-range"},
+		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", ` +
+			`"default_retention": { "error_retention": 0 } }]`, "out-of-range"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "jurisdiction": "moon" }]`, "unknown-value"},
 		{`"workflows": [{ "binding": "W", "class_name": "W", "name": "w", "more": 1 }]`, "unknown-key"},
-		{`"workflows": [{ "binding": "V", "class_name": "V", "name": "w" }, { "binding": "W", "class_name": "W", "name": "w" }]`, "duplicate"},
+		{`"workflows": [{ "binding": "V", "class_name": "V", "name": "w" }, { "binding": "W", ` +
+			`"class_name": "W", "name": "w" }]`, "duplicate"},
 		{`"exports": { "W": { "type": "workflow", "name": "a b" } }`, "invalid-name"},
 		{`"exports": { "W": { "type": "workflow", "name": "w", "more": 1 } }`, "unknown-key"},
 		{`"triggers": { "events": [{ "type": "x", "targets": [] }] }`, "unknown-value empty"},
-		{`"triggers": { "events": [{ "type": "cf.artifacts.repo.created", "targets": [{ "type": "workflow" }] }] }`, "missing-field"},
+		{`"triggers": { "events": [{ "type": "cf.artifacts.repo.created", "targets": [{ "type": "workflow" }] }] }`,
+			"missing-field"},
 		{`"triggers": { "events": [{ "type": "cf.artifacts.repo.created", "filter": { "name": "x" },
 			"targets": [{ "type": "workflow", "workflow_name": "w" }] }] }`, "forbidden-field"},
 
@@ -89,10 +96,11 @@ func TestWhatIsNotUsedIsCheckedAsWranglerDoes(t *testing.T) {
 
 func TestAnEnvironmentIsUnknownAlsoWhereTheListIsEmpty(t *testing.T) {
 	for text, want := range map[string]string{
-		named(`"env": {}`):           `unknown-env: there is no environment "e": the file has none`,
-		named(`"env": { "f": {} }`):  `unknown-env: there is no environment "e": the file has f`,
-		named(`"workers_dev": true`): "unknown-env: there is no env.e, and no other environment: the top level is used for it",
-		named(`"env": { "e": {} }`):  "",
+		named(`"env": {}`):          `unknown-env: there is no environment "e": the file has none`,
+		named(`"env": { "f": {} }`): `unknown-env: there is no environment "e": the file has f`,
+		named(`"workers_dev": true`): "unknown-env: the file has no env.e " +
+			"and no other environment: the top level is used",
+		named(`"env": { "e": {} }`): "",
 	} {
 		if got := strings.Join(ids(t, "wrangler.json", text, "e"), "; "); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)

@@ -12,38 +12,37 @@ import (
 	"unicode/utf8"
 )
 
-// FromProcess is where a variable of the process's own environment comes from, see Var.From.
+// FromProcess is the Var.From of a variable of the process's own environment.
 const FromProcess = "the process environment"
 
-// The variables of the process's environment that say where others come from.
+// Variables of the process's environment that select the sources of other variables.
 const (
 	loadDotEnv     = "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV"
 	includeProcess = "CLOUDFLARE_INCLUDE_PROCESS_ENV"
 )
 
-// VarSources says where variables come from besides vars of the configuration.
+// VarSources says where variables come from, besides vars of the configuration.
 type VarSources struct {
-	EnvFiles []string // to read instead of those that have their names from wrangler; relative to the folder of the configuration
-	Given    []Var    // win over all others; each has its own From
+	EnvFiles []string // files to read instead of wrangler's usual ones; relative to the configuration's folder
+	Given    []Var    // take precedence over all others; each has its own From
 	Environ  []string // the process's environment, as NAME=value
 }
 
-// VarFile is a file that can have variables.
+// VarFile is a file that can hold variables.
 type VarFile struct {
 	Path string // absolute
-	Name string // for people: relative to the folder of the configuration if it is in there
-	Used bool   // it exists, and none that goes before it does
+	Name string // for messages: relative to the configuration's folder if it is in there
+	Used bool   // the file exists, and no file that takes precedence over it does
 }
 
-// LoadVars completes Vars by those of files, of the process's environment and of s.Given, and sets VarFiles. It is to be
-// called once on what Load has returned. A file's value goes before the configuration's, and the files are
+// LoadVars completes Vars from files, the process's environment and s.Given, and sets VarFiles.
+// Call it once on a Config from Load. A file's value replaces the configuration's. The files are
 //
-//  1. those of s.EnvFiles, if there are any; else
-//  2. .dev.vars.<env>, or .dev.vars if that is not there; else
-//  3. .env, .env.local, .env.<env> and .env.<env>.local, where later ones win.
+// 1. those of s.EnvFiles, if there are any; else 2. .dev.vars.<env>, or .dev.vars if that does not
+// exist; else 3. .env, .env.local, .env.<env> and .env.<env>.local, where later ones win.
 //
-// It returns warnings, also of secrets that are required and not set. A file that can't be read, or a value that can't
-// be expanded, gives an error.
+// It returns warnings, including one about required secrets that are not set. A file that can't be
+// read, or a value that can't be expanded, is an error.
 func (c *Config) LoadVars(s VarSources) ([]Diagnostic, error) {
 	l := &varsLoader{cfg: c, process: processEnvironment(s.Environ)}
 	var err error
@@ -53,7 +52,8 @@ func (c *Config) LoadVars(s VarSources) ([]Diagnostic, error) {
 	if l.include, err = l.flag(includeProcess, false); err != nil {
 		return nil, err
 	}
-	// The list of secrets says what the process's environment may give, so that it needs no leave.
+	// A list of required secrets selects what the process's environment may set, so no flag is
+	// needed.
 	l.include = l.include || c.RequiredSecrets != nil
 	found, err := l.load(s.EnvFiles)
 	if err != nil {
@@ -75,8 +75,8 @@ func (c *Config) LoadVars(s VarSources) ([]Diagnostic, error) {
 type varsLoader struct {
 	cfg      *Config
 	process  map[string]string
-	dotEnv   bool // .env files are read
-	include  bool // the process's environment is a source
+	dotEnv   bool // whether to read .env files
+	include  bool // whether the process's environment is a source
 	warnings []Diagnostic
 }
 
@@ -84,14 +84,15 @@ func processEnvironment(environ []string) map[string]string {
 	all := make(map[string]string, len(environ))
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if name != "" && utf8.ValidString(entry) { // handlers get no other
+		if name != "" && utf8.ValidString(entry) { // handlers only get UTF-8
 			all[name] = value
 		}
 	}
 	return all
 }
 
-// flag returns what a variable of the process's environment says.
+// flag returns the value of a boolean variable of the process's environment, or otherwise if it is
+// not set.
 func (l *varsLoader) flag(name string, otherwise bool) (bool, error) {
 	switch value := l.process[name]; strings.ToLower(value) {
 	case "":
@@ -108,7 +109,7 @@ func (l *varsLoader) flag(name string, otherwise bool) (bool, error) {
 // load returns the variables of the files and of the process's environment.
 func (l *varsLoader) load(envFiles []string) ([]Var, error) {
 	var found []assignment
-	used := false // a file that goes before those that follow
+	used := false // whether a file was read that takes precedence over the following ones
 	if len(envFiles) == 0 {
 		names := perEnv(l.cfg.Env, ".dev.vars", ".dev.vars.%s")
 		slices.Reverse(names)
@@ -140,7 +141,7 @@ func (l *varsLoader) load(envFiles []string) ([]Var, error) {
 	return l.expand(merge(found))
 }
 
-// varsOf returns what was assigned last to each name.
+// varsOf returns the last assignment to each name as a variable.
 func varsOf(found []assignment) []Var {
 	var vars []Var
 	for _, a := range merge(found) {
@@ -149,7 +150,8 @@ func varsOf(found []assignment) []Var {
 	return vars
 }
 
-// perEnv returns names, those with a verb only if there is an environment.
+// perEnv returns the names for patterns. Patterns with a verb count only if there is an
+// environment.
 func perEnv(env string, patterns ...string) []string {
 	var names []string
 	for _, p := range patterns {
@@ -162,7 +164,8 @@ func perEnv(env string, patterns ...string) []string {
 	return names
 }
 
-// merge returns the last assignment to each name, in the place of the first: that decides which values it can refer to.
+// merge returns the last assignment to each name, in the place of the first. The place decides
+// which values it can refer to.
 func merge(all []assignment) []assignment {
 	var merged []assignment
 	places := make(map[string]int)
@@ -177,8 +180,9 @@ func merge(all []assignment) []assignment {
 	return merged
 }
 
-// read adds the file to VarFiles, and reads it unless another goes before it. It reports whether the file is there.
-func (l *varsLoader) read(name string, beaten, wanted bool) (all []assignment, ok bool, err error) {
+// read adds the file to VarFiles, and reads it unless another file takes precedence. It reports
+// whether the file exists. A missing file causes a warning if it is requested.
+func (l *varsLoader) read(name string, superseded, requested bool) (all []assignment, ok bool, err error) {
 	dir := l.cfg.Dir()
 	file := VarFile{Path: filepath.Join(dir, name), Name: name}
 	if filepath.IsAbs(name) {
@@ -191,13 +195,13 @@ func (l *varsLoader) read(name string, beaten, wanted bool) (all []assignment, o
 		file.Used = ok
 		l.cfg.VarFiles = append(l.cfg.VarFiles, file)
 	}()
-	if beaten {
+	if superseded {
 		return nil, false, nil
 	}
 	info, err := os.Stat(file.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if wanted {
+		if requested {
 			l.warnings = append(l.warnings, Diagnostic{
 				Severity: SeverityWarning, ID: "no-env-file", Position: Position{File: file.Path, Line: 1, Column: 1},
 				Message: "there is no file " + quote(file.Name) + " to read variables from",
@@ -205,8 +209,8 @@ func (l *varsLoader) read(name string, beaten, wanted bool) (all []assignment, o
 			})
 		}
 		return nil, false, nil
-	case err == nil && info.IsDir() && !wanted && strings.HasPrefix(name, ".env"):
-		return nil, false, nil // Python's tools have folders of that name
+	case err == nil && info.IsDir() && !requested && strings.HasPrefix(name, ".env"):
+		return nil, false, nil // Python's tools create folders of that name
 	}
 	data, err := readFile(file.Path)
 	if err != nil {
@@ -253,13 +257,15 @@ func hasVar(vars []Var, name string) bool {
 	return slices.ContainsFunc(vars, func(v Var) bool { return v.Name == name })
 }
 
-// set puts v in the place of its namesake, unless that is a binding of another kind.
+// set puts v in the place of the variable with its name, unless that name belongs to another kind
+// of binding.
 func (l *varsLoader) set(v Var) {
 	if what, pos, taken := l.cfg.boundTo(v.Name); taken {
 		if v.From != FromProcess {
 			l.warnings = append(l.warnings, Diagnostic{
 				Severity: SeverityWarning, ID: "duplicate-binding", Position: pos,
-				Message: fmt.Sprintf("the variable %s of %s is left out, for %s has the name", quote(v.Name), v.From, what),
+				Message: fmt.Sprintf("the variable %s of %s is ignored: %s already has this name", quote(v.Name),
+					v.From, what),
 			})
 		}
 		return
@@ -272,7 +278,7 @@ func (l *varsLoader) set(v Var) {
 	c.Vars = append(c.Vars, v)
 }
 
-// boundTo returns the binding that has a name, if it is none of a variable.
+// boundTo returns the binding with the given name, unless it is a variable.
 func (c *Config) boundTo(name string) (what string, pos Position, ok bool) {
 	for _, b := range c.DurableObjects {
 		if b.Name == name {
@@ -287,7 +293,7 @@ func (c *Config) boundTo(name string) (what string, pos Position, ok bool) {
 	return "", Position{}, false
 }
 
-// checkSecrets warns, once, of required secrets that nothing sets.
+// checkSecrets warns, once, of required secrets that are not set.
 func (l *varsLoader) checkSecrets() {
 	c := l.cfg
 	var missing []string
@@ -306,11 +312,11 @@ func (l *varsLoader) checkSecrets() {
 		verb = "are"
 	}
 	d.Message = fmt.Sprintf("%s %s required by secrets.required and not set", enumerate(missing), verb)
-	d.Hint = fmt.Sprintf("for example in .dev.vars, which no one should commit: %s=…", missing[0])
+	d.Hint = fmt.Sprintf("set it, for example in .dev.vars, which must not be committed: %s=…", missing[0])
 	l.warnings = append(l.warnings, d)
 }
 
-// secrets takes the names of secrets.required. The list may be empty, and restricts what files may set even then.
+// secrets takes the names of secrets.required. Even an empty list restricts what files may set.
 func (d *decoder) secrets(p place) {
 	required := p.node.get("required")
 	if required == nil {

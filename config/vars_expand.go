@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// maxExpanded is how long a value may become, and maxExpansions how many references it may take to get there: values
-// may refer to themselves by way of others.
+// maxExpanded bounds the length of an expanded value, and maxExpansions the number of references on
+// the way: a value may refer to itself through others.
 const (
 	maxExpanded   = 64 << 10
 	maxExpansions = 1000
 )
 
-var errEndless = errors.New("it has no end")
+var errEndless = errors.New("its references do not end")
 
-// expand replaces the references in the values of .env files, as the npm package dotenv-expand does. They are $NAME and
-// ${NAME}, ${NAME:-text} for a text if NAME has no value, and ${NAME:+text} for a text if it has one; \$ is a dollar
-// sign. Quotes make no difference. A value sees the variables above it and those of the process, which win over what
-// is in the files.
+// expand replaces the references in the values of .env files, as the npm package dotenv-expand
+// does. They are $NAME and ${NAME}, ${NAME:-text} for a text if NAME has no value, and
+// ${NAME:+text} for a text if it has one. \$ is a dollar sign. Quotes make no difference. A value
+// sees the variables above it and those of the process, which take precedence over the files.
 func expand(all []assignment, process map[string]string) ([]assignment, error) {
 	above := make(map[string]string, len(all))
 	lookup := func(name string) string {
@@ -33,7 +33,7 @@ func expand(all []assignment, process map[string]string) ([]assignment, error) {
 		} else {
 			value, err := expandValue(a.value, lookup, above)
 			if err != nil {
-				return nil, a.errorAt("endless-expansion", `write \$ for a dollar sign that is meant`,
+				return nil, a.errorAt("endless-expansion", `write \$ for a literal dollar sign`,
 					"the value of %s can't be expanded: %v", a.name, err)
 			}
 			a.value = value
@@ -45,8 +45,9 @@ func expand(all []assignment, process map[string]string) ([]assignment, error) {
 	return expanded, nil
 }
 
-// expandValue replaces one reference after the other, from the left, also in what took the place of others. It stops
-// where all of a value is one of those above, whose dollar signs are meant.
+// expandValue replaces one reference after the other, from the left, including references in
+// inserted text. It stops when the whole value equals one of those above, whose dollar signs are
+// literal.
 func expandValue(value string, lookup func(string) string, above map[string]string) (string, error) {
 	seen := make(map[string]bool)
 	for range maxExpansions {
@@ -61,7 +62,7 @@ func expandValue(value string, lookup func(string) string, above map[string]stri
 			if found == "" {
 				by = ""
 			}
-		case found != "" && !seen[found]: // one that was seen refers to itself
+		case found != "" && !seen[found]: // a value seen before refers to itself
 			by = found
 		}
 		value = value[:r.span.start] + by + value[r.span.end:]
@@ -75,12 +76,12 @@ func expandValue(value string, lookup func(string) string, above map[string]stri
 	return "", errEndless
 }
 
-// varReference is a place in a value where another one belongs.
+// varReference is a reference to a variable in a value.
 type varReference struct {
 	span  span
 	name  string
-	text  string // instead of the other value
-	ifSet bool   // text is for when there is a value, not for when there is none
+	text  string // replaces the variable's value
+	ifSet bool   // whether text applies if the variable has a value, or if it has none
 }
 
 // findReference returns the first reference in a value.
@@ -101,8 +102,8 @@ func findReference(value string) (varReference, bool) {
 	return varReference{}, false
 }
 
-// parseReference reads what stands between braces. A colon before the operator makes no difference: an empty value
-// counts as none in any case.
+// parseReference reads the text between braces. A colon before the operator makes no difference,
+// because an empty value always counts as none.
 func parseReference(at span, inner string) varReference {
 	i := strings.IndexAny(inner, "+-")
 	if i < 0 {

@@ -14,24 +14,25 @@ type assignment struct {
 	at          Diagnostic // points at the name
 }
 
-// varsFile reads the dialect of the npm package dotenv, which wrangler reads such files with:
+// varsFile reads such a file in the dialect of the npm package dotenv, which wrangler uses:
 //
 //	NAME=value # comment         (so a value that has a # needs quotes)
 //	export NAME='any text'       (or "text" or `text`, also over several lines)
 //	NAME: value
 //
-// Only between double quotes does \n mean a new line and \r a carriage return; no quote can be escaped for good, for
-// the backslash stays. dotenv passes in silence over a line that it can't make sense of, and takes a quote that is
-// not closed for a part of the value: that is done here too, with a warning.
+// Only between double quotes, \n means a new line and \r a carriage return. A backslash before a
+// quote keeps the quote from closing the value, but stays in it. dotenv silently ignores a line
+// that it can't read, and treats an unclosed quote as part of the value. varsFile does the same,
+// with a warning.
 //
-// Values are secrets. No diagnostic shows more of a line than what stands before one.
+// Values are secrets: a diagnostic shows a line only up to where a value begins.
 type varsFile struct {
 	*report
 	text string // lines end in \n
 }
 
-// parseVars returns the assignments in a file's content, in order and with repeated names, and the warnings. The error
-// is an *Error.
+// parseVars returns the assignments in a file's content, in order and with repeated names, and the
+// warnings. The error is an *Error.
 func parseVars(path string, data []byte) ([]assignment, []Diagnostic, error) {
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	if bad := badEncoding(path, text); bad != nil {
@@ -49,7 +50,7 @@ func parseVars(path string, data []byte) ([]assignment, []Diagnostic, error) {
 	return all, warnings, nil
 }
 
-// badEncoding returns the error of a text that is not UTF-8, or nil.
+// badEncoding returns the error for a text that is not UTF-8, or nil.
 func badEncoding(path, text string) *Diagnostic {
 	i := invalidUTF8([]byte(text))
 	problem := "the text here is not UTF-8"
@@ -64,7 +65,7 @@ func badEncoding(path, text string) *Diagnostic {
 	return &d
 }
 
-// warn reports what is wrong at a span, with the line as far as shown.
+// warn reports a problem at a span. The diagnostic shows the line up to the offset shown.
 func (f *varsFile) warn(id string, at span, shown int, hint, format string, args ...any) {
 	before := len(f.list)
 	f.warnf(id, at, hint, format, args...)
@@ -74,14 +75,14 @@ func (f *varsFile) warn(id string, at span, shown int, hint, format string, args
 	}
 }
 
-// lineUpTo returns what stands before offset in its line.
+// lineUpTo returns the text before offset in its line.
 func (f *varsFile) lineUpTo(offset int) string {
 	return f.text[f.src.lines[f.src.lineOf(offset)-1]:offset] + "…"
 }
 
 func (f *varsFile) assignments() []assignment {
 	var all []assignment
-	lines := make(map[string]int) // on which a name was set last
+	lines := make(map[string]int) // from a name to the line that set it last
 	for at := f.skipBlank(0); at < len(f.text); at = f.skipBlank(at) {
 		if f.text[at] == '#' {
 			at = f.lineEnd(at)
@@ -90,14 +91,15 @@ func (f *varsFile) assignments() []assignment {
 		name, value, ok := f.declaration(at)
 		if !ok {
 			f.warn("not-an-assignment", span{at, at}, at, "write NAME=value, or # in front of a comment",
-				"this line is passed over, for it does not set a variable")
+				"this line is ignored: it does not set a variable")
 			at = f.lineEnd(at)
 			continue
 		}
 		a := assignment{name: f.text[name.start:name.end], at: f.src.locate(name)}
 		a.at.Source = f.lineUpTo(name.end)
 		if first, again := lines[a.name]; again {
-			f.warn("repeated-variable", name, name.end, "", "%s was set on line %d, and this value replaces that", a.name, first)
+			f.warn("repeated-variable", name, name.end, "", "%s is already set on line %d: only this last value counts",
+				a.name, first)
 		}
 		lines[a.name] = a.at.Position.Line
 		a.value, at = f.value(a.name, value)
@@ -106,7 +108,7 @@ func (f *varsFile) assignments() []assignment {
 	return all
 }
 
-// declaration finds the name that is set at an offset, and where its value begins.
+// declaration finds the name that the line at an offset sets, and where its value begins.
 func (f *varsFile) declaration(at int) (name span, value int, ok bool) {
 	if rest, found := strings.CutPrefix(f.text[at:], "export"); found {
 		next := f.skipBlank(len(f.text) - len(rest))
@@ -116,7 +118,7 @@ func (f *varsFile) declaration(at int) (name span, value int, ok bool) {
 			}
 		}
 	}
-	return f.named(at) // it may be the name of a variable
+	return f.named(at) // export may be the variable's name
 }
 
 func (f *varsFile) named(at int) (name span, value int, ok bool) {
@@ -154,7 +156,8 @@ func (f *varsFile) value(name string, at int) (value string, end int) {
 	value = strings.TrimFunc(f.text[at:end], isBlank)
 	start := at + strings.Index(f.text[at:end], value)
 	if value != "" && end < len(f.text) && f.text[end] == '#' && start+len(value) == end {
-		f.warn("cut-off-value", span{start, start}, start, "put quotes around all of it; or a blank before the #, if that begins a comment",
+		f.warn("cut-off-value", span{start, start}, start,
+			"put quotes around the whole value, or a space before the # if it begins a comment",
 			"the value of %s ends where a # begins a comment", name)
 	}
 	if value == "" || !isQuote(value[0]) {
@@ -164,15 +167,17 @@ func (f *varsFile) value(name string, at int) (value string, end int) {
 	if last := len(value) - 1; last > 0 && value[last] == quote {
 		value = value[1:last]
 	} else if strings.IndexByte(value[1:], quote) >= 0 {
-		f.warn("text-after-quote", span{start, start}, start, "", "the quotes are part of the value of %s, for there is text after the closing one", name)
+		f.warn("text-after-quote", span{start, start}, start, "",
+			"the quotes are part of the value of %s, because text follows the closing one", name)
 	} else {
-		f.warn("open-quote", span{start, start}, start, "", "the quote is part of the value of %s, for nothing closes it", name)
+		f.warn("open-quote", span{start, start}, start, "",
+			"the quote is part of the value of %s, because it is not closed", name)
 	}
 	return unescape(quote, value), end
 }
 
-// closing returns where the quote that opens at an offset is closed: by the first of its kind that has no backslash
-// before it, or else by the last that has one. Nothing but a comment may stand behind it.
+// closing returns where the quote that opens at an offset is closed: at the first of its kind
+// without a backslash before it, or else at the last with one. Only a comment may follow it.
 func (f *varsFile) closing(open int) (at int, ok bool) {
 	quote := f.text[open]
 	var escaped []int
@@ -198,7 +203,7 @@ func (f *varsFile) closing(open int) (at int, ok bool) {
 	return 0, false
 }
 
-// endsLine reports whether nothing but a comment follows in the line.
+// endsLine reports whether only a comment follows in the line.
 func (f *varsFile) endsLine(at int) bool {
 	rest := strings.TrimLeftFunc(f.text[at:f.lineEnd(at)], isBlank)
 	return rest == "" || rest[0] == '#'
@@ -212,14 +217,14 @@ func (f *varsFile) lineEnd(offset int) int {
 	return len(f.text)
 }
 
-// skipBlank returns where white space and line ends from offset on are over.
+// skipBlank returns the offset after the white space and line ends at offset.
 func (f *varsFile) skipBlank(offset int) int {
 	return len(f.text) - len(strings.TrimLeftFunc(f.text[offset:], isBlank))
 }
 
 func isQuote(c byte) bool { return c == '\'' || c == '"' || c == '`' }
 
-// isBlank reports whether r is what JavaScript takes for white space.
+// isBlank reports whether JavaScript counts r as white space.
 func isBlank(r rune) bool { return r == '\ufeff' || r != '\u0085' && unicode.IsSpace(r) }
 
 func unescape(quote byte, value string) string {
@@ -229,7 +234,7 @@ func unescape(quote byte, value string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(value, `\n`, "\n"), `\r`, "\r")
 }
 
-// errorAt returns the error that a is wrong.
+// errorAt returns an error that points at a.
 func (a assignment) errorAt(id, hint, format string, args ...any) error {
 	d := a.at
 	d.Severity, d.ID, d.Message, d.Hint = SeverityError, id, fmt.Sprintf(format, args...), hint

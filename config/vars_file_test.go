@@ -20,7 +20,7 @@ func byName(vars []config.Var) map[string]string {
 	return all
 }
 
-// What is wanted here, and in the next test, is what the packages dotenv and dotenv-expand answered.
+// This test and the next one expect what the packages dotenv and dotenv-expand returned.
 func TestFilesOfVariablesAreReadAsDotenvReadsThem(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -163,13 +163,13 @@ func TestReferencesAreExpandedAsDotenvExpandDoes(t *testing.T) {
 	}
 }
 
-func TestLinesThatDotenvMisreadsAreTold(t *testing.T) {
+func TestLinesThatDotenvMisreadsCauseWarnings(t *testing.T) {
 	t.Parallel()
 	const (
-		open  = "the quote is part of the value of A, for nothing closes it"
-		after = "the quotes are part of the value of A, for there is text after the closing one"
+		open  = "the quote is part of the value of A, because it is not closed"
+		after = "the quotes are part of the value of A, because text follows the closing one"
 		cut   = "the value of A ends where a # begins a comment"
-		none  = "this line is passed over, for it does not set a variable"
+		none  = "this line is ignored: it does not set a variable"
 	)
 	for text, want := range map[string]struct{ problem, source string }{
 		"A=secret # comment\n\n  # another\nexport B='x' # y": {},
@@ -182,7 +182,9 @@ func TestLinesThatDotenvMisreadsAreTold(t *testing.T) {
 		"A:secret":                                            {"1:1 " + none, "…"},
 		"X=1\r\n\tsecret text=1":                              {"2:2 " + none, "\t…"},
 		"export A":                                            {"1:1 " + none, "…"},
-		"A=1\nB=2\nexport A=secret":                           {"3:8 A was set on line 1, and this value replaces that", "export A…"},
+		"A=1\nB=2\nexport A=secret": {
+			"3:8 A is already set on line 1: only this last value counts", "export A…",
+		},
 	} {
 		_, warnings, err := config.ParseVars(text)
 		if err != nil {
@@ -201,14 +203,16 @@ func TestLinesThatDotenvMisreadsAreTold(t *testing.T) {
 func TestADiagnosticOfAFileOfVariablesShowsNoValue(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"A=1\nTOKEN='s3cret": `▲ [WARNING] the quote is part of the value of TOKEN, for nothing closes it [open-quote]
+		"A=1\nTOKEN='s3cret": `
+▲ [WARNING] the quote is part of the value of TOKEN, because it is not closed [open-quote]
 
     file:2:7:
       2 │ TOKEN=…
         ╵       ^
 
 `,
-		"A=1\nTOKEN=s3cret\xff": `✘ [ERROR] the text here is not UTF-8 [encoding]
+		"A=1\nTOKEN=s3cret\xff": `
+✘ [ERROR] the text here is not UTF-8 [encoding]
 
     file:2:13:
 
@@ -221,6 +225,7 @@ func TestADiagnosticOfAFileOfVariablesShowsNoValue(t *testing.T) {
 			found = bad.Diagnostics
 		}
 		var b strings.Builder
+		b.WriteByte('\n')
 		config.Render(&b, found, false)
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
@@ -232,7 +237,7 @@ func TestADiagnosticOfAFileOfVariablesShowsNoValue(t *testing.T) {
 	}
 	for _, d := range found {
 		if strings.Contains(d.Source, "s3cret") {
-			t.Errorf("%s: the line %q shows what may be a value", d.Message, d.Source)
+			t.Errorf("%s: the line %q may show a value", d.Message, d.Source)
 		}
 	}
 }
@@ -255,18 +260,20 @@ func TestAnyValueCanBeWrittenInQuotes(t *testing.T) {
 
 func FuzzFilesOfVariables(f *testing.F) {
 	for _, seed := range []string{
-		"A=1\nexport B = 'x\ny' # z\r\n", "A:\t\"\\n\\\"\"", "A=`", "\ufeffA==", "x\xff", "\xff\xfe", "A\n=\n'b'c", "A=${A:-$B}$C\nB=\\$D", "A=1\nA=2#3",
+		"A=1\nexport B = 'x\ny' # z\r\n", "A:\t\"\\n\\\"\"", "A=`", "\ufeffA==", "x\xff", "\xff\xfe",
+		"A\n=\n'b'c", "A=${A:-$B}$C\nB=\\$D", "A=1\nA=2#3",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		vars, warnings, err := config.ParseVars(text)
 		if err == nil && !utf8.ValidString(text) {
-			t.Fatal("took what is not UTF-8")
+			t.Fatal("accepted text that is not UTF-8")
 		}
 		lines := strings.Count(text, "\n") + strings.Count(text, "\r") + 1
 		for _, d := range warnings {
-			if d.Position.Line < 1 || d.Position.Line > lines || d.Position.Column < 1 || d.Position.Column > len(text)+1 || d.Length < 1 {
+			if d.Position.Line < 1 || d.Position.Line > lines ||
+				d.Position.Column < 1 || d.Position.Column > len(text)+1 || d.Length < 1 {
 				t.Fatalf("position %v, %d long, in %d lines", d.Position, d.Length, lines)
 			}
 			if shown, ok := strings.CutSuffix(d.Source, "…"); ok && !strings.Contains(text, shown) {
@@ -280,7 +287,8 @@ func FuzzFilesOfVariables(f *testing.F) {
 			}
 			seen[v.Name] = true
 		}
-		if expanded, err := config.ExpandVars(text, map[string]string{"P": "p$Q", "Q": "$P"}); err == nil && len(expanded) != len(vars) {
+		expanded, err := config.ExpandVars(text, map[string]string{"P": "p$Q", "Q": "$P"})
+		if err == nil && len(expanded) != len(vars) {
 			t.Fatalf("got %d variables after expansion, want %d", len(expanded), len(vars))
 		}
 	})

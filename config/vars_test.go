@@ -13,11 +13,13 @@ import (
 	"devtool.internal/config"
 )
 
-// project writes files, of which wrangler.jsonc is optional, and loads the configuration in env.
+// project writes files and loads the configuration for env. It supplies a wrangler.jsonc unless
+// files has one.
 func project(t testing.TB, files map[string]string, env string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
-	all := map[string]string{"wrangler.jsonc": `{ "name": "w", "main": ".", "compatibility_date": "2026-10-01", "env": { "staging": {} } }`}
+	all := map[string]string{"wrangler.jsonc": `{ "name": "w", "main": ".", ` +
+		`"compatibility_date": "2026-10-01", "env": { "staging": {} } }`}
 	maps.Copy(all, files)
 	for name, text := range all {
 		path := filepath.Join(dir, filepath.FromSlash(name))
@@ -35,7 +37,8 @@ func project(t testing.TB, files map[string]string, env string) *config.Config {
 	return c
 }
 
-// values are the variables as "value" or, if they are not from the configuration itself, "value < source".
+// values returns the variables as "value" or, if they have another source than the configuration,
+// as "value < source".
 func values(c *config.Config) map[string]string {
 	all := make(map[string]string)
 	for _, v := range c.Vars {
@@ -68,15 +71,18 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 			files: map[string]string{".dev.vars": "A=1\nB=1", ".dev.vars.staging": "A=2"}, env: "staging",
 			want: map[string]string{"A": "2 < .dev.vars.staging"},
 		},
-		".dev.vars for an environment that has none": {
+		".dev.vars for an environment without one": {
 			files: map[string]string{".dev.vars": "A=1", ".dev.vars.production": "A=2"}, env: "staging",
 			want: map[string]string{"A": "1 < .dev.vars"},
 		},
 		".env files, later ones winning": {
 			files: map[string]string{
-				".env": "A=1\nB=1\nC=1\nD=1", ".env.local": "B=2\nC=2\nD=2", ".env.staging": "C=3\nD=3", ".env.staging.local": "D=4",
+				".env": "A=1\nB=1\nC=1\nD=1", ".env.local": "B=2\nC=2\nD=2",
+				".env.staging": "C=3\nD=3", ".env.staging.local": "D=4",
 			}, env: "staging",
-			want: map[string]string{"A": "1 < .env", "B": "2 < .env.local", "C": "3 < .env.staging", "D": "4 < .env.staging.local"},
+			want: map[string]string{
+				"A": "1 < .env", "B": "2 < .env.local", "C": "3 < .env.staging", "D": "4 < .env.staging.local",
+			},
 		},
 		"no .env of an environment at the top level": {
 			files: map[string]string{".env": "A=1", ".env.staging": "A=2"},
@@ -86,9 +92,11 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 			files: map[string]string{".dev.vars": "A=1\nB=${A}"},
 			want:  map[string]string{"A": "1 < .dev.vars", "B": "${A} < .dev.vars"},
 		},
-		"a value of a file that is merged expands in the place of the first": {
+		"a merged value expands in the place of the first": {
 			files: map[string]string{".env": "A=1\nB=1\n", ".env.local": "C=1\nA=$B\nD=$C"},
-			want:  map[string]string{"A": " < .env.local", "B": "1 < .env", "C": "1 < .env.local", "D": "1 < .env.local"},
+			want: map[string]string{
+				"A": " < .env.local", "B": "1 < .env", "C": "1 < .env.local", "D": "1 < .env.local",
+			},
 		},
 		"--env-file instead of all others": {
 			files: map[string]string{".dev.vars": "A=1\nB=1", ".env": "A=2", "x/one": "A=3\nC=3", "two": "A=4\nD=$C"},
@@ -102,8 +110,11 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 		},
 		"nor one of --env-file": {
 			files: map[string]string{"one": "A=2"},
-			from:  config.VarSources{EnvFiles: []string{"one"}, Environ: []string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=FALSE"}},
-			want:  map[string]string{},
+			from: config.VarSources{
+				EnvFiles: []string{"one"},
+				Environ:  []string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=FALSE"},
+			},
+			want: map[string]string{},
 		},
 		".dev.vars where .env files are turned off": {
 			files: map[string]string{".dev.vars": "A=1"},
@@ -117,7 +128,9 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 		},
 		"the process wins where it is included": {
 			files: map[string]string{".env": "A=1\nB=$P"},
-			from:  config.VarSources{Environ: []string{"A=p", "P=q", "BAD=\xff", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"}},
+			from: config.VarSources{
+				Environ: []string{"A=p", "P=q", "BAD=\xff", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"},
+			},
 			want: map[string]string{
 				"A": "p < the process environment", "B": "q < .env", "P": "q < the process environment",
 				"CLOUDFLARE_INCLUDE_PROCESS_ENV": "true < the process environment",
@@ -128,12 +141,16 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 			from:  config.VarSources{Environ: []string{"A=p", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"}},
 			want:  map[string]string{"A": "1 < .dev.vars"},
 		},
-		"what is given wins over files, and they over the configuration": {
+		"flags win over files, and files over the configuration": {
 			files: map[string]string{
-				".dev.vars":      "B=file\nC=file",
-				"wrangler.jsonc": `{ "name": "w", "compatibility_date": "2026-10-01", "vars": { "A": "own", "B": { "x": 1 }, "C": "own" } }`,
+				".dev.vars": "B=file\nC=file",
+				"wrangler.jsonc": `{ "name": "w", "compatibility_date": "2026-10-01", "vars": { "A": "own", ` +
+					`"B": { "x": 1 }, "C": "own" } }`,
 			},
-			from: config.VarSources{Given: []config.Var{{Name: "C", Value: "given", From: "--var"}, {Name: "D", Value: "given", From: "--var"}}},
+			from: config.VarSources{Given: []config.Var{
+				{Name: "C", Value: "given", From: "--var"},
+				{Name: "D", Value: "given", From: "--var"},
+			}},
 			want: map[string]string{"A": "own", "B": "file < .dev.vars", "C": "given < --var", "D": "given < --var"},
 		},
 	} {
@@ -154,17 +171,18 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 	}
 }
 
-func TestTheFilesToWatchAreThoseThatAreMissingToo(t *testing.T) {
+func TestTheFilesToWatchIncludeMissingOnes(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{".dev.vars": "A=1", ".env": "A=2"}
 	for name, test := range map[string]struct {
 		env  string
 		from config.VarSources
-		want string // those in use have a star
+		want string // the files in use have a star
 	}{
-		"by name":           {"", config.VarSources{}, ".dev.vars* .env .env.local"},
-		"of an environment": {"staging", config.VarSources{}, ".dev.vars.staging .dev.vars* .env .env.local .env.staging .env.staging.local"},
-		"of --env-file":     {"", config.VarSources{EnvFiles: []string{"no", ".env"}}, "no .env*"},
+		"by name": {"", config.VarSources{}, ".dev.vars* .env .env.local"},
+		"of an environment": {"staging", config.VarSources{},
+			".dev.vars.staging .dev.vars* .env .env.local .env.staging .env.staging.local"},
+		"of --env-file": {"", config.VarSources{EnvFiles: []string{"no", ".env"}}, "no .env*"},
 		"without .env": {"", config.VarSources{Environ: []string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=false"}},
 			".dev.vars*"},
 	} {
@@ -191,7 +209,7 @@ func TestTheFilesToWatchAreThoseThatAreMissingToo(t *testing.T) {
 	}
 }
 
-func TestSecretsThatAreRequiredRestrictWhatFilesMaySet(t *testing.T) {
+func TestRequiredSecretsRestrictWhatFilesMaySet(t *testing.T) {
 	t.Parallel()
 	const file = `{ "name": "w", "compatibility_date": "2026-10-01", "vars": { "A": "own" },
   "secrets": { "required": ["KEY", "TOKEN", "MORE"] } }`
@@ -203,11 +221,16 @@ func TestSecretsThatAreRequiredRestrictWhatFilesMaySet(t *testing.T) {
 	}{
 		"all set": {
 			file: file, devVars: "A=1\nB=1\nKEY=k\nTOKEN=t\nMORE=m",
-			want: map[string]string{"A": "1 < .dev.vars", "KEY": "k < .dev.vars", "TOKEN": "t < .dev.vars", "MORE": "m < .dev.vars"},
+			want: map[string]string{
+				"A": "1 < .dev.vars", "KEY": "k < .dev.vars", "TOKEN": "t < .dev.vars", "MORE": "m < .dev.vars",
+			},
 		},
 		"from the process, too, without .dev.vars": {
 			file: file, dotEnv: "B=1\nKEY=k", environ: []string{"TOKEN=t", "MORE=m", "HOME=/"},
-			want: map[string]string{"A": "own", "KEY": "k < .env", "TOKEN": "t < the process environment", "MORE": "m < the process environment"},
+			want: map[string]string{
+				"A": "own", "KEY": "k < .env",
+				"TOKEN": "t < the process environment", "MORE": "m < the process environment",
+			},
 		},
 		"some missing": {
 			file: file, devVars: "TOKEN=t", environ: []string{"KEY=k"},
@@ -224,7 +247,8 @@ func TestSecretsThatAreRequiredRestrictWhatFilesMaySet(t *testing.T) {
 			want: map[string]string{},
 		},
 		"no list": {
-			file: `{ "name": "w", "compatibility_date": "2026-10-01", "secrets": {} }`, devVars: "A=1", environ: []string{"B=1"},
+			file:    `{ "name": "w", "compatibility_date": "2026-10-01", "secrets": {} }`,
+			devVars: "A=1", environ: []string{"B=1"},
 			want: map[string]string{"A": "1 < .dev.vars"},
 		},
 	} {
@@ -249,7 +273,7 @@ func TestSecretsThatAreRequiredRestrictWhatFilesMaySet(t *testing.T) {
 	}
 }
 
-// shortened are diagnostics as "line:column message".
+// shortened returns diagnostics as "line:column message".
 func shortened(ds []config.Diagnostic) []string {
 	var all []string
 	for _, d := range ds {
@@ -281,15 +305,15 @@ func TestAVariableDoesNotReplaceAnotherKindOfBinding(t *testing.T) {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 	wantWarnings := []string{
-		`2:37 the variable "OBJECT" of .env is left out, for the binding of Object has the name`,
-		`3:21 the variable "KV" of --var is left out, for a binding of kv_namespaces has the name`,
+		`2:37 the variable "OBJECT" of .env is ignored: the binding of Object already has this name`,
+		`3:21 the variable "KV" of --var is ignored: a binding of kv_namespaces already has this name`,
 	}
 	if diff := cmp.Diff(wantWarnings, shortened(warnings)); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 
-func TestSourcesOfVariablesThatCanNotBeUsed(t *testing.T) {
+func TestUnusableSourcesOfVariables(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		files map[string]string
@@ -297,16 +321,24 @@ func TestSourcesOfVariablesThatCanNotBeUsed(t *testing.T) {
 		want  string // in the error; "" if there is none
 		warn  string // in the only warning
 	}{
-		"a file of --env-file that is not there": {from: config.VarSources{EnvFiles: []string{"no"}}, warn: `there is no file "no"`},
-		"a file of --env-file that is a folder":  {files: map[string]string{"dir/x": ""}, from: config.VarSources{EnvFiles: []string{"dir"}}, want: "is a directory"},
-		"a folder of Python":                     {files: map[string]string{".env/bin/python": ""}},
-		"a folder for .dev.vars":                 {files: map[string]string{".dev.vars/x": ""}, want: "is a directory"},
-		"an encoding of Windows":                 {files: map[string]string{".env": "\xff\xfeA\x00=\x001\x00"}, want: ".env:1:1: the file is encoded in UTF-16 (little endian)"},
-		"bytes that are no text":                 {files: map[string]string{".dev.vars": "A=1\nB=x\xe9"}, want: ".dev.vars:2:4: the text here is not UTF-8"},
-		"a value without end":                    {files: map[string]string{".env": "P=$Q\nA=x$P"}, from: config.VarSources{Environ: []string{"P=$Q", "Q=y$P", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"}}, want: ".env:2:1: the value of A can't be expanded"},
-		"a switch that is none":                  {from: config.VarSources{Environ: []string{"CLOUDFLARE_INCLUDE_PROCESS_ENV=1"}}, want: `CLOUDFLARE_INCLUDE_PROCESS_ENV must be true or false, not "1"`},
-		"another":                                {from: config.VarSources{Environ: []string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=no"}}, want: `must be true or false, not "no"`},
-		"a huge file":                            {files: map[string]string{".env": strings.Repeat("#", 1<<20+1)}, want: "is larger than"},
+		"a file of --env-file that is not there": {from: config.VarSources{EnvFiles: []string{"no"}},
+			warn: `there is no file "no"`},
+		"a file of --env-file that is a folder": {files: map[string]string{"dir/x": ""},
+			from: config.VarSources{EnvFiles: []string{"dir"}}, want: "is a directory"},
+		"a folder of Python":     {files: map[string]string{".env/bin/python": ""}},
+		"a folder for .dev.vars": {files: map[string]string{".dev.vars/x": ""}, want: "is a directory"},
+		"an encoding of Windows": {files: map[string]string{".env": "\xff\xfeA\x00=\x001\x00"},
+			want: ".env:1:1: the file is encoded in UTF-16 (little endian)"},
+		"bytes that are not UTF-8": {files: map[string]string{".dev.vars": "A=1\nB=x\xe9"},
+			want: ".dev.vars:2:4: the text here is not UTF-8"},
+		"a value without end": {files: map[string]string{".env": "P=$Q\nA=x$P"},
+			from: config.VarSources{Environ: []string{"P=$Q", "Q=y$P", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"}},
+			want: ".env:2:1: the value of A can't be expanded: its references do not end"},
+		"a flag that is not boolean": {from: config.VarSources{Environ: []string{"CLOUDFLARE_INCLUDE_PROCESS_ENV=1"}},
+			want: `CLOUDFLARE_INCLUDE_PROCESS_ENV must be true or false, not "1"`},
+		"the other flag": {from: config.VarSources{Environ: []string{"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=no"}},
+			want: `must be true or false, not "no"`},
+		"a huge file": {files: map[string]string{".env": strings.Repeat("#", 1<<20+1)}, want: "is larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -318,7 +350,8 @@ func TestSourcesOfVariablesThatCanNotBeUsed(t *testing.T) {
 			if bad := (*config.Error)(nil); errors.As(err, &bad) && strings.Contains(bad.Diagnostics[0].Source, "x") {
 				t.Errorf("the diagnostic shows a value: %q", bad.Diagnostics[0].Source)
 			}
-			if got := strings.Join(shortened(warnings), "\n"); test.warn == "" != (got == "") || !strings.Contains(got, test.warn) {
+			if got := strings.Join(shortened(warnings), "\n"); test.warn == "" != (got == "") ||
+				!strings.Contains(got, test.warn) {
 				t.Errorf("warnings: got %q, want %q", got, test.warn)
 			}
 		})
