@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -169,7 +168,7 @@ const maxNamed = 3
 // explainNoAlarm adds to the error that an object has no alarm which ones do.
 func explainNoAlarm(ctx context.Context, from alarms, object string, err error) error {
 	var refused *control.Error
-	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.HasSuffix(refused.Message, control.NoAlarm) {
+	if !errors.As(err, &refused) || refused.Code != control.CodeNoAlarm {
 		return err
 	}
 	list, listErr := from.ListAlarms(ctx, control.AlarmsRequest{})

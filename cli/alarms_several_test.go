@@ -32,7 +32,7 @@ func several() *emulator {
 }
 
 func busy(what string) *control.Error {
-	return &control.Error{Status: 409, Message: what + " is busy", Hint: "wait"}
+	return &control.Error{Code: control.CodeRunning, Message: what + " is busy", Hint: "wait"}
 }
 
 func TestSeveralAlarmsAreTriggeredInTheOrderInWhichTheyAreDue(t *testing.T) {
@@ -78,8 +78,8 @@ TIME                      OBJECT     OUTCOME  DETAIL
 	}
 	e.each["POST alarms/trigger"] = busy("it")
 	check(t, c.run(t.Context(), "alarms", "trigger", "--all", "--due-before", "5m", "--json"), result{code: 1, err: `
-{"error":"it is busy","hint":"Wait"}
-{"error":"it is busy","hint":"Wait"}
+{"error":"it is busy","code":"running","hint":"Wait"}
+{"error":"it is busy","code":"running","hint":"Wait"}
 {"error":"2 of 2 alarms did not succeed"}
 `[1:]})
 }
@@ -105,7 +105,7 @@ deleted the alarm of Batcher/b for 2026-10-01T13:00:00.000Z, in 1h
 func TestNothingIsDoneUnlessAllThatAreNamedHaveAlarms(t *testing.T) {
 	for _, command := range []string{"delete", "trigger", "snooze"} {
 		e := several()
-		e.each["GET alarms/Batcher/d"] = &control.Error{Status: 404, Message: "Batcher/d" + control.NoAlarm, Hint: "…"}
+		e.each["GET alarms/Batcher/d"] = &control.Error{Code: control.CodeNoAlarm, Message: "Batcher/d has no alarm", Hint: "…"}
 		args := []string{"alarms", command, "Batcher/a", "Batcher/d"}
 		if command == "snooze" {
 			args = append(args, "10m")

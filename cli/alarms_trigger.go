@@ -60,7 +60,7 @@ Exits with 1 when a handler did not succeed.`,
 // explainTrigger says why no emulator will not do, where other commands can do without.
 func explainTrigger(err error) error {
 	var refused *control.Error
-	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Message, "no emulator runs") {
+	if !errors.As(err, &refused) || refused.Code != control.CodeNoEmulator {
 		return err
 	}
 	explained := *refused

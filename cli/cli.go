@@ -185,7 +185,7 @@ func report(s Streams, err error, asJSON bool) {
 		encoder := json.NewEncoder(s.Err)
 		encoder.SetEscapeHTML(false)
 		// There is nowhere left to report an error of the error stream.
-		_ = encoder.Encode(control.Error{Message: message, Hint: hint})
+		_ = encoder.Encode(control.Error{Message: message, Code: control.CodeOf(err), Hint: hint})
 		return
 	}
 	name := "devtool:"

@@ -54,11 +54,11 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if special, ok := e.each[r.Method+" "+path]; ok {
 		answer = special
 		if refused, ok := special.(*control.Error); ok {
-			w.WriteHeader(refused.Status)
+			w.WriteHeader(refused.Code.Status())
 		}
 	}
 	if e.err != nil {
-		w.WriteHeader(e.err.Status)
+		w.WriteHeader(e.err.Code.Status())
 		answer = e.err
 	}
 	_ = json.NewEncoder(w).Encode(answer)
@@ -177,12 +177,12 @@ func TestSeveralEmulatorsOfAProjectAreListed(t *testing.T) {
 }
 
 func TestWhatTheEmulatorRefusesIsShown(t *testing.T) {
-	e := emulator{err: &control.Error{Status: 409, Message: "the clock is busy", Hint: "wait for the other advance"}}
+	e := emulator{err: &control.Error{Code: control.CodeClockBusy, Message: "the clock is busy", Hint: "wait for the other advance"}}
 	c := e.start(t)
 	check(t, c.run(t.Context(), "time", "advance", "1s"), result{
 		code: 1, err: "devtool: the clock is busy\n  Wait for the other advance\n",
 	})
 	check(t, c.run(t.Context(), "time", "advance", "1s", "--json"), result{
-		code: 1, err: `{"error":"the clock is busy","hint":"Wait for the other advance"}` + "\n",
+		code: 1, err: `{"error":"the clock is busy","code":"clock_busy","hint":"Wait for the other advance"}` + "\n",
 	})
 }

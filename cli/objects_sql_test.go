@@ -185,7 +185,7 @@ func TestObjectsSQLPointsAtWhatIsWrong(t *testing.T) {
 		{strings.Repeat("a", 100) + "!" + strings.Repeat("b", 100), 100,
 			"  …" + strings.Repeat("a", 60) + "!" + strings.Repeat("b", 59) + "…\n   " + strings.Repeat(" ", 60) + "^\n"},
 	} {
-		e := emulator{err: &control.Error{Status: 400, Message: "it is wrong", Offset: &test.at}}
+		e := emulator{err: &control.Error{Code: control.CodeBadRequest, Message: "it is wrong", Offset: &test.at}}
 		c := e.start(t)
 		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--", test.query), result{code: 1, err: test.want + "devtool: it is wrong\n"})
 		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--json", "--", test.query), result{code: 1, err: "{\"error\":\"it is wrong\"}\n"})
@@ -207,7 +207,7 @@ func TestObjectsAbort(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	e := emulator{err: &control.Error{Status: 409, Message: "Batcher/a is not in memory", Hint: "there is nothing to abort"}}
+	e := emulator{err: &control.Error{Code: control.CodeNotInMemory, Message: "Batcher/a is not in memory", Hint: "there is nothing to abort"}}
 	check(t, e.start(t).run(t.Context(), "objects", "abort", "Batcher/a"), result{
 		code: 1, err: "devtool: Batcher/a is not in memory\n  There is nothing to abort\n",
 	})

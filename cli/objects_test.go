@@ -181,7 +181,7 @@ func TestTextThatIsNotUTF8IsNeitherStoredNorTakenForAName(t *testing.T) {
 }
 
 func TestObjectsShowsWhatTheEmulatorRefuses(t *testing.T) {
-	e := emulator{err: &control.Error{Status: 409, Message: "Batcher/a is running", Hint: "wait"}}
+	e := emulator{err: &control.Error{Code: control.CodeRunning, Message: "Batcher/a is running", Hint: "wait"}}
 	c := e.start(t)
 	for _, line := range []string{"evict Batcher/a", "delete Batcher/a", "show Batcher/a", "rm Batcher/a k"} {
 		check(t, c.run(t.Context(), append([]string{"objects"}, strings.Fields(line)...)...), result{code: 1, err: "devtool: Batcher/a is running\n  Wait\n"})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"devtool.internal/emulator/control"
 )
@@ -41,7 +40,7 @@ when the command returns.`,
 // nothingToStop leaves out the advice to start an emulator.
 func nothingToStop(err error) error {
 	refused := (*control.Error)(nil)
-	if !errors.As(err, &refused) || !strings.HasPrefix(refused.Message, "no emulator ") {
+	if !errors.As(err, &refused) || refused.Code != control.CodeNoEmulator && refused.Code != control.CodeUnreachable {
 		return err
 	}
 	explained := *refused

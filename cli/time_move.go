@@ -184,7 +184,7 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 		return failure("`devtool time advance` goes on from there", "interrupted; the clock stands at %s", formatTime(advanced.To))
 	case advanced.Stopped != "":
 		hint := "`devtool time advance` goes on from there"
-		if strings.Contains(advanced.Stopped, "raise the limit") {
+		if advanced.StoppedBy.Limit() {
 			hint += "; the limits are --max-runs, --max-standing and --max-step"
 		}
 		return failure(hint, "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)

@@ -44,14 +44,14 @@ type Report struct {
 // A LimitError says that an advance reached one of its Limits. The timer that would have fired next
 // is still pending.
 type LimitError struct {
-	Limit string    // "firings" or "standing"
+	Limit string    // LimitFirings or LimitStanding
 	Max   int       // the limit's value
 	At    time.Time // where the clock stands
 }
 
 func (e *LimitError) Error() string {
 	at := e.At.Format(time.RFC3339Nano)
-	if e.Limit == limitStanding {
+	if e.Limit == LimitStanding {
 		return fmt.Sprintf("%d timers were set and fired at %s without time moving (limit %s); "+
 			"look for one that is set again for the same instant, or raise the limit", e.Max, at, e.Limit)
 	}
@@ -59,9 +59,10 @@ func (e *LimitError) Error() string {
 		e.Max, at, e.Limit)
 }
 
+// What a LimitError has in Limit.
 const (
-	limitFirings  = "firings"
-	limitStanding = "standing"
+	LimitFirings  = "firings"
+	LimitStanding = "standing"
 )
 
 // A StuckError says that the work of a step took longer than its real time. The advance no longer
@@ -252,7 +253,7 @@ func (a *advance) take() (func(*Step), error) {
 		return nil, nil
 	}
 	if a.firings >= a.limits.Firings {
-		return nil, &LimitError{Limit: limitFirings, Max: a.limits.Firings, At: fromMillis(c.at)}
+		return nil, &LimitError{Limit: LimitFirings, Max: a.limits.Firings, At: fromMillis(c.at)}
 	}
 	if t.due > c.at {
 		c.at = t.due
@@ -261,7 +262,7 @@ func (a *advance) take() (func(*Step), error) {
 	}
 	if t.order >= a.firstNew {
 		if a.standing >= a.limits.Standing {
-			return nil, &LimitError{Limit: limitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
+			return nil, &LimitError{Limit: LimitStanding, Max: a.limits.Standing, At: fromMillis(c.at)}
 		}
 		a.standing++
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -103,7 +102,7 @@ func (t target) quieten(ctx context.Context) error {
 }
 
 func (t target) busy() error {
-	return &control.Error{Status: http.StatusConflict, Message: t.String() + " is running", Hint: "wait until its events are done"}
+	return &control.Error{Code: control.CodeRunning, Message: t.String() + " is running", Hint: "wait until its events are done"}
 }
 
 // hasFile reports whether the object has ever stored anything.
@@ -122,7 +121,7 @@ func (t target) exists() error {
 		return err
 	}
 	return &control.Error{
-		Status: http.StatusNotFound, Message: "there is no object " + t.String(),
+		Code: control.CodeNoObject, Message: "there is no object " + t.String(),
 		Hint: "`devtool objects list` shows which there are",
 	}
 }
@@ -137,7 +136,7 @@ func (t target) use(ctx context.Context, f func(*store.Object) error) error {
 // patience bounds how long the object's turn is waited for.
 func (t target) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, t.ns.w.waits.Turn, &control.Error{
-		Status:  http.StatusConflict,
+		Code:    control.CodeRunning,
 		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", t, t.ns.w.waits.Turn),
 		Hint:    "the log of `devtool dev` may show what it does",
 	})
@@ -302,7 +301,7 @@ func (a administration) AbortObject(_ context.Context, which control.Object, q c
 			return control.Object{}, err
 		}
 		return control.Object{}, &control.Error{
-			Status: http.StatusConflict, Message: t.String() + " is not in memory", Hint: "there is nothing to abort",
+			Code: control.CodeNotInMemory, Message: t.String() + " is not in memory", Hint: "there is nothing to abort",
 		}
 	}
 	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
@@ -349,7 +348,7 @@ func (a administration) DeleteObject(ctx context.Context, which control.Object, 
 		}
 		if t.inMemory() && !force {
 			return &control.Error{
-				Status: http.StatusConflict, Message: t.String() + " is in memory",
+				Code: control.CodeInMemory, Message: t.String() + " is in memory",
 				Hint: "delete it with --force, and what it has in memory with it",
 			}
 		}

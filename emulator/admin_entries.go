@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"devtool.internal/durable/wire"
@@ -70,7 +69,7 @@ func (a administration) entry(ctx context.Context, which control.Object, key str
 		}
 		if !found {
 			return &control.Error{
-				Status: http.StatusNotFound, Message: fmt.Sprintf("%s has no key %q", t, key),
+				Code: control.CodeNoKey, Message: fmt.Sprintf("%s has no key %q", t, key),
 				Hint: fmt.Sprintf("`devtool objects get %s` lists its keys", t),
 			}
 		}
@@ -154,11 +153,11 @@ func encodeEntry(q control.PutRequest) ([]byte, error) {
 		return nil, badRequest("%q is not a type of values: they are json, bytes and time", q.Type)
 	}
 	return nil, &control.Error{
-		Status: http.StatusBadRequest, Message: fmt.Sprintf("the value is not of type %s: %s", q.Type, err),
+		Code: control.CodeBadRequest, Message: fmt.Sprintf("the value is not of type %s: %s", q.Type, err),
 		Hint: "bytes are a string in base64, a time one like 2026-11-21T17:00:00Z",
 	}
 }
 
 func badRequest(format string, args ...any) error {
-	return &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
+	return control.Errorf(control.CodeBadRequest, format, args...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
@@ -100,7 +99,7 @@ func readTable(s *store.Object, table store.Table, maxBytes int) (read control.S
 
 func (t target) tooLarge() error {
 	return &control.Error{
-		Status: http.StatusConflict, Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
+		Code: control.CodeTooLarge, Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
 		Hint: "read it in parts: `devtool objects get` and `devtool objects sql`",
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
@@ -96,12 +95,12 @@ func explainSQL(err error, args int) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	refused := &control.Error{Status: http.StatusBadRequest, Message: wrong.Error()}
+	refused := &control.Error{Code: control.CodeBadRequest, Message: wrong.Error()}
 	if wrong.Offset >= 0 {
 		at := wrong.Before + wrong.Offset
 		refused.Offset = &at
 	}
-	if wrong.Message == "Wrong number of parameter bindings for SQL query." {
+	if wrong.Bindings {
 		refused.Hint = fmt.Sprintf("give an argument for each parameter of the last statement: there are %d", args)
 	}
 	return refused

@@ -2,9 +2,7 @@ package emulator
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"net/http"
 	"time"
 
 	"devtool.internal/emulator/control"
@@ -57,7 +55,7 @@ func (t target) alarmDetails() (control.AlarmDetails, error) {
 
 func noAlarm(object string) error {
 	return &control.Error{
-		Status: http.StatusNotFound, Message: object + control.NoAlarm, Hint: "`devtool alarms list` shows those that are set",
+		Code: control.CodeNoAlarm, Message: object + " has no alarm", Hint: "`devtool alarms list` shows those that are set",
 	}
 }
 
@@ -194,7 +192,7 @@ func (a administration) SnoozeAlarm(ctx context.Context, which control.Object, q
 	err = t.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
 		if pending.Running {
 			return &control.Error{
-				Status: http.StatusConflict, Message: "the alarm of " + t.String() + " is running",
+				Code: control.CodeRunning, Message: "the alarm of " + t.String() + " is running",
 				Hint: "`devtool alarms set` sets the next one",
 			}
 		}
@@ -239,7 +237,7 @@ func (w *World) triggerAlarm(q control.TriggerRequest, ready func() error) (cont
 		return control.Triggered{}, err
 	}
 	if !a.claim() {
-		return control.Triggered{}, &control.Error{Status: http.StatusConflict, Message: fmt.Sprintf("the alarm of %s is running already", a.object())}
+		return control.Triggered{}, control.Errorf(control.CodeRunning, "the alarm of %s is running already", a.object())
 	}
 	answer := control.Triggered{Fired: a.runOnce(nil, true)}
 	a.ns.mu.Lock()
@@ -256,7 +254,7 @@ func (w *World) findAlarm(q control.TriggerRequest) (*alarm, error) {
 	if q == (control.TriggerRequest{}) {
 		next := w.nextAlarm()
 		if next == nil {
-			return nil, &control.Error{Status: http.StatusNotFound, Message: "no alarm is set"}
+			return nil, &control.Error{Code: control.CodeNoAlarm, Message: "no alarm is set"}
 		}
 		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
 	}

@@ -37,6 +37,7 @@ func (e *Emulator) api() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
 		json.NewEncoder(w).Encode(&control.Error{ //nolint:errcheck // the caller has gone
+			Code:    control.CodeNotFound,
 			Message: "the control API has no " + r.Method + " " + r.URL.Path,
 		})
 	})
@@ -67,9 +68,9 @@ func respond(w http.ResponseWriter, answer any, err error) {
 	if err != nil {
 		c := (*control.Error)(nil)
 		if !errors.As(err, &c) {
-			c = &control.Error{Status: http.StatusInternalServerError, Message: err.Error()}
+			c = &control.Error{Code: control.CodeInternal, Message: err.Error()}
 		}
-		answer, status = c, c.Status
+		answer, status = c, c.Code.Status()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -78,7 +79,7 @@ func respond(w http.ResponseWriter, answer any, err error) {
 
 func busy(err error) error {
 	if errors.Is(err, clock.ErrBusy) {
-		return &control.Error{Status: http.StatusConflict, Message: err.Error()}
+		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}
 	}
 	return err
 }
@@ -108,7 +109,7 @@ func decodeUpTo(limit int64, r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, limit))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return &control.Error{Status: http.StatusBadRequest, Message: "read request: " + err.Error()}
+		return &control.Error{Code: control.CodeBadRequest, Message: "read request: " + err.Error()}
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 			}
 			sendFired()
 			if r.error != nil { // the clock has refused to move, late
-				r.Advanced = &control.Advanced{From: e.clock.Now(), To: e.clock.Now(), Mode: string(e.clock.Mode()), Stopped: r.Error()}
+				r.Advanced = &control.Advanced{From: e.clock.Now(), To: e.clock.Now(), Mode: string(e.clock.Mode()), Stopped: r.Error(), StoppedBy: stoppedBy(r.error)}
 			}
 			send(control.AdvanceEvent{Advanced: r.Advanced})
 			return

@@ -3,6 +3,7 @@ package emulator
 import (
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,7 +32,8 @@ func (p *program) crash() *wire.Error {
 func (p *program) describeCrash() *wire.Error {
 	running, waiting := p.underWay()
 	what, cause, shown := p.ending()
-	e := &wire.Error{Message: what, Detail: p.e.relative(shown), Retryable: true, Reset: true}
+	// There is something to show of a program only that has printed it.
+	e := &wire.Error{Message: what, Detail: p.e.relative(shown), Printed: true, Retryable: true, Reset: true}
 	if all := slices.Concat(running, waiting); len(all) > 0 {
 		number := eventOf(shown)
 		if i := slices.IndexFunc(all, func(ev *event) bool { return ev.number == number }); i >= 0 {
@@ -52,7 +54,7 @@ func (p *program) describeCrash() *wire.Error {
 
 // ending says what has become of the program and why, as far as it is known, and what it printed of that.
 func (p *program) ending() (what, cause, shown string) {
-	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && err.Error() != "EOF" {
+	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && !errors.Is(err, io.EOF) {
 		cause = err.Error()
 	}
 	if p.Attached() {

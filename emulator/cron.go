@@ -3,7 +3,6 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +161,7 @@ func (c *crontab) find(expr string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.triggers) == 0 {
-		return "", &control.Error{Status: http.StatusNotFound, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
+		return "", &control.Error{Code: control.CodeNoCron, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
 	}
 	if expr == "" {
 		if first := c.firstLocked(); first != nil {
@@ -178,7 +177,7 @@ func (c *crontab) find(expr string) (string, error) {
 		known = append(known, strconv.Quote(t.expr))
 	}
 	return "", &control.Error{
-		Status:  http.StatusNotFound,
+		Code:    control.CodeNoCron,
 		Message: fmt.Sprintf("the configuration has no cron trigger %q", expr),
 		Hint:    "it has " + strings.Join(known, ", "),
 	}

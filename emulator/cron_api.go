@@ -58,7 +58,7 @@ func (e *Emulator) serveScheduled(w http.ResponseWriter, r *http.Request) {
 		ms, err := strconv.ParseInt(given, 10, 64)
 		if err != nil {
 			respond(w, nil, &control.Error{
-				Status: http.StatusBadRequest, Message: fmt.Sprintf("time=%q is not a time", given),
+				Code: control.CodeBadRequest, Message: fmt.Sprintf("time=%q is not a time", given),
 				Hint: "give milliseconds since 1970, as JavaScript's Date.now() does",
 			})
 			return

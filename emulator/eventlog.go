@@ -256,10 +256,7 @@ const (
 // detail is what stands below the line of a failure: the stack, if there is one.
 func detail(err error) string {
 	w := (*wire.Error)(nil)
-	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" {
-		return ""
-	}
-	if strings.HasPrefix(w.Message, "the handler program has crashed") { // its output has been seen
+	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" || w.Printed {
 		return ""
 	}
 	return "\n" + strings.TrimRight(w.Detail, "\n")

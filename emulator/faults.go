@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +48,7 @@ func (fs *faults) add(f fault) error {
 	defer fs.mu.Unlock()
 	if len(fs.waiting) >= maxFaults {
 		return &control.Error{
-			Status: http.StatusConflict, Message: fmt.Sprintf("%d faults wait already, and that is the limit", maxFaults),
+			Code: control.CodeTooManyFaults, Message: fmt.Sprintf("%d faults wait already, and that is the limit", maxFaults),
 			Hint: "drop them, or let some strike first",
 		}
 	}
@@ -156,7 +155,7 @@ func (a *alarm) duplicate(o *object) {
 func (w *World) injectFault(q control.Fault) (control.Fault, error) {
 	if !slices.Contains(control.KnownFaults, q.Fault) {
 		return control.Fault{}, &control.Error{
-			Status: http.StatusBadRequest, Message: fmt.Sprintf("there is no fault %q", q.Fault),
+			Code: control.CodeBadRequest, Message: fmt.Sprintf("there is no fault %q", q.Fault),
 			Hint: "the faults are " + strings.Join(control.KnownFaults, ", "),
 		}
 	}

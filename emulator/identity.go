@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"net/http"
-
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 )
@@ -38,7 +36,7 @@ func (w *World) resolve(which control.Object) (address, error) {
 	}
 	who, err := ns.withID(which.ID)
 	if err != nil {
-		return address{}, &control.Error{Status: http.StatusBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
+		return address{}, &control.Error{Code: control.CodeBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
 	}
 	return address{ns, who}, nil
 }

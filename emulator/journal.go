@@ -88,12 +88,12 @@ func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan
 func (e *Emulator) serveLogs(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.Atoi(r.URL.Query().Get("lines"))
 	if err != nil {
-		respond(w, nil, &control.Error{Status: http.StatusBadRequest, Message: "lines is not a number", Hint: "-1 stands for all"})
+		respond(w, nil, &control.Error{Code: control.CodeBadRequest, Message: "lines is not a number", Hint: "-1 stands for all"})
 		return
 	}
 	follow, err := strconv.ParseBool(r.URL.Query().Get("follow"))
 	if err != nil {
-		respond(w, nil, &control.Error{Status: http.StatusBadRequest, Message: "follow is neither true nor false"})
+		respond(w, nil, &control.Error{Code: control.CodeBadRequest, Message: "follow is neither true nor false"})
 		return
 	}
 	w.Header().Set("Content-Type", control.LinesType)

@@ -110,7 +110,7 @@ func TestLawARestartBetweenTwoStepsChangesNothing(t *testing.T) {
 			for ended := false; !ended; {
 				steps := rapid.IntRange(1, 8).Draw(rt, "steps before the restart")
 				advanced := p.advance(control.AdvanceRequest{To: &target, MaxRuns: steps})
-				if ended = advanced.Stopped == ""; !ended && !strings.Contains(advanced.Stopped, " timers fired") {
+				if ended = advanced.Stopped == ""; !ended && advanced.StoppedBy != control.StoppedByRuns {
 					rt.Fatalf("the advance stopped: %s", advanced.Stopped)
 				}
 				if !p.retrying() {

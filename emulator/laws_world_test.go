@@ -379,7 +379,7 @@ func (p *playing) make(m move) {
 // unlessNone reports whether there was an alarm.
 func (p *playing) unlessNone(err error) bool {
 	var c *control.Error
-	if err != nil && (!errors.As(err, &c) || c.Status != 404) {
+	if err != nil && (!errors.As(err, &c) || c.Code.Status() != 404) {
 		p.t.Fatal(err)
 	}
 	return err == nil

@@ -61,7 +61,7 @@ func (e *unservedError) Unwrap() error { return e.cause }
 
 // refusal is for what can't be asked while no program serves because of why.
 func refusal(why error) *control.Error {
-	return &control.Error{Status: http.StatusConflict, Message: unservedTitle + ": " + why.Error(), Hint: unservedHint}
+	return &control.Error{Code: control.CodeNoProgram, Message: unservedTitle + ": " + why.Error(), Hint: unservedHint}
 }
 
 // Unserved says why no version of the program serves when Run has called ready, or nil if one does.
@@ -160,7 +160,7 @@ func (e *Emulator) sessionAPI(mux *http.ServeMux, handle func(string, func(*http
 
 // errByHand is for a program that was not started by the emulator, so that it can't start it again.
 var errByHand = &control.Error{
-	Status:  http.StatusConflict,
+	Code:    control.CodeAttached,
 	Message: "the handler program was started by hand",
 	Hint:    "start it again where it runs",
 }
@@ -174,7 +174,7 @@ func (h *host) renew() error {
 		h.want()
 		return nil
 	case old == nil:
-		return &control.Error{Status: http.StatusConflict, Message: "no handler program has been started yet"}
+		return &control.Error{Code: control.CodeNoProgram, Message: "no handler program has been started yet"}
 	case old.process == nil:
 		return errByHand
 	}
@@ -183,7 +183,7 @@ func (h *host) renew() error {
 		return fmt.Errorf("start handler program: %w", err)
 	}
 	if !h.swap(next) {
-		return &control.Error{Status: http.StatusConflict, Message: "another program has taken its place meanwhile"}
+		return &control.Error{Code: control.CodeReplaced, Message: "another program has taken its place meanwhile"}
 	}
 	h.e.record.serves(false)
 	h.e.log.Info("restarted the handler program, as asked")

@@ -126,7 +126,7 @@ func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
 func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, memoryScript())
 	_, err := (&control.Client{URL: w.server.URL}).RestartProgram(t.Context())
-	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Status != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
+	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sort"
 	"strings"
@@ -42,7 +41,7 @@ func (w *World) resetTime(force bool) error {
 			which = fmt.Sprintf("%d alarms are pending, which would keep their times", n)
 		}
 		return &control.Error{
-			Status:  http.StatusConflict,
+			Code:    control.CodeAlarmsPending,
 			Message: which + " while the clock goes back to real time",
 			Hint:    "do it all the same with --force",
 		}
@@ -169,7 +168,7 @@ func (w *World) beginAdvance(ctx context.Context, q control.AdvanceRequest) (a *
 		moveClock = func() (clock.Report, error) {
 			due, ok := w.clock.Next()
 			if !ok {
-				return clock.Report{}, &control.Error{Status: http.StatusNotFound, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
+				return clock.Report{}, &control.Error{Code: control.CodeNothingDue, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
 			}
 			return by(max(0, due.Sub(w.clock.Now())))
 		}
@@ -210,7 +209,7 @@ func (w *World) advanced(a *advance, report clock.Report, err error) (*control.A
 		return nil, refusal
 	}
 	if report.From.IsZero() {
-		refusal := &control.Error{Status: http.StatusBadRequest, Message: err.Error()}
+		refusal := &control.Error{Code: control.CodeBadRequest, Message: err.Error()}
 		if errors.Is(err, clock.ErrPast) {
 			refusal.Hint = "`devtool time reset` sets it back to real time, and a fresh state (--persist-to) begins anew"
 		}
@@ -219,7 +218,7 @@ func (w *World) advanced(a *advance, report clock.Report, err error) (*control.A
 	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(w.clock.Mode()), Next: w.nextAlarm(), NextCron: w.crons.next()}
 	answer.Ran, answer.Failed = a.count()
 	if err != nil {
-		answer.Stopped = err.Error()
+		answer.Stopped, answer.StoppedBy = err.Error(), stoppedBy(err)
 		if running := w.runningNow(); running != "" {
 			answer.Stopped += ": " + running
 		}
@@ -227,19 +226,36 @@ func (w *World) advanced(a *advance, report clock.Report, err error) (*control.A
 	return answer, nil
 }
 
+// stoppedBy returns the code of what ended an advance early.
+func stoppedBy(err error) control.StopCode {
+	var limit *clock.LimitError
+	var stuck *clock.StuckError
+	switch {
+	case errors.As(err, &limit) && limit.Limit == clock.LimitStanding:
+		return control.StoppedByStanding
+	case errors.As(err, &limit):
+		return control.StoppedByRuns
+	case errors.As(err, &stuck):
+		return control.StoppedByStep
+	case errors.Is(err, context.Canceled):
+		return control.StoppedByRequest
+	}
+	return control.StoppedByError
+}
+
 // stopAdvance ends the advance under way after its current step.
 func (w *World) stopAdvance() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.advance == nil {
-		return &control.Error{Status: http.StatusConflict, Message: "no advance is under way"}
+		return &control.Error{Code: control.CodeNoAdvance, Message: "no advance is under way"}
 	}
 	w.advance.stop()
 	return nil
 }
 
 func badDuration(s string) error {
-	return &control.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
+	return &control.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
 }
 
 // runningNow names the events of objects that are running, for the report of a stuck step.

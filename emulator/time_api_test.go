@@ -85,7 +85,7 @@ func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
 	} {
 		_, err := w.client().Advance(t.Context(), tt.q, nil)
 		var c *control.Error
-		if !errors.As(err, &c) || c.Status != tt.status || !strings.Contains(c.Message, tt.want) {
+		if !errors.As(err, &c) || c.Code.Status() != tt.status || !strings.Contains(c.Message, tt.want) {
 			t.Errorf("%+v: got %v, want %d with %q", tt.q, err, tt.status, tt.want)
 		}
 	}
@@ -102,7 +102,7 @@ func TestAnAdvanceEndsAtItsLimits(t *testing.T) {
 	w := newWorld(t, alarmScript(func(c *call) error { return c.setAlarm(time.Second) }))
 	w.want("a", "/set1s", "")
 	got := w.move(control.AdvanceRequest{Duration: "1h", MaxRuns: 5})
-	if got.Ran != 5 || !strings.Contains(got.Stopped, "5 timers fired") {
+	if got.Ran != 5 || got.StoppedBy != control.StoppedByRuns || !strings.Contains(got.Stopped, "5 timers fired") {
 		t.Errorf("got %d runs, stopped %q", got.Ran, got.Stopped)
 	}
 }
@@ -121,7 +121,7 @@ func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
 			}
 		}
 	})
-	if err != nil || !strings.Contains(got.Stopped, "context canceled") || got.Ran < 3 {
+	if err != nil || got.StoppedBy != control.StoppedByRequest || got.Ran < 3 {
 		t.Fatalf("got %+v, %v; want it stopped after some runs", got, err)
 	}
 	if _, ok := w.alarm("a"); !ok {
@@ -200,7 +200,7 @@ func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
 	w.want("a", "/set1h", "")
 	ahead := w.clock.Now()
 	var c *control.Error
-	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Status != 409 || !strings.Contains(c.Message, "1 alarm is pending, which would keep its time") {
+	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Code != control.CodeAlarmsPending || !strings.Contains(c.Message, "1 alarm is pending, which would keep its time") {
 		t.Errorf("got %v, want 409", err)
 	}
 	got, err := w.client().ResetTime(t.Context(), control.ResetRequest{Force: true})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -229,7 +228,7 @@ func (w *World) namespaceOf(class string) (*namespace, error) {
 	}
 	known := slices.Sorted(maps.Keys(namespaces))
 	return nil, &control.Error{
-		Status: http.StatusNotFound, Message: fmt.Sprintf("there is no class %q", class),
+		Code: control.CodeNoClass, Message: fmt.Sprintf("there is no class %q", class),
 		Hint: "the classes are " + strings.Join(known, ", "),
 	}
 }

@@ -99,7 +99,7 @@ func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	defer tick.Stop()
 	for {
 		_, err := quick[Time](bounded, c, http.MethodPost, "time/stop")
-		if early := (*Error)(nil); err == nil || !errors.As(err, &early) || early.Status != http.StatusConflict {
+		if early := (*Error)(nil); err == nil || !errors.As(err, &early) || early.Code != CodeNoAdvance {
 			return err == nil
 		}
 		select {

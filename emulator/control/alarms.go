@@ -31,9 +31,6 @@ type SnoozeRequest struct {
 	By string `json:"by"`
 }
 
-// NoAlarm ends the message of the 404 for an object that has no alarm.
-const NoAlarm = " has no alarm"
-
 // ListAlarms lists pending alarms in the order in which they are due. The list is
 // never nil.
 func (c *Client) ListAlarms(ctx context.Context, q AlarmsRequest) (Alarms, error) {

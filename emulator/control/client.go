@@ -91,6 +91,7 @@ func quick[T any](ctx context.Context, c *Client, method, path string) (T, error
 	answer, err := call[T](bounded, c, method, path, nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = &Error{
+			Code:    CodeNoAnswer,
 			Message: fmt.Sprintf("nothing was answered at %s within %s", c.URL, quickTimeout),
 			Hint:    "is that a `devtool dev`, and is it alive?",
 		}
@@ -113,7 +114,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	case err != nil:
 		return answer, c.unreachable(ctx, err)
 	case len(content) > maxAnswer:
-		return answer, &Error{Message: fmt.Sprintf("the answer of %s is longer than %d bytes", c.URL, maxAnswer)}
+		return answer, Errorf(CodeNotDevtool, "the answer of %s is longer than %d bytes", c.URL, maxAnswer)
 	case response.StatusCode >= 400:
 		return answer, c.refusal(response, content)
 	case response.StatusCode != http.StatusOK || !isJSON(response.Header):
@@ -147,6 +148,7 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, &Error{
+			Code:    CodeBadURL,
 			Message: fmt.Sprintf("%q is not the URL of an emulator", c.URL),
 			Hint:    "write it like http://localhost:8787",
 		}
@@ -181,24 +183,27 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 	if operation := (*net.OpError)(nil); errors.As(err, &operation) && operation.Op == "dial" {
 		return &Error{
+			Code:    CodeUnreachable,
 			Message: fmt.Sprintf("no emulator can be reached at %s: %v", c.URL, operation.Err),
 			Hint:    "is `devtool dev` running? start it, or name another one with --url",
 		}
 	}
 	if wrong := untrusted(err); wrong != nil {
 		return &Error{
+			Code:    CodeUntrusted,
 			Message: fmt.Sprintf("the certificate of %s is not trusted: %v", c.URL, wrong),
 			Hint:    "a `devtool dev` with a certificate of its own is known in its project: run the command there, without a URL",
 		}
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return &Error{Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
+		return &Error{Code: CodeWrongScheme, Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
 	return &Error{
+		Code:    CodeDisconnected,
 		Message: fmt.Sprintf("the connection to %s broke: %v", c.URL, err),
 		Hint:    "look at the terminal of `devtool dev`: did it stop?",
 	}
@@ -207,13 +212,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 // refusal is the emulator's own Error, if it is one.
 func (c *Client) refusal(response *http.Response, content []byte) error {
 	if response.StatusCode == http.StatusBadRequest && strings.Contains(string(content), "to an HTTPS server") {
-		return &Error{Status: response.StatusCode, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
+		return &Error{Code: CodeWrongScheme, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
 	}
 	refused := &Error{}
 	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
 		return c.stranger(response)
 	}
-	refused.Status = response.StatusCode
 	return refused
 }
 
@@ -224,7 +228,7 @@ func (c *Client) stranger(response *http.Response) error {
 		kind = "no content type"
 	}
 	return &Error{
-		Status:  response.StatusCode,
+		Code:    CodeNotDevtool,
 		Message: fmt.Sprintf("what answers at %s is not this version of devtool (%s, %s)", c.URL, response.Status, kind),
 		Hint:    "does another server have that port? `devtool dev` prints its own URL when it starts",
 	}

@@ -93,13 +93,13 @@ func TestClientDecodesTheAnswer(t *testing.T) {
 }
 
 func TestClientReturnsTheEmulatorsOwnError(t *testing.T) {
-	client := serve(t, answer(409, "application/json", `{"error":"the clock is busy","hint":"wait"}`))
+	client := serve(t, answer(409, "application/json", `{"error":"the clock is busy","code":"clock_busy","hint":"wait"}`))
 	_, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil)
 	var got *control.Error
 	if !errors.As(err, &got) {
 		t.Fatalf("got %T %v, want a *control.Error", err, err)
 	}
-	if want := (control.Error{Status: 409, Message: "the clock is busy", Hint: "wait"}); *got != want {
+	if want := (control.Error{Code: control.CodeClockBusy, Message: "the clock is busy", Hint: "wait"}); *got != want {
 		t.Errorf("got %+v, want %+v", *got, want)
 	}
 }

@@ -1,7 +1,7 @@
 // Package control is the control API of a running emulator: what its requests
 // and answers look like (this file; cron.go for cron triggers, objects.go for
 // objects, alarms.go for their alarms, sql.go for their databases, snapshot.go for
-// all they store, faults.go for what is to go wrong), a client (client.go), how
+// all they store, faults.go for what is to go wrong, errors.go for errors), a client (client.go), how
 // a command finds the emulator of a project (locate.go), and the guard that
 // keeps strangers out (guard.go). The emulator implements the handlers.
 //
@@ -49,7 +49,8 @@
 //
 // Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations
 // are Go's notation ("1h30m"). An error is an HTTP status of 400 or above
-// with an Error as its body: 400 for a request that makes no sense, 404 for an
+// with an Error as its body. Its Code (errors.go) says what is wrong, and decides
+// the status: 400 for a request that makes no sense, 404 for an
 // object, key or alarm that is not there, 409 for a clock or an object that is
 // busy, 500 for the rest.
 package control
@@ -146,21 +147,4 @@ type Fired struct {
 type Triggered struct {
 	Fired
 	Next *Alarm `json:"next,omitempty"` // the object's alarm afterwards, nil for none
-}
-
-// Error is the body of an answer with a status of 400 or above, and what the
-// client returns for it.
-type Error struct {
-	Status  int    `json:"-"`
-	Message string `json:"error"`
-	Hint    string `json:"hint,omitempty"` // what to do about it
-	// Offset is where in the SQL that was sent it is wrong, in bytes, if that is known.
-	Offset *int `json:"offset,omitempty"`
-}
-
-func (e *Error) Error() string {
-	if e.Hint == "" {
-		return e.Message
-	}
-	return e.Message + ": " + e.Hint
 }

@@ -28,7 +28,7 @@ func Guard(next http.Handler) http.Handler {
 		if refused := inspect(r); refused != nil {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("X-Content-Type-Options", "nosniff")
-			w.WriteHeader(refused.Status)
+			w.WriteHeader(refused.Code.Status())
 			// The status says it already if this cannot be written.
 			_ = json.NewEncoder(w).Encode(refused)
 			return
@@ -41,15 +41,15 @@ func Guard(next http.Handler) http.Handler {
 func inspect(r *http.Request) *Error {
 	switch {
 	case !isLoopback(r.RemoteAddr):
-		return &Error{Status: http.StatusForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
+		return &Error{Code: CodeForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
 	case !isLocalHost(r.Host):
-		return &Error{Status: http.StatusForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
+		return &Error{Code: CodeForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
 	case !isOwnOrigin(r):
-		return &Error{Status: http.StatusForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
+		return &Error{Code: CodeForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
 	case strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
-		return &Error{Status: http.StatusForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
+		return &Error{Code: CodeForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
 	case r.ContentLength != 0 && r.Body != http.NoBody && !isJSON(r.Header):
-		return &Error{Status: http.StatusUnsupportedMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
+		return &Error{Code: CodeMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
 	}
 	return nil
 }

@@ -193,6 +193,7 @@ func Find(dir string) (Announcement, error) {
 	}
 	if !found {
 		return Announcement{}, &Error{
+			Code:    CodeNoProject,
 			Message: fmt.Sprintf("%s is not in a project: neither it nor a folder above has a %s", dir, strings.Join(configNames, ", ")),
 			Hint:    "go into the project, or name it with --cwd DIR, or its emulator with --url URL",
 		}
@@ -204,6 +205,7 @@ func Find(dir string) (Announcement, error) {
 	switch len(running) {
 	case 0:
 		return Announcement{}, &Error{
+			Code:    CodeNoEmulator,
 			Message: "no emulator runs for " + project,
 			Hint:    "start it with `devtool dev`",
 		}
@@ -215,6 +217,7 @@ func Find(dir string) (Announcement, error) {
 		urls[i] = a.URL
 	}
 	return Announcement{}, &Error{
+		Code:    CodeSeveralEmulators,
 		Message: fmt.Sprintf("%d emulators run for %s: %s", len(running), project, strings.Join(urls, ", ")),
 		Hint:    "choose one with --url URL",
 	}

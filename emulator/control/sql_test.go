@@ -127,9 +127,9 @@ func TestAnswersOfSQLAreNeverNil(t *testing.T) {
 }
 
 func TestErrorsOfSQLKeepTheirPlace(t *testing.T) {
-	client := serve(t, answer(http.StatusBadRequest, "application/json", `{"error": "bad", "offset": 0}`))
+	client := serve(t, answer(http.StatusBadRequest, "application/json", `{"error": "bad", "code": "bad_request", "offset": 0}`))
 	_, err := client.RunSQL(t.Context(), control.Object{Class: "C", Name: "n"}, control.SQLRequest{})
-	if refused, ok := err.(*control.Error); !ok || refused.Offset == nil || *refused.Offset != 0 || refused.Status != 400 {
+	if refused, ok := err.(*control.Error); !ok || refused.Offset == nil || *refused.Offset != 0 || refused.Code != control.CodeBadRequest {
 		t.Errorf("got %#v, want offset 0", err)
 	}
 }

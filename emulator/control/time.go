@@ -67,8 +67,27 @@ type Advanced struct {
 	// NextCron is the cron trigger that is due next.
 	NextCron *NextCron `json:"nextCron,omitempty"`
 	Stopped  string    `json:"stopped,omitempty"`
+	// StoppedBy is the code of Stopped, for programs.
+	StoppedBy StopCode `json:"stoppedBy,omitempty"`
 	// Fired is what ran. It is not part of the line: Client.Advance collects it.
 	Fired []Fired `json:"-"`
+}
+
+// A StopCode says what ended an advance early.
+type StopCode string
+
+// The codes in Advanced.StoppedBy.
+const (
+	StoppedByRuns     StopCode = "max_runs"     // AdvanceRequest.MaxRuns, or its default
+	StoppedByStanding StopCode = "max_standing" // AdvanceRequest.MaxStanding, or its default
+	StoppedByStep     StopCode = "max_step"     // AdvanceRequest.MaxStep, or its default
+	StoppedByRequest  StopCode = "canceled"     // the client, or POST time/stop
+	StoppedByError    StopCode = "error"        // something else, which Stopped tells
+)
+
+// Limit reports whether a higher limit would have let the advance go on.
+func (c StopCode) Limit() bool {
+	return c == StoppedByRuns || c == StoppedByStanding || c == StoppedByStep
 }
 
 // SpeedRequest makes the clock run at Rate times real time.

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -75,7 +74,7 @@ func Open(dir string, owner Owner) (*Folder, error) {
 func OpenExisting(dir string, owner Owner) (*Folder, error) {
 	if !(files{dir}).exists() {
 		return nil, &control.Error{
-			Status: http.StatusNotFound, Message: "there is no state in " + dir,
+			Code: control.CodeNoState, Message: "there is no state in " + dir,
 			Hint: "run `devtool dev` to create it, or name another folder with --persist-to",
 		}
 	}

@@ -2,7 +2,6 @@ package state
 
 import (
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -106,7 +105,7 @@ func (p *Plan) Conflict(idle bool) error {
 		texts[i] = s.String()
 	}
 	return &control.Error{
-		Status:  http.StatusConflict,
+		Code:    control.CodeMigrations,
 		Message: "pending migrations affect existing objects (" + strings.Join(texts, "; ") + ")",
 		Hint:    "start `devtool dev` again to apply them, or run `devtool migrations apply` while it is stopped",
 	}

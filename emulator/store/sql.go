@@ -14,6 +14,7 @@ type SQLError struct {
 	Extended string // such as "SQLITE_CONSTRAINT_UNIQUE"; the same as Code if there is no other
 	Offset   int    // bytes from the start of the statement to the error, or -1
 	Before   int    // bytes of the SQL before the statement, if there is an Offset
+	Bindings bool   // whether the number of arguments is not that of the parameters
 }
 
 // Error returns the text that a handler sees on the platform.
@@ -208,7 +209,9 @@ func (o *Object) run(s *prepared, args []value) (*Cursor, error) {
 	c := &Cursor{object: o, running: s}
 	if s.parameters() != len(args) {
 		c.release()
-		return nil, refusal("Wrong number of parameter bindings for SQL query.")
+		e := refusal("Wrong number of parameter bindings for SQL query.")
+		e.Bindings = true
+		return nil, e
 	}
 	if s.effects.changesFile() {
 		if err := o.begin(); err != nil {

@@ -1,0 +1,134 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Code says what kind of error an Error is. Programs decide by it, and never by the message,
+// whose words may change. The HTTP status of an answer follows from it.
+type Code string
+
+// Codes of the emulator's refusals.
+const (
+	CodeBadRequest Code = "bad_request" // the request makes no sense
+	CodeForbidden  Code = "forbidden"   // the caller may not use the API
+	CodeMediaType  Code = "media_type"  // the body is not JSON
+
+	CodeNotFound   Code = "not_found"   // the API has no such path
+	CodeNoClass    Code = "no_class"    // no class or binding has that name
+	CodeNoObject   Code = "no_object"   // the object stores nothing and is not in memory
+	CodeNoKey      Code = "no_key"      // the object has no such entry
+	CodeNoAlarm    Code = "no_alarm"    // the object has no alarm, or no alarm is set at all
+	CodeNoCron     Code = "no_cron"     // the configuration has no such cron trigger
+	CodeNoState    Code = "no_state"    // the state folder does not exist
+	CodeNothingDue Code = "nothing_due" // the clock has nothing to move to
+
+	CodeRunning       Code = "running"            // the object or its alarm is running
+	CodeInMemory      Code = "in_memory"          // the object is in memory, so deleting it takes force
+	CodeNotInMemory   Code = "not_in_memory"      // the object is not in memory
+	CodeClockBusy     Code = "clock_busy"         // an advance is under way
+	CodeNoAdvance     Code = "no_advance"         // no advance is under way
+	CodeAlarmsPending Code = "alarms_pending"     // alarms are pending, so setting the clock back takes force
+	CodeNoProgram     Code = "no_program"         // no version of the handler program serves
+	CodeAttached      Code = "attached"           // the handler program was not started by the emulator
+	CodeReplaced      Code = "replaced"           // another handler program was put in place meanwhile
+	CodeMigrations    Code = "migrations_pending" // migrations wait for the next start
+	CodeTooManyFaults Code = "too_many_faults"    // as many faults wait as may
+	CodeTooLarge      Code = "too_large"          // the object stores more than one answer may hold
+
+	CodeInternal Code = "internal" // the emulator failed
+)
+
+// Codes of what a command or the client finds out by itself. They have no status.
+const (
+	CodeNoProject        Code = "no_project"        // the folder is in no project
+	CodeNoEmulator       Code = "no_emulator"       // no emulator runs for the project
+	CodeSeveralEmulators Code = "several_emulators" // several do, and none was chosen
+	CodeUnreachable      Code = "unreachable"       // nothing answers at the URL
+	CodeNoAnswer         Code = "no_answer"         // the URL takes connections and does not answer in time
+	CodeDisconnected     Code = "disconnected"      // the connection ended before the answer did
+	CodeUntrusted        Code = "untrusted"         // the emulator's certificate is not trusted
+	CodeWrongScheme      Code = "wrong_scheme"      // http:// was used for HTTPS, or https:// for HTTP
+	CodeBadURL           Code = "bad_url"           // the URL is not one of an emulator
+	CodeNotDevtool       Code = "not_devtool"       // something else answers at the URL
+)
+
+// The statuses that answers of the API have. They are HTTP's, written as numbers so that whoever
+// makes an Error does not depend on net/http.
+const (
+	statusBadRequest = 400
+	statusForbidden  = 403
+	statusNotFound   = 404
+	statusConflict   = 409
+	statusMediaType  = 415
+	statusInternal   = 500
+)
+
+var statuses = map[Code]int{
+	CodeBadRequest: statusBadRequest,
+	CodeForbidden:  statusForbidden,
+	CodeMediaType:  statusMediaType,
+
+	CodeNotFound:   statusNotFound,
+	CodeNoClass:    statusNotFound,
+	CodeNoObject:   statusNotFound,
+	CodeNoKey:      statusNotFound,
+	CodeNoAlarm:    statusNotFound,
+	CodeNoCron:     statusNotFound,
+	CodeNoState:    statusNotFound,
+	CodeNothingDue: statusNotFound,
+
+	CodeRunning:       statusConflict,
+	CodeInMemory:      statusConflict,
+	CodeNotInMemory:   statusConflict,
+	CodeClockBusy:     statusConflict,
+	CodeNoAdvance:     statusConflict,
+	CodeAlarmsPending: statusConflict,
+	CodeNoProgram:     statusConflict,
+	CodeAttached:      statusConflict,
+	CodeReplaced:      statusConflict,
+	CodeMigrations:    statusConflict,
+	CodeTooManyFaults: statusConflict,
+	CodeTooLarge:      statusConflict,
+}
+
+// Status returns the HTTP status of an answer with an error of this code: 500 for one that has
+// no status of its own.
+func (c Code) Status() int {
+	if status, ok := statuses[c]; ok {
+		return status
+	}
+	return statusInternal
+}
+
+// An Error is the body of an answer with a status of 400 or above, and what the client returns
+// for it.
+type Error struct {
+	Message string `json:"error"`
+	Code    Code   `json:"code,omitempty"`
+	Hint    string `json:"hint,omitempty"` // what to do about it
+	// Offset is where in the SQL that was sent it is wrong, in bytes, if that is known.
+	Offset *int `json:"offset,omitempty"`
+}
+
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + ": " + e.Hint
+}
+
+// Errorf returns an Error with a code and a message.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// CodeOf returns the code of an Error that err is or wraps, or "" if there is none.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
