@@ -32,8 +32,7 @@ func (p *program) crash() *wire.Error {
 func (p *program) describeCrash() *wire.Error {
 	running, waiting := p.underWay()
 	what, cause, shown := p.ending()
-	// There is something to show of a program only that has printed it.
-	e := &wire.Error{Message: what, Detail: p.e.relative(shown), Printed: true, Retryable: true, Reset: true}
+	e := &wire.Error{Message: what, Detail: p.e.relative(shown), Retryable: true, Reset: true}
 	if all := slices.Concat(running, waiting); len(all) > 0 {
 		number := eventOf(shown)
 		if i := slices.IndexFunc(all, func(ev *event) bool { return ev.number == number }); i >= 0 {

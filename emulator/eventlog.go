@@ -256,7 +256,9 @@ const (
 // detail is what stands below the line of a failure: the stack, if there is one.
 func detail(err error) string {
 	w := (*wire.Error)(nil)
-	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" || w.Printed {
+	// An error that is not Remote has a Detail only if the program crashed. It is what the program
+	// printed, which stands in the log already.
+	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" || !w.Remote {
 		return ""
 	}
 	return "\n" + strings.TrimRight(w.Detail, "\n")

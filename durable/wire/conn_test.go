@@ -132,7 +132,6 @@ func TestStreamsThatAreOverAreForgotten(t *testing.T) {
 func TestFailureArrivesWithAllItsFields(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		want := full(new(wire.Error)).(*wire.Error)
-		want.Printed = false // it stays where it was set
 		p := connect(t, tr, func(s *wire.Stream) { s.Fail(want) }, ignore)
 		err := p.program.Call(t.Context(), wire.MethodGet, new(wire.Get), new(wire.Value))
 		var got *wire.Error

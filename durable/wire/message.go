@@ -378,9 +378,6 @@ type Error struct {
 	Code string
 	// Detail is for the log: a stack, the last output.
 	Detail string
-	// Printed is set in the emulator when the program has printed Detail already, so that the log
-	// need not repeat it. It is no part of the message.
-	Printed bool
 }
 
 func (e *Error) Error() string { return e.Message }
