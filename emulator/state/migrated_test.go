@@ -179,7 +179,7 @@ func (m migrated) wantConflict(c *config.Config, steps string) {
 func wantRefusal(t *testing.T, err error, status int, text string) {
 	t.Helper()
 	refused := (*control.Error)(nil)
-	if !errors.As(err, &refused) || refused.Status != status || !strings.Contains(refused.Error(), text) {
+	if !errors.As(err, &refused) || refused.Code.Status() != status || !strings.Contains(refused.Error(), text) {
 		t.Errorf("got %v, want status %d and %q", err, status, text)
 	}
 }
