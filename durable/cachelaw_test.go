@@ -165,7 +165,7 @@ func perform(t *testing.T, entry uint64, plays [][]deed, schedule []int) (seen [
 				s.Fail(&wire.Error{Message: "too large"})
 				return
 			}
-			e.answer(s)
+			e.memory.serve(s)
 		})
 		object := e.construct("Object", "one")
 		next := 0

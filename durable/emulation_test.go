@@ -1,38 +1,21 @@
 package durable
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"sort"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
-
-// The configuration that programs are welcomed with.
-var configuration = wire.Welcome{
-	Version: wire.MaxVersion,
-	Vars:    []wire.Var{{Name: "GREETING", Value: "hello"}},
-	Bindings: []wire.Binding{
-		{Name: "OBJECTS", Class: "Object", UniqueKey: objectid.UniqueKey("worker", "Object")},
-		{Name: "OTHERS", Class: "Other", UniqueKey: objectid.UniqueKey("worker", "Other")},
-	},
-}
-
-var objects = newEnv(&configuration).Namespace("OBJECTS")
 
 // An emulation is the emulator's side of a connection to a program, played by a test:
 // it delivers the events that the test asks for, and answers the program's
@@ -46,22 +29,12 @@ type emulation struct {
 	conn   *wire.Conn
 	raw    net.Conn // under conn
 	tap    *tap
-	hello  wire.Hello
 	served func() error // waits for serve to return
 
-	// mu guards what follows.
-	mu      sync.Mutex
+	memory // whose mu guards what follows as well
+
 	scripts map[wire.Method]func(*wire.Stream)
 	lastID  uint64 // of events and instances
-
-	values   map[string][]byte   // as they are stored
-	saved    []map[string][]byte // values where a transaction that is open began
-	maxEntry uint64              // that programs are welcomed with; 0 is a program without a cache
-	page     int                 // how many entries an answer to List has at most, if positive
-	alarm    wire.AlarmTime
-	now      time.Time
-	lastList wire.List
-	results  []wire.Rows // answers to the next Exec and NextRows, in this order; then empty ones
 }
 
 // emulate runs test with w as the program, welcomed and connected.
@@ -84,8 +57,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 		raw:     ours,
 		tap:     newTap(theirs),
 		scripts: make(map[wire.Method]func(*wire.Stream)),
-		values:  make(map[string][]byte),
-		now:     time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+		memory:  newMemory(),
 	}
 	for _, f := range prepare {
 		f(e)
@@ -121,7 +93,7 @@ func (e *emulation) hold(method wire.Method) (release func()) {
 	e.on(method, func(s *wire.Stream) {
 		select {
 		case <-released:
-			e.answer(s)
+			e.memory.serve(s)
 		case <-s.Context().Done():
 		}
 	})
@@ -141,107 +113,17 @@ func (e *emulation) serve(s *wire.Stream) {
 		script(s)
 		return
 	}
-	e.answer(s)
-}
-
-func (e *emulation) answer(s *wire.Stream) {
-	e.mu.Lock()
-	var m wire.Message = new(wire.Empty)
-	var err *wire.Error
-	switch s.Method {
-	case wire.MethodHello:
-		mustDecode(s.Message, &e.hello)
-		welcome := configuration
-		welcome.MaxEntry = e.maxEntry
-		m = &welcome
-	case wire.MethodGet:
-		var q wire.Get
-		mustDecode(s.Message, &q)
-		v, ok := e.values[q.Key]
-		m = &wire.Value{Found: ok, Value: v}
-	case wire.MethodPut:
-		var q wire.Put
-		mustDecode(s.Message, &q)
-		e.values[q.Key] = bytes.Clone(q.Value)
-	case wire.MethodDelete:
-		var q wire.Delete
-		mustDecode(s.Message, &q)
-		_, ok := e.values[q.Key]
-		delete(e.values, q.Key)
-		m = &wire.Existed{Existed: ok}
-	case wire.MethodGetMany:
-		var q wire.Keys
-		mustDecode(s.Message, &q)
-		m = e.getManyLocked(q)
-	case wire.MethodPutMany, wire.MethodWrite:
-		e.putLocked(s.Message)
-	case wire.MethodDeleteMany:
-		var q wire.Keys
-		mustDecode(s.Message, &q)
-		before := len(e.values)
-		for _, key := range q.Keys {
-			delete(e.values, key)
-		}
-		m = &wire.Deleted{Deleted: uint64(before - len(e.values))}
-	case wire.MethodList:
-		var q wire.List
-		mustDecode(s.Message, &q)
-		if m = e.listLocked(q); q.HasStart && q.HasStartAfter {
-			err = &wire.Error{Message: "start and startAfter are both given"}
-		}
-	case wire.MethodDeleteAll:
-		clear(e.values)
-	case wire.MethodBegin:
-		e.saved = append(e.saved, maps.Clone(e.values))
-	case wire.MethodCommit:
-		e.saved = e.saved[:len(e.saved)-1]
-	case wire.MethodRollback:
-		e.values, e.saved = e.saved[len(e.saved)-1], e.saved[:len(e.saved)-1]
-	case wire.MethodGetAlarm:
-		m = &e.alarm
-	case wire.MethodSetAlarm:
-		var q wire.SetAlarm
-		mustDecode(s.Message, &q)
-		e.alarm = wire.AlarmTime{Set: true, Time: q.Time}
-	case wire.MethodDeleteAlarm:
-		e.alarm = wire.AlarmTime{}
-	case wire.MethodNow:
-		m = &wire.Time{Time: e.now.UnixMilli()}
-	case wire.MethodExec, wire.MethodNextRows:
-		rows := &wire.Rows{}
-		if len(e.results) > 0 {
-			rows, e.results = &e.results[0], e.results[1:]
-		}
-		m = rows
-	case wire.MethodDatabaseSize:
-		m = &wire.Size{Bytes: 4096}
-	case wire.MethodSubrequest:
-		err = &wire.Error{Message: "the test has no answer to a subrequest"}
-	}
-	e.mu.Unlock()
-	if err != nil {
-		s.Fail(err)
-		return
-	}
-	s.Answer(m, true)
+	e.memory.serve(s)
 }
 
 // notice stores what the program puts without waiting for an answer.
 func (e *emulation) notice(method wire.Method, message []byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if method != wire.MethodWrite {
 		e.t.Errorf("the program has sent a notice of method %d", method)
 		return
 	}
-	e.putLocked(message)
-}
-
-func (e *emulation) putLocked(message []byte) {
-	var q wire.PutMany
-	mustDecode(message, &q)
-	for _, entry := range q.Entries {
-		e.values[entry.Key] = bytes.Clone(entry.Value)
+	if _, err := answerOf(&e.memory, method, message); err != nil {
+		e.t.Errorf("take the notice: %v", err)
 	}
 }
 
@@ -252,40 +134,6 @@ func (e *emulation) forget(instance uint64) {
 		e.t.Errorf("tell the program to forget: %v", err)
 	}
 	e.settle()
-}
-
-func (e *emulation) getManyLocked(q wire.Keys) *wire.Listed {
-	answer := &wire.Listed{}
-	for _, key := range q.Keys {
-		v, ok := e.values[key]
-		if e.page > 0 && len(answer.Entries) == e.page {
-			answer.More = true
-			break
-		}
-		if ok {
-			answer.Entries = append(answer.Entries, wire.Entry{Key: key, Value: v})
-		}
-	}
-	return answer
-}
-
-func (e *emulation) listLocked(q wire.List) *wire.Listed {
-	e.lastList = q
-	var all []wire.Entry
-	for k, v := range e.values {
-		if (!q.HasStart || k >= q.Start) && (!q.HasStartAfter || k > q.StartAfter) && (!q.HasEnd || k < q.End) && strings.HasPrefix(k, q.Prefix) {
-			all = append(all, wire.Entry{Key: k, Value: v})
-		}
-	}
-	sort.Slice(all, func(i, j int) bool { return (all[i].Key < all[j].Key) != q.Reverse })
-	n := len(all)
-	if q.Limit > 0 {
-		n = min(n, int(q.Limit))
-	}
-	if e.page > 0 {
-		n = min(n, e.page)
-	}
-	return &wire.Listed{Entries: all[:n], More: n < len(all)}
 }
 
 // expectSent compares what the program has sent since the last time with want, when

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +22,8 @@ type harness struct {
 	conn    *wire.Conn
 	outside func(*http.Request) (*http.Response, error)
 
-	mu     sync.Mutex
+	memory // whose mu guards what follows as well
+
 	asked  []wire.Method // by the program
 	visits []wire.Visit
 	events uint64
@@ -32,7 +32,7 @@ type harness struct {
 func serveInside(t *testing.T, w Worker) *harness {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	h := &harness{t: t}
+	h := &harness{t: t, memory: newMemory()}
 	h.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: h.serve, Notice: func(m wire.Method, _ []byte) { h.note(m) }})
 	t.Cleanup(func() { h.conn.Close() })
 	var err error
@@ -58,25 +58,22 @@ func (h *harness) next() uint64 {
 
 func (h *harness) serve(s *wire.Stream) {
 	h.note(s.Method)
-	switch s.Method {
-	case wire.MethodHello:
-		s.Answer(&configuration, true) //nolint:errcheck // the test sees it
-	case wire.MethodVisit:
-		var m wire.Visit
-		mustDecode(s.Message, &m)
-		h.mu.Lock()
-		h.visits = append(h.visits, m)
-		h.mu.Unlock()
-		instance := h.construct()
-		err := h.conn.Call(context.Background(), wire.MethodVisited, &wire.Visited{Event: h.next(), Instance: instance, Visit: m.Visit}, &wire.Empty{})
-		if e := (*wire.Error)(nil); errors.As(err, &e) {
-			s.Fail(e)
-			return
-		}
-		s.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
-	default:
-		s.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
+	if s.Method != wire.MethodVisit {
+		h.memory.serve(s)
+		return
 	}
+	var m wire.Visit
+	mustDecode(s.Message, &m)
+	h.mu.Lock()
+	h.visits = append(h.visits, m)
+	h.mu.Unlock()
+	q := &wire.Visited{Event: h.next(), Instance: h.construct(), Visit: m.Visit}
+	err := h.conn.Call(context.Background(), wire.MethodVisited, q, &wire.Empty{})
+	if e := (*wire.Error)(nil); errors.As(err, &e) {
+		s.Fail(e)
+		return
+	}
+	s.Answer(&wire.Empty{}, true) //nolint:errcheck // the test sees it
 }
 
 // construct makes an instance of the class Object.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"time"
 
 	"devtool.internal/durable/wire"
 )
@@ -119,94 +118,10 @@ func (t *tap) line(stream uint64, kind byte, end bool, payload []byte) string {
 
 // question describes what the program asks.
 func question(method wire.Method, message []byte, end bool) string {
-	switch method {
-	case wire.MethodHello:
-		return ""
-	case wire.MethodGet:
-		var m wire.Get
-		mustDecode(message, &m)
-		return "get " + m.Key
-	case wire.MethodPut:
-		var m wire.Put
-		mustDecode(message, &m)
-		return "put " + m.Key
-	case wire.MethodDelete:
-		var m wire.Delete
-		mustDecode(message, &m)
-		return "delete " + m.Key
-	case wire.MethodGetMany, wire.MethodDeleteMany:
-		var m wire.Keys
-		mustDecode(message, &m)
-		verb := map[wire.Method]string{wire.MethodGetMany: "get many", wire.MethodDeleteMany: "delete many"}[method]
-		return verb + " " + strings.Join(m.Keys, " ")
-	case wire.MethodPutMany, wire.MethodWrite:
-		var m wire.PutMany
-		mustDecode(message, &m)
-		line := map[wire.Method]string{wire.MethodPutMany: "put many", wire.MethodWrite: "write"}[method]
-		for _, entry := range m.Entries {
-			line += " " + entry.Key
-		}
-		return line
-	case wire.MethodSetAlarm:
-		var m wire.SetAlarm
-		mustDecode(message, &m)
-		return fmt.Sprintf("set alarm %d", m.Time)
-	case wire.MethodSleep, wire.MethodTimer:
-		var m wire.Sleep
-		mustDecode(message, &m)
-		verb := map[wire.Method]string{wire.MethodSleep: "sleep ", wire.MethodTimer: "timer "}[method]
-		return verb + time.Duration(m.Duration).String()
-	case wire.MethodReset:
-		var m wire.Reset
-		mustDecode(message, &m)
-		if m.DropAlarm {
-			return "reset " + m.Reason + ", drop alarm"
-		}
-		return "reset " + m.Reason
-	case wire.MethodExec:
-		var m wire.Exec
-		mustDecode(message, &m)
-		line := "exec " + m.Query
-		for _, arg := range m.Args {
-			line += fmt.Sprintf(" %T(%v)", arg, arg)
-		}
-		return line
-	case wire.MethodNextRows, wire.MethodCloseRows:
-		var m wire.Cursor
-		mustDecode(message, &m)
-		return fmt.Sprintf("%s %d", map[wire.Method]string{wire.MethodNextRows: "next rows", wire.MethodCloseRows: "close rows"}[method], m.Cursor)
-	case wire.MethodSubrequest:
-		var m wire.Subrequest
-		mustDecode(message, &m)
-		line := fmt.Sprintf("subrequest %s %s +%d", m.Request.Method, m.Request.URL, len(m.Request.Body))
-		if !end {
-			line += " ..."
-		}
-		return line
+	if played, known := playedOperations[method]; known {
+		return played.line(message, end)
 	}
-	return map[wire.Method]string{
-		wire.MethodList:         "list",
-		wire.MethodDatabaseSize: "database size",
-		wire.MethodDeleteAll:    "delete all",
-		wire.MethodGetAlarm:     "get alarm",
-		wire.MethodDeleteAlarm:  "delete alarm",
-		wire.MethodSync:         "sync",
-		wire.MethodNow:          "now",
-		wire.MethodPause:        "pause",
-		wire.MethodResume:       "resume",
-		wire.MethodBlock:        "block",
-		wire.MethodUnblock:      "unblock",
-		wire.MethodBackground:   "background",
-		wire.MethodBegin:        "begin",
-		wire.MethodCommit:       "commit",
-		wire.MethodRollback:     "rollback",
-	}[method]
-}
-
-func mustDecode(b []byte, m wire.Message) {
-	if err := wire.Decode(b, m); err != nil {
-		panic(err)
-	}
+	return ""
 }
 
 // A deframer finds the frames in what is fed to it piece by piece.
