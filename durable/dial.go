@@ -15,11 +15,11 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// dial returns the connection to the emulator: the one that the program was started with or, where it
-// was started by hand, in an IDE or a debugger perhaps, that to the emulator which serves the project. by
-// is what led there, and empty for a program that was not started by hand. The error is an
-// *unattached where there is no emulator.
-func dial() (conn net.Conn, by string, err error) {
+// dial returns the connection to the emulator. Usually the emulator has started the program with one.
+// If not, an IDE or a debugger may have started it, and dial connects to the emulator that serves the
+// project. Then attachFile is the file that led there; otherwise it is empty. The error is an
+// *unattached if no emulator runs there.
+func dial() (conn net.Conn, attachFile string, err error) {
 	if s := os.Getenv(wire.EnvFD); s != "" {
 		conn, err = inherited(s)
 		return conn, "", err
@@ -37,7 +37,7 @@ func dial() (conn net.Conn, by string, err error) {
 func inherited(s string) (net.Conn, error) {
 	fd, err := strconv.Atoi(s)
 	if err != nil || fd < 0 {
-		return nil, fmt.Errorf("read %s: %q is no file descriptor", wire.EnvFD, s)
+		return nil, fmt.Errorf("read %s: %q is not a file descriptor", wire.EnvFD, s)
 	}
 	f := os.NewFile(uintptr(fd), "emulator")
 	defer f.Close()
@@ -49,7 +49,7 @@ func inherited(s string) (net.Conn, error) {
 }
 
 // dialProject dials the emulator of the project that the working folder is in.
-func dialProject() (conn net.Conn, by string, err error) {
+func dialProject() (conn net.Conn, attachFile string, err error) {
 	folder, err := os.Getwd()
 	if err != nil {
 		return nil, "", fmt.Errorf("find the working folder: %w", err)
@@ -75,13 +75,15 @@ func dialProject() (conn net.Conn, by string, err error) {
 	}
 }
 
-// An unattached program was started by hand where no emulator is.
+// An unattached error means that no emulator has started the program, and that none serves its
+// project.
 type unattached struct{ why string }
 
-// Error says what the program is, and how it comes to serve.
+// Error explains what the program is, and how to run it.
 func (e *unattached) Error() string {
 	return fmt.Sprintf(`%s is a handler program of devtool and does not run by itself: %s.
-  Start `+"`devtool dev`"+` in the project's folder, which builds and runs it.
-  To run it by hand, or in a debugger, do so while `+"`devtool dev`, or `devtool dev --attach`"+` which
-  builds nothing, runs there: it then serves in place of the program that was built.`, filepath.Base(os.Args[0]), e.why)
+  Start %[3]s in the project's folder, which builds and runs it.
+  To run it yourself, for example in a debugger, do so while %[3]s runs there, or
+  %[4]s, which builds nothing. The program then serves in place of the built one.`,
+		filepath.Base(os.Args[0]), e.why, "`devtool dev`", "`devtool dev --attach`")
 }

@@ -30,14 +30,15 @@ type variable struct {
 // checkEmulated returns an error if name is a binding that is not emulated.
 func (e *Env) checkEmulated(name string) error {
 	if kind, ok := e.notEmulated[name]; ok {
-		return fmt.Errorf("the binding %q is not emulated (%s): devtool emulates Durable Objects and variables only", name, kind)
+		return fmt.Errorf("the binding %q is not emulated (%s): devtool emulates Durable Objects and variables only",
+			name, kind)
 	}
 	return nil
 }
 
-// Var returns the variable called name: its text, or JSON text if the configuration
-// gives it another type than a string. It is empty when there is no such variable, and
-// panics when that is the name of a binding that is not emulated.
+// Var returns the text of the variable called name. The text is JSON if the configuration gives the
+// variable another type than a string. Without such a variable it is empty. Var panics if name is a
+// binding that is not emulated.
 func (e *Env) Var(name string) string {
 	if err := e.checkEmulated(name); err != nil {
 		panic("durable: " + err.Error())
@@ -45,14 +46,14 @@ func (e *Env) Var(name string) string {
 	return e.vars[name].text
 }
 
-// LookupVar is Var, and reports whether there is such a variable.
+// LookupVar returns what Var returns, and whether there is such a variable. It does not panic.
 func (e *Env) LookupVar(name string) (value string, ok bool) {
 	v, ok := e.vars[name]
 	return v.text, ok
 }
 
-// DecodeVar stores the variable called name in what v points to, as encoding/json
-// does; one that the configuration gives as a string is decoded as a JSON string.
+// DecodeVar decodes the variable called name into the value that v points to, as encoding/json
+// does. A variable that the configuration gives as a string is decoded as a JSON string.
 func (e *Env) DecodeVar(name string, v any) error {
 	w, ok := e.vars[name]
 	if err := e.checkEmulated(name); err != nil {
@@ -71,9 +72,8 @@ func (e *Env) DecodeVar(name string, v any) error {
 	return nil
 }
 
-// Namespace returns the objects of the class that the configuration binds as name. It
-// panics when there is no such binding, for then program and configuration do
-// not belong together.
+// Namespace returns the objects of the class that the configuration binds as name. It panics if
+// there is no such binding, because then program and configuration do not fit together.
 func (e *Env) Namespace(name string) *Namespace {
 	ns, ok := e.namespaces[name]
 	if err := e.checkEmulated(name); err != nil {
@@ -89,21 +89,21 @@ func (e *Env) Namespace(name string) *Namespace {
 		if list == "" {
 			list = "none"
 		}
-		panic(fmt.Sprintf("durable: no class is bound as %q in durable_objects.bindings (bound are: %s)", name, list))
+		panic(fmt.Sprintf("durable: no class is bound as %q in durable_objects.bindings (bound are: %s)",
+			name, list))
 	}
 	return ns
 }
 
-// A Namespace is the objects of one class, or those of them that are restricted to a
-// jurisdiction.
+// A Namespace has the objects of one class, or of one class in one jurisdiction.
 type Namespace struct {
 	binding      string
 	uniqueKey    string
-	jurisdiction string // empty for the objects of all
+	jurisdiction string // empty if the namespace is not restricted
 }
 
-// An ID names an object. IDs of one name are equal, and equal to those that
-// the platform derives for the same worker, class and name. They can be compared with Equal.
+// An ID identifies an object. Compare IDs with Equal. All IDs of one name are equal, and equal to
+// those that the platform derives for the same worker, class and name.
 type ID struct {
 	id           objectid.ID
 	name         string
@@ -114,33 +114,35 @@ type ID struct {
 // String returns the 64 hex digits of id.
 func (id ID) String() string { return id.id.String() }
 
-// Name returns the name that id was made from, and whether there is one.
+// Name returns the name that id was derived from, and whether it is known.
 func (id ID) Name() (name string, ok bool) { return id.name, id.hasName }
 
-// Jurisdiction returns the jurisdiction that id is restricted to, and whether there is
-// one. It is part of the id: the 64 digits carry it.
+// Jurisdiction returns the jurisdiction that id is restricted to, and whether there is one. The
+// 64 digits of the id determine it.
 func (id ID) Jurisdiction() (jurisdiction string, ok bool) {
 	return id.jurisdiction, id.jurisdiction != ""
 }
 
-// Equal reports whether id and other name the same object. Only one of the two
-// may know its name.
+// Equal reports whether id and other identify the same object, even if only one of them knows its
+// name.
 func (id ID) Equal(other ID) bool { return id.id == other.id }
 
-// Jurisdiction returns the objects of n that are restricted to a jurisdiction: "eu", "us",
-// "fedramp" or "fedramp-high". Their ids are their own, so one name is another object
-// in each jurisdiction, and another one without. Here all objects stay on this machine;
-// where the program is deployed, the platform keeps them in their jurisdiction.
+// Jurisdiction returns the objects of n in a jurisdiction: "eu", "us", "fedramp" or "fedramp-high".
+// A name leads to another object in each jurisdiction, and to yet another one without. The
+// emulator keeps all objects on this machine. In production the platform keeps them in their
+// jurisdiction.
 //
-// It panics if there is no such jurisdiction, or n is restricted to another, for then the
-// objects would not be where the program says they are.
+// It panics if there is no such jurisdiction, or if n is restricted to another: the objects would
+// not be where the program says they are.
 func (n *Namespace) Jurisdiction(jurisdiction string) *Namespace {
 	known := objectid.Jurisdictions()
 	if !slices.Contains(known, jurisdiction) {
-		panic(fmt.Sprintf("durable: there is no jurisdiction %q (there are: %s)", jurisdiction, strings.Join(known, ", ")))
+		panic(fmt.Sprintf("durable: there is no jurisdiction %q (there are: %s)",
+			jurisdiction, strings.Join(known, ", ")))
 	}
 	if n.jurisdiction != "" && n.jurisdiction != jurisdiction {
-		panic(fmt.Sprintf("durable: the namespace is restricted to the jurisdiction %q already, not to %q", n.jurisdiction, jurisdiction))
+		panic(fmt.Sprintf("durable: the namespace is restricted to the jurisdiction %q already, not to %q",
+			n.jurisdiction, jurisdiction))
 	}
 	restricted := *n
 	restricted.jurisdiction = jurisdiction
@@ -155,9 +157,8 @@ func (n *Namespace) IDFromName(name string) ID {
 	}
 }
 
-// IDFromString reads an id from the 64 hex digits that String returned. It fails if
-// they are malformed, belong to another namespace, or to another jurisdiction than the one
-// that n is restricted to.
+// IDFromString reads an id from the 64 hex digits that String returned. It fails if they are
+// malformed, or if they belong to another namespace or to a jurisdiction outside n.
 func (n *Namespace) IDFromString(s string) (ID, error) {
 	id, jurisdiction, err := objectid.Parse(n.uniqueKey, s)
 	if err == nil && !n.includes(jurisdiction) {
@@ -169,13 +170,13 @@ func (n *Namespace) IDFromString(s string) (ID, error) {
 	return ID{id: id, jurisdiction: jurisdiction}, nil
 }
 
-// NewUniqueID returns an id that no other call returns and no name leads to. Keep
+// NewUniqueID returns an id that no other call returns and no name leads to. The program must keep
 // it to find the object again.
 func (n *Namespace) NewUniqueID() ID {
 	return ID{id: objectid.NewUnique(n.uniqueKey, n.jurisdiction), jurisdiction: n.jurisdiction}
 }
 
-// includes reports whether objects of jurisdiction are among those of n.
+// includes reports whether n has the objects of jurisdiction.
 func (n *Namespace) includes(jurisdiction string) bool {
 	return n.jurisdiction == "" || n.jurisdiction == jurisdiction
 }
@@ -183,14 +184,14 @@ func (n *Namespace) includes(jurisdiction string) bool {
 // errOtherJurisdiction is in the platform's words.
 var errOtherJurisdiction = &Error{Message: "get called on jurisdictional subnamespace with an ID from a different jurisdiction"}
 
-// A GetOption says more about the object that a stub is for. LocationHint makes one.
+// A GetOption is an option of Namespace.Get. LocationHint returns one.
 type GetOption func(*getOptions)
 
 type getOptions struct{ locationHint string }
 
-// LocationHint asks for an object near a place, such as "weur" for Western Europe. Only the
-// first call to an object can follow it. Here it has no effect, but is checked, so that a
-// hint that the platform does not know shows before the program is deployed.
+// LocationHint asks the platform to create the object near a place, such as "weur" for Western
+// Europe. Only the first call to an object can follow it. The emulator only checks the hint, so that
+// a hint that the platform does not know fails before the program is deployed.
 func LocationHint(hint string) GetOption {
 	return func(o *getOptions) { o.locationHint = hint }
 }
@@ -202,12 +203,12 @@ func (o getOptions) check() *Error {
 	if o.locationHint == "" || slices.Contains(locationHints, o.locationHint) {
 		return nil
 	}
-	return &Error{Message: fmt.Sprintf("there is no location hint %q (there are: %s)", o.locationHint, strings.Join(locationHints, ", "))}
+	return &Error{Message: fmt.Sprintf("there is no location hint %q (there are: %s)",
+		o.locationHint, strings.Join(locationHints, ", "))}
 }
 
-// Get returns the stub of the object id. That alone does nothing to the
-// object: it begins to exist with the first call. That is also where it shows if id does not
-// belong to n, or an option is wrong.
+// Get returns a stub of the object id. The object begins to exist with the first call of a stub.
+// That call fails if id does not belong to n, or if an option is wrong.
 func (n *Namespace) Get(id ID, options ...GetOption) *Stub {
 	s := &Stub{to: address{binding: n.binding, id: id}}
 	var o getOptions
@@ -227,11 +228,11 @@ func (n *Namespace) GetByName(name string, options ...GetOption) *Stub {
 	return n.Get(n.IDFromName(name), options...)
 }
 
-// A Stub sends requests to an object. It can be given to whatever takes an
-// http.Handler (a request comes in) or an http.RoundTripper (a client sends one).
+// A Stub sends requests to an object. It is an http.Handler, which passes a request on, and an
+// http.RoundTripper, for clients that send one.
 //
-// Once a call has found that its object was reset, all further calls of the stub fail
-// in the same way: get another one. Source: the platform's stubs.
+// When a call has found that its object was reset, all further calls of the stub fail in the same
+// way: get another stub. Source: the platform's stubs.
 type Stub struct {
 	to     address
 	broken atomic.Pointer[Error] // why every call fails: the object was reset, or Get refused it
@@ -245,11 +246,11 @@ var (
 // ID returns the id of the object.
 func (s *Stub) ID() ID { return s.to.id }
 
-// Fetch sends r to the object and returns its response. The context of r must be
-// the handler's. r may be one that the handler has received, to pass it on. The caller
-// closes the body of the response; it is closed for him when his handler returns.
+// Fetch sends r to the object and returns its response. The context of r must be the handler's. A
+// handler may pass on a request that it has received. The caller closes the body of the response;
+// at the latest it is closed when the handler returns.
 //
-// The error is an *Error when the object failed.
+// The error is an *Error if the object failed.
 func (s *Stub) Fetch(r *http.Request) (*http.Response, error) {
 	if e := s.broken.Load(); e != nil {
 		if r.Body != nil {
@@ -267,8 +268,8 @@ func (s *Stub) Fetch(r *http.Request) (*http.Response, error) {
 // RoundTrip is Fetch.
 func (s *Stub) RoundTrip(r *http.Request) (*http.Response, error) { return s.Fetch(r) }
 
-// ServeHTTP passes r on to the object and its response to w. When the object fails, so
-// does the handler's own event, with the object's error.
+// ServeHTTP passes r on to the object and its response to w. If the object fails, the handler's own
+// event fails with the object's error.
 func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resp, err := s.Fetch(r)
 	if err != nil {
@@ -280,8 +281,8 @@ func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// failure is what ServeHTTP panics with, as it can't return an error: the event fails
-// with err and without a stack.
+// A failure is a panic of ServeHTTP, which cannot return an error. The event fails with err, and
+// without a stack.
 type failure struct{ err error }
 
 func (f failure) String() string { return f.err.Error() }

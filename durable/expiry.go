@@ -6,26 +6,26 @@ import (
 	"sync"
 )
 
-// An expiry is a context that ends when it is told to. It is here because a context of
-// package context can be told to end only with context.Canceled.
+// An expiry is a context that ends with the error that end is called with. Package context has none:
+// its cancel functions end a context with context.Canceled only.
 //
-// All that was derived from it has ended when end returns, also what was derived from another
-// expiry: whoever ends it knows then who goes on.
+// When end returns, all contexts derived from the expiry have ended, including those that were
+// derived from another expiry in between. So the caller of end knows what goes on.
 type expiry struct {
 	context.Context
 	done chan struct{}
-	// release unties the expiry from the contexts that it comes from.
+	// release detaches the expiry from the contexts that it was derived from.
 	release func()
 
 	// mu guards what follows.
 	mu    sync.Mutex
 	err   error
-	after []*func() // what is called at the end, in this order: a context comes after its parent
+	after []*func() // run at the end in this order, in which a context comes after its parent
 }
 
 type expiryKey struct{}
 
-// newExpiry returns an expiry that ends with parent, at the latest.
+// newExpiry returns an expiry that ends with parent at the latest.
 func newExpiry(parent context.Context) *expiry {
 	e := &expiry{Context: parent, done: make(chan struct{}), release: func() {}}
 	if err := parent.Err(); err != nil {
@@ -34,11 +34,11 @@ func newExpiry(parent context.Context) *expiry {
 	}
 	stop := context.AfterFunc(parent, func() { e.end(parent.Err()) })
 	leave := func() bool { return true }
-	// AfterFunc takes its time. It does not matter how fast the end of an event or a cancel gets
-	// here; that of another expiry must at once.
+	// AfterFunc runs some time later. That is fast enough for the end of an event and for a cancel,
+	// but the end of another expiry must arrive at once.
 	if outer, ok := parent.Value(expiryKey{}).(*expiry); ok {
 		leave = outer.AfterFunc(func() {
-			if err := parent.Err(); err != nil { // else there is a context.WithoutCancel between them
+			if err := parent.Err(); err != nil { // or else a context.WithoutCancel is between them
 				e.end(err)
 			}
 		})
@@ -85,8 +85,8 @@ func (e *expiry) Value(key any) any {
 	return e.Context.Value(key)
 }
 
-// AfterFunc is how package context ends what was derived from e: with e, and not some time
-// later by a goroutine that waits for it.
+// AfterFunc lets package context end a context derived from e together with e. Without it, a
+// goroutine that waits for e would do so some time later.
 func (e *expiry) AfterFunc(f func()) (stop func() bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

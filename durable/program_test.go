@@ -139,8 +139,8 @@ func TestProgramStartedByHandFindsTheEmulatorOfItsProject(t *testing.T) {
 func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
 	binary := build(t)
 	tests := []struct{ env, wantStart string }{
-		{wire.EnvFD + "=x", `durable: read DEVTOOL_FD: "x" is no file descriptor`},
-		{wire.EnvFD + "=-1", `durable: read DEVTOOL_FD: "-1" is no file descriptor`},
+		{wire.EnvFD + "=x", `durable: read DEVTOOL_FD: "x" is not a file descriptor`},
+		{wire.EnvFD + "=-1", `durable: read DEVTOOL_FD: "-1" is not a file descriptor`},
 		{wire.EnvFD + "=99", `durable: use descriptor 99 from DEVTOOL_FD: `},
 		{wire.EnvSocket + "=" + filepath.Join(t.TempDir(), "none"), `durable: reach the emulator at DEVTOOL_SOCKET: dial unix `},
 	}

@@ -11,35 +11,34 @@ import (
 	"unicode/utf8"
 )
 
-// SQL runs SQL on the object's own SQLite database. What it writes belongs to the same
-// transaction as what Storage writes, also inside Storage.Transaction. The limits, the
-// functions and the statements there are, are the platform's: BEGIN and its like, for one,
-// are not among them.
+// SQL runs SQL on the object's own SQLite database. Its writes belong to the same transaction as the
+// writes of Storage, inside Storage.Transaction as well. Limits, functions and statements are the
+// platform's: BEGIN and similar statements do not exist, for example.
 //
-// Storage.DB has the same database for tools that need a *sql.DB.
+// Storage.DB returns the same database for tools that need a *sql.DB.
 type SQL struct{ state *State }
 
 // SQL returns the object's database.
 func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 
-// Exec runs the statements of query, and returns a cursor over the rows of the last one. That
-// has run up to its first row by then or, if it writes, to its end: what it does is done
-// even if no row is read. If a statement fails, what those before it did stays done.
+// Exec runs the statements of query, and returns a cursor over the rows of the last one. When Exec
+// returns, that statement has run up to its first row or, if it writes, to its end. So its writes are
+// done even if no row is read. If a statement fails, the effects of the statements before it stay.
 //
-// The args are for the parameters of the last statement (?, ?NNN, :name in the order of
-// their first appearance), as many as there are. They are bound as the platform binds what
-// JavaScript has:
+// The args are bound to the parameters of the last statement (?, ?NNN, :name in the order of their
+// first appearance). There must be as many as parameters. They are bound as the platform binds the
+// values of JavaScript:
 //
 //	all numbers         REAL, which the affinity of a column makes INTEGER or TEXT; NaN is NULL.
-//	                    An integer beyond ±2^53, where not all have a REAL, is an error
+//	                    An integer beyond ±2^53 is an error, as REAL does not have them all
 //	bool                TEXT, "true" or "false"
 //	string              TEXT; it has to be UTF-8
 //	[]byte              BLOB; a nil one is NULL
 //	nil, nil pointers   NULL; other pointers stand for what they point to
-//	a driver.Valuer     what its Value returns, such as a sql.NullString
+//	a driver.Valuer     the result of its Value, such as a sql.NullString
 //
-// Types made from these are bound likewise. Anything else, time.Time too, is an error that says
-// what to pass instead. An error of the database is an *Error with a Code.
+// Types derived from these are bound likewise. Any other type, including time.Time, is an error that
+// says what to pass instead. An error of the database is an *Error with a Code.
 func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, error) {
 	inv, err := s.state.invocation(ctx)
 	if err != nil {
@@ -58,7 +57,7 @@ func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, err
 	return newCursor(inv, rows), nil
 }
 
-// DatabaseSize returns how many bytes the object's data takes. A new object has 4096.
+// DatabaseSize returns the size of the object's data in bytes. A new object has 4096.
 func (s *SQL) DatabaseSize(ctx context.Context) (int64, error) {
 	inv, err := s.state.invocation(ctx)
 	var size int64
@@ -83,14 +82,14 @@ func bindAll(args []any) ([]any, error) {
 	return values, nil
 }
 
-// maxExact is the last of the integers that all have a REAL of their own.
+// maxExact is the limit up to which every integer has a REAL of its own.
 const maxExact = 1 << 53
 
-// bind returns arg as SQL gets it: nil, float64, string or []byte.
+// bind converts arg for SQL: into nil, float64, string or []byte.
 func bind(arg any) (any, error) { return bindInner(arg, 0) }
 
-// maxDepth is how many pointers and values of values an argument may have around it. It
-// ends those that go round in a circle.
+// maxDepth limits how many pointers and Valuers an argument may have around its value. It ends
+// those that form a circle.
 const maxDepth = 16
 
 func bindInner(arg any, depth int) (any, error) {
@@ -146,7 +145,7 @@ func bindInner(arg any, depth int) (any, error) {
 	return nil, fmt.Errorf("SQL has no value for a %T: pass %s", arg, insteadOf(arg))
 }
 
-// valueOf asks v for its value. A nil pointer whose type has Value without a pointer is NULL.
+// valueOf calls v.Value. A nil pointer is NULL if Value is a method of the type it points to.
 func valueOf(v driver.Valuer) (any, error) {
 	p := reflect.ValueOf(v)
 	if p.Kind() == reflect.Pointer && p.IsNil() && p.Type().Elem().Implements(reflect.TypeFor[driver.Valuer]()) {
@@ -163,7 +162,8 @@ func bindInt(n int64, arg any) (any, error) {
 }
 
 func tooLarge(arg any) error {
-	return fmt.Errorf("%T %d is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: pass it as text", arg, arg)
+	return fmt.Errorf("%T %d is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: "+
+		"pass it as text", arg, arg)
 }
 
 func bindFloat(f float64) any {

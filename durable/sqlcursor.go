@@ -8,11 +8,12 @@ import (
 	"reflect"
 )
 
-// What One fails with. The texts are the platform's. ErrNoRows is sql.ErrNoRows, too, for
-// errors.Is.
+// The errors of Cursor.One, in the platform's words. For errors.Is, ErrNoRows is sql.ErrNoRows, too.
 var (
-	ErrNoRows       error = noRows{}
-	ErrMultipleRows       = errors.New("Expected exactly one result from SQL query, but got multiple results.") //nolint:staticcheck // the platform's own message
+	ErrNoRows error = noRows{}
+
+	//nolint:staticcheck // the platform's own message
+	ErrMultipleRows = errors.New("Expected exactly one result from SQL query, but got multiple results.")
 )
 
 type noRows struct{}
@@ -23,19 +24,19 @@ func (noRows) Error() string {
 
 func (noRows) Is(target error) bool { return target == sql.ErrNoRows }
 
-// A Cursor hands out the rows of a query, one after the other:
+// A Cursor reads the rows of a query, one after the other:
 //
 //	for cursor.Next() {
 //		if err := cursor.Scan(&id, &name); err != nil { … }
 //	}
 //	if err := cursor.Err(); err != nil { … }
 //
-// Next, One, All and Raw share one position. The rows come from the emulator in pages, so those
-// of a page are as they were when it was read: what is written while the cursor is open shows,
-// as on the platform, or does not. The cursor belongs to the event that has made it. What
-// the handler has not read when it returns is dropped; Close drops it earlier.
+// Next, One, All and Raw share one position. The emulator sends the rows in pages, and a page shows
+// the rows as they were when it was read. So a write while the cursor is open may show or not, as on
+// the platform. The cursor belongs to the event that has made it. Rows that the handler has not read
+// when it returns are dropped. Close drops them earlier.
 //
-// A Cursor is for one goroutine.
+// Only one goroutine may use a Cursor.
 type Cursor struct {
 	inv     *invocation
 	columns []string
@@ -43,7 +44,7 @@ type Cursor struct {
 	id      uint64 // of the emulator's cursor, as long as more is set
 	more    bool   // there are rows after those of the page
 
-	page []any // the rows not yet handed out
+	page []any // the rows that Next has not reached yet
 	row  []any // the row that Scan reads, or nil
 	err  error
 
@@ -74,8 +75,8 @@ func (c *Cursor) fail(err error) {
 	c.err = err
 }
 
-// Next goes on to the next row, which Scan then reads. It returns false after the last one, and
-// when that can't be told: Err says which.
+// Next goes on to the next row, which Scan then reads. It returns false after the last row and
+// after an error, which Err then returns.
 func (c *Cursor) Next() bool {
 	c.row = nil
 	for len(c.page) == 0 {
@@ -95,10 +96,10 @@ func (c *Cursor) Next() bool {
 	return true
 }
 
-// Err returns the error that has ended the rows, or nil.
+// Err returns the error that has ended the rows, or nil if there was none.
 func (c *Cursor) Err() error { return c.err }
 
-// Close ends the cursor: it has no more rows then. Closing it again does nothing.
+// Close ends the cursor, which then has no more rows. A second Close does nothing.
 func (c *Cursor) Close() error {
 	more := c.more
 	c.reached = uint64(c.RowsRead())
@@ -112,21 +113,25 @@ func (c *Cursor) Close() error {
 	return nil
 }
 
-// Scan stores the row that Next has gone to: the value of each column in what one of dest
+// Scan stores the current row. It stores the value of each column in the variable that one of dest
 // points to, or all of them in the fields of one struct.
 //
-// A struct's field takes the column that its tag names (`db:"name"`), or without a tag the
-// one of its own name, in any case and with any underscores. Fields of embedded structs are
-// the struct's own, and a field with the tag "-" takes none. A column that no field takes
-// is an error; of several columns of one name the last one counts. A time.Time and a type
-// with a Scan method are values, not structs.
+// A field takes the column that its tag names (`db:"name"`). Without a tag it takes the column of
+// its own name; case and underscores do not matter. Fields of embedded structs count as the struct's
+// own. A field with the tag "-" takes no column. A column that no field takes is an error. Of
+// several columns with one name the last one counts. A time.Time and a type with a Scan method are
+// values, not structs.
 //
-// Nothing is lost on the way: a number must fit the type exactly (a REAL 1.0 is an int, 1.5
-// is not; TEXT is an int if it is how the int is written), a bool is 0, 1, "true" or
-// "false", a []byte is a copy, a time.Time is TEXT as SQLite's date functions write it, in
-// UTC if it does not say otherwise. NULL needs a pointer (which is set to nil), an any, a
-// []byte, or a type with a Scan method such as sql.NullString. Everything else is an error
-// that names column and types.
+// Scan loses nothing:
+//   - A number must fit the type exactly. A REAL 1.0 fits into an int, 1.5 does not. TEXT fits into an
+//     int if it is written as Go writes the int.
+//   - A bool takes 0, 1, "true" and "false".
+//   - A []byte gets a copy.
+//   - A time.Time takes TEXT as SQLite's date functions write it, in UTC if it names no zone.
+//   - NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan method such
+//     as sql.NullString.
+//
+// Everything else is an error that names column and types.
 func (c *Cursor) Scan(dest ...any) error {
 	if c.row == nil {
 		return errors.New("scan: there is no row: call Next first, and Scan only if it returns true")
@@ -137,7 +142,8 @@ func (c *Cursor) Scan(dest ...any) error {
 		}
 	}
 	if len(dest) != len(c.row) {
-		return fmt.Errorf("scan: the row has %d columns %q, and there are %d destinations", len(c.row), c.columns, len(dest))
+		return fmt.Errorf("scan: the row has %d columns %q, and there are %d destinations",
+			len(c.row), c.columns, len(dest))
 	}
 	for i, d := range dest {
 		v := reflect.ValueOf(d)
@@ -165,14 +171,15 @@ func (c *Cursor) scanRecord(dest reflect.Value) error {
 			continue // a later column has the same name
 		}
 		if err := assign(fieldAt(dest, path), c.row[i]); err != nil {
-			return fmt.Errorf("scan column %q into field %s of a %s: %w", c.columns[i], dest.Type().FieldByIndex(path).Name, dest.Type(), err)
+			field := dest.Type().FieldByIndex(path).Name
+			return fmt.Errorf("scan column %q into field %s of a %s: %w", c.columns[i], field, dest.Type(), err)
 		}
 	}
 	return nil
 }
 
-// One is Scan of the only row that is left. Without any it fails with ErrNoRows, and with more
-// than one with ErrMultipleRows; the cursor has no more rows then.
+// One is Scan for the only row that is left. It fails with ErrNoRows if there is none, and with
+// ErrMultipleRows if there are several. Afterwards the cursor has no more rows.
 func (c *Cursor) One(dest ...any) error {
 	if !c.Next() {
 		if c.err != nil {
@@ -182,7 +189,7 @@ func (c *Cursor) One(dest ...any) error {
 	}
 	row := c.row
 	if c.Next() {
-		c.Close() //nolint:errcheck // it has one row too many, which is what matters
+		c.Close() //nolint:errcheck // the error below matters more
 		return ErrMultipleRows
 	}
 	if c.err != nil {
@@ -192,10 +199,10 @@ func (c *Cursor) One(dest ...any) error {
 	return c.Scan(dest...)
 }
 
-// All stores all rows that are left in the slice that dest points to, in place of what it
-// holds. Its elements are structs or pointers to structs, as for Scan; or []any, which take
-// the values as they are; or, where there is one column, values. Where All fails the slice
-// is left alone.
+// All stores all rows that are left in the slice that dest points to, and replaces its elements. An
+// element is a struct or a pointer to a struct, as for Scan, or a []any, which takes the values as
+// they are. If there is one column, an element may be its value. If All fails, it leaves the slice
+// alone.
 func (c *Cursor) All(dest any) error {
 	p := reflect.ValueOf(dest)
 	if p.Kind() != reflect.Pointer || p.IsNil() || p.Type().Elem().Kind() != reflect.Slice {
@@ -227,9 +234,9 @@ func (c *Cursor) All(dest any) error {
 	return nil
 }
 
-// Raw returns the rows that are left as their values: nil, int64, float64, string or []byte. An
-// error comes last, with no row. A loop that ends early leaves the rest to Next, One, All or
-// another Raw.
+// Raw returns the values of the rows that are left: nil, int64, float64, string or []byte. An error
+// comes last, without a row. After a loop that ends early, Next, One, All or another Raw read the
+// rest.
 func (c *Cursor) Raw() iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for c.Next() {
@@ -243,7 +250,7 @@ func (c *Cursor) Raw() iter.Seq2[[]any, error] {
 	}
 }
 
-// copyRow copies a row, so that nobody shares memory with the page.
+// copyRow returns a copy of row that shares no memory with the page.
 func copyRow(row []any) []any {
 	values := make([]any, len(row))
 	for i, v := range row {
@@ -259,13 +266,13 @@ func copyValue(v any) any {
 	return v
 }
 
-// ColumnNames returns the names of the columns, with duplicates. A statement without rows has
+// ColumnNames returns the names of the columns, including duplicates. A statement without rows has
 // none.
 func (c *Cursor) ColumnNames() []string { return append([]string{}, c.columns...) }
 
-// RowsRead returns how many rows the cursor has read so far. It stands one row ahead of its
-// reader: before the first Next it has read one, if there is any. It is a lower bound of what the
-// platform counts, which is every row that the database looked at on the way.
+// RowsRead returns how many rows the cursor has read so far. The cursor is one row ahead of its
+// reader: before the first Next it has read one, if there is any. The number is a lower bound of the
+// platform's, which counts every row that the database looked at.
 func (c *Cursor) RowsRead() int {
 	left := 0
 	if len(c.columns) > 0 {
@@ -273,12 +280,11 @@ func (c *Cursor) RowsRead() int {
 	}
 	read := int(c.reached) - left
 	if !c.more && left > 0 {
-		read++ // of a page with others behind it, the first of those is counted already
+		read++ // if another page follows, its first row is counted already
 	}
 	return max(read, 0)
 }
 
-// RowsWritten returns how many rows the last statement has written so far, with one more
-// for each index of a table that rows are inserted into. Like RowsRead it is a lower bound
-// of what the platform counts.
+// RowsWritten returns how many rows the last statement has written so far. An inserted row counts
+// once more for each index of its table. Like RowsRead it is a lower bound of the platform's number.
 func (c *Cursor) RowsWritten() int { return int(c.written) }

@@ -14,45 +14,44 @@ import (
 	"weak"
 )
 
-// A database is the object's *sql.DB, once somebody has asked for it.
+// A database has the object's *sql.DB, which the first call of Storage.DB opens.
 type database struct {
 	once sync.Once
 	db   *sql.DB
 }
 
-// DB returns the object's database, the one of SQL, for what needs a *sql.DB: generated
-// queries (sqlc), migrations, query builders. It is always the same one, and goes with the
-// object: do not close it.
+// DB returns the object's database, the same as SQL uses, for code that needs a *sql.DB: generated
+// queries (sqlc), migrations, query builders. It always returns the same *sql.DB, which lives as
+// long as the object. Do not close it.
 //
-// Only methods that take a context work, such as QueryContext, and only with the context of
-// a handler of this object: it says on whose behalf the call is made. As everywhere in
-// database/sql they fail when that has ended, because the client has gone;
-// context.WithoutCancel(ctx) is for writes that belong together and are in no Tx.
+// Only methods that take a context work, such as QueryContext, and only with the context of a handler
+// of this object. As everywhere in database/sql they fail when the context has ended, for example
+// because the client has gone. For writes that belong together and are in no Tx, use
+// context.WithoutCancel(ctx).
 //
-// Statements take part in the object's own transaction, that of Storage and SQL. BeginTx
-// opens one like Storage.Transaction: nothing else of the object runs until it has ended,
-// for 30 s at most, and whatever the object writes meanwhile is part of it, through the Tx
-// or not. It satisfies every isolation level; ReadOnly is an error. It does not nest, in
-// itself or in Storage.Transaction, and one that is left open when the handler returns is
-// rolled back.
+// Statements belong to the object's own transaction, together with Storage and SQL. BeginTx opens a
+// transaction like Storage.Transaction. Nothing else of the object runs until it has ended, for 30 s
+// at most. Everything that the object writes meanwhile is part of it, through the Tx or not. It
+// satisfies every isolation level; ReadOnly is an error. It does not nest, in itself or in
+// Storage.Transaction. If it is still open when the handler returns, it is rolled back.
 //
-// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences: a bool is
-// INTEGER 0 or 1, and a time.Time is TEXT in UTC, which SQLite's date functions read.
-// Columns that are declared DATE, DATETIME or TIMESTAMP give a time.Time where that can be
-// read again. A REAL that is a whole number is given as an int64, unless the column is
-// declared REAL, DOUBLE or FLOAT.
+// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences. A bool is INTEGER
+// 0 or 1, and a time.Time is TEXT in UTC, which SQLite's date functions read. A column that is
+// declared DATE, DATETIME or TIMESTAMP returns a time.Time if its text can be read as one. A REAL that
+// is a whole number is returned as an int64, unless the column is declared REAL, DOUBLE or FLOAT.
 func (s *Storage) DB() *sql.DB {
 	d := &s.db
 	d.once.Do(func() {
 		d.db = sql.OpenDB(&dbConnector{state: weak.Make(s.state)})
-		// A DB has a goroutine, which must not keep the object in memory, nor outlive it.
-		runtime.AddCleanup(s.state, func(db *sql.DB) { db.Close() }, d.db) //nolint:errcheck // nobody is left to hear of it
+		// A DB has a goroutine, which must neither keep the object in memory nor outlive it.
+		//nolint:errcheck // the object is gone
+		runtime.AddCleanup(s.state, func(db *sql.DB) { db.Close() }, d.db)
 	})
 	return d.db
 }
 
-// A dbConnector makes the connections of one object's DB. They have no state of their own: a call
-// goes to the event of its context.
+// A dbConnector makes the connections of one object's DB. They have no state: a call belongs to the
+// invocation of its context.
 type dbConnector struct{ state weak.Pointer[State] }
 
 var (
@@ -78,7 +77,8 @@ func (dbDriver) Open(string) (driver.Conn, error) {
 	return nil, errors.New("the database belongs to an object: get it from its Storage.DB")
 }
 
-var errNoContext = errors.New("the context is not a handler's: call the method that takes one, such as QueryContext, ExecContext or BeginTx, with the context that the handler was called with")
+var errNoContext = errors.New("the context is not a handler's: call the method that takes one, " +
+	"such as QueryContext, ExecContext or BeginTx, with the context that the handler was called with")
 
 func (c *dbConnector) invocation(ctx context.Context) (*invocation, error) {
 	inv := invocationOf(ctx)
@@ -91,7 +91,7 @@ func (c *dbConnector) invocation(ctx context.Context) (*invocation, error) {
 	return inv, nil
 }
 
-// A dbConn is a connection as database/sql has them.
+// A dbConn is a connection for database/sql.
 type dbConn struct{ *dbConnector }
 
 func (c *dbConn) Close() error { return nil }
@@ -100,7 +100,7 @@ func (c *dbConn) Begin() (driver.Tx, error) { return nil, errNoContext }
 
 func (c *dbConn) Prepare(query string) (driver.Stmt, error) { return &dbStmt{c, query}, nil }
 
-// PrepareContext prepares nothing: the emulator keeps the statements that it has seen.
+// PrepareContext prepares nothing, because the emulator caches statements.
 func (c *dbConn) PrepareContext(_ context.Context, query string) (driver.Stmt, error) {
 	return c.Prepare(query)
 }
@@ -120,7 +120,7 @@ func (c *dbConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, er
 	return dbTx{txn}, nil
 }
 
-// A dbTx is a Txn as database/sql has them. That ends it once, also when its context ends.
+// A dbTx is a Txn for database/sql, which ends it exactly once, or when its context ends.
 type dbTx struct{ txn *Txn }
 
 func (t dbTx) Commit() error   { return t.txn.finish(true, nil) }
@@ -145,7 +145,8 @@ func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.Na
 	if rows.written == 0 {
 		return dbResult{}, nil
 	}
-	// rows.written counts indexes, too. What is asked for here is gone with the next write.
+	// rows.written counts indexes as well, so the numbers come from SQLite. The next write
+	// overwrites them.
 	rows, err = inv.exec("SELECT changes(), last_insert_rowid()", nil)
 	if err != nil {
 		return nil, fmt.Errorf("exec: count changes: %w", err)
@@ -157,7 +158,7 @@ func (c *dbConn) ExecContext(ctx context.Context, query string, args []driver.Na
 	return r, nil
 }
 
-// A dbResult is what the last statement has changed.
+// A dbResult says what the last statement has changed.
 type dbResult struct{ changes, id int64 }
 
 func (r dbResult) LastInsertId() (int64, error) { return r.id, nil }
@@ -185,10 +186,11 @@ func ordered(args []driver.NamedValue) []any {
 	return values
 }
 
-// CheckNamedValue turns an argument into what SQL gets.
+// CheckNamedValue converts an argument for SQL.
 func (c *dbConn) CheckNamedValue(v *driver.NamedValue) (err error) {
 	if v.Name != "" {
-		return fmt.Errorf("argument %q: SQL here has no named arguments: pass them in the order in which their parameters first appear", v.Name)
+		return fmt.Errorf("argument %q: SQL here has no named arguments: "+
+			"pass them in the order in which their parameters first appear", v.Name)
 	}
 	value, err := driver.DefaultParameterConverter.ConvertValue(v.Value)
 	if err != nil {
@@ -212,7 +214,7 @@ func (c *dbConn) CheckNamedValue(v *driver.NamedValue) (err error) {
 	return err
 }
 
-// A dbStmt is a query that waits for its arguments.
+// A dbStmt is a query without its arguments.
 type dbStmt struct {
 	conn  *dbConn
 	query string
@@ -220,7 +222,7 @@ type dbStmt struct {
 
 func (s *dbStmt) Close() error { return nil }
 
-// NumInput says that the number of parameters is not known before the query runs.
+// NumInput returns -1: the number of parameters is unknown before the query runs.
 func (s *dbStmt) NumInput() int { return -1 }
 
 func (s *dbStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errNoContext }
@@ -234,7 +236,7 @@ func (s *dbStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (dr
 	return s.conn.QueryContext(ctx, s.query, args)
 }
 
-// dbRows are a Cursor as database/sql has them.
+// dbRows is a Cursor for database/sql.
 type dbRows struct {
 	cursor *Cursor
 	types  []string // as ColumnTypeDatabaseTypeName has them
@@ -266,11 +268,11 @@ func (r *dbRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// ColumnTypeDatabaseTypeName returns the type that a column was declared with, in upper case
-// and without a size in parentheses; for an expression it is empty.
+// ColumnTypeDatabaseTypeName returns the declared type of a column, in upper case and without a size
+// in parentheses. It is empty for an expression.
 func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string { return r.types[i] }
 
-// typed returns v as a column of the declared type gives it.
+// typed converts v, the value of a column, by the type that the column was declared with.
 func typed(v any, declared string) driver.Value {
 	switch v := v.(type) {
 	case string:
@@ -281,8 +283,8 @@ func typed(v any, declared string) driver.Value {
 			}
 		}
 	case float64:
-		// Integers are bound as REAL, and stay so where no column makes them INTEGER. As
-		// such database/sql would not scan them into an int.
+		// Integers are bound as REAL, and stay so unless a column makes them INTEGER. database/sql
+		// would not scan a REAL into an int.
 		if isWhole(v) && !declaresReal(declared) {
 			return int64(v)
 		}
@@ -290,14 +292,14 @@ func typed(v any, declared string) driver.Value {
 	return v
 }
 
-// declaresReal is SQLite's own rule for the affinity REAL.
+// declaresReal reports whether a declared type has the affinity REAL, by SQLite's own rule.
 func declaresReal(declared string) bool {
 	for _, part := range []string{"INT", "CHAR", "CLOB", "TEXT", "BLOB"} {
 		if strings.Contains(declared, part) {
 			return false
 		}
 	}
-	for _, part := range []string{"REAL", "FLOA", "DOUB"} { //nolint:misspell // so SQLite has it
+	for _, part := range []string{"REAL", "FLOA", "DOUB"} { //nolint:misspell // SQLite's spelling
 		if strings.Contains(declared, part) {
 			return true
 		}

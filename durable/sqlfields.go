@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// A fieldPlan says which field of a struct takes which column.
+// A fieldPlan assigns the columns of a row to the fields of a struct.
 type fieldPlan struct {
 	record reflect.Type
-	paths  [][]int // for each column, as for FieldByIndex; nil where a later column takes its place
+	paths  [][]int // for each column, as for FieldByIndex; nil if a later column has the same name
 }
 
-// isRecord reports whether a row is scanned into the fields of a t, and not one value into t.
+// isRecord reports whether a row is scanned into the fields of a t. Otherwise one value is
+// scanned into t.
 func isRecord(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && !isScanner(reflect.PointerTo(t))
 }
@@ -37,7 +38,7 @@ func planFields(record reflect.Type, columns []string) (*fieldPlan, error) {
 	return plan, nil
 }
 
-// candidates are the fields of a struct, and of those embedded in it, that can be set.
+// candidates are the fields of a struct, and of structs embedded in it, that can be set.
 type candidates []reflect.StructField
 
 func fieldsOf(record reflect.Type) (fields candidates) {
@@ -58,9 +59,8 @@ func isEmbeddedRecord(f reflect.StructField) bool {
 	return f.Anonymous && tagOf(f) == "" && isRecord(t)
 }
 
-// reachable reports whether the field at path can be set: it is not inside a value such as
-// a time.Time, in what the tag "-" leaves out, or behind a pointer that only its own
-// package can set.
+// reachable reports whether the field at path can be set. It cannot inside a value such as a
+// time.Time, inside a field with the tag "-", or behind a pointer that only its own package can set.
 func reachable(record reflect.Type, path []int) bool {
 	for i := 1; i < len(path); i++ {
 		outer := record.FieldByIndex(path[:i])
@@ -72,8 +72,8 @@ func reachable(record reflect.Type, path []int) bool {
 	return true
 }
 
-// find returns the field for a column: the one with its tag or, if there is none, with its name;
-// of several the one that is embedded least.
+// find returns the field for a column: the one with its tag or, if there is none, the one with its
+// name. Of several it returns the least deeply embedded one.
 func (fields candidates) find(column string) (found reflect.StructField, err error) {
 	name := plain(column)
 	for _, matches := range []func(reflect.StructField) bool{
@@ -93,7 +93,7 @@ func (fields candidates) find(column string) (found reflect.StructField, err err
 			return found, err
 		}
 	}
-	return found, fmt.Errorf("no field matches: name one so, or give it the tag `db:%q`", column)
+	return found, fmt.Errorf("no field matches: give a field that name, or the tag `db:%q`", column)
 }
 
 func tagOf(f reflect.StructField) string {
@@ -101,10 +101,10 @@ func tagOf(f reflect.StructField) string {
 	return name
 }
 
-// plain is a name as it is compared.
+// plain returns name in the form in which names are compared.
 func plain(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
-// fieldAt returns the field at path, and makes the embedded structs on the way.
+// fieldAt returns the field at path, and allocates the embedded structs on the way.
 func fieldAt(record reflect.Value, path []int) reflect.Value {
 	for i, n := range path {
 		if i > 0 && record.Kind() == reflect.Pointer {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// assign stores an SQL value in dest. What it stores without an error is the value itself:
-// nothing is rounded, cut or guessed.
+// assign stores an SQL value in dest. It never rounds, cuts or guesses: a value that does not fit
+// exactly is an error.
 func assign(dest reflect.Value, v any) error {
 	if s, ok := dest.Addr().Interface().(sql.Scanner); ok {
 		return scanInto(s, v)
@@ -37,7 +37,7 @@ func assign(dest reflect.Value, v any) error {
 		dest.SetZero()
 		return nil
 	case v == nil:
-		return fmt.Errorf("NULL is no %s: use a *%s", dest.Type(), dest.Type())
+		return fmt.Errorf("NULL does not fit into %s: use a *%s", dest.Type(), dest.Type())
 	}
 	switch v := v.(type) {
 	case int64:
@@ -55,17 +55,17 @@ func assign(dest reflect.Value, v any) error {
 		if dest.Kind() == reflect.String {
 			hint = ": use a []byte"
 		}
-		return fmt.Errorf("a BLOB is no %s%s", dest.Type(), hint)
+		return fmt.Errorf("a BLOB does not fit into %s%s", dest.Type(), hint)
 	}
-	return fmt.Errorf("a %T is no value of SQL", v)
+	return fmt.Errorf("a %T is not a value of SQL", v)
 }
 
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// scanInto gives v to a type that scans for itself. Numbers are bound as REAL, so a
-// whole one that it does not take so may be meant as an INTEGER.
+// scanInto gives v to a Scanner. Numbers are bound as REAL. So if the Scanner rejects a whole
+// number, scanInto tries again with an INTEGER.
 func scanInto(s sql.Scanner, v any) error {
 	err := s.Scan(copyValue(v))
 	if f, ok := v.(float64); ok && err != nil && isWhole(f) {
@@ -79,7 +79,7 @@ func scanInto(s sql.Scanner, v any) error {
 	return nil
 }
 
-// isWhole reports whether f is one of the integers that all have a REAL of their own.
+// isWhole reports whether f is an integer within ±maxExact, and not the negative zero.
 func isWhole(f float64) bool {
 	return f == math.Trunc(f) && math.Abs(f) <= maxExact && !(f == 0 && math.Signbit(f))
 }
@@ -111,7 +111,7 @@ func assignInteger(dest reflect.Value, n int64) error {
 			return nil
 		}
 	case dest.CanFloat():
-		// At 2^63 the way back would overflow.
+		// The conversion back would overflow at 2^63.
 		if f := float64(n); f < 1<<63 && int64(f) == n && fits(dest, f) {
 			dest.SetFloat(f)
 			return nil
@@ -122,7 +122,7 @@ func assignInteger(dest reflect.Value, n int64) error {
 			return nil
 		}
 	default:
-		return fmt.Errorf("an INTEGER is no %s%s", dest.Type(), unlessTime(dest))
+		return fmt.Errorf("an INTEGER does not fit into %s%s", dest.Type(), timeHint(dest))
 	}
 	return fmt.Errorf("INTEGER %d does not fit into %s", n, dest.Type())
 }
@@ -151,12 +151,12 @@ func assignReal(dest reflect.Value, f float64) error {
 			return nil
 		}
 	default:
-		return fmt.Errorf("a REAL is no %s%s", dest.Type(), unlessTime(dest))
+		return fmt.Errorf("a REAL does not fit into %s%s", dest.Type(), timeHint(dest))
 	}
 	return fmt.Errorf("REAL %v does not fit into %s", f, dest.Type())
 }
 
-// fits reports whether f is the same in the size of dest.
+// fits reports whether dest, a float32 or float64, can hold f exactly.
 func fits(dest reflect.Value, f float64) bool {
 	return dest.Kind() == reflect.Float64 || float64(float32(f)) == f
 }
@@ -172,7 +172,7 @@ func assignText(dest reflect.Value, s string) error {
 	case dest.Type() == reflect.TypeFor[time.Time]():
 		t, ok := parseTime(s)
 		if !ok {
-			return fmt.Errorf("TEXT %q is no time.Time: it is not written as SQLite's date functions write it", s)
+			return fmt.Errorf("TEXT %q does not fit into time.Time: SQLite's date functions do not write it so", s)
 		}
 		dest.Set(reflect.ValueOf(t))
 		return nil
@@ -194,18 +194,18 @@ func assignText(dest reflect.Value, s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("TEXT %q is no %s", s, dest.Type())
+	return fmt.Errorf("TEXT %q does not fit into %s", s, dest.Type())
 }
 
-func unlessTime(dest reflect.Value) string {
+func timeHint(dest reflect.Value) string {
 	if dest.Type() == reflect.TypeFor[time.Time]() {
-		return ": scan it into an int64, and use time.UnixMilli or time.Unix, whichever was stored"
+		return ": scan it into an int64, and use time.UnixMilli or time.Unix, depending on what was stored"
 	}
 	return ""
 }
 
-// The forms in which TEXT is a time. The first is the one that DB writes: always in UTC, so
-// that times are compared as text. They are what SQLite's date functions read.
+// The forms in which TEXT is a time. SQLite's date functions read them. DB writes the first one,
+// always in UTC, so that times can be compared as text.
 const timeFormat = "2006-01-02 15:04:05.999999999-07:00"
 
 var timeFormats = []string{

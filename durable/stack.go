@@ -13,21 +13,21 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// The emulator asks where a handler stands that takes long. So that this costs nothing as long as
-// nobody asks, no event leaves a note of its goroutine: its number is an argument of a frame
-// that is on the goroutine's stack, and is read from the stacks of all goroutines.
+// The emulator asks where a handler that takes long stands. Handlers must not pay for that as long as
+// nobody asks, so the SDK keeps no record of goroutines. Instead the number of the event is an argument
+// of a frame on the handler's stack, and is read from the stacks of all goroutines.
 
-// A mark names an event in stacks: its connection, and its number there. It is an array
-// because the runtime prints the elements of one, which are never passed in registers,
-// as they are.
+// A mark identifies an event in stacks, by its connection and its number there. It is an array: the
+// runtime prints the elements of an array as they are, because they are never passed in registers.
+// The emulator looks for the frame of guard as well, in the output of a program that crashed.
 type mark [2]uint64
 
 func markOf(conn *wire.Conn, number uint64) mark {
 	return mark{uint64(reflect.ValueOf(conn).Pointer()), number}
 }
 
-// guard runs a handler of the event and returns its panic as an error. Its frame is what
-// stackOf finds the goroutine by.
+// guard runs a handler of the event and returns its panic as an error. stackOf finds the goroutine by
+// guard's frame.
 //
 //go:noinline
 func (m mark) guard(handler func() error) (err error) {
@@ -45,18 +45,18 @@ func (m mark) guard(handler func() error) (err error) {
 	return handler()
 }
 
-// frame is how the frame of guard begins in a stack.
+// frame returns how the frame of guard begins in a stack.
 func (m mark) frame() string { return fmt.Sprintf("%s%#x}", m.connection(), m[1]) }
 
-// connection is how the frames of all events of a connection begin.
+// connection returns how the frames of guard begin for all events of a connection.
 func (m mark) connection() string { return fmt.Sprintf("durable.mark.guard({%#x, ", m[0]) }
 
-// What a stack is cut to. A program with more goroutines than fit into maxStacks may not find the
-// one that is asked for.
+// The limits of a stack. If not all goroutines of the program fit into maxStacks, the stack of the
+// handler may be missing.
 const (
 	maxStacks     = 64 << 20 // bytes of all goroutines
 	maxGoroutines = 16       // of one event
-	maxStackText  = 64 << 10 // bytes of what is answered
+	maxStackText  = 64 << 10 // bytes of the answer
 )
 
 func allStacks() string {
@@ -68,8 +68,9 @@ func allStacks() string {
 	}
 }
 
-// stackOf picks from all, the stacks of all goroutines, that of the handler of m and then those
-// of the goroutines that it has started, directly or not. It is empty if there is no handler.
+// stackOf picks two kinds of stacks from all, the stacks of all goroutines: first that of the handler
+// of m, then those of the goroutines that it has started, directly or not. It returns nothing if the
+// handler is not there.
 func stackOf(all string, m mark) string {
 	blocks := strings.Split(strings.TrimRight(all, "\n"), "\n\n")
 	handler := slices.IndexFunc(blocks, func(b string) bool { return strings.Contains(b, m.frame()) })
@@ -78,7 +79,7 @@ func stackOf(all string, m mark) string {
 	}
 	picked := []string{cutBelow(blocks[handler], m)}
 	family := map[string]bool{goroutineOf(blocks[handler]): true}
-	for grown := true; grown; { // a goroutine may stand before the one that has started it
+	for grown := true; grown; { // a goroutine may come before the one that has started it
 		grown = false
 		for _, b := range blocks {
 			id, by := goroutineOf(b), startedBy(b)
@@ -128,8 +129,8 @@ func startedBy(block string) string {
 	return line[i+len(" in goroutine "):]
 }
 
-// ours reports whether a line of a stack that names a function names one that calls handlers,
-// or carries their bodies.
+// ours reports whether a line of a stack names a function of this package that calls handlers or
+// carries their bodies.
 func ours(line string) bool {
 	for _, prefix := range []string{
 		"devtool.internal/durable.(*server).",
@@ -143,11 +144,11 @@ func ours(line string) bool {
 	return false
 }
 
-// cutBelow leaves out of the handler's stack what has called the handler.
+// cutBelow removes the callers of the handler from its stack.
 func cutBelow(block string, m mark) string {
 	lines := strings.Split(block, "\n")
 	end := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, m.frame()) })
-	// Below the first line each frame has two, the function and where it is.
+	// Below the first line each frame has two lines, the function and its position.
 	for end > 2 && ours(lines[end-2]) {
 		end -= 2
 	}

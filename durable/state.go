@@ -10,18 +10,18 @@ import (
 	"sync"
 )
 
-// A State is what an object has of its own: its id and its storage. The constructor
-// gets it and keeps it with the object.
+// A State has the id and the storage of one object. The constructor gets it and keeps it with the
+// object.
 type State struct {
-	// ID is the object's id. Its name is known if the object was reached by name.
+	// ID is the object's id. It knows its name if the object was reached by name.
 	ID ID
 	// Storage is the object's storage.
 	Storage *Storage
 
 	mu  sync.Mutex
-	txn *Txn // the innermost one that is open, or nil; guarded by mu
+	txn *Txn // the innermost open transaction, or nil; guarded by mu
 
-	// execMu is held while SQL runs, and until what it has changed is known (see dbConn.ExecContext).
+	// execMu is held while SQL runs, and until its changes have been counted (see dbConn.ExecContext).
 	execMu sync.Mutex
 }
 
@@ -31,12 +31,13 @@ func newState(id ID) *State {
 	return s
 }
 
-// BlockConcurrencyWhile runs fn and lets no other event of the object run
-// until fn has returned, whatever fn waits for. When fn fails, or has not returned after
-// 30 s of the emulator's clock, the object is reset: it loses its memory and what it
-// has not committed, and all its events fail. Then BlockConcurrencyWhile
-// returns the reason, so that the handler can come to its end; nothing that it does
-// from there on reaches the object or the caller.
+// BlockConcurrencyWhile runs fn. No other event of the object runs until fn has returned,
+// whatever fn waits for.
+//
+// If fn fails, or has not returned after 30 s of the emulator's clock, the object is reset: it loses
+// its memory and what it has not committed, and all its events fail. Then BlockConcurrencyWhile
+// returns the reason, so that the handler can return. Nothing that the handler does from there on
+// reaches the object or the caller.
 func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	if err != nil {
@@ -54,11 +55,11 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 		v := recover()
 		if v != nil {
 			reason = fmt.Sprintf("panic in BlockConcurrencyWhile: %v", v)
-			log.Printf("%s\n%s", reason, debug.Stack()) // the reset has no place for it
+			log.Printf("%s\n%s", reason, debug.Stack()) // the reset does not carry the stack
 		}
 		inv.reset(reason, false) //nolint:errcheck // the panic matters more
 		if v != nil {
-			panic(failure{&panicError{value: v, stack: debug.Stack()}}) // with the stack as it was
+			panic(failure{&panicError{value: v, stack: debug.Stack()}}) // keeps the original stack
 		}
 	}()
 	err = fn(ctx)
@@ -72,10 +73,9 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	return err
 }
 
-// WaitUntil runs fn after the handler that calls it has given its turn up or returned, as an
-// event of the object of its own: it has the object's turn while it runs, and keeps the
-// object in memory. ctx is the handler's; fn gets a context that outlives it. An
-// error of fn is logged, and nothing else.
+// WaitUntil runs fn as an event of its own, after the calling handler has given its turn up or
+// returned. fn has the object's turn while it runs, and keeps the object in memory. ctx is the
+// handler's. The context of fn outlives it. An error of fn is only logged.
 func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	if err != nil {
@@ -89,18 +89,17 @@ func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) erro
 
 // AbortOptions say how Abort treats the alarm.
 type AbortOptions struct {
-	// DropAlarm keeps the alarm that is running from being tried again. It is
-	// removed instead.
+	// DropAlarm removes the alarm that is running, so that it is not tried again.
 	DropAlarm bool
 }
 
 // defaultAbortReason is the platform's.
 const defaultAbortReason = "Application called abort() to reset Durable Object."
 
-// Abort resets the object: it loses its memory and what it has not committed, and
-// every event of it, this one too, fails with reason. The next event constructs it
-// anew. Abort does not return: it ends the goroutine that calls it, after the functions that
-// the goroutine has deferred. (Source: the platform's ctx.abort.)
+// Abort resets the object: it loses its memory and what it has not committed, and all its events,
+// including this one, fail with reason. The next event constructs it again. Abort does not return:
+// it runs the deferred functions of the calling goroutine and ends it. (Source: the platform's
+// ctx.abort.)
 //
 // It panics if ctx does not belong to a handler of this object.
 func (s *State) Abort(ctx context.Context, reason string, o AbortOptions) {
@@ -111,16 +110,17 @@ func (s *State) Abort(ctx context.Context, reason string, o AbortOptions) {
 	if reason == "" {
 		reason = defaultAbortReason
 	}
-	inv.reset(reason, o.DropAlarm) //nolint:errcheck // where it fails the object is gone already
+	inv.reset(reason, o.DropAlarm) //nolint:errcheck // if it fails, the object is already gone
 	runtime.Goexit()
 }
 
-// event returns the event of ctx, which must be one of this object.
+// invocation returns the invocation of ctx. It fails if that is not one of this object.
 func (s *State) invocation(ctx context.Context) (*invocation, error) {
 	inv := invocationOf(ctx)
 	switch {
 	case inv == nil:
-		return nil, errors.New("the context is not a handler's: pass on the context that the handler was called with")
+		return nil, errors.New("the context is not a handler's: " +
+			"pass on the context that the handler was called with")
 	case inv.state != s:
 		return nil, fmt.Errorf("the context belongs to another event than one of object %s", s.ID)
 	}

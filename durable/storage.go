@@ -14,12 +14,12 @@ import (
 	"devtool.internal/durable/stored"
 )
 
-// A Storage is the storage of one object: values by key, tables (see SQL), and an alarm. Its
-// methods take the context of a handler of that object.
+// A Storage has the data of one object: values by key, tables (see SQL), and an alarm. Its methods
+// take the context of a handler of that object.
 //
-// Keys are UTF-8 text, ordered by their bytes; the empty one is a key, too. Values are
-// what encoding/json can carry; a []byte and a time.Time (cut to milliseconds) are kept as
-// themselves. A value is copied when it is put, and again when it is got.
+// Keys are UTF-8 text, ordered by their bytes. The empty text is a key, too. A value is anything that
+// encoding/json can encode. A []byte and a time.Time (cut to milliseconds) are stored as themselves.
+// A value is copied when it is put, and again when it is got.
 type Storage struct {
 	entries
 	state *State
@@ -30,14 +30,14 @@ func newStorage(state *State) *Storage {
 	return &Storage{entries: entries{invocation: state.invocation}, state: state}
 }
 
-// entries are the operations that a Storage and a Txn have in common.
+// entries has the operations that a Storage and a Txn have in common.
 type entries struct {
-	// event returns the event of a context, or why it may not ask.
+	// invocation returns the invocation of a context. It fails if that may not use the entries.
 	invocation func(context.Context) (*invocation, error)
 }
 
-// on returns the event of ctx for an operation on keys, which must be text: the platform's
-// are, so others would not be what they were there.
+// on returns the invocation of ctx for an operation on keys. It rejects keys that are not UTF-8,
+// because the platform's keys are text and would become others there.
 func (s *entries) on(ctx context.Context, keys ...string) (*invocation, error) {
 	inv, err := s.invocation(ctx)
 	if err != nil {
@@ -51,15 +51,16 @@ func (s *entries) on(ctx context.Context, keys ...string) (*invocation, error) {
 	return inv, nil
 }
 
-// Get stores the value of key in what v points to, and reports whether there is
-// one. Without a value it leaves v alone. With one it decodes as encoding/json does: what a map or
-// a struct has already and the value does not mention stays.
+// Get decodes the value of key into the value that v points to, and reports whether key has one.
+// Without one it leaves v alone. It decodes as encoding/json does: entries of a map and fields of a
+// struct stay if the stored value does not mention them.
 func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
 	inv, err := s.on(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
 	}
-	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() { // also where there is no value: it would show later
+	// This is an error without a value, too: otherwise it would appear only once there is one.
+	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
 		return false, fmt.Errorf("get %q into %T: need a pointer that is not nil", key, v)
 	}
 	b, found, err := inv.get(key)
@@ -103,7 +104,7 @@ func (s *entries) Delete(ctx context.Context, key string) (existed bool, err err
 	return existed, nil
 }
 
-// GetMany returns the entries of those keys that have a value, ordered by key, each once.
+// GetMany returns the entries of the keys that have a value, ordered by key, each once.
 func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 	inv, err := s.on(ctx, keys...)
 	var entries []Entry
@@ -116,8 +117,7 @@ func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 	return entries, nil
 }
 
-// PutMany stores the value of each key, all of them or none. Together they may have
-// 16 MiB.
+// PutMany stores the value of each key, either all of them or none. Together they may have 16 MiB.
 func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
 	keys := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
 	slices.Sort(keys)
@@ -151,15 +151,14 @@ func (s *entries) DeleteMany(ctx context.Context, keys []string) (deleted int, e
 	return deleted, nil
 }
 
-// ListOptions choose what List returns. The zero value of each field restricts
-// nothing.
+// ListOptions select the entries that List returns. The zero value of a field restricts nothing.
 type ListOptions struct {
 	Start      string // first key, included
 	StartAfter string // like Start, but not included; only one of the two may be set
 	End        string // last key, not included
-	Prefix     string // what keys begin with
+	Prefix     string // prefix of the keys
 	Reverse    bool   // from the last to the first; Start and End keep their meaning
-	Limit      int    // how many at most
+	Limit      int    // maximum number of entries
 }
 
 // An Entry is a key with its value.
@@ -168,7 +167,7 @@ type Entry struct {
 	value []byte
 }
 
-// Decode stores the entry's value in what v points to.
+// Decode decodes the entry's value into the value that v points to, as Storage.Get does.
 func (e Entry) Decode(v any) error {
 	if err := stored.Decode(e.value, v); err != nil {
 		return fmt.Errorf("decode value of %q into %T: %w", e.Key, v, err)
@@ -176,7 +175,7 @@ func (e Entry) Decode(v any) error {
 	return nil
 }
 
-// List returns the entries that o chooses, ordered by key.
+// List returns the entries that o selects, ordered by key.
 func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	inv, err := s.on(ctx, o.Start, o.StartAfter, o.End, o.Prefix)
 	if err != nil {
@@ -195,28 +194,28 @@ func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	return entries, nil
 }
 
-// DeleteAll removes everything that the object has stored. With a compatibility
-// date of 2026-02-24 or later that includes the alarm.
+// DeleteAll removes everything that the object has stored. With a compatibility date of 2026-02-24
+// or later that includes the alarm. It fails within a transaction.
 func (s *Storage) DeleteAll(ctx context.Context) error {
 	return s.do(ctx, "delete all", func(inv *invocation) error {
 		s.state.mu.Lock()
 		inside := s.state.txn != nil && s.state.txn.inv == inv
 		s.state.mu.Unlock()
-		if inside { // also one that was rolled back
+		if inside { // even if the transaction was rolled back
 			return errors.New("everything can't be deleted within a transaction")
 		}
 		return inv.deleteAll()
 	})
 }
 
-// Sync returns when everything that was written so far is committed.
+// Sync returns when everything that was written before is committed.
 func (s *Storage) Sync(ctx context.Context) error {
 	return s.do(ctx, "sync", (*invocation).sync)
 }
 
-// GetAlarm returns the time of the object's alarm, and whether it is set. While the
-// alarm's handler runs there is none, unless it was set again; while a
-// failed alarm waits for its next try, its time is the one that was set.
+// GetAlarm returns the time of the object's alarm, and whether one is set. While the alarm's handler
+// runs, none is set unless the handler sets one. While a failed alarm waits for its next try, its
+// time is the one that SetAlarm was called with.
 func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
 	inv, err := s.invocation(ctx)
 	if err == nil {
@@ -228,24 +227,25 @@ func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err erro
 	return t, set, nil
 }
 
-// lastAlarm is the last time whose nanoseconds since 1970 fit into 64 bits, in which the platform keeps them.
+// lastAlarm is the last time whose nanoseconds since 1970 fit into 64 bits. The platform stores
+// alarms so.
 var lastAlarm = time.UnixMilli(math.MaxInt64 / int64(time.Millisecond)).UTC()
 
-// SetAlarm sets the object's only alarm to t, cut to milliseconds, in place of the one
-// that may be set. A time that has passed means now. The object's type must implement
-// Alarmer.
+// SetAlarm sets the object's only alarm to t, cut to milliseconds. It replaces an alarm that is set.
+// A time in the past means now. The object's type must implement Alarmer.
 func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 	if t.Before(time.UnixMilli(1)) {
 		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
 	}
 	if t.After(lastAlarm) {
-		return fmt.Errorf("set alarm: %s is too late: alarms can be set up to %s", t.UTC().Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
+		return fmt.Errorf("set alarm: %s is too late: alarms can be set up to %s",
+			t.UTC().Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
 	}
 	return s.do(ctx, "set alarm", func(inv *invocation) error { return inv.setAlarm(t) })
 }
 
-// DeleteAlarm removes the object's alarm, if it is set. It does not stop a handler that
-// is running, but does keep it from being tried again.
+// DeleteAlarm removes the object's alarm, if one is set. It does not stop an alarm's handler that is
+// running, but if that fails it is not tried again.
 func (s *entries) DeleteAlarm(ctx context.Context) error {
 	return s.do(ctx, "delete alarm", (*invocation).deleteAlarm)
 }

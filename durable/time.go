@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Now returns the time of the emulator's clock, in UTC and whole milliseconds. Outside
-// of a handler, where ctx belongs to no event, it is the real time.
+// Now returns the time of the emulator's clock, in UTC and whole milliseconds. Outside a handler,
+// where ctx belongs to no event, it returns the real time.
 func Now(ctx context.Context) time.Time {
 	if inv := invocationOf(ctx); inv != nil {
-		// Without an emulator there is nobody left to mind a wrong time.
+		// Without an emulator the program is about to end, so the real time does no harm.
 		if t, err := inv.now(); err == nil {
 			return t
 		}
@@ -17,9 +17,8 @@ func Now(ctx context.Context) time.Time {
 	return time.Now().UTC().Truncate(time.Millisecond)
 }
 
-// Sleep waits for d of the emulator's clock and gives the object's turn up
-// meanwhile. It returns early, with the reason, when ctx ends. Outside of a handler it
-// waits for d of the real time.
+// Sleep waits for d of the emulator's clock and gives the object's turn up meanwhile. If ctx ends
+// earlier, Sleep returns the cause. Outside a handler it waits for d of real time.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if inv := invocationOf(ctx); inv != nil {
 		return inv.sleep(ctx, d)
@@ -34,13 +33,13 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// WithTimeout is context.WithTimeout on the emulator's clock: what it returns ends with
-// context.DeadlineExceeded when d has passed there, and with ctx. Use it for what shall not
-// take too long: a Sleep or a request to another object that waits when the time has come goes on at
-// that very time, and code that is busy finds the context ended.
+// WithTimeout is context.WithTimeout on the emulator's clock. The context ends with
+// context.DeadlineExceeded when d has passed there, and with ctx. A Sleep or a request to another
+// object that waits at that time goes on at that very time. Code that is busy finds the context
+// ended.
 //
-// The context has no Deadline: other packages, such as net, would compare it with the
-// real time. Outside of a handler it is context.WithTimeout.
+// The context has no Deadline, because other packages, such as net, would compare it with the
+// real time. Outside a handler WithTimeout is context.WithTimeout.
 func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	inv := invocationOf(ctx)
 	if inv == nil {
@@ -60,7 +59,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	}
 }
 
-// WithDeadline is WithTimeout up to the time t of the emulator's clock.
+// WithDeadline is WithTimeout until the time t of the emulator's clock.
 func WithDeadline(ctx context.Context, t time.Time) (context.Context, context.CancelFunc) {
 	if invocationOf(ctx) == nil {
 		return context.WithDeadline(ctx, t)

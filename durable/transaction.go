@@ -6,9 +6,8 @@ import (
 	"fmt"
 )
 
-// A Txn is a transaction that is open. It has the operations of Storage that can be
-// undone; those of the Storage itself take part in the transaction, too, as long as it was not
-// rolled back.
+// A Txn is an open transaction. It has the operations of Storage that can be undone. Operations of
+// the Storage itself are part of the transaction, too, until it is rolled back.
 type Txn struct {
 	entries
 	inv    *invocation
@@ -21,12 +20,12 @@ type Txn struct {
 	ended      bool
 }
 
-// Transaction runs fn, and makes what it writes permanent as a whole: when fn returns
-// nil it is committed, alarm included, before Transaction returns; when fn fails or panics it
-// is undone, and Transaction returns fn's error. Nothing else of the object runs
-// meanwhile, whatever fn waits for, for 30 s at most (see BlockConcurrencyWhile).
+// Transaction runs fn in a transaction. If fn returns nil, everything that it wrote, alarm included,
+// is committed before Transaction returns. If fn fails or panics, everything is undone, and
+// Transaction returns fn's error. Nothing else of the object runs meanwhile, whatever fn waits for,
+// for 30 s at most (see BlockConcurrencyWhile).
 //
-// Transactions nest: a failure of the inner one undoes what it wrote alone.
+// Transactions nest. A failure of an inner one undoes only what the inner one wrote.
 func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err error) {
 	inv, err := s.invocation(ctx)
 	if err != nil {
@@ -37,7 +36,7 @@ func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err
 		return err
 	}
 	good := false
-	defer func() { // also where fn panics, or ends its goroutine
+	defer func() { // runs even if fn panics or ends its goroutine
 		err = txn.finish(good, err)
 	}()
 	err = fn(txn)
@@ -50,8 +49,8 @@ var (
 	errInside = errors.New("a transaction is open already: statements of DB() are part of it without BeginTx")
 )
 
-// begin opens a transaction inside the one that may be open, and keeps the turn. Those of
-// database/sql (tx) have no order in which they end, so they stand alone.
+// begin opens a transaction inside the one that may be open, and keeps the turn. Transactions of
+// database/sql (tx) may end in any order, so they do not nest.
 func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
 	txn, err := s.open(inv, tx)
 	if err != nil {
@@ -63,14 +62,14 @@ func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
 	}
 	if err := inv.begin(); err != nil {
 		txn.end()
-		inv.unblock() //nolint:errcheck // why nothing was begun matters more
+		inv.unblock() //nolint:errcheck // the first error matters more
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
 	return txn, nil
 }
 
-// open makes a transaction the innermost one. What another event has left open was undone
-// when that event ended.
+// open makes a new transaction the innermost one. A transaction that another invocation has left open
+// was undone when that ended.
 func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +89,8 @@ func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
 	return txn, nil
 }
 
-// finish ends the transaction, commits or undoes what it wrote, and gives the turn free. It
-// returns err or, where that is nil, what went wrong on the way.
+// finish ends the transaction, commits or undoes what it wrote, and unblocks the turn. It returns
+// err or, if err is nil, the error of one of these steps.
 func (t *Txn) finish(commit bool, err error) error {
 	if rolledBack := t.end(); !rolledBack {
 		if commit {
@@ -102,7 +101,7 @@ func (t *Txn) finish(commit bool, err error) error {
 			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
 		}
 	}
-	if !commit { // so that Rollback has nothing more to do
+	if !commit { // a later Rollback does nothing
 		t.state.mu.Lock()
 		t.rolledBack = true
 		t.state.mu.Unlock()
@@ -118,13 +117,13 @@ func (t *Txn) end() (rolledBack bool) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
 	t.ended = true
-	if t.state.txn == t { // and not that of a later event
+	if t.state.txn == t { // it may be that of a later invocation
 		t.state.txn = t.parent
 	}
 	return t.rolledBack
 }
 
-// check is State.event for as long as the transaction is open.
+// check is State.invocation while the transaction is open. Afterwards it fails.
 func (t *Txn) check(ctx context.Context) (*invocation, error) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
@@ -137,9 +136,9 @@ func (t *Txn) check(ctx context.Context) (*invocation, error) {
 	return t.state.invocation(ctx)
 }
 
-// Rollback undoes what the transaction has written so far. The function goes on, and
-// Transaction returns what it returns, but further operations of the Txn fail, and those
-// of the Storage are no longer part of it. Rolling back again does nothing.
+// Rollback undoes what the transaction has written so far. The function goes on, and Transaction
+// returns what the function returns. Further operations of the Txn fail, and those of the Storage are
+// no longer part of it. A second Rollback does nothing.
 func (t *Txn) Rollback() error {
 	t.state.mu.Lock()
 	switch {
