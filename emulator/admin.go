@@ -382,3 +382,24 @@ func (t target) delete() error {
 	t.ns.unschedule(t.id)
 	return nil
 }
+
+// CountObjects returns how many objects store something or are in memory, and how many of them are
+// in memory. It looks at the names of all objects' files, and at nothing in them.
+func (w *World) CountObjects() (all, inMemory int, err error) {
+	for _, ns := range w.currentNamespaces() {
+		ids, err := ns.known()
+		if err != nil {
+			return all, inMemory, err
+		}
+		all += len(ids)
+		for _, id := range ids {
+			ns.mu.Lock()
+			o := ns.objects[id]
+			ns.mu.Unlock()
+			if o != nil && o.inMemory() {
+				inMemory++
+			}
+		}
+	}
+	return all, inMemory, nil
+}

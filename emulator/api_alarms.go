@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"context"
+	"errors"
 	"net/http"
 
 	"devtool.internal/emulator/control"
@@ -18,7 +20,7 @@ func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (
 			return nil, err
 		}
 		return e.triggerAlarm(q, func() error {
-			if err := e.host.awaitFirst(r.Context()); err != nil { // the caller is not to wait for the next save
+			if err := e.awaitFirst(r.Context()); err != nil { // the caller is not to wait for the next save
 				return refusal(err)
 			}
 			return nil
@@ -44,4 +46,16 @@ func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (
 		}
 		return a.SnoozeAlarm(r.Context(), namedObject(r), q)
 	})
+}
+
+// awaitFirst waits while the first program is built. The error says why there is none.
+func (e *Emulator) awaitFirst(ctx context.Context) error {
+	p, err := e.host.Enter(ctx, Impatient)
+	if err == nil {
+		e.host.Leave(p)
+	}
+	if u := (*unservedError)(nil); errors.As(err, &u) {
+		return err
+	}
+	return nil
 }

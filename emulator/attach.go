@@ -85,13 +85,13 @@ func (e *Emulator) takePrograms() {
 	if e.socket == nil {
 		return
 	}
-	e.background.Go(func() {
+	e.World.Go(func() {
 		for {
 			conn, err := e.socket.Accept()
 			if err != nil {
 				return
 			}
-			e.background.Go(func() { e.attach(conn) })
+			e.World.Go(func() { e.attach(conn) })
 		}
 	})
 }
@@ -99,8 +99,8 @@ func (e *Emulator) takePrograms() {
 // attach lets the program at the other end of conn serve. It waits for it to introduce itself as long as
 // the connection lasts, for the program may stand in a debugger already.
 func (e *Emulator) attach(conn net.Conn) {
-	p, hello := e.newProgram(conn, nil, e.currentSettings())
-	p.pulse = &pulse{conn: p.conn, timeout: e.host.pingTimeout}
+	p, hello := e.host.newProgram(conn, nil, e.currentSettings().program)
+	p.takePulse()
 	err := p.meet(e.ctx, hello)
 	if err == nil {
 		if err = e.settleMigrations(); err != nil {
@@ -110,7 +110,7 @@ func (e *Emulator) attach(conn net.Conn) {
 	if err != nil {
 		switch {
 		case e.ctx.Err() != nil:
-		case p.hello.MaxVersion == 0:
+		case !p.introduced():
 			e.log.Debug("a program that was started by hand has gone before it introduced itself")
 		default:
 			e.log.Error("a program that was started by hand can't serve: " + err.Error())
@@ -121,77 +121,5 @@ func (e *Emulator) attach(conn net.Conn) {
 		return // the emulator ends
 	}
 	e.record.serves(true)
-	e.sayOfPrograms("a program that was started by hand serves now (" + p.hello.SDK + ")")
-}
-
-// sayOfPrograms logs which program serves. Where the emulator stands apart its user knows.
-func (e *Emulator) sayOfPrograms(line string) {
-	if !e.options.Apart {
-		e.log.Info(line)
-	}
-}
-
-// errDetached is what events fail with whose program, started by hand, has gone.
-var errDetached = &wire.Error{Message: "the handler program, which was started by hand, has ended or let go of its connection", Retryable: true, Reset: true}
-
-// detach goes on without the program that was started by hand, and has ended.
-func (h *host) detach(p *program) {
-	h.mu.Lock()
-	h.crashes = 0
-	kept := h.kept
-	if !kept && h.current == p {
-		h.current = nil
-		h.changedLocked()
-	}
-	h.mu.Unlock()
-	switch {
-	case h.e.options.Attach == AttachOnly:
-		h.e.sayOfPrograms("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
-		return
-	case kept:
-		h.e.log.Info("the program that was started by hand has ended: the built one serves again")
-		h.restart(p, errDetached)
-	default:
-		h.e.log.Info("the program that was started by hand has ended, and none has been built that could take its place: that is tried again")
-	}
-	h.want()
-}
-
-// HowToAttach says how a program comes to serve that is started by hand.
-const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv debug`, or in an IDE"
-
-// attached reports whether a program that was started by hand serves.
-func (h *host) attached() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.current != nil && h.current.Attached() && !h.current.Lost()
-}
-
-// visit makes an event of an object of a question of the program's own: a test looks into the object.
-func (p *program) visit(s *wire.Stream) error {
-	var q wire.Visit
-	if err := wire.Decode(s.Message, &q); err != nil {
-		return err
-	}
-	ns, err := p.e.namespaceOf(q.Class)
-	if err != nil {
-		return err
-	}
-	object := address{ns, ns.named(q.Object)}
-	if q.HasID {
-		if object.identity, err = ns.withID(strings.ToLower(q.Object)); err != nil {
-			return err
-		}
-	}
-	return p.e.deliver(&delivery{
-		kind: "visit", ctx: s.Context(), prog: p, object: &object,
-		handle: func(ev *event, inst *instance) error {
-			return p.Ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.number, Instance: inst.number, Visit: q.Visit})
-		},
-		ended: func(_ *event, err error) {
-			if err == nil {
-				s.Answer(&wire.Empty{}, true) //nolint:errcheck // the program is gone; so is the question
-			}
-		},
-	})
+	e.host.say("a program that was started by hand serves now (" + p.hello.SDK + ")")
 }

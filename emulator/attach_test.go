@@ -64,7 +64,7 @@ func TestAProgramStartedByHandServesInPlaceOfTheBuiltOne(t *testing.T) {
 	// A build does not take its place, and the next one by hand does.
 	ours, theirs := net.Pipe()
 	go greeter("built again").serve(theirs)
-	p, err := w.connect(context.Background(), ours, nil, w.currentSettings())
+	p, err := w.host.connect(context.Background(), ours, nil, w.currentSettings().program)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,15 +17,15 @@ func (p *program) runInBackground(s *wire.Stream) error {
 	if err != nil {
 		return err
 	}
-	o := caller.obj
+	o := caller.Object()
 	if o == nil {
 		return errors.New("the worker has no object that could be kept in memory")
 	}
-	return p.e.deliver(&delivery{
-		kind: "waitUntil", ctx: s.Context(), prog: p, object: &address{o.ns, identity{id: o.id}},
-		inst: caller.instance(), step: caller.hold(),
+	return p.w.deliver(&delivery{
+		kind: "waitUntil", ctx: s.Context(), prog: p, object: o.address(),
+		inst: caller.Instance(), step: caller.hold(),
 		handle: func(ev *event, inst *instance) error {
-			if err := s.Answer(&wire.Background{Event: ev.number}, false); err != nil {
+			if err := s.Answer(&wire.Background{Event: ev.Number()}, false); err != nil {
 				return err
 			}
 			return p.awaitEnd(s, inst)
@@ -34,8 +34,8 @@ func (p *program) runInBackground(s *wire.Stream) error {
 			switch {
 			case err == nil:
 				s.CloseWrite() //nolint:errcheck // the program is gone; so is the question
-			case ev.instance().ctx.Err() == nil && !p.Lost(): // else it was said already
-				p.e.logFailure(ev.String()+" failed: "+err.Error(), err)
+			case ev.Instance().ctx.Err() == nil && !p.Lost(): // else it was said already
+				p.host.logFailure(ev.String()+" failed: "+err.Error(), err)
 			}
 		},
 	})
@@ -55,8 +55,8 @@ func (p *program) awaitEnd(s *wire.Stream, inst *instance) error {
 			return nil
 		}
 		return p.explain(err)
-	case <-inst.ctx.Done():
-		cause := context.Cause(inst.ctx)
+	case <-inst.Context().Done():
+		cause := context.Cause(inst.Context())
 		s.Fail(asWire(cause)) // which ends the Read as well
 		return cause
 	}

@@ -32,10 +32,10 @@ func (p *program) crash() *wire.Error {
 func (p *program) describeCrash() *wire.Error {
 	running, waiting := p.underWay()
 	what, cause, shown := p.ending()
-	e := &wire.Error{Message: what, Detail: p.e.relative(shown), Retryable: true, Reset: true}
+	e := &wire.Error{Message: what, Detail: p.host.relative(shown), Retryable: true, Reset: true}
 	if all := slices.Concat(running, waiting); len(all) > 0 {
 		number := eventOf(shown)
-		if i := slices.IndexFunc(all, func(ev *event) bool { return ev.number == number }); i >= 0 {
+		if i := slices.IndexFunc(all, func(ev *event) bool { return ev.Number() == number }); i >= 0 {
 			running = all[i : i+1]
 		}
 	}
@@ -82,7 +82,7 @@ func (p *program) ending() (what, cause, shown string) {
 // underWay returns the program's events in the order in which they began: those whose handlers are
 // running, and those that wait for something.
 func (p *program) underWay() (running, waiting []*event) {
-	for _, ev := range p.e.running.in(p) {
+	for _, ev := range p.w.running.in(p) {
 		if ev.onItsOwn() {
 			running = append(running, ev)
 		} else {

@@ -23,7 +23,7 @@ func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Re
 // Crons lists the cron triggers with their next times.
 func (e *Emulator) Crons() control.Crons {
 	p := e.host.running()
-	return control.Crons{Now: e.clock.Now(), Handled: p == nil || p.hello.Scheduled, Crons: e.crons.list()}
+	return control.Crons{Now: e.clock.Now(), Handled: p == nil || p.Scheduled(), Crons: e.crons.list()}
 }
 
 func (e *Emulator) triggerCron(r *http.Request) (any, error) {
@@ -92,11 +92,4 @@ func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	w.Write([]byte("Ran scheduled event")) //nolint:errcheck // the client has gone
-}
-
-// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
-func (e *Emulator) warnOfCrons(p *program) {
-	if n := len(e.crons.exprs()); n > 0 && p != nil && !p.hello.Scheduled {
-		e.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
-	}
 }

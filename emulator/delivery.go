@@ -103,6 +103,7 @@ func (w *World) deliverOnce(d *delivery) (err error) {
 	ev.request, ev.served = d.request, d.served
 	defer ev.retire()
 	if d.caller != nil {
+		d.caller.served.add(o)
 		defer ev.callFor(d.caller)()
 	} else {
 		ev.join(d.step)
@@ -186,4 +187,27 @@ func (o *object) describe(err error) error {
 		return &c
 	}
 	return err
+}
+
+// publishFetch publishes what came of a request to an object. People want to know only when they
+// ask for details: the worker's own request is published, too, and tells of a failure that nobody
+// took care of.
+func (ev *event) publishFetch(status int, took time.Duration, err error) {
+	outcome := outcomeOK
+	switch {
+	case err == nil && status == 0, isCanceled(err): // the response has found nobody
+		outcome = outcomeCanceled
+	case err != nil:
+		outcome = outcomeError
+	}
+	ev.w.Publish(Happening{
+		Event:   ev.kind,
+		Object:  ev.obj.String(),
+		About:   requestLine(ev.request),
+		Outcome: outcome,
+		Status:  status,
+		Took:    took,
+		Err:     err,
+		Detail:  true,
+	})
 }

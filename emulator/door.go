@@ -94,7 +94,7 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	body := in.first(r, m)
 	return e.deliver(&delivery{
 		kind: "fetch", ctx: r.Context(), entry: Newest, request: m, served: &a.served,
-		handle: func(ev *event, inst *instance) error { return ev.prog.(*program).fetch(ev, inst, body, a) },
+		handle: func(ev *event, inst *instance) error { return ev.Program().(*program).fetch(ev, inst, body, a) },
 	})
 }
 
@@ -244,25 +244,7 @@ func (e *Emulator) explain(err error, by *served) (what, why string) {
 		if o := by.find(w.ObjectID); o != nil { // also one that is gone, because it could not be constructed
 			return o.String() + " failed", err.Error()
 		}
-		return e.nameOf(w.ObjectID) + " failed", err.Error()
+		return e.World.NameOf(w.ObjectID) + " failed", err.Error()
 	}
 	return "worker " + e.worker + " failed", err.Error()
-}
-
-// nameOf returns the name of the object with this id, as far as it is known.
-func (e *Emulator) nameOf(id string) string {
-	for _, ns := range e.currentNamespaces() {
-		parsed, err := wire.ParseID(ns.uniqueKey, id)
-		if err != nil {
-			continue
-		}
-		ns.mu.Lock()
-		o := ns.objects[parsed]
-		ns.mu.Unlock()
-		if o != nil {
-			return o.String()
-		}
-		return ns.class + "/" + id
-	}
-	return "object " + id
 }

@@ -120,7 +120,6 @@ type Emulator struct {
 	state    *state.Folder
 	started  time.Time
 	listener net.Listener
-	outside  *http.Transport
 	host     *host
 	builder  *plugin.Builder
 	socket   *plugin.Socket // for programs that were started by hand, or nil
@@ -139,10 +138,9 @@ type Emulator struct {
 type settings struct {
 	path     string // of the configuration file
 	varFiles []config.VarFile
-	welcome  wire.Welcome
 	origin   origin // where the worker believes to be
 	dev      config.Dev
-	bindings map[string]*namespace
+	program  programSettings
 }
 
 // New prepares the emulator: it takes the state folder into its possession and reads
@@ -161,12 +159,14 @@ func New(o Options) (_ *Emulator, err error) {
 		started:  time.Now(),
 		listener: o.Listener,
 		journal:  cmp.Or(o.Journal, &Journal{}),
-		outside:  outsideTransport(),
 	}
 	e.farewell.wanted = make(chan struct{})
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
 	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
-	e.host = newHost(e, filepath.Join(work, "serving"+exeSuffix))
+	e.host = newHost(hostOptions{
+		dir: e.project, output: o.Output, log: o.Log, attachedOnly: o.Attach == AttachOnly, private: o.Apart,
+		restarted: func() { e.record.serves(false) },
+	}, filepath.Join(work, "serving"+exeSuffix))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -187,6 +187,7 @@ func New(o Options) (_ *Emulator, err error) {
 	e.World = NewWorld(WorldOptions{
 		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent, Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
 	})
+	e.host.world = e.World
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
@@ -223,27 +224,27 @@ func (e *Emulator) configure(c *config.Config) error {
 	if e.idle() { // a class that was declared by mistake
 		layout.Drops = func(class, key string) bool { return plan.UniqueKey(class) != key && !plan.HasObjects(key) }
 	}
-	s := settings{path: c.Path, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
+	s := settings{path: c.Path, program: programSettings{path: c.Path}, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
 	for _, v := range c.Vars {
-		s.welcome.Vars = append(s.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
+		s.program.welcome.Vars = append(s.program.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
 	for _, b := range c.DurableObjects {
 		if !c.Owns(b) {
 			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out", b.Pos, b.ScriptName, b.Name))
-			s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
+			s.program.welcome.Lacking = append(s.program.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
 			continue
 		}
-		s.welcome.Bindings = append(s.welcome.Bindings, wire.Binding{
+		s.program.welcome.Bindings = append(s.program.welcome.Bindings, wire.Binding{
 			Name: b.Name, Class: b.ClassName, UniqueKey: plan.UniqueKey(b.ClassName),
 		})
 	}
 	for _, b := range c.Others {
-		s.welcome.Lacking = append(s.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
+		s.program.welcome.Lacking = append(s.program.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
 	}
 	if err := e.World.Apply(layout); err != nil {
 		return err
 	}
-	s.bindings = e.currentBindings()
+	s.program.bindings = e.currentBindings()
 	e.mu.Lock()
 	e.settings = s
 	e.migrations = plan
@@ -338,7 +339,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 		go func() { serving <- e.serve(server, e.options.Local) }()
 	}
 	if e.options.Attach == AttachOnly {
-		e.sayOfPrograms("requests and alarms wait for the handler program: " + HowToAttach)
+		e.host.say("requests and alarms wait for the handler program: " + HowToAttach)
 	}
 	ready()
 	if reloads != nil {
@@ -362,7 +363,7 @@ func (e *Emulator) startProgram(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings())
+	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings().program)
 	if err != nil {
 		return err
 	}
@@ -433,7 +434,7 @@ func (e *Emulator) close() error {
 		e.socket.Close() //nolint:errcheck // it is released below
 	}
 	e.host.end(0)
-	e.outside.CloseIdleConnections()
+	e.host.outside.CloseIdleConnections()
 	var errs []error
 	if e.World != nil {
 		e.clock.Close()

@@ -339,10 +339,10 @@ func TestAVariableThatIsNotTextIsRefusedByName(t *testing.T) {
 	w := newWorld(t, memoryScript())
 	for _, v := range []wire.Var{{Name: "GREETING", Value: "h\xffi"}, {Name: "GREETING\xff", Value: "hi"}} {
 		c := w.currentSettings()
-		c.welcome.Vars = []wire.Var{{Name: "GOOD", Value: "grüße"}, v}
+		c.program.welcome.Vars = []wire.Var{{Name: "GOOD", Value: "grüße"}, v}
 		p := &program{classes: make(map[string]wire.Class)}
 		hello := wire.Encode(&wire.Hello{MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion, Classes: []wire.Class{{Name: "Lab"}, {Name: "Mute"}}})
-		_, err := p.welcome(hello, c)
+		_, err := p.welcome(hello, c.program)
 		if err == nil || !strings.Contains(err.Error(), "is not UTF-8 text") || !strings.Contains(err.Error(), "variable \"GREETING") {
 			t.Errorf("%q: got %v, want an error that names the variable", v.Name, err)
 		}

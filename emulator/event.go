@@ -1,9 +1,12 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
+	"net/url"
 	"sync"
 
+	"devtool.internal/clock"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/store"
 )
@@ -55,6 +58,21 @@ func (w *World) newEvent(ctx context.Context, prog Program, obj *object, kind st
 	return ev
 }
 
+// What others may know of an event. Only the world changes it.
+
+func (ev *event) Number() uint64           { return ev.number }
+func (ev *event) Kind() string             { return ev.kind }
+func (ev *event) Context() context.Context { return ev.ctx }
+func (ev *event) Request() *wire.Request   { return ev.request }
+func (ev *event) Program() Program         { return ev.prog }
+func (ev *event) Instance() *instance      { return ev.instance() }
+func (ev *event) Caller() *event           { return ev.callerEvent() }
+func (ev *event) Step() *clock.Step        { return ev.currentStep() }
+func (ev *event) Operations() int64        { return ev.operationCount() }
+
+// Object returns the object that receives the event, or nil for an event of the worker.
+func (ev *event) Object() *object { return ev.obj }
+
 // String names the event as logs and errors do.
 func (ev *event) String() string {
 	if ev.obj == nil {
@@ -69,4 +87,25 @@ func (ev *event) carry(n int) {
 	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
 		ev.addOutside(n)
 	}
+}
+
+// title names the event as String does, and what it is about.
+func (ev *event) title() string {
+	what := ev.kind
+	if ev.request != nil {
+		what = ev.request.Method + " " + ev.request.URL
+		if u, err := url.Parse(ev.request.URL); err == nil {
+			what = ev.request.Method + " " + cmp.Or(u.Path, "/")
+		}
+	}
+	if ev.obj == nil {
+		return "worker " + ev.w.name + " " + what
+	}
+	ev.obj.mu.Lock()
+	constructing := ev.constructing
+	ev.obj.mu.Unlock()
+	if constructing {
+		what = "constructor (for " + what + ")"
+	}
+	return ev.obj.String() + " " + what
 }

@@ -2,17 +2,12 @@ package emulator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 )
 
@@ -150,127 +145,6 @@ func WithoutFields(groups []string, a slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return a
-}
-
-// logFetch writes the line of a request to an object, which is for those who ask for details:
-// the worker's own request has a line, too, and tells of a failure that nobody took care of.
-func (e *Emulator) logFetch(ev *event, status int, took time.Duration, err error) {
-	if !e.log.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
-	outcome := outcomeOK
-	switch {
-	case err == nil && status == 0, isCanceled(err): // the response has found nobody
-		outcome = outcomeCanceled
-	case err != nil:
-		outcome = outcomeError
-	}
-	e.logEvent(Happening{
-		Event:   ev.kind,
-		Object:  ev.obj.String(),
-		About:   requestLine(ev.request),
-		Outcome: outcome,
-		Status:  status,
-		Took:    took,
-		Err:     err,
-		Detail:  true,
-	})
-}
-
-// served are the objects that a request to the worker has reached.
-type served struct {
-	mu      sync.Mutex
-	objects []*object // the first ones, each once
-	more    bool      // there were others
-}
-
-// maxServed is how many objects the line of a request names.
-const maxServed = 2
-
-// add does nothing to a nil served.
-func (s *served) add(o *object) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case slices.Contains(s.objects, o):
-	case len(s.objects) < maxServed:
-		s.objects = append(s.objects, o)
-	default:
-		s.more = true
-	}
-}
-
-// find returns the object with this id, or nil if it is none of those that are kept.
-func (s *served) find(id string) *object {
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, o := range s.objects {
-		if o.id.String() == id {
-			return o
-		}
-	}
-	return nil
-}
-
-// describe returns the object, if it was one, and what people are told of it.
-func (s *served) describe() (object, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case len(s.objects) == 0:
-		return "", ""
-	case len(s.objects) == 1:
-		object = s.objects[0].String()
-		return object, object
-	case s.more:
-		return "", fmt.Sprintf("%s, %s and others", s.objects[0], s.objects[1])
-	}
-	return "", fmt.Sprintf("%s and %s", s.objects[0], s.objects[1])
-}
-
-// requestLine is how people call a request: its method and path.
-func requestLine(r *wire.Request) string {
-	u, err := url.Parse(r.URL)
-	switch {
-	case err != nil:
-		return r.Method + " " + r.URL
-	case u.Path == "":
-		return r.Method + " /"
-	}
-	return r.Method + " " + u.Path
-}
-
-// The outcomes of a request.
-const (
-	outcomeOK       = control.OutcomeOK // there is a response, with whatever status
-	outcomeCanceled = "canceled"        // nobody waited for it any more
-	outcomeError    = "error"
-)
-
-// detail is what stands below the line of a failure: the stack, if there is one.
-func detail(err error) string {
-	w := (*wire.Error)(nil)
-	// An error that is not Remote has a Detail only if the program crashed. It is what the program
-	// printed, which stands in the log already.
-	if isCanceled(err) || !errors.As(err, &w) || w.Detail == "" || !w.Remote {
-		return ""
-	}
-	return "\n" + strings.TrimRight(w.Detail, "\n")
-}
-
-// logFailure logs what went wrong, and below it the stack if there is one.
-func (e *Emulator) logFailure(line string, err error) {
-	if isCanceled(err) {
-		e.log.Info(line)
-		return
-	}
-	e.log.Error(line + detail(err))
 }
 
 func milliseconds(d time.Duration) string {

@@ -29,15 +29,15 @@ type answerer interface {
 //
 // fetch returns when the handler has. It does not wait for body to end.
 func (p *program) fetch(ev *event, inst *instance, body io.Reader, a answerer) error {
-	m := &wire.Fetch{Event: ev.number, Instance: inst.number, Request: *ev.request}
+	m := &wire.Fetch{Event: ev.Number(), Instance: inst.Number(), Request: *ev.Request()}
 	s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
 	if err != nil {
-		if ev.obj == nil && errors.Is(err, wire.ErrClosed) {
+		if ev.Object() == nil && errors.Is(err, wire.ErrClosed) {
 			return &Undelivered{err}
 		}
 		return p.explain(err)
 	}
-	stop := context.AfterFunc(ev.ctx, func() { ev.cancel(s) })
+	stop := context.AfterFunc(ev.Context(), func() { ev.cancel(s) })
 	defer stop()
 	if body != nil {
 		ev.carry(1)
@@ -66,15 +66,13 @@ func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a 
 	}
 	if s.Ended() {
 		// The handler has returned: nothing leaves before its writes are committed.
-		if ev.obj != nil {
-			if err := ev.obj.finish(ev); err != nil {
-				return err
-			}
+		if err := ev.finish(); err != nil {
+			return err
 		}
 		a.head(&m, true) //nolint:errcheck // who asked has gone, the event is complete all the same
 		return nil
 	}
-	stop := context.AfterFunc(inst.ctx, s.Withdraw)
+	stop := context.AfterFunc(inst.Context(), s.Withdraw)
 	defer stop()
 	ev.carry(1)
 	defer ev.carry(-1)
@@ -89,17 +87,15 @@ func (p *program) answer(ev *event, inst *instance, s *wire.Stream, b []byte, a 
 		switch {
 		case err == io.EOF:
 			// The handler has returned: the end leaves after its last writes.
-			if ev.obj != nil {
-				if err := ev.obj.finish(ev); err != nil {
-					return err
-				}
+			if err := ev.finish(); err != nil {
+				return err
 			}
 			if sendErr == nil {
 				a.close() //nolint:errcheck // as above
 			}
 			return nil
-		case inst.ctx.Err() != nil:
-			return context.Cause(inst.ctx)
+		case inst.Context().Err() != nil:
+			return context.Cause(inst.Context())
 		case err != nil:
 			return p.explain(err)
 		}
@@ -221,38 +217,16 @@ func (p *program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	who.name, who.named = q.Name, q.HasName
 	started := time.Now()
 	var failure error
-	p.e.deliver(&delivery{ //nolint:errcheck // ended takes the error
+	p.w.deliver(&delivery{ //nolint:errcheck // ended takes the error
 		kind: "fetch", ctx: a.s.Context(), prog: p, object: &address{ns, who}, caller: a.caller, request: &q.Request,
-		began: func(ev *event) {
-			a.callee = ev
-			a.caller.served.add(ev.obj)
-		},
+		began:  func(ev *event) { a.callee = ev },
 		handle: func(ev *event, inst *instance) error { return p.fetch(ev, inst, body, a) },
 		ended: func(ev *event, err error) {
 			failure = a.failed(callerError(ev, err))
-			p.e.logFetch(ev, a.status, time.Since(started), err)
+			ev.publishFetch(a.status, time.Since(started), err)
 		},
 	})
 	return failure
-}
-
-// callerError converts the error of an event into the one that its caller sees. A reset of the
-// object goes before whatever the event made of it, and is not its handler's failure: Remote is for
-// that alone. Source: the platform, seen in workerd.
-func callerError(ev *event, err error) error {
-	if err == nil {
-		return nil
-	}
-	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil {
-		err = context.Cause(inst.ctx)
-	}
-	e := (*wire.Error)(nil)
-	if !errors.As(err, &e) || !e.Reset || !e.Remote {
-		return err
-	}
-	c := *e
-	c.Remote = false
-	return &c
 }
 
 // fetchOutside sends a request to where its URL says.
@@ -278,7 +252,7 @@ func (p *program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	// It is the platform's to say who the client is; its edge refuses requests that say it themselves.
 	r.Header.Del("Cf-Connecting-Ip")
 	a.caller.addOutside(1)
-	resp, err := p.e.outside.RoundTrip(r)
+	resp, err := p.host.outside.RoundTrip(r)
 	if !p.Lost() {
 		a.caller.addOutside(-1)
 	}
@@ -309,12 +283,4 @@ func outsideTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
 	return t
-}
-
-// isCanceled reports whether err only says that nobody waits any more.
-func isCanceled(err error) bool {
-	if e := (*wire.Error)(nil); errors.As(err, &e) && e.Canceled {
-		return true
-	}
-	return errors.Is(err, context.Canceled)
 }

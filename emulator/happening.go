@@ -81,3 +81,10 @@ func (w *World) publishRun(began, ends *clock.Step, h Happening) {
 		a.add(ends, ended{began.Number(), h.Fired()})
 	}
 }
+
+// The outcomes of a request.
+const (
+	outcomeOK       = control.OutcomeOK // there is a response, with whatever status
+	outcomeCanceled = "canceled"        // nobody waited for it any more
+	outcomeError    = "error"
+)

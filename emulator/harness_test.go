@@ -105,7 +105,7 @@ func (w *world) swapIn(s *script) {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
 	go s.serve(theirs)
-	p, err := w.connect(context.Background(), ours, nil, w.currentSettings())
+	p, err := w.host.connect(context.Background(), ours, nil, w.currentSettings().program)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,8 +2,10 @@ package emulator
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/plugin"
 )
 
@@ -30,7 +33,9 @@ const (
 // again when it has crashed. Events from outside (requests, alarms) enter through it,
 // and wait while there is no program to take them.
 type host struct {
-	e *Emulator
+	hostOptions
+	world   *World
+	outside *http.Transport // for requests that leave this machine
 	// binary is a copy of the program that runs, to start it again from.
 	binary     string
 	drainLimit time.Duration
@@ -60,17 +65,38 @@ type host struct {
 	expecting *time.Timer
 }
 
-func newHost(e *Emulator, binary string) *host {
-	return &host{e: e, binary: binary, drainLimit: drainLimit, expectLimit: expectLimit, stuckAfter: stuckAfter, pingTimeout: pingTimeout,
-		wanted: make(chan struct{}, 1), changed: make(chan struct{}), closed: true}
+// hostOptions say how programs are run.
+type hostOptions struct {
+	dir    string    // that programs run in: the project's
+	output io.Writer // takes what they print
+	log    *slog.Logger
+	// attachedOnly says that nothing is built, and only programs that somebody else starts serve.
+	attachedOnly bool
+	// private says that whoever uses the host knows which program serves, so the log need not say.
+	private bool
+	// restarted is called when the program that served was started once more.
+	restarted func()
+}
+
+// programSettings are what a program needs of the configuration.
+type programSettings struct {
+	path     string // of the configuration file
+	welcome  wire.Welcome
+	bindings map[string]*namespace
+}
+
+func newHost(o hostOptions, binary string) *host {
+	return &host{
+		hostOptions: o, outside: outsideTransport(), binary: binary,
+		drainLimit: drainLimit, expectLimit: expectLimit, stuckAfter: stuckAfter, pingTimeout: pingTimeout,
+		wanted: make(chan struct{}, 1), changed: make(chan struct{}), closed: true,
+	}
 }
 
 func (h *host) changedLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
-
-var errEnding = errors.New("the emulator is shutting down")
 
 // Enter returns the program that is to handle an event, when there is one.
 func (h *host) Enter(ctx context.Context, how Entry) (Program, error) {
@@ -111,7 +137,7 @@ func (h *host) Missing() string {
 	if why := h.lacking(); why != nil {
 		return "no handler program serves: " + why.Error()
 	}
-	if h.e.options.Attach != AttachOnly || h.running() != nil {
+	if !h.attachedOnly || h.running() != nil {
 		return ""
 	}
 	return "no handler program serves: " + HowToAttach
@@ -211,18 +237,6 @@ func (h *host) lacking() error {
 	return h.failing
 }
 
-// awaitFirst waits while the first program is built, and returns lacking.
-func (h *host) awaitFirst(ctx context.Context) error {
-	p, err := h.enter(ctx, false)
-	if err == nil {
-		h.leave(p)
-	}
-	if u := (*unservedError)(nil); errors.As(err, &u) {
-		return err
-	}
-	return nil
-}
-
 // want asks for a build, unless that was done already.
 func (h *host) want() {
 	select {
@@ -241,7 +255,7 @@ func (h *host) leave(p *program) {
 
 // launchNew starts a program that was just built, and keeps a copy if it introduces
 // itself well.
-func (h *host) launchNew(ctx context.Context, binary string, c settings) (*program, error) {
+func (h *host) launchNew(ctx context.Context, binary string, c programSettings) (*program, error) {
 	p, err := h.launch(ctx, binary, c)
 	if err != nil {
 		return nil, err
@@ -257,19 +271,18 @@ func (h *host) launchNew(ctx context.Context, binary string, c settings) (*progr
 }
 
 // launch starts a program and waits until it has introduced itself.
-func (h *host) launch(ctx context.Context, binary string, c settings) (*program, error) {
-	e := h.e
+func (h *host) launch(ctx context.Context, binary string, c programSettings) (*program, error) {
 	process, err := plugin.Launch(context.WithoutCancel(ctx), plugin.LaunchOptions{
 		Binary: binary,
-		Dir:    e.project,
+		Dir:    h.dir,
 		Env:    programEnv(os.Environ()),
-		Stdout: e.output,
-		Stderr: e.output,
+		Stdout: h.output,
+		Stderr: h.output,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p, err := e.connect(ctx, process.Conn(), process, c)
+	p, err := h.connect(ctx, process.Conn(), process, c)
 	if err != nil {
 		process.Stop()
 		return nil, err
@@ -330,11 +343,11 @@ func (h *host) swap(next *program) bool {
 		next.end(errEnding)
 		return false
 	}
-	h.e.warnOfCrons(next)
-	h.e.background.Go(func() { h.watch(next, time.Now()) })
-	h.e.runEarly()
+	h.warnOfCrons(next)
+	h.world.Go(func() { h.watch(next, time.Now()) })
+	h.world.runEarly()
 	if old != nil {
-		h.e.background.Go(func() { old.end(errReplaced) })
+		h.world.Go(func() { old.end(errReplaced) })
 	}
 	return true
 }
@@ -350,12 +363,12 @@ func (h *host) drainForSwap(p *program) {
 		ended := h.ended
 		h.mu.Unlock()
 		if ended || !p.Spared(h.drainLimit) {
-			h.e.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
+			h.log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
 			p.end(errReplaced)
 			return
 		}
 		if !said {
-			h.e.log.Warn(fmt.Sprintf("%d events run in a program that stands in a debugger: they are waited for, let it go on or end it", n))
+			h.log.Warn(fmt.Sprintf("%d events run in a program that stands in a debugger: they are waited for, let it go on or end it", n))
 		}
 	}
 }
@@ -384,7 +397,7 @@ func (h *host) drain(p *program, limit time.Duration) int {
 
 // watch looks out for handlers of p that are stuck, and restarts p when it crashes.
 func (h *host) watch(p *program, started time.Time) {
-	h.e.background.Go(p.lookout.run)
+	h.world.Go(p.lookout.run)
 	<-p.conn.Done()
 	ended := p.endedByUs() // by a swap, maybe, which has not made the next one current yet
 	h.mu.Lock()
@@ -404,7 +417,7 @@ func (h *host) watch(p *program, started time.Time) {
 		h.detach(p)
 		return
 	}
-	h.e.logFailure(crash.Message, nil) // its output has been seen
+	h.logFailure(crash.Message, nil) // its output has been seen
 	h.restart(p, crash)
 }
 
@@ -428,7 +441,7 @@ func (h *host) restart(old *program, cause error) {
 		hopeless, changed := h.crashes > patience, h.changed
 		h.mu.Unlock()
 		if hopeless {
-			h.e.log.Warn(fmt.Sprintf("the handler program keeps crashing: it is started again in %s, or built anew when a file is saved", wait))
+			h.log.Warn(fmt.Sprintf("the handler program keeps crashing: it is started again in %s, or built anew when a file is saved", wait))
 		}
 
 		timer := time.NewTimer(wait)
@@ -447,10 +460,10 @@ func (h *host) restart(old *program, cause error) {
 				return
 			}
 		}
-		next, err := h.launch(h.e.ctx, h.binary, old.settings)
+		next, err := h.launch(h.world.ctx, h.binary, old.settings)
 		if err != nil {
 			cause = err
-			h.e.log.Error("restart handler program", "err", err)
+			h.log.Error("restart handler program", "err", err)
 			continue
 		}
 		h.mu.Lock()
@@ -464,10 +477,10 @@ func (h *host) restart(old *program, cause error) {
 			next.end(errReplaced)
 			return
 		}
-		h.e.record.serves(false)
-		h.e.log.Info("restarted the handler program")
+		h.restarted()
+		h.log.Info("restarted the handler program")
 		started := time.Now()
-		h.e.background.Go(func() { h.watch(next, started) })
+		h.world.Go(func() { h.watch(next, started) })
 		return
 	}
 }
@@ -487,4 +500,52 @@ func (h *host) end(grace time.Duration) {
 	}
 	h.drain(p, grace)
 	p.end(errEnding)
+}
+
+// logFailure logs what went wrong, and below it the stack if there is one.
+func (h *host) logFailure(line string, err error) {
+	if isCanceled(err) {
+		h.log.Info(line)
+		return
+	}
+	h.log.Error(line + detail(err))
+}
+
+// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
+func (h *host) warnOfCrons(p *program) {
+	if n := len(h.world.crons.exprs()); n > 0 && p != nil && !p.hello.Scheduled {
+		h.log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.path, n))
+	}
+}
+
+// errByHand is for a program that was not started by the emulator, so that it can't start it again.
+var errByHand = &control.Error{
+	Code:    control.CodeAttached,
+	Message: "the handler program was started by hand",
+	Hint:    "start it again where it runs",
+}
+
+// renew replaces the program by a new process of the same build. If there is none, because it could not be built or did not
+// start, that is tried again.
+func (h *host) renew() error {
+	old := h.running()
+	switch {
+	case old == nil && h.lacking() != nil:
+		h.want()
+		return nil
+	case old == nil:
+		return &control.Error{Code: control.CodeNoProgram, Message: "no handler program has been started yet"}
+	case old.process == nil:
+		return errByHand
+	}
+	next, err := h.launch(h.world.ctx, h.binary, old.settings)
+	if err != nil {
+		return fmt.Errorf("start handler program: %w", err)
+	}
+	if !h.swap(next) {
+		return &control.Error{Code: control.CodeReplaced, Message: "another program has taken its place meanwhile"}
+	}
+	h.restarted()
+	h.log.Info("restarted the handler program, as asked")
+	return nil
 }

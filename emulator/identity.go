@@ -13,6 +13,9 @@ type identity struct {
 	named bool // the name is known; it may be empty
 }
 
+// address returns where the object is.
+func (o *object) address() *address { return &address{o.ns, identity{id: o.id}} }
+
 // named returns the identity of the object with a name.
 func (ns *namespace) named(name string) identity {
 	return identity{id: wire.IDFromName(ns.uniqueKey, name), name: name, named: true}
@@ -39,4 +42,22 @@ func (w *World) resolve(which control.Object) (address, error) {
 		return address{}, &control.Error{Code: control.CodeBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
 	}
 	return address{ns, who}, nil
+}
+
+// NameOf returns the name of the object with this id, as far as it is known.
+func (w *World) NameOf(id string) string {
+	for _, ns := range w.currentNamespaces() {
+		parsed, err := wire.ParseID(ns.uniqueKey, id)
+		if err != nil {
+			continue
+		}
+		ns.mu.Lock()
+		o := ns.objects[parsed]
+		ns.mu.Unlock()
+		if o != nil {
+			return o.String()
+		}
+		return ns.class + "/" + id
+	}
+	return "object " + id
 }

@@ -61,6 +61,12 @@ type instance struct {
 	reset  context.CancelCauseFunc
 }
 
+// Number is what the program knows the instance by: 0 stands for the worker.
+func (inst *instance) Number() uint64 { return inst.number }
+
+// Context ends when the instance is reset, with the error that its events fail with.
+func (inst *instance) Context() context.Context { return inst.ctx }
+
 // lives reports whether inst is there, was not reset, and its program is not lost.
 func (inst *instance) lives() bool {
 	return inst != nil && inst.ctx.Err() == nil && !inst.prog.Lost()

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -209,11 +208,6 @@ func (ev *event) DatabaseSize() (bytes int64, err error) {
 
 // Now returns the time of the clock.
 func (ev *event) Now() time.Time { return ev.w.clock.Now() }
-
-// Pause gives the turn up, Resume takes it again. A canceled handler needs its turn, too, to come to
-// its end.
-func (ev *event) Pause() error  { return ev.pause(context.Background()) }
-func (ev *event) Resume() error { return ev.resume(context.Background()) }
 
 // Block keeps the turn with the event until Unblock.
 func (ev *event) Block() error {

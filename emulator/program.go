@@ -12,7 +12,6 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/plugin"
-	"devtool.internal/emulator/store"
 )
 
 // helloTimeout is how long, in real time, a program may take to introduce itself.
@@ -20,13 +19,14 @@ const helloTimeout = 10 * time.Second
 
 // A program is a running handler program, connected and introduced.
 type program struct {
-	e       *Emulator
+	w       *World
+	host    *host
 	conn    *wire.Conn
 	process *plugin.Process // nil for a program that we did not start
 	hello   wire.Hello
 	classes map[string]wire.Class
 	// settings are what it was welcomed with.
-	settings settings
+	settings programSettings
 	lookout  *lookout
 	pulse    *pulse // nil but for a program that was started by hand
 
@@ -44,8 +44,8 @@ type program struct {
 
 // connect speaks with the program at the other end of conn. The program is welcomed when
 // it has what c needs.
-func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c settings) (*program, error) {
-	p, hello := e.newProgram(conn, process, c)
+func (h *host) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c programSettings) (*program, error) {
+	p, hello := h.newProgram(conn, process, c)
 	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
 	defer cancel()
 	if err := p.meet(ctx, hello); err != nil {
@@ -55,9 +55,10 @@ func (e *Emulator) connect(ctx context.Context, conn net.Conn, process *plugin.P
 }
 
 // newProgram returns the program at the other end of conn, and where its introduction arrives.
-func (e *Emulator) newProgram(conn net.Conn, process *plugin.Process, c settings) (*program, <-chan *wire.Stream) {
+func (h *host) newProgram(conn net.Conn, process *plugin.Process, c programSettings) (*program, <-chan *wire.Stream) {
 	p := &program{
-		e:        e,
+		w:        h.world,
+		host:     h,
 		process:  process,
 		classes:  make(map[string]wire.Class),
 		settings: c,
@@ -91,7 +92,7 @@ func (p *program) meet(ctx context.Context, hello <-chan *wire.Stream) error {
 			p.conn.Close()
 			return err
 		}
-		p.lookout = newLookout(p, p.e.host.stuckAfter)
+		p.lookout = newLookout(p, p.host.stuckAfter)
 		return s.Answer(welcome, true)
 	case <-p.conn.Done():
 		crash := p.crash()
@@ -106,7 +107,7 @@ func (p *program) meet(ctx context.Context, hello <-chan *wire.Stream) error {
 }
 
 // welcome checks what the program says of itself against the configuration.
-func (p *program) welcome(message []byte, c settings) (*wire.Welcome, error) {
+func (p *program) welcome(message []byte, c programSettings) (*wire.Welcome, error) {
 	if err := wire.Decode(message, &p.hello); err != nil {
 		return nil, fmt.Errorf("read the program's introduction: %w", err)
 	}
@@ -139,7 +140,7 @@ func (p *program) welcome(message []byte, c settings) (*wire.Welcome, error) {
 	}
 	w := c.welcome
 	w.Version = min(wire.MaxVersion, p.hello.MaxVersion)
-	w.MaxEntry = uint64(p.e.limits.Entry)
+	w.MaxEntry = uint64(p.w.limits.Entry)
 	return &w, nil
 }
 
@@ -171,25 +172,25 @@ func (p *program) Ask(inst *instance, method wire.Method, m wire.Message) error 
 // await waits for the answer to a question that is part of an event of inst. A reset of the
 // instance goes before whatever the handler makes of it.
 func (p *program) await(inst *instance, s *wire.Stream) ([]byte, error) {
-	b, err := s.Await(inst.ctx)
-	if err != nil && inst.ctx.Err() != nil {
-		return nil, context.Cause(inst.ctx)
+	b, err := s.Await(inst.Context())
+	if err != nil && inst.Context().Err() != nil {
+		return nil, context.Cause(inst.Context())
 	}
 	return b, p.explain(err)
 }
 
 // Destroy makes the program forget inst. It does not wait.
 func (p *program) Destroy(inst *instance) {
-	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.number}, true) //nolint:errcheck // a program that is gone needs no telling
+	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.Number()}, true) //nolint:errcheck // a program that is gone needs no telling
 }
 
 // Forget drops what the program remembers of the storage of inst, before it sees anything that is
 // sent later.
 func (p *program) Forget(inst *instance) {
-	p.conn.Notify(wire.MethodForget, &wire.Forget{Instance: inst.number}) //nolint:errcheck // a program that is gone has forgotten
+	p.conn.Notify(wire.MethodForget, &wire.Forget{Instance: inst.Number()}) //nolint:errcheck // a program that is gone has forgotten
 }
 
-func (p *program) event(number uint64) (*event, error) { return p.e.running.ask(p, number) }
+func (p *program) event(number uint64) (*event, error) { return p.w.running.ask(p, number) }
 
 // Class returns what the program has registered for a class.
 func (p *program) Class(name string) (wire.Class, bool) {
@@ -236,17 +237,4 @@ func (p *program) end(reason error) {
 	if p.process != nil {
 		p.process.Stop()
 	}
-}
-
-// asWire returns a copy of err as it travels.
-func asWire(err error) *wire.Error {
-	if e := (*wire.Error)(nil); errors.As(err, &e) {
-		c := *e
-		return &c
-	}
-	w := &wire.Error{Message: err.Error()}
-	if e := (*store.SQLError)(nil); errors.As(err, &e) {
-		w.Code = e.Extended
-	}
-	return w
 }

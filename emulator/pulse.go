@@ -15,11 +15,6 @@ import (
 const (
 	// pingTimeout is how long, in real time, a program may take to answer before it counts as standing.
 	pingTimeout = 2 * time.Second
-	// recovery is how long after it was last seen standing a program is bound by nothing in real time:
-	// it may stand again every now and then, as it does when somebody goes through it step by step.
-	recovery = 30 * time.Second
-	// recoveryPoll is how often, in real time, it is looked whether that is over.
-	recoveryPoll = 250 * time.Millisecond
 )
 
 // A pulse tells whether a program runs, by asking it.
@@ -98,24 +93,4 @@ func (p *program) Responds() bool {
 	defer cancel()
 	p.conn.Call(ctx, wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // as in ask
 	return ctx.Err() == nil
-}
-
-// outlastDebugger waits as long as the event's program is spared, and for ended at most. It reports whether
-// that was not closed: what is limited in real time goes on, and has had its time.
-func (ev *event) outlastDebugger(ended <-chan struct{}) bool {
-	tick := time.NewTicker(recoveryPoll)
-	defer tick.Stop()
-	for ev.prog.Spared(recovery) {
-		select {
-		case <-ended:
-			return false
-		case <-tick.C:
-		}
-	}
-	select {
-	case <-ended:
-		return false
-	default:
-		return true
-	}
 }

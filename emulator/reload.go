@@ -207,9 +207,9 @@ func (r *reloader) inspect(built bool, began time.Time) {
 	ctx, stop := context.WithCancel(r.ctx)
 	r.stopInspecting = stop
 	builder := *r.e.builder
-	r.e.background.Go(func() { r.files.look(ctx, builder, built, began) })
+	r.e.World.Go(func() { r.files.look(ctx, builder, built, began) })
 	if look := r.e.options.Built; look != nil && built {
-		r.e.background.Go(func() { look(ctx) })
+		r.e.World.Go(func() { look(ctx) })
 	}
 }
 
@@ -269,14 +269,14 @@ func (r *reloader) reload(ctx context.Context) error {
 		return err
 	}
 	e.record.built(result.Took)
-	now := e.currentSettings()
+	now := e.currentSettings().program
 	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.welcome) {
 		if err := e.settleMigrations(); err != nil {
 			return err
 		}
 		e.log.Debug("nothing to reload", "build", result.Took)
 		if len(crons) > 0 {
-			e.warnOfCrons(e.host.running())
+			e.host.warnOfCrons(e.host.running())
 		}
 		return nil
 	}

@@ -113,22 +113,9 @@ func (e *Emulator) program() control.Program {
 // Report says how the emulator is getting on. It looks at the names of all objects' files, and at nothing in them.
 func (e *Emulator) Report() (control.Report, error) {
 	r := control.Report{Status: e.Status(), Clock: e.Time(), Alarms: len(e.pendingAlarms()), Program: e.program()}
-	for _, ns := range e.currentNamespaces() {
-		ids, err := ns.known()
-		if err != nil {
-			return r, err
-		}
-		r.Objects += len(ids)
-		for _, id := range ids {
-			ns.mu.Lock()
-			o := ns.objects[id]
-			ns.mu.Unlock()
-			if o != nil && o.inMemory() {
-				r.InMemory++
-			}
-		}
-	}
-	return r, nil
+	var err error
+	r.Objects, r.InMemory, err = e.World.CountObjects()
+	return r, err
 }
 
 // Client is one for this emulator's control API. It can be used while the front door is open.
@@ -156,38 +143,6 @@ func (e *Emulator) sessionAPI(mux *http.ServeMux, handle func(string, func(*http
 	mux.HandleFunc("GET "+control.Prefix+"logs", e.serveLogs)
 	mux.HandleFunc("POST "+control.Prefix+"stop", e.serveStop)
 	mux.HandleFunc("GET /cdn-cgi/local/status", e.serveStatusPage)
-}
-
-// errByHand is for a program that was not started by the emulator, so that it can't start it again.
-var errByHand = &control.Error{
-	Code:    control.CodeAttached,
-	Message: "the handler program was started by hand",
-	Hint:    "start it again where it runs",
-}
-
-// renew replaces the program by a new process of the same build. If there is none, because it could not be built or did not
-// start, that is tried again.
-func (h *host) renew() error {
-	old := h.running()
-	switch {
-	case old == nil && h.lacking() != nil:
-		h.want()
-		return nil
-	case old == nil:
-		return &control.Error{Code: control.CodeNoProgram, Message: "no handler program has been started yet"}
-	case old.process == nil:
-		return errByHand
-	}
-	next, err := h.launch(h.e.ctx, h.binary, old.settings)
-	if err != nil {
-		return fmt.Errorf("start handler program: %w", err)
-	}
-	if !h.swap(next) {
-		return &control.Error{Code: control.CodeReplaced, Message: "another program has taken its place meanwhile"}
-	}
-	h.e.record.serves(false)
-	h.e.log.Info("restarted the handler program, as asked")
-	return nil
 }
 
 // A farewell tells those who have asked the emulator to end that it has.

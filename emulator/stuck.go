@@ -1,12 +1,10 @@
 package emulator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -53,7 +51,7 @@ type sighting struct {
 func newLookout(p *program, after time.Duration) *lookout {
 	return &lookout{
 		p:         p,
-		log:       p.e.log,
+		log:       p.host.log,
 		every:     after / looksUntilStuck,
 		timeout:   stackTimeout,
 		sightings: make(map[*event]*sighting),
@@ -81,7 +79,7 @@ func (l *lookout) look() {
 	if l.p.Attached() && !l.p.pulse.beats() {
 		return
 	}
-	events := l.p.e.running.in(l.p)
+	events := l.p.w.running.in(l.p)
 	running := make(map[*event]bool, len(events))
 	for _, ev := range events {
 		running[ev] = true
@@ -91,7 +89,7 @@ func (l *lookout) look() {
 		switch {
 		case !running[ev]:
 			l.forget(ev, s, "has ended")
-		case !ev.onItsOwn() || ev.operationCount() != s.operations:
+		case !ev.onItsOwn() || ev.Operations() != s.operations:
 			l.forget(ev, s, "goes on")
 		}
 	}
@@ -108,7 +106,7 @@ func (l *lookout) look() {
 		}
 		s := l.sightings[ev]
 		if s == nil {
-			l.sightings[ev] = &sighting{operations: ev.operationCount(), next: looksUntilStuck * l.every}
+			l.sightings[ev] = &sighting{operations: ev.Operations(), next: looksUntilStuck * l.every}
 			continue
 		}
 		if s.lasts += l.every; s.lasts >= s.next {
@@ -128,10 +126,10 @@ func (l *lookout) forget(ev *event, s *sighting, how string) {
 // report names a handler that is stuck.
 func (l *lookout) report(ev *event, s *sighting, mute *bool) {
 	line := ev.title() + " seems stuck: for " + s.lasts.String() + " it has "
-	if ev.obj == nil {
+	if ev.Object() == nil {
 		line += "neither answered nor asked for anything"
 	} else {
-		line += "kept its turn and asked for nothing" + ev.obj.behind()
+		line += "kept its turn and asked for nothing" + ev.Object().behind()
 	}
 	stack, err := "", context.DeadlineExceeded
 	if !*mute {
@@ -146,7 +144,7 @@ func (l *lookout) report(ev *event, s *sighting, mute *bool) {
 	case err != nil:
 		line += "; where it stands is not known: " + err.Error()
 	case stack != "":
-		line += "\n" + l.p.e.relative(strings.TrimRight(stack, "\n"))
+		line += "\n" + l.p.host.relative(strings.TrimRight(stack, "\n"))
 	}
 	l.log.Warn(line)
 }
@@ -158,7 +156,7 @@ func (l *lookout) stack(ev *event) (string, error) {
 	defer cancel()
 	var m wire.Stack
 	answered := make(chan error, 1)
-	go func() { answered <- l.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.number}, &m) }()
+	go func() { answered <- l.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.Number()}, &m) }()
 	select {
 	case err := <-answered:
 		return m.Text, err
@@ -168,9 +166,9 @@ func (l *lookout) stack(ev *event) (string, error) {
 }
 
 // relative makes the paths in a stack relative to the project, as far as they are in it.
-func (e *Emulator) relative(stack string) string {
-	folders := []string{e.project}
-	if target, err := filepath.EvalSymlinks(e.project); err == nil && target != e.project {
+func (h *host) relative(stack string) string {
+	folders := []string{h.dir}
+	if target, err := filepath.EvalSymlinks(h.dir); err == nil && target != h.dir {
 		folders = append(folders, target)
 	}
 	for _, folder := range folders {
@@ -198,73 +196,8 @@ func (l *lookout) lookForCircle(ev *event) {
 		b.WriteString(callee.title())
 	}
 	fmt.Fprintf(&b, ", which waits for the turn that %s keeps; the object is reset when that has lasted for %s of the clock", ev.obj, blockLimit)
-	if e := l.p.e; e.clock.Mode() == clock.Frozen {
+	if w := l.p.w; w.clock.Mode() == clock.Frozen {
 		fmt.Fprintf(&b, ", which is frozen: `devtool time advance %s` gets there", blockLimit)
 	}
 	l.log.Warn(b.String())
-}
-
-// onItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
-// handler has its object's turn, if it is an object's, and waits neither for the clock nor for
-// another event nor for the outside.
-func (ev *event) onItsOwn() bool {
-	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
-}
-
-// circle returns the events by which ev, which keeps its turn, waits for that turn: the one
-// it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
-func (ev *event) circle() []*event {
-	if ev.obj == nil {
-		return nil
-	}
-	ev.obj.mu.Lock()
-	defer ev.obj.mu.Unlock()
-	if ev.obj.turn != &ev.ticket || ev.blocked == 0 {
-		return nil
-	}
-	for _, w := range ev.obj.queue {
-		var chain []*event
-		for c := w.ticket.ev; c != nil; c = c.callerEvent() {
-			if c == ev {
-				return chain
-			}
-			chain = append([]*event{c}, chain...)
-		}
-	}
-	return nil
-}
-
-// behind says how many events wait for the object's turn, if any do.
-func (o *object) behind() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	switch n := len(o.queue); n {
-	case 0:
-		return ""
-	case 1:
-		return ", and 1 event waits behind it"
-	default:
-		return fmt.Sprintf(", and %d events wait behind it", n)
-	}
-}
-
-// title names the event as String does, and what it is about.
-func (ev *event) title() string {
-	what := ev.kind
-	if ev.request != nil {
-		what = ev.request.Method + " " + ev.request.URL
-		if u, err := url.Parse(ev.request.URL); err == nil {
-			what = ev.request.Method + " " + cmp.Or(u.Path, "/")
-		}
-	}
-	if ev.obj == nil {
-		return "worker " + ev.w.name + " " + what
-	}
-	ev.obj.mu.Lock()
-	constructing := ev.constructing
-	ev.obj.mu.Unlock()
-	if constructing {
-		what = "constructor (for " + what + ")"
-	}
-	return ev.obj.String() + " " + what
 }

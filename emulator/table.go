@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -62,8 +63,8 @@ var operations = map[wire.Method]operation{
 	wire.MethodNow: ask(func(ev *event, _ *wire.Operation) (wire.Message, error) {
 		return &wire.Time{Time: ev.Now().UnixMilli()}, nil
 	}),
-	wire.MethodPause:   plain((*event).Pause),
-	wire.MethodResume:  plain((*event).Resume).waits(),
+	wire.MethodPause:   plain(func(ev *event) error { return ev.pause(context.Background()) }),
+	wire.MethodResume:  plain(func(ev *event) error { return ev.resume(context.Background()) }).waits(),
 	wire.MethodBlock:   plain((*event).Block).waits(),
 	wire.MethodUnblock: plain((*event).Unblock),
 	wire.MethodReset: do(func(ev *event, q *wire.Reset) error {
@@ -164,7 +165,7 @@ func (p *program) serve(s *wire.Stream) {
 func (p *program) notice(method wire.Method, message []byte) {
 	var q wire.PutMany
 	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
-		p.e.log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
+		p.host.log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
 		return
 	}
 	if ev, err := p.event(q.Event); err == nil { // else it is over, and its writes are dropped

@@ -71,3 +71,31 @@ func (l *timeLimit) stop() {
 	l.timer.Stop()
 	l.once.Do(func() { close(l.ended) })
 }
+
+const (
+	// recovery is how long after it was last seen standing a program is bound by nothing in real time:
+	// it may stand again every now and then, as it does when somebody goes through it step by step.
+	recovery = 30 * time.Second
+	// recoveryPoll is how often, in real time, it is looked whether that is over.
+	recoveryPoll = 250 * time.Millisecond
+)
+
+// outlastDebugger waits as long as the event's program is spared, and for ended at most. It reports whether
+// that was not closed: what is limited in real time goes on, and has had its time.
+func (ev *event) outlastDebugger(ended <-chan struct{}) bool {
+	tick := time.NewTicker(recoveryPoll)
+	defer tick.Stop()
+	for ev.prog.Spared(recovery) {
+		select {
+		case <-ended:
+			return false
+		case <-tick.C:
+		}
+	}
+	select {
+	case <-ended:
+		return false
+	default:
+		return true
+	}
+}

@@ -19,10 +19,10 @@ func (p *program) startTimer(s *wire.Stream) {
 		s.Fail(asWire(err))
 		return
 	}
-	c := p.e.clock
+	c := p.w.clock
 	timer := c.At(c.Now().Add(time.Duration(q.Duration)), func(step *clock.Step) {
 		step.Add()
-		p.e.background.Go(func() {
+		p.w.Go(func() {
 			defer step.Done()
 			ev.expire(step, func() (goesOn, known bool) { return answerTimer(s) })
 		})
@@ -44,8 +44,8 @@ func answerTimer(s *wire.Stream) (goesOn, known bool) {
 // cancel tells the handler, which was asked by s, that nobody waits for it any more. Where its
 // caller has stopped waiting as part of a step, so does the handler.
 func (ev *event) cancel(s *wire.Stream) {
-	if caller := ev.callerEvent(); caller != nil {
-		ev.stopWaiting(caller.currentStep())
+	if caller := ev.Caller(); caller != nil {
+		ev.stopWaiting(caller.Step())
 	}
 	s.Cancel()
 }

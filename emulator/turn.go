@@ -167,6 +167,14 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 	return err
 }
 
+// finish ends the event's part in its object, which a response must not leave before.
+func (ev *event) finish() error {
+	if ev.obj == nil {
+		return nil
+	}
+	return ev.obj.finish(ev)
+}
+
 // pause commits what the event's object wrote and gives the object's turn up, unless ctx has
 // ended: then the program goes on already.
 func (ev *event) pause(ctx context.Context) error {
@@ -239,4 +247,48 @@ func (o *object) unblock(ev *event) error {
 		ev.limit.stop()
 	}
 	return nil
+}
+
+// onItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
+// handler has its object's turn, if it is an object's, and waits neither for the clock nor for
+// another event nor for the outside.
+func (ev *event) onItsOwn() bool {
+	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
+}
+
+// circle returns the events by which ev, which keeps its turn, waits for that turn: the one
+// it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
+func (ev *event) circle() []*event {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	if ev.obj.turn != &ev.ticket || ev.blocked == 0 {
+		return nil
+	}
+	for _, w := range ev.obj.queue {
+		var chain []*event
+		for c := w.ticket.ev; c != nil; c = c.callerEvent() {
+			if c == ev {
+				return chain
+			}
+			chain = append([]*event{c}, chain...)
+		}
+	}
+	return nil
+}
+
+// behind says how many events wait for the object's turn, if any do.
+func (o *object) behind() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch n := len(o.queue); n {
+	case 0:
+		return ""
+	case 1:
+		return ", and 1 event waits behind it"
+	default:
+		return fmt.Sprintf(", and %d events wait behind it", n)
+	}
 }
