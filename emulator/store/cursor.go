@@ -8,7 +8,7 @@ import (
 
 // These errors say why a cursor ended before its last row. The first has the platform's own text.
 var (
-	errCursorDeleted    = errors.New(cursorDeleted)
+	errCursorDeleted    = errors.New(cursorDeleted) //nolint:staticcheck // the platform ends it with a period
 	errCursorRolledBack = errors.New("the cursor ended when the transaction was rolled back: run the query again")
 	errCursorClosed     = fmt.Errorf("the cursor ended because its object was closed: %w", fs.ErrClosed)
 )
