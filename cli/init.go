@@ -38,9 +38,12 @@ Templates:
 		name:    "init",
 		summary: "Make a new project from a template",
 		about:   about,
-		args:    []argument{{name: "DIR", usage: "folder to make it in, by default this one", optional: true}},
+		args:    []argument{{name: "DIR", usage: "folder of the project (default: this one)", optional: true}},
 		flags: []flag{
-			{name: "template", value: "TEMPLATE", usage: "template to start from (default: " + templates.All()[0].Name + ")", target: &o.template},
+			{
+				name: "template", value: "TEMPLATE", target: &o.template,
+				usage: "template to start from (default: " + templates.All()[0].Name + ")",
+			},
 			{name: "name", value: "NAME", usage: "name of the worker (default: the folder's)", target: &o.name},
 			{name: "upgrade", usage: "migrate the project in DIR to the SDK of this devtool", target: &o.upgrade},
 			{name: "json", usage: "print JSON", target: &o.json},
@@ -57,7 +60,8 @@ Templates:
 			}
 			if o.upgrade {
 				if o.template != "" || o.name != "" {
-					return misuse("--template and --name are for a new project", "cannot combine --upgrade with --template or --name")
+					return misuse("--template and --name are for a new project",
+						"cannot combine --upgrade with --template or --name")
 				}
 				return upgradeProject(s, o.json, dir)
 			}
@@ -66,7 +70,7 @@ Templates:
 	}
 }
 
-// initProject writes the project into dir, all of it or nothing.
+// initProject writes a new project into dir, all of it or nothing.
 func initProject(s Streams, o initOptions, dir string) error {
 	project := s.path(dir)
 	template, found := templates.Lookup(cmp.Or(o.template, templates.All()[0].Name))
@@ -78,7 +82,8 @@ func initProject(s Streams, o initOptions, dir string) error {
 		name = nameFrom(filepath.Base(project))
 	}
 	if !validName.MatchString(name) {
-		return misuse(fmt.Sprintf("use a-z, 0-9, - and _, like --name %s", nameFrom(name)), "%q is not a worker's name", name)
+		return misuse(fmt.Sprintf("use a-z, 0-9, - and _, like --name %s", nameFrom(name)),
+			"%q is not a worker's name", name)
 	}
 
 	files, err := template.Files(name)
@@ -114,7 +119,8 @@ func initProject(s Streams, o initOptions, dir string) error {
 		if project != s.Dir {
 			start = "cd " + shellQuote(dir) + " && " + start
 		}
-		fmt.Fprintf(w, "\nNext, to serve it, and to try it from another terminal:\n\n  %s\n  %s\n", start, template.Try)
+		fmt.Fprintf(w, "\nNext, to serve it, and to try it from another terminal:\n\n  %s\n  %s\n",
+			start, template.Try)
 		printJoin(w, s, project)
 	})
 }
@@ -131,6 +137,7 @@ func printJoin(w io.Writer, s Streams, project string) {
 	}
 }
 
+// unknownTemplate returns the error for a template that does not exist, with a suggestion.
 func unknownTemplate(name string) error {
 	var names []string
 	for _, t := range templates.All() {
@@ -143,7 +150,7 @@ func unknownTemplate(name string) error {
 	return misuse(hint, "unknown template %q", name)
 }
 
-// refuseExisting is an error that lists those of files that are in project.
+// refuseExisting returns an error if any of files exists in project. The error lists them.
 func refuseExisting(project string, files []string) error {
 	if info, err := os.Stat(project); err == nil && !info.IsDir() {
 		return failure("name a folder", "%s is a file", project)
@@ -158,14 +165,14 @@ func refuseExisting(project string, files []string) error {
 		}
 	}
 	if len(existing) > 0 {
-		return failure("nothing was written, because init overwrites no file: choose another folder, or move them away",
+		return failure("nothing was written, because init overwrites no file: choose another folder, "+
+			"move them away, or use --upgrade if it is a project",
 			"%s already has %s", project, strings.Join(existing, ", "))
 	}
 	return nil
 }
 
-// writeProject writes files and the SDK. On an error it removes again what it
-// has written.
+// writeProject writes files and the SDK into project. On an error it removes what it has written.
 func writeProject(s Streams, project string, files map[string][]byte) (err error) {
 	var written []string
 	defer func() {
@@ -196,10 +203,10 @@ func writeProject(s Streams, project string, files map[string][]byte) (err error
 	return err
 }
 
-// validName is what the platform takes for the name of a worker.
+// validName matches the names that the platform accepts for a worker.
 var validName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
 
-// nameFrom makes a valid name of any text.
+// nameFrom returns a valid name that resembles text.
 func nameFrom(text string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -218,25 +225,27 @@ func nameFrom(text string) string {
 	return name
 }
 
-// reservedModules are names that the go command does not take for a module, or
-// confuses with the standard library's, the SDK's or Windows' own.
-var reservedModules = regexp.MustCompile(`^(all|archive|bufio|builtin|bytes|cmd|cmp|compress|container|context|crypto|` +
-	`database|debug|embed|encoding|errors|expvar|flag|fmt|go|hash|html|image|index|internal|io|iter|log|main|maps|math|` +
-	`mime|net|os|path|plugin|reflect|regexp|runtime|slices|sort|std|strconv|strings|structs|sync|syscall|testing|` +
-	`text|time|tool|unicode|unique|unsafe|vendor|weak|work|devtool|con|prn|aux|nul|com[0-9]|lpt[0-9])$`)
+// reservedModules matches names that the go command refuses for a module or confuses with others:
+// those of the standard library, of devtool and of devices on Windows.
+var reservedModules = regexp.MustCompile(`^(all|archive|bufio|builtin|bytes|cmd|cmp|compress|container|` +
+	`context|crypto|database|debug|embed|encoding|errors|expvar|flag|fmt|go|hash|html|image|index|internal|` +
+	`io|iter|log|main|maps|math|mime|net|os|path|plugin|reflect|regexp|runtime|slices|sort|std|strconv|` +
+	`strings|structs|sync|syscall|testing|text|time|tool|unicode|unique|unsafe|vendor|weak|work|devtool|con|` +
+	`prn|aux|nul|com[0-9]|lpt[0-9])$`)
 
-// goMod is the project's go.mod. Its module is called like the worker, where
-// Go can bear that.
+// goMod returns the project's go.mod. The module has the worker's name unless the go command
+// reserves that.
 func goMod(name string) []byte {
 	module := name
 	if reservedModules.MatchString(name) {
 		module += "-worker"
 	}
-	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire devtool.internal v0.0.0\n\nreplace devtool.internal => ./%s\n", module, sdkDir)
+	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire %[2]s v0.0.0\n\nreplace %[2]s => ./%[3]s\n",
+		module, sdkModule, sdkDir)
 }
 
-// gitignore keeps out what is local, but for the SDK, without which a fresh
-// clone would not build.
+// gitignore excludes what belongs to one machine. It keeps the SDK, because a fresh clone would not
+// build without it.
 const gitignore = `.devtool/*
 !.devtool/sdk/
 
@@ -248,13 +257,14 @@ const gitignore = `.devtool/*
 !.env.*.example
 `
 
-// shellQuote is a path as one would type it.
+// shellQuote returns path as it has to be typed in a shell.
 func shellQuote(path string) string {
 	if strings.HasPrefix(path, "-") {
-		path = "./" + path // a shell's command would take it for a flag
+		path = "./" + path // or the command would parse it as a flag
 	}
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:\\~", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("/._-+:\\~", r)
 	}
 	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
 		return path

@@ -27,7 +27,7 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
-// goCommand runs the go command offline in dir and returns its output.
+// goCommand runs the go command offline in dir and returns all that it prints.
 func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	command := exec.Command("go", args...)
@@ -54,8 +54,9 @@ func TestANewProjectBuildsOffline(t *testing.T) {
 			if output := goCommand(t, project, "test", "./..."); !strings.Contains(output, "ok  \tapp") {
 				t.Errorf("go test said %q", output)
 			}
-			// Nothing but the SDK and the standard library is needed.
-			for _, imported := range strings.Fields(goCommand(t, project, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")) {
+			// The project needs nothing but the SDK and the standard library.
+			listed := goCommand(t, project, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")
+			for _, imported := range strings.Fields(listed) {
 				if imported != "app" && !strings.HasPrefix(imported, "devtool.internal/") {
 					t.Errorf("the project depends on %s", imported)
 				}
@@ -64,10 +65,12 @@ func TestANewProjectBuildsOffline(t *testing.T) {
 	}
 }
 
-// TestNoModuleIsCalledLikeAStandardPackage makes a project for each name at the
-// top of the standard library, and for others that Go keeps for itself.
+// TestNoModuleIsCalledLikeAStandardPackage makes a project for each top-level name of the standard
+// library, and for other names that the go command reserves.
 func TestNoModuleIsCalledLikeAStandardPackage(t *testing.T) {
-	names := map[string]bool{"main": true, "all": true, "cmd": true, "std": true, "tool": true, "work": true, "devtool": true, "con": true}
+	names := map[string]bool{
+		"main": true, "all": true, "cmd": true, "std": true, "tool": true, "work": true, "devtool": true, "con": true,
+	}
 	for _, path := range strings.Fields(goCommand(t, ".", "list", "std")) {
 		top, _, _ := strings.Cut(path, "/")
 		names[top] = true
@@ -120,7 +123,7 @@ func TestInitWritesAllOrNothing(t *testing.T) {
 		c := call{dir: t.TempDir(), sdk: sdk}
 		got := c.run(t.Context(), "init", "app")
 		if got.code != 1 || !strings.Contains(got.err, "SDK") {
-			t.Errorf("%s: got %+v, want an error about the SDK", name, got)
+			t.Errorf("%s: got %+v, want exit code 1 and an error about the SDK", name, got)
 		}
 		if _, err := os.Stat(filepath.Join(c.dir, "app")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: something was written", name)
@@ -131,8 +134,8 @@ func TestInitWritesAllOrNothing(t *testing.T) {
 func TestInitTakesBackWhatItWroteWhenItCannotFinish(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "app", "notes.txt"), "mine")
-	// The files of the SDK, one of which is a test and stays out, can be read before anything is
-	// written, and not once more.
+	// init reads the SDK twice: before it writes anything, and to write it. The second time fails.
+	// One file of fakeSDK is a test, which init never reads.
 	got := call{dir: dir, sdk: &unreadable{MapFS: fakeSDK, after: len(fakeSDK) - 1}}.run(t.Context(), "init", "app")
 	if got.code != 1 || !strings.Contains(got.err, "write project: read SDK") {
 		t.Errorf("got %+v, want an error of the second step", got)
@@ -163,10 +166,10 @@ func TestInitDoesNotWriteThroughAFile(t *testing.T) {
 	}
 }
 
-// unreadable has files that can be listed, and read only so many times.
+// unreadable is a file system whose files can be listed, but only read a number of times in all.
 type unreadable struct {
 	fstest.MapFS
-	after int
+	after int // how many reads still succeed
 }
 
 func (u *unreadable) ReadFile(name string) ([]byte, error) {

@@ -89,8 +89,8 @@ func (m *goModule) oldLine() int {
 	return line
 }
 
-// replacedSDK returns the folder that replaces the SDK's module for a go.mod or go.work in dir, or
-// "".
+// replacedSDK returns the folder that replaces the SDK's module in a go.mod or go.work, which is in
+// dir. It returns "" if none does.
 func replacedSDK(dir string, replace []*modfile.Replace) string {
 	for _, r := range replace {
 		if r.Old.Path == sdkModule && modfile.IsDirectoryPath(r.New.Path) {

@@ -15,22 +15,24 @@ import (
 	"devtool.internal/config"
 )
 
-// The SDK, which handlers import as devtool.internal/durable, comes with the binary: its
-// source is copied into each project and named by a replace directive of the
-// project's go.mod. So a project builds with plain go commands, offline.
+// The binary contains the source of the SDK, which handlers import as devtool.internal/durable.
+// Each project has a copy of it, and a replace directive in its go.mod names the copy. So a project
+// builds with plain go commands, offline.
 
 const (
 	sdkDir   = ".devtool/sdk" // in the project, slash-separated
-	sdkGoMod = "module devtool.internal\n\ngo 1.26\n"
+	sdkGoMod = "module " + sdkModule + "\n\ngo 1.26\n"
 
-	// schemaFile, in sdkDir, is for editors: the templates' configuration names it.
+	// schemaFile, in sdkDir, is the schema for editors. The templates' configuration names it.
 	schemaFile = "config-schema.json"
 )
 
 // sdkFolders are the packages of the SDK. main.go embeds the same ones.
-var sdkFolders = []string{"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest", "internal/inside"}
+var sdkFolders = []string{
+	"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest", "internal/inside",
+}
 
-// sdkFiles are the files of the copy, by slash-separated path below sdkDir.
+// sdkFiles returns the files of the copy, by slash-separated path below sdkDir.
 func sdkFiles(fsys fs.FS) (map[string][]byte, error) {
 	files := map[string][]byte{"go.mod": []byte(sdkGoMod), schemaFile: config.Schema()}
 	for _, folder := range sdkFolders {
@@ -49,15 +51,15 @@ func sdkFiles(fsys fs.FS) (map[string][]byte, error) {
 			found = true
 		}
 		if !found {
-			return nil, fmt.Errorf("this build of devtool lacks the SDK package %s", folder)
+			return nil, fmt.Errorf("this build of devtool does not contain the SDK package %s", folder)
 		}
 	}
 	return files, nil
 }
 
-// writeSDK makes the copy of the SDK in project, an existing folder, equal to
-// fsys and reports whether anything had to be written or removed. Each file
-// changes in one step, so a build that runs meanwhile sees the old or the new.
+// writeSDK makes the copy of the SDK in project, an existing folder, equal to fsys. It reports
+// whether it wrote or removed anything. Each file changes in one step, so a build that runs
+// meanwhile sees the old one or the new one.
 func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 	files, err := sdkFiles(fsys)
 	if err != nil {
@@ -81,9 +83,9 @@ func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 	return changed || removed, nil
 }
 
-// refreshSDK makes the copies of the SDK that the module of project is built with equal to the SDK
-// of this program. It returns the folders in which something was written or removed. A module that
-// replaces the SDK by anything else than such a copy is left alone.
+// refreshSDK updates the copies of the SDK that the go command may build project with. It returns
+// the folders that it changed. It leaves a module alone that replaces the SDK by anything but such
+// a copy.
 func refreshSDK(s Streams, project string) (updated []string, err error) {
 	m, err := findModule(s, project)
 	if err != nil || m == nil {
@@ -91,7 +93,7 @@ func refreshSDK(s Streams, project string) (updated []string, err error) {
 	}
 	copies := []string{replacedSDK(m.dir, m.file.Replace)}
 	if w := findWorkspace(s, project); w != nil {
-		copies = append(copies, w.sharedSDK()) // the go command prefers it to the module's own
+		copies = append(copies, w.sharedSDK()) // which the go command prefers
 	}
 	for i, folder := range copies {
 		owner, ours := strings.CutSuffix(folder, string(filepath.Separator)+filepath.FromSlash(sdkDir))
@@ -109,8 +111,8 @@ func refreshSDK(s Streams, project string) (updated []string, err error) {
 	return updated, nil
 }
 
-// replaceFile puts content at target in one step, by way of a temporary file in
-// scratch, a folder of the same file system. It makes the folder of target if there is none.
+// replaceFile writes content to target in one step, through a temporary file in scratch, which is a
+// folder of the same file system. It creates the folder of target if necessary.
 func replaceFile(target, scratch string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
@@ -118,7 +120,7 @@ func replaceFile(target, scratch string, content []byte) error {
 	return putFile(target, scratch, content, 0o644)
 }
 
-// putFile is replaceFile for a folder that exists, with the mode that the file gets.
+// putFile is replaceFile for an existing folder and a given file mode.
 func putFile(target, scratch string, content []byte, mode fs.FileMode) error {
 	temporary, err := os.CreateTemp(scratch, "sdk-*.tmp")
 	if err != nil {
@@ -135,7 +137,7 @@ func putFile(target, scratch string, content []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// sweep removes what is below root and not one of files.
+// sweep removes everything below root that is not one of files.
 func sweep(root string, files map[string][]byte) (removed bool, err error) {
 	var folders []string
 	err = filepath.WalkDir(root, func(found string, entry fs.DirEntry, err error) error {
@@ -157,7 +159,7 @@ func sweep(root string, files map[string][]byte) (removed bool, err error) {
 		return os.Remove(found)
 	})
 	for _, folder := range slices.Backward(folders) {
-		// Only an empty one can be removed, which is what is meant.
+		// This fails unless the folder is empty, as it should.
 		_ = os.Remove(folder)
 	}
 	return removed, err

@@ -20,7 +20,7 @@ import (
 	"devtool.internal/config"
 )
 
-// otherPackages are what these tests have of the rest of the SDK.
+// otherPackages stands in for the packages of the SDK that a test does not vary.
 var otherPackages = map[string]string{
 	"durable/objectid/o.go": "o",
 	"durable/stored/s.go":   "s",
@@ -28,7 +28,7 @@ var otherPackages = map[string]string{
 	"internal/inside/i.go":  "i",
 }
 
-// sdkOf is a source of the SDK with files and otherPackages.
+// sdkOf returns a source of the SDK that consists of files and otherPackages.
 func sdkOf(files map[string]string) fs.FS {
 	fsys := fstest.MapFS{}
 	for name, content := range otherPackages {
@@ -40,7 +40,17 @@ func sdkOf(files map[string]string) fs.FS {
 	return fsys
 }
 
-// readTree is what is below the SDK's folder in project.
+// wholeSDK returns the copy of an SDK that sdkOf has made of durable/a.go, which contains "a", and
+// durable/wire/b.go, which contains b.
+func wholeSDK(b string) map[string]string {
+	files := map[string]string{
+		"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": b,
+	}
+	maps.Copy(files, otherPackages)
+	return files
+}
+
+// readTree returns the files in the project's copy of the SDK, by slash-separated path.
 func readTree(t interface{ Fatal(...any) }, project string) map[string]string {
 	files := map[string]string{}
 	root := filepath.Join(project, filepath.FromSlash(sdkDir))
@@ -68,7 +78,11 @@ func TestWriteSDKCopiesThePackagesWithoutTheirTests(t *testing.T) {
 	if err != nil || !changed {
 		t.Errorf("got changed %t, %v, want true", changed, err)
 	}
-	want := map[string]string{"go.mod": "module devtool.internal\n\ngo 1.26\n", "config-schema.json": string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
+	want := map[string]string{
+		"go.mod":             "module devtool.internal\n\ngo 1.26\n",
+		"config-schema.json": string(config.Schema()),
+		"durable/a.go":       "a", "durable/wire/b.go": "b",
+	}
 	maps.Copy(want, otherPackages)
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -102,8 +116,7 @@ func TestWriteSDKTouchesOnlyWhatDiffers(t *testing.T) {
 	if !os.SameFile(before, after) {
 		t.Error("an equal file was written again")
 	}
-	want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b2"}
-	maps.Copy(want, otherPackages)
+	want := wholeSDK("b2")
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -112,18 +125,20 @@ func TestWriteSDKTouchesOnlyWhatDiffers(t *testing.T) {
 	}
 }
 
-// TestWriteSDKMakesAnyTreeEqual starts from arbitrary leftovers.
+// TestWriteSDKMakesAnyTreeEqual starts with arbitrary files in the copy.
 func TestWriteSDKMakesAnyTreeEqual(t *testing.T) {
 	parent := t.TempDir()
-	name := rapid.SampledFrom([]string{"a.go", "durable/a.go", "durable/x.txt", "durable/wire/b.go", "durable/gone/deep/c.go", "go.mod", ".hidden"})
+	name := rapid.SampledFrom([]string{
+		"a.go", "durable/a.go", "durable/x.txt", "durable/wire/b.go", "durable/gone/deep/c.go", "go.mod", ".hidden",
+	})
+	content := rapid.SampledFrom([]string{"", "a", "b"})
 	rapid.Check(t, func(t *rapid.T) {
 		project, err := os.MkdirTemp(parent, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
-		maps.Copy(want, otherPackages)
-		for path, content := range rapid.MapOfN(name, rapid.SampledFrom([]string{"", "a", "b"}), 0, 5).Draw(t, "leftovers") {
+		want := wholeSDK("b")
+		for path, content := range rapid.MapOfN(name, content, 0, 5).Draw(t, "leftovers") {
 			target := filepath.Join(project, ".devtool", "sdk", filepath.FromSlash(path))
 			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 				t.Fatal(err)
@@ -160,15 +175,14 @@ func TestSeveralMayWriteTheSDKAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	want := map[string]string{"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": "b"}
-	maps.Copy(want, otherPackages)
+	want := wholeSDK("b")
 	if diff := cmp.Diff(want, readTree(t, project)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestTheSDKNeedsNothingElse checks the real one: what it imports of this
-// module must be part of the copy, and the rest the standard library.
+// TestTheSDKNeedsNothingElse checks the real SDK. It may import its own packages, which are part of
+// the copy, and the standard library.
 func TestTheSDKNeedsNothingElse(t *testing.T) {
 	files, err := sdkFiles(os.DirFS(".."))
 	if err != nil {

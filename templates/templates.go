@@ -1,7 +1,7 @@
-// Package templates holds what `devtool init` can write. Each template is a
-// real project in a folder of its own: it compiles and is tested here, as part
-// of this module, and is written into a new project file by file, with only
-// its name replaced. To add one, make the folder and a line in All.
+// Package templates holds the projects that `devtool init` can write. Each
+// template is a real project in its own folder, which this module compiles and
+// tests. A new project gets a copy of its files, with only the name replaced.
+// To add a template, add its folder and a line in All.
 package templates
 
 import (
@@ -25,7 +25,7 @@ type Template struct {
 	Try         string // a command that shows the project at work while `devtool dev` runs
 }
 
-// All lists the templates; the first is the default.
+// All returns the templates. The first one is the default.
 func All() []Template {
 	return []Template{
 		{
@@ -50,7 +50,7 @@ func Lookup(name string) (Template, bool) {
 	return All()[i], true
 }
 
-// FS is the template as it stands in this repository.
+// FS returns the template's files as they are in this repository.
 func (t Template) FS() (fs.FS, error) {
 	files, err := fs.Sub(folders, t.Name)
 	if err != nil {
@@ -59,9 +59,9 @@ func (t Template) FS() (fs.FS, error) {
 	return files, nil
 }
 
-// Files is the template as a project called name, by slash-separated path. The
-// name stands in the config file, whose comments are kept, and in the title of
-// the README; nothing else depends on it.
+// Files returns the files of a project called name, by slash-separated path. The
+// name is in the configuration, whose comments stay, and in the README's title.
+// Nothing else depends on it.
 func (t Template) Files(name string) (map[string][]byte, error) {
 	source, err := t.FS()
 	if err != nil {
@@ -91,7 +91,8 @@ func (t Template) Files(name string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// rename replaces the worker's name in a config file and touches nothing else.
+// rename replaces the worker's name in a configuration file and changes nothing
+// else.
 func rename(config []byte, name string) ([]byte, error) {
 	value, err := json.Marshal(name)
 	if err != nil {
@@ -108,7 +109,7 @@ func rename(config []byte, name string) ([]byte, error) {
 	return parsed.Pack(), nil
 }
 
-// retitle replaces the first line of a README, which must be the old title.
+// retitle replaces the first line of a README, which must be the title from.
 func retitle(readme []byte, from, to string) ([]byte, error) {
 	rest, found := bytes.CutPrefix(readme, []byte("# "+from+"\n"))
 	if !found {

@@ -28,7 +28,7 @@ func TestEveryTemplateIsAProject(t *testing.T) {
 			}
 		}
 		if template.Description == "" || template.Try == "" {
-			t.Errorf("%s lacks its description or a command to try", template.Name)
+			t.Errorf("%s needs a description and a command to try", template.Name)
 		}
 	}
 }

@@ -11,22 +11,22 @@ import (
 	"devtool.internal/durable"
 )
 
-// batchBody is a JSON array of bodies: what is JSON as it is, the rest as
-// strings.
+// batchBody returns bodies as a JSON array. A body that is not JSON becomes a
+// string.
 func batchBody(bodies [][]byte) []byte {
 	items := make([][]byte, len(bodies))
 	for i, body := range bodies {
 		items[i] = body
 		if !json.Valid(body) {
-			items[i], _ = json.Marshal(string(body)) // a string always can
+			items[i], _ = json.Marshal(string(body)) // a string can always be encoded
 		}
 	}
 	return fmt.Appendf(nil, "[%s]", bytes.Join(items, []byte(",")))
 }
 
-// send posts a batch to the upstream, or logs it when there is none. A request
-// of durable.HTTPClient leaves only after what was written before it is safe
-// on disk.
+// send posts a batch to the upstream. Without an upstream it logs the batch.
+// durable.HTTPClient sends a request only after everything that the object has
+// written so far is committed.
 func send(ctx context.Context, upstream string, batch []byte) error {
 	if upstream == "" {
 		log.Printf("batch: %s", batch)

@@ -16,13 +16,13 @@ import (
 
 const (
 	delay   = 10 * time.Second // from the first item of a batch to its alarm
-	maxBody = 1 << 20          // a stored value may have 2 MB
-	prefix  = "item:"
+	maxBody = 1 << 20          // bytes; the platform stores values of up to 2 MB
+	prefix  = "item:"          // of the keys of items in storage
 )
 
 // Batcher is one queue. Its handlers run one at a time, so its fields need no
-// lock. They are a cache: an object that rests is dropped from memory, and the
-// next event constructs it anew from its storage.
+// lock. The fields only cache what is in storage: an idle object is evicted
+// from memory, and the next event constructs it again.
 type Batcher struct {
 	storage  *durable.Storage
 	upstream string
@@ -30,6 +30,8 @@ type Batcher struct {
 	next     int // number of the next item
 }
 
+// newBatcher constructs a queue from its storage. It runs before the first event
+// and again after each eviction.
 func newBatcher(ctx context.Context, state *durable.State, env *durable.Env) (*Batcher, error) {
 	b := &Batcher{storage: state.Storage, upstream: env.Var("UPSTREAM")}
 	items, err := b.storage.List(ctx, durable.ListOptions{Prefix: prefix})
@@ -43,7 +45,8 @@ func newBatcher(ctx context.Context, state *durable.State, env *durable.Env) (*B
 	return b, err
 }
 
-// ServeHTTP queues the body of a POST and shows the queue to a GET.
+// ServeHTTP queues the body of a POST and answers a GET with the state of the
+// queue.
 func (b *Batcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	var err error
@@ -69,8 +72,9 @@ func (b *Batcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// add stores one item and sees to it that an alarm is set. What it writes is
-// committed as one before the answer leaves: no item without its alarm.
+// add stores one item and makes sure that an alarm is set. Both writes are one
+// transaction, which is committed before the answer leaves. So no item is ever
+// stored without an alarm.
 func (b *Batcher) add(ctx context.Context, body io.Reader) (any, error) {
 	item, err := io.ReadAll(body)
 	if err != nil {
@@ -84,7 +88,7 @@ func (b *Batcher) add(ctx context.Context, body io.Reader) (any, error) {
 	return map[string]int{"queued": b.queued}, b.arm(ctx)
 }
 
-// show is the state of the queue; alarm is null when none is set.
+// show returns the state of the queue. Its alarm is null when none is set.
 func (b *Batcher) show(ctx context.Context) (any, error) {
 	alarm, set, err := b.storage.GetAlarm(ctx)
 	if !set {
@@ -93,8 +97,9 @@ func (b *Batcher) show(ctx context.Context) (any, error) {
 	return map[string]any{"queued": b.queued, "alarm": alarm}, err
 }
 
-// arm sets the alarm unless one is set. durable.Now is the emulator's clock,
-// which `devtool time advance` moves; time.Now would not follow it.
+// arm sets the alarm unless one is set already. It reads the emulator's clock
+// with durable.Now, because `devtool time advance` moves that clock. time.Now
+// is the machine's clock and would not follow.
 func (b *Batcher) arm(ctx context.Context) error {
 	if _, set, err := b.storage.GetAlarm(ctx); set || err != nil {
 		return err
@@ -102,10 +107,10 @@ func (b *Batcher) arm(ctx context.Context) error {
 	return b.storage.SetAlarm(ctx, durable.Now(ctx).Add(delay))
 }
 
-// Alarm sends everything that is queued. When it returns an error it is run
-// again, after 2 s, 4 s, 8 s and so on, up to six times, so nothing may be
-// deleted before it was sent. It can also run again after a crash between the
-// two: the upstream sees each item at least once.
+// Alarm sends everything that is queued. If it returns an error it runs again,
+// up to six times, after 2 s, 4 s, 8 s and so on. So it deletes an item only
+// after sending it. A crash between the two makes it run again as well: the
+// upstream receives each item at least once.
 func (b *Batcher) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	items, err := b.storage.List(ctx, durable.ListOptions{Prefix: prefix})
 	if err != nil || len(items) == 0 {
@@ -118,14 +123,14 @@ func (b *Batcher) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 		}
 	}
 
-	// While the upstream takes its time, this object gives up its turn: other
-	// requests run now, and may queue more items and set a new alarm.
+	// The object gives up its turn while it waits for the upstream. Meanwhile
+	// other requests may queue more items and set a new alarm.
 	if err := send(ctx, b.upstream, batchBody(bodies)); err != nil {
 		return err
 	}
 
-	// So delete exactly what was sent, and start counting anew only when
-	// nothing else has arrived.
+	// So delete exactly what was sent, and restart the numbers only if nothing
+	// else has arrived.
 	if b.queued -= len(items); b.queued == 0 {
 		b.next = 0
 		return b.storage.DeleteAll(ctx)
@@ -138,8 +143,10 @@ func (b *Batcher) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	return b.arm(ctx)
 }
 
-// itemKey is the storage key of item n. Keys are listed in the order of their
-// bytes, so the number has leading zeros: "10" sorts before "9".
+// itemKey returns the storage key of item n. The number has leading zeros
+// because storage lists keys in the order of their bytes, where "10" comes
+// before "9".
 func itemKey(n int) string { return fmt.Sprintf("%s%012d", prefix, n) }
 
+// itemNumber is the reverse of itemKey.
 func itemNumber(key string) (int, error) { return strconv.Atoi(strings.TrimPrefix(key, prefix)) }

@@ -23,22 +23,29 @@ func TestABatchIsSentAfterTenSeconds(t *testing.T) {
 	})
 	srv.Fetch("POST", "/orders", `{"id": 1}`)
 	srv.Fetch("POST", "/orders", `{"id": 2}`)
-	early, due := srv.Clock.Advance(9999*time.Millisecond), srv.Clock.Advance(time.Millisecond)
-	if len(early) != 0 || len(due) != 1 || !slices.Equal(sent, []string{`[{"id": 1},{"id": 2}]`}) {
-		t.Errorf("ran %v and then %v, sent %q", early, due, sent)
+	early := srv.Clock.Advance(9999 * time.Millisecond)
+	due := srv.Clock.Advance(time.Millisecond)
+	if len(early) != 0 || len(due) != 1 {
+		t.Errorf("got runs %v and then %v, want none and then the alarm", early, due)
+	}
+	if want := []string{`[{"id": 1},{"id": 2}]`}; !slices.Equal(sent, want) {
+		t.Errorf("got batches %q, want %q", sent, want)
 	}
 }
 
-// upstream takes batches, or refuses the first few of them.
+// upstream receives batches. It refuses the first few of them.
 type upstream struct {
-	mu      sync.Mutex
-	refuse  int
+	mu      sync.Mutex // guards what follows
+	refuse  int        // how many batches it still refuses
 	batches []string
 }
 
-// start starts a server for the batcher that sends to u.
+// start starts a batcher that sends to u.
 func (u *upstream) start(t *testing.T) *durabletest.Server {
-	srv := durabletest.Start(t, worker, durabletest.Options{Vars: map[string]string{"UPSTREAM": "http://upstream/batches"}})
+	t.Helper()
+	srv := durabletest.Start(t, worker, durabletest.Options{
+		Vars: map[string]string{"UPSTREAM": "http://upstream/batches"},
+	})
 	srv.Outbound(func(r *http.Request) (*http.Response, error) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
@@ -53,6 +60,7 @@ func (u *upstream) start(t *testing.T) *durabletest.Server {
 	return srv
 }
 
+// check compares the batches that u has received.
 func (u *upstream) check(t *testing.T, want ...string) {
 	t.Helper()
 	u.mu.Lock()
@@ -75,16 +83,16 @@ func TestARefusedBatchIsSentAgain(t *testing.T) {
 	srv.Clock.Advance(10 * time.Second)
 	u.check(t)
 	if queue, ok := srv.Alarms.Get("Batcher", "orders"); !ok || queue.Retry != 1 {
-		t.Errorf("got %+v, want the alarm to wait for its first retry", queue)
+		t.Errorf("got alarm %+v, %t, want one that waits for its first retry", queue, ok)
 	}
 	srv.Clock.Advance(time.Minute)
 	u.check(t, `[1]`)
 	if left := srv.Objects.Snapshot("Batcher", "orders").Entries; len(left) > 0 {
-		t.Errorf("still stored: %v", left)
+		t.Errorf("got stored items %v, want none", left)
 	}
 }
 
-func TestItemsThatArriveMeanwhileComeInTheNextBatch(t *testing.T) {
+func TestEachQueueSendsItsOwnBatches(t *testing.T) {
 	t.Parallel()
 	u := &upstream{}
 	srv := u.start(t)
@@ -104,15 +112,15 @@ func TestItemsThatArriveMeanwhileComeInTheNextBatch(t *testing.T) {
 	u.check(t, `[1]`, `[2,3]`, `[4]`)
 }
 
-func TestAnItemThatCameTwiceIsSentTwiceAndNoneIsLost(t *testing.T) {
+func TestACrashLosesNoItem(t *testing.T) {
 	t.Parallel()
 	u := &upstream{}
 	srv := u.start(t)
-	srv.CrashAfterCommit("Batcher", "orders") // it is stored, but its sender does not know
+	srv.CrashAfterCommit("Batcher", "orders") // the item is stored, but its sender gets an error
 	if status, _ := srv.Fetch("POST", "/orders", `1`); status != http.StatusInternalServerError {
-		t.Errorf("got %d, want 500", status)
+		t.Errorf("got status %d, want 500", status)
 	}
-	srv.Fetch("POST", "/orders", `1`)
+	srv.Fetch("POST", "/orders", `1`) // so the sender repeats it
 	srv.Clock.Advance(10 * time.Second)
 	u.check(t, `[1,1]`)
 }

@@ -1,8 +1,8 @@
-// Command batcher collects what is posted to it and sends it on in batches:
-// one request with everything that came in within ten seconds.
+// Command batcher collects the bodies that are posted to it and sends them on
+// in batches: one request with everything that arrived within ten seconds.
 //
-// Every request to /NAME goes to the object of that name, which keeps its own
-// queue. See batcher.go.
+// A request to /NAME goes to the object called NAME, which keeps its own queue.
+// See batcher.go.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"devtool.internal/durable"
 )
 
+// worker is what devtool serves and what the tests start.
 var worker = durable.Worker{
 	Fetch:   fetch,
 	Classes: durable.Classes{"Batcher": durable.NewClass(newBatcher)},
@@ -20,12 +21,14 @@ var worker = durable.Worker{
 
 func main() { durable.Serve(worker) }
 
-// fetch is the way in. It keeps no state: objects do.
+// fetch receives every request and passes it to the object that the path names.
+// The worker itself keeps no state: its objects do.
 func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("BATCHER").GetByName(objectName(r.URL.Path)).ServeHTTP(w, r)
 }
 
-// objectName is the path without its outer slashes, or "default".
+// objectName returns the path without its outer slashes, or "default" if
+// nothing is left.
 func objectName(path string) string {
 	return cmp.Or(strings.Trim(path, "/"), "default")
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests the batcher: devtool exec -- sh test.sh
+# Tests the batcher with curl. Run it with: devtool exec -- sh test.sh
 set -eux
 queue() { curl -fsS "$DEVTOOL_URL/orders" "$@"; }
 

@@ -34,16 +34,16 @@ func TestTheCountOutlivesTheObjectInMemory(t *testing.T) {
 	}
 }
 
-func TestNoVisitIsCountedThatIsNotStored(t *testing.T) {
+func TestAVisitThatIsNotStoredIsNotCounted(t *testing.T) {
 	t.Parallel()
 	srv := durabletest.Start(t, worker, durabletest.Options{})
 	srv.CrashBeforeCommit("Counter", "home")
 	if status, _ := srv.Fetch("GET", "/home", ""); status != 500 {
-		t.Errorf("the visit that was lost: got %d, want 500", status)
+		t.Errorf("the lost visit: got status %d, want 500", status)
 	}
 	durabletest.Run(t, srv, "Counter", "home", func(ctx context.Context, c *Counter, s *durable.State) {
 		if count, err := c.increment(ctx); count != 1 || err != nil {
-			t.Errorf("got %d, %v, want 1", count, err)
+			t.Errorf("the next visit: got %d, %v, want 1", count, err)
 		}
 	})
 }

@@ -1,6 +1,6 @@
-// Command counter counts the visits to each path. Every path has an object of
-// its own, and each object counts in its own storage, so the count survives
-// anything.
+// Command counter counts the visits to each path. Each path has its own object,
+// and each object keeps its count in its own storage. So the counts survive a
+// restart and a crash.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"devtool.internal/durable"
 )
 
+// worker is what devtool serves and what the tests start.
 var worker = durable.Worker{
 	Fetch:   fetch,
 	Classes: durable.Classes{"Counter": durable.NewClass(newCounter)},
@@ -20,20 +21,20 @@ var worker = durable.Worker{
 
 func main() { durable.Serve(worker) }
 
+// fetch receives every request and passes it to the object that the path names.
 func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	name := cmp.Or(strings.Trim(r.URL.Path, "/"), "default")
 	env.Namespace("COUNTER").GetByName(name).ServeHTTP(w, r)
 }
 
-// Counter is one path's count.
+// Counter counts the visits to one path.
 type Counter struct{ storage *durable.Storage }
 
 func newCounter(_ context.Context, state *durable.State, _ *durable.Env) (*Counter, error) {
 	return &Counter{storage: state.Storage}, nil
 }
 
-// ServeHTTP counts a GET. An object handles one request at a time, so no visit
-// is lost between reading the count and writing it.
+// ServeHTTP counts a GET and answers with the count.
 func (c *Counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
@@ -49,6 +50,8 @@ func (c *Counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer(count))
 }
 
+// increment adds one to the stored count and returns it. An object handles one
+// request at a time, so no visit is lost between the Get and the Put.
 func (c *Counter) increment(ctx context.Context) (count int, err error) {
 	if _, err := c.storage.Get(ctx, "count", &count); err != nil {
 		return 0, err
@@ -58,6 +61,6 @@ func (c *Counter) increment(ctx context.Context) (count int, err error) {
 }
 
 func answer(count int) []byte {
-	body, _ := json.Marshal(map[string]int{"count": count}) // a number always can
+	body, _ := json.Marshal(map[string]int{"count": count}) // a number can always be encoded
 	return append(body, '\n')
 }
