@@ -9,19 +9,20 @@ import (
 // Alarms are the pending alarms of all objects.
 type Alarms struct{ asker }
 
-// An Alarm is one that is pending.
+// An Alarm is a pending alarm.
 type Alarm struct {
 	Object
-	// Scheduled is the time that it was set for, Due when it runs: the same, but for an alarm that has failed
-	// and waits for a retry.
+	// Scheduled is the time that the handler has set, and Due is when the alarm runs. They differ
+	// if the alarm has failed and waits for a retry.
 	Scheduled time.Time `json:"scheduled"`
 	Due       time.Time `json:"due"`
-	Retry     int       `json:"retry"` // the failed runs so far
+	Retry     int       `json:"retry"` // the number of failed runs so far
 	Running   bool      `json:"running"`
-	Held      bool      `json:"held,omitempty"` // never so in a test, whose state is fresh
+	Held      bool      `json:"held,omitempty"` // always false here, because a test's state is fresh
 }
 
-// String is whose alarm it is and when it is due, such as "Counter/home, due 2030-01-02T15:04:05Z".
+// String returns the object and when its alarm is due, such as "Counter/home, due
+// 2030-01-02T15:04:05Z".
 func (a Alarm) String() string {
 	return a.Object.String() + ", due " + a.Due.Format(time.RFC3339Nano)
 }
@@ -36,23 +37,25 @@ func (a Alarms) List() []Alarm {
 	return pending.Alarms
 }
 
-// Get returns the alarm of an object, and whether it has one. The object is named by its class, or a binding of that, and by its
-// name or id.
+// Get returns the alarm of an object, and whether the object has one. It takes the object's class,
+// or a binding of that class, and the object's name or id.
 func (a Alarms) Get(class, object string) (alarm Alarm, ok bool) {
 	a.t.Helper()
 	var kind struct {
 		Alarms []Alarm `json:"alarms"`
 	}
 	a.ask("list alarms", http.MethodGet, "alarms?class="+url.QueryEscape(class), nil, &kind)
+	which := objectOf(class, object)
 	for _, alarm := range kind.Alarms {
-		if which := objectOf(class, object); which.ID != "" && which.ID == alarm.ID || which.ID == "" && which.Name == alarm.Name {
+		if which.ID != "" && which.ID == alarm.ID || which.ID == "" && which.Name == alarm.Name {
 			return alarm, true
 		}
 	}
 	return Alarm{}, false
 }
 
-// Trigger runs the alarm of an object at once, whenever it is due, and returns what came of it. The clock does not move.
+// Trigger runs the alarm of an object now, whenever it is due, and returns the outcome. The clock
+// does not move.
 func (a Alarms) Trigger(class, object string) Fired {
 	a.t.Helper()
 	var fired Fired

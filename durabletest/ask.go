@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// apiPrefix is where the emulator's control API is.
+// apiPrefix is the path of the emulator's control API.
 const apiPrefix = "/cdn-cgi/devtool/v1/"
 
-// An asker asks the emulator on behalf of a test, which fails if that does not work.
+// An asker sends requests to the emulator for a test, and ends the test if one fails.
 type asker struct {
 	t        testing.TB
 	emulator *emulator
 }
 
-// ask sends a request of the control API, with question as its body unless that is nil, and decodes the
-// answer. What says what it is for.
+// ask sends a request to the control API and decodes the answer. The body is question, unless that
+// is nil. Errors begin with what, the purpose of the request.
 func (a asker) ask(what, method, path string, question, answer any) {
 	a.t.Helper()
 	response, err := a.emulator.request(method, path, question)
@@ -35,7 +35,7 @@ func (a asker) ask(what, method, path string, question, answer any) {
 	}
 }
 
-// request sends a request of the control API. A refusal is an error.
+// request sends a request to the control API. If the emulator refuses it the error is a *refusal.
 func (e *emulator) request(method, path string, question any) (*http.Response, error) {
 	var body io.Reader
 	if question != nil {
@@ -45,7 +45,7 @@ func (e *emulator) request(method, path string, question any) (*http.Response, e
 		}
 		body = bytes.NewReader(b)
 	}
-	// Not the test's context: it ends before the functions are called that clean up.
+	// The test's context would not do: it ends before the test's cleanup functions run.
 	r, err := http.NewRequestWithContext(context.Background(), method, e.url+apiPrefix+path, body)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (e *emulator) request(method, path string, question any) (*http.Response, e
 	return nil, &refusal{response.StatusCode, refused.Error}
 }
 
-// A refusal is why the emulator has not done what it was asked for.
+// A refusal is the error for a request that the emulator has refused.
 type refusal struct {
 	status int
 	reason string
@@ -79,8 +79,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
-// Fetch sends a request to the worker, and returns the status and the body of the response. It is for what a
-// test does all the time; Client does the rest.
+// Fetch sends a request to the worker and returns the status and the body of the response. It
+// covers the common case; use Client for headers and streams.
 func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
@@ -99,14 +99,15 @@ func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	return status, string(b)
 }
 
-// An Object names one object. Name is empty for one that was reached by its id only.
+// An Object identifies an object. Name is empty if the object was only ever reached by its id.
 type Object struct {
 	Class string `json:"class,omitempty"`
 	Name  string `json:"name,omitempty"`
 	ID    string `json:"id,omitempty"` // 64 hexadecimal digits
 }
 
-// String is the object as commands write it: CLASS/NAME, or CLASS/ID for an object without a name.
+// String returns the object as commands write it: CLASS/NAME, or CLASS/ID for an object without a
+// name.
 func (o Object) String() string {
 	if o.Name == "" {
 		return o.Class + "/" + o.ID
@@ -114,7 +115,8 @@ func (o Object) String() string {
 	return o.Class + "/" + o.Name
 }
 
-// objectOf is the object that is called so: an id has 64 hexadecimal digits, and all else is a name.
+// objectOf returns the object with that name or id: an id has 64 hexadecimal digits, and anything
+// else is a name.
 func objectOf(class, object string) Object {
 	if len(object) == 64 && strings.Trim(object, "0123456789abcdefABCDEF") == "" {
 		return Object{Class: class, ID: object}
@@ -122,12 +124,12 @@ func objectOf(class, object string) Object {
 	return Object{Class: class, Name: object}
 }
 
-// objectPath is where the control API has the object.
+// objectPath returns the object's path in the control API.
 func objectPath(folder, class, object string) string {
 	return folder + "/" + segment(class) + "/" + segment(object)
 }
 
-// segment is s as one segment of a path. One of dots alone would mean a folder.
+// segment returns s as one segment of a path. It escapes "." and "..", which mean folders.
 func segment(s string) string {
 	if s == "." || s == ".." {
 		return strings.ReplaceAll(s, ".", "%2E")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Clock is the time that handlers see. It stands still until the test moves it or lets it run.
+// A Clock is the clock that handlers see. It is frozen until the test moves it or lets it run.
 type Clock struct{ asker }
 
 // Outcomes of a run.
@@ -19,7 +19,7 @@ const (
 	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
 )
 
-// Fired is one run: of an alarm, or of a cron trigger, which has Cron and no Object.
+// Fired is one run of an alarm or of a cron trigger. A cron trigger has Cron and no Object.
 type Fired struct {
 	Kind string `json:"kind"` // "alarm" or "cron"
 	Cron string `json:"cron,omitempty"`
@@ -32,7 +32,7 @@ type Fired struct {
 	RetryAt   *time.Time `json:"retryAt,omitempty"`
 }
 
-// String is what ran and how that ended, such as "alarm Counter/home: retry: no answer".
+// String returns what ran and how it ended, such as "alarm Counter/home: retry: no answer".
 func (f Fired) String() string {
 	what := f.Kind + " " + f.Cron
 	if f.Cron == "" {
@@ -44,7 +44,7 @@ func (f Fired) String() string {
 	return what + ": " + f.Outcome
 }
 
-// clockTime is where the clock stands.
+// clockTime is the emulator's answer to questions about the clock.
 type clockTime struct {
 	Now  time.Time `json:"now"`
 	Next *Alarm    `json:"next,omitempty"`
@@ -80,7 +80,7 @@ func (c Clock) Due() (due time.Time, ok bool) {
 	return due, ok
 }
 
-// Freeze lets the clock stand still.
+// Freeze stops the clock.
 func (c Clock) Freeze() {
 	c.t.Helper()
 	c.time("freeze the clock", http.MethodPost, "time/freeze", nil)
@@ -92,7 +92,7 @@ func (c Clock) Resume() {
 	c.time("let the clock run", http.MethodPost, "time/resume", nil)
 }
 
-// Speed lets the clock run rate times as fast as real time, when it runs.
+// Speed makes the clock run rate times as fast as real time whenever it runs.
 func (c Clock) Speed(rate float64) {
 	c.t.Helper()
 	c.time("set the clock's speed", http.MethodPost, "time/speed", struct {
@@ -108,8 +108,8 @@ type move struct {
 	Jump     bool       `json:"jump,omitempty"`
 }
 
-// Advance moves the clock on by d and runs what comes due on the way, each with the clock at its own time. It returns
-// what ran, when all of that and what it has caused is done.
+// Advance moves the clock on by d and runs everything that comes due on the way, each at its own
+// time. It waits until that and everything it has caused is done, and returns the runs.
 func (c Clock) Advance(d time.Duration) []Fired {
 	c.t.Helper()
 	return c.move(fmt.Sprintf("advance by %s", d), move{Duration: d.String()})
@@ -121,15 +121,16 @@ func (c Clock) AdvanceTo(to time.Time) []Fired {
 	return c.move("advance to "+to.Format(time.RFC3339Nano), move{To: &to})
 }
 
-// How long Next waits for something that is due: so many ticks of real time, which do not come while a debugger has
-// stopped the test.
+// How long Next waits for something that is due. It counts ticks of real time, because ticks do not
+// come while a debugger has stopped the test.
 const (
 	dueTick  = 5 * time.Millisecond
 	dueTicks = 1000
 )
 
-// Next is Advance to whatever is due next: an alarm, a retry, a cron trigger, or a handler that sleeps. While nothing
-// is, Next waits for that: a request that another goroutine of the test has sent may be on its way to its Sleep.
+// Next is Advance to whatever is due next: an alarm, a retry, a cron trigger or the end of a
+// handler's Sleep. If nothing is due, Next waits up to 5 s of real time: the request of another
+// goroutine may be on its way to its Sleep.
 func (c Clock) Next() []Fired {
 	c.t.Helper()
 	tick := time.NewTicker(dueTick)
@@ -147,8 +148,8 @@ func (c Clock) Next() []Fired {
 	}
 }
 
-// Jump lets the clock leap by d, as if the machine had slept: what fell due on the way runs once the clock is there,
-// late.
+// Jump sets the clock forward by d at once, as if the machine had slept. What fell due on the way
+// runs late, after the jump.
 func (c Clock) Jump(d time.Duration) []Fired {
 	c.t.Helper()
 	return c.move(fmt.Sprintf("jump by %s", d), move{Duration: d.String(), Jump: true})
@@ -169,7 +170,8 @@ func (c Clock) move(what string, m move) []Fired {
 	return fired
 }
 
-// move moves the clock, whose answer is a line of JSON for each run, with others in between, and one for the end.
+// move moves the clock. The emulator's answer has a line of JSON for each run and one for the end,
+// among others, which move skips.
 func (e *emulator) move(m move) ([]Fired, error) {
 	response, err := e.request(http.MethodPost, "time/advance", m)
 	if err != nil {

@@ -25,7 +25,7 @@ var command = sync.OnceValues(func() (string, error) {
 			path, err = filepath.Abs(path)
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s names no command: %w", envCommand, err)
+			return "", fmt.Errorf("find the devtool command that %s names: %w", envCommand, err)
 		}
 		return path, nil
 	}
@@ -34,19 +34,20 @@ var command = sync.OnceValues(func() (string, error) {
 	}
 	path, err := build()
 	if err != nil {
-		return "", fmt.Errorf("there is no devtool command, which runs the emulator: put it on PATH (by `go install .` in its checkout), or name it in %s; %w", envCommand, err)
+		return "", fmt.Errorf("found no devtool command to run the emulator: put it on PATH "+
+			"(with `go install .` in its checkout) or name it in %s; %w", envCommand, err)
 	}
 	return path, nil
 })
 
-// build builds devtool from its source, if the test's module depends on that, and returns the path. What is built from
-// the same source is kept.
+// build builds devtool from its source, if the test's module depends on that, and returns the path.
+// It keeps the binary for the next test that needs the same source.
 func build() (string, error) {
-	// What a project imports is a copy of the packages for handlers and tests, without the command.
+	// A project's copy of the SDK has the packages for handlers and tests, but not the command.
 	if name, err := run("go", "list", "-f", "{{.Name}}", "devtool.internal"); err != nil || name != "main" {
-		return "", errors.New("it can't be built either, for the test's module does not depend on its source")
+		return "", errors.New("it can't be built either, because the test's module does not depend on its source")
 	}
-	// The command is made of these, and they tell any two sources apart.
+	// The build ids of all packages of the command identify its source.
 	parts, err := run("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}", "devtool.internal")
 	if err != nil {
 		return "", fmt.Errorf("build devtool: %w", err)
@@ -65,7 +66,7 @@ func build() (string, error) {
 	}
 	path := filepath.Join(folder, name)
 	now := time.Now()
-	if err := os.Chtimes(path, now, now); err == nil { // it is there, and in use
+	if err := os.Chtimes(path, now, now); err == nil { // it exists, and is now marked as used
 		return path, nil
 	}
 	removeUnused(folder, now)
@@ -78,16 +79,16 @@ func build() (string, error) {
 	if _, err := run("go", "build", "-o", made, "devtool.internal"); err != nil {
 		return "", fmt.Errorf("build devtool: %w", err)
 	}
-	if err := os.Rename(made, path); err != nil { // in one step, for other tests may look for it
+	if err := os.Rename(made, path); err != nil { // in one step, because other tests may look for it
 		return "", fmt.Errorf("build devtool: %w", err)
 	}
 	return path, nil
 }
 
-// keptFor is how long a devtool is kept that no test uses.
+// keptFor is how long an unused devtool is kept.
 const keptFor = 24 * time.Hour
 
-// removeUnused removes what was built of other sources, and is not used any more.
+// removeUnused removes binaries that no test has used for keptFor.
 func removeUnused(folder string, now time.Time) {
 	built, _ := filepath.Glob(filepath.Join(folder, "devtool-*"))
 	for _, path := range built {
@@ -97,7 +98,8 @@ func removeUnused(folder string, now time.Time) {
 	}
 }
 
-// run runs a command and returns what it prints. The command is that of a release, whatever the test is: without cgo.
+// run runs a command and returns what it prints. It builds without cgo, as releases are built,
+// whatever the test is built with.
 func run(name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")

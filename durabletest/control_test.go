@@ -10,8 +10,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// TestTypesAreThoseOfTheControlAPI holds the types of this package, which can't import the control API's where a project
-// has only a copy of it, against those.
+// TestTypesAreThoseOfTheControlAPI compares the types of this package with those of
+// the control API. The package can't import that, because projects get no copy of it.
 func TestTypesAreThoseOfTheControlAPI(t *testing.T) {
 	for _, pair := range []struct{ ours, theirs any }{
 		{durabletest.Object{}, control.Object{}},
@@ -28,7 +28,7 @@ func TestTypesAreThoseOfTheControlAPI(t *testing.T) {
 		fields(theirs, want)
 		for name, kind := range want {
 			if got[name] != kind {
-				t.Errorf("%s: %q is %q, and in %s it is %q", ours, name, got[name], theirs, kind)
+				t.Errorf("%s: got type %q of %q, want %q as in %s", ours, got[name], name, kind, theirs)
 			}
 		}
 		for name := range got {
@@ -49,8 +49,8 @@ func TestTypesAreThoseOfTheControlAPI(t *testing.T) {
 	}
 }
 
-// fields collects the fields of a struct as JSON has them, with their types; those of the two packages are told apart by
-// their names alone.
+// fields collects the types of a struct's fields by their JSON names. Types of the two packages are
+// equal if their names are.
 func fields(of reflect.Type, into map[string]string) {
 	for f := range of.Fields() {
 		if f.Anonymous {
@@ -62,12 +62,15 @@ func fields(of reflect.Type, into map[string]string) {
 		for _, ours := range []string{"durabletest.", "control."} {
 			kind = strings.ReplaceAll(kind, ours, "")
 		}
-		into[name] = strings.NewReplacer("StoredEntry", "Entry", "StoredTable", "Table", "SQLValue", "Value").Replace(kind)
+		renamed := strings.NewReplacer("StoredEntry", "Entry", "StoredTable", "Table", "SQLValue", "Value")
+		into[name] = renamed.Replace(kind)
 	}
 }
 
-func TestValuesOfADatabaseSurviveTheWay(t *testing.T) {
-	for _, want := range []any{nil, int64(0), int64(-1 << 63), 0.5, -1e300, 1e21, "", "text", "null", "\xff", []byte{}, []byte{0, 1}} {
+func TestDatabaseValuesSurviveTheControlAPI(t *testing.T) {
+	for _, want := range []any{
+		nil, int64(0), int64(-1 << 63), 0.5, -1e300, 1e21, "", "text", "null", "\xff", []byte{}, []byte{0, 1},
+	} {
 		b, err := json.Marshal(control.SQLValue{V: want})
 		if err != nil {
 			t.Fatal(err)

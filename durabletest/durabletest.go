@@ -1,4 +1,4 @@
-// Package durabletest tests handlers inside `go test`: against a real emulator, with a clock that the test
+// Package durabletest runs handlers inside `go test`, against a real emulator whose clock the test
 // moves.
 //
 //	func TestItWaits(t *testing.T) {
@@ -8,16 +8,17 @@
 //		…
 //	}
 //
-// Start runs `devtool dev` as a child of the test's process, with fresh state, a clock that stands still and
-// a port of its own, and lets the test's process be its handler program: worker runs inside the test, where
-// it can be debugged, and -race, -cover and -run see it. So tests are isolated from each other and may run
-// in parallel. All of it is gone when the test has ended, also when its process was killed.
+// Start runs `devtool dev` as a child of the test's process, with fresh state, a frozen clock and
+// its own port. The test's process is the handler program: worker runs inside the test, where a
+// debugger, -race and -cover see it. Tests are isolated from each other and may run in parallel.
+// Everything that Start has created is gone when the test ends, even if its process is killed.
 //
-// The devtool command is the one that the environment variable DEVTOOL names, or the one on PATH, or is built
-// from the module devtool.internal if the test's module depends on its source.
+// The environment variable DEVTOOL names the devtool command. Without it the command on PATH is
+// used. If there is none and the test's module depends on the source of devtool.internal, Start
+// builds it.
 //
-// Whatever does not work is t.Fatal. What handlers print by package log goes to the log of the test, as does
-// that of the emulator: go test shows both for a test that fails, or with -v.
+// Every failure calls t.Fatal. What handlers print with package log goes to the test's log, and so
+// does the emulator's log. go test shows both if the test fails, or with -v.
 package durabletest
 
 import (
@@ -28,44 +29,46 @@ import (
 	"devtool.internal/durable"
 )
 
-// Options say what to start. Their zero value will do.
+// Options configure Start. The zero value is ready to use.
 type Options struct {
-	// Dir is the folder of the project, or one in it. Empty means the test's own: the
-	// configuration is found from there as `devtool dev` finds it.
+	// Dir is the folder of the project, or one in it; empty means the test's own folder.
+	// Start looks for the configuration from there upwards, as `devtool dev` does.
 	Dir string
-	// Config is the configuration file, if it is not the one that is found. A relative path is meant from Dir.
+	// Config is the configuration file, relative to Dir. Empty means the one that Start finds.
 	Config string
-	// Env is an environment of the configuration.
+	// Env is the environment of the configuration; empty means the top level.
 	Env string
-	// Vars are set over those of the configuration and of .dev.vars and .env files.
+	// Vars override the variables of the configuration and of .dev.vars and .env files.
 	Vars map[string]string
-	// Time is where the clock starts; zero means the present.
+	// Time is the clock's start; zero means the present.
 	Time time.Time
-	// Seed, unless it is 0, shuffles what is due at the same time.
+	// Seed, unless it is 0, shuffles events that are due at the same time.
 	Seed uint64
-	// Limits is "production", which empty means, or "local" for those of the platform's local runtime.
+	// Limits is "production" or "local", the limits of the platform's local runtime. Empty means
+	// production.
 	Limits string
-	// Verbose logs also what is for details: each request to an object, and each eviction.
+	// Verbose logs details, too: each request to an object and each eviction.
 	Verbose bool
 }
 
-// A Server is an emulator that serves one worker for one test. Its methods may be called from any goroutine, but
-// as those of testing.T that end the test they fail only from the test's own.
+// A Server is an emulator that serves one worker for one test. Its methods may be called from any
+// goroutine. But a method that fails ends the test, and testing.T allows that only on the test's
+// own goroutine.
 type Server struct {
-	// URL is where the worker is reached, such as http://127.0.0.1:41234, for clients that are not
-	// of this package.
+	// URL is the worker's address, such as http://127.0.0.1:41234, for clients other than Client.
 	URL string
-	// Clock is the time that handlers see.
+	// Clock is the clock that handlers see.
 	Clock Clock
 	// Alarms are the pending alarms of all objects.
 	Alarms Alarms
-	// Objects are those that store something, or are in memory.
+	// Objects are the objects that store something or are in memory.
 	Objects Objects
 
 	asker
 }
 
-// Start starts an emulator for the test, with worker as its handler program. It ends with the test.
+// Start starts an emulator for the test, with worker as its handler program. The emulator ends with
+// the test.
 func Start(t testing.TB, worker durable.Worker, o Options) *Server {
 	t.Helper()
 	path, err := command()
@@ -79,8 +82,7 @@ func Start(t testing.TB, worker durable.Worker, o Options) *Server {
 	return e.server(t)
 }
 
-// For returns the same server for a subtest, or a helper with a testing.TB of its own: that is the one which
-// fails.
+// For returns the same server for t, such as that of a subtest. Calls that fail then end t.
 func (s *Server) For(t testing.TB) *Server { return s.emulator.server(t) }
 
 func (e *emulator) server(t testing.TB) *Server {
@@ -88,14 +90,15 @@ func (e *emulator) server(t testing.TB) *Server {
 	return &Server{URL: e.url, Clock: Clock{a}, Alarms: Alarms{a}, Objects: Objects{a}, asker: a}
 }
 
-// Client returns a client whose requests to a relative URL, such as "/orders", reach the worker.
+// Client returns a client that sends requests with a relative URL, such as "/orders", to the
+// worker.
 func (s *Server) Client() *http.Client { return s.emulator.client }
 
-// Outbound has f answer the requests that handlers send to the outside with durable.HTTPClient, from now on;
-// with nil they go there again, as they do at first. As with a request that leaves, what the handler wrote
-// before is committed, and its object's turn is given up until f returns. Of the response that f returns a
-// status is enough. f is called on another goroutine than the test's, and for several requests at once where
-// several handlers run.
+// Outbound makes f answer the requests that handlers send to the outside with durable.HTTPClient.
+// With nil, as at the start, requests reach the network. Either way the handler's writes are
+// committed before the request, and its object gives up its turn until f returns. The response
+// needs no more than a status. f runs on other goroutines than the test's, and for several requests
+// at once if several handlers send them.
 func (s *Server) Outbound(f func(*http.Request) (*http.Response, error)) {
 	s.emulator.outside.Store(&f)
 }

@@ -52,7 +52,7 @@ func TestTestsShareNothing(t *testing.T) {
 	want(t, second, "/a/count", "1")
 	first.Clock.Advance(time.Hour)
 	if got := second.Clock.Now(); !got.Equal(at) {
-		t.Errorf("the clock of the other one: got %s, want %s", got, at)
+		t.Errorf("the other test's clock: got %s, want %s", got, at)
 	}
 }
 
@@ -64,9 +64,15 @@ func TestOptionsReachTheEmulator(t *testing.T) {
 	}{
 		"the configuration": {func(o *durabletest.Options) {}, "hello"},
 		"an environment":    {func(o *durabletest.Options) { o.Env = "loud" }, "HELLO"},
-		"a variable":        {func(o *durabletest.Options) { o.Vars = map[string]string{"GREETING": "a:b c"} }, "a:b c"},
-		"a file":            {func(o *durabletest.Options) { o.Dir, o.Config = "", "testdata/lab/wrangler.jsonc" }, "hello"},
-		"the rest":          {func(o *durabletest.Options) { o.Seed, o.Limits, o.Verbose = 7, "local", true }, "hello"},
+		"a variable": {
+			func(o *durabletest.Options) { o.Vars = map[string]string{"GREETING": "a:b c"} },
+			"a:b c",
+		},
+		"a file": {
+			func(o *durabletest.Options) { o.Dir, o.Config = "", "testdata/lab/wrangler.jsonc" },
+			"hello",
+		},
+		"the rest": {func(o *durabletest.Options) { o.Seed, o.Limits, o.Verbose = 7, "local", true }, "hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +81,7 @@ func TestOptionsReachTheEmulator(t *testing.T) {
 	}
 }
 
-func TestTheClockIsTheTests(t *testing.T) {
+func TestTheTestMovesTheClock(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	c := srv.Clock
@@ -92,7 +98,7 @@ func TestTheClockIsTheTests(t *testing.T) {
 			got = append(got, f.Object.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("fired %q, want %q", got, want)
+			t.Errorf("got runs %q, want %q", got, want)
 		}
 	}
 	wantNow(0)
@@ -117,7 +123,7 @@ func TestTheClockIsTheTests(t *testing.T) {
 
 	c.Speed(1_000_000)
 	c.Resume()
-	for c.Now().Sub(at) < 24*time.Hour { // a tenth of a second
+	for c.Now().Sub(at) < 24*time.Hour { // it takes a tenth of a second
 	}
 	c.Freeze()
 	if first, second := c.Now(), c.Now(); !first.Equal(second) {
@@ -125,7 +131,7 @@ func TestTheClockIsTheTests(t *testing.T) {
 	}
 }
 
-func TestNextWaitsForAHandlerThatIsOnItsWayToItsSleep(t *testing.T) {
+func TestNextWaitsForARequestThatIsAboutToSleep(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	answered := make(chan error, 1)
@@ -141,11 +147,11 @@ func TestNextWaitsForAHandlerThatIsOnItsWayToItsSleep(t *testing.T) {
 		t.Error(err)
 	}
 	if now := srv.Clock.Now().Sub(at); len(fired) != 0 || now != 20*time.Second {
-		t.Errorf("ran %v and got %s after the start, want 20s and no alarm", fired, now)
+		t.Errorf("got runs %v, %s after the start, want none, 20s after it", fired, now)
 	}
 }
 
-func TestWhatATestMayPrintSaysWhatMatters(t *testing.T) {
+func TestResultsPrintReadably(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	want(t, srv, "/unlucky/count", "1")
@@ -163,7 +169,8 @@ func TestWhatATestMayPrintSaysWhatMatters(t *testing.T) {
 		}, "cron * * * * *: dropped"},
 		{
 			func() any { return srv.Objects.Snapshot("Lab", "unlucky") },
-			"Lab/unlucky\n\"n\": 1\n\"runs\": 2\nt [\"a\" \"b\" \"c\" \"d\" \"e\"]\n\t[1 1.5 x [0 255] <nil>]\n\t[9007199254740993 +Inf   -1]",
+			"Lab/unlucky\n\"n\": 1\n\"runs\": 2\n" +
+				"t [\"a\" \"b\" \"c\" \"d\" \"e\"]\n\t[1 1.5 x [0 255] <nil>]\n\t[9007199254740993 +Inf   -1]",
 		},
 	} {
 		if got := fmt.Sprint(tt.got()); got != tt.want {
@@ -194,14 +201,14 @@ func TestAlarmsAreListedAndTriggered(t *testing.T) {
 		t.Errorf("by id: got %+v, %t, want %+v", byID, ok, a)
 	}
 	if _, ok := srv.Alarms.Get("Lab", "c"); ok {
-		t.Error("there is an alarm of c")
+		t.Error("c: got an alarm, want none")
 	}
 	got := srv.Alarms.Trigger("Lab", "unlucky")
 	if got.Outcome != durabletest.OutcomeRetry || got.Error != "no luck" || got.RetryAt == nil {
 		t.Errorf("got %+v, want a retry", got)
 	}
 	if got := srv.Alarms.Trigger("Lab", "b"); got.Outcome != durabletest.OutcomeOK {
-		t.Errorf("got %+v, want it done", got)
+		t.Errorf("got %+v, want outcome ok", got)
 	}
 }
 
@@ -216,7 +223,7 @@ func TestObjectsAreSeenAndReset(t *testing.T) {
 		t.Errorf("got %+v, want Lab/a in memory", got)
 	}
 	if !srv.Objects.Evict("Lab", "a") || srv.Objects.Evict("Lab", "a") {
-		t.Error("it was not evicted once")
+		t.Error("want the first eviction to succeed, and the second to find nothing")
 	}
 	want(t, srv, "/a/visits", "1")
 	srv.Objects.Abort("Lab", "a", "for a test")
@@ -231,7 +238,7 @@ func TestObjectsAreSeenAndReset(t *testing.T) {
 		t.Errorf("got %t, %v, want nothing", found, err)
 	}
 	if found, err := s.Get("n", new([]string)); !found || err == nil || !strings.HasPrefix(err.Error(), `read "n": `) {
-		t.Errorf("got %t, %v, want that it is no list", found, err)
+		t.Errorf("got %t, %v, want an error: the value is not a list", found, err)
 	}
 }
 
@@ -251,7 +258,10 @@ func TestASnapshotHasTheTables(t *testing.T) {
 		}
 		got = append(got, values)
 	}
-	wanted := [][]any{{int64(1), 1.5, "x", []byte{0, 255}, nil}, {int64(9007199254740993), math.Inf(1), "", "", int64(-1)}}
+	wanted := [][]any{
+		{int64(1), 1.5, "x", []byte{0, 255}, nil},
+		{int64(9007199254740993), math.Inf(1), "", "", int64(-1)},
+	}
 	if !reflect.DeepEqual(got, wanted) {
 		t.Errorf("got %#v, want %#v", got, wanted)
 	}
@@ -263,7 +273,7 @@ func TestRunLooksInside(t *testing.T) {
 	want(t, srv, "/a/count", "1")
 	durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, l *Lab, s *durable.State) {
 		if l.visits != 1 || l.state != s {
-			t.Errorf("got %d visits and another state: %t, want the live instance", l.visits, l.state != s)
+			t.Errorf("got %d visits and the same state %t, want the live instance", l.visits, l.state == s)
 		}
 		l.visits = 10
 		if err := s.Storage.Put(ctx, "n", 7); err != nil {
@@ -296,7 +306,7 @@ func TestRunSharesTheTurn(t *testing.T) {
 			_, err := s.Storage.Get(ctx, "n", &before)
 			err = errors.Join(err, s.Storage.Put(ctx, "n", before+1))
 			if _, e := s.Storage.Get(ctx, "n", &after); errors.Join(err, e) != nil || after != before+1 {
-				t.Errorf("got %d after %d, %v: somebody was in between", after, before, errors.Join(err, e))
+				t.Errorf("got %d after %d, %v: another event ran in between", after, before, errors.Join(err, e))
 			}
 		})
 	}
@@ -317,10 +327,10 @@ func TestATestThatEndsInsideAnObjectLeavesItUsable(t *testing.T) {
 			put(ctx, s, 10)
 			t.FailNow()
 		})
-		t.Errorf("it went on")
+		t.Errorf("the test went on")
 	})
 	if r.fatal != "failed" || len(r.errors) > 0 {
-		t.Errorf("got %q, %q, want that it failed and ended", r.fatal, r.errors)
+		t.Errorf("got %q, %q, want a test that has failed and ended", r.fatal, r.errors)
 	}
 	want(t, srv, "/a/count", "11")
 
@@ -341,21 +351,22 @@ func TestATestThatEndsInsideAnObjectLeavesItUsable(t *testing.T) {
 func TestOutboundRequestsStayInTheTest(t *testing.T) {
 	t.Parallel()
 	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "the real one") //nolint:errcheck // the test sees it
+		io.WriteString(w, "the real one") //nolint:errcheck // the test notices
 	}))
 	defer outside.Close()
 	srv := start(t, func(o *durabletest.Options) { o.Vars = map[string]string{"UPSTREAM": outside.URL + "/x"} })
 	want(t, srv, "/a/upstream", "200 the real one")
 	srv.Outbound(func(r *http.Request) (*http.Response, error) {
 		b, err := io.ReadAll(r.Body)
-		return &http.Response{StatusCode: 418, Body: io.NopCloser(strings.NewReader(r.Method + " " + r.URL.Path + " " + string(b)))}, err
+		body := strings.NewReader(r.Method + " " + r.URL.Path + " " + string(b))
+		return &http.Response{StatusCode: 418, Body: io.NopCloser(body)}, err
 	})
 	if _, got := srv.Fetch("POST", "/a/upstream", "tea"); got != "418 POST /x tea" {
-		t.Errorf("got %q, want the answer of the test", got)
+		t.Errorf("got %q, want the test's answer", got)
 	}
 	srv.Outbound(func(*http.Request) (*http.Response, error) { return nil, errors.New("no way out") })
 	if status, got := srv.Fetch("POST", "/a/upstream", ""); status != 500 || !strings.Contains(got, "no way out") {
-		t.Errorf("got %d %q, want the error of the test", status, got)
+		t.Errorf("got %d %q, want the test's error", status, got)
 	}
 	srv.Outbound(nil)
 	want(t, srv, "/a/upstream", "200 the real one")
@@ -374,10 +385,14 @@ func TestFaultsStrikeOnce(t *testing.T) {
 	want(t, srv, "/failing/arm", "armed")
 	srv.FailNextAlarm("Lab", "failing")
 	if fired := srv.Clock.Advance(time.Minute); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeRetry {
-		t.Errorf("got %+v, want one that failed", fired)
+		t.Errorf("got %+v, want one failed run", fired)
 	}
-	if fired := srv.Clock.Next(); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeOK || fired[0].Retry != 1 || runs("failing") != 1 {
-		t.Errorf("got %+v and %d runs, want the retry", fired, runs("failing"))
+	retried := srv.Clock.Next()
+	if len(retried) != 1 || retried[0].Outcome != durabletest.OutcomeOK || retried[0].Retry != 1 {
+		t.Errorf("got %+v, want the retry", retried)
+	}
+	if got := runs("failing"); got != 1 {
+		t.Errorf("got %d runs of the handler, want 1", got)
 	}
 
 	want(t, srv, "/twice/arm", "armed")
@@ -416,46 +431,76 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	var held sync.WaitGroup
 	t.Cleanup(held.Wait)
 	held.Go(func() {
-		if resp, err := srv.Client().Get("/held/hold"); err == nil { // it ends with the clock
+		if resp, err := srv.Client().Get("/held/hold"); err == nil { // it lasts until the clock moves
 			resp.Body.Close()
 		}
 	})
-	for srv.Objects.List() == nil || !slices.ContainsFunc(srv.Objects.List(), func(o durabletest.ObjectInfo) bool { return o.Name == "held" && o.Running }) {
+	isHeld := func(o durabletest.ObjectInfo) bool { return o.Name == "held" && o.Running }
+	for !slices.ContainsFunc(srv.Objects.List(), isHeld) {
 	}
 	for name, test := range map[string]struct {
 		f    func(t testing.TB)
 		want []string
 	}{
-		"a class that is not there":   {func(t testing.TB) { srv.For(t).Objects.Evict("Nobody", "a") }, []string{"evict Nobody/a: ", "the classes are Lab"}},
-		"an object that is not there": {func(t testing.TB) { srv.For(t).Objects.Snapshot("Lab", "none") }, []string{"look at what Lab/none stores: there is no object Lab/none"}},
-		"an alarm that is not there":  {func(t testing.TB) { srv.For(t).Alarms.Trigger("Lab", "none") }, []string{"trigger the alarm of Lab/none: "}},
-		"back in time":                {func(t testing.TB) { srv.For(t).Clock.Advance(-1) }, []string{"advance by -1ns: time can't go back"}},
-		"an impossible rate":          {func(t testing.TB) { srv.For(t).Clock.Speed(-1) }, []string{"set the clock's speed: "}},
-		"a visit of another type": {func(t testing.TB) {
-			durabletest.Run(t, srv, "Lab", "a", func(context.Context, *strings.Builder, *durable.State) {})
-		}, []string{"look into Lab/a: its objects are of type *durabletest_test.Lab, and not of *strings.Builder"}},
-		"a visit of nobody": {func(t testing.TB) {
-			durabletest.Run(t, srv, "Nobody", "a", func(context.Context, *Lab, *durable.State) {})
-		}, []string{"look into Nobody/a: "}},
-		"a visit of a busy object": {func(t testing.TB) {
-			durabletest.Run(t, srv, "Lab", "held", func(context.Context, *Lab, *durable.State) {})
-		}, []string{"look into Lab/held: it is running, and its turn did not come within 10s"}},
-		"a configuration that is not there": {func(t testing.TB) {
-			durabletest.Start(t, worker, durabletest.Options{Dir: t.TempDir()})
-		}, []string{"did not start", "devtool has ended (exit status 1)", "wrangler"}},
-		"an environment that is not there": {func(t testing.TB) {
-			start(t, func(o *durabletest.Options) { o.Env = "none" })
-		}, []string{"devtool has ended", "none"}},
-		"a worker that does not fit": {func(t testing.TB) {
-			durabletest.Start(t, durable.Worker{Fetch: worker.Fetch}, durabletest.Options{Dir: "testdata/lab"})
-		}, []string{"the worker can't be served: ", "the program has no class Lab (bound as LAB)"}},
+		"a class that is not there": {
+			func(t testing.TB) { srv.For(t).Objects.Evict("Nobody", "a") },
+			[]string{"evict Nobody/a: ", "the classes are Lab"},
+		},
+		"an object that is not there": {
+			func(t testing.TB) { srv.For(t).Objects.Snapshot("Lab", "none") },
+			[]string{"read the storage of Lab/none: there is no object Lab/none"},
+		},
+		"an alarm that is not there": {
+			func(t testing.TB) { srv.For(t).Alarms.Trigger("Lab", "none") },
+			[]string{"trigger the alarm of Lab/none: "},
+		},
+		"back in time": {
+			func(t testing.TB) { srv.For(t).Clock.Advance(-1) },
+			[]string{"advance by -1ns: time can't go back"},
+		},
+		"an impossible rate": {
+			func(t testing.TB) { srv.For(t).Clock.Speed(-1) },
+			[]string{"set the clock's speed: "},
+		},
+		"Run with another type": {
+			func(t testing.TB) {
+				durabletest.Run(t, srv, "Lab", "a", func(context.Context, *strings.Builder, *durable.State) {})
+			},
+			[]string{"run inside Lab/a: its objects are of type *durabletest_test.Lab, not *strings.Builder"},
+		},
+		"Run without a class": {
+			func(t testing.TB) {
+				durabletest.Run(t, srv, "Nobody", "a", func(context.Context, *Lab, *durable.State) {})
+			},
+			[]string{"run inside Nobody/a: "},
+		},
+		"Run in a busy object": {
+			func(t testing.TB) {
+				durabletest.Run(t, srv, "Lab", "held", func(context.Context, *Lab, *durable.State) {})
+			},
+			[]string{"run inside Lab/held: the object is busy: its turn did not come within 10s"},
+		},
+		"a configuration that is not there": {
+			func(t testing.TB) { durabletest.Start(t, worker, durabletest.Options{Dir: t.TempDir()}) },
+			[]string{"did not start", "devtool has ended (exit status 1)", "wrangler"},
+		},
+		"an environment that is not there": {
+			func(t testing.TB) { start(t, func(o *durabletest.Options) { o.Env = "none" }) },
+			[]string{"devtool has ended", "none"},
+		},
+		"a worker without the class": {
+			func(t testing.TB) {
+				durabletest.Start(t, durable.Worker{Fetch: worker.Fetch}, durabletest.Options{Dir: "testdata/lab"})
+			},
+			[]string{"serve the worker: ", "the program has no class Lab (bound as LAB)"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { record(t, test.f).wantFatal(t, test.want...) })
 	}
 	srv.Clock.Advance(20 * time.Second)
 }
 
-func TestAnEmulatorThatIsGoneIsTold(t *testing.T) {
+func TestAnEmulatorThatEndsEarlyFailsTheTest(t *testing.T) {
 	t.Parallel()
 	r := record(t, func(t testing.TB) {
 		srv := start(t)
@@ -468,8 +513,8 @@ func TestAnEmulatorThatIsGoneIsTold(t *testing.T) {
 		}
 	})
 	r.wantFatal(t, "read the clock: ", "devtool has ended (exit status 0)", "shutting down")
-	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "the emulator has gone") {
-		t.Errorf("got %q, want that the emulator has gone", r.errors)
+	if want := "the emulator has ended before the test"; len(r.errors) != 1 || !strings.Contains(r.errors[0], want) {
+		t.Errorf("got %q, want an error with %q", r.errors, want)
 	}
 }
 
@@ -491,7 +536,8 @@ func TestAHandlerThatOutlivesItsTestFailsIt(t *testing.T) {
 		})
 		<-in
 	})
-	if want := "durabletest: handlers still run 5s after the end of the test (1 of them): "; len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], want) {
+	want := "durabletest: handlers still run 5s after the end of the test (1 of them): "
+	if len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], want) {
 		t.Errorf("got %q, want %q", r.errors, want)
 	}
 	close(release)
@@ -524,8 +570,11 @@ func TestHandlersLogToTheirTest(t *testing.T) {
 			t.Fatal(logs[i].fatal)
 		}
 		got, mine := logs[i].output.String(), []string{"one", "two"}[i]
-		if !strings.Contains(got, mine+" was here\n") || strings.Contains(got, other+" was here") || !strings.Contains(got, "INF GET /"+mine+"/log 200 OK") {
-			t.Errorf("the log of %s: got\n%s", mine, got)
+		if !strings.Contains(got, mine+" was here\n") || !strings.Contains(got, "INF GET /"+mine+"/log 200 OK") {
+			t.Errorf("the log of %s: got\n%s\nwant its line and its request", mine, got)
+		}
+		if strings.Contains(got, other+" was here") {
+			t.Errorf("the log of %s: got\n%s\nwant nothing of %s", mine, got, other)
 		}
 	}
 }

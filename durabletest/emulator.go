@@ -28,8 +28,8 @@ import (
 // How long things may take, in real time.
 const (
 	startTimeout = time.Minute
-	endTimeout   = 10 * time.Second // of the emulator, when its input has ended
-	quietTimeout = 5 * time.Second  // of handlers, when their connection is gone
+	endTimeout   = 10 * time.Second // for the emulator, after its input is closed
+	quietTimeout = 5 * time.Second  // for handlers, after their connection is closed
 )
 
 // An emulator is a `devtool dev` that serves the test's process.
@@ -37,12 +37,12 @@ type emulator struct {
 	url     string
 	client  *http.Client
 	program inside.Program
-	frame   []byte // that stands in the stacks of the worker's handlers
+	frame   []byte // marks the stacks of the worker's handlers
 	log     testLog
 	outside atomic.Pointer[func(*http.Request) (*http.Response, error)]
 
 	process *exec.Cmd
-	input   io.Closer     // when it is closed the emulator ends
+	input   io.Closer     // closing it ends the emulator
 	ended   chan struct{} // closed when the emulator has ended
 
 	// mu guards what follows.
@@ -50,7 +50,7 @@ type emulator struct {
 	closing bool
 }
 
-// status is what the emulator says when it is ready.
+// status is what the emulator prints when it is ready.
 type status struct {
 	URL    string `json:"url"`
 	Attach string `json:"attach"`
@@ -61,7 +61,7 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 	t.Helper()
 	e := &emulator{ended: make(chan struct{}), process: exec.Command(path, arguments(o, t.TempDir())...)}
 	e.log.out = t.Output()
-	standApart(e.process)
+	ownGroup(e.process)
 	e.process.Dir = o.Dir
 	e.process.Env = append(os.Environ(), "NO_COLOR=1")
 	ready := &firstLine{line: make(chan []byte, 1)}
@@ -75,7 +75,7 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 		return nil, fmt.Errorf("start devtool: %w", err)
 	}
 	go func() {
-		e.process.Wait() //nolint:errcheck // ProcessState tells
+		e.process.Wait() //nolint:errcheck // ProcessState has the outcome
 		close(e.ended)
 	}()
 	t.Cleanup(func() {
@@ -89,7 +89,8 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 	select {
 	case line := <-ready.line:
 		if err := json.Unmarshal(line, &s); err != nil || s.Attach == "" {
-			return nil, fmt.Errorf("%s is another version of devtool than this package: it began with %q", path, line)
+			return nil, fmt.Errorf("%s and this package are from different versions of devtool: it printed %q first",
+				path, line)
 		}
 	case <-e.ended:
 		return nil, e.explain(fmt.Errorf("%s did not start", filepath.Base(path)))
@@ -102,7 +103,7 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 	return e, e.attach(t, s.Attach, worker)
 }
 
-// arguments are those of devtool.
+// arguments returns the arguments of devtool, which keeps the state in folder.
 func arguments(o Options, folder string) []string {
 	args := []string{
 		"dev", "--attach", "--apart", "--json", "--frozen", "--port=0", "--ip=127.0.0.1", "--local-protocol=http",
@@ -131,9 +132,9 @@ func arguments(o Options, folder string) []string {
 	return args
 }
 
-// firstLine is where the emulator says that it is ready.
+// firstLine is a writer that sends the first line written to it, once.
 type firstLine struct {
-	line chan []byte // gets it, once
+	line chan []byte
 
 	b    []byte
 	said bool
@@ -150,8 +151,8 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reach makes the client for an emulator at address. It is reached by number: whoever asks for "localhost" may get a stranger who
-// listens on [::1].
+// reach makes the client for an emulator at address. The client uses the number 127.0.0.1, because
+// another program may listen on [::1] and "localhost" may mean that address.
 func (e *emulator) reach(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -178,7 +179,7 @@ func (r *relative) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.transport.RoundTrip(request)
 }
 
-// CloseIdleConnections is for http.Client.
+// CloseIdleConnections is what http.Client's method of that name calls.
 func (r *relative) CloseIdleConnections() { r.transport.CloseIdleConnections() }
 
 // attach makes worker the emulator's handler program.
@@ -187,14 +188,15 @@ func (e *emulator) attach(t testing.TB, socket string, worker durable.Worker) er
 	if err != nil {
 		return e.explain(fmt.Errorf("reach the emulator: %w", err))
 	}
-	e.program, err = inside.Serve(conn, worker, inside.Options{Outside: func() func(*http.Request) (*http.Response, error) {
+	outside := func() func(*http.Request) (*http.Response, error) {
 		if f := e.outside.Load(); f != nil { //nolint:bodyclose // it is a function
 			return *f
 		}
 		return nil
-	}})
+	}
+	e.program, err = inside.Serve(conn, worker, inside.Options{Outside: outside})
 	if err != nil {
-		return fmt.Errorf("the worker can't be served: %w", err)
+		return fmt.Errorf("serve the worker: %w", err)
 	}
 	e.frame = []byte(e.program.Frame())
 	t.Cleanup(captureLog(e))
@@ -203,17 +205,18 @@ func (e *emulator) attach(t testing.TB, socket string, worker durable.Worker) er
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if !e.closing {
-			t.Errorf("durabletest: the emulator has gone: %s", e.log.last())
+			t.Errorf("durabletest: the emulator has ended before the test: %s", e.log.last())
 		}
 	}()
 	return nil
 }
 
-// explain says that the emulator has ended, if that is why there is an error.
+// explain adds to err that the emulator has ended, if it has.
 func (e *emulator) explain(err error) error {
 	var dialing *net.OpError
-	if errors.As(err, &dialing) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
-		// Its connections close a little before it is gone.
+	if errors.As(err, &dialing) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.Canceled) {
+		// The emulator's connections close shortly before its process ends.
 		timer := time.NewTimer(time.Second)
 		defer timer.Stop()
 		select {
@@ -229,7 +232,7 @@ func (e *emulator) explain(err error) error {
 	}
 }
 
-// end ends the emulator, and the handlers that still run.
+// end ends the emulator and waits for the handlers that still run.
 func (e *emulator) end(t testing.TB) {
 	t.Helper()
 	e.mu.Lock()
@@ -237,13 +240,14 @@ func (e *emulator) end(t testing.TB) {
 	e.mu.Unlock()
 	if e.program != nil {
 		if n := e.program.Close(quietTimeout); n > 0 {
-			t.Errorf("durabletest: handlers still run %s after the end of the test (%d of them): they have to return when their context ends", quietTimeout, n)
+			t.Errorf("durabletest: handlers still run %s after the end of the test (%d of them): "+
+				"a handler has to return when its context ends", quietTimeout, n)
 		}
 	}
 	if e.client != nil {
 		e.client.CloseIdleConnections()
 	}
-	e.input.Close() //nolint:errcheck // that it is closed already is fine
+	e.input.Close() //nolint:errcheck // it may be closed already
 	timer := time.NewTimer(endTimeout)
 	defer timer.Stop()
 	select {

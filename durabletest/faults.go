@@ -5,32 +5,34 @@ import (
 	"net/http"
 )
 
-// What can be made to go wrong. Each strikes the object once, at its next event of the kind; the object needs not
-// exist yet. The log tells when one has struck.
+// The faults that a test can inject. Each strikes the object once, at its next event of that kind.
+// The object need not exist yet. The log has a line when a fault strikes.
 
-// FailNextAlarm makes the next run of the object's alarm fail before its handler is called: as a failure of the
-// handler, which is tried again.
+// FailNextAlarm makes the next run of the object's alarm fail before its handler is called. The
+// alarm is then retried, as after a failure of the handler.
 func (s *Server) FailNextAlarm(class, object string) {
 	s.t.Helper()
 	s.inject("fail-alarm", class, object)
 }
 
-// DuplicateNextAlarm makes the object's alarm come once more after its next run that succeeds, as it may with
-// at-least-once delivery: what the handler wrote is kept, that it ran is forgotten. A run that has set or deleted the
-// alarm itself is passed over.
+// DuplicateNextAlarm makes the object's alarm run once more after its next successful run, as
+// at-least-once delivery permits: what the handler wrote stays, but the run itself is forgotten.
+// The fault skips a run in which the handler sets or deletes the alarm.
 func (s *Server) DuplicateNextAlarm(class, object string) {
 	s.t.Helper()
 	s.inject("duplicate-alarm", class, object)
 }
 
-// CrashBeforeCommit makes the next event of the object that has written something lose that where it was to be
-// committed. The object is reset, and the caller gets an error as after a crash of the program.
+// CrashBeforeCommit makes the object's next event that writes something lose its writes just before
+// the commit. The object is reset, and the caller gets the same error as after a crash of the
+// program.
 func (s *Server) CrashBeforeCommit(class, object string) {
 	s.t.Helper()
 	s.inject("crash-before-commit", class, object)
 }
 
-// CrashAfterCommit is CrashBeforeCommit after the commit: what was written is kept, only the caller does not get to know.
+// CrashAfterCommit is like CrashBeforeCommit, but strikes after the commit: the writes stay,
+// although the caller gets an error.
 func (s *Server) CrashAfterCommit(class, object string) {
 	s.t.Helper()
 	s.inject("crash-after-commit", class, object)

@@ -4,5 +4,5 @@ package durabletest
 
 import "os/exec"
 
-// standApart does nothing: there are no process groups.
-func standApart(*exec.Cmd) {}
+// ownGroup does nothing: this system has no process groups.
+func ownGroup(*exec.Cmd) {}

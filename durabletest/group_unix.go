@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// standApart keeps Ctrl-C, which a debugger takes for a pause, from ending the emulator: it ends with the test's
-// process.
-func standApart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// ownGroup puts the emulator into its own process group, so that Ctrl-C, which a debugger
+// understands as a pause, does not end it. The emulator ends with the test's process.
+func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

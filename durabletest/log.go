@@ -10,15 +10,16 @@ import (
 	"sync"
 )
 
-// A testLog passes lines on to the log of a test, until the test has ended: testing panics over whatever comes later.
+// A testLog writes whole lines to the log of a test until the test has ended, because testing
+// panics if a line comes later.
 type testLog struct {
 	mu   sync.Mutex
-	out  io.Writer // nil when the test has ended
-	rest []byte    // of a line that is not complete
-	tail []byte    // the last of what was written, for errors
+	out  io.Writer // nil after the test has ended
+	rest []byte    // the beginning of an incomplete line
+	tail []byte    // the end of everything written, for errors
 }
 
-// tailSize is how much of the log an error shows.
+// tailSize is how much of the log an error shows, in bytes.
 const tailSize = 4 << 10
 
 func (l *testLog) Write(p []byte) (int, error) {
@@ -35,12 +36,12 @@ func (l *testLog) Write(p []byte) (int, error) {
 
 func (l *testLog) flushLocked(end int) {
 	if l.out != nil {
-		l.out.Write(l.rest[:end]) //nolint:errcheck // testing takes it
+		l.out.Write(l.rest[:end]) //nolint:errcheck // testing's writer never fails
 	}
 	l.rest = slices.Clone(l.rest[end:])
 }
 
-// end writes what is left, and nothing after that.
+// end writes the incomplete line. Later writes are dropped.
 func (l *testLog) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,27 +52,29 @@ func (l *testLog) end() {
 	l.out = nil
 }
 
-// last returns the end of what was written.
+// last returns the end of everything written.
 func (l *testLog) last() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(bytes.TrimSpace(l.tail))
 }
 
-// What handlers print by package log, and by slog's default, belongs to the log of their test. All tests of the process share
-// that package: whose handler it is that writes can be told from the stack of its goroutine. For what nobody
-// can tell of, such as goroutines that handlers have started, it is the one emulator there is, if there is just one.
+// capture sends what handlers print with package log, or with slog's default logger, to the log of
+// their test. All tests of the process share that package, so the stack of the writing goroutine
+// decides whose handler it is. Some stacks do not tell, such as those of goroutines that handlers
+// have started. Their output goes to the only emulator, if there is just one.
 var capture struct {
-	// installing is held while the output of package log is exchanged; never with mu, which Write takes
-	// inside of package log.
+	// installing is held while the output of package log is replaced. It is never held together
+	// with mu, because package log calls Write, which takes mu, with its own lock held.
 	installing sync.Mutex
 	users      int
 
-	mu        sync.Mutex
-	before    io.Writer // what package log wrote to
+	mu        sync.Mutex // guards what follows
+	before    io.Writer  // the former output of package log
 	emulators map[*emulator]struct{}
 }
 
+// capturing is the output of package log while tests with emulators run.
 type capturing struct{}
 
 func (capturing) Write(p []byte) (int, error) {
@@ -91,7 +94,7 @@ func (capturing) Write(p []byte) (int, error) {
 	return before.Write(p)
 }
 
-// captureLog sends what the handlers of e print to its log, until release is called.
+// captureLog sends what the handlers of e print to the log of e, until release is called.
 func captureLog(e *emulator) (release func()) {
 	capture.mu.Lock()
 	if capture.emulators == nil {

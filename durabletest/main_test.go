@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A Lab does what its path says.
+// A Lab does what the path of a request says.
 type Lab struct {
 	state  *durable.State
 	env    *durable.Env
@@ -63,7 +63,8 @@ func (l *Lab) handle(ctx context.Context, r *http.Request) (any, error) {
 		log.Printf("%s was here", nameOf(l.state))
 		return "", nil
 	case "sql":
-		_, err := storage.SQL().Exec(ctx, "CREATE TABLE t (a, b, c, d, e); INSERT INTO t VALUES (1, 1.5, 'x', x'00ff', NULL), (9007199254740993, 9e999, '', '', -1)")
+		_, err := storage.SQL().Exec(ctx, "CREATE TABLE t (a, b, c, d, e); "+
+			"INSERT INTO t VALUES (1, 1.5, 'x', x'00ff', NULL), (9007199254740993, 9e999, '', '', -1)")
 		return "", err
 	case "upstream":
 		q, err := http.NewRequestWithContext(ctx, http.MethodPost, l.env.Var("UPSTREAM"), r.Body)
@@ -78,7 +79,9 @@ func (l *Lab) handle(ctx context.Context, r *http.Request) (any, error) {
 		b, err := io.ReadAll(resp.Body)
 		return fmt.Sprintf("%d %s", resp.StatusCode, b), err
 	case "hold":
-		return "", l.state.BlockConcurrencyWhile(ctx, func(ctx context.Context) error { return durable.Sleep(ctx, 20*time.Second) })
+		return "", l.state.BlockConcurrencyWhile(ctx, func(ctx context.Context) error {
+			return durable.Sleep(ctx, 20*time.Second)
+		})
 	}
 	return nil, fmt.Errorf("no %q", what)
 }
@@ -118,7 +121,7 @@ func start(t testing.TB, change ...func(*durabletest.Options)) *durabletest.Serv
 	return durabletest.Start(t, worker, o)
 }
 
-// want sends a request that must be answered so.
+// want sends a GET and compares the body of the answer, whose status must be 200.
 func want(t testing.TB, srv *durabletest.Server, path, want string) {
 	t.Helper()
 	if status, got := srv.Fetch("GET", path, ""); status != 200 || got != want {
@@ -126,7 +129,7 @@ func want(t testing.TB, srv *durabletest.Server, path, want string) {
 	}
 }
 
-// A recorder is a test within a test, that may fail.
+// A recorder is a test within a test. It may fail.
 type recorder struct {
 	testing.TB
 
@@ -137,7 +140,7 @@ type recorder struct {
 	output   bytes.Buffer
 }
 
-// record runs f with a test of its own, and returns that when it has ended.
+// record runs f with a new recorder and returns that when the recorder has ended.
 func record(t testing.TB, f func(t testing.TB)) *recorder {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -187,7 +190,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// wantFatal checks what a test within a test has ended with.
+// wantFatal checks the message with which the recorder has ended.
 func (r *recorder) wantFatal(t testing.TB, want ...string) {
 	t.Helper()
 	for _, part := range want {

@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// Objects are those that store something, or are in memory. Its methods name one by its class, or a binding of that, and by its
-// name or id.
+// Objects are the objects that store something or are in memory. Its methods take the object's
+// class, or a binding of that class, and the object's name or id.
 type Objects struct{ asker }
 
-// ObjectInfo tells of one object.
+// ObjectInfo describes an object.
 type ObjectInfo struct {
 	Object
 	Size     int64      `json:"size"` // bytes on disk
 	Alarm    *time.Time `json:"alarm,omitempty"`
 	InMemory bool       `json:"inMemory"`
-	Running  bool       `json:"running"`           // one of its events is running, or waits
-	Problem  string     `json:"problem,omitempty"` // why its file can't be read, if that is so
+	Running  bool       `json:"running"`           // an event of it is running or waiting
+	Problem  string     `json:"problem,omitempty"` // why its file can't be read; empty if it can
 }
 
-// List returns the objects of all classes, by class, name and id.
+// List returns the objects of all classes, sorted by class, name and id.
 func (o Objects) List() []ObjectInfo {
 	o.t.Helper()
 	var all struct {
@@ -38,8 +38,8 @@ func (o Objects) List() []ObjectInfo {
 	return all.Objects
 }
 
-// Evict takes an object out of memory, as happens to one that is idle, and reports whether it was there. The next event
-// constructs it anew. One that is running can't be evicted.
+// Evict removes an object from memory, as the emulator does with idle ones, and reports whether it
+// was there. The object's next event constructs it again. A running object can't be evicted.
 func (o Objects) Evict(class, object string) bool {
 	o.t.Helper()
 	var evicted struct {
@@ -49,7 +49,8 @@ func (o Objects) Evict(class, object string) bool {
 	return evicted.Evicted
 }
 
-// Abort resets an object, as State.Abort does: it loses its memory and what it has not committed, and its events fail with reason.
+// Abort resets an object, as State.Abort does. The object loses its memory and its uncommitted
+// writes, and its events fail with reason.
 func (o Objects) Abort(class, object, reason string) {
 	o.t.Helper()
 	o.ask("abort "+class+"/"+object, http.MethodPost, objectPath("objects", class, object)+"/abort", struct {
@@ -57,16 +58,16 @@ func (o Objects) Abort(class, object, reason string) {
 	}{reason}, new(json.RawMessage))
 }
 
-// A Snapshot is all that an object stores, at one moment between two of its turns.
+// A Snapshot is everything that an object stores, at one moment between two of its turns.
 type Snapshot struct {
 	ObjectInfo
-	Keys    int64   `json:"keys"`    // how many entries there are
+	Keys    int64   `json:"keys"`    // the number of entries
 	File    string  `json:"file"`    // the object's SQLite file
-	Entries []Entry `json:"entries"` // by the bytes of their keys
-	Tables  []Table `json:"tables"`  // of SQL, by name
+	Entries []Entry `json:"entries"` // sorted by the bytes of their keys
+	Tables  []Table `json:"tables"`  // of SQL, sorted by name
 }
 
-// String lists all of it, each entry and each row on a line of its own.
+// String returns the object's name and then each entry and each row on its own line.
 func (s Snapshot) String() string {
 	var b strings.Builder
 	b.WriteString(s.Object.String())
@@ -104,30 +105,32 @@ type Entry struct {
 	Value   json.RawMessage `json:"value,omitempty"`
 	Size    int             `json:"size"` // of the value, in bytes as stored
 	Problem string          `json:"problem,omitempty"`
-	Stored  []byte          `json:"stored"` // the value as it is stored
+	Stored  []byte          `json:"stored"` // the value's bytes as they are stored
 }
 
-// A Table is one of the object's database, with all its rows.
+// A Table is a table of the object's database, with all its rows.
 type Table struct {
 	Name    string    `json:"name"`
-	SQL     string    `json:"sql"` // the statement that makes it
+	SQL     string    `json:"sql"` // the statement that creates it
 	Columns []string  `json:"columns"`
 	Rows    [][]Value `json:"rows"`
-	Problem string    `json:"problem,omitempty"` // why there are no rows, if they can't be read
+	Problem string    `json:"problem,omitempty"` // why the rows can't be read; empty if they can
 }
 
-// A Value is one of a database: V is nil, int64, float64, string or []byte.
+// A Value is a value of a database. V is nil, an int64, a float64, a string or a []byte.
 type Value struct{ V any }
 
-// Snapshot returns all that an object stores. It does not wake the object up.
+// Snapshot returns everything that an object stores. It does not construct the object.
 func (o Objects) Snapshot(class, object string) Snapshot {
 	o.t.Helper()
 	var s Snapshot
-	o.ask("look at what "+class+"/"+object+" stores", http.MethodGet, objectPath("objects", class, object)+"/snapshot", nil, &s)
+	path := objectPath("objects", class, object) + "/snapshot"
+	o.ask("read the storage of "+class+"/"+object, http.MethodGet, path, nil, &s)
 	return s
 }
 
-// Get decodes the value of a key into v, which is a pointer as for Storage.Get, and reports whether there is one.
+// Get decodes the value of a key into v, a pointer as for Storage.Get, and reports whether the key
+// exists.
 func (s Snapshot) Get(key string, v any) (found bool, err error) {
 	i := slices.IndexFunc(s.Entries, func(e Entry) bool { return e.Key == key })
 	if i < 0 {
@@ -143,7 +146,8 @@ func (s Snapshot) Get(key string, v any) (found bool, err error) {
 	return true, nil
 }
 
-// UnmarshalJSON reads a value in the form of the control API: what JSON has no form for is an object with its type.
+// UnmarshalJSON reads a value in the form of the control API, where a JSON object with a type
+// stands for values that JSON lacks.
 func (v *Value) UnmarshalJSON(b []byte) error {
 	b = bytes.TrimSpace(b)
 	if len(b) > 0 && (b[0] == '-' || b[0] >= '0' && b[0] <= '9') {

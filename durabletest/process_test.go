@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// envHelper makes TestHelper a test that a test in another process runs.
+// envHelper says what TestHelper does in the process that another test starts.
 const envHelper = "DURABLETEST_HELPER"
 
 func TestHelper(t *testing.T) {
@@ -32,7 +32,8 @@ func TestHelper(t *testing.T) {
 	}
 }
 
-// helper runs TestHelper in a process of its own, with a folder for its temporary files.
+// helper returns a command that runs TestHelper in its own process, and the folder for its
+// temporary files.
 func helper(t *testing.T, what string, env ...string) (cmd *exec.Cmd, temporary string) {
 	t.Helper()
 	temporary = t.TempDir()
@@ -41,7 +42,7 @@ func helper(t *testing.T, what string, env ...string) (cmd *exec.Cmd, temporary 
 	return cmd, temporary
 }
 
-// awaitNoSocket waits until no emulator has its socket in temporary any more: until it has ended.
+// awaitNoSocket waits until the emulator with its socket in temporary has ended.
 func awaitNoSocket(t *testing.T, temporary string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -75,7 +76,7 @@ func TestTheEmulatorEndsWithTheTestsProcess(t *testing.T) {
 	if found, err := filepath.Glob(filepath.Join(temporary, "dt*")); len(found) != 1 {
 		t.Errorf("got sockets %v, %v, want one", found, err)
 	}
-	cmd.Process.Kill() //nolint:errcheck // Wait tells
+	cmd.Process.Kill() //nolint:errcheck // it runs until then
 	cmd.Wait()         //nolint:errcheck // it was killed
 	awaitNoSocket(t, temporary)
 }
@@ -98,9 +99,19 @@ func TestWhereDevtoolComesFrom(t *testing.T) {
 		dir  string
 		want string
 	}{
-		"a wrong name":        {[]string{"DEVTOOL=no-such-devtool"}, "", "durabletest: DEVTOOL names no command: "},
-		"something else":      {[]string{"DEVTOOL=go"}, "", "durabletest: go did not start; devtool has ended (exit status 2)"},
-		"none, and no module": {[]string{"DEVTOOL=", "PATH=" + goFolder}, empty, "durabletest: there is no devtool command, which runs the emulator: put it on PATH (by `go install .` in its checkout), or name it in DEVTOOL; it can't be built either"},
+		"a wrong name": {
+			[]string{"DEVTOOL=no-such-devtool"}, "",
+			"durabletest: find the devtool command that DEVTOOL names: ",
+		},
+		"another command": {
+			[]string{"DEVTOOL=go"}, "",
+			"durabletest: go did not start; devtool has ended (exit status 2)",
+		},
+		"none, and no module": {
+			[]string{"DEVTOOL=", "PATH=" + goFolder}, empty,
+			"durabletest: found no devtool command to run the emulator: put it on PATH " +
+				"(with `go install .` in its checkout) or name it in DEVTOOL; it can't be built either",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

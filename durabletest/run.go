@@ -10,25 +10,33 @@ import (
 	"devtool.internal/durable"
 )
 
-// How long Run waits for the object's turn: so many ticks of real time, which do not come while a debugger has stopped
-// the test.
+// How long Run waits for the object's turn. It counts ticks of real time, because ticks do not come
+// while a debugger has stopped the test.
 const (
 	turnTick  = 100 * time.Millisecond
 	turnTicks = 100
 )
 
-// Run calls f with a live instance of an object: its turn is taken, it is constructed if it is not in memory, and nothing
-// else of it runs meanwhile. ctx is that of an event of the object, which calls of package durable take. What f writes is
-// committed when it returns, also where it ends the test. The object is named by its class, or a binding of that, and by
-// its name or id; T is the type that the class's constructor returns.
+// Run calls f with the live instance of an object. It takes the object's turn, so no handler of the
+// object runs meanwhile, and constructs the object if it is not in memory. ctx is the context of an
+// event of the object, for calls of package durable. What f writes is committed when f returns,
+// even if f ends the test.
 //
-//	durabletest.Run(t, srv, "Counter", "home", func(ctx context.Context, c *Counter, s *durable.State) {
-//		…
-//	})
+// Run takes the object's class, or a binding of that class, and the object's name or id. T is the
+// type that the class's constructor returns.
 //
-// f runs on the test's own goroutine. So it may use t as the test does, and must not wait for a request to the same
-// object, nor call State.Abort, which ends its goroutine: that is what Objects.Abort is for.
-func Run[T any](t testing.TB, s *Server, class, object string, f func(ctx context.Context, instance T, state *durable.State)) {
+//	durabletest.Run(t, srv, "Counter", "home",
+//		func(ctx context.Context, c *Counter, s *durable.State) {
+//			…
+//		})
+//
+// f runs on the test's own goroutine. So it may use t as the test does. It must not wait for a
+// request to the same object, nor call State.Abort, which ends the goroutine; use Objects.Abort
+// instead.
+func Run[T any](
+	t testing.TB, s *Server, class, object string,
+	f func(ctx context.Context, instance T, state *durable.State),
+) {
 	t.Helper()
 	type visit struct {
 		ctx      context.Context
@@ -43,7 +51,7 @@ func Run[T any](t testing.TB, s *Server, class, object string, f func(ctx contex
 		over <- s.emulator.program.Visit(waiting, class, object, func(ctx context.Context, object, state any) error {
 			instance, ok := object.(T)
 			if !ok {
-				return fmt.Errorf("its objects are of type %T, and not of %T", object, *new(T))
+				return fmt.Errorf("its objects are of type %T, not %T", object, *new(T))
 			}
 			select {
 			case arrived <- visit{ctx, instance, state.(*durable.State)}:
@@ -54,10 +62,10 @@ func Run[T any](t testing.TB, s *Server, class, object string, f func(ctx contex
 			}
 		})
 	}()
-	failed := func(err error) {
+	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatalf("durabletest: look into %s/%s: %v", class, object, s.emulator.explain(err))
+			t.Fatalf("durabletest: run inside %s/%s: %v", class, object, s.emulator.explain(err))
 		}
 	}
 	tick := time.NewTicker(turnTick)
@@ -67,7 +75,7 @@ func Run[T any](t testing.TB, s *Server, class, object string, f func(ctx contex
 		case v := <-arrived:
 			returned := false
 			defer func() {
-				if !returned { // f panics, or has ended the test
+				if !returned { // f has panicked or ended the test
 					close(left)
 					<-over
 				}
@@ -75,22 +83,23 @@ func Run[T any](t testing.TB, s *Server, class, object string, f func(ctx contex
 			f(v.ctx, v.instance, v.state)
 			returned = true
 			close(left)
-			failed(<-over)
+			check(<-over)
 			return
 		case err := <-over:
-			failed(err)
+			check(err)
 			return
 		case <-tick.C:
 			if n == turnTicks {
 				giveUp()
-				failed(errors.Join(errTurn, ignoreCanceled(<-over)))
+				check(errors.Join(errTurn, ignoreCanceled(<-over)))
 			}
 		}
 	}
 }
 
-var errTurn = fmt.Errorf("it is running, and its turn did not come within %s", turnTick*turnTicks)
+var errTurn = fmt.Errorf("the object is busy: its turn did not come within %s", turnTick*turnTicks)
 
+// ignoreCanceled returns err, or nil if err only says that Run has given up.
 func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
