@@ -8,14 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// A Message is one of the types in message.go. Its fields method names each
-// field once, in the order of the wire, for both directions: so what is written
-// and what is read can't drift apart.
+// A Message is one of the types in message.go. Its fields method lists each field once, in the
+// order of the wire, for both directions. So encoding and decoding cannot drift apart.
 type Message interface {
 	fields(c *codec)
 }
 
-// Encode returns m as it travels.
+// Encode returns the bytes of m.
 func Encode(m Message) []byte {
 	return appendMessage(nil, m)
 }
@@ -26,7 +25,7 @@ func appendMessage(b []byte, m Message) []byte {
 	return c.buf
 }
 
-// Decode reads b into m, which must be a zero value. Byte slices in m alias b.
+// Decode decodes b into m, which must be a zero value. Byte slices in m share memory with b.
 func Decode(b []byte, m Message) error {
 	c := codec{buf: b, decoding: true}
 	m.fields(&c)
@@ -41,11 +40,11 @@ func Decode(b []byte, m Message) error {
 
 var errShort = errors.New("message ends too early")
 
-// codec appends fields to buf, or takes them from its front.
+// A codec appends fields to buf, or takes them from its front.
 type codec struct {
 	buf      []byte
 	decoding bool
-	err      error // sticky; the first thing that was wrong while decoding
+	err      error // the first error of decoding, which stays
 }
 
 func (c *codec) fail(err error) {
@@ -123,7 +122,7 @@ func (c *codec) bytes(v *[]byte) {
 	c.buf = append(c.buf, *v...)
 }
 
-// string is for text: bytes that are not UTF-8 do not decode.
+// string encodes and decodes text. Bytes that are not UTF-8 do not decode.
 func (c *codec) string(v *string) {
 	c.rawString(v)
 	if c.decoding && !utf8.ValidString(*v) {
@@ -132,7 +131,7 @@ func (c *codec) string(v *string) {
 	}
 }
 
-// rawString is for bytes that Go holds in a string.
+// rawString encodes and decodes bytes that Go holds in a string.
 func (c *codec) rawString(v *string) {
 	if c.decoding {
 		*v = string(c.take())
@@ -151,7 +150,7 @@ const (
 	sqlBlob
 )
 
-// sqlValue is a nil, int64, float64, string or []byte.
+// sqlValue encodes and decodes a nil, int64, float64, string or []byte.
 func (c *codec) sqlValue(v *any) {
 	if !c.decoding {
 		c.appendSQL(*v)
@@ -206,8 +205,8 @@ func (c *codec) appendSQL(v any) {
 	}
 }
 
-// list is a list of items, each of which is at least one byte long on the wire:
-// that bounds what a wrong count can make us allocate.
+// list encodes and decodes a list of items. Each item is at least one byte long on the wire. That
+// limits the memory that a wrong count can make list allocate.
 func list[T any](c *codec, v *[]T, item func(*codec, *T)) {
 	n := uint64(len(*v))
 	c.uint(&n)

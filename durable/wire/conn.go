@@ -12,26 +12,29 @@ import (
 	"time"
 )
 
-// ErrClosed is what a stream fails with when its connection is gone.
+// ErrClosed is the error of a stream whose connection is gone.
 var ErrClosed = errors.New("connection closed")
 
 // A Conn is one end of a connection. Its methods may be called concurrently.
 //
-// One goroutine at a time reads the connection. At the program's end it never writes, so
-// that two ends which are both busy writing can't wait for each other.
+// One goroutine at a time reads the connection. At the program's end that goroutine never writes.
+// Otherwise two ends that are both busy writing could wait for each other.
 type Conn struct {
 	rw    io.ReadWriteCloser
 	calls Callbacks
 	done  chan struct{}
-	// parity is that of the ids we open.
+	// parity is the parity of the ids that this end opens.
 	parity uint64
 
-	calling  atomic.Int32 // questions of ours that Call waits with
-	answered bool         // the last frame was a question that was answered at once; only who reads the connection knows
+	// calling counts the calls of Call that wait for an answer.
+	calling atomic.Int32
+	// answered is set if the last frame was a question that was answered inline. Only the goroutine
+	// that reads the connection uses it.
+	answered bool
 
-	// wmu guards the writing side. A writer that finds another one about to flush leaves
-	// that to it: frames that are written together leave together, for to wake the other
-	// process costs more than all the rest.
+	// wmu guards the writing side. A writer that finds another one about to flush leaves the flush
+	// to it. So frames that are written together leave together: to wake the other process costs
+	// more than everything else.
 	wmu      sync.Mutex
 	w        *bufio.Writer
 	flushing bool // a goroutine is about to flush w
@@ -42,14 +45,14 @@ type Conn struct {
 	mu       sync.Mutex
 	streams  map[uint64]*Stream
 	lastPeer uint64 // highest id that the peer has opened
-	opened   uint64 // highest id that we have opened
+	opened   uint64 // highest id that this end has opened
 	err      error  // why the connection ended; set before done is closed
 }
 
-// Side says which end of the connection a Conn is.
+// A Side is an end of the connection.
 type Side int
 
-// The sides. They differ in the ids of the streams they open.
+// The sides. They differ in the ids of the streams that they open.
 const (
 	Emulator Side = 1
 	Program  Side = 2
@@ -57,7 +60,8 @@ const (
 
 // Callbacks handle what the peer sends.
 type Callbacks struct {
-	// Serve answers a stream. If Serve is Concurrent and returns without an answer, the stream fails.
+	// Serve answers a stream. If Serve is Concurrent and returns without an answer, the stream
+	// fails.
 	Serve func(*Stream)
 	// Manner says how Serve is called for a method. If it is nil, that is Concurrent.
 	// Only the emulator may set it, because Serve writes (see Conn).
@@ -83,7 +87,7 @@ const (
 	InOrder
 )
 
-// NewConn speaks the protocol on rw, as side.
+// NewConn starts to speak the protocol on rw, as side.
 func NewConn(rw io.ReadWriteCloser, side Side, calls Callbacks) *Conn {
 	c := &Conn{
 		rw:      rw,
@@ -94,16 +98,15 @@ func NewConn(rw io.ReadWriteCloser, side Side, calls Callbacks) *Conn {
 		nextID:  uint64(side),
 		streams: make(map[uint64]*Stream),
 	}
-	go c.read(bufio.NewReaderSize(eager(rw, c.expectant), MaxData+headerSize))
+	go c.read(bufio.NewReaderSize(eager(rw, c.expectsFrame), MaxData+headerSize))
 	return c
 }
 
-// Done is closed when the connection has ended, for whatever reason.
+// Done returns a channel that is closed when the connection has ended, for any reason.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err returns why the connection ended, or nil while it has not; it is set before the
-// streams fail and Done is closed. After the peer
-// closed it in good order that is io.EOF.
+// Err returns why the connection ended, or nil while it has not. It is set before the streams fail
+// and Done is closed. If the peer closed the connection between two frames, it is io.EOF.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,8 +137,8 @@ func (c *Conn) end(err error) {
 	close(c.done)
 }
 
-// Open asks the peer for method. With end set the question has no body;
-// otherwise the caller writes it to the stream and calls CloseWrite.
+// Open asks the peer for method. With end set, the question has no body. Otherwise the caller
+// writes the body to the stream and calls CloseWrite.
 func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	s := newStream(c, method)
 	s.opener = true
@@ -163,8 +166,9 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	return s, nil
 }
 
-// Notify sends a notice: a message that gets no answer. The program's notices, which are many,
-// leave together with whatever is sent next, for they have to be known before that, not sooner.
+// Notify sends a notice: a message without an answer. The program sends many, and they leave
+// together with its next frame of another kind: the emulator needs them before that frame, and not
+// sooner.
 func (c *Conn) Notify(method Method, m Message) error {
 	if c.Err() != nil {
 		return ErrClosed
@@ -194,14 +198,14 @@ func (c *Conn) sendWindow(id uint64, n int) error {
 	return c.writeLocked(frame{stream: id, kind: kindWindow}, binary.AppendUvarint(c.frame(), uint64(n)))
 }
 
-// frame returns the scratch buffer with room for a header at its front.
+// frame returns the scratch buffer, with room for a header at its front.
 func (c *Conn) frame() []byte {
 	return append(c.scratch[:0], make([]byte, headerSize)...)
 }
 
-// writeLocked writes b, which frame began and the caller has filled, as f. The
-// caller holds wmu, which is free for a moment before the flush. An *Error is about this
-// frame alone; any other means that the connection is gone.
+// writeLocked writes b as f. The caller got b from frame and has appended the payload. The caller
+// holds wmu, which is unlocked for a moment before the flush. An *Error concerns this frame alone.
+// Any other error means that the connection is gone.
 func (c *Conn) writeLocked(f frame, b []byte) error {
 	n := len(b) - headerSize
 	if n > MaxPayload {
@@ -215,7 +219,7 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 	if err == nil && !c.flushing && (f.kind != kindNotice || c.parity == uint64(Emulator)%2) {
 		c.flushing = true
 		c.wmu.Unlock()
-		runtime.Gosched() // who can run now may have something to write, too
+		runtime.Gosched() // other goroutines may have something to write, too
 		c.wmu.Lock()
 		c.flushing = false
 		err = c.w.Flush()
@@ -227,10 +231,10 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 	return nil
 }
 
-// expectant reports whether the peer is about to send something, if all goes as it does in a handler that asks for one
-// thing after the other: the answer to the one question that is open, or the next question. Only the goroutine that reads
-// asks.
-func (c *Conn) expectant() bool { return c.answered || c.calling.Load() == 1 }
+// expectsFrame reports whether the peer is likely to send something at once: the answer to the only
+// open question, or the next question after an answer. So it is with a handler that asks for one
+// thing after the other. Only the goroutine that reads the connection calls it.
+func (c *Conn) expectsFrame() bool { return c.answered || c.calling.Load() == 1 }
 
 func (c *Conn) read(r *bufio.Reader) {
 	for {
@@ -249,10 +253,10 @@ func (c *Conn) read(r *bufio.Reader) {
 	}
 }
 
-// errReadOn says that another goroutine reads the connection from here on.
+// errReadOn means that another goroutine reads the connection from here on.
 var errReadOn = errors.New("another goroutine reads on")
 
-// dispatch hands f to its stream. Other errors than errReadOn are violations of the protocol.
+// dispatch passes f to its stream. Errors other than errReadOn are violations of the protocol.
 func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
 	switch f.kind {
 	case kindOpen:
@@ -285,7 +289,7 @@ func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
 	return nil
 }
 
-// patience is how long the goroutine that reads may answer before another one reads on.
+// patience is how long Serve may take inline before another goroutine reads on.
 const patience = time.Millisecond
 
 func (c *Conn) accept(f frame, r *bufio.Reader) error {
@@ -319,7 +323,7 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	case Inline:
 		readOn := time.AfterFunc(patience, func() { c.read(r) })
 		c.calls.Serve(s)
-		if !readOn.Stop() { // it has begun
+		if !readOn.Stop() { // another goroutine has begun to read
 			return errReadOn
 		}
 	case InOrder:
@@ -330,7 +334,7 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 }
 
 func (c *Conn) serve(s *Stream) {
-	// Deferred, for a handler may end its goroutine (runtime.Goexit).
+	// This is deferred because a handler may end its goroutine (runtime.Goexit).
 	defer s.Fail(&Error{Message: "the question was not answered"})
 	c.calls.Serve(s)
 }

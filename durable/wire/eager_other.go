@@ -4,5 +4,5 @@ package wire
 
 import "io"
 
-// eager returns r: where sockets are no files, there is no asking them without waiting.
+// eager returns r. Where sockets are not files, they cannot be read without waiting.
 func eager(r io.Reader, _ func() bool) io.Reader { return r }

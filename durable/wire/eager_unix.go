@@ -9,36 +9,37 @@ import (
 	"time"
 )
 
-// eagerFor is how long a reader asks again and again for what it expects at once. A processor that goes idle in between
-// takes as long to be woken on a virtual machine as an operation takes in all, several times over.
+// eagerFor is how long a reader polls for a frame that it expects at once. On a virtual machine it
+// takes several times as long to wake an idle processor as an operation takes in all.
 const eagerFor = 50 * time.Microsecond
 
-// An eagerReader reads from a socket without going to sleep as long as there is hope.
+// An eagerReader reads from a socket, and polls it before it sleeps if a frame is expected.
 type eagerReader struct {
-	io.Reader // for the rest of the time
+	io.Reader // sleeps
 	raw       syscall.RawConn
-	hope      func() bool
+	expects   func() bool
 }
 
-// eager returns a reader of r, if that is a socket, that is eager as long as hope says so.
-func eager(r io.Reader, hope func() bool) io.Reader {
+// eager returns an eagerReader of r, or r itself if that is not a socket. expects reports whether a
+// frame is expected.
+func eager(r io.Reader, expects func() bool) io.Reader {
 	if socket, ok := r.(syscall.Conn); ok {
 		if raw, err := socket.SyscallConn(); err == nil {
-			return &eagerReader{r, raw, hope}
+			return &eagerReader{r, raw, expects}
 		}
 	}
 	return r
 }
 
 func (e *eagerReader) Read(p []byte) (int, error) {
-	if len(p) == 0 || !e.hope() {
+	if len(p) == 0 || !e.expects() {
 		return e.Reader.Read(p)
 	}
 	var n int
 	var err error
 	try := func(fd uintptr) (done bool) {
 		n, err = syscall.Read(int(fd), p)
-		return true // whatever it was: do not wait
+		return true // so that raw.Read does not wait
 	}
 	for begin := time.Now(); e.raw.Read(try) == nil; runtime.Gosched() {
 		if err == nil && n > 0 {
@@ -48,5 +49,5 @@ func (e *eagerReader) Read(p []byte) (int, error) {
 			break
 		}
 	}
-	return e.Reader.Read(p) // which knows what to do about the end, an interrupt or an error
+	return e.Reader.Read(p) // handles the end of the stream, interrupts and errors
 }

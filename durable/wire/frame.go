@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// The bounds of what may be in flight.
+// The limits of frames and bodies, in bytes. See the package comment.
 const (
 	MaxPayload    = 16 << 20
 	MaxData       = 64 << 10
@@ -47,8 +47,8 @@ func appendHeader(b []byte, f frame, n int) []byte {
 	return append(b, byte(f.kind), flags)
 }
 
-// readFrame reads the next frame. Its payload is freshly allocated: whoever
-// gets the frame owns it. The error is io.EOF only between two frames.
+// readFrame reads the next frame. Its payload is newly allocated and belongs to the caller. The
+// error is io.EOF only between two frames.
 func readFrame(r io.Reader) (frame, error) {
 	var h [headerSize]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Fields returns the fields of an HTTP header, ordered by name: what is sent must not
-// depend on the order of a map.
+// Fields returns the fields of an HTTP header. They are ordered by name, so that the bytes that are
+// sent do not depend on the order of a map.
 func Fields(header map[string][]string) []Field {
 	fields := make([]Field, 0, len(header))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
@@ -18,7 +18,7 @@ func Fields(header map[string][]string) []Field {
 	return fields
 }
 
-// Header is the inverse of Fields. Names are in their canonical form.
+// Header is the inverse of Fields. Names get their canonical form.
 func Header(fields []Field) textproto.MIMEHeader {
 	h := make(textproto.MIMEHeader, len(fields))
 	for _, f := range fields {

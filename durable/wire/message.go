@@ -1,10 +1,9 @@
 package wire
 
-// A Method says what an Open frame asks for.
+// A Method identifies the question of an Open frame.
 type Method uint8
 
-// The methods, with the message that asks and the one that answers. Empty is a
-// message without fields.
+// The methods, with their question and answer messages. Empty is a message without fields.
 const (
 	MethodHello Method = 1 // Hello -> Welcome
 
@@ -16,8 +15,8 @@ const (
 	MethodStack     Method = 20 // Operation -> Stack: what the handler of an event is doing
 	MethodForget    Method = 21 // Forget -> Empty: a notice
 	MethodScheduled Method = 22 // Scheduled -> Empty
-	MethodPing      Method = 23 // Empty -> Empty: does the program run, or has a debugger stopped it?
-	MethodVisited   Method = 24 // Visited -> Empty: the instance that a Visit asked for
+	MethodPing      Method = 23 // Empty -> Empty: the program runs, and no debugger has stopped it
+	MethodVisited   Method = 24 // Visited -> Empty: the event that a Visit asked for
 
 	// Storage, from the program.
 	MethodGet         Method = 32 // Get -> Value
@@ -28,11 +27,11 @@ const (
 	MethodGetAlarm    Method = 37 // Operation -> AlarmTime
 	MethodSetAlarm    Method = 38 // SetAlarm -> Empty
 	MethodDeleteAlarm Method = 39 // Operation -> Empty
-	MethodSync        Method = 40 // Operation -> Empty: what was written is committed
+	MethodSync        Method = 40 // Operation -> Empty: earlier writes are committed
 	MethodGetMany     Method = 41 // Keys -> Listed: the entries there are, by key
 	MethodPutMany     Method = 42 // PutMany -> Empty
 	MethodDeleteMany  Method = 43 // Keys -> Deleted
-	MethodWrite       Method = 44 // PutMany -> Empty: as many Puts one after the other, also as a notice
+	MethodWrite       Method = 44 // PutMany -> Empty: the same as so many Puts; may be a notice
 
 	// Everything else, from the program.
 	MethodSubrequest Method = 48 // Subrequest -> Response
@@ -42,13 +41,13 @@ const (
 	MethodResume     Method = 52 // Operation -> Empty: the turn is held again
 	MethodBlock      Method = 53 // Operation -> Empty: from here on the turn is not given up
 	MethodUnblock    Method = 54 // Operation -> Empty
-	MethodReset      Method = 55 // Reset -> Empty: the object is discarded with what it did not commit
-	MethodBackground Method = 56 // Operation -> Background: an event that the program has caused itself
+	MethodReset      Method = 55 // Reset -> Empty: the object is discarded with its uncommitted writes
+	MethodBackground Method = 56 // Operation -> Background: an event that the program asks for
 	MethodBegin      Method = 57 // Operation -> Empty: a transaction begins, inside the one that may be open
-	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has ended well
+	MethodCommit     Method = 58 // Operation -> Empty: the innermost transaction has succeeded
 	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
-	MethodTimer      Method = 60 // Sleep -> Empty: the time has come; then the program says who goes on
-	MethodVisit      Method = 61 // Visit -> Empty: an event of an object that only looks into it is over
+	MethodTimer      Method = 60 // Sleep -> Empty: the time has come; then see Timer in the package comment
+	MethodVisit      Method = 61 // Visit -> Empty: an event that looks into an object is over
 
 	// SQL, from the program.
 	MethodExec         Method = 64 // Exec -> Rows
@@ -60,13 +59,14 @@ const (
 // Hello introduces a program.
 type Hello struct {
 	MinVersion, MaxVersion uint64 // of the protocol
-	SDK                    string // for people: what the program was built with
+	SDK                    string // for people: the SDK that the program was built with
 	Fetch                  bool   // the worker takes requests
 	Scheduled              bool   // the worker has a handler for its cron triggers
 	Classes                []Class
 }
 
-// Class is a class that the program has registered, and what its objects handle.
+// Class is a class that the program has registered, and the kinds of events that its objects
+// handle.
 type Class struct {
 	Name  string
 	Fetch bool
@@ -89,20 +89,20 @@ type Var struct {
 	JSON        bool
 }
 
-// Binding gives a namespace of objects its name in the environment. UniqueKey
-// is what ids are derived from (see IDFromName).
+// Binding gives a namespace of objects its name in the environment. Ids are derived from UniqueKey
+// (see package objectid).
 type Binding struct {
 	Name, Class, UniqueKey string
 }
 
-// Lacking is a binding of the configuration that the emulator does not offer. Kind is what it
-// would be, as in "KV namespace".
+// Lacking is a binding of the configuration that the emulator does not offer. Kind says what it is
+// in production, for example "KV namespace".
 type Lacking struct {
 	Name, Kind string
 }
 
-// Construct asks for the instance of an object. Later events name it by Instance.
-// It is part of the event that needs the instance, and has the event's number.
+// Construct asks for the instance of an object. Later events refer to it by Instance. Construct is
+// part of the event that needs the instance, and has the event's number.
 type Construct struct {
 	Event    uint64
 	Instance uint64
@@ -110,17 +110,17 @@ type Construct struct {
 	ID       string // 64 hex digits
 	Name     string
 	HasName  bool // Name is known: the object was reached by name
-	// Jurisdiction is that of the id, or empty.
+	// Jurisdiction is the id's jurisdiction, or empty.
 	Jurisdiction string
 }
 
-// Destroy tells that the instance gets no further events.
+// Destroy says that the instance gets no further events.
 type Destroy struct {
 	Instance uint64
 }
 
-// Forget tells that the storage of the instance has changed without the program:
-// what the program remembers of it may be wrong.
+// Forget says that the storage of the instance has changed without the program. The program's cache
+// may be wrong.
 type Forget struct {
 	Instance uint64
 }
@@ -136,27 +136,26 @@ type Fetch struct {
 type Alarm struct {
 	Event      uint64
 	Instance   uint64
-	Scheduled  int64  // the time it was set for
-	RetryCount uint64 // counted failures so far
+	Scheduled  int64  // the time that the alarm was set to
+	RetryCount uint64 // the failures so far that count
 }
 
 // Scheduled is a run of the worker's handler for cron triggers.
 type Scheduled struct {
 	Event uint64
 	Cron  string // the expression, as the configuration has it
-	Time  int64  // that it was due
+	Time  int64  // at which it was due
 }
 
-// Visit asks for an event of an object, whose class may be named by a binding. It needs not
-// exist yet.
+// Visit asks for an event of an object, which need not exist yet.
 type Visit struct {
-	Class  string
+	Class  string // or the name of a binding of the class
 	Object string // its name or, with HasID, its id in 64 hex digits
 	HasID  bool
 	Visit  uint64 // the program's number for it
 }
 
-// Visited is the event that a Visit has asked for.
+// Visited is the event that a Visit asked for.
 type Visited struct {
 	Event    uint64
 	Instance uint64
@@ -168,8 +167,8 @@ type Field struct {
 	Name, Value string
 }
 
-// Request is the head of an HTTP request. Body holds the first bytes of the
-// body, all of it if the frame has END.
+// Request is the head of an HTTP request. Body holds the first bytes of the body, or all of it if
+// the frame has END.
 type Request struct {
 	Method        string
 	URL           string // absolute
@@ -187,7 +186,7 @@ type Response struct {
 	Body          []byte
 }
 
-// Operation is an operation that needs no more than the event it belongs to.
+// Operation is an operation without arguments.
 type Operation struct {
 	Event uint64
 }
@@ -222,8 +221,8 @@ type Existed struct {
 	Existed bool
 }
 
-// List asks for the entries between two keys. Start is included, StartAfter and
-// End are not. A Limit of 0 is none.
+// List asks for the entries between two keys. Start is included, StartAfter and End are not. A
+// Limit of 0 means no limit.
 type List struct {
 	Event         uint64
 	Start         string
@@ -237,8 +236,7 @@ type List struct {
 	Limit         uint64
 }
 
-// Listed answers List with as many entries as fit; More says that there are
-// others after the last.
+// Listed answers List with as many entries as fit. More says that there are others after the last.
 type Listed struct {
 	Entries []Entry
 	More    bool
@@ -250,13 +248,13 @@ type Entry struct {
 	Value []byte
 }
 
-// Keys asks for, or deletes, the values of several keys.
+// Keys asks for the values of several keys, or deletes them.
 type Keys struct {
 	Event uint64
 	Keys  []string
 }
 
-// PutMany stores several values, all of them or none.
+// PutMany stores several values, either all of them or none.
 type PutMany struct {
 	Event   uint64
 	Entries []Entry
@@ -267,13 +265,13 @@ type Deleted struct {
 	Deleted uint64
 }
 
-// Background is the number of an event of the object that the question's event belongs
-// to. It takes its turn by Resume, and ends with the body of the question.
+// Background has the number of a new event on the object of the question's event. The new event
+// takes its turn by Resume, and ends with the body of the question.
 type Background struct {
 	Event uint64
 }
 
-// AlarmTime answers a question for the object's alarm.
+// AlarmTime answers the question for the object's alarm.
 type AlarmTime struct {
 	Set  bool
 	Time int64
@@ -285,8 +283,8 @@ type SetAlarm struct {
 	Time  int64
 }
 
-// Subrequest is a request that a handler makes: to the object ID of the
-// namespace bound as Binding, or to the outside when Binding is empty.
+// Subrequest is a request that a handler makes: to the object ID of the namespace bound as Binding,
+// or to the outside if Binding is empty.
 type Subrequest struct {
 	Event   uint64
 	Binding string
@@ -296,54 +294,55 @@ type Subrequest struct {
 	Request Request
 }
 
-// Sleep waits for Duration of the clock. A Timer does, too, and its event goes on meanwhile.
+// Sleep waits for Duration of the clock. It is the question of a Timer, too, whose event goes on
+// meanwhile.
 type Sleep struct {
 	Event    uint64
 	Duration int64
 }
 
-// Time answers a question for the time.
+// Time answers the question for the time.
 type Time struct {
 	Time int64
 }
 
-// Reset discards the object of the event: every event of it fails with Reason. With
-// DropAlarm, an alarm that is running is not tried again.
+// Reset discards the object of the event, and all its events fail with Reason. With DropAlarm, an
+// alarm that is running is not tried again.
 type Reset struct {
 	Event     uint64
 	Reason    string
 	DropAlarm bool
 }
 
-// Stack is what the goroutines of an event's handler are doing, as the Go runtime
-// prints it; empty when there is no such event.
+// Stack has the stacks of the goroutines of an event's handler, as the Go runtime prints them. It
+// is empty if there is no such event.
 type Stack struct {
 	Text string
 }
 
-// Exec runs SQL. Args are for the parameters of its last statement, one each: nil,
-// int64, float64, string or []byte.
+// Exec runs SQL. Args are bound to the parameters of the last statement, one each: nil, int64,
+// float64, string or []byte.
 type Exec struct {
 	Event uint64
 	Query string
 	Args  []any
 }
 
-// Rows are rows of the last statement of an Exec, as many as fit. When More is
-// set there are others, for which Cursor stands until it is closed or the event ends.
+// Rows has rows of the last statement of an Exec, as many as fit. If More is set, there are others,
+// which Cursor identifies until it is closed or the event ends.
 type Rows struct {
 	Cursor uint64
-	// Columns are the names of the columns, and Types the types they were declared
-	// with, if any. Only the answer to Exec has them.
+	// Columns are the names of the columns, and Types their declared types, if any. Only the answer
+	// to Exec has them.
 	Columns, Types []string
-	// Values are the rows' values one after the other, of the same types as Args.
+	// Values are the values of all rows, one row after the other, of the same types as Args.
 	Values []any
 	More   bool
 	// Read and Written count the rows that the cursor has read and written so far.
 	Read, Written uint64
 }
 
-// Cursor names what is left of the rows of an Exec of the same event.
+// Cursor refers to the remaining rows of an Exec of the same event.
 type Cursor struct {
 	Event  uint64
 	Cursor uint64
@@ -354,263 +353,29 @@ type Size struct {
 	Bytes uint64
 }
 
-// Empty is the answer that has nothing to say.
+// Empty is a message without fields.
 type Empty struct{}
 
-// Error is why something failed, in a Fail frame.
+// Error describes a failure, in a Fail frame.
 type Error struct {
 	Message string
-	// Canceled is set when the other side withdrew the question.
+	// Canceled is set if the other side withdrew the question.
 	Canceled bool
-	// Remote is set when the code of the object that was called failed.
+	// Remote is set if the code of the called object failed.
 	Remote bool
-	// Retryable is set when the connection was at fault and the same call may
-	// work.
+	// Retryable is set if the connection was at fault: the same call may succeed.
 	Retryable bool
-	// Overloaded is set when the object has too much to do: do not retry.
+	// Overloaded is set if the object has too much to do: do not retry.
 	Overloaded bool
-	// Reset is set when the object lost its memory over it.
+	// Reset is set if the failure reset the object, so that it lost its memory.
 	Reset bool
 	// ObjectID is the object that failed, 64 hex digits, or empty.
 	ObjectID string
-	// Code is SQLite's extended result code, such as SQLITE_CONSTRAINT_UNIQUE, when SQL
-	// failed in the database.
+	// Code is SQLite's extended result code, such as SQLITE_CONSTRAINT_UNIQUE, if SQL
+	// failed in the database. Otherwise it is empty.
 	Code string
 	// Detail is for the log: a stack, the last output.
 	Detail string
 }
 
 func (e *Error) Error() string { return e.Message }
-
-func (m *Hello) fields(c *codec) {
-	c.uint(&m.MinVersion)
-	c.uint(&m.MaxVersion)
-	c.string(&m.SDK)
-	c.bool(&m.Fetch)
-	c.bool(&m.Scheduled)
-	list(c, &m.Classes, func(c *codec, k *Class) {
-		c.string(&k.Name)
-		c.bool(&k.Fetch)
-		c.bool(&k.Alarm)
-	})
-}
-
-func (m *Welcome) fields(c *codec) {
-	c.uint(&m.Version)
-	list(c, &m.Vars, func(c *codec, v *Var) {
-		c.string(&v.Name)
-		c.string(&v.Value)
-		c.bool(&v.JSON)
-	})
-	list(c, &m.Bindings, func(c *codec, b *Binding) {
-		c.string(&b.Name)
-		c.string(&b.Class)
-		c.string(&b.UniqueKey)
-	})
-	c.uint(&m.MaxEntry)
-	list(c, &m.Lacking, func(c *codec, l *Lacking) {
-		c.string(&l.Name)
-		c.string(&l.Kind)
-	})
-}
-
-func (m *Construct) fields(c *codec) {
-	c.uint(&m.Event)
-	c.uint(&m.Instance)
-	c.string(&m.Class)
-	c.string(&m.ID)
-	c.rawString(&m.Name)
-	c.bool(&m.HasName)
-	c.string(&m.Jurisdiction)
-}
-
-func (m *Destroy) fields(c *codec) { c.uint(&m.Instance) }
-
-func (m *Forget) fields(c *codec) { c.uint(&m.Instance) }
-
-func (m *Fetch) fields(c *codec) {
-	c.uint(&m.Event)
-	c.uint(&m.Instance)
-	m.Request.fields(c)
-}
-
-func (m *Alarm) fields(c *codec) {
-	c.uint(&m.Event)
-	c.uint(&m.Instance)
-	c.int(&m.Scheduled)
-	c.uint(&m.RetryCount)
-}
-
-func (m *Scheduled) fields(c *codec) {
-	c.uint(&m.Event)
-	c.string(&m.Cron)
-	c.int(&m.Time)
-}
-
-func (m *Visit) fields(c *codec) {
-	c.string(&m.Class)
-	c.rawString(&m.Object)
-	c.bool(&m.HasID)
-	c.uint(&m.Visit)
-}
-
-func (m *Visited) fields(c *codec) {
-	c.uint(&m.Event)
-	c.uint(&m.Instance)
-	c.uint(&m.Visit)
-}
-
-// Header values are bytes: HTTP allows more than UTF-8 there.
-func headerField(c *codec, f *Field) {
-	c.rawString(&f.Name)
-	c.rawString(&f.Value)
-}
-
-func (m *Request) fields(c *codec) {
-	c.rawString(&m.Method)
-	c.rawString(&m.URL)
-	c.rawString(&m.Host)
-	list(c, &m.Header, headerField)
-	c.int(&m.ContentLength)
-	c.bytes(&m.Body)
-}
-
-func (m *Response) fields(c *codec) {
-	c.uint(&m.Status)
-	list(c, &m.Header, headerField)
-	c.int(&m.ContentLength)
-	c.bytes(&m.Body)
-}
-
-func (m *Operation) fields(c *codec) { c.uint(&m.Event) }
-
-func (m *Get) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Key)
-}
-
-func (m *Value) fields(c *codec) {
-	c.bool(&m.Found)
-	c.bytes(&m.Value)
-}
-
-func (m *Put) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Key)
-	c.bytes(&m.Value)
-}
-
-func (m *Delete) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Key)
-}
-
-func (m *Existed) fields(c *codec) { c.bool(&m.Existed) }
-
-func (m *List) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Start)
-	c.bool(&m.HasStart)
-	c.rawString(&m.StartAfter)
-	c.bool(&m.HasStartAfter)
-	c.rawString(&m.End)
-	c.bool(&m.HasEnd)
-	c.rawString(&m.Prefix)
-	c.bool(&m.Reverse)
-	c.uint(&m.Limit)
-}
-
-func (m *Listed) fields(c *codec) {
-	list(c, &m.Entries, entry)
-	c.bool(&m.More)
-}
-
-func entry(c *codec, e *Entry) {
-	c.rawString(&e.Key)
-	c.bytes(&e.Value)
-}
-
-func (m *Keys) fields(c *codec) {
-	c.uint(&m.Event)
-	list(c, &m.Keys, (*codec).rawString)
-}
-
-func (m *PutMany) fields(c *codec) {
-	c.uint(&m.Event)
-	list(c, &m.Entries, entry)
-}
-
-func (m *Deleted) fields(c *codec) { c.uint(&m.Deleted) }
-
-func (m *Background) fields(c *codec) { c.uint(&m.Event) }
-
-func (m *AlarmTime) fields(c *codec) {
-	c.bool(&m.Set)
-	c.int(&m.Time)
-}
-
-func (m *SetAlarm) fields(c *codec) {
-	c.uint(&m.Event)
-	c.int(&m.Time)
-}
-
-func (m *Subrequest) fields(c *codec) {
-	c.uint(&m.Event)
-	c.string(&m.Binding)
-	c.string(&m.ID)
-	c.rawString(&m.Name)
-	c.bool(&m.HasName)
-	m.Request.fields(c)
-}
-
-func (m *Sleep) fields(c *codec) {
-	c.uint(&m.Event)
-	c.int(&m.Duration)
-}
-
-func (m *Time) fields(c *codec) { c.int(&m.Time) }
-
-func (m *Reset) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Reason)
-	c.bool(&m.DropAlarm)
-}
-
-func (m *Stack) fields(c *codec) { c.rawString(&m.Text) }
-
-func (m *Exec) fields(c *codec) {
-	c.uint(&m.Event)
-	c.rawString(&m.Query)
-	list(c, &m.Args, (*codec).sqlValue)
-}
-
-func (m *Rows) fields(c *codec) {
-	c.uint(&m.Cursor)
-	list(c, &m.Columns, (*codec).rawString)
-	list(c, &m.Types, (*codec).rawString)
-	list(c, &m.Values, (*codec).sqlValue)
-	c.bool(&m.More)
-	c.uint(&m.Read)
-	c.uint(&m.Written)
-}
-
-func (m *Cursor) fields(c *codec) {
-	c.uint(&m.Event)
-	c.uint(&m.Cursor)
-}
-
-func (m *Size) fields(c *codec) { c.uint(&m.Bytes) }
-
-func (m *Empty) fields(*codec) {}
-
-func (m *Error) fields(c *codec) {
-	c.rawString(&m.Message)
-	c.bool(&m.Canceled)
-	c.bool(&m.Remote)
-	c.bool(&m.Retryable)
-	c.bool(&m.Overloaded)
-	c.bool(&m.Reset)
-	c.string(&m.ObjectID)
-	c.string(&m.Code)
-	c.rawString(&m.Detail)
-}

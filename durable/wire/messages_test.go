@@ -183,14 +183,17 @@ func appendSpecified(b []byte, v reflect.Value) []byte {
 	panic(fmt.Sprintf("the protocol has no %s", v.Type()))
 }
 
-// declarations returns what message.go declares.
-func declarations(t *testing.T) []ast.Decl {
+// declarations returns the declarations of message.go and fields.go.
+func declarations(t *testing.T) (all []ast.Decl) {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "message.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"message.go", "fields.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f.Decls...)
 	}
-	return f.Decls
+	return all
 }
 
 func TestEveryTypeOfMessageIsTested(t *testing.T) {
@@ -207,12 +210,11 @@ func TestEveryTypeOfMessageIsTested(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("messages in the table: %v\nmessages in message.go: %v", got, want)
+		t.Errorf("messages in the table: %v\nmessages in fields.go: %v", got, want)
 	}
 }
 
-// declaredMethods returns the methods of message.go by number, each with the
-// comment behind it.
+// declaredMethods returns the methods of message.go by number, each with the comment behind it.
 func declaredMethods(t *testing.T) (names, comments map[wire.Method]string) {
 	t.Helper()
 	names, comments = make(map[wire.Method]string), make(map[wire.Method]string)

@@ -9,16 +9,16 @@ import (
 	"sync"
 )
 
-// ErrOver is what writing to a stream returns when the other side wants no more.
+// ErrOver is the error of a write to a stream when the other side wants no more.
 var ErrOver = errors.New("the other side has ended the stream")
 
-// A Stream is a question and its answer. The opener calls Await, and Withdraw
-// when it has lost interest; the other side calls Answer or Fail. Both may
-// read the other's body, and write their own until CloseWrite.
+// A Stream is a question and its answer. The opener calls Await, or Withdraw if it no longer needs
+// the answer. The other side calls Answer or Fail. Both may read the other's body, and write their
+// own until CloseWrite.
 //
 // One goroutine at a time may write a stream, and one may read it.
 type Stream struct {
-	// Method and Message are what was asked.
+	// Method and Message are the question.
 	Method  Method
 	Message []byte
 
@@ -33,12 +33,12 @@ type Stream struct {
 
 	in       [][]byte // body that has arrived and was not read
 	inEnd    bool     // nothing follows in
-	inErr    error    // why nothing follows, if not because the body is complete
-	window   int      // what the peer may still send
-	consumed int      // what was read since the last Window frame
+	inErr    error    // why nothing follows in, unless the body is complete
+	window   int      // how many bytes the peer may still send
+	consumed int      // how many bytes were read since the last Window frame
 
-	credit int  // what we may still send
-	outEnd bool // we have ended our body
+	credit int  // how many bytes this side may still send
+	outEnd bool // this side has ended its body
 
 	hasAnswer bool   // the answer was sent, or has arrived
 	answer    []byte // the answer that arrived
@@ -46,12 +46,11 @@ type Stream struct {
 	overErr   error // why it is over
 	canceled  bool  // the opener has sent Cancel
 
-	// Most streams live and die without anybody asking for their contexts: they are
-	// made on demand.
+	// The contexts are made on demand, because most streams need none.
 	life, interest ending
 }
 
-// An ending is a context, or nothing as long as nobody has asked for it.
+// An ending is a context that is made on demand.
 type ending struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -82,8 +81,8 @@ func newStream(c *Conn, method Method) *Stream {
 	return s
 }
 
-// Context ends when the stream is over: the opener withdrew its question, the
-// answer is complete, or the connection is gone. Its cause says which.
+// Context returns a context that ends when the stream is over: the opener has withdrawn its
+// question, the answer is complete, or the connection is gone. The context's cause says which.
 func (s *Stream) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,11 +93,12 @@ func (s *Stream) Context() context.Context {
 	return ctx
 }
 
-// ErrCanceled is the cause with which Interest ends when the opener has called Cancel.
+// ErrCanceled is the cause with which the context of Interest ends when the opener has called
+// Cancel.
 var ErrCanceled = fmt.Errorf("nobody waits for this event any more: %w", context.Canceled)
 
-// Interest ends when nobody waits for the answer any more: the opener has said so with
-// Cancel, or the stream is over.
+// Interest returns a context that ends when nobody waits for the answer any more: the opener has
+// called Cancel, or the stream is over.
 func (s *Stream) Interest() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,21 +112,20 @@ func (s *Stream) Interest() context.Context {
 	return ctx
 }
 
-// Cancel tells the other side that nobody waits for the answer any more. Unlike
-// Withdraw it leaves the stream open: the answer still comes. It does nothing when
-// the stream is over.
+// Cancel tells the other side that nobody waits for the answer any more. Unlike Withdraw it leaves
+// the stream open, and the answer still comes. It does nothing if the stream is over.
 func (s *Stream) Cancel() {
 	s.mu.Lock()
 	over := s.over
 	s.mu.Unlock()
 	if !over {
-		s.conn.send(frame{stream: s.id, kind: kindCancel}, &Empty{}) //nolint:errcheck // a dead connection has canceled it already
+		//nolint:errcheck // a dead connection has canceled it already
+		s.conn.send(frame{stream: s.id, kind: kindCancel}, &Empty{})
 	}
 }
 
-// Await returns the answer: a message to decode. When ctx ends first the question
-// is withdrawn. The error is an *Error if the peer sent one, ErrClosed if the
-// connection is gone, or ctx's cause.
+// Await returns the answer, a message to decode. If ctx ends first, Await withdraws the question.
+// The error is an *Error if the peer sent one, ErrClosed if the connection is gone, or ctx's cause.
 func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 	select {
 	case <-s.answered:
@@ -143,7 +142,7 @@ func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 	return nil, s.overErr
 }
 
-// Call asks for method and waits for the answer, where neither has a body.
+// Call asks for method and waits for the answer. Neither has a body.
 func (c *Conn) Call(ctx context.Context, method Method, question, answer Message) error {
 	c.calling.Add(1)
 	defer c.calling.Add(-1)
@@ -155,13 +154,13 @@ func (c *Conn) Call(ctx context.Context, method Method, question, answer Message
 	if err != nil {
 		return err
 	}
-	if !s.Ended() { // there is a body that nobody wants
+	if !s.Ended() { // the answer has a body, which nobody reads
 		s.Withdraw()
 	}
 	return Decode(b, answer)
 }
 
-// Answer sends the answer. With end set it has no body.
+// Answer sends the answer. With end set, it has no body.
 func (s *Stream) Answer(m Message, end bool) error {
 	s.mu.Lock()
 	if s.over || s.hasAnswer {
@@ -183,8 +182,8 @@ func (s *Stream) Answer(m Message, end bool) error {
 	return err
 }
 
-// Fail ends the stream with e, in place of the answer or of the rest of its body.
-// It does nothing when the stream is over.
+// Fail ends the stream with e, in place of the answer or of the rest of its body. It does nothing
+// if the stream is over.
 func (s *Stream) Fail(e *Error) {
 	s.mu.Lock()
 	over := s.over
@@ -199,15 +198,15 @@ func (s *Stream) Fail(e *Error) {
 	s.conn.send(frame{stream: s.id, kind: kindFail}, &sent) //nolint:errcheck // a dead connection has failed it already
 }
 
-// maxFailText bounds the texts of an Error that is sent: a failure must always
-// fit, for nothing else tells the other side.
+// maxFailText limits the texts of an Error that is sent. A failure must always fit into a frame,
+// because the other side learns of it in no other way.
 const maxFailText = 1 << 20
 
-// Withdraw tells the peer that the answer, or what is left of it, is of no
-// interest any more. It does nothing when the stream is over.
+// Withdraw tells the peer that nobody needs the answer, or the rest of it, any more. It does
+// nothing if the stream is over.
 func (s *Stream) Withdraw() { s.withdraw(nil) }
 
-// withdraw tells the peer why, if cause says more than that it is so.
+// withdraw is Withdraw. If cause is an *Error, it tells the peer the reason.
 func (s *Stream) withdraw(cause error) {
 	e := &Error{Message: "canceled by the caller"}
 	if w := (*Error)(nil); errors.As(cause, &w) {
@@ -217,7 +216,7 @@ func (s *Stream) withdraw(cause error) {
 	s.Fail(e)
 }
 
-// Ended reports whether the other side's body has ended and all of it was read.
+// Ended reports whether the other side's body has ended and was read completely.
 func (s *Stream) Ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -259,12 +258,12 @@ func (s *Stream) Read(p []byte) (int, error) {
 	}
 	s.mu.Unlock()
 	if grant > 0 {
-		s.conn.sendWindow(s.id, grant) //nolint:errcheck // the next Read tells
+		s.conn.sendWindow(s.id, grant) //nolint:errcheck // the next Read returns the error
 	}
 	return n, nil
 }
 
-// BreakRead makes reading the other side's body fail with err from here on.
+// BreakRead lets every further Read fail with err.
 func (s *Stream) BreakRead(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,15 +273,15 @@ func (s *Stream) BreakRead(err error) {
 	}
 }
 
-// WriteReady reports whether Write of at most MaxData bytes returns at once.
+// WriteReady reports whether a Write of at most MaxData bytes returns at once.
 func (s *Stream) WriteReady() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.over || s.credit >= MaxData
 }
 
-// Write sends a piece of this side's body. It waits until the other side is
-// willing to take all of it.
+// Write sends a piece of this side's body. It waits until the other side is willing to take all of
+// it.
 func (s *Stream) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {
@@ -326,7 +325,7 @@ func (s *Stream) CloseWrite() error {
 	return err
 }
 
-// receive takes in a frame. An error is a violation of the protocol.
+// receive handles a frame of the peer. An error is a violation of the protocol.
 func (s *Stream) receive(f frame) error {
 	switch f.kind {
 	case kindReply:
@@ -364,7 +363,7 @@ func (s *Stream) receive(f frame) error {
 
 func (s *Stream) receiveReply(f frame) error {
 	s.mu.Lock()
-	if s.over { // since dispatch looked it up
+	if s.over { // it ended after dispatch looked it up
 		s.mu.Unlock()
 		return nil
 	}
@@ -385,7 +384,7 @@ func (s *Stream) receiveReply(f frame) error {
 
 func (s *Stream) receiveData(f frame) error {
 	s.mu.Lock()
-	if s.over { // since dispatch looked it up
+	if s.over { // it ended after dispatch looked it up
 		s.mu.Unlock()
 		return nil
 	}
@@ -409,8 +408,8 @@ func (s *Stream) receiveData(f frame) error {
 	return nil
 }
 
-// finish ends the stream. What has arrived complete can still be read; otherwise
-// reading and waiting for the answer fail with err.
+// finish ends the stream. An answer, and a body, that have arrived complete can still be read.
+// Otherwise reading and waiting for the answer fail with err.
 func (s *Stream) finish(err error) {
 	s.mu.Lock()
 	if s.over {
