@@ -2,24 +2,26 @@ package conformance
 
 import "slices"
 
-// A Case is a program for the worker: what it sends to which objects, and what they must say.
+// A Case is a program for the worker: what it sends to which objects, and what they must state.
 type Case struct {
 	Name string
 	Do   []Op
 }
 
-// Cases are all hand-written cases. Their names are those of their objects, so each has its own.
+// Cases returns all hand-written cases. Each has its own name, because objects have the name of
+// their case.
 func Cases() []Case {
 	return slices.Concat(
 		keyCases(), listCases(), valueCases(),
 		alarmCases(), retryCases(),
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
-		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(), functionCases(), limitCases(), sizeCases(),
+		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(),
+		functionCases(), limitCases(), sizeCases(),
 		transactionCases(), survivalCases(),
 	)
 }
 
-// differs reports whether the case expects the two sides to say different things.
+// differs reports whether the case expects different facts of the two sides.
 func (c Case) differs() bool {
 	return anyOp(c.Do, func(o Op) bool { return o.want != nil && o.want.chosen })
 }
@@ -29,7 +31,7 @@ func (c Case) timed() bool {
 	return anyOp(c.Do, func(o Op) bool { return o.Name == "alarms" || o.Name == "sleep" || o.Name == "waitFor" })
 }
 
-// anyOp reports whether f holds for one of the operations, or for one within them.
+// anyOp reports whether f holds for one of the operations, or for one nested in them.
 func anyOp(program []Op, f func(Op) bool) bool {
 	for _, o := range program {
 		if f(o) || anyOp(o.Do, f) || slices.ContainsFunc(o.Runs, func(run []Op) bool { return anyOp(run, f) }) {
@@ -39,7 +41,7 @@ func anyOp(program []Op, f func(Op) bool) bool {
 	return false
 }
 
-// one is the case of a single program in its main object.
+// one returns a case that runs a single program in its main object.
 func one(name string, program ...Op) Case {
 	return Case{Name: name, Do: []Op{call(program...)}}
 }

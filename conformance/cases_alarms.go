@@ -1,9 +1,9 @@
 package conformance
 
-// soon is when an alarm fires that a case waits for, in milliseconds from now.
+// soon is when an alarm fires if a case waits for it, in milliseconds from now.
 const soon = 20
 
-// alarmCases are about setting an alarm, and about runs that do not fail.
+// alarmCases cover setting an alarm, and runs that succeed.
 func alarmCases() []Case {
 	return []Case{
 		{"alarm: due again while it runs", []Op{
@@ -15,25 +15,37 @@ func alarmCases() []Case {
 		one("alarm: none at first", getAlarm().is(none)),
 		one("alarm: set", setAlarm(100_000).is(done), getAlarm().is(alarmIn(100))),
 		{"alarm: seen by the next request", []Op{call(setAlarm(100_000)), call(getAlarm().is(alarmIn(100)))}},
-		one("alarm: a later one replaces it", setAlarm(100_000), setAlarm(200_000).is(done), getAlarm().is(alarmIn(200))),
-		one("alarm: an earlier one replaces it", setAlarm(200_000), setAlarm(100_000).is(done), getAlarm().is(alarmIn(100))),
+		one("alarm: a later one replaces it",
+			setAlarm(100_000), setAlarm(200_000).is(done), getAlarm().is(alarmIn(200)),
+		),
+		one("alarm: an earlier one replaces it",
+			setAlarm(200_000), setAlarm(100_000).is(done), getAlarm().is(alarmIn(100)),
+		),
 		one("alarm: deleted", setAlarm(100_000), deleteAlarm().is(done), getAlarm().is(none)),
 		one("alarm: delete of none", deleteAlarm().is(done), getAlarm().is(none)),
-		one("alarm: set after delete", setAlarm(100_000), deleteAlarm(), setAlarm(200_000), getAlarm().is(alarmIn(200))),
+		one("alarm: set after delete",
+			setAlarm(100_000), deleteAlarm(), setAlarm(200_000), getAlarm().is(alarmIn(200)),
+		),
 		one("alarm: no key", setAlarm(100_000), list(nil).is(pairs())),
 		one("alarm: deleteAll deletes it", put("a", 1), setAlarm(100_000), deleteAll(), getAlarm().is(none)),
-		{"alarm: deleteAll deletes one set before", []Op{call(setAlarm(100_000)), call(deleteAll(), getAlarm().is(none)), call(getAlarm().is(none))}},
+		{"alarm: deleteAll deletes one set before",
+			[]Op{call(setAlarm(100_000)), call(deleteAll(), getAlarm().is(none)), call(getAlarm().is(none))},
+		},
 		one("alarm: set after deleteAll", deleteAll(), setAlarm(100_000).is(done), getAlarm().is(alarmIn(100))),
 		one("alarm: at 0", setAlarm(0).by("epoch").is(refused), getAlarm().is(none)),
 		one("alarm: before 1970", setAlarm(-1).by("epoch").is(refused), getAlarm().is(none)),
-		one("alarm: a time that is refused leaves the one before", setAlarm(100_000), setAlarm(0).by("epoch").is(refused), getAlarm().is(alarmIn(100))),
+		one("alarm: a time that is refused leaves the one before",
+			setAlarm(100_000), setAlarm(0).by("epoch").is(refused), getAlarm().is(alarmIn(100)),
+		),
 		one("alarm: beyond 2262", setAlarm(9_223_372_036_855).by("epoch").is(refused), getAlarm().is(none)),
 		one("alarm: as far ahead as can be", setAlarm(9_223_372_036_854).by("epoch").is(done)),
 		one("alarm: a time that has passed is now", setAlarm(1).by("epoch").is(done), getAlarm().is(alarmIn(0))),
 		{"alarm: a class without a handler can't set one", []Op{
 			call(setAlarm(100_000).is(refused), getAlarm().is(none), deleteAlarm().is(done)).of("Mute"),
 		}},
-		{"alarm: a class without a handler is told of a bad time first", []Op{call(setAlarm(0).by("epoch").is(refused)).of("Mute")}},
+		{"alarm: a class without a handler is told of a bad time first",
+			[]Op{call(setAlarm(0).by("epoch").is(refused)).of("Mute")},
+		},
 		{"alarm: the constructor of a class without a handler can", []Op{
 			onConstruct(setAlarm(100_000)).of("Mute").is(done),
 			call(getAlarm().differs(none, alarmIn(100))).of("Mute"),
@@ -65,8 +77,12 @@ func alarmCases() []Case {
 			alarms(),
 			call(getAlarm().is(alarmIn(100))),
 		}},
-		{"alarm: deleted before it fires", []Op{onAlarm(program()), call(setAlarm(soon), deleteAlarm()), sleep(100), alarms()}},
-		{"alarm: deleteAll before it fires", []Op{onAlarm(program()), call(setAlarm(soon)), call(deleteAll()), sleep(100), alarms()}},
+		{"alarm: deleted before it fires",
+			[]Op{onAlarm(program()), call(setAlarm(soon), deleteAlarm()), sleep(100), alarms()},
+		},
+		{"alarm: deleteAll before it fires",
+			[]Op{onAlarm(program()), call(setAlarm(soon)), call(deleteAll()), sleep(100), alarms()},
+		},
 		{"alarm: sets the next one", []Op{
 			onAlarm(program(setAlarm(soon), getAlarm()), program(setAlarm(soon)), program()),
 			call(setAlarm(soon)),
@@ -122,7 +138,8 @@ func alarmCases() []Case {
 	}
 }
 
-// retryCases are about runs of an alarm that fail. Most of them take two seconds, in which the first retry comes.
+// retryCases cover runs of an alarm that fail. Most cases take two seconds, the wait before the
+// first retry.
 func retryCases() []Case {
 	fail := throw("case: fail")
 	return []Case{
@@ -235,7 +252,9 @@ func retryCases() []Case {
 			constructions().is(2),
 		}},
 		{"retry: the second after abort comes later", []Op{
-			onAlarm(program(count(), abort("case: aborted")), program(count(), abort("case: aborted")), program(count())),
+			onAlarm(
+				program(count(), abort("case: aborted")), program(count(), abort("case: aborted")), program(count()),
+			),
 			call(setAlarm(soon)),
 			alarms(run(0, 0, 1), run(1, 2, 1), run(2, 4, 1)),
 			constructions().is(3),
@@ -289,7 +308,7 @@ func retryCases() []Case {
 			call(setAlarm(200), commit()),
 			call(abort("case: aborted")).fails("reset", "case: aborted"),
 			onConstruct(throw("case: no constructor")),
-			sleep(3200), // the first retry has come, the second is due 4 s after it
+			sleep(3200), // after the first retry; the second is due 4 s after it
 			onConstruct(),
 			sleep(1500),
 			trace(),

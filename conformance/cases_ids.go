@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// idCases are about ids, which both sides must derive alike.
+// idCases cover ids, which both sides must derive alike.
 func idCases() []Case {
 	vectors := []struct{ name, class string }{
 		{"", "Probe"},
@@ -58,8 +58,12 @@ func idCases() []Case {
 			call(setAlarm(idle)),
 			alarms(run(0, 0, "id: the name is known in an alarm after idle time")),
 		}},
-		Case{"id: a name of 1,024 bytes", []Op{call(nameOfObject()).to(strings.Repeat("n", 1024-len("id: a name of 1,024 bytes/")))}},
-		Case{"id: a name of 1,025 bytes", []Op{call(nameOfObject().is(none)).to(strings.Repeat("n", 1025-len("id: a name of 1,025 bytes/")))}},
+		Case{"id: a name of 1,024 bytes",
+			[]Op{call(nameOfObject()).to(strings.Repeat("n", 1024-len("id: a name of 1,024 bytes/")))},
+		},
+		Case{"id: a name of 1,025 bytes",
+			[]Op{call(nameOfObject().is(none)).to(strings.Repeat("n", 1025-len("id: a name of 1,025 bytes/")))},
+		},
 		Case{"id: with a location hint", []Op{
 			call(nameOfObject().is("id: with a location hint"), put("a", 1)).by("hint"),
 			call(get("a").is(value(1))),

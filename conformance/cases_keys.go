@@ -5,23 +5,31 @@ import (
 	"strings"
 )
 
-// keyCases are about single keys and several: get, put, delete, deleteAll and sync.
+// keyCases cover operations on one key and on several: get, put, delete, deleteAll and sync.
 func keyCases() []Case {
 	return []Case{
 		one("get of a key that was never put", get("a").is(none)),
 		one("get after put", put("a", 1).is(done), get("a").is(value(1))),
 		one("put again replaces", put("a", 1), put("a", "two").is(done), get("a").is(value("two"))),
 		one("null is a value", put("a", nil).is(done), get("a").is(value(nil)), list(nil).is(pairs("a", nil))),
-		one("the empty key", put("", 1).is(done), get("").is(value(1)), list(nil).is(pairs("", 1)), remove("").is(true)),
+		one("the empty key",
+			put("", 1).is(done), get("").is(value(1)), list(nil).is(pairs("", 1)), remove("").is(true),
+		),
 		one("keys are case-sensitive", put("a", 1), get("A").is(none)),
 		one("keys are not normalised", put("\u00e9", 1), get("e\u0301").is(none)),
 		one("keys with a NUL", put("a\x00b", 1), get("a").is(none), get("a\x00b").is(value(1))),
-		one("keys with quotes", put(`'"%_`, 1), get(`'"%_`).is(value(1)), list(object{"prefix": `'"%`}).is(pairs(`'"%_`, 1))),
-		one("a key of 1,000 bytes", put(strings.Repeat("k", 1000), 1).is(done), get(strings.Repeat("k", 1000)).is(value(1))),
+		one("keys with quotes",
+			put(`'"%_`, 1), get(`'"%_`).is(value(1)), list(object{"prefix": `'"%`}).is(pairs(`'"%_`, 1)),
+		),
+		one("a key of 1,000 bytes",
+			put(strings.Repeat("k", 1000), 1).is(done), get(strings.Repeat("k", 1000)).is(value(1)),
+		),
 		one("a key called __proto__", put("__proto__", 1).is(done), get("__proto__").is(value(1))),
 		one("a key that begins like the runtime's own", put("_cf_KV", 1).is(done), get("_cf_KV").is(value(1))),
 
-		one("delete says whether there was a value", put("a", 1), remove("a").is(true), remove("a").is(false), get("a").is(none)),
+		one("delete says whether there was a value",
+			put("a", 1), remove("a").is(true), remove("a").is(false), get("a").is(none),
+		),
 		one("delete of a key that was never put", remove("a").is(false)),
 		one("delete leaves the others", put("a", 1), put("ab", 2), remove("a"), list(nil).is(pairs("ab", 2))),
 		one("put after delete", put("a", 1), remove("a"), put("a", 2), get("a").is(value(2))),
@@ -31,7 +39,9 @@ func keyCases() []Case {
 		one("several keys, some missing", put("a", 1), getMany("x", "a", "y").is(pairs("a", 1))),
 		one("several keys, one twice", put("a", 1), getMany("a", "a").is(pairs("a", 1))),
 		one("no keys at all", put("a", 1), getMany().is(pairs())),
-		one("128 keys at once", putMany(numbered(128)).is(done), getMany(names(128)...), deleteMany(names(128)...).is(128)),
+		one("128 keys at once",
+			putMany(numbered(128)).is(done), getMany(names(128)...), deleteMany(names(128)...).is(128),
+		),
 		one("129 keys to get", getMany(names(129)...).differs(pairs(), refused)),
 		one("129 keys to put", putMany(numbered(129)).differs(done, refused)),
 		one("129 keys to delete", deleteMany(names(129)...).differs(0, refused)),
@@ -39,7 +49,9 @@ func keyCases() []Case {
 		one("put of several", putMany(object{"b": 2, "a": 1}).is(done), list(nil).is(pairs("a", 1, "b", 2))),
 		one("put of several replaces", put("a", 0), putMany(object{"b": 2, "a": 1}), get("a").is(value(1))),
 		one("put of none", putMany(object{}).is(done), list(nil).is(pairs())),
-		one("delete of several says how many there were", put("a", 1), put("b", 2), deleteMany("a", "x", "b").is(2), list(nil).is(pairs())),
+		one("delete of several says how many there were",
+			put("a", 1), put("b", 2), deleteMany("a", "x", "b").is(2), list(nil).is(pairs()),
+		),
 		one("delete of several, one twice", put("a", 1), deleteMany("a", "a").is(1)),
 		one("delete of none", put("a", 1), deleteMany().is(0), get("a").is(value(1))),
 
@@ -66,7 +78,7 @@ func keyCases() []Case {
 	}
 }
 
-// names are n keys.
+// names returns n keys.
 func names(n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -75,7 +87,7 @@ func names(n int) []string {
 	return all
 }
 
-// numbered are n keys with a value each.
+// numbered returns n keys, each with a value.
 func numbered(n int) object {
 	all := object{}
 	for i, name := range names(n) {

@@ -1,9 +1,10 @@
 package conformance
 
-// idle is longer than an object stays in memory without an event, in milliseconds: ten seconds.
+// idle is longer than an object stays in memory without an event, which is ten seconds. It is in
+// milliseconds.
 const idle = 12_000
 
-// lifecycleCases are about instances: when they begin, when they end, and what callers are told.
+// lifecycleCases cover instances: when they begin, when they end, and what callers get.
 func lifecycleCases() []Case {
 	return []Case{
 		{"life: one instance for all requests", []Op{call(count().is(1)), call(count().is(2)), constructions().is(1)}},
@@ -13,8 +14,12 @@ func lifecycleCases() []Case {
 			call(count().is(4)),
 			constructions().is(1),
 		}},
-		{"life: each object has its own", []Op{call(count().is(1)), call(count().is(1)).to("other"), call(count().is(2))}},
-		{"life: no instance before the first request", []Op{idFromName("life: no instance before the first request"), constructions().is(0)}},
+		{"life: each object has its own",
+			[]Op{call(count().is(1)), call(count().is(1)).to("other"), call(count().is(2))},
+		},
+		{"life: no instance before the first request",
+			[]Op{idFromName("life: no instance before the first request"), constructions().is(0)},
+		},
 		{"life: memory is gone after idle time, storage is not", []Op{
 			call(count().is(1), put("a", 1)),
 			sleep(idle),

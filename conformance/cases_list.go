@@ -1,6 +1,6 @@
 package conformance
 
-// listCases are about list and its options.
+// listCases cover list and its options.
 func listCases() []Case {
 	fill := putMany(object{"a": 1, "b": 2, "b:1": 3, "b:2": 4, "c": 5})
 	rows := []struct {
@@ -45,7 +45,9 @@ func listCases() []Case {
 		{"limit is cut to a whole number", object{"limit": 1.9}, pairs("a", 1)},
 		{"limit with start", object{"limit": 1, "start": "b"}, pairs("b", 2)},
 		{"limit with prefix", object{"limit": 1, "prefix": "b:"}, pairs("b:1", 3)},
-		{"everything at once", object{"prefix": "b", "startAfter": "b", "end": "b:9", "reverse": true, "limit": 1}, pairs("b:2", 4)},
+		{"everything at once",
+			object{"prefix": "b", "startAfter": "b", "end": "b:9", "reverse": true, "limit": 1}, pairs("b:2", 4),
+		},
 		{"negative limit", object{"limit": -1}, refused},
 		{"start and startAfter", object{"start": "a", "startAfter": "a"}, refused},
 	}
@@ -57,22 +59,34 @@ func listCases() []Case {
 	return append(cases,
 		one("list: limit 0", fill, list(object{"limit": 0}).differs(refused, everything)),
 		one("list: empty end", fill, list(object{"end": ""}).differs(nothing, everything)),
-		one("list: empty startAfter", put("", 0), put("a", 1), list(object{"startAfter": ""}).differs(pairs("a", 1), pairs("", 0, "a", 1))),
-		one("list: empty start and startAfter", fill, list(object{"start": "", "startAfter": "b:2"}).differs(refused, pairs("c", 5))),
+		one("list: empty startAfter",
+			put("", 0), put("a", 1), list(object{"startAfter": ""}).differs(pairs("a", 1), pairs("", 0, "a", 1)),
+		),
+		one("list: empty start and startAfter",
+			fill, list(object{"start": "", "startAfter": "b:2"}).differs(refused, pairs("c", 5)),
+		),
 		one("list: of nothing", list(nil).is(nothing)),
 		one("list: by bytes and not by UTF-16", putMany(object{"\ufffd": 1, "😀": 2, "z": 3, "é": 4}),
 			list(nil).is(pairs("z", 3, "é", 4, "\ufffd", 1, "😀", 2))),
-		one("list: number keys are text", putMany(object{"10": 1, "9": 2, "1": 3}), list(nil).is(pairs("1", 3, "10", 1, "9", 2))),
-		one("list: a key is before those that it begins", putMany(object{"a": 1, "a\x00": 2, "a ": 3}), list(nil).is(pairs("a", 1, "a\x00", 2, "a ", 3))),
-		one("list: prefix beyond ASCII", putMany(object{"é1": 1, "é2": 2, "ê": 3}), list(object{"prefix": "é"}).is(pairs("é1", 1, "é2", 2))),
+		one("list: number keys are text",
+			putMany(object{"10": 1, "9": 2, "1": 3}), list(nil).is(pairs("1", 3, "10", 1, "9", 2)),
+		),
+		one("list: a key is before those that it begins",
+			putMany(object{"a": 1, "a\x00": 2, "a ": 3}), list(nil).is(pairs("a", 1, "a\x00", 2, "a ", 3)),
+		),
+		one("list: prefix beyond ASCII",
+			putMany(object{"é1": 1, "é2": 2, "ê": 3}), list(object{"prefix": "é"}).is(pairs("é1", 1, "é2", 2)),
+		),
 		one("list: prefix that ends with the last byte", putMany(object{"\U0010ffff": 1, "\U0010ffffa": 2, "a": 3}),
 			list(object{"prefix": "\U0010ffff"}).is(pairs("\U0010ffff", 1, "\U0010ffffa", 2))),
-		one("list: sees what the same handler has put", put("a", 1), list(nil).is(pairs("a", 1)), remove("a"), list(nil).is(nothing)),
+		one("list: sees what the same handler has put",
+			put("a", 1), list(nil).is(pairs("a", 1)), remove("a"), list(nil).is(nothing),
+		),
 		one("list: 1,000 entries", fillMany(1000, list(nil), list(object{"reverse": true, "limit": 2}))...),
 	)
 }
 
-// fillMany are operations that put n entries, followed by others.
+// fillMany returns operations that put n entries, followed by others.
 func fillMany(n int, then ...Op) []Op {
 	var all []Op
 	const chunk = 100

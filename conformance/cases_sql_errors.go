@@ -1,6 +1,7 @@
 package conformance
 
-// sqlErrorCases are about what SQL fails with. Both sides have the platform's texts, with SQLite's code.
+// sqlErrorCases cover the errors of SQL. Both sides return the platform's texts, with SQLite's
+// code.
 func sqlErrorCases() []Case {
 	tables := sql(`CREATE TABLE u (x UNIQUE, y);
 		CREATE TABLE p (id INTEGER PRIMARY KEY, n INTEGER CHECK (n > 0)) STRICT;
@@ -31,7 +32,9 @@ func sqlErrorCases() []Case {
 		{"INSERT INTO u VALUES (1)", "table u has 2 columns but 1 values were supplied" + code},
 		{"INSERT INTO u (x) VALUES (1, 2)", "2 values for 1 columns" + code},
 		{"VALUES (1), (2, 3)", "all VALUES must have the same number of terms" + code},
-		{"SELECT 1 UNION SELECT 1, 2", "SELECTs to the left and right of UNION do not have the same number of result columns" + code},
+		{"SELECT 1 UNION SELECT 1, 2",
+			"SELECTs to the left and right of UNION do not have the same number of result columns" + code,
+		},
 		{"SELECT (SELECT 1, 2)", "sub-select returns 2 columns - expected 1" + code},
 		{"SELECT nope()", "no such function: nope at offset 7" + code},
 		{"SELECT abs()", "wrong number of arguments to function abs() at offset 7" + code},
@@ -63,20 +66,29 @@ func sqlErrorCases() []Case {
 	cases := make([]Case, 0, len(rows))
 	for _, r := range rows {
 		cases = append(cases, one("sql error: "+r.query, tables, sql(r.query).says(r.message),
-			sql("SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM p), (SELECT count(*) FROM k), (SELECT count(*) FROM n), (SELECT count(*) FROM c)").
+			sql("SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM p), (SELECT count(*) FROM k), "+
+				"(SELECT count(*) FROM n), (SELECT count(*) FROM c)").
 				gives(row(1, 1, 1, 0, 0))))
 	}
 	return append(cases,
 		one("sql error: a statement that fails midway leaves nothing", tables,
-			sql("INSERT INTO u VALUES (2, 2), (3, 3), (1, 1)").says("UNIQUE constraint failed: u.x"+constraint("UNIQUE")),
+			sql("INSERT INTO u VALUES (2, 2), (3, 3), (1, 1)").says(
+				"UNIQUE constraint failed: u.x"+constraint("UNIQUE"),
+			),
 			sql("SELECT x FROM u").gives(row(1))),
 		one("sql error: OR FAIL keeps the rows before", tables,
-			sql("INSERT OR FAIL INTO u VALUES (2, 2), (1, 1), (3, 3)").says("UNIQUE constraint failed: u.x"+constraint("UNIQUE")),
+			sql("INSERT OR FAIL INTO u VALUES (2, 2), (1, 1), (3, 3)").
+				says("UNIQUE constraint failed: u.x"+constraint("UNIQUE")),
 			sql("SELECT x FROM u").gives(row(1), row(2))),
-		one("sql error: the object goes on", tables, sql("INSERT INTO u VALUES (1, 1)"), sql("INSERT INTO u VALUES (2, 2)").is(done), put("a", 1),
-			sql("SELECT x FROM u").gives(row(1), row(2)), count().is(1)),
+		one("sql error: the object goes on",
+			tables, sql("INSERT INTO u VALUES (1, 1)"), sql("INSERT INTO u VALUES (2, 2)").is(done), put("a", 1),
+			sql("SELECT x FROM u").gives(row(1), row(2)), count().is(1),
+		),
 		Case{"sql error: what was written before the failure stays", []Op{
-			call(put("a", 1), sql("CREATE TABLE t (x NOT NULL); INSERT INTO t VALUES (1)"), sql("INSERT INTO t VALUES (NULL)")),
+			call(
+				put("a", 1), sql("CREATE TABLE t (x NOT NULL); INSERT INTO t VALUES (1)"),
+				sql("INSERT INTO t VALUES (NULL)"),
+			),
 			call(sql("SELECT x FROM t").gives(row(1)), get("a").is(value(1))),
 		}},
 		Case{"sql error: a row between two fails", []Op{

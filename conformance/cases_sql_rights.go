@@ -1,11 +1,12 @@
 package conformance
 
-// What SQL that is not about transactions says of them.
-const noTransactions = "To execute a transaction, please use the state.storage.transaction() or state.storage.transactionSync() APIs " +
-	"instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. The JavaScript API is safer because it will automatically " +
-	"roll back on exceptions, and because it interacts correctly with Durable Objects' automatic atomic write coalescing."
+// noTransactions is the error of SQL statements that begin or end transactions.
+const noTransactions = "To execute a transaction, please use the state.storage.transaction() or " +
+	"state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. " +
+	"The JavaScript API is safer because it will automatically roll back on exceptions, and because it " +
+	"interacts correctly with Durable Objects' automatic atomic write coalescing."
 
-// rightCases are about what SQL may do: statements, names, pragmas and modules.
+// rightCases cover what SQL may do: statements, names, pragmas and modules.
 func rightCases() []Case {
 	refusals := []struct{ query, message string }{
 		{"BEGIN", noTransactions},
@@ -84,35 +85,55 @@ func rightCases() []Case {
 		cases = append(cases, one("rights: "+r.query, o))
 	}
 	for _, query := range []string{
-		"EXPLAIN SELECT 1 WHERE 0", "EXPLAIN QUERY PLAN SELECT 1", "ANALYZE", "REINDEX", "PRAGMA data_version", "PRAGMA page_size", "PRAGMA foreign_keys",
-		"PRAGMA case_sensitive_like = ON", "PRAGMA case_sensitive_like", "PRAGMA defer_foreign_keys", "PRAGMA defer_foreign_keys = ON", "PRAGMA ignore_check_constraints",
-		"PRAGMA legacy_alter_table", "PRAGMA legacy_alter_table = 'yes'", "PRAGMA recursive_triggers = FALSE", `PRAGMA reverse_unordered_selects = "Off"`,
-		"PRAGMA foreign_key_check", "PRAGMA quick_check", "PRAGMA quick_check(1)", "PRAGMA optimize", "PRAGMA optimize(0x10002)", "PRAGMA main.foreign_keys",
-		"PRAGMA TABLE_INFO(nope)", "SELECT * FROM pragma_table_info('nope')", "PRAGMA foreign_key_list(nope)", "PRAGMA foreign_key_check(nope)",
-		"SELECT count(*) > 0 FROM pragma_table_list",
+		"EXPLAIN SELECT 1 WHERE 0", "EXPLAIN QUERY PLAN SELECT 1", "ANALYZE", "REINDEX", "PRAGMA data_version",
+		"PRAGMA page_size", "PRAGMA foreign_keys", "PRAGMA case_sensitive_like = ON", "PRAGMA case_sensitive_like",
+		"PRAGMA defer_foreign_keys", "PRAGMA defer_foreign_keys = ON", "PRAGMA ignore_check_constraints",
+		"PRAGMA legacy_alter_table", "PRAGMA legacy_alter_table = 'yes'", "PRAGMA recursive_triggers = FALSE",
+		`PRAGMA reverse_unordered_selects = "Off"`, "PRAGMA foreign_key_check", "PRAGMA quick_check",
+		"PRAGMA quick_check(1)", "PRAGMA optimize", "PRAGMA optimize(0x10002)", "PRAGMA main.foreign_keys",
+		"PRAGMA TABLE_INFO(nope)", "SELECT * FROM pragma_table_info('nope')", "PRAGMA foreign_key_list(nope)",
+		"PRAGMA foreign_key_check(nope)", "SELECT count(*) > 0 FROM pragma_table_list",
 	} {
 		o := sql(query)
-		if query == "ANALYZE" || query == "EXPLAIN SELECT 1 WHERE 0" { // what they return depends on the version
+		if query == "ANALYZE" || query == "EXPLAIN SELECT 1 WHERE 0" { // the result depends on the version
 			o = sqlOpen("c", query)
 		}
 		cases = append(cases, one("rights: "+query, o))
 	}
-	const tables = "CREATE TABLE t (a INTEGER PRIMARY KEY, b DEFAULT 'x' NOT NULL REFERENCES t); CREATE INDEX i ON t (b); "
-	for _, pragma := range []string{"table_info(t)", "table_xinfo('t')", "index_list(t)", "index_info(i)", "index_xinfo = i", "foreign_key_list(t)", "quick_check(t)", "foreign_key_check(t)"} {
+	const tables = "CREATE TABLE t (a INTEGER PRIMARY KEY, b DEFAULT 'x' NOT NULL REFERENCES t); " +
+		"CREATE INDEX i ON t (b); "
+	for _, pragma := range []string{"table_info(t)", "table_xinfo('t')", "index_list(t)", "index_info(i)",
+		"index_xinfo = i", "foreign_key_list(t)", "quick_check(t)", "foreign_key_check(t)"} {
 		cases = append(cases, one("rights: PRAGMA "+pragma, sql(tables+"PRAGMA "+pragma)))
 	}
 	return append(cases,
-		one("rights: pragmas that are changed", block(sql("PRAGMA foreign_keys = OFF"), sql("PRAGMA foreign_keys").gives(row(0)), sql("PRAGMA foreign_keys = ON"),
-			sql("PRAGMA foreign_keys").gives(row(1)))),
-		one("rights: foreign keys stay on in a transaction", put("a", 1), sql("PRAGMA foreign_keys = OFF"), sql("PRAGMA foreign_keys").gives(row(1))),
-		one("rights: case of LIKE", sql("PRAGMA case_sensitive_like = ON"), sql("SELECT 'a' LIKE 'A'").gives(row(0)), sql("PRAGMA case_sensitive_like = OFF"),
-			sql("SELECT 'a' LIKE 'A'").gives(row(1))),
-		one("rights: reading the keys", put("a", 1), sql("SELECT key FROM _cf_KV").says("access to _cf_KV.key is prohibited: SQLITE_AUTH")),
+		one("rights: pragmas that are changed",
+			block(
+				sql("PRAGMA foreign_keys = OFF"), sql("PRAGMA foreign_keys").gives(row(0)),
+				sql("PRAGMA foreign_keys = ON"), sql("PRAGMA foreign_keys").gives(row(1)),
+			),
+		),
+		one("rights: foreign keys stay on in a transaction",
+			put("a", 1), sql("PRAGMA foreign_keys = OFF"), sql("PRAGMA foreign_keys").gives(row(1)),
+		),
+		one("rights: case of LIKE",
+			sql("PRAGMA case_sensitive_like = ON"), sql("SELECT 'a' LIKE 'A'").gives(row(0)),
+			sql("PRAGMA case_sensitive_like = OFF"), sql("SELECT 'a' LIKE 'A'").gives(row(1)),
+		),
+		one("rights: reading the keys",
+			put("a", 1), sql("SELECT key FROM _cf_KV").says("access to _cf_KV.key is prohibited: SQLITE_AUTH"),
+		),
 		one("rights: counting the keys", put("a", 1), sql("SELECT count(*) FROM _cf_KV")),
-		one("rights: writing the keys", put("a", 1), sql("DELETE FROM _cf_KV").says(notAuthorized), sql("INSERT INTO _cf_KV VALUES ('b', x'00')").says(notAuthorized),
-			sql("UPDATE _cf_KV SET value = NULL"), sql("DROP TABLE _cf_KV").says(notAuthorized), list(nil).is(pairs("a", 1))),
+		one("rights: writing the keys",
+			put("a", 1), sql("DELETE FROM _cf_KV").says(notAuthorized),
+			sql("INSERT INTO _cf_KV VALUES ('b', x'00')").says(notAuthorized), sql("UPDATE _cf_KV SET value = NULL"),
+			sql("DROP TABLE _cf_KV").says(notAuthorized), list(nil).is(pairs("a", 1)),
+		),
 		one("rights: reading the alarm", setAlarm(100_000), sql("SELECT * FROM _cf_METADATA")),
-		one("rights: an index on the keys", put("a", 1), sql("CREATE INDEX i ON _cf_KV (key)"), sql("CREATE TRIGGER r AFTER INSERT ON _cf_KV BEGIN SELECT 1; END"),
-			sql("ALTER TABLE _cf_KV RENAME TO t"), sql("CREATE VIEW v AS SELECT key FROM _cf_KV"), sql("SELECT * FROM v")),
+		one("rights: an index on the keys",
+			put("a", 1), sql("CREATE INDEX i ON _cf_KV (key)"),
+			sql("CREATE TRIGGER r AFTER INSERT ON _cf_KV BEGIN SELECT 1; END"), sql("ALTER TABLE _cf_KV RENAME TO t"),
+			sql("CREATE VIEW v AS SELECT key FROM _cf_KV"), sql("SELECT * FROM v"),
+		),
 	)
 }

@@ -1,11 +1,12 @@
 package conformance
 
-// bindingCases are about values: what is bound, and what comes back.
+// bindingCases cover values: bound arguments, and what a query returns.
 func bindingCases() []Case {
 	rows := []struct {
 		name string
 		arg  any
-		// The type that SQL sees, and what columns of INTEGER, REAL, TEXT, BLOB and NUMERIC affinity give back.
+		// The type that SQL sees, and what columns of INTEGER, REAL, TEXT, BLOB and NUMERIC
+		// affinity return.
 		kind                               string
 		integer, real, text, blob, numeric any
 	}{
@@ -17,8 +18,14 @@ func bindingCases() []Case {
 		{"a number beyond integers", 1e300, "real", 1e300, 1e300, "1.0e+300", 1e300, 1e300},
 		{"a small number", 1e-300, "real", 1e-300, 1e-300, "1.0e-300", 1e-300, 1e-300},
 		{"a number of many digits", 0.1, "real", 0.1, 0.1, "0.1", 0.1, 0.1},
-		{"infinity", number("Infinity"), "real", number("Infinity"), number("Infinity"), "Inf", number("Infinity"), number("Infinity")},
-		{"negative infinity", number("-Infinity"), "real", number("-Infinity"), number("-Infinity"), "-Inf", number("-Infinity"), number("-Infinity")},
+		{"infinity",
+			number("Infinity"), "real", number("Infinity"), number("Infinity"), "Inf", number("Infinity"),
+			number("Infinity"),
+		},
+		{"negative infinity",
+			number("-Infinity"), "real", number("-Infinity"), number("-Infinity"), "-Inf", number("-Infinity"),
+			number("-Infinity"),
+		},
 		{"NaN", number("NaN"), "null", nil, nil, nil, nil, nil},
 		{"null", nil, "null", nil, nil, nil, nil, nil},
 		{"true", true, "text", "true", "true", "true", "true", "true"},
@@ -28,7 +35,9 @@ func bindingCases() []Case {
 		{"no text", "", "text", "", "", "", "", ""},
 		{"digits", "12", "text", 12, 12, "12", "12", 12},
 		{"digits with a fraction", "12.50", "text", 12.5, 12.5, "12.50", "12.50", 12.5},
-		{"bytes", binary("AP8B"), "blob", binary("AP8B"), binary("AP8B"), binary("AP8B"), binary("AP8B"), binary("AP8B")},
+		{"bytes",
+			binary("AP8B"), "blob", binary("AP8B"), binary("AP8B"), binary("AP8B"), binary("AP8B"), binary("AP8B"),
+		},
 		{"no bytes", binary(""), "blob", binary(""), binary(""), binary(""), binary(""), binary("")},
 	}
 	cases := make([]Case, 0, len(rows))
@@ -37,7 +46,9 @@ func bindingCases() []Case {
 			sql("SELECT typeof(?)", r.arg).gives(row(r.kind)),
 			sql("SELECT ?", r.arg).gives(row(r.blob)),
 			sql("CREATE TABLE t (a INTEGER, b REAL, c TEXT, d BLOB, e NUMERIC)").is(done),
-			sql("INSERT INTO t VALUES (?1, ?1, ?1, ?1, ?1) RETURNING *", r.arg).gives(row(r.integer, r.real, r.text, r.blob, r.numeric)),
+			sql("INSERT INTO t VALUES (?1, ?1, ?1, ?1, ?1) RETURNING *",
+				r.arg,
+			).gives(row(r.integer, r.real, r.text, r.blob, r.numeric)),
 			sql("SELECT * FROM t").gives(row(r.integer, r.real, r.text, r.blob, r.numeric)),
 			sql("SELECT typeof(a), typeof(b), typeof(c), typeof(d), typeof(e) FROM t"),
 		))
@@ -54,13 +65,21 @@ func bindingCases() []Case {
 		one("sql: fewer arguments than the highest number", sql("SELECT ?3", 1).says(wrongArguments)),
 		one("sql: integers that no number has", sql("SELECT 9007199254740993, 9223372036854775807")),
 		one("sql: text from an integer", sql("SELECT CAST(9007199254740993 AS TEXT)").gives(row("9007199254740993"))),
-		one("sql: an expression's value", sql("SELECT 1 + 1, 1 + 1.0, 7 / 2, 7 / 2.0, 'a' || 'b', x'00ff', NULL, 1 = 1").
-			gives(row(2, 2, 3, 3.5, "ab", binary("AP8="), nil, 1))),
+		one("sql: an expression's value",
+			sql("SELECT 1 + 1, 1 + 1.0, 7 / 2, 7 / 2.0, 'a' || 'b', x'00ff', NULL, 1 = 1").
+				gives(row(2, 2, 3, 3.5, "ab", binary("AP8="), nil, 1)),
+		),
 		one("sql: an argument divides as a REAL", sql("SELECT 7 / ?", 2).gives(row(3.5))),
 		one("sql: the limit of a query", sql("SELECT column1 FROM (VALUES (1), (2), (3)) LIMIT ?", 2)),
-		one("sql: an argument finds an integer", sql("CREATE TABLE t (n INTEGER, x)"), sql("INSERT INTO t VALUES (5, 5), ('5', '5')"),
-			sql("SELECT count(*) FROM t WHERE n = ?", 5).gives(row(2)), sql("SELECT count(*) FROM t WHERE x = ?", 5).gives(row(1)),
-			sql("SELECT count(*) FROM t WHERE n = ?", "5").gives(row(2)), sql("SELECT count(*) FROM t WHERE x = ?", "5").gives(row(1))),
-		one("sql: a TRUE argument is no truth", sql("SELECT ? = TRUE, CASE WHEN ? THEN 1 ELSE 0 END", true, true).gives(row(0, 0))),
+		one("sql: an argument finds an integer",
+			sql("CREATE TABLE t (n INTEGER, x)"), sql("INSERT INTO t VALUES (5, 5), ('5', '5')"),
+			sql("SELECT count(*) FROM t WHERE n = ?", 5).gives(row(2)),
+			sql("SELECT count(*) FROM t WHERE x = ?", 5).gives(row(1)),
+			sql("SELECT count(*) FROM t WHERE n = ?", "5").gives(row(2)),
+			sql("SELECT count(*) FROM t WHERE x = ?", "5").gives(row(1)),
+		),
+		one("sql: a TRUE argument is no truth",
+			sql("SELECT ? = TRUE, CASE WHEN ? THEN 1 ELSE 0 END", true, true).gives(row(0, 0)),
+		),
 	)
 }

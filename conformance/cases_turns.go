@@ -1,6 +1,6 @@
 package conformance
 
-// turnCases are about what of an object may run while a handler of it waits.
+// turnCases cover what may run in an object while one of its handlers waits.
 func turnCases() []Case {
 	const parties = 10
 	increments := make([]Op, parties)
@@ -10,7 +10,10 @@ func turnCases() []Case {
 	return []Case{
 		{"turns: nothing comes in across storage calls", []Op{
 			parallel(
-				call(note("1 begins"), put("a", 1), get("a").is(value(1)), list(nil), setAlarm(100_000), getAlarm(), note("1 ends")),
+				call(
+					note("1 begins"), put("a", 1), get("a").is(value(1)), list(nil), setAlarm(100_000), getAlarm(),
+					note("1 ends"),
+				),
 				call(note("2 begins"), put("a", 2), get("a").is(value(2)), note("2 ends")).after("1 begins"),
 			),
 			trace("1 begins", "1 ends", "2 begins", "2 ends"),
@@ -49,7 +52,9 @@ func turnCases() []Case {
 				call(get("a").is(value(1))).after("put"),
 			),
 		}},
-		{"turns: many at once never see each other", []Op{parallel(increments...), call(get("n").is(value("x")), count().is(parties+1))}},
+		{"turns: many at once never see each other",
+			[]Op{parallel(increments...), call(get("n").is(value("x")), count().is(parties+1))},
+		},
 		{"turns: A calls B calls A", []Op{
 			call(put("a", 1), Op{Name: "call", Object: "other", Do: []Op{
 				note("B"), call(note("A"), get("a").is(value(1)), put("a", 2)),
@@ -101,7 +106,9 @@ func turnCases() []Case {
 			),
 			trace("1 begins", "1 ends", "2 begins", "2 ends"),
 		}},
-		{"turns: a block gives its facts", []Op{call(block(put("a", 1).is(done), get("a").is(value(1)), count().is(1)))}},
+		{"turns: a block gives its facts",
+			[]Op{call(block(put("a", 1).is(done), get("a").is(value(1)), count().is(1)))},
+		},
 		{"turns: an alarm waits for a block", []Op{
 			onAlarm(program(note("alarm"))),
 			call(setAlarm(1), block(note("begins"), sleep(100), note("ends"))),

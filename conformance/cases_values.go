@@ -1,6 +1,6 @@
 package conformance
 
-// valueCases are about what a value is after it was stored.
+// valueCases cover how a value comes back from storage.
 func valueCases() []Case {
 	const big = 1 << 20
 	rows := []struct {
@@ -53,11 +53,13 @@ func valueCases() []Case {
 		one("value: more than 2 MiB with the key", put("a", long(2<<20)).differs(done, refused),
 			get("a").differs(value(long(2<<20)), none)),
 		one("value: more than 8 MiB with the key", put("a", long(9<<20)).is(refused), get("a").is(none)),
-		one("value: one that is refused leaves the one before", put("a", 1), put("a", long(9<<20)).is(refused), get("a").is(value(1))),
+		one("value: one that is refused leaves the one before",
+			put("a", 1), put("a", long(9<<20)).is(refused), get("a").is(value(1)),
+		),
 	)
 }
 
-// nest is a list in a list, and so on.
+// nest returns n nested lists.
 func nest(depth int) any {
 	var v any = "inmost"
 	for range depth {

@@ -6,13 +6,13 @@ import (
 	"reflect"
 )
 
-// A Mismatch is a place where the two sides do not say what they must.
+// A Mismatch is a place where a side does not state the expected fact.
 type Mismatch struct {
-	// Where is the way to the operation, such as "2 call / 1 get".
+	// Where is the path to the operation, such as "2 call / 1 get".
 	Where string
 	// Platform and Ours are the facts, in JSON.
 	Platform, Ours string
-	// Want is the fact in JSON that was expected, or empty if the two only had to agree.
+	// Want is the expected fact in JSON, or empty if the two sides only had to agree.
 	Want string
 }
 
@@ -24,8 +24,8 @@ func (m Mismatch) String() string {
 	return s
 }
 
-// compare returns where the facts of a program's operations, as the two sides have stated them, are not as they must
-// be.
+// compare returns the mismatches between a program and the facts that the two sides have stated for
+// its operations.
 func compare(program []Op, platform, ours []any) []Mismatch {
 	return compareAt("", program, platform, ours)
 }
@@ -85,7 +85,7 @@ func compareNested(where string, o Op, platform, ours object) []Mismatch {
 		return []Mismatch{{where, show(platform), show(ours), ""}}
 	}
 	program := o.Do
-	if done := len(p); threw != nil && done == len(q) && done < len(program) { // the others were not carried out
+	if done := len(p); threw != nil && done == len(q) && done < len(program) { // the throw skipped the others
 		program = program[:done]
 		if left := (Op{Do: o.Do[done:]}); left.mustSucceed() {
 			return []Mismatch{{where, show(platform), show(ours), "facts of all its operations"}}
@@ -94,13 +94,13 @@ func compareNested(where string, o Op, platform, ours object) []Mismatch {
 	return compareAt(where+" / ", program, p, q)
 }
 
-// mustSucceed reports whether facts are expected of one of the operations that o consists of: then it is not enough that
-// both sides fail in the same way.
+// mustSucceed reports whether the case expects facts of an operation in o. Then both sides failing
+// alike is a mismatch, too.
 func (o Op) mustSucceed() bool {
 	return anyOp(o.Do, func(inner Op) bool { return inner.want != nil })
 }
 
-// String names the operation and what it is about.
+// String names the operation and its main argument.
 func (o Op) String() string {
 	s := o.Name
 	for _, argument := range []string{o.Object, o.Key, o.Text, o.Query} {
@@ -111,7 +111,7 @@ func (o Op) String() string {
 	return s
 }
 
-// nested returns the facts that a fact consists of, if it does.
+// nested returns the facts that a fact consists of, if it consists of others.
 func nested(fact any) ([]any, bool) {
 	o, ok := fact.(map[string]any)
 	if !ok {
@@ -121,29 +121,30 @@ func nested(fact any) ([]any, bool) {
 	return facts, ok
 }
 
-// plain returns v as it is after a way through JSON, so that what was written in Go and what came over the network can
-// be compared.
+// plain returns v as it is after a round trip through JSON. So a value written in Go compares with
+// one from the network.
 func plain(v any) any {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("expected fact is no JSON: %v", err)) // written by us, in a case
+		panic(fmt.Sprintf("expected fact is not JSON: %v", err)) // a fault of the case
 	}
 	var p any
 	if err := json.Unmarshal(b, &p); err != nil {
-		panic(err) // it was just written
+		panic(err) // it was just encoded
 	}
 	return p
 }
 
-const shown = 400
+// maxShown is how many bytes of a fact a mismatch shows.
+const maxShown = 400
 
 func show(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()
 	}
-	if len(b) > shown {
-		return fmt.Sprintf("%s… (%d bytes)", b[:shown], len(b))
+	if len(b) > maxShown {
+		return fmt.Sprintf("%s… (%d bytes)", b[:maxShown], len(b))
 	}
 	return string(b)
 }

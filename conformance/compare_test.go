@@ -28,16 +28,24 @@ func TestCompare(t *testing.T) {
 		{"nothing expected, and not alike", []Op{count()}, []any{1.0}, []any{2.0}, "1 count"},
 		{"different by choice", []Op{count().differs(1, 2)}, []any{1.0}, []any{2.0}, ""},
 		{"different by choice, but alike", []Op{count().differs(1, 2)}, []any{1.0}, []any{1.0}, "expected 1, ours 2"},
-		{"depends on who is first", []Op{count().anyOrder()}, []any{1.0}, []any{2.0}, ""},
-		{"within a call", []Op{call(get("a"), get("b").is(none))}, inner("none", "none"), inner("none", "one"), `1 call / 2 get "b"`},
-		{"a call that fails as expected", []Op{call().fails("reset", "case: x")}, []any{plain(failed("reset", "case: x"))}, []any{plain(failed("reset", "case: x"))}, ""},
-		{"both calls fail where facts are expected", []Op{call(get("a").is(none))}, []any{plain(refused)}, []any{plain(refused)}, "facts of its operations"},
-		{"threw alike", []Op{transaction("t", count(), throw("x"), count())}, []any{threw("x", 1.0)}, []any{threw("x", 1.0)}, ""},
-		{"threw alike after other facts", []Op{transaction("t", count(), throw("x"))}, []any{threw("x", 1.0)}, []any{threw("x", 2.0)}, `1 transaction "t" / 1 count`},
-		{"threw at another place", []Op{transaction("t", count(), throw("x"), throw("x"))}, []any{threw("x", 1.0)}, []any{threw("x")}, "facts"},
-		{"threw something else", []Op{transaction("t", throw("x"))}, []any{threw("x")}, []any{threw("y")}, `1 transaction "t"`},
+		{"depends on who comes first", []Op{count().anyOrder()}, []any{1.0}, []any{2.0}, ""},
+		{"within a call", []Op{call(get("a"), get("b").is(none))}, inner("none", "none"), inner("none", "one"),
+			`1 call / 2 get "b"`},
+		{"a call that fails as expected", []Op{call().fails("reset", "case: x")},
+			[]any{plain(failed("reset", "case: x"))}, []any{plain(failed("reset", "case: x"))}, ""},
+		{"both calls fail where facts are expected", []Op{call(get("a").is(none))}, []any{plain(refused)},
+			[]any{plain(refused)}, "facts of its operations"},
+		{"threw alike", []Op{transaction("t", count(), throw("x"), count())}, []any{threw("x", 1.0)},
+			[]any{threw("x", 1.0)}, ""},
+		{"threw alike after other facts", []Op{transaction("t", count(), throw("x"))}, []any{threw("x", 1.0)},
+			[]any{threw("x", 2.0)}, `1 transaction "t" / 1 count`},
+		{"threw at another place", []Op{transaction("t", count(), throw("x"), throw("x"))}, []any{threw("x", 1.0)},
+			[]any{threw("x")}, "facts"},
+		{"threw another error", []Op{transaction("t", throw("x"))}, []any{threw("x")}, []any{threw("y")},
+			`1 transaction "t"`},
 		{"one threw", []Op{transaction("t", count())}, []any{threw("x", 1.0)}, inner(1.0), `1 transaction "t"`},
-		{"threw before what was expected", []Op{transaction("t", throw("x"), count().is(1))}, []any{threw("x")}, []any{threw("x")}, "facts of all"},
+		{"threw before what was expected", []Op{transaction("t", throw("x"), count().is(1))}, []any{threw("x")},
+			[]any{threw("x")}, "facts of all"},
 		{"a fact is missing", []Op{count(), count()}, []any{1.0, 2.0}, []any{1.0}, "1 facts"},
 		{"a fact too many", []Op{count()}, []any{1.0}, []any{1.0, 2.0}, "2 facts"},
 	} {
@@ -54,7 +62,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// A fake is a side that says nothing of an operation but its name, save of one, or fails.
+// A fake is a side that states only the name of each operation, or "odd" for one kind, or fails.
 type fake struct {
 	odd string
 	err error
@@ -79,7 +87,7 @@ func (f fake) Do(_ context.Context, _ string, program []Op) ([]any, error) {
 	return facts, f.err
 }
 
-func TestSequenceOnWhichSidesDifferIsReportedShrunk(t *testing.T) {
+func TestADifferingSequenceIsReportedShrunk(t *testing.T) {
 	p := &pair{platform: fake{}, ours: fake{odd: "put"}}
 	for seed := range uint64(20) {
 		sent := fmt.Sprint(sequence(seed))
@@ -93,18 +101,18 @@ func TestSequenceOnWhichSidesDifferIsReportedShrunk(t *testing.T) {
 	}
 }
 
-func TestSequenceOnWhichSidesAgreeIsNotReported(t *testing.T) {
+func TestAnAgreeingSequenceIsNotReported(t *testing.T) {
 	report, err := (&pair{platform: fake{}, ours: fake{}}).trySequence(t.Context(), 1)
 	if report != "" || err != nil {
 		t.Errorf("report %q, error %v; want none", report, err)
 	}
 }
 
-func TestSideThatDoesNotAnswerIsADifference(t *testing.T) {
+func TestASideThatDoesNotAnswerIsADifference(t *testing.T) {
 	p := &pair{platform: fake{}, ours: fake{err: errors.New("gone")}}
 	report, _, err := p.tryCase(t.Context(), one("name", count()))
 	if !strings.Contains(report, "gone") || err != nil {
-		t.Errorf("report %q, error %v; want one that says gone", report, err)
+		t.Errorf("report %q, error %v; want one with gone", report, err)
 	}
 }
 
@@ -140,11 +148,11 @@ func TestRunnerEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestWorkerdThatCannotBeHadIsSaid(t *testing.T) {
+func TestTheErrorSaysThatWorkerdCanNotBeFetched(t *testing.T) {
 	if _, err := workerdPackage("plan9", "mips"); !errors.Is(err, ErrNoWorkerd) {
 		t.Errorf("error %v, want %v", err, ErrNoWorkerd)
 	}
-	t.Setenv("PATH", "") // where there is no npm
+	t.Setenv("PATH", "") // no npm is there
 	cache := t.TempDir()
 	if _, err := fetchWorkerd(t.Context(), cache); !errors.Is(err, ErrNoWorkerd) {
 		t.Errorf("error %v, want %v", err, ErrNoWorkerd)

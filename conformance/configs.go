@@ -14,20 +14,23 @@ import (
 	"time"
 )
 
-// configFolder has the files that are compared, below the module's root.
+// configFolder holds the compared files, below the module's root.
 var configFolder = filepath.Join("testdata", "config", "wrangler")
 
-// configEnvironments are those that each file is read in: the top level, one that some files have, and one that none
-// has.
+// configEnvironments are the environments that each file is read in: the top level, one that some
+// files have, and one that no file has.
 var configEnvironments = []string{"", "staging", "nowhere"}
 
-// comparedKeys are those whose values, as they apply in the end, must be the same on both sides.
-var comparedKeys = []string{"name", "compatibility_date", "compatibility_flags", "vars", "durable_objects", "migrations", "exports", "triggers"}
+// comparedKeys are the keys whose effective values must be equal on both sides.
+var comparedKeys = []string{
+	"name", "compatibility_date", "compatibility_flags", "vars", "durable_objects", "migrations", "exports",
+	"triggers",
+}
 
-// A configCase is a file that is read in an environment.
+// A configCase is a file, read in an environment.
 type configCase struct{ File, Env string }
 
-// String is the name that a filter is held against.
+// String returns the name that a filter is matched against.
 func (c configCase) String() string {
 	if c.Env == "" {
 		return "config: " + c.File
@@ -35,40 +38,41 @@ func (c configCase) String() string {
 	return "config: " + c.File + ", environment " + c.Env
 }
 
-// says is how bad a side finds a file.
+// says is how severe a side's verdict on a file is.
 type says int
 
 const (
 	saysNothing says = iota
-	saysUnknown      // it can be used, but has keys that the side doesn't know
+	saysUnknown      // the file is usable, but has keys that the side doesn't know
 	saysError
 )
 
 func (s says) String() string {
-	return [...]string{"takes it", "takes it, and does not know a key", "refuses it"}[s]
+	return [...]string{"accepts it", "accepts it, but does not know a key", "rejects it"}[s]
 }
 
-// A configVerdict is what a side makes of a case.
+// A configVerdict is what a side says of a case.
 type configVerdict struct {
 	Says   says
 	Why    string
-	Values map[string]any // those of comparedKeys by their path, if it takes the file
+	Values map[string]any // the values of comparedKeys by path, if the side accepts the file
 }
 
 // ConfigOptions say what RunConfigs compares.
 type ConfigOptions struct {
-	// Cache is the folder that keeps wrangler from one run to the next.
+	// Cache is the folder that keeps wrangler between runs.
 	Cache string
-	// Filter chooses cases by name, and "config: mutants"; nil chooses all.
+	// Filter selects cases by name, and the mutants by "config: mutants". Nil selects all.
 	Filter *regexp.Regexp
-	// Out is where differences and the summary are written.
+	// Out receives the differences and the summary.
 	Out io.Writer
 }
 
-// RunConfigs reads the configuration files with wrangler and with devtool, and returns on how many cases they differ in
-// a way that ConfigDifferences does not explain. Where wrangler refuses a file we have to, where it takes one too, with
-// the same values in the end, and where it does not know a key we must not either. Of thousands of mutants we have to refuse
-// what it refuses. The error says why there was nothing to compare; it is an ErrNoWrangler if wrangler could not be had.
+// RunConfigs reads the configuration files with wrangler and with devtool. It returns the number of
+// cases with a difference that ConfigDifferences does not explain. devtool must reject what
+// wrangler rejects, accept what it accepts, with the same effective values, and not know a key that
+// wrangler does not know. Of thousands of mutants, devtool must reject what wrangler rejects. The
+// error says why nothing was compared; it is an ErrNoWrangler if wrangler can't be fetched.
 func RunConfigs(ctx context.Context, o ConfigOptions) (different int, err error) {
 	began := time.Now()
 	root, err := moduleRoot()
@@ -114,12 +118,13 @@ func RunConfigs(ctx context.Context, o ConfigOptions) (different int, err error)
 	for _, r := range reports {
 		fmt.Fprintln(o.Out, r)
 	}
-	fmt.Fprintf(o.Out, "%d readings of configuration files and %d of mutants: %d unexplained differences, %d files that differ as chosen in %.0f s, against wrangler %s\n",
+	fmt.Fprintf(o.Out, "%d configuration cases and %d mutants: %d unexplained differences, %d chosen ones "+
+		"in %.0f s, against wrangler %s\n",
 		len(cases), changed, len(reports), chosen, time.Since(began).Seconds(), wranglerVersion)
 	return len(reports), nil
 }
 
-// configCases are the files of a folder, in each environment.
+// configCases returns the files of a folder, each in every environment.
 func configCases(root string, filter *regexp.Regexp) ([]configCase, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
@@ -136,8 +141,8 @@ func configCases(root string, filter *regexp.Regexp) ([]configCase, error) {
 	return cases, nil
 }
 
-// compareConfigs returns a report for each case on which the sides differ and should not, and for each file that is
-// listed as a difference and is none; and how many files differ because we chose so.
+// compareConfigs returns a report for each case with an unlisted difference, and for each listed
+// file without a difference. chosen is how many files differ as listed.
 func compareConfigs(cases []configCase, theirs, ours []configVerdict) (reports []string, chosen int) {
 	listed := make(map[string]bool)
 	for _, d := range ConfigDifferences {
@@ -145,28 +150,30 @@ func compareConfigs(cases []configCase, theirs, ours []configVerdict) (reports [
 			listed[file] = true
 		}
 	}
-	told := make(map[string]string) // from a file to what it differs in, said last
+	reported := make(map[string]string) // from a file to its latest difference
 	for i, c := range cases {
 		report := compareConfig(theirs[i], ours[i])
-		switch before, differs := told[c.File]; {
-		case report == "" || report == before: // most often it is the same in all environments
+		switch before, differs := reported[c.File]; {
+		case report == "" || report == before: // most differences are the same in all environments
 			continue
 		case !listed[c.File]:
 			reports = append(reports, fmt.Sprintf("%s\n%s", c, report))
 		case !differs:
 			chosen++
 		}
-		told[c.File] = report
+		reported[c.File] = report
 	}
 	for _, c := range cases {
-		if _, differs := told[c.File]; listed[c.File] && !differs && c.Env == "" && allEnvironments(cases, c.File) {
-			reports = append(reports, fmt.Sprintf("%s\n    is listed as a difference, and is none", c))
+		_, differs := reported[c.File]
+		if listed[c.File] && !differs && c.Env == "" && allEnvironments(cases, c.File) {
+			reports = append(reports, fmt.Sprintf("%s\n    is listed as a difference, but does not differ", c))
 		}
 	}
 	return reports, chosen
 }
 
-// allEnvironments reports whether a file is compared in all of them: else a difference may be in one that is not.
+// allEnvironments reports whether cases has a file in all environments. Otherwise it may differ in
+// a missing one.
 func allEnvironments(cases []configCase, file string) bool {
 	n := 0
 	for _, c := range cases {
@@ -196,14 +203,15 @@ func compareConfig(theirs, ours configVerdict) string {
 		their, there := theirs.Values[path]
 		our, here := ours.Values[path]
 		if there != here || !reflect.DeepEqual(their, our) {
-			lines = append(lines, fmt.Sprintf("    %s: wrangler %s, devtool %s", path, valueOf(their, there), valueOf(our, here)))
+			lines = append(lines, fmt.Sprintf("    %s: wrangler %s, devtool %s",
+				path, valueOf(their, there), valueOf(our, here)))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-func valueOf(v any, there bool) string {
-	if !there {
+func valueOf(v any, ok bool) string {
+	if !ok {
 		return "has none"
 	}
 	return fmt.Sprintf("%#v", v)

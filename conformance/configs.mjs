@@ -1,10 +1,12 @@
-// Reads configurations with wrangler's own reader, and writes what it makes of each.
+// Reads configurations with wrangler's own reader, and writes its verdict on each.
 //
 //	node configs.mjs WRANGLER CASES VERDICTS
 //
-// WRANGLER is the module; CASES a JSON file, [{ file, env, show }]; VERDICTS the one to write, [{ error, warnings, config }].
-// unstable_readConfig is what all of wrangler's commands call first, under the name readConfig: it finds all that is
-// wrong with a file as such. So one process does for all files what `wrangler deploy --dry-run` does for one in seconds.
+// WRANGLER is the module. CASES is a JSON file, [{ file, env, show }]. The script writes VERDICTS,
+// [{ error, warnings, config }].
+//
+// All of wrangler's commands call unstable_readConfig first, under the name readConfig. It finds every fault of a file
+// itself. So one process checks all files, where `wrangler deploy --dry-run` takes seconds for one.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -29,4 +31,4 @@ for (const { file, env, show } of JSON.parse(readFileSync(cases, "utf8"))) {
   all.push({ ...verdict, warnings: said });
 }
 writeFileSync(verdicts, JSON.stringify(all));
-process.exit(0); // else it waits for its question whether there is a newer wrangler
+process.exit(0); // otherwise it waits for its check for a newer wrangler

@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// leftOut are the ids of diagnostics that don't count: wrangler looks for main when it builds, and not in the file.
-var leftOut = []string{"missing-main", "lost-main"}
+// ignoredIDs are the ids of diagnostics that don't count. wrangler looks for main when it builds,
+// and not in the file.
+var ignoredIDs = []string{"missing-main", "lost-main"}
 
-// judgeOurs returns what the devtool at binary makes of files, whose folder is root, in environments.
+// judgeOurs returns the verdicts of the devtool at binary on cases, whose files are in root.
 func judgeOurs(ctx context.Context, binary, root string, cases []configCase) ([]configVerdict, error) {
 	verdicts, err := checkOurs(ctx, binary, root, cases)
 	if err != nil {
@@ -32,7 +33,7 @@ func judgeOurs(ctx context.Context, binary, root string, cases []configCase) ([]
 // checkOurs is judgeOurs without the values.
 func checkOurs(ctx context.Context, binary, root string, cases []configCase) ([]configVerdict, error) {
 	verdicts := make([]configVerdict, len(cases))
-	batches := make(map[string][]int) // of verdicts, by environment: a command line can't have any number of files
+	batches := make(map[string][]int) // indexes of verdicts, by environment: the length of a command line is limited
 	for i, c := range cases {
 		batches[c.Env] = append(batches[c.Env], i)
 	}
@@ -46,8 +47,10 @@ func checkOurs(ctx context.Context, binary, root string, cases []configCase) ([]
 	return verdicts, nil
 }
 
-// checkBatch has devtool check some of the cases, all in one environment.
-func checkBatch(ctx context.Context, binary, root, env string, cases []configCase, batch []int, verdicts []configVerdict) error {
+// checkBatch runs devtool on some of the cases, all in one environment.
+func checkBatch(
+	ctx context.Context, binary, root, env string, cases []configCase, batch []int, verdicts []configVerdict,
+) error {
 	args := []string{"config", "check", "--json", "--env=" + env}
 	of := make(map[string]int) // from a file to its verdict
 	for _, i := range batch {
@@ -64,7 +67,7 @@ func checkBatch(ctx context.Context, binary, root, env string, cases []configCas
 		v := &verdicts[of[d.File]]
 		says := saysNothing
 		switch {
-		case slices.Contains(leftOut, d.ID):
+		case slices.Contains(ignoredIDs, d.ID):
 		case d.Severity == "error":
 			says = saysError
 		case d.ID == "unknown-key" || d.ID == "top-level-only":
@@ -99,7 +102,7 @@ func showOurs(ctx context.Context, binary, root string, c configCase) (map[strin
 			continue
 		}
 		switch v := s.Value.(type) {
-		case map[string]any, []any: // empty: else it would have been taken apart
+		case map[string]any, []any: // empty: others are taken apart
 		default:
 			values[s.Key] = v
 		}
@@ -107,7 +110,7 @@ func showOurs(ctx context.Context, binary, root string, c configCase) (map[strin
 	return values, nil
 }
 
-// askDevtool runs a command that answers in JSON, also if it fails.
+// askDevtool runs a command that answers in JSON, even if it fails.
 func askDevtool(ctx context.Context, binary, root string, args []string, answer any) error {
 	command := exec.CommandContext(ctx, binary, args...)
 	command.Dir = root

@@ -29,9 +29,9 @@ func TestConfigurationsHaveManyShapes(t *testing.T) {
 	for _, name := range filesOfConfigurations(t) {
 		count[filepath.Ext(name)]++
 	}
-	for extension, least := range map[string]int{".jsonc": 150, ".toml": 50, ".json": 4} {
-		if count[extension] < least {
-			t.Errorf("%d files in %s, want at least %d", count[extension], extension, least)
+	for extension, want := range map[string]int{".jsonc": 150, ".toml": 50, ".json": 4} {
+		if count[extension] < want {
+			t.Errorf("%d files in %s, want at least %d", count[extension], extension, want)
 		}
 		delete(count, extension)
 	}
@@ -41,19 +41,19 @@ func TestConfigurationsHaveManyShapes(t *testing.T) {
 }
 
 func TestEveryDifferenceFromWranglerNamesItsFilesOnce(t *testing.T) {
-	there := make(map[string]bool)
+	unlisted := make(map[string]bool)
 	for _, name := range filesOfConfigurations(t) {
-		there[name] = true
+		unlisted[name] = true
 	}
 	for _, d := range ConfigDifferences {
 		if d.Topic == "" || d.Platform == "" || d.Ours == "" || d.Reason == "" || len(d.Cases) == 0 {
-			t.Errorf("%+v: something is not said", d)
+			t.Errorf("%+v: a field is empty", d)
 		}
 		for _, name := range d.Cases {
-			if !there[name] {
-				t.Errorf("%s: there is no file %s, or another difference has it", d.Topic, name)
+			if !unlisted[name] {
+				t.Errorf("%s: the file %s does not exist, or another difference lists it", d.Topic, name)
 			}
-			delete(there, name)
+			delete(unlisted, name)
 		}
 	}
 }
@@ -87,24 +87,32 @@ func TestConfigurationsAreReadInEachEnvironment(t *testing.T) {
 }
 
 func TestVerdictsAreCompared(t *testing.T) {
-	takes := func(values map[string]any) configVerdict { return configVerdict{Values: values} }
-	refuses := configVerdict{Says: saysError, Why: "because\n of it"}
+	accepts := func(values map[string]any) configVerdict { return configVerdict{Values: values} }
+	rejects := configVerdict{Says: saysError, Why: "because\n of it"}
 	unknown := configVerdict{Says: saysUnknown, Why: "what is x"}
 	for _, test := range []struct {
 		name         string
 		theirs, ours configVerdict
-		want         []string // that the report holds; none is no report
+		want         []string // parts of the report; none means no report
 	}{
-		{"both take it", takes(nil), takes(nil), nil},
-		{"both refuse it, for reasons of their own", refuses, configVerdict{Says: saysError, Why: "another"}, nil},
-		{"they refuse it", refuses, takes(nil), []string{"wrangler refuses it: because of it", "devtool  takes it"}},
-		{"we refuse it", takes(nil), refuses, []string{"wrangler takes it\n", "devtool  refuses it: because of it"}},
-		{"a key is unknown to them", unknown, takes(nil), []string{"wrangler takes it, and does not know a key: what is x"}},
-		{"a key is unknown to us", takes(nil), unknown, []string{"devtool  takes it, and does not know a key"}},
-		{"the same values", takes(map[string]any{"a": 1.0, "b": nil}), takes(map[string]any{"b": nil, "a": 1.0}), nil},
-		{"another value", takes(map[string]any{"a": 1.0}), takes(map[string]any{"a": "1"}), []string{`a: wrangler 1, devtool "1"`}},
-		{"a value that we lack", takes(map[string]any{"a": nil}), takes(nil), []string{"a: wrangler <nil>, devtool has none"}},
-		{"a value that they lack", takes(nil), takes(map[string]any{"a": true}), []string{"a: wrangler has none, devtool true"}},
+		{"both accept it", accepts(nil), accepts(nil), nil},
+		{"both reject it, for different reasons", rejects, configVerdict{Says: saysError, Why: "another"}, nil},
+		{"wrangler rejects it", rejects, accepts(nil),
+			[]string{"wrangler rejects it: because of it", "devtool  accepts it"}},
+		{"devtool rejects it", accepts(nil), rejects,
+			[]string{"wrangler accepts it\n", "devtool  rejects it: because of it"}},
+		{"a key is unknown to wrangler", unknown, accepts(nil),
+			[]string{"wrangler accepts it, but does not know a key: what is x"}},
+		{"a key is unknown to devtool", accepts(nil), unknown,
+			[]string{"devtool  accepts it, but does not know a key"}},
+		{"the same values", accepts(map[string]any{"a": 1.0, "b": nil}), accepts(map[string]any{"b": nil, "a": 1.0}),
+			nil},
+		{"another value", accepts(map[string]any{"a": 1.0}), accepts(map[string]any{"a": "1"}),
+			[]string{`a: wrangler 1, devtool "1"`}},
+		{"a value that devtool lacks", accepts(map[string]any{"a": nil}), accepts(nil),
+			[]string{"a: wrangler <nil>, devtool has none"}},
+		{"a value that wrangler lacks", accepts(nil), accepts(map[string]any{"a": true}),
+			[]string{"a: wrangler has none, devtool true"}},
 	} {
 		got := compareConfig(test.theirs, test.ours)
 		if (got == "") != (test.want == nil) {
@@ -118,7 +126,7 @@ func TestVerdictsAreCompared(t *testing.T) {
 	}
 }
 
-func TestADifferenceIsReportedOnceAndOnlyIfItIsNotListed(t *testing.T) {
+func TestADifferenceIsReportedOnceAndOnlyIfItIsUnlisted(t *testing.T) {
 	listed := ConfigDifferences[0].Cases[0]
 	var cases []configCase
 	for _, file := range []string{listed, "other"} {
@@ -137,18 +145,19 @@ func TestADifferenceIsReportedOnceAndOnlyIfItIsNotListed(t *testing.T) {
 	}
 	reports, chosen = compareConfigs(cases, same, same)
 	if len(reports) != 1 || !strings.Contains(reports[0], listed+"\n    is listed") || chosen != 0 {
-		t.Errorf("%d chosen, and %q, want 0 and a report that %s is none", chosen, reports, listed)
+		t.Errorf("%d chosen, and %q, want 0 and a report that %s does not differ", chosen, reports, listed)
 	}
 	if reports, _ = compareConfigs(cases[1:2], same[1:2], same[1:2]); len(reports) != 0 {
 		t.Errorf("%q, although not all environments were compared", reports)
 	}
 }
 
-func TestLeavesAreNamedAsDevtoolNamesThem(t *testing.T) {
+func TestLeavesHaveTheSameNamesAsInDevtool(t *testing.T) {
 	got := leaves(map[string]any{
-		"name":       "w",
-		"main":       "not compared",
-		"vars":       map[string]any{"A": 1.0, "b c": []any{map[string]any{"": "x"}}, "empty": map[string]any{}, "none": nil},
+		"name": "w",
+		"main": "not compared",
+		"vars": map[string]any{"A": 1.0, "b c": []any{map[string]any{"": "x"}}, "empty": map[string]any{},
+			"none": nil},
 		"migrations": []any{},
 	})
 	want := map[string]any{"name": "w", "vars.A": 1.0, `vars."b c"[0].""`: "x", "vars.none": nil}
@@ -157,9 +166,10 @@ func TestLeavesAreNamedAsDevtoolNamesThem(t *testing.T) {
 	}
 }
 
-func TestNodeHasToBeNewEnough(t *testing.T) {
+func TestNodeMustBeNewEnough(t *testing.T) {
 	for version, want := range map[string]bool{
-		"v22.12.0\n": true, "v22.11.9": false, "v24.0.0": true, "v20.20.2": false, "": false, "22.12.0": false, "v22": false,
+		"v22.12.0\n": true, "v22.11.9": false, "v24.0.0": true, "v20.20.2": false,
+		"": false, "22.12.0": false, "v22": false,
 	} {
 		if got := newEnough(version); got != want {
 			t.Errorf("%q: %t, want %t", version, got, want)
@@ -177,10 +187,10 @@ func TestNodeHasToBeNewEnough(t *testing.T) {
 	}
 }
 
-// What is fetched is there whole, or not at all.
+// A package is in the cache completely, or not at all.
 func TestFetchLeavesNothingBehindWhenItFails(t *testing.T) {
 	cache := t.TempDir()
-	t.Setenv("PATH", cache) // where there is no npm
+	t.Setenv("PATH", cache) // no npm is there
 	_, err := fetch(t.Context(), cache, "name", "package@1", ErrNoWrangler)
 	if !errors.Is(err, ErrNoWrangler) || !strings.Contains(err.Error(), "package@1") {
 		t.Errorf("error %v, want that package@1 can't be fetched", err)
@@ -192,36 +202,39 @@ func TestFetchLeavesNothingBehindWhenItFails(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(cache, "name"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if dir, err := fetch(t.Context(), cache, "name", "package@1", ErrNoWrangler); err != nil || dir != filepath.Join(cache, "name") {
-		t.Errorf("%s, error %v, want what is there", dir, err)
+	dir, err := fetch(t.Context(), cache, "name", "package@1", ErrNoWrangler)
+	if err != nil || dir != filepath.Join(cache, "name") {
+		t.Errorf("%s, error %v, want the cached folder", dir, err)
 	}
 }
 
-func TestAnInterruptIsNoLackOfNPM(t *testing.T) {
+func TestAnInterruptIsNotAFailureOfNPM(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := fetch(ctx, t.TempDir(), "name", "package@1", ErrNoWrangler); !errors.Is(err, context.Canceled) || errors.Is(err, ErrNoWrangler) {
-		t.Errorf("error %v, want that it was canceled", err)
+	_, err := fetch(ctx, t.TempDir(), "name", "package@1", ErrNoWrangler)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrNoWrangler) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
 
-func TestMutantsThatOnlyWranglerRefusesAreReported(t *testing.T) {
-	takes, refuses := configVerdict{}, configVerdict{Says: saysError, Why: "it is wrong"}
+func TestMutantsThatOnlyWranglerRejectsAreReported(t *testing.T) {
+	accepts, rejects := configVerdict{}, configVerdict{Says: saysError, Why: "it is wrong"}
 	for _, test := range []struct {
 		change       string
 		theirs, ours configVerdict
 		want         bool
 	}{
-		{`a.jsonc: vars.A = ""`, refuses, takes, true},
-		{`a.jsonc: vars.A = ""`, refuses, configVerdict{Says: saysUnknown}, true},
-		{`a.jsonc: vars.A = ""`, refuses, refuses, false},
-		{`a.jsonc: vars.A = ""`, takes, refuses, false},
-		{`a.jsonc: containers removed`, refuses, takes, false},
-		{`a.jsonc: containers.0.image removed`, refuses, takes, false},
-		{`a.jsonc: containers_more removed`, refuses, takes, true},
-		{`containers.jsonc: name removed`, refuses, takes, false},
+		{`a.jsonc: vars.A = ""`, rejects, accepts, true},
+		{`a.jsonc: vars.A = ""`, rejects, configVerdict{Says: saysUnknown}, true},
+		{`a.jsonc: vars.A = ""`, rejects, rejects, false},
+		{`a.jsonc: vars.A = ""`, accepts, rejects, false},
+		{`a.jsonc: containers removed`, rejects, accepts, false},
+		{`a.jsonc: containers.0.image removed`, rejects, accepts, false},
+		{`a.jsonc: containers_more removed`, rejects, accepts, true},
+		{`containers.jsonc: name removed`, rejects, accepts, false},
 	} {
-		reports := compareMutants([]mutant{{"0.json", test.change}}, []configVerdict{test.theirs}, []configVerdict{test.ours})
+		reports := compareMutants([]mutant{{"0.json", test.change}}, []configVerdict{test.theirs},
+			[]configVerdict{test.ours})
 		if got := len(reports) == 1; got != test.want {
 			t.Errorf("%s: %q, want a report: %t", test.change, reports, test.want)
 		}

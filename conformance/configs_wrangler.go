@@ -14,28 +14,30 @@ import (
 	"strings"
 )
 
-// wranglerVersion is the wrangler that the configuration files and the differences were written for. Its Node must be
-// at least nodeAtLeast; a machine that has none gets nodeVersion.
+// wranglerVersion is the version that the configuration files and the differences were written for.
+// It needs a Node of at least minNode; a machine without one gets nodeVersion.
 const (
 	wranglerVersion = "4.164.0"
 	nodeVersion     = "22.23.3"
 )
 
-var nodeAtLeast = [2]int{22, 12}
+var minNode = [2]int{22, 12}
 
 //go:embed configs.mjs
 var configsScript []byte
 
-// ErrNoWrangler is why no configuration was compared: wrangler is not here and can't be fetched.
+// ErrNoWrangler is returned if no configuration was compared, because wrangler is missing and can't
+// be fetched.
 var ErrNoWrangler = errors.New("wrangler can't be fetched")
 
-// A wrangler reads configurations as the peer does.
+// A wrangler reads configurations with wrangler's own code.
 type wrangler struct {
 	node   string // path of the program
 	module string // path of the file that exports its functions
 }
 
-// fetchWrangler returns wrangler and a Node for it from the folder cache, to which npm brings them the first time.
+// fetchWrangler returns wrangler and a Node for it from the folder cache. The first time, npm
+// installs them there.
 func fetchWrangler(ctx context.Context, cache string) (*wrangler, error) {
 	dir, err := fetch(ctx, cache, "wrangler-"+wranglerVersion, "wrangler@"+wranglerVersion, ErrNoWrangler)
 	if err != nil {
@@ -43,30 +45,31 @@ func fetchWrangler(ctx context.Context, cache string) (*wrangler, error) {
 	}
 	w := &wrangler{module: filepath.Join(dir, "node_modules", "wrangler", "wrangler-dist", "cli.js")}
 	if w.node, err = exec.LookPath("node"); err == nil {
-		if version, err := exec.CommandContext(ctx, w.node, "--version").Output(); err == nil && newEnough(string(version)) {
+		version, err := exec.CommandContext(ctx, w.node, "--version").Output()
+		if err == nil && newEnough(string(version)) {
 			return w, nil
 		}
 	}
 	name, program := nodePackage(runtime.GOOS, runtime.GOARCH)
 	dir, err = fetch(ctx, cache, "node-"+nodeVersion, name+"@"+nodeVersion, ErrNoWrangler)
 	if err != nil {
-		return nil, fmt.Errorf("fetch Node for it (or install %d.%d or newer): %w", nodeAtLeast[0], nodeAtLeast[1], err)
+		return nil, fmt.Errorf("fetch Node for it (or install %d.%d or newer): %w", minNode[0], minNode[1], err)
 	}
 	w.node = filepath.Join(dir, "node_modules", name, filepath.FromSlash(program))
 	return w, nil
 }
 
-// newEnough reports whether wrangler runs on the Node that says version, such as "v22.12.0".
+// newEnough reports whether wrangler runs on the Node with this version, such as "v22.12.0".
 func newEnough(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "v%d.%d.", &major, &minor); err != nil {
 		return false
 	}
-	return major > nodeAtLeast[0] || major == nodeAtLeast[0] && minor >= nodeAtLeast[1]
+	return major > minNode[0] || major == minNode[0] && minor >= minNode[1]
 }
 
-// nodePackage is npm's name of Node for a system, and the path of the program in it. For a system that npm has none
-// for, it fails to install.
+// nodePackage returns npm's package of Node for a system, and the path of the program in it. If npm
+// has none for a system, installing the package fails.
 func nodePackage(system, machine string) (name, program string) {
 	program = "bin/node"
 	if system == "windows" {
@@ -78,13 +81,15 @@ func nodePackage(system, machine string) (name, program string) {
 	return "node-" + system + "-" + machine, program
 }
 
-// colors are what wrangler puts into its warnings, whoever reads them.
+// colors matches the escape sequences that wrangler always puts into its warnings.
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// judge returns what wrangler makes of files, whose folder is root, in environments, with
-// values if show. It leaves its papers in dir.
-func (w *wrangler) judge(ctx context.Context, root, dir string, cases []configCase, show bool) ([]configVerdict, error) {
-	script, input, output := filepath.Join(dir, "configs.mjs"), filepath.Join(dir, "cases.json"), filepath.Join(dir, "verdicts.json")
+// judge returns wrangler's verdicts on cases, whose files are in root, with values if show. It
+// writes its temporary files to dir.
+func (w *wrangler) judge(ctx context.Context, root, dir string, cases []configCase, show bool) ([]configVerdict,
+	error) {
+	script := filepath.Join(dir, "configs.mjs")
+	input, output := filepath.Join(dir, "cases.json"), filepath.Join(dir, "verdicts.json")
 	questions := make([]map[string]any, len(cases))
 	for i, c := range cases {
 		questions[i] = map[string]any{"file": c.File, "env": c.Env, "show": show}
@@ -118,7 +123,9 @@ func (w *wrangler) judge(ctx context.Context, root, dir string, cases []configCa
 		case a.Error != "":
 			verdicts[i] = configVerdict{Says: saysError, Why: a.Error}
 		case strings.Contains(a.Warnings, "Unexpected fields found"):
-			verdicts[i] = configVerdict{Says: saysUnknown, Why: colors.ReplaceAllString(a.Warnings, ""), Values: leaves(a.Config)}
+			verdicts[i] = configVerdict{
+				Says: saysUnknown, Why: colors.ReplaceAllString(a.Warnings, ""), Values: leaves(a.Config),
+			}
 		default:
 			verdicts[i] = configVerdict{Says: saysNothing, Values: leaves(a.Config)}
 		}
@@ -137,8 +144,8 @@ func (w *wrangler) run(ctx context.Context, root string, args ...string) error {
 	return nil
 }
 
-// leaves returns the values of comparedKeys in a configuration, objects and arrays taken apart as `devtool config show`
-// does.
+// leaves returns the values of comparedKeys in a configuration. It takes objects and arrays apart
+// as `devtool config show` does.
 func leaves(config map[string]any) map[string]any {
 	values := make(map[string]any)
 	var add func(path string, v any)
@@ -167,7 +174,7 @@ func leaves(config map[string]any) map[string]any {
 	return values
 }
 
-// oddInKeys reports whether a key with r in it stands between quotes in a path.
+// oddInKeys reports whether a key that contains r stands between quotes in a path.
 func oddInKeys(r rune) bool {
 	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$", r)
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-func TestCasesHaveNamesOfTheirOwn(t *testing.T) {
+func TestCasesHaveDifferentNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Cases() {
 		if seen[c.Name] || c.Name == "" {
-			t.Errorf("case %q: its objects' name is taken", c.Name)
+			t.Errorf("case %q: another case has this name, so their objects would be the same", c.Name)
 		}
 		seen[c.Name] = true
 	}
@@ -26,7 +26,7 @@ func TestEveryChosenDifferenceIsListedWithItsCases(t *testing.T) {
 	var got, want []string
 	for _, d := range Differences {
 		if d.Topic == "" || d.Platform == "" || d.Ours == "" || d.Reason == "" {
-			t.Errorf("%+v: something is not said", d)
+			t.Errorf("%+v: a field is empty", d)
 		}
 		got = append(got, d.Cases...)
 	}
@@ -52,7 +52,8 @@ func TestDocumentHasTheTableOfDifferences(t *testing.T) {
 	}
 }
 
-// Both programs have to know what the cases and the random sequences use, and each the same as the other.
+// Both programs must know the same operations, including all that the cases and the random
+// sequences use.
 func TestBothProgramsKnowTheSameOperations(t *testing.T) {
 	goSource, err := os.ReadFile("../testdata/handlers/conformance/operations.go")
 	if err != nil {
@@ -82,13 +83,13 @@ func TestBothProgramsKnowTheSameOperations(t *testing.T) {
 	}
 	anyOp(used, func(o Op) bool {
 		if !slices.Contains(want, o.Name) {
-			t.Errorf("no program knows %q", o.Name)
+			t.Errorf("the programs do not know %q", o.Name)
 		}
 		return false
 	})
 }
 
-func TestSequenceIsDecidedByItsSeed(t *testing.T) {
+func TestASeedDecidesItsSequence(t *testing.T) {
 	encode := func(seed uint64) string {
 		b, err := json.Marshal(sequence(seed))
 		if err != nil {
@@ -110,7 +111,7 @@ func TestSequenceIsDecidedByItsSeed(t *testing.T) {
 func TestRequestsLoseNoOperation(t *testing.T) {
 	calls := requests([]Op{request(), get("a"), get("b"), request(), request(), get("c")})
 	var got []string
-	for _, c := range calls[:len(calls)-2] { // the rest shows what is left
+	for _, c := range calls[:len(calls)-2] { // the last two show the final state
 		var keys string
 		for _, o := range c.Do {
 			keys += o.Key

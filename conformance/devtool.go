@@ -9,22 +9,23 @@ import (
 	"path/filepath"
 )
 
-// startDevtool builds devtool from the module that the working directory is in, and starts it with the handler program
-// of the same module, fresh state and a clock that runs.
+// startDevtool builds devtool from the module of the working directory. It starts it with that
+// module's handler program, fresh state and a running clock.
 func startDevtool(ctx context.Context, dir string) (*server, error) {
 	binary, root, err := buildDevtool(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	project := filepath.Join(root, "testdata", "handlers", "conformance")
-	command := exec.CommandContext(ctx, binary, "dev", project, "--port", "0", "--persist-to", filepath.Join(dir, "state"),
+	command := exec.CommandContext(ctx, binary, "dev", project, "--port", "0", "--persist-to",
+		filepath.Join(dir, "state"),
 		"--log-level", "error", "--json")
-	var told struct{ URL string }
-	s, err := serve(ctx, command, func(f *os.File) { command.Stdout = f }, &told)
+	var address struct{ URL string }
+	s, err := serve(ctx, command, func(f *os.File) { command.Stdout = f }, &address)
 	if err != nil {
 		return nil, err
 	}
-	s.url = told.URL
+	s.url = address.URL
 	return s, nil
 }
 
@@ -55,7 +56,7 @@ func moduleRoot() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("find the module: no go.mod here or above: run this in the project")
+			return "", errors.New("find the module: no go.mod here or above; run this in the project")
 		}
 		dir = filepath.Dir(dir)
 	}

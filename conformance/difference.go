@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// A Difference is a way in which this project does not do what workerd or wrangler does, and is meant not to.
+// A Difference is a deliberate deviation from workerd or wrangler.
 type Difference struct {
 	Topic, Platform, Ours, Reason string
 	// Cases are the names of the cases, or of the configuration files, that show it.
 	Cases []string
 }
 
-// Table returns the differences from workerd as the table, in Markdown, that stands in docs/conformance.md.
+// Table returns the differences from workerd as the Markdown table in docs/conformance.md.
 func Table() string {
 	return table("| What | workerd | devtool | Why | Cases |", Differences)
 }
@@ -26,59 +26,126 @@ func table(head string, differences []Difference) string {
 	var b strings.Builder
 	b.WriteString(head + "\n|---|---|---|---|---|\n")
 	for _, d := range differences {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | `%s` |\n", d.Topic, d.Platform, d.Ours, d.Reason, strings.Join(d.Cases, "`, `"))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | `%s` |\n", d.Topic, d.Platform, d.Ours, d.Reason,
+			strings.Join(d.Cases, "`, `"))
 	}
 	return b.String()
 }
 
-// The reasons that several differences share.
+// Reasons that several differences share.
 const (
-	production = "the limits of production hold by default: what passes here must not fail when it is deployed"
-	readAhead  = "rows come to the program in pages of 64 KiB, not one by one: a call for each would take longer than all the rest of a query"
-	counting   = "the engine tells no more; what is counted is never more than what production bills"
-	zeroValue  = "in Go the zero value of an option is the one that was not given"
+	production = "the limits of production apply by default, so that code that works here does not fail after " +
+		"deployment"
+	readAhead = "rows come to the program in pages of 64 KiB, not one by one: a call for each row would take " +
+		"longer than the rest of the query"
+	counting  = "the engine reports no more; the count never exceeds what production bills"
+	zeroValue = "in Go, an option with its zero value counts as not set"
 )
 
-// Differences are all from workerd that were chosen. A case that expects the sides to differ stands in one of them.
+// Differences lists every deliberate difference from workerd. Each case that expects the sides to
+// differ belongs to one of them.
 var Differences = []Difference{
-	{"Keys in one call", "any number", "128 at most", production,
-		[]string{"129 keys to get", "129 keys to put", "129 keys to delete"}},
-	{"Size of a value", "8 MiB", "2 MiB with its key", production,
-		[]string{"value: more than 2 MiB with the key"}},
-	{"`List` with limit 0", "refused", "no limit", zeroValue,
-		[]string{"list: limit 0"}},
-	{"`List` with an empty bound", "a bound like any other", "no bound", zeroValue,
-		[]string{"list: empty end", "list: empty startAfter", "list: empty start and startAfter"}},
-	{"Dates and bytes inside a value", "kept", "text, as `encoding/json` writes them", "values are JSON; only a `time.Time` or `[]byte` that is the whole value is kept",
-		[]string{"value: date and bytes inside an object"}},
-	{"NaN", "kept", "refused", "values are JSON, which has none",
-		[]string{"value: NaN"}},
-	{"`SetAlarm` in the constructor of a class without alarm handler", "accepted until the constructor returns, not in its `blockConcurrencyWhile`", "accepted", "a constructor in Go is both in one",
-		[]string{"alarm: the constructor of a class without a handler can"}},
-	{"An earlier alarm set while a retry waits", "ignored; the retry runs at its own time", "replaces the retry", "workerd's is a fault of its local scheduler; the documentation promises what we do",
-		[]string{"retry: replaced by an earlier alarm while it waits"}},
-	{"Where `WaitUntil` begins", "at once, as the promise that it is given has", "when the handler gives its turn up", "it takes a function, not a promise that already runs",
-		[]string{"turns: waitUntil begins"}},
-	{"Jurisdictions", "refused: not implemented there", "recorded in the id", "production has them; what they mean for storage does not show on one machine",
-		[]string{"id: of a jurisdiction"}},
-	{"A location hint that there is not", "accepted, as any text is", "refused", "a hint is only ever checked here before it is deployed, and a misspelt one would go unnoticed",
-		[]string{"id: with a location hint that there is not"}},
-	{"A stub for the id of another class", "accepted; it leads to an object of this class", "refused", "ids belong to their class; so it is documented",
-		[]string{"id: of another class"}},
-	{"A cursor over a write to its table", "shows it", "may show the rows as they were before", readAhead,
-		[]string{"cursor: sees no delete of what was read ahead", "cursor: sees no insert of what was read ahead"}},
-	{"A cursor over `DROP TABLE` or `DeleteAll`", "the former is refused, after the latter the cursor fails", "both are done, and the cursor gives the rows that it has read ahead", readAhead,
-		[]string{"cursor: DROP TABLE under it", "cursor: over deleteAll"}},
-	{"`INSERT … RETURNING` whose rows are not all read when the turn ends, or which is not the last statement", "the object fails when it commits, and loses the write", "the rows are kept, and the write is committed", "workerd's is a fault: the statement is still running when it commits",
-		[]string{"cursor: rows of a write over its commit", "cursor: rows of a write that is not the last statement"}},
-	{"`RowsRead`", "every row that the database looked at", "the rows that came out, and one ahead: a lower bound", counting,
-		[]string{"cursor: rows read of none", "cursor: rows read of a count", "cursor: rows read and not wanted", "cursor: rows written by a delete", "cursor: rows written by an update"}},
-	{"Arguments of an SQL function", "127", "32", production,
-		[]string{"limit: 33 arguments of a function"}},
-	{"Size of a string, blob or row in SQL", "8 MiB", "2 MiB", production,
-		[]string{"limit: more than 2 MiB as an argument", "limit: more than 2 MiB as a result", "limit: more than 2 MiB in a row"}},
-	{"`DatabaseSize` when the last key was deleted", "counts the empty table of keys", "does not", "the table is there from the start; it counts while it holds something",
-		[]string{"size: of a key that was deleted"}},
-	{"Who violates a deferred constraint is told", "an error with `remote`, although the object was reset", "an error with `Reset`", "a caller has to know that the object lost its memory",
-		[]string{"survives: nothing of a violated constraint", "survives: nothing of a constraint that is violated at sync"}},
+	{
+		"Keys in one call", "any number", "128 at most", production,
+		[]string{"129 keys to get", "129 keys to put", "129 keys to delete"},
+	},
+	{
+		"Size of a value", "8 MiB", "2 MiB with its key", production,
+		[]string{"value: more than 2 MiB with the key"},
+	},
+	{
+		"`List` with limit 0", "refused", "no limit", zeroValue,
+		[]string{"list: limit 0"},
+	},
+	{
+		"`List` with an empty bound", "a bound like any other", "no bound", zeroValue,
+		[]string{"list: empty end", "list: empty startAfter", "list: empty start and startAfter"},
+	},
+	{
+		"Dates and bytes inside a value", "kept", "text, as `encoding/json` writes them",
+		"values are JSON; only a `time.Time` or `[]byte` that is the whole value is kept",
+		[]string{"value: date and bytes inside an object"},
+	},
+	{
+		"NaN", "kept", "refused", "values are JSON, which has no NaN",
+		[]string{"value: NaN"},
+	},
+	{
+		"`SetAlarm` in the constructor of a class without alarm handler",
+		"accepted until the constructor returns, not in its `blockConcurrencyWhile`", "accepted",
+		"in Go, the constructor is both",
+		[]string{"alarm: the constructor of a class without a handler can"},
+	},
+	{
+		"An earlier alarm set while a retry waits", "ignored; the retry runs at its own time", "replaces the retry",
+		"workerd's is a fault of its local scheduler; the documentation promises what we do",
+		[]string{"retry: replaced by an earlier alarm while it waits"},
+	},
+	{
+		"Where `WaitUntil` begins", "at once, because its promise already runs", "when the handler gives up its turn",
+		"it takes a function, not a promise that already runs",
+		[]string{"turns: waitUntil begins"},
+	},
+	{
+		"Jurisdictions", "refused: not implemented there", "recorded in the id",
+		"production has them; what they mean for storage does not show on one machine",
+		[]string{"id: of a jurisdiction"},
+	},
+	{
+		"An unknown location hint", "accepted, as any text is", "refused",
+		"a hint is only ever checked here before it is deployed, and a misspelt one would go unnoticed",
+		[]string{"id: with a location hint that there is not"},
+	},
+	{
+		"A stub for the id of another class", "accepted; it leads to an object of this class", "refused",
+		"as documented, an id belongs to its class",
+		[]string{"id: of another class"},
+	},
+	{
+		"A cursor over a write to its table", "shows it", "may show the rows as they were before", readAhead,
+		[]string{"cursor: sees no delete of what was read ahead", "cursor: sees no insert of what was read ahead"},
+	},
+	{
+		"A cursor over `DROP TABLE` or `DeleteAll`", "the former is refused, after the latter the cursor fails",
+		"both are done, and the cursor gives the rows that it has read ahead", readAhead,
+		[]string{"cursor: DROP TABLE under it", "cursor: over deleteAll"},
+	},
+	{
+		"`INSERT … RETURNING` whose rows are not all read when the turn ends, or which is not the last statement",
+		"the object fails when it commits, and loses the write", "the rows are kept, and the write is committed",
+		"workerd's is a fault: the statement is still running when it commits",
+		[]string{"cursor: rows of a write over its commit", "cursor: rows of a write that is not the last statement"},
+	},
+	{
+		"`RowsRead`", "every row that the database examined", "the rows that came out, and one ahead: a lower bound",
+		counting,
+		[]string{
+			"cursor: rows read of none", "cursor: rows read of a count", "cursor: rows read and not wanted",
+			"cursor: rows written by a delete", "cursor: rows written by an update",
+		},
+	},
+	{
+		"Arguments of an SQL function", "127", "32", production,
+		[]string{"limit: 33 arguments of a function"},
+	},
+	{
+		"Size of a string, blob or row in SQL", "8 MiB", "2 MiB", production,
+		[]string{
+			"limit: more than 2 MiB as an argument", "limit: more than 2 MiB as a result",
+			"limit: more than 2 MiB in a row",
+		},
+	},
+	{
+		"`DatabaseSize` when the last key was deleted", "counts the empty table of keys", "does not",
+		"the table is there from the start; it counts while it holds something",
+		[]string{"size: of a key that was deleted"},
+	},
+	{
+		"The error of a violated deferred constraint", "has `remote`, although the object was reset", "has `Reset`",
+		"a caller must know that the object lost its memory",
+		[]string{
+			"survives: nothing of a violated constraint",
+			"survives: nothing of a constraint that is violated at sync",
+		},
+	},
 }

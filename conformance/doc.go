@@ -1,19 +1,22 @@
-// Package conformance compares this project with the platform's own runtime, workerd, operation by operation.
+// Package conformance compares this project with the platform's own runtime, workerd, operation by
+// operation.
 //
-// A [Case] is data: programs of operations that are sent to objects, each operation with the fact that it must state.
-// Two handler programs carry the operations out and answer with facts in JSON: testdata/handlers/conformance, written
-// in Go and run by devtool, and twin.js, run by workerd. [Run] starts both, sends both the same, and reports where a
-// fact is not the expected one. After the cases come random sequences of operations, for which nobody has written down
-// what to expect: there the two sides have to agree, and a sequence on which they don't is shrunk to the operations
-// that it takes.
+// A [Case] is data: programs of operations for objects, each operation with the fact that it must
+// state. Two handler programs run the operations and answer with facts in JSON:
+// testdata/handlers/conformance, written in Go and run by devtool, and twin.js, run by workerd.
+// [Run] starts both, sends both the same, and reports each fact that is not the expected one.
 //
-// Where this project differs on purpose, the case says what each side must do, and [Differences] says why; the table
-// in docs/conformance.md is that list.
+// Random sequences of operations follow the cases. They have no expected facts; the two sides only
+// have to agree. If they don't, the sequence is shrunk to the operations that matter.
 //
-// To cover a new operation, add it to the tables of both programs (operations in operations.go and in twin.js), give it
-// a constructor in op.go and write cases. To have it in random sequences, add it to the table in random.go.
+// Where this project differs on purpose, the case says what each side must state, and [Differences]
+// says why. docs/conformance.md has that list as a table.
 //
-// [RunConfigs] does the same for configurations, with wrangler: it has both read the files of testdata/config/wrangler,
-// and mutants of them, and compares what each refuses, does not know and takes them to mean. [ConfigDifferences] are those
-// that were chosen.
+// To cover a new operation, add it to the tables of both programs (operations in operations.go and
+// in twin.js), give it a constructor in op.go and write cases. To include it in random sequences,
+// add it to the table in random.go.
+//
+// [RunConfigs] compares configurations with wrangler in the same way. Both read the files of
+// testdata/config/wrangler, and mutants of them. It compares which files each rejects, which keys
+// it does not know, and which values it reads. [ConfigDifferences] lists the chosen differences.
 package conformance

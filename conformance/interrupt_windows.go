@@ -2,5 +2,5 @@ package conformance
 
 import "os"
 
-// interrupt ends a process: it can't be asked to.
+// interrupt kills a process, because Windows can't ask it to end.
 func interrupt(p *os.Process) error { return p.Kill() }

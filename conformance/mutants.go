@@ -13,11 +13,14 @@ import (
 //go:embed mutants.mjs
 var mutantsScript []byte
 
-// A mutant is a configuration file in which one value was changed.
+// A mutant is a configuration file with one changed value.
 type mutant struct{ File, Change string }
 
-// looserIn are the parts of a configuration in which devtool takes what wrangler refuses, as ConfigDifferences say.
-var looserIn = []string{"containers", "cloudchamber", "previews", "dev.container_engine", "queues.consumers.0.max_concurrency"}
+// looserIn are the parts of a configuration where devtool accepts what wrangler rejects, as
+// ConfigDifferences says.
+var looserIn = []string{
+	"containers", "cloudchamber", "previews", "dev.container_engine", "queues.consumers.0.max_concurrency",
+}
 
 // mutants writes mutants of the files of root into a new folder in dir.
 func (w *wrangler) mutants(ctx context.Context, root, dir string) (folder string, all []mutant, err error) {
@@ -38,10 +41,11 @@ func (w *wrangler) mutants(ctx context.Context, root, dir string) (folder string
 	return folder, all, nil
 }
 
-// mutantsName is what a filter is held against.
+// mutantsName is the name that a filter is matched against.
 const mutantsName = "config: mutants"
 
-// runMutants compares the two on mutants of the files of root, and says how many there were.
+// runMutants compares the two sides on mutants of the files of root, and returns the number of
+// mutants.
 func runMutants(ctx context.Context, peer *wrangler, binary, root, dir string) (reports []string, n int, err error) {
 	folder, all, err := peer.mutants(ctx, root, dir)
 	if err != nil {
@@ -62,19 +66,21 @@ func runMutants(ctx context.Context, peer *wrangler, binary, root, dir string) (
 	return compareMutants(all, theirs, ours), len(all), nil
 }
 
-// compareMutants returns a report for each mutant that wrangler refuses and devtool takes. Not the other way around:
-// what devtool refuses beyond that is the same few rules, which have a file each.
+// compareMutants returns a report for each mutant that wrangler rejects and devtool accepts. It
+// ignores the opposite: devtool's additional rules are few, and each has a file of its own.
 func compareMutants(all []mutant, theirs, ours []configVerdict) []string {
 	var reports []string
 	for i, m := range all {
 		if theirs[i].Says == saysError && ours[i].Says != saysError && !m.looser() {
-			reports = append(reports, fmt.Sprintf("config: mutant of %s\n%s", m.Change, compareConfig(theirs[i], ours[i])))
+			reports = append(reports,
+				fmt.Sprintf("config: mutant of %s\n%s", m.Change, compareConfig(theirs[i], ours[i])))
 		}
 	}
 	return reports
 }
 
-// looser reports whether the value that was changed, or the file, is about a part where devtool may take more.
+// looser reports whether the changed value, or the file, belongs to a part where devtool may accept
+// more.
 func (m mutant) looser() bool {
 	file, change, _ := strings.Cut(m.Change, ": ")
 	path, _, _ := strings.Cut(change, " ")

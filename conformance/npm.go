@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 )
 
-// fetch returns the folder name in the folder cache, where npm has installed a package in a pinned version,
-// "package@version"; it does so the first time. If npm can't, the error is an unavailable.
+// fetch returns the folder name in the folder cache, where npm has installed pinned,
+// "package@version". It installs the package if the folder is missing. If npm can't, the error is
+// an unavailable.
 func fetch(ctx context.Context, cache, name, pinned string, unavailable error) (string, error) {
 	dir := filepath.Join(cache, name)
 	if _, err := os.Stat(dir); err == nil {
@@ -18,7 +19,7 @@ func fetch(ctx context.Context, cache, name, pinned string, unavailable error) (
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("make cache folder: %w", err)
 	}
-	// npm works in a folder beside, so that the cache has all of it or nothing.
+	// npm works in another folder, so that the cache has the whole package or nothing.
 	fresh, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {
 		return "", fmt.Errorf("make cache folder: %w", err)
@@ -32,7 +33,7 @@ func fetch(ctx context.Context, cache, name, pinned string, unavailable error) (
 		return "", fmt.Errorf("%w: npm install %s: %w\n%s", unavailable, pinned, err, output)
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		if _, there := os.Stat(dir); there != nil { // else another run was faster
+		if _, missing := os.Stat(dir); missing != nil { // otherwise another run was faster
 			return "", fmt.Errorf("keep %s: %w", pinned, err)
 		}
 	}

@@ -1,7 +1,7 @@
 package conformance
 
-// An Op is one operation of a program. Name says which; the other fields are its arguments, as the handler programs
-// read them.
+// An Op is one operation of a program. Name says which; the other fields are its arguments for the
+// handler programs.
 type Op struct {
 	Name    string         `json:"op"`
 	Class   string         `json:"class,omitempty"`
@@ -22,62 +22,64 @@ type Op struct {
 	Do      []Op           `json:"do,omitempty"`
 	Runs    [][]Op         `json:"runs,omitempty"`
 
-	// want is what each side has to say, or nil if they only have to agree.
+	// want is what each side must state, or nil if they only have to agree.
 	want *expectation
-	// racy is set when the two may say different things because the operation says who came first.
+	// racy is set if the two sides may state different facts, because the fact depends on who comes
+	// first.
 	racy bool
 }
 
-// An expectation is the fact that each side has to state. They are different only where the difference was chosen.
+// An expectation is the fact that each side must state. The two facts differ only where the
+// difference was chosen.
 type expectation struct {
 	platform, ours any
 	chosen         bool
 }
 
-// is returns o with the fact that both sides have to state.
+// is returns o with the fact that both sides must state.
 func (o Op) is(fact any) Op {
 	o.want = &expectation{platform: fact, ours: fact}
 	return o
 }
 
-// differs returns o with the facts that the platform's runtime and ours have to state.
+// differs returns o with the facts that the platform's runtime and devtool must state.
 func (o Op) differs(platform, ours any) Op {
 	o.want = &expectation{platform: platform, ours: ours, chosen: true}
 	return o
 }
 
-// anyOrder returns o as one whose fact depends on who comes first.
+// anyOrder returns o as an operation whose fact depends on who comes first.
 func (o Op) anyOrder() Op {
 	o.racy = true
 	return o
 }
 
-// after returns o, an operation of parallel, as one that waits for a word in the trace.
+// after returns o, an operation of parallel, so that it waits for a word in the trace.
 func (o Op) after(word string) Op {
 	o.After = word
 	return o
 }
 
-// to returns o, a call, as one to another object of the case.
+// to returns o, a call, directed to another object of the case.
 func (o Op) to(object string) Op {
 	o.Object = object
 	return o
 }
 
-// of returns o as one that concerns another class.
+// of returns o, directed to another class.
 func (o Op) of(class string) Op {
 	o.Class = class
 	return o
 }
 
-// by returns o as one that is carried out in a certain way: "id", "unique", "foreign", "hint", "unknown hint" and
-// "jurisdiction" for calls, "epoch" for setAlarm, "drop" for abort.
+// by returns o in a variant: "id", "unique", "foreign", "hint", "unknown hint" and "jurisdiction"
+// for calls, "epoch" for setAlarm, "drop" for abort.
 func (o Op) by(way string) Op {
 	o.By = way
 	return o
 }
 
-// in returns o as one that uses the transaction called name, not the storage.
+// in returns o so that it uses the transaction called name, not the storage.
 func (o Op) in(name string) Op {
 	o.In = name
 	return o
@@ -92,13 +94,13 @@ var (
 
 type object = map[string]any
 
-// value is the fact of a key that has v.
+// value returns the fact of a key with the value v.
 func value(v any) any { return object{"value": v} }
 
-// failed is the fact of a call that failed.
+// failed returns the fact of a failed call.
 func failed(kind, why string) any { return object{"error": kind, "why": why} }
 
-// pairs is the fact of a list: keys and values in turn.
+// pairs returns the fact of a list, from alternating keys and values.
 func pairs(keysAndValues ...any) any {
 	list := [][2]any{}
 	for i := 0; i+1 < len(keysAndValues); i += 2 {
@@ -107,15 +109,15 @@ func pairs(keysAndValues ...any) any {
 	return list
 }
 
-// Values that JSON lacks, as both programs read and write them.
+// Values that JSON lacks, in the notation of both programs.
 func binary(base64 string) any { return object{"$bytes": base64} }
 func date(ms int64) any        { return object{"$date": ms} }
 func long(n int) any           { return object{"$long": n} } // n times x
 
-// call runs a program in an object.
+// call returns an operation that runs a program in an object.
 func call(program ...Op) Op { return Op{Name: "call", Do: program} }
 
-// fails is the call with which the object fails.
+// fails returns the call o with the error that the object must fail with.
 func (o Op) fails(kind, why string) Op { return o.is(failed(kind, why)) }
 
 func get(key string) Op             { return Op{Name: "get", Key: key} }
@@ -153,8 +155,9 @@ func equalIDs(name string) Op       { return Op{Name: "equal", Text: name} }
 func program(operations ...Op) []Op { return operations }
 func alarmIn(seconds int) any       { return object{"in": seconds} }
 
-// run is the fact of one run of an alarm: which retry it is, how long it came after the one before (in seconds, cut to
-// a power of two), and what its program said.
+// run returns the fact of one run of an alarm: which retry it is, how long it came after the
+// previous one (in seconds, cut to a power of two), and the facts of its program.
 func run(retry, wait int, facts ...any) any {
-	return object{"retry": retry, "isRetry": retry > 0, "early": false, "wait": wait, "facts": append([]any{}, facts...)}
+	return object{"retry": retry, "isRetry": retry > 0, "early": false, "wait": wait,
+		"facts": append([]any{}, facts...)}
 }

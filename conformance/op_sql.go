@@ -1,12 +1,12 @@
 package conformance
 
-// The operations with SQL and transactions, and the facts that they state.
+// This file has the operations with SQL and transactions, and their facts.
 
-// sql runs SQL and states all rows of its last statement, or that it is done if that has no columns. Names of columns
-// are what sqlOpen states.
+// sql runs SQL. It states all rows of the last statement, or "ok" if that has no columns. sqlOpen
+// states the names of columns.
 func sql(query string, args ...any) Op { return Op{Name: "sql", Query: query, Args: args} }
 
-// sqlOpen runs SQL, keeps the cursor under a name for the operations after it, and states the columns.
+// sqlOpen runs SQL, keeps the cursor under a name for later operations, and states the columns.
 func sqlOpen(cursor, query string, args ...any) Op {
 	return Op{Name: "sqlOpen", Key: cursor, Query: query, Args: args}
 }
@@ -17,37 +17,37 @@ func sqlOne(cursor string) Op    { return Op{Name: "sqlOne", Key: cursor} }
 func sqlCounts(cursor string) Op { return Op{Name: "sqlCounts", Key: cursor} }
 func sqlSize() Op                { return Op{Name: "sqlSize"} }
 
-// transaction runs a program in a transaction. Its operations are part of it as they are; those that use the
-// transaction itself name it (see Op.in).
+// transaction runs a program in a transaction. Its operations belong to the transaction in any
+// case. Those that use the transaction object name it (see Op.in).
 func transaction(name string, program ...Op) Op {
 	return Op{Name: "transaction", Key: name, Do: program}
 }
 
 func rollback(transaction string) Op { return Op{Name: "rollback", In: transaction} }
 
-// gives is sql that states these rows.
+// gives returns o, with SQL, with the rows that it must state.
 func (o Op) gives(rows ...[]any) Op { return o.is(append([][]any{}, rows...)) }
 
-// says is sql that fails with a text.
+// says returns o, with SQL, with the text that it must fail with.
 func (o Op) says(message string) Op { return o.is(sqlError(message)) }
 
 func row(values ...any) []any     { return append([]any{}, values...) }
 func sqlError(message string) any { return object{"error": "sql", "message": message} }
 
-// The value that SQL has and JSON lacks.
+// number returns a number that SQL has and JSON lacks.
 func number(text string) any { return object{"$number": text} }
 
-// The texts that many statements fail with.
+// Error texts that many statements share.
 const (
 	notAuthorized  = "not authorized: SQLITE_AUTH"
 	noStatement    = "SQL code did not contain a statement."
 	wrongArguments = "Wrong number of parameter bindings for SQL query."
 )
 
-// code is SQLite's code of an error of the user's SQL, after its text.
+// code is SQLite's code for an error in the user's SQL, after the error's text.
 const code = ": SQLITE_ERROR"
 
-// constraint is the end of an error's text that names the constraint which was violated.
+// constraint returns the end of an error's text that names the violated constraint.
 func constraint(kind string) string {
 	return ": SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_" + kind + ")"
 }

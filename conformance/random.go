@@ -6,16 +6,17 @@ import (
 	"slices"
 )
 
-// sequenceLength is how many operations a random sequence has.
+// sequenceLength is the number of operations in a random sequence.
 const sequenceLength = 30
 
-// A kind is a sort of operation that random sequences have, and how often among all kinds.
+// A kind is a sort of operation in random sequences, with its relative frequency.
 type kind struct {
 	weight int
 	make   func(*rand.Rand) Op
 }
 
-// kinds are what random sequences consist of. What the two sides are known to do differently is not among them.
+// kinds are the operations of random sequences. They avoid operations on which the two sides are
+// known to differ.
 var kinds = slices.Concat(storageKinds, alarmKinds, sqlKinds, []kind{
 	{16, func(*rand.Rand) Op { return request() }},
 	{2, func(*rand.Rand) Op { return deleteAll() }},
@@ -33,7 +34,7 @@ var kinds = slices.Concat(storageKinds, alarmKinds, sqlKinds, []kind{
 	{1, func(r *rand.Rand) Op { return put(key(r), anyValue(r)).in("t") }},
 })
 
-// innerKinds are those that blocks and transactions have among others.
+// innerKinds are the kinds that may also occur in blocks and transactions.
 var innerKinds = slices.Concat(storageKinds, alarmKinds, sqlKinds)
 
 var storageKinds = []kind{
@@ -52,8 +53,8 @@ var alarmKinds = []kind{
 	{2, func(*rand.Rand) Op { return deleteAlarm() }},
 }
 
-// sequence returns the random operations of a seed, always the same ones. They begin with the tables that the others
-// use.
+// sequence returns the random operations of a seed, which are always the same. They begin with the
+// tables that the others use.
 func sequence(seed uint64) []Op {
 	r := rand.New(rand.NewPCG(seed, 0))
 	operations := []Op{sql(tables)}
@@ -63,7 +64,7 @@ func sequence(seed uint64) []Op {
 	return operations
 }
 
-// choose returns an operation of one of the kinds, as often as their weights say.
+// choose returns an operation of one of the kinds, chosen by weight.
 func choose(r *rand.Rand, kinds []kind) Op {
 	all := 0
 	for _, k := range kinds {
@@ -86,10 +87,11 @@ func some(r *rand.Rand, n int, kinds []kind) []Op {
 	return operations
 }
 
-// request is where a sequence goes on in another request. It is not carried out itself.
+// request marks where a sequence continues in another request. It is not an operation itself.
 func request() Op { return Op{Name: "request"} }
 
-// requests divides a sequence into the requests that carry it out, and one at the end that shows what is left.
+// requests divides a sequence into the requests that run it, and appends one that shows the final
+// state.
 func requests(operations []Op) []Op {
 	var calls []Op
 	var one []Op
@@ -111,7 +113,7 @@ func requests(operations []Op) []Op {
 		call(list(nil)).to("other"))
 }
 
-// sampleKeys are few, so that operations meet, and in an order by bytes that is not that of UTF-16.
+// sampleKeys are few, so that operations meet. Their order by bytes differs from that of UTF-16.
 var sampleKeys = []string{"", "a", "aa", "ab", "a:1", "a:2", "a\x00", "b", "B", "é", "\ufffd", "😀"}
 
 func key(r *rand.Rand) string { return sampleKeys[r.IntN(len(sampleKeys))] }
@@ -152,7 +154,8 @@ func anyValue(r *rand.Rand) any {
 	return date(int64(r.IntN(1 << 40)))
 }
 
-// anyOptions are options of list. Bounds are never empty and the limit never zero, for with these the two sides differ.
+// anyOptions returns options of list. Bounds are never empty and the limit is never zero, because
+// the two sides differ on those.
 func anyOptions(r *rand.Rand) object {
 	options := object{}
 	bounds := []string{"start", "startAfter", "end", "prefix"}

@@ -5,12 +5,14 @@ import (
 	"math/rand/v2"
 )
 
-// tables are those that random SQL is about: few constraints of each sort, which random rows often violate.
+// tables creates the tables of random SQL. They have a few constraints of each sort, which random
+// rows often violate.
 const tables = `CREATE TABLE IF NOT EXISTS t (k INTEGER PRIMARY KEY, v);
-	CREATE TABLE IF NOT EXISTS u (name TEXT NOT NULL UNIQUE, n INTEGER CHECK (n < 50), t REFERENCES t ON DELETE SET NULL);
+	CREATE TABLE IF NOT EXISTS u (name TEXT NOT NULL UNIQUE, n INTEGER CHECK (n < 50), ` +
+	`t REFERENCES t ON DELETE SET NULL);
 	CREATE INDEX IF NOT EXISTS byN ON u (n)`
 
-// sqlAll shows what the tables hold.
+// sqlAll returns operations that show the content of the tables.
 func sqlAll() []Op {
 	return []Op{sql("SELECT * FROM t ORDER BY k"), sql("SELECT * FROM u ORDER BY name")}
 }
@@ -21,7 +23,8 @@ var sqlKinds = []kind{
 		return sql("INSERT INTO t (v) VALUES (?1), (?1) RETURNING k, typeof(v), v", sqlValue(r))
 	}},
 	{3, func(r *rand.Rand) Op {
-		return sql("INSERT INTO t VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v RETURNING *", rowKey(r), sqlValue(r))
+		return sql("INSERT INTO t VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v RETURNING *", rowKey(r),
+			sqlValue(r))
 	}},
 	{1, func(r *rand.Rand) Op {
 		return sql("INSERT OR IGNORE INTO t (k) VALUES (1), (2), (3); SELECT changes()")
@@ -43,14 +46,16 @@ var sqlKinds = []kind{
 		return sql("SELECT t.k, u.name, u.n FROM t LEFT JOIN u ON u.t = t.k ORDER BY 1, 2")
 	}},
 	{2, func(*rand.Rand) Op {
-		return sql("SELECT count(*), sum(n), avg(n), min(name), group_concat(name) FROM (SELECT * FROM u ORDER BY name)")
+		return sql("SELECT count(*), sum(n), avg(n), min(name), group_concat(name) FROM (SELECT * " +
+			"FROM u ORDER BY name)")
 	}},
 	{3, func(*rand.Rand) Op { return sql("SELECT k, typeof(v), v FROM t ORDER BY k DESC") }},
 	{2, func(r *rand.Rand) Op {
 		return sql("SELECT k FROM t WHERE v = ? OR k < ? ORDER BY k LIMIT ?", sqlValue(r), rowKey(r), r.IntN(4))
 	}},
 	{2, func(r *rand.Rand) Op {
-		return sql("INSERT INTO t (v) VALUES ('a'); UPDATE u SET n = n + 9; INSERT INTO u VALUES (?, 1, NULL)", rowName(r))
+		return sql("INSERT INTO t (v) VALUES ('a'); UPDATE u SET n = n + 9; INSERT INTO u VALUES (?, 1, NULL)",
+			rowName(r))
 	}},
 	{1, func(*rand.Rand) Op { return sql("ALTER TABLE t ADD COLUMN x DEFAULT 'x'") }},
 	{1, func(*rand.Rand) Op { return sql("DROP TABLE u") }},
@@ -86,10 +91,12 @@ func sqlValue(r *rand.Rand) any {
 	return r.IntN(10)
 }
 
-// anyTransaction is one with a random program, sometimes with another one inside.
+// anyTransaction returns a transaction with a random program, sometimes with another transaction
+// inside.
 func anyTransaction(r *rand.Rand, name string) Op {
 	inside := map[string]string{"t": "u", "u": "v"}[name]
-	outside := func() string { return string("tuv"[r.IntN(3)]) } // or the transaction itself, or one that there is not
+	// also the transaction itself, or one that does not exist
+	outside := func() string { return string("tuv"[r.IntN(3)]) }
 	kinds := []kind{
 		{40, func(r *rand.Rand) Op { return choose(r, innerKinds) }},
 		{20, func(r *rand.Rand) Op { return useOf(name, choose(r, storageKinds)) }},
@@ -110,8 +117,8 @@ func anyTransaction(r *rand.Rand, name string) Op {
 	return transaction(name, some(r, 6, kinds)...)
 }
 
-// useOf makes o an operation on a transaction. A list has one bound at most: of one that has ended, workerd does not
-// refuse a list between two bounds that nothing is between.
+// useOf makes o an operation on a transaction. A list then has one bound at most: on an ended
+// transaction, workerd accepts a list whose two bounds have nothing between them.
 func useOf(transaction string, o Op) Op {
 	if o.Name == "list" {
 		for _, bound := range []string{"start", "startAfter", "end"} {

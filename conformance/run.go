@@ -13,32 +13,33 @@ import (
 
 // Options say what Run compares.
 type Options struct {
-	// Cache is the folder that keeps the platform's runtime from one run to the next.
+	// Cache is the folder that keeps the platform's runtime between runs.
 	Cache string
-	// Workerd is the path of the runtime, or empty to have it fetched.
+	// Workerd is the path of the runtime; if it is empty, Run fetches one.
 	Workerd string
-	// Filter chooses cases by name; nil chooses all.
+	// Filter selects cases by name; nil selects all.
 	Filter *regexp.Regexp
-	// Sequences is how many random sequences are tried, and Seed from where on they are numbered.
+	// Sequences is the number of random sequences, and Seed the number of the first one.
 	Sequences int
 	Seed      uint64
-	// Out is where differences and the summary are written.
+	// Out receives the differences and the summary.
 	Out io.Writer
 }
 
 // A Summary is the result of a run.
 type Summary struct {
 	Cases, Sequences int
-	// Chosen is how many cases differ because we chose so.
+	// Chosen is the number of cases that expect a difference.
 	Chosen int
-	// Different are the cases and sequences on which the sides do not do what they must.
+	// Different is the number of cases and sequences with an unexpected fact.
 	Different int
-	// Again is how many cases that time decides did so only when they were tried again.
+	// Again is the number of cases about time that succeeded only when Run tried them again.
 	Again int
 }
 
-// Run starts both sides, compares them and stops them. Differences are part of the summary and no error; the error says
-// why there was nothing to compare. It is an ErrNoWorkerd if the platform's runtime could not be had.
+// Run starts both sides, compares them and stops them. Differences are part of the summary and not
+// an error. The error says why nothing was compared; it is an ErrNoWorkerd if the platform's
+// runtime can't be fetched.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	began := time.Now()
 	if len(chosenCases(o)) == 0 && o.Sequences == 0 {
@@ -87,7 +88,7 @@ func (s Summary) String() string {
 	text := fmt.Sprintf("%d cases and %d random sequences: %d unexplained differences, %d chosen ones",
 		s.Cases, s.Sequences, s.Different, s.Chosen)
 	if s.Again > 0 {
-		text += fmt.Sprintf(" (%d cases were late, and right when tried again)", s.Again)
+		text += fmt.Sprintf(" (%d cases were late, and passed when tried again)", s.Again)
 	}
 	return text
 }
@@ -95,8 +96,8 @@ func (s Summary) String() string {
 // A pair is the two sides.
 type pair struct{ platform, ours Side }
 
-// How many programs run at a time. Cases that take long wait for alarms, and hurry if there is much else to do; a
-// sequence waits for the disk, with each commit of workerd.
+// How many programs run at a time. Long cases wait for alarms, and would miss their times on a busy
+// machine. A sequence waits for the disk, at each commit of workerd.
 const (
 	casesAtOnce     = 24
 	sequencesAtOnce = 48
@@ -106,7 +107,7 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 	cases := chosenCases(o)
 	summary := Summary{Cases: len(cases), Sequences: o.Sequences}
 	var mu sync.Mutex // guards summary and o.Out
-	tell := func(report string, again bool) {
+	record := func(report string, again bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if again {
@@ -119,13 +120,13 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 	}
 	err := forEach(ctx, casesAtOnce, len(cases), func(ctx context.Context, i int) error {
 		report, again, err := p.tryCase(ctx, cases[i])
-		tell(report, again)
+		record(report, again)
 		return err
 	})
 	if err == nil {
 		err = forEach(ctx, sequencesAtOnce, o.Sequences, func(ctx context.Context, i int) error {
 			report, err := p.trySequence(ctx, o.Seed+uint64(i))
-			tell(report, false)
+			record(report, false)
 			return err
 		})
 	}
@@ -147,11 +148,12 @@ func chosenCases(o Options) []Case {
 	return cases
 }
 
-// tries is how often a case that time decides may be tried.
+// tries is how often Run may try a case about time.
 const tries = 3
 
-// tryCase compares the sides on a case, and returns what is to be said about it, or nothing. On a machine that has too
-// much to do an alarm is late, on either side, so a case that is about time is tried again; again says that this helped.
+// tryCase compares the sides on a case, and returns a report, or nothing if they agree. On a busy
+// machine an alarm is late, on either side, so tryCase tries a case about time again. again says
+// that this helped.
 func (p *pair) tryCase(ctx context.Context, c Case) (report string, again bool, err error) {
 	scope := c.Name
 	for try := 1; ; try++ {
@@ -169,8 +171,8 @@ func (p *pair) tryCase(ctx context.Context, c Case) (report string, again bool, 
 	}
 }
 
-// trySequence compares the sides on the random sequence of a seed. If they differ it says so for the fewest operations
-// on which they do.
+// trySequence compares the sides on the random sequence of a seed. If they differ, it reports the
+// fewest operations on which they do.
 func (p *pair) trySequence(ctx context.Context, seed uint64) (report string, err error) {
 	scope := fmt.Sprintf("sequence %d", seed)
 	var mismatches []Mismatch // of the shortest program so far on which the sides differ
@@ -197,11 +199,11 @@ func (p *pair) trySequence(ctx context.Context, seed uint64) (report string, err
 	return describe(scope+", shrunk to: "+show(requests(operations)), mismatches), nil
 }
 
-// answerTime is how long a program may take. The longest ones wait out the time after which an idle object goes; the
-// rest is for machines that have much else to do.
+// answerTime is how long a program may take. The longest ones wait until an idle object leaves
+// memory; the rest is a reserve for busy machines.
 const answerTime = time.Minute
 
-// try carries a program out on both sides at once. A side that does not answer differs from one that does.
+// try runs a program on both sides at once. A side that does not answer differs from one that does.
 func (p *pair) try(ctx context.Context, scope string, program []Op) ([]Mismatch, error) {
 	limited, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -227,7 +229,7 @@ func outcome(err error) string {
 	return "answers"
 }
 
-// describe says where the two sides differ, or nothing if they do not.
+// describe says where the two sides differ, or returns nothing if they agree.
 func describe(what string, mismatches []Mismatch) string {
 	if len(mismatches) == 0 {
 		return ""
@@ -239,7 +241,7 @@ func describe(what string, mismatches []Mismatch) string {
 	return s
 }
 
-// forEach calls f for each number below n, so many at a time, until one fails.
+// forEach calls f for each number below n, atOnce at a time, until one fails.
 func forEach(ctx context.Context, atOnce, n int, f func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

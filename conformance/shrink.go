@@ -2,8 +2,8 @@ package conformance
 
 import "slices"
 
-// shrink returns a part of the operations, as short as it is found, for which fails still holds; it holds for all of
-// them. It leaves out operations, and then operations of those that consist of several.
+// shrink returns a short part of the operations for which fails still holds. fails must hold for
+// all of them. It leaves out operations, and then operations nested in the remaining ones.
 func shrink(operations []Op, fails func([]Op) bool) []Op {
 	operations = shrinkList(operations, fails)
 	for i, o := range operations {
@@ -20,7 +20,7 @@ func shrink(operations []Op, fails func([]Op) bool) []Op {
 	return operations
 }
 
-// shrinkList leaves out ever smaller pieces of a list as long as that helps.
+// shrinkList leaves out ever smaller pieces of a list while fails still holds.
 func shrinkList(operations []Op, fails func([]Op) bool) []Op {
 	for size := (len(operations) + 1) / 2; size > 0; {
 		smaller := false

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestShrinkKeepsJustWhatFails(t *testing.T) {
+func TestShrinkKeepsOnlyTheFailingOperations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "n")
 		var operations []Op
@@ -31,7 +31,7 @@ func TestShrinkKeepsJustWhatFails(t *testing.T) {
 			if o.Name == "sleep" {
 				left = append(left, o.MS)
 			} else if len(o.Do) == 0 {
-				t.Fatal("a block with nothing in it is left")
+				t.Fatal("an empty block is left")
 			}
 			return false
 		})

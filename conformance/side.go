@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// A Side carries out programs: one of the two that are compared.
+// A Side runs programs. It is one of the two sides that are compared.
 type Side interface {
-	// Do sends a program to the side's worker and returns the fact of each of its operations. The scope keeps its objects
-	// apart from those of all other programs.
+	// Do sends a program to the side's worker and returns the fact of each operation. The scope
+	// separates its objects from those of all other programs.
 	Do(ctx context.Context, scope string, program []Op) ([]any, error)
 }
 
@@ -57,9 +57,10 @@ func (s *server) Do(ctx context.Context, scope string, program []Op) ([]any, err
 	return answer.Facts, nil
 }
 
-// serve starts the process of a side. attach gives it the file on which it tells, in JSON, where it serves; that is
-// stored in what told points to. When ctx ends, so does the process; stop waits for that.
-func serve(ctx context.Context, command *exec.Cmd, attach func(*os.File), told any) (*server, error) {
+// serve starts the process of a side. attach gives the process a file, on which it writes its
+// address as JSON; serve stores that in address. The process ends when ctx does; stop waits for
+// that.
+func serve(ctx context.Context, command *exec.Cmd, attach func(*os.File), address any) (*server, error) {
 	name := strings.TrimSuffix(filepath.Base(command.Path), ".exe")
 	s := &server{
 		name:   name,
@@ -67,36 +68,36 @@ func serve(ctx context.Context, command *exec.Cmd, attach func(*os.File), told a
 		output: &tail{},
 		ended:  make(chan struct{}),
 	}
-	listening, tells, err := os.Pipe()
+	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	defer listening.Close()
-	attach(tells)
+	defer reader.Close()
+	attach(writer)
 	command.Stderr = s.output
 	command.Cancel = func() error { return interrupt(command.Process) }
-	command.WaitDelay = patience
+	command.WaitDelay = stopLimit
 	err = command.Start()
-	tells.Close()
+	writer.Close()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
 		defer close(s.ended)
-		command.Wait() //nolint:errcheck // it is told to end, and how it does so is no result
+		command.Wait() //nolint:errcheck // it ends on request, and its status is not a result
 	}()
-	if err := json.NewDecoder(listening).Decode(told); err != nil {
-		interrupt(command.Process) //nolint:errcheck // most likely it has ended
+	if err := json.NewDecoder(reader).Decode(address); err != nil {
+		interrupt(command.Process) //nolint:errcheck // it has probably ended
 		<-s.ended
-		return nil, fmt.Errorf("start %s: it does not say where it serves: %w\n%s", name, err, s.output)
+		return nil, fmt.Errorf("start %s: it does not report its address: %w\n%s", name, err, s.output)
 	}
 	return s, nil
 }
 
-// patience is how long a side may take to end when it is asked to.
-const patience = 5 * time.Second
+// stopLimit is how long a side may take to end after the interrupt.
+const stopLimit = 5 * time.Second
 
-// stop returns when the process, whose context has ended, is gone.
+// stop waits until the process, whose context has ended, is gone.
 func (s *server) stop() {
 	<-s.ended
 	s.client.CloseIdleConnections()

@@ -2,7 +2,7 @@ package conformance
 
 import "sync"
 
-// A tail keeps the end of what a process writes, to show it when the process fails.
+// A tail keeps the end of a process's output, to show it when the process fails.
 type tail struct {
 	mu   sync.Mutex
 	kept []byte

@@ -1,8 +1,8 @@
-// The twin of testdata/handlers/conformance for the platform's own runtime: it carries out the same operations, sent as
-// JSON, and states the same facts. Whoever adds an operation adds it to both.
+// The twin of testdata/handlers/conformance for the platform's own runtime. It runs the same operations, sent as JSON,
+// and states the same facts. Add a new operation to both.
 //
-// What has to outlive an instance is kept in the module and not in the storage, so that the storage holds nothing but
-// what a case has put there.
+// State that must outlive an instance is in the module and not in the storage, so that the storage holds only what a
+// case has put there.
 
 const records = new Map();
 
@@ -35,7 +35,7 @@ export class Mute {
 }
 
 export class Probe extends Mute {
-	// Runs the program that onAlarm has left for this run; the last one serves all that follow.
+	// Runs the program that onAlarm has set for this run. The last program also serves all later runs.
 	async alarm(info) {
 		const r = record(this.state.id.toString());
 		const n = r.alarms.length;
@@ -43,7 +43,7 @@ export class Probe extends Mute {
 		const entry = { retry: info.retryCount, isRetry: info.isRetry, early: now < info.scheduledTime, wait: 0, facts: [] };
 		if (n > 0) entry.wait = powerOfTwo((now - r.alarms[n - 1].ended) / 1000);
 		r.alarms.push(entry);
-		// An abort lets nothing of the handler run any more, so it ends the entry, too.
+		// After an abort the handler does not run on, so the abort must complete the entry, too.
 		this.endAlarm = () => {
 			entry.ended = Date.now();
 			this.endAlarm = undefined;
@@ -65,8 +65,8 @@ function powerOfTwo(seconds) {
 
 class Thrown extends Error {}
 
-// run carries out a program, and hands each fact to each as soon as there is one. It fails with what the program throws;
-// every other error is a fact.
+// run runs a program, and passes each fact to each at once. It fails with what the program throws; every other error
+// is a fact.
 async function run(at, program, each) {
 	const facts = [];
 	for (const op of program) {
@@ -163,7 +163,7 @@ function nameOf(at, op) {
 	return op.object ? `${at.scope}/${op.object}` : at.scope;
 }
 
-// recordOf is what the module remembers of the object that op names, or of the one where it runs.
+// recordOf returns the module's state of the object that op names, or of the current object.
 function recordOf(at, op) {
 	return record(at.obj ? at.obj.state.id.toString() : namespaceOf(at, op).idFromName(nameOf(at, op)).toString());
 }
@@ -180,10 +180,10 @@ async function until(condition) {
 	return "in vain";
 }
 
-// storage is the transaction that op names with its in, or the storage itself.
+// storage returns the transaction that op.in names, or the storage itself.
 const storage = (at, op) => (op.in && at.transactions?.[op.in]) || at.obj.state.storage;
 
-// sql carries out an operation with SQL. Where that fails its text is a fact, for both runtimes have the same.
+// sql runs an operation with SQL. An error's text is a fact, because both runtimes have the same texts.
 function sql(carryOut) {
 	return (at, op) => {
 		try {

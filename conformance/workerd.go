@@ -11,14 +11,15 @@ import (
 	"runtime"
 )
 
-// workerdVersion is the runtime that the cases were written for. Another one may be right to differ.
+// workerdVersion is the runtime that the cases were written for. Another version may rightly
+// differ.
 const workerdVersion = "1.20261117.1"
 
 //go:embed twin.js
 var twin []byte
 
-// workerdConfig has the same worker, classes and compatibility date as the configuration of the Go program. The unique
-// keys are those that wrangler gives, so both sides derive the same ids.
+// workerdConfig has the same worker, classes and compatibility date as the configuration of the Go
+// program. The unique keys are those that wrangler assigns, so both sides derive the same ids.
 const workerdConfig = `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -44,10 +45,12 @@ const worker :Workerd.Worker = (
 );
 `
 
-// ErrNoWorkerd is why nothing was compared: the platform's runtime is not here and can't be fetched.
+// ErrNoWorkerd is returned if nothing was compared, because the platform's runtime is missing and
+// can't be fetched.
 var ErrNoWorkerd = errors.New("workerd can't be fetched")
 
-// fetchWorkerd returns the path of the platform's runtime in the folder cache, to which npm brings it the first time.
+// fetchWorkerd returns the path of the platform's runtime in the folder cache. The first time, npm
+// installs it there.
 func fetchWorkerd(ctx context.Context, cache string) (string, error) {
 	name, err := workerdPackage(runtime.GOOS, runtime.GOARCH)
 	if err != nil {
@@ -60,7 +63,7 @@ func fetchWorkerd(ctx context.Context, cache string) (string, error) {
 	return filepath.Join(dir, "node_modules", filepath.FromSlash(name), "bin", "workerd"), nil
 }
 
-// workerdPackage is npm's name of the runtime for a system.
+// workerdPackage returns npm's package of the runtime for a system.
 func workerdPackage(system, machine string) (string, error) {
 	names := map[string]string{
 		"linux/amd64":  "@cloudflare/workerd-linux-64",
@@ -70,12 +73,13 @@ func workerdPackage(system, machine string) (string, error) {
 	}
 	name, ok := names[system+"/"+machine]
 	if !ok {
-		return "", fmt.Errorf("%w: there is none for %s on %s that this suite can drive", ErrNoWorkerd, system, machine)
+		return "", fmt.Errorf("%w: this suite can't run it for %s on %s", ErrNoWorkerd, system, machine)
 	}
 	return name, nil
 }
 
-// startWorkerd starts the runtime at the path binary with the twin program and fresh state below dir.
+// startWorkerd starts the runtime at the path binary with the twin program and fresh state below
+// dir.
 func startWorkerd(ctx context.Context, binary, dir string) (*server, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o755); err != nil {
 		return nil, fmt.Errorf("make folder for workerd: %w", err)
@@ -87,11 +91,11 @@ func startWorkerd(ctx context.Context, binary, dir string) (*server, error) {
 	}
 	command := exec.CommandContext(ctx, binary, "serve", "--control-fd=3", "config.capnp")
 	command.Dir = dir
-	var told struct{ Port int }
-	s, err := serve(ctx, command, func(f *os.File) { command.ExtraFiles = []*os.File{f} }, &told)
+	var address struct{ Port int }
+	s, err := serve(ctx, command, func(f *os.File) { command.ExtraFiles = []*os.File{f} }, &address)
 	if err != nil {
 		return nil, err
 	}
-	s.url = fmt.Sprintf("http://127.0.0.1:%d/", told.Port)
+	s.url = fmt.Sprintf("http://127.0.0.1:%d/", address.Port)
 	return s, nil
 }

@@ -1,5 +1,5 @@
-// Command cmd compares this project with the platform's own runtime and, in how they read configurations, with its own
-// tool, and exits with 1 if they differ where they should not; `make conformance` runs it.
+// Command cmd compares this project with the platform's own runtime and, for configurations, with
+// its own tool. It exits with 1 on an unexplained difference. `make conformance` runs it.
 package main
 
 import (
@@ -24,16 +24,17 @@ func main() {
 	os.Exit(code)
 }
 
-// run returns the exit code: 0 if there is no difference that is not explained, 1 if there is or nothing could be
-// compared, 2 for misuse.
+// run returns the exit code: 0 if every difference is explained, 1 if one is not or nothing could
+// be compared, 2 for misuse.
 func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	o := conformance.Options{Out: out}
-	flags.IntVar(&o.Sequences, "sequences", 2000, "try this many random sequences")
-	flags.Uint64Var(&o.Seed, "seed", 1, "number the random sequences from this on")
-	flags.StringVar(&o.Workerd, "workerd", "", "use this workerd, and fetch none")
-	filter := flags.String("run", "", "run only the cases whose names match this `pattern`; those of configurations begin with \"config: \"")
+	flags.IntVar(&o.Sequences, "sequences", 2000, "try this `number` of random sequences")
+	flags.Uint64Var(&o.Seed, "seed", 1, "begin at the random sequence with this `number`")
+	flags.StringVar(&o.Workerd, "workerd", "", "use the workerd at this `path` instead of fetching one")
+	filter := flags.String("run", "", "run only the cases whose names match this `pattern`; "+
+		"names of configuration cases begin with \"config: \"")
 	ifAvailable := flags.Bool("if-available", false, "exit with 0 if workerd or wrangler can't be fetched")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 		return 2
 	}
 	if flags.NArg() > 0 {
-		fmt.Fprintf(problems, "there is no argument %q: choose cases with --run\n", flags.Arg(0))
+		fmt.Fprintf(problems, "unexpected argument %q: choose cases with --run\n", flags.Arg(0))
 		return 2
 	}
 	if *filter != "" {
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	return max(code, exitCode(summary.Different, err, *ifAvailable, out, problems))
 }
 
-// exitCode says why nothing was compared, if so, and returns the code of a comparison.
+// exitCode returns the exit code of a comparison, and prints why nothing was compared.
 func exitCode(different int, err error, ifAvailable bool, out, problems io.Writer) int {
 	switch {
 	case errors.Is(err, conformance.ErrNoWorkerd), errors.Is(err, conformance.ErrNoWrangler):

@@ -11,15 +11,15 @@ func TestExitCodes(t *testing.T) {
 		name         string
 		args         []string
 		want         int
-		out, problem string // part of what is written
+		out, problem string // part of the output
 	}{
 		{"help", []string{"--help"}, 0, "", "-sequences"},
 		{"unknown flag", []string{"--seeds", "1"}, 2, "", "seeds"},
-		{"argument", []string{"retry"}, 2, "", `no argument "retry"`},
+		{"argument", []string{"retry"}, 2, "", `unexpected argument "retry"`},
 		{"bad pattern", []string{"--run", "("}, 2, "", "read --run"},
 		{"no npm", nil, 1, "NOT RUN", ""},
-		{"no npm, and none needed", []string{"--if-available"}, 0, "NOT RUN", ""},
-		{"workerd that is not there", []string{"--workerd", "/nowhere/workerd"}, 1, "", "start workerd"},
+		{"no npm, and not needed", []string{"--if-available"}, 0, "NOT RUN", ""},
+		{"missing workerd", []string{"--workerd", "/nowhere/workerd"}, 1, "", "start workerd"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			home := t.TempDir()
@@ -29,7 +29,8 @@ func TestExitCodes(t *testing.T) {
 			t.Setenv("PATH", home) // where there is no npm
 			var out, problems bytes.Buffer
 			got := run(t.Context(), test.args, &out, &problems)
-			if got != test.want || !strings.Contains(out.String(), test.out) || !strings.Contains(problems.String(), test.problem) {
+			if got != test.want || !strings.Contains(out.String(), test.out) ||
+				!strings.Contains(problems.String(), test.problem) {
 				t.Errorf("exit code %d, want %d\nout: %s\nproblems: %s", got, test.want, &out, &problems)
 			}
 		})
