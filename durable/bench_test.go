@@ -39,8 +39,10 @@ func benchmarkHandler(b *testing.B, operation func(ctx context.Context, s *Stora
 					b.Fatal(err)
 				}
 			}
-			ask(wire.MethodConstruct, &wire.Construct{Event: 1, Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()})
-			ask(wire.MethodFetch, &wire.Fetch{Event: 2, Instance: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}})
+			ask(wire.MethodConstruct,
+				&wire.Construct{Event: 1, Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()})
+			ask(wire.MethodFetch,
+				&wire.Fetch{Event: 2, Instance: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}})
 		})
 	}
 }

@@ -88,7 +88,11 @@ func TestPutsAreToldBeforeWhateverMayShowThem(t *testing.T) {
 		{"list", func(h handling) { h.state.Storage.List(h.ctx, ListOptions{}) }, []string{"list"}},
 		{"another key", func(h handling) { h.want("other", "") }, []string{"get other"}},
 		{"sleep", func(h handling) { h.check(Sleep(h.ctx, time.Second)) }, []string{"sleep 1s"}},
-		{"alarm", func(h handling) { h.check(h.state.Storage.SetAlarm(h.ctx, time.UnixMilli(1))) }, []string{"set alarm 1"}},
+		{
+			"alarm",
+			func(h handling) { h.check(h.state.Storage.SetAlarm(h.ctx, time.UnixMilli(1))) },
+			[]string{"set alarm 1"},
+		},
 		{"SQL", func(h handling) { h.state.Storage.SQL().Exec(h.ctx, "SELECT 1") }, []string{"exec SELECT 1"}},
 		{"block", func(h handling) {
 			h.check(h.state.BlockConcurrencyWhile(h.ctx, func(context.Context) error { return nil }))
@@ -145,12 +149,18 @@ func TestPutsOfConstructorsAlarmsAndBackgroundWorkAreTold(t *testing.T) {
 				return errors.Join(state.Storage.Put(ctx, "rung", 1), why)
 			},
 			fetch: func(_ *probe, _ http.ResponseWriter, r *http.Request) {
-				state.WaitUntil(r.Context(), func(ctx context.Context) error { return state.Storage.Put(ctx, "later", 1) })
+				state.WaitUntil(r.Context(),
+					func(ctx context.Context) error { return state.Storage.Put(ctx, "later", 1) })
 			},
 		}, state.Storage.Put(ctx, "made", 1)
 	})}}
 	emulate(t, w, func(e *emulation) {
-		m := &wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Object", ID: objects.IDFromName("one").String()}
+		m := &wire.Construct{
+			Event:    e.newID(),
+			Instance: e.newID(),
+			Class:    "Object",
+			ID:       objects.IDFromName("one").String(),
+		}
 		e.check(e.ask(wire.MethodConstruct, m))
 		e.expectSent("told write made", "done construct")
 		if err := e.ask(wire.MethodAlarm, &wire.Alarm{Event: e.newID(), Instance: m.Instance}); err == nil {
@@ -392,7 +402,8 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 				size += sizeOf(key, r)
 			}
 			if size != cache.size || size > maxCached {
-				t.Fatalf("after %d puts, %d bytes are remembered and %d counted; the bound is %d", i+1, size, cache.size, maxCached)
+				t.Fatalf("after %d puts, %d bytes are remembered and %d counted; the bound is %d", i+1, size,
+					cache.size, maxCached)
 			}
 		}
 		h.want("k0", strings.Repeat("x", 1000))

@@ -17,8 +17,8 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A deed is what a handler under this law does: one call of Storage or, for a transaction and while a
-// goroutine sleeps, those inside as well.
+// A deed is what a handler under this law does: one call of Storage or, for a transaction and while
+// a goroutine sleeps, those inside as well.
 type deed struct {
 	What   string
 	Key    string

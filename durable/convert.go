@@ -43,7 +43,8 @@ func idOf(m *wire.Construct) (ID, error) {
 	return ID{id: id, name: m.Name, hasName: m.HasName, jurisdiction: m.Jurisdiction}, nil
 }
 
-// fromWire turns an error of the connection into one of this package. It returns others as they are.
+// fromWire turns an error of the connection into one of this package. It returns others as they
+// are.
 func fromWire(err error) error {
 	if errors.Is(err, wire.ErrClosed) {
 		return &Error{Message: "the emulator has gone", Retryable: true}
@@ -154,5 +155,6 @@ func (s *wireSink) start(length int64, body []byte, last bool) error {
 	return s.Answer(m, last)
 }
 
-// A piece of a body, and a response that is kept until the handler has returned, fit into one frame.
+// A piece of a body, and a response that is kept until the handler has returned, fit into one
+// frame.
 const _ = uint(wire.MaxData - maxPiece)

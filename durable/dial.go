@@ -15,10 +15,10 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// dial returns the connection to the emulator. Usually the emulator has started the program with one.
-// If not, an IDE or a debugger may have started it, and dial connects to the emulator that serves the
-// project. Then attachFile is the file that led there; otherwise it is empty. The error is an
-// *unattached if no emulator runs there.
+// dial returns the connection to the emulator. Usually the emulator has started the program with
+// one. If not, an IDE or a debugger may have started it, and dial connects to the emulator that
+// serves the project. Then attachFile is the file that led there; otherwise it is empty. The error
+// is an *unattached if no emulator runs there.
 func dial() (conn net.Conn, attachFile string, err error) {
 	if s := os.Getenv(wire.EnvFD); s != "" {
 		conn, err = inherited(s)

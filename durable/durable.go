@@ -12,19 +12,19 @@
 // http.Handler for requests, Alarmer for the alarm.
 //
 // An object exists at most once, and its handlers run one at a time: the running handler has the
-// object's turn. A handler keeps the turn across storage calls. It gives the turn up, so that others
-// may run in between, only where it waits for something else: in Stub.Fetch, HTTPClient and Sleep,
-// when it reads a body that has not arrived, and when it writes a response faster than the client
-// takes it.
+// object's turn. A handler keeps the turn across storage calls. It gives the turn up, so that
+// others may run in between, only where it waits for something else: in Stub.Fetch, HTTPClient and
+// Sleep, when it reads a body that has not arrived, and when it writes a response faster than the
+// client takes it.
 //
 // What a handler writes between two such places is one transaction. A response or a request
 // leaves the object only after the writes before it are committed.
 //
 // Every handler gets a context. Calls into this package take that context, or one derived from it,
-// and so belong to the handler's event. The context ends when nobody waits for the handler any more.
-// Then Stub.Fetch, HTTPClient, Sleep and bodies fail. Storage calls still work, so that a client
-// that goes away does not leave half of what a handler writes. WithTimeout ends a context earlier,
-// on the clock of Now and Sleep.
+// and so belong to the handler's event. The context ends when nobody waits for the handler any
+// more. Then Stub.Fetch, HTTPClient, Sleep and bodies fail. Storage calls still work, so that a
+// client that goes away does not leave half of what a handler writes. WithTimeout ends a context
+// earlier, on the clock of Now and Sleep.
 //
 // The goroutines of a handler share one turn. It is given up when any of them waits.
 //
@@ -80,8 +80,8 @@ func NewClass[T any](construct func(ctx context.Context, state *State, env *Env)
 //
 // Alarm is called at least once, at the alarm's time or, if the emulator was busy or down, later.
 // If it returns nil and has set no other alarm, the object has none. If it returns an error or
-// panics, it is called again after 2 s, 4 s, 8 s and so on, up to six times. What it wrote before it
-// failed stays.
+// panics, it is called again after 2 s, 4 s, 8 s and so on, up to six times. What it wrote before
+// it failed stays.
 type Alarmer interface {
 	Alarm(ctx context.Context, info AlarmInfo) error
 }

@@ -182,7 +182,9 @@ func (n *Namespace) includes(jurisdiction string) bool {
 }
 
 // errOtherJurisdiction is in the platform's words.
-var errOtherJurisdiction = &Error{Message: "get called on jurisdictional subnamespace with an ID from a different jurisdiction"}
+var errOtherJurisdiction = &Error{
+	Message: "get called on jurisdictional subnamespace with an ID from a different jurisdiction",
+}
 
 // A GetOption is an option of Namespace.Get. LocationHint returns one.
 type GetOption func(*getOptions)
@@ -190,8 +192,8 @@ type GetOption func(*getOptions)
 type getOptions struct{ locationHint string }
 
 // LocationHint asks the platform to create the object near a place, such as "weur" for Western
-// Europe. Only the first call to an object can follow it. The emulator only checks the hint, so that
-// a hint that the platform does not know fails before the program is deployed.
+// Europe. Only the first call to an object can follow it. The emulator only checks the hint, so
+// that a hint that the platform does not know fails before the program is deployed.
 func LocationHint(hint string) GetOption {
 	return func(o *getOptions) { o.locationHint = hint }
 }

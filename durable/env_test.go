@@ -68,7 +68,12 @@ func TestDecodeVarSaysWhatIsWrong(t *testing.T) {
 		v    any
 		want string
 	}{
-		{"CACHE", new(string), `decode variable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects and variables only`},
+		{
+			"CACHE",
+			new(string),
+			`decode variable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects ` +
+				`and variables only`,
+		},
 		{"NONE", new(string), `decode variable "NONE": the configuration has no such variable`},
 		{"NUMERAL", new(int), `decode variable "NUMERAL": json: cannot unmarshal string into Go value of type int`},
 		{"NUMBER", new(string), `decode variable "NUMBER": json: cannot unmarshal number into Go value of type string`},
@@ -85,7 +90,10 @@ func TestNamespaceThatIsNotBoundPanicsWithThoseThatAre(t *testing.T) {
 		want string
 	}{
 		{env, `durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: OBJECTS, OTHERS)`},
-		{newEnv(&wire.Welcome{}), `durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: none)`},
+		{
+			newEnv(&wire.Welcome{}),
+			`durable: no class is bound as "COUNTERS" in durable_objects.bindings (bound are: none)`,
+		},
 	}
 	for _, tt := range tests {
 		func() {
@@ -100,7 +108,8 @@ func TestNamespaceThatIsNotBoundPanicsWithThoseThatAre(t *testing.T) {
 }
 
 func TestABindingThatIsNotEmulatedPanicsWhenItIsUsed(t *testing.T) {
-	const want = `durable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects and variables only`
+	const want = `durable: the binding "CACHE" is not emulated (KV namespace): devtool emulates Durable Objects ` +
+		`and variables only`
 	for name, use := range map[string]func(){
 		"Var":       func() { env.Var("CACHE") },
 		"Namespace": func() { env.Namespace("CACHE") },

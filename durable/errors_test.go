@@ -26,7 +26,8 @@ func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
 			wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true},
 		},
 		{
-			"flags inside another error", fmt.Errorf("ask: %w", errors.Join(errors.New("one"), &Error{Message: "two", Overloaded: true})),
+			"flags inside another error",
+			fmt.Errorf("ask: %w", errors.Join(errors.New("one"), &Error{Message: "two", Overloaded: true})),
 			wire.Error{Message: "ask: one\ntwo", Remote: true, Overloaded: true},
 		},
 		{
@@ -44,11 +45,17 @@ func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
 		{"no message", &Error{}, wire.Error{Remote: true}},
 		{
 			"a nil pointer", (*fragile)(nil),
-			wire.Error{Message: "the error is a nil *durable.fragile, which is not nil as an error: return nil itself", Remote: true},
+			wire.Error{
+				Message: "the error is a nil *durable.fragile, which is not nil as an error: return nil itself",
+				Remote:  true,
+			},
 		},
 		{
 			"a nil pointer to an Error", (*Error)(nil),
-			wire.Error{Message: "the error is a nil *durable.Error, which is not nil as an error: return nil itself", Remote: true},
+			wire.Error{
+				Message: "the error is a nil *durable.Error, which is not nil as an error: return nil itself",
+				Remote:  true,
+			},
 		},
 		{
 			"a nil pointer inside another error", fmt.Errorf("ask: %w", (*Error)(nil)),
@@ -56,7 +63,11 @@ func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
 		},
 		{
 			"a method that panics", &fragile{},
-			wire.Error{Message: "the error is a *durable.fragile, whose Error method panicked: runtime error: invalid memory address or nil pointer dereference", Remote: true},
+			wire.Error{
+				Message: "the error is a *durable.fragile, whose Error method panicked: runtime error: invalid " +
+					"memory address or nil pointer dereference",
+				Remote: true,
+			},
 		},
 		{
 			"another method that panics", &fragile{text: new(string)},
@@ -114,8 +125,10 @@ func TestAPanicWithAnErrorThatPanicsFailsTheEventAlone(t *testing.T) {
 			instance := e.construct("Object", "one")
 			for range 2 { // the second shows that the program lives
 				got := e.fetch(instance, wire.Request{}).failure()
-				if want := "panic: the error is a"; !strings.HasPrefix(got.Message, want) || !strings.Contains(got.Detail, "errors_test.go") {
-					t.Errorf("%T: got %q with the detail %q, want %s… and a stack", value, got.Message, got.Detail, want)
+				const want = "panic: the error is a"
+				if !strings.HasPrefix(got.Message, want) || !strings.Contains(got.Detail, "errors_test.go") {
+					t.Errorf("%T: got %q with the detail %q, want %s… and a stack", value, got.Message, got.Detail,
+						want)
 				}
 			}
 		})
@@ -128,6 +141,7 @@ func TestBlockConcurrencyWhileResetsTheObjectAlsoForAnErrorThatPanics(t *testing
 		if err == nil {
 			t.Error("it returned nil")
 		}
-		h.expectSent("block", "reset the error is a nil *durable.fragile, which is not nil as an error: return nil itself")
+		h.expectSent("block",
+			"reset the error is a nil *durable.fragile, which is not nil as an error: return nil itself")
 	})
 }

@@ -22,12 +22,24 @@ func TestServeHTTPPassesRequestAndResponseOn(t *testing.T) {
 	emulate(t, forwarding, func(e *emulation) {
 		e.on(wire.MethodSubrequest, func(s *wire.Stream) {
 			q := subrequest(s).Request
-			if q.Method != "POST" || q.URL != "http://a.test/p?q" || q.Host != "a.test" || string(q.Body) != "question" || q.ContentLength != 8 {
+			if q.Method != "POST" || q.URL != "http://a.test/p?q" || q.Host != "a.test" ||
+				string(q.Body) != "question" || q.ContentLength != 8 {
 				t.Errorf("asked %+v", q)
 			}
-			s.Answer(&wire.Response{Status: 201, Header: []wire.Field{{Name: "X-A", Value: "1"}}, ContentLength: 6, Body: []byte("answer")}, true)
+			s.Answer(&wire.Response{
+				Status:        201,
+				Header:        []wire.Field{{Name: "X-A", Value: "1"}},
+				ContentLength: 6,
+				Body:          []byte("answer"),
+			}, true)
 		})
-		x := e.fetch(e.construct("Object", "one"), wire.Request{Method: "POST", URL: "http://a.test/p?q", Host: "a.test", ContentLength: 8, Body: []byte("question")})
+		x := e.fetch(e.construct("Object", "one"), wire.Request{
+			Method:        "POST",
+			URL:           "http://a.test/p?q",
+			Host:          "a.test",
+			ContentLength: 8,
+			Body:          []byte("question"),
+		})
 		want := wire.Response{
 			Status: 201, ContentLength: 6, Body: []byte("answer"),
 			Header: []wire.Field{{Name: "Content-Length", Value: "6"}, {Name: "X-A", Value: "1"}},
@@ -57,9 +69,13 @@ func TestServeHTTPPassesABodyOnPieceByPiece(t *testing.T) {
 
 func TestServeHTTPPassesTheObjectsFailureOn(t *testing.T) {
 	emulate(t, forwarding, func(e *emulation) {
-		e.fail(wire.MethodSubrequest, &wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a", Detail: "the object's stack"})
+		e.fail(wire.MethodSubrequest,
+			&wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a", Detail: "the object's stack"})
 		got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
-		if want := (wire.Error{Message: "too much", Remote: true, Overloaded: true, ObjectID: "0a", Detail: "the object's stack"}); *got != want {
+		want := wire.Error{
+			Message: "too much", Remote: true, Overloaded: true, ObjectID: "0a", Detail: "the object's stack",
+		}
+		if *got != want {
 			t.Errorf("got %+v, want %+v: no panic, no stack of its own", *got, want)
 		}
 	})

@@ -47,7 +47,8 @@ func FuzzRequestStaysTheSameWhenItIsPassedOn(f *testing.F) {
 		if err != nil {
 			return // its Host is no host; a server would have refused it
 		}
-		if u, _ := url.Parse(target); u.Scheme == "" || u.Host == "" || u.Opaque != "" || strings.ContainsAny(host, "/?#@\\") {
+		if u, _ := url.Parse(target); u.Scheme == "" || u.Host == "" || u.Opaque != "" ||
+			strings.ContainsAny(host, "/?#@\\") {
 			return // not the absolute URL that the protocol has here, or no host
 		}
 		a, b := look(first), look(second)
@@ -71,7 +72,12 @@ func FuzzResponse(f *testing.F) {
 	f.Add("HEAD", uint64(204), "content-length", "7", int64(-1), []byte(nil))
 	f.Add("", uint64(1)<<63, "", "", int64(-9), []byte{0})
 	f.Fuzz(func(t *testing.T, method string, status uint64, name, value string, length int64, body []byte) {
-		m := wire.Response{Status: status, Header: []wire.Field{{Name: name, Value: value}}, ContentLength: length, Body: body}
+		m := wire.Response{
+			Status:        status,
+			Header:        []wire.Field{{Name: name, Value: value}},
+			ContentLength: length,
+			Body:          body,
+		}
 		r := (&http.Request{Method: method, URL: new(url.URL)}).WithContext(context.Background())
 		resp := fromResponse(&m, r, nil)
 		got, err := io.ReadAll(resp.Body)

@@ -15,7 +15,8 @@ import (
 	"devtool.internal/internal/inside"
 )
 
-// A harness is the emulator's side of a worker that a test serves. It answers every operation at once.
+// A harness is the emulator's side of a worker that a test serves. It answers every operation at
+// once.
 type harness struct {
 	t       *testing.T
 	program inside.Program
@@ -33,10 +34,12 @@ func serveInside(t *testing.T, w Worker) *harness {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	h := &harness{t: t, memory: newMemory()}
-	h.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: h.serve, Notice: func(m wire.Method, _ []byte) { h.note(m) }})
+	h.conn = wire.NewConn(ours, wire.Emulator,
+		wire.Callbacks{Serve: h.serve, Notice: func(m wire.Method, _ []byte) { h.note(m) }})
 	t.Cleanup(func() { h.conn.Close() })
 	var err error
-	h.program, err = inside.Serve(theirs, w, inside.Options{Outside: func() func(*http.Request) (*http.Response, error) { return h.outside }})
+	h.program, err = inside.Serve(theirs, w,
+		inside.Options{Outside: func() func(*http.Request) (*http.Response, error) { return h.outside }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,14 @@ func (h *harness) serve(s *wire.Stream) {
 func (h *harness) construct() uint64 {
 	h.t.Helper()
 	n := h.next()
-	m := &wire.Construct{Event: n, Instance: n, Class: "Object", ID: objects.IDFromName("a").String(), Name: "a", HasName: true}
+	m := &wire.Construct{
+		Event:    n,
+		Instance: n,
+		Class:    "Object",
+		ID:       objects.IDFromName("a").String(),
+		Name:     "a",
+		HasName:  true,
+	}
 	if err := h.conn.Call(context.Background(), wire.MethodConstruct, m, &wire.Empty{}); err != nil {
 		h.t.Error(err)
 	}
@@ -89,7 +99,11 @@ func (h *harness) construct() uint64 {
 
 // get sends a request to a new object and returns what it answers.
 func (h *harness) get() (string, error) {
-	q := &wire.Fetch{Event: h.next(), Instance: h.construct(), Request: wire.Request{Method: "GET", URL: "http://a.test/", Host: "a.test"}}
+	q := &wire.Fetch{
+		Event:    h.next(),
+		Instance: h.construct(),
+		Request:  wire.Request{Method: "GET", URL: "http://a.test/", Host: "a.test"},
+	}
 	var r wire.Response
 	err := h.conn.Call(context.Background(), wire.MethodFetch, q, &r)
 	return string(r.Body), err
@@ -99,7 +113,8 @@ func (h *harness) get() (string, error) {
 type asksOutside struct{ t *testing.T }
 
 func (o asksOutside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://outside.test/batches", strings.NewReader("body"))
+	q, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://outside.test/batches",
+		strings.NewReader("body"))
 	if err != nil {
 		panic(err)
 	}
@@ -127,16 +142,35 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 		answer func(*http.Request) (*http.Response, error)
 		want   string // or, if it fails, part of the error
 	}{
-		"a status is enough": {func(r *http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil }, "204 No Content "},
-		"nothing is enough":  {func(r *http.Request) (*http.Response, error) { return &http.Response{}, nil }, "200 OK "},
-		"it sees the request": {func(r *http.Request) (*http.Response, error) {
-			b, err := io.ReadAll(r.Body)
-			return &http.Response{Body: io.NopCloser(strings.NewReader(r.Method + " " + r.URL.String() + " " + string(b)))}, err
-		}, "200 OK POST http://outside.test/batches body"},
-		"an error":    {func(r *http.Request) (*http.Response, error) { return nil, errors.New("no way") }, "no way"},
-		"nothing":     {func(r *http.Request) (*http.Response, error) { return nil, nil }, "returned neither a response nor an error"},
-		"a panic":     {func(r *http.Request) (*http.Response, error) { panic("oh") }, "panicked: oh"},
-		"the outside": {nil, "status"}, // the harness answers with nothing
+		"a status is enough": {
+			func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil },
+			"204 No Content ",
+		},
+		"nothing is enough": {
+			func(*http.Request) (*http.Response, error) { return &http.Response{}, nil },
+			"200 OK ",
+		},
+		"it sees the request": {
+			func(r *http.Request) (*http.Response, error) {
+				b, err := io.ReadAll(r.Body)
+				text := r.Method + " " + r.URL.String() + " " + string(b)
+				return &http.Response{Body: io.NopCloser(strings.NewReader(text))}, err
+			},
+			"200 OK POST http://outside.test/batches body",
+		},
+		"an error": {
+			func(*http.Request) (*http.Response, error) { return nil, errors.New("no way") },
+			"no way",
+		},
+		"nothing": {
+			func(*http.Request) (*http.Response, error) { return nil, nil },
+			"returned neither a response nor an error",
+		},
+		"a panic": {
+			func(*http.Request) (*http.Response, error) { panic("oh") },
+			"panicked: oh",
+		},
+		"the outside": {nil, "status"}, // the harness fails the request
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := serveInside(t, outsideWorker(t))
@@ -155,7 +189,8 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			// The turn is given up meanwhile, and with it what was written is committed.
-			if want := []wire.Method{wire.MethodHello, wire.MethodPause, wire.MethodResume}; !slices.Equal(h.asked, want) {
+			want := []wire.Method{wire.MethodHello, wire.MethodPause, wire.MethodResume}
+			if !slices.Equal(h.asked, want) {
 				t.Errorf("asked %v, want %v", h.asked, want)
 			}
 		})
@@ -183,11 +218,13 @@ func TestAVisitSeesTheLiveInstance(t *testing.T) {
 	if !slices.Equal(h.visits, want) {
 		t.Errorf("got %+v, want %+v", h.visits, want)
 	}
-	if err := h.program.Visit(t.Context(), "Object", "a", func(context.Context, any, any) error { return errors.New("enough") }); err == nil || err.Error() != "enough" {
+	fails := func(context.Context, any, any) error { return errors.New("enough") }
+	if err := h.program.Visit(t.Context(), "Object", "a", fails); err == nil || err.Error() != "enough" {
 		t.Errorf("got %v, want the visit's error", err)
 	}
-	// One that nobody has asked for.
-	err := h.conn.Call(t.Context(), wire.MethodVisited, &wire.Visited{Event: h.next(), Instance: h.construct(), Visit: 99}, &wire.Empty{})
+	// Nobody has asked for this visit.
+	err := h.conn.Call(t.Context(), wire.MethodVisited,
+		&wire.Visited{Event: h.next(), Instance: h.construct(), Visit: 99}, &wire.Empty{})
 	if err == nil || !strings.Contains(err.Error(), "nobody waits for visit 99") {
 		t.Errorf("got %v, want that nobody waits", err)
 	}
@@ -195,7 +232,8 @@ func TestAVisitSeesTheLiveInstance(t *testing.T) {
 
 func TestAProgramTakesNoVisitsOutsideOfTests(t *testing.T) {
 	emulate(t, outsideWorker(t), func(e *emulation) {
-		err := e.conn.Call(context.Background(), wire.MethodVisited, &wire.Visited{Event: e.newID(), Instance: 1, Visit: 1}, &wire.Empty{})
+		err := e.conn.Call(context.Background(), wire.MethodVisited,
+			&wire.Visited{Event: e.newID(), Instance: 1, Visit: 1}, &wire.Empty{})
 		if err == nil || err.Error() != "the program takes no visits" {
 			t.Errorf("got %v, want a refusal", err)
 		}
@@ -213,7 +251,8 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 		<-out
 	}}
 	h := serveInside(t, stubborn)
-	go h.conn.Call(context.Background(), wire.MethodFetch, &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}, &wire.Response{})
+	go h.conn.Call(context.Background(), wire.MethodFetch,
+		&wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}, &wire.Response{})
 	<-in
 	if got := h.program.Close(time.Millisecond); got != 1 {
 		t.Errorf("got %d handlers that still run, want 1", got)

@@ -94,7 +94,17 @@ func TestKeysThatAreNotTextAreRefusedByName(t *testing.T) {
 }
 
 func TestEveryTextIsAKey(t *testing.T) {
-	keys := []string{"", "\x00", "a", "a\x00", "a\x00b", strings.Repeat("k", 4096), "é", "\ufffd", "😀"} // as their bytes order them
+	keys := []string{
+		"",
+		"\x00",
+		"a",
+		"a\x00",
+		"a\x00b",
+		strings.Repeat("k", 4096),
+		"é",
+		"\ufffd",
+		"😀",
+	} // as their bytes order them
 	inHandler(t, func(h handling) {
 		s := h.state.Storage
 		for i := len(keys) - 1; i >= 0; i-- {
@@ -165,7 +175,10 @@ func TestWhatCannotBeStoredNamesKeyAndType(t *testing.T) {
 		{complex(1, 2), `store a complex128: json: unsupported type: complex128`},
 		{map[bool]int{true: 1}, `store a map[bool]int: json: unsupported type: map[bool]int`},
 		{struct{ F func() }{func() {}}, `store a struct { F func() }: json: unsupported type: func()`},
-		{cycle, `store a map[string]interface {}: json: unsupported value: encountered a cycle via map[string]interface {}`},
+		{
+			cycle,
+			`store a map[string]interface {}: json: unsupported value: encountered a cycle via map[string]interface {}`,
+		},
 	}
 	inHandler(t, func(h handling) {
 		for _, tt := range tests {

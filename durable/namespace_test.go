@@ -138,7 +138,8 @@ func TestTheObjectSeesTheJurisdictionOfItsID(t *testing.T) {
 func TestAnIDThatIsNoneConstructsNothing(t *testing.T) {
 	emulate(t, withFetch(nil), func(e *emulation) {
 		for _, id := range []string{"", "0a", strings.Repeat("g", 64), strings.Repeat("0", 65)} {
-			err := e.ask(wire.MethodConstruct, &wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Object", ID: id})
+			err := e.ask(wire.MethodConstruct,
+				&wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Object", ID: id})
 			expectError(t, err, objectid.ErrMalformed.Error())
 		}
 	})
@@ -149,7 +150,10 @@ func TestLocationHintsAreCheckedAndHaveNoEffect(t *testing.T) {
 		h.answerWith(wire.Response{Status: 200})
 		ns := h.env.Namespace("OBJECTS")
 		for _, hint := range append([]string{""}, locationHints...) {
-			for _, stub := range []*Stub{ns.Get(ns.IDFromName("two"), LocationHint(hint)), ns.GetByName("two", LocationHint(hint))} {
+			for _, stub := range []*Stub{
+				ns.Get(ns.IDFromName("two"), LocationHint(hint)),
+				ns.GetByName("two", LocationHint(hint)),
+			} {
 				if !stub.ID().Equal(ns.IDFromName("two")) {
 					t.Errorf("hint %q: the stub is of %s", hint, stub.ID())
 				}
@@ -160,7 +164,12 @@ func TestLocationHintsAreCheckedAndHaveNoEffect(t *testing.T) {
 		h.settle()
 		h.tap.take()
 		_, err := ns.GetByName("two", LocationHint("europe")).Fetch(h.r)
-		expectError(t, err, `there is no location hint "europe" (there are: wnam, enam, sam, weur, eeur, apac, apac-ne, apac-se, oc, afr, me)`)
+		expectError(
+			t,
+			err,
+			`there is no location hint "europe" (there are: wnam, enam, sam, weur, eeur, apac, apac-ne, apac-se, `+
+				`oc, afr, me)`,
+		)
 		h.expectSent()
 	})
 }
@@ -185,7 +194,8 @@ func TestIDsOfJurisdictions(t *testing.T) {
 			for _, reader := range []*Namespace{ns, env.Namespace("OBJECTS")} {
 				got, err := reader.IDFromString(id.String())
 				if err != nil || !got.Equal(id) || got.jurisdiction != ns.jurisdiction {
-					t.Fatalf("IDFromString(%s) = %s of %q, %v; want it of %q", id, got, got.jurisdiction, err, ns.jurisdiction)
+					t.Fatalf("IDFromString(%s) = %s of %q, %v; want it of %q", id, got, got.jurisdiction, err,
+						ns.jurisdiction)
 				}
 			}
 			if _, err := env.Namespace("OTHERS").IDFromString(id.String()); !errors.Is(err, objectid.ErrForeign) {

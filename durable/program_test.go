@@ -91,7 +91,8 @@ func TestProgramStartedByHandSaysWhatItIsWhereNoEmulatorIs(t *testing.T) {
 		t.Helper()
 		got := startIn(t, project, binary, nil)()
 		first := "handlers.exe is a handler program of devtool and does not run by itself: " + why + "\n"
-		if got.code != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, first) || !strings.Contains(got.stderr, "`devtool dev --attach`") {
+		if got.code != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, first) ||
+			!strings.Contains(got.stderr, "`devtool dev --attach`") {
 			t.Errorf("got %+v, want code 2, and first %s", got, first)
 		}
 	}
@@ -118,8 +119,14 @@ func TestProgramStartedByHandFindsTheEmulatorOfItsProject(t *testing.T) {
 	}
 	defer l.Close()
 	project := t.TempDir()
-	file, below := filepath.Join(project, filepath.FromSlash(wire.AttachFile)), filepath.Join(project, "cmd", "handlers")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.MkdirAll(below, 0o700), os.WriteFile(file, []byte(l.Addr().String()+"\n"), 0o600)); err != nil {
+	file, below := filepath.Join(project,
+		filepath.FromSlash(wire.AttachFile)), filepath.Join(project, "cmd", "handlers")
+	err = errors.Join(
+		os.MkdirAll(filepath.Dir(file), 0o700),
+		os.MkdirAll(below, 0o700),
+		os.WriteFile(file, []byte(l.Addr().String()+"\n"), 0o600),
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
 	wait := startIn(t, below, binary, nil)
@@ -130,7 +137,10 @@ func TestProgramStartedByHandFindsTheEmulatorOfItsProject(t *testing.T) {
 	conn := attach(c, nil)
 	expectGreeting(t, conn)
 	conn.Close()
-	want := result{stderr: "durable: serving for the emulator of " + project + "\ndurable: the emulator has ended, or another program serves for it now\n"}
+	want := result{
+		stderr: "durable: serving for the emulator of " + project + "\ndurable: the emulator has ended, or another " +
+			"program serves for it now\n",
+	}
 	if got := wait(); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -142,11 +152,15 @@ func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
 		{wire.EnvFD + "=x", `durable: read DEVTOOL_FD: "x" is not a file descriptor`},
 		{wire.EnvFD + "=-1", `durable: read DEVTOOL_FD: "-1" is not a file descriptor`},
 		{wire.EnvFD + "=99", `durable: use descriptor 99 from DEVTOOL_FD: `},
-		{wire.EnvSocket + "=" + filepath.Join(t.TempDir(), "none"), `durable: reach the emulator at DEVTOOL_SOCKET: dial unix `},
+		{
+			wire.EnvSocket + "=" + filepath.Join(t.TempDir(), "none"),
+			`durable: reach the emulator at DEVTOOL_SOCKET: dial unix `,
+		},
 	}
 	for _, tt := range tests {
 		got := start(t, binary, nil, tt.env)()
-		if got.code != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, tt.wantStart) || strings.Count(got.stderr, "\n") != 1 {
+		if got.code != 1 || got.stdout != "" || !strings.HasPrefix(got.stderr, tt.wantStart) ||
+			strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("%s: got %+v, want code 1 and one line that begins with %q", tt.env, got, tt.wantStart)
 		}
 	}
@@ -181,7 +195,11 @@ func TestProgramServesOnASocketUntilTheEmulatorCloses(t *testing.T) {
 		want    result
 	}{
 		{"welcome", nil, result{}},
-		{"not welcome", &wire.Error{Message: "the program has no class Batcher"}, result{code: 1, stderr: "durable: the program has no class Batcher\n"}},
+		{
+			"not welcome",
+			&wire.Error{Message: "the program has no class Batcher"},
+			result{code: 1, stderr: "durable: the program has no class Batcher\n"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -82,7 +82,8 @@ func TestRequestLooksAsOnAServer(t *testing.T) {
 			},
 		},
 		{
-			"body of unknown length", "PUT /a HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+			"body of unknown length", "PUT /a HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: " +
+				"chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
 			wire.Request{Method: "PUT", URL: "http://a.test/a", Host: "a.test", ContentLength: -1, Body: []byte("abc")},
 		},
 	}

@@ -86,12 +86,22 @@ func TestShortResponseLeavesInOneFrame(t *testing.T) {
 		{
 			"declared length", "GET",
 			func(w http.ResponseWriter) { w.Header().Set("Content-Length", "2"); io.WriteString(w, "ab") },
-			wire.Response{Status: 200, Header: []wire.Field{{Name: "Content-Length", Value: "2"}}, ContentLength: 2, Body: []byte("ab")},
+			wire.Response{
+				Status:        200,
+				Header:        []wire.Field{{Name: "Content-Length", Value: "2"}},
+				ContentLength: 2,
+				Body:          []byte("ab"),
+			},
 		},
 		{
 			"length that is no number", "GET",
 			func(w http.ResponseWriter) { w.Header().Set("Content-Length", "-2"); io.WriteString(w, "ab") },
-			wire.Response{Status: 200, Header: []wire.Field{{Name: "Content-Length", Value: "-2"}}, ContentLength: 2, Body: []byte("ab")},
+			wire.Response{
+				Status:        200,
+				Header:        []wire.Field{{Name: "Content-Length", Value: "-2"}},
+				ContentLength: 2,
+				Body:          []byte("ab"),
+			},
 		},
 	}
 	for _, tt := range tests {

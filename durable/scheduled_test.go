@@ -38,7 +38,8 @@ func TestTheScheduledHandlerIsToldWhichTriggerItIs(t *testing.T) {
 	})
 	emulate(t, w, func(e *emulation) {
 		due := time.Date(2030, 1, 2, 3, 0, 0, 0, time.UTC)
-		e.check(e.ask(wire.MethodScheduled, &wire.Scheduled{Event: e.newID(), Cron: "0 3  * * *", Time: due.UnixMilli()}))
+		e.check(
+			e.ask(wire.MethodScheduled, &wire.Scheduled{Event: e.newID(), Cron: "0 3  * * *", Time: due.UnixMilli()}))
 		if diff := cmp.Diff(ScheduledEvent{Cron: "0 3  * * *", ScheduledTime: due}, got); diff != "" {
 			t.Errorf("event (-want +got):\n%s", diff)
 		}
@@ -53,8 +54,11 @@ func TestTheScheduledHandlersErrorIsTheRuns(t *testing.T) {
 		handler func(context.Context, ScheduledEvent, *Env) error
 		want    string
 	}{
-		"error":      {func(context.Context, ScheduledEvent, *Env) error { return errors.New("no luck") }, "no luck"},
-		"panic":      {func(context.Context, ScheduledEvent, *Env) error { misbehave("no luck"); return nil }, "panic: no luck"},
+		"error": {func(context.Context, ScheduledEvent, *Env) error { return errors.New("no luck") }, "no luck"},
+		"panic": {func(context.Context, ScheduledEvent, *Env) error {
+			misbehave("no luck")
+			return nil
+		}, "panic: no luck"},
 		"no handler": {nil, "the worker has no Scheduled handler"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,7 +96,8 @@ func (srv *server) open(rw io.ReadWriteCloser, handle func(*wire.Stream)) {
 	srv.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: srv.notice})
 }
 
-// introduce sends the emulator what the program offers, and takes the configuration from its answer.
+// introduce sends the emulator what the program offers, and takes the configuration from its
+// answer.
 func (srv *server) introduce() error {
 	hello := &wire.Hello{
 		MinVersion: wire.MinVersion,

@@ -191,18 +191,20 @@ func TestConstructorGetsTheObjectsNameAndBindings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := Worker{Classes: Classes{"Object": NewClass(func(_ context.Context, state *State, env *Env) (*mute, error) {
-				if !state.ID.Equal(id) || state.ID.String() != id.String() {
-					t.Errorf("id %s, want %s", state.ID, id)
-				}
-				if name, ok := state.ID.Name(); name != tt.wantName || ok != tt.wantOK {
-					t.Errorf("name %q, %v; want %q, %v", name, ok, tt.wantName, tt.wantOK)
-				}
-				if got, want := env.Var("GREETING"), "hello"; got != want {
-					t.Errorf("variable %q, want %q", got, want)
-				}
-				return nil, nil
-			})}}
+			w := Worker{
+				Classes: Classes{"Object": NewClass(func(_ context.Context, state *State, env *Env) (*mute, error) {
+					if !state.ID.Equal(id) || state.ID.String() != id.String() {
+						t.Errorf("id %s, want %s", state.ID, id)
+					}
+					if name, ok := state.ID.Name(); name != tt.wantName || ok != tt.wantOK {
+						t.Errorf("name %q, %v; want %q, %v", name, ok, tt.wantName, tt.wantOK)
+					}
+					if got, want := env.Var("GREETING"), "hello"; got != want {
+						t.Errorf("variable %q, want %q", got, want)
+					}
+					return nil, nil
+				})},
+			}
 			emulate(t, w, func(e *emulation) {
 				tt.asked.Class, tt.asked.Instance = "Object", 1
 				e.check(e.ask(wire.MethodConstruct, &tt.asked))
@@ -219,7 +221,10 @@ func TestConstructorLoadsFromStorage(t *testing.T) {
 	})}}
 	emulate(t, w, func(e *emulation) {
 		e.values["k"] = []byte(`J"stored"`)
-		e.check(e.ask(wire.MethodConstruct, &wire.Construct{Event: 7, Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()}))
+		e.check(
+			e.ask(wire.MethodConstruct,
+				&wire.Construct{Event: 7, Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()}),
+		)
 		e.expectSent("get k", "done construct")
 		if got, want := loaded, "stored"; got != want {
 			t.Errorf("loaded %q, want %q", got, want)
@@ -254,7 +259,8 @@ func TestDestroyForgetsTheInstance(t *testing.T) {
 		instance := e.construct("Object", "one")
 		e.fetch(instance, wire.Request{}).text()
 		e.check(e.ask(wire.MethodDestroy, &wire.Destroy{Instance: instance}))
-		if got, want := e.fetch(instance, wire.Request{}).failure().Message, fmt.Sprintf("no instance %d", instance); got != want {
+		want := fmt.Sprintf("no instance %d", instance)
+		if got := e.fetch(instance, wire.Request{}).failure().Message; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -273,18 +279,48 @@ func TestEventsThatNothingHandlesFail(t *testing.T) {
 		want    string
 	}{
 		{"request to a worker without Fetch", wire.MethodFetch, &wire.Fetch{}, "the worker has no Fetch handler"},
-		{"request to an object without ServeHTTP", wire.MethodFetch, &wire.Fetch{Instance: 1}, "*durable.mute takes no requests: it has no ServeHTTP method"},
+		{
+			"request to an object without ServeHTTP",
+			wire.MethodFetch,
+			&wire.Fetch{Instance: 1},
+			"*durable.mute takes no requests: it has no ServeHTTP method",
+		},
 		{"request to no object", wire.MethodFetch, &wire.Fetch{Instance: 2}, "no instance 2"},
-		{"alarm of an object without Alarm", wire.MethodAlarm, &wire.Alarm{Instance: 1}, "*durable.mute handles no alarms: it has no Alarm method"},
+		{
+			"alarm of an object without Alarm",
+			wire.MethodAlarm,
+			&wire.Alarm{Instance: 1},
+			"*durable.mute handles no alarms: it has no Alarm method",
+		},
 		{"alarm of no object", wire.MethodAlarm, &wire.Alarm{Instance: 2}, "no instance 2"},
-		{"unknown class", wire.MethodConstruct, &wire.Construct{Class: "Nope", ID: id}, `class "Nope" is not one of the program's`},
-		{"class without constructor", wire.MethodConstruct, &wire.Construct{Class: "Zero", ID: id}, `class "Zero" is not one of the program's`},
+		{
+			"unknown class",
+			wire.MethodConstruct,
+			&wire.Construct{Class: "Nope", ID: id},
+			`class "Nope" is not one of the program's`,
+		},
+		{
+			"class without constructor",
+			wire.MethodConstruct,
+			&wire.Construct{Class: "Zero", ID: id},
+			`class "Zero" is not one of the program's`,
+		},
 		{"malformed id", wire.MethodConstruct, &wire.Construct{Class: "Mute", ID: id[2:]}, wire.ErrMalformedID.Error()},
-		{"id that is not hex", wire.MethodConstruct, &wire.Construct{Class: "Mute", ID: strings.Repeat("x", 64)}, wire.ErrMalformedID.Error()},
+		{
+			"id that is not hex",
+			wire.MethodConstruct,
+			&wire.Construct{Class: "Mute", ID: strings.Repeat("x", 64)},
+			wire.ErrMalformedID.Error(),
+		},
 		{"unknown method", 99, &wire.Empty{}, "unknown method 99"},
 		{"alarm that does not decode", wire.MethodAlarm, &wire.Empty{}, "decode *wire.Alarm: message ends too early"},
 		{"request that does not decode", wire.MethodFetch, &wire.Empty{}, "decode *wire.Fetch: message ends too early"},
-		{"construct that does not decode", wire.MethodConstruct, &wire.Empty{}, "decode *wire.Construct: message ends too early"},
+		{
+			"construct that does not decode",
+			wire.MethodConstruct,
+			&wire.Empty{},
+			"decode *wire.Construct: message ends too early",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -316,7 +352,12 @@ func TestAlarmTellsItsTimeAndRetries(t *testing.T) {
 	emulate(t, w, func(e *emulation) {
 		instance := e.construct("Object", "one")
 		for retries := range uint64(2) {
-			e.check(e.ask(wire.MethodAlarm, &wire.Alarm{Event: e.newID(), Instance: instance, Scheduled: 1_900_000_000_123, RetryCount: retries}))
+			e.check(e.ask(wire.MethodAlarm, &wire.Alarm{
+				Event:      e.newID(),
+				Instance:   instance,
+				Scheduled:  1_900_000_000_123,
+				RetryCount: retries,
+			}))
 		}
 		e.expectSent("done alarm", "done alarm")
 	})
@@ -339,14 +380,35 @@ func TestHandlersFailureIsDescribedToTheEmulator(t *testing.T) {
 		wantStack bool
 	}{
 		{"error", func() error { return errors.New("no luck") }, wire.Error{Message: "no luck", Remote: true}, false},
-		{"panic", func() error { misbehave("no luck"); return nil }, wire.Error{Message: "panic: no luck", Remote: true}, true},
-		{"panic with an error", func() error { misbehave(io.ErrNoProgress); return nil }, wire.Error{Message: "panic: " + io.ErrNoProgress.Error(), Remote: true}, true},
-		{"panic with a number", func() error { misbehave(42); return nil }, wire.Error{Message: "panic: 42", Remote: true}, true},
-		{"http.ErrAbortHandler", func() error { misbehave(http.ErrAbortHandler); return nil }, wire.Error{Message: "panic: net/http: abort Handler", Remote: true}, false},
+		{
+			"panic",
+			func() error { misbehave("no luck"); return nil },
+			wire.Error{Message: "panic: no luck", Remote: true},
+			true,
+		},
+		{
+			"panic with an error",
+			func() error { misbehave(io.ErrNoProgress); return nil },
+			wire.Error{Message: "panic: " + io.ErrNoProgress.Error(), Remote: true},
+			true,
+		},
+		{
+			"panic with a number",
+			func() error { misbehave(42); return nil },
+			wire.Error{Message: "panic: 42", Remote: true},
+			true,
+		},
+		{
+			"http.ErrAbortHandler",
+			func() error { misbehave(http.ErrAbortHandler); return nil },
+			wire.Error{Message: "panic: net/http: abort Handler", Remote: true},
+			false,
+		},
 		{
 			"what another object failed with",
 			func() error {
-				return fmt.Errorf("ask: %w", &Error{Message: "too much", Retryable: true, Overloaded: true, Reset: true, ObjectID: id})
+				return fmt.Errorf("ask: %w",
+					&Error{Message: "too much", Retryable: true, Overloaded: true, Reset: true, ObjectID: id})
 			},
 			// The reset was the other object's.
 			wire.Error{Message: "ask: too much", Remote: true, Retryable: true, Overloaded: true, ObjectID: id}, false,

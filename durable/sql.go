@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// SQL runs SQL on the object's own SQLite database. Its writes belong to the same transaction as the
-// writes of Storage, inside Storage.Transaction as well. Limits, functions and statements are the
-// platform's: BEGIN and similar statements do not exist, for example.
+// SQL runs SQL on the object's own SQLite database. Its writes belong to the same transaction as
+// the writes of Storage, inside Storage.Transaction as well. Limits, functions and statements are
+// the platform's: BEGIN and similar statements do not exist, for example.
 //
 // Storage.DB returns the same database for tools that need a *sql.DB.
 type SQL struct{ state *State }
@@ -22,8 +22,9 @@ type SQL struct{ state *State }
 func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 
 // Exec runs the statements of query, and returns a cursor over the rows of the last one. When Exec
-// returns, that statement has run up to its first row or, if it writes, to its end. So its writes are
-// done even if no row is read. If a statement fails, the effects of the statements before it stay.
+// returns, that statement has run up to its first row or, if it writes, to its end. So its writes
+// are done even if no row is read. If a statement fails, the effects of the statements before it
+// stay.
 //
 // The args are bound to the parameters of the last statement (?, ?NNN, :name in the order of their
 // first appearance). There must be as many as parameters. They are bound as the platform binds the
@@ -37,8 +38,8 @@ func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 //	nil, nil pointers   NULL; other pointers stand for what they point to
 //	a driver.Valuer     the result of its Value, such as a sql.NullString
 //
-// Types derived from these are bound likewise. Any other type, including time.Time, is an error that
-// says what to pass instead. An error of the database is an *Error with a Code.
+// Types derived from these are bound likewise. Any other type, including time.Time, is an error
+// that says what to pass instead. An error of the database is an *Error with a Code.
 func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, error) {
 	inv, err := s.state.invocation(ctx)
 	if err != nil {

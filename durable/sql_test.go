@@ -82,10 +82,14 @@ func TestArgumentsThatSQLHasNoValueForAreNamed(t *testing.T) {
 		arg  any
 		want string
 	}{
-		{int64(1<<53 + 1), "int64 9007199254740993 is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: pass it as text"},
-		{math.MinInt64, "int -9223372036854775808 is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: pass it as text"},
-		{uint64(math.MaxUint64), "uint64 18446744073709551615 is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: pass it as text"},
-		{time.Time{}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its Format(time.RFC3339Nano)"},
+		{int64(1<<53 + 1), "int64 9007199254740993 is beyond ±2^53, and numbers are bound as REAL, as the platform " +
+			"binds them: pass it as text"},
+		{math.MinInt64, "int -9223372036854775808 is beyond ±2^53, and numbers are bound as REAL, as the platform " +
+			"binds them: pass it as text"},
+		{uint64(math.MaxUint64), "uint64 18446744073709551615 is beyond ±2^53, and numbers are bound as REAL, as " +
+			"the platform binds them: pass it as text"},
+		{time.Time{}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its " +
+			"Format(time.RFC3339Nano)"},
 		{struct{ A int }{}, "SQL has no value for a struct { A int }: pass its fields one by one, or its JSON as text"},
 		{map[string]int{}, "SQL has no value for a map[string]int: pass its fields one by one, or its JSON as text"},
 		{[2]byte{}, "SQL has no value for a [2]uint8: pass a slice of it"},
@@ -93,7 +97,8 @@ func TestArgumentsThatSQLHasNoValueForAreNamed(t *testing.T) {
 		{"\xff", "the text is not UTF-8: pass it as []byte"},
 		{named("\xff"), "the text is not UTF-8: pass it as []byte"},
 		{circle(), "a durable.looping that has more than 16 pointers around its value"},
-		{sql.NullTime{Valid: true}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its Format(time.RFC3339Nano)"},
+		{sql.NullTime{Valid: true}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its " +
+			"Format(time.RFC3339Nano)"},
 	} {
 		_, err := bindAll([]any{1, test.arg})
 		expectError(t, err, "argument 2: "+test.want)
@@ -124,11 +129,14 @@ func TestExecSaysWhatItCouldNotDo(t *testing.T) {
 	inHandler(t, func(h handling) {
 		s := h.state.Storage.SQL()
 		_, err := s.Exec(context.Background(), "SELECT 1")
-		expectError(t, err, "exec: the context is not a handler's: pass on the context that the handler was called with")
+		expectError(t, err,
+			"exec: the context is not a handler's: pass on the context that the handler was called with")
 		_, err = s.Exec(h.ctx, "SELECT ?", 1i)
-		expectError(t, err, "exec: argument 1: SQL has no value for a complex128: pass a number, a string, a bool, a []byte or nil")
+		expectError(t, err,
+			"exec: argument 1: SQL has no value for a complex128: pass a number, a string, a bool, a []byte or nil")
 		_, err = s.DatabaseSize(context.Background())
-		expectError(t, err, "database size: the context is not a handler's: pass on the context that the handler was called with")
+		expectError(t, err,
+			"database size: the context is not a handler's: pass on the context that the handler was called with")
 
 		h.fail(wire.MethodExec, &wire.Error{Message: "UNIQUE constraint failed", Code: "SQLITE_CONSTRAINT_UNIQUE"})
 		_, err = s.Exec(h.ctx, "INSERT")

@@ -8,7 +8,8 @@ import (
 	"reflect"
 )
 
-// The errors of Cursor.One, in the platform's words. For errors.Is, ErrNoRows is sql.ErrNoRows, too.
+// The errors of Cursor.One, in the platform's words. For errors.Is, ErrNoRows is sql.ErrNoRows,
+// too.
 var (
 	ErrNoRows error = noRows{}
 
@@ -32,9 +33,9 @@ func (noRows) Is(target error) bool { return target == sql.ErrNoRows }
 //	if err := cursor.Err(); err != nil { … }
 //
 // Next, One, All and Raw share one position. The emulator sends the rows in pages, and a page shows
-// the rows as they were when it was read. So a write while the cursor is open may show or not, as on
-// the platform. The cursor belongs to the event that has made it. Rows that the handler has not read
-// when it returns are dropped. Close drops them earlier.
+// the rows as they were when it was read. So a write while the cursor is open may show or not, as
+// on the platform. The cursor belongs to the event that has made it. Rows that the handler has not
+// read when it returns are dropped. Close drops them earlier.
 //
 // Only one goroutine may use a Cursor.
 type Cursor struct {
@@ -117,19 +118,19 @@ func (c *Cursor) Close() error {
 // points to, or all of them in the fields of one struct.
 //
 // A field takes the column that its tag names (`db:"name"`). Without a tag it takes the column of
-// its own name; case and underscores do not matter. Fields of embedded structs count as the struct's
-// own. A field with the tag "-" takes no column. A column that no field takes is an error. Of
-// several columns with one name the last one counts. A time.Time and a type with a Scan method are
-// values, not structs.
+// its own name; case and underscores do not matter. Fields of embedded structs count as the
+// struct's own. A field with the tag "-" takes no column. A column that no field takes is an error.
+// Of several columns with one name the last one counts. A time.Time and a type with a Scan method
+// are values, not structs.
 //
 // Scan loses nothing:
-//   - A number must fit the type exactly. A REAL 1.0 fits into an int, 1.5 does not. TEXT fits into an
-//     int if it is written as Go writes the int.
+//   - A number must fit the type exactly. A REAL 1.0 fits into an int, 1.5 does not. TEXT fits into
+//     an int if it is written as Go writes the int.
 //   - A bool takes 0, 1, "true" and "false".
 //   - A []byte gets a copy.
 //   - A time.Time takes TEXT as SQLite's date functions write it, in UTC if it names no zone.
-//   - NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan method such
-//     as sql.NullString.
+//   - NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan method
+//     such as sql.NullString.
 //
 // Everything else is an error that names column and types.
 func (c *Cursor) Scan(dest ...any) error {
@@ -271,8 +272,8 @@ func copyValue(v any) any {
 func (c *Cursor) ColumnNames() []string { return append([]string{}, c.columns...) }
 
 // RowsRead returns how many rows the cursor has read so far. The cursor is one row ahead of its
-// reader: before the first Next it has read one, if there is any. The number is a lower bound of the
-// platform's, which counts every row that the database looked at.
+// reader: before the first Next it has read one, if there is any. The number is a lower bound of
+// the platform's, which counts every row that the database looked at.
 func (c *Cursor) RowsRead() int {
 	left := 0
 	if len(c.columns) > 0 {
@@ -286,5 +287,6 @@ func (c *Cursor) RowsRead() int {
 }
 
 // RowsWritten returns how many rows the last statement has written so far. An inserted row counts
-// once more for each index of its table. Like RowsRead it is a lower bound of the platform's number.
+// once more for each index of its table. Like RowsRead it is a lower bound of the platform's
+// number.
 func (c *Cursor) RowsWritten() int { return int(c.written) }

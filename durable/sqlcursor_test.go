@@ -183,7 +183,8 @@ func TestAllTakesTheRowsThatAreLeft(t *testing.T) {
 		if diff := cmp.Diff([]int8{5}, kept); diff != "" {
 			t.Errorf("a slice was changed by an All that failed (-want +got):\n%s", diff)
 		}
-		expectError(t, h.query(twoPages()...).All(&kept), `scan: the row has 2 columns ["id" "name"], and there are 1 destinations`)
+		expectError(t, h.query(twoPages()...).All(&kept),
+			`scan: the row has 2 columns ["id" "name"], and there are 1 destinations`)
 		expectError(t, h.query().All(kept), "scan all rows into a []int8: need a pointer to a slice")
 		expectError(t, h.query().All(nil), "scan all rows into a <nil>: need a pointer to a slice")
 	})

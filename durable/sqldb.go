@@ -24,21 +24,22 @@ type database struct {
 // queries (sqlc), migrations, query builders. It always returns the same *sql.DB, which lives as
 // long as the object. Do not close it.
 //
-// Only methods that take a context work, such as QueryContext, and only with the context of a handler
-// of this object. As everywhere in database/sql they fail when the context has ended, for example
-// because the client has gone. For writes that belong together and are in no Tx, use
+// Only methods that take a context work, such as QueryContext, and only with the context of a
+// handler of this object. As everywhere in database/sql they fail when the context has ended, for
+// example because the client has gone. For writes that belong together and are in no Tx, use
 // context.WithoutCancel(ctx).
 //
 // Statements belong to the object's own transaction, together with Storage and SQL. BeginTx opens a
-// transaction like Storage.Transaction. Nothing else of the object runs until it has ended, for 30 s
-// at most. Everything that the object writes meanwhile is part of it, through the Tx or not. It
+// transaction like Storage.Transaction. Nothing else of the object runs until it has ended, for 30
+// s at most. Everything that the object writes meanwhile is part of it, through the Tx or not. It
 // satisfies every isolation level; ReadOnly is an error. It does not nest, in itself or in
 // Storage.Transaction. If it is still open when the handler returns, it is rolled back.
 //
 // Arguments are bound as by SQL.Exec, integers as REAL too, with two differences. A bool is INTEGER
 // 0 or 1, and a time.Time is TEXT in UTC, which SQLite's date functions read. A column that is
-// declared DATE, DATETIME or TIMESTAMP returns a time.Time if its text can be read as one. A REAL that
-// is a whole number is returned as an int64, unless the column is declared REAL, DOUBLE or FLOAT.
+// declared DATE, DATETIME or TIMESTAMP returns a time.Time if its text can be read as one. A REAL
+// that is a whole number is returned as an int64, unless the column is declared REAL, DOUBLE or
+// FLOAT.
 func (s *Storage) DB() *sql.DB {
 	d := &s.db
 	d.once.Do(func() {
@@ -268,8 +269,8 @@ func (r *dbRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// ColumnTypeDatabaseTypeName returns the declared type of a column, in upper case and without a size
-// in parentheses. It is empty for an expression.
+// ColumnTypeDatabaseTypeName returns the declared type of a column, in upper case and without a
+// size in parentheses. It is empty for an expression.
 func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string { return r.types[i] }
 
 // typed converts v, the value of a column, by the type that the column was declared with.

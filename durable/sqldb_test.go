@@ -61,9 +61,12 @@ func TestDBBindsAsSQLPackagesDo(t *testing.T) {
 			arg  any
 			want string
 		}{
-			{int64(1<<53 + 1), "sql: converting argument $1 type: int64 9007199254740993 is beyond ±2^53, and numbers are bound as REAL, as the platform binds them: pass it as text"},
-			{sql.Named("a", 1), `sql: converting argument with name "a" type: argument "a": SQL here has no named arguments: pass them in the order in which their parameters first appear`},
-			{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "sql: converting argument $1 type: the year of 10000-01-01 00:00:00 +0000 UTC has more than 4 digits, which SQLite does not read as a time"},
+			{int64(1<<53 + 1), "sql: converting argument $1 type: int64 9007199254740993 is beyond ±2^53, and " +
+				"numbers are bound as REAL, as the platform binds them: pass it as text"},
+			{sql.Named("a", 1), `sql: converting argument with name "a" type: argument "a": SQL here has no named ` +
+				`arguments: pass them in the order in which their parameters first appear`},
+			{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "sql: converting argument $1 type: the year of " +
+				"10000-01-01 00:00:00 +0000 UTC has more than 4 digits, which SQLite does not read as a time"},
 			{struct{}{}, "sql: converting argument $1 type: unsupported type struct {}, a struct"},
 		} {
 			_, err := db.ExecContext(h.ctx, "SELECT", test.arg)
@@ -167,14 +170,16 @@ func TestDBGivesValuesAsTheirColumnsAreDeclared(t *testing.T) {
 			var got any
 			h.check(db.QueryRowContext(h.ctx, "SELECT").Scan(&got))
 			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("%v of a column declared %q: got %T %v, want %T %v", test.value, test.declared, got, got, test.want, test.want)
+				t.Errorf("%v of a column declared %q: got %T %v, want %T %v", test.value, test.declared, got, got,
+					test.want, test.want)
 			}
 		})
 	}
 }
 
 func TestDBNeedsTheContextOfItsObject(t *testing.T) {
-	const noContext = "the context is not a handler's: call the method that takes one, such as QueryContext, ExecContext or BeginTx, with the context that the handler was called with"
+	const noContext = "the context is not a handler's: call the method that takes one, such as QueryContext, " +
+		"ExecContext or BeginTx, with the context that the handler was called with"
 	inHandlerWithDB(t, func(h handling, db *sql.DB) {
 		_, err := db.Query("SELECT")
 		expectError(t, err, "query: "+noContext)
@@ -258,7 +263,8 @@ func TestBeginTxDoesNotNest(t *testing.T) {
 		h.check(tx.Commit())
 		h.check(h.state.Storage.Transaction(h.ctx, func(*Txn) error {
 			_, err := db.BeginTx(h.ctx, nil)
-			expectError(t, err, "begin transaction: a transaction is open already: statements of DB() are part of it without BeginTx")
+			expectError(t, err,
+				"begin transaction: a transaction is open already: statements of DB() are part of it without BeginTx")
 			return nil
 		}))
 		tx, err = db.BeginTx(h.ctx, nil)

@@ -60,7 +60,8 @@ func isEmbeddedRecord(f reflect.StructField) bool {
 }
 
 // reachable reports whether the field at path can be set. It cannot inside a value such as a
-// time.Time, inside a field with the tag "-", or behind a pointer that only its own package can set.
+// time.Time, inside a field with the tag "-", or behind a pointer that only its own package can
+// set.
 func reachable(record reflect.Type, path []int) bool {
 	for i := 1; i < len(path); i++ {
 		outer := record.FieldByIndex(path[:i])

@@ -20,7 +20,7 @@ type (
 	person struct {
 		ID        int64
 		FirstName string  `db:"given,omitempty"`
-		Nick      *string `json:"nick"`
+		Nick      *string `                     json:"nick"`
 		Skipped   int     `db:"-"`
 		Note      string
 		*Stamps
@@ -86,14 +86,20 @@ func TestColumnsWithoutAFieldAreNamed(t *testing.T) {
 			column string
 			want   string
 		}{
-			{new(person), "age", `scan: column "age" into a durable.person: no field matches: give a field that name, or the tag ` + "`db:\"age\"`"},
-			{new(person), "skipped", `scan: column "skipped" into a durable.person: no field matches: give a field that name, or the tag ` + "`db:\"skipped\"`"},
-			{new(person), "first_name", `scan: column "first_name" into a durable.person: no field matches: give a field that name, or the tag ` + "`db:\"first_name\"`"},
-			{new(person), "stamps", `scan: column "stamps" into a durable.person: no field matches: give a field that name, or the tag ` + "`db:\"stamps\"`"},
-			{new(pointer), "hidden", `scan: column "hidden" into a durable.pointer: no field matches: give a field that name, or the tag ` + "`db:\"hidden\"`"},
+			{new(person), "age", `scan: column "age" into a durable.person: no field matches: give a field that ` +
+				`name, or the tag ` + "`db:\"age\"`"},
+			{new(person), "skipped", `scan: column "skipped" into a durable.person: no field matches: give a field ` +
+				`that name, or the tag ` + "`db:\"skipped\"`"},
+			{new(person), "first_name", `scan: column "first_name" into a durable.person: no field matches: give a ` +
+				`field that name, or the tag ` + "`db:\"first_name\"`"},
+			{new(person), "stamps", `scan: column "stamps" into a durable.person: no field matches: give a field ` +
+				`that name, or the tag ` + "`db:\"stamps\"`"},
+			{new(pointer), "hidden", `scan: column "hidden" into a durable.pointer: no field matches: give a field ` +
+				`that name, or the tag ` + "`db:\"hidden\"`"},
 			{new(both), "ab", `scan: column "ab" into a durable.both: both fields AB and A_B match`},
 			{new(person), "id", `scan column "id" into field ID of a durable.person: TEXT "x" does not fit into int64`},
-			{new(struct{ stamp }), "time", `scan column "time" into field Time of a struct { durable.stamp }: TEXT "x" does not fit into time.Time: SQLite's date functions do not write it so`},
+			{new(struct{ stamp }), "time", `scan column "time" into field Time of a struct { durable.stamp }: TEXT ` +
+				`"x" does not fit into time.Time: SQLite's date functions do not write it so`},
 		} {
 			expectError(t, h.scanRow(test.dest, []string{test.column}, "x"), test.want)
 		}

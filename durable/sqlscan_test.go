@@ -70,7 +70,8 @@ func TestValuesThatWouldNotBeTheSameAreRefused(t *testing.T) {
 		{int64(2), new(bool), "INTEGER 2 does not fit into bool"},
 		{int64(2), new(string), "an INTEGER does not fit into string"},
 		{int64(2), new([]byte), "an INTEGER does not fit into []uint8"},
-		{int64(2), new(time.Time), "an INTEGER does not fit into time.Time: scan it into an int64, and use time.UnixMilli or time.Unix, depending on what was stored"},
+		{int64(2), new(time.Time), "an INTEGER does not fit into time.Time: scan it into an int64, and use " +
+			"time.UnixMilli or time.Unix, depending on what was stored"},
 		{1.5, new(int), "REAL 1.5 does not fit into int"},
 		{float64(1 << 63), new(int64), "REAL 9.223372036854776e+18 does not fit into int64"},
 		{-1.0, new(uint8), "REAL -1 does not fit into uint8"},
@@ -92,7 +93,8 @@ func TestValuesThatWouldNotBeTheSameAreRefused(t *testing.T) {
 		{nil, new(record), "NULL does not fit into durable.record: use a *durable.record"},
 		{"x", new(*int), `TEXT "x" does not fit into int`},
 		{"x", new(interface{ Foo() }), `TEXT "x" does not fit into interface { Foo() }`},
-		{1.5, new(sql.NullInt64), `REAL into a *sql.NullInt64: converting driver.Value type float64 ("1.5") to a int64: invalid syntax`},
+		{1.5, new(sql.NullInt64), `REAL into a *sql.NullInt64: converting driver.Value type float64 ("1.5") to a ` +
+			`int64: invalid syntax`},
 		{true, new(bool), "a bool is not a value of SQL"},
 	} {
 		before := reflect.ValueOf(test.dest).Elem().Interface()
@@ -148,9 +150,11 @@ func holds(got, v any) bool {
 // Whatever is scanned into whatever: it is the same value, or it is refused.
 func TestScanNeverLosesAnythingInSilence(t *testing.T) {
 	types := []reflect.Type{
-		reflect.TypeFor[int](), reflect.TypeFor[int8](), reflect.TypeFor[int16](), reflect.TypeFor[int32](), reflect.TypeFor[int64](),
+		reflect.TypeFor[int](), reflect.TypeFor[int8](), reflect.TypeFor[int16](),
+		reflect.TypeFor[int32](), reflect.TypeFor[int64](),
 		reflect.TypeFor[uint](), reflect.TypeFor[uint8](), reflect.TypeFor[uint32](), reflect.TypeFor[uint64](),
-		reflect.TypeFor[float32](), reflect.TypeFor[float64](), reflect.TypeFor[bool](), reflect.TypeFor[string](), reflect.TypeFor[[]byte](),
+		reflect.TypeFor[float32](), reflect.TypeFor[float64](),
+		reflect.TypeFor[bool](), reflect.TypeFor[string](), reflect.TypeFor[[]byte](),
 	}
 	integers := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-300, 300), rapid.SampledFrom([]int64{
 		math.MaxInt64, math.MinInt64, 1 << 53, 1<<53 + 1, 1 << 24, 1<<24 + 1, math.MaxInt32, math.MaxUint32,
@@ -160,7 +164,8 @@ func TestScanNeverLosesAnythingInSilence(t *testing.T) {
 		rapid.Custom(func(t *rapid.T) any { return rapid.Float64().Draw(t, "real") }),
 		rapid.Custom(func(t *rapid.T) any { return float64(integers.Draw(t, "whole")) }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.String().Draw(t, "text") }),
-		rapid.Custom(func(t *rapid.T) any { return rapid.StringMatching(`[+-]?[0-9]{1,20}|true|false`).Draw(t, "number") }),
+		rapid.Custom(
+			func(t *rapid.T) any { return rapid.StringMatching(`[+-]?[0-9]{1,20}|true|false`).Draw(t, "number") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.SliceOf(rapid.Byte()).Draw(t, "blob") }),
 	)
 	rapid.Check(t, func(t *rapid.T) {

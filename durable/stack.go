@@ -13,9 +13,9 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// The emulator asks where a handler that takes long stands. Handlers must not pay for that as long as
-// nobody asks, so the SDK keeps no record of goroutines. Instead the number of the event is an argument
-// of a frame on the handler's stack, and is read from the stacks of all goroutines.
+// The emulator asks where a handler that takes long stands. Handlers must not pay for that as long
+// as nobody asks, so the SDK keeps no record of goroutines. Instead the number of the event is an
+// argument of a frame on the handler's stack, and is read from the stacks of all goroutines.
 
 // A mark identifies an event in stacks, by its connection and its number there. It is an array: the
 // runtime prints the elements of an array as they are, because they are never passed in registers.
@@ -26,8 +26,8 @@ func markOf(conn *wire.Conn, number uint64) mark {
 	return mark{uint64(reflect.ValueOf(conn).Pointer()), number}
 }
 
-// guard runs a handler of the event and returns its panic as an error. stackOf finds the goroutine by
-// guard's frame.
+// guard runs a handler of the event and returns its panic as an error. stackOf finds the goroutine
+// by guard's frame.
 //
 //go:noinline
 func (m mark) guard(handler func() error) (err error) {
@@ -68,9 +68,9 @@ func allStacks() string {
 	}
 }
 
-// stackOf picks two kinds of stacks from all, the stacks of all goroutines: first that of the handler
-// of m, then those of the goroutines that it has started, directly or not. It returns nothing if the
-// handler is not there.
+// stackOf picks two kinds of stacks from all, the stacks of all goroutines: first that of the
+// handler of m, then those of the goroutines that it has started, directly or not. It returns
+// nothing if the handler is not there.
 func stackOf(all string, m mark) string {
 	blocks := strings.Split(strings.TrimRight(all, "\n"), "\n\n")
 	handler := slices.IndexFunc(blocks, func(b string) bool { return strings.Contains(b, m.frame()) })

@@ -42,7 +42,8 @@ func TestStackShowsWhereAHandlerStands(t *testing.T) {
 					state: s,
 					fetch: func(p *probe, w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/later" {
-							p.state.WaitUntil(r.Context(), func(context.Context) error { return stand() }) //nolint:errcheck // the stack shows it
+							p.state.WaitUntil(r.Context(),
+								func(context.Context) error { return stand() }) //nolint:errcheck // the stack shows it
 							return
 						}
 						stand() //nolint:errcheck // it has none
@@ -58,14 +59,16 @@ func TestStackShowsWhereAHandlerStands(t *testing.T) {
 		begin func(e *emulation) (event uint64)
 	}{
 		{"a request to the worker", func(e *emulation) uint64 { return e.fetch(0, wire.Request{}).event }},
-		{"a request to an object", func(e *emulation) uint64 { return e.fetch(e.construct("Object", "a"), wire.Request{}).event }},
+		{"a request to an " +
+			"object", func(e *emulation) uint64 { return e.fetch(e.construct("Object", "a"), wire.Request{}).event }},
 		{"an alarm", func(e *emulation) uint64 {
 			m := &wire.Alarm{Event: e.newID(), Instance: e.construct("Object", "a")}
 			e.open(wire.MethodAlarm, m, true)
 			return m.Event
 		}},
 		{"a constructor", func(e *emulation) uint64 {
-			m := &wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Slow", ID: objects.IDFromName("a").String()}
+			id := objects.IDFromName("a").String()
+			m := &wire.Construct{Event: e.newID(), Instance: e.newID(), Class: "Slow", ID: id}
 			e.open(wire.MethodConstruct, m, true)
 			return m.Event
 		}},
@@ -83,7 +86,8 @@ func TestStackShowsWhereAHandlerStands(t *testing.T) {
 				event := test.begin(e)
 				e.settle()
 				got := e.stack(event)
-				if !strings.HasPrefix(got, "goroutine ") || !strings.Contains(got, ".standHere(") || !strings.Contains(got, "/stack_test.go:") {
+				if !strings.HasPrefix(got, "goroutine ") || !strings.Contains(got, ".standHere(") ||
+					!strings.Contains(got, "/stack_test.go:") {
 					t.Errorf("got %q, want the stack of the handler", got)
 				}
 				for _, below := range []string{"mark.guard", "(*server)", "wire.(*Conn)", "created by"} {
@@ -143,7 +147,8 @@ func TestStackBelongsToItsConnection(t *testing.T) {
 		release := make(chan struct{})
 		stand := func(where func(<-chan struct{})) *emulation {
 			e := connect(t, withFetch(func(*probe, http.ResponseWriter, *http.Request) { where(release) }))
-			e.open(wire.MethodFetch, &wire.Fetch{Event: 7, Request: wire.Request{Method: "GET", URL: "http://localhost/"}}, true)
+			e.open(wire.MethodFetch,
+				&wire.Fetch{Event: 7, Request: wire.Request{Method: "GET", URL: "http://localhost/"}}, true)
 			return e
 		}
 		one, other := stand(standHere), stand(standElsewhere)
@@ -206,7 +211,8 @@ func TestStackOfFindsTheFamily(t *testing.T) {
 	cut := printed(7, frame("main.handle(...)"))
 	child := printed(9, frame("main.child()"), frame("created by main.handle in goroutine 7"))
 	grandchild := printed(8, frame("main.grandchild()"), frame("created by main.child in goroutine 9"))
-	carrier := printed(10, frame("main.body.Read()"), frame("created by devtool.internal/durable.(*wireHost).roundTrip in goroutine 7"))
+	carrier := printed(10, frame("main.body.Read()"),
+		frame("created by devtool.internal/durable.(*wireHost).roundTrip in goroutine 7"))
 	stranger := printed(70, frame("main.child()"), frame("created by main.handle in goroutine 77"))
 	oldest := printed(1, frame("main.main()"))
 	other := printed(11, frame("devtool/"+mark{0xc000012345, 55}.frame()+", 0xc00001)"))
@@ -234,10 +240,12 @@ func TestStackOfIsBounded(t *testing.T) {
 	m := mark{1, 2}
 	all := printed(1, "main.handle()\n\t/src/a.go:1", m.frame()+")\n\t/src/a.go:2")
 	for i := range 100 {
-		all += "\n\n" + printed(i+2, "main.child()\n\t/src/a.go:3", "created by main.handle in goroutine 1\n\t/src/a.go:4")
+		all += "\n\n" + printed(i+2, "main.child()\n\t/src/a.go:3",
+			"created by main.handle in goroutine 1\n\t/src/a.go:4")
 	}
 	got := stackOf(all, m)
-	if n, want := strings.Count(got, "goroutine "), 2*maxGoroutines-1; n != want || !strings.HasSuffix(got, "…and 85 more goroutines") {
+	if n, want := strings.Count(got, "goroutine "), 2*maxGoroutines-1; n != want ||
+		!strings.HasSuffix(got, "…and 85 more goroutines") {
 		t.Errorf("got %d goroutines, want %d:\n%s", n, want, got)
 	}
 

@@ -21,7 +21,8 @@ type State struct {
 	mu  sync.Mutex
 	txn *Txn // the innermost open transaction, or nil; guarded by mu
 
-	// execMu is held while SQL runs, and until its changes have been counted (see dbConn.ExecContext).
+	// execMu is held while SQL runs, and until its changes have been counted (see
+	// dbConn.ExecContext).
 	execMu sync.Mutex
 }
 
@@ -34,10 +35,10 @@ func newState(id ID) *State {
 // BlockConcurrencyWhile runs fn. No other event of the object runs until fn has returned,
 // whatever fn waits for.
 //
-// If fn fails, or has not returned after 30 s of the emulator's clock, the object is reset: it loses
-// its memory and what it has not committed, and all its events fail. Then BlockConcurrencyWhile
-// returns the reason, so that the handler can return. Nothing that the handler does from there on
-// reaches the object or the caller.
+// If fn fails, or has not returned after 30 s of the emulator's clock, the object is reset: it
+// loses its memory and what it has not committed, and all its events fail. Then
+// BlockConcurrencyWhile returns the reason, so that the handler can return. Nothing that the
+// handler does from there on reaches the object or the caller.
 func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	if err != nil {

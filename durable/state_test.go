@@ -52,7 +52,8 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItFails(t *testing.T) {
 		h.expectSent("block", "reset no schema")
 
 		h.fail(wire.MethodReset, &wire.Error{Message: "the event is over"})
-		if err = h.state.BlockConcurrencyWhile(h.ctx, func(context.Context) error { return why }); !errors.Is(err, why) {
+		if err = h.state.BlockConcurrencyWhile(h.ctx, func(context.Context) error { return why }); !errors.Is(err,
+			why) {
 			t.Errorf("when reset fails: got %v, want %v", err, why)
 		}
 	})
@@ -71,7 +72,8 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItPanics(t *testing.T) {
 		e.expectSent("block", "reset panic in BlockConcurrencyWhile: no luck", "fail panic: no luck")
 	})
 	// Whoever is told of the reset gets no stack.
-	if got := logged.String(); !strings.Contains(got, "panic in BlockConcurrencyWhile: no luck") || !strings.Contains(got, "durable.misbehave(") {
+	if got := logged.String(); !strings.Contains(got, "panic in BlockConcurrencyWhile: no luck") ||
+		!strings.Contains(got, "durable.misbehave(") {
 		t.Errorf("logged %q, want the panic with its stack", got)
 	}
 }
@@ -109,7 +111,10 @@ func TestConstructorMayBlockConcurrency(t *testing.T) {
 		})
 	})}}
 	emulate(t, w, func(e *emulation) {
-		e.check(e.ask(wire.MethodConstruct, &wire.Construct{Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()}))
+		e.check(
+			e.ask(wire.MethodConstruct,
+				&wire.Construct{Instance: 1, Class: "Object", ID: objects.IDFromName("one").String()}),
+		)
 		e.expectSent("block", "put made", "unblock", "done construct")
 	})
 }

@@ -17,9 +17,9 @@ import (
 // A Storage has the data of one object: values by key, tables (see SQL), and an alarm. Its methods
 // take the context of a handler of that object.
 //
-// Keys are UTF-8 text, ordered by their bytes. The empty text is a key, too. A value is anything that
-// encoding/json can encode. A []byte and a time.Time (cut to milliseconds) are stored as themselves.
-// A value is copied when it is put, and again when it is got.
+// Keys are UTF-8 text, ordered by their bytes. The empty text is a key, too. A value is anything
+// that encoding/json can encode. A []byte and a time.Time (cut to milliseconds) are stored as
+// themselves. A value is copied when it is put, and again when it is got.
 type Storage struct {
 	entries
 	state *State
@@ -213,9 +213,9 @@ func (s *Storage) Sync(ctx context.Context) error {
 	return s.do(ctx, "sync", (*invocation).sync)
 }
 
-// GetAlarm returns the time of the object's alarm, and whether one is set. While the alarm's handler
-// runs, none is set unless the handler sets one. While a failed alarm waits for its next try, its
-// time is the one that SetAlarm was called with.
+// GetAlarm returns the time of the object's alarm, and whether one is set. While the alarm's
+// handler runs, none is set unless the handler sets one. While a failed alarm waits for its next
+// try, its time is the one that SetAlarm was called with.
 func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
 	inv, err := s.invocation(ctx)
 	if err == nil {
@@ -231,8 +231,8 @@ func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err erro
 // alarms so.
 var lastAlarm = time.UnixMilli(math.MaxInt64 / int64(time.Millisecond)).UTC()
 
-// SetAlarm sets the object's only alarm to t, cut to milliseconds. It replaces an alarm that is set.
-// A time in the past means now. The object's type must implement Alarmer.
+// SetAlarm sets the object's only alarm to t, cut to milliseconds. It replaces an alarm that is
+// set. A time in the past means now. The object's type must implement Alarmer.
 func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 	if t.Before(time.UnixMilli(1)) {
 		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
@@ -244,8 +244,8 @@ func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 	return s.do(ctx, "set alarm", func(inv *invocation) error { return inv.setAlarm(t) })
 }
 
-// DeleteAlarm removes the object's alarm, if one is set. It does not stop an alarm's handler that is
-// running, but if that fails it is not tried again.
+// DeleteAlarm removes the object's alarm, if one is set. It does not stop an alarm's handler that
+// is running, but if that fails it is not tried again.
 func (s *entries) DeleteAlarm(ctx context.Context) error {
 	return s.do(ctx, "delete alarm", (*invocation).deleteAlarm)
 }

@@ -326,14 +326,34 @@ var operations = []struct {
 	method wire.Method
 	do     func(ctx context.Context, s *Storage) error
 }{
-	{`get "k"`, wire.MethodGet, func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "k", new(any)); return err }},
+	{
+		`get "k"`,
+		wire.MethodGet,
+		func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "k", new(any)); return err },
+	},
 	{`put "k"`, wire.MethodPut, func(ctx context.Context, s *Storage) error { return s.Put(ctx, "k", 1) }},
-	{`delete "k"`, wire.MethodDelete, func(ctx context.Context, s *Storage) error { _, err := s.Delete(ctx, "k"); return err }},
-	{"list", wire.MethodList, func(ctx context.Context, s *Storage) error { _, err := s.List(ctx, ListOptions{}); return err }},
+	{
+		`delete "k"`,
+		wire.MethodDelete,
+		func(ctx context.Context, s *Storage) error { _, err := s.Delete(ctx, "k"); return err },
+	},
+	{
+		"list",
+		wire.MethodList,
+		func(ctx context.Context, s *Storage) error { _, err := s.List(ctx, ListOptions{}); return err },
+	},
 	{"delete all", wire.MethodDeleteAll, func(ctx context.Context, s *Storage) error { return s.DeleteAll(ctx) }},
 	{"sync", wire.MethodSync, func(ctx context.Context, s *Storage) error { return s.Sync(ctx) }},
-	{"get alarm", wire.MethodGetAlarm, func(ctx context.Context, s *Storage) error { _, _, err := s.GetAlarm(ctx); return err }},
-	{"set alarm", wire.MethodSetAlarm, func(ctx context.Context, s *Storage) error { return s.SetAlarm(ctx, time.UnixMilli(1)) }},
+	{
+		"get alarm",
+		wire.MethodGetAlarm,
+		func(ctx context.Context, s *Storage) error { _, _, err := s.GetAlarm(ctx); return err },
+	},
+	{
+		"set alarm",
+		wire.MethodSetAlarm,
+		func(ctx context.Context, s *Storage) error { return s.SetAlarm(ctx, time.UnixMilli(1)) },
+	},
 	{"delete alarm", wire.MethodDeleteAlarm, func(ctx context.Context, s *Storage) error { return s.DeleteAlarm(ctx) }},
 }
 
@@ -385,7 +405,8 @@ func TestStorageRefusesAContextThatIsNotOfItsObject(t *testing.T) {
 		h.expectSent()
 	})
 	emulate(t, withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) {
-		expectError(t, one.Storage.Sync(r.Context()), "sync: the context belongs to another event than one of object "+one.ID.String())
+		expectError(t, one.Storage.Sync(r.Context()),
+			"sync: the context belongs to another event than one of object "+one.ID.String())
 	}), func(e *emulation) {
 		e.fetch(0, wire.Request{}).text() // to the worker
 	})

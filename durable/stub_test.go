@@ -58,7 +58,11 @@ func TestFetchSendsTheRequestToTheObject(t *testing.T) {
 		}{
 			{
 				"by name", ns.GetByName("two"), h.request("GET", "http://a.test/p", nil),
-				wire.Subrequest{Name: "two", HasName: true, Request: wire.Request{Method: "GET", URL: "http://a.test/p", Host: "a.test"}},
+				wire.Subrequest{
+					Name:    "two",
+					HasName: true,
+					Request: wire.Request{Method: "GET", URL: "http://a.test/p", Host: "a.test"},
+				},
 			},
 			{
 				"by id", ns.Get(parsed), h.request("GET", "http://a.test/p", nil),
@@ -77,7 +81,9 @@ func TestFetchSendsTheRequestToTheObject(t *testing.T) {
 			},
 			{
 				"received", ns.Get(parsed), h.r,
-				wire.Subrequest{Request: wire.Request{Method: "GET", URL: "http://localhost:8787/", Host: "localhost:8787"}},
+				wire.Subrequest{
+					Request: wire.Request{Method: "GET", URL: "http://localhost:8787/", Host: "localhost:8787"},
+				},
 			},
 		}
 		for _, tt := range tests {
@@ -137,8 +143,18 @@ func TestFetchReturnsTheResponse(t *testing.T) {
 	}{
 		{
 			"whole", "GET",
-			wire.Response{Status: 404, Header: []wire.Field{{Name: "x-a", Value: "1"}, {Name: "X-A", Value: "2"}}, ContentLength: 4, Body: []byte("none")},
-			http.Response{Status: "404 Not Found", StatusCode: 404, Header: http.Header{"X-A": {"1", "2"}}, ContentLength: 4}, "none",
+			wire.Response{
+				Status:        404,
+				Header:        []wire.Field{{Name: "x-a", Value: "1"}, {Name: "X-A", Value: "2"}},
+				ContentLength: 4,
+				Body:          []byte("none"),
+			},
+			http.Response{
+				Status:        "404 Not Found",
+				StatusCode:    404,
+				Header:        http.Header{"X-A": {"1", "2"}},
+				ContentLength: 4,
+			}, "none",
 		},
 		{
 			"length not told", "GET", wire.Response{Status: 200, ContentLength: -1, Body: []byte("abc")},
@@ -170,8 +186,10 @@ func TestFetchReturnsTheResponse(t *testing.T) {
 				if got.Request != r || got.Proto != "HTTP/1.1" || !got.ProtoAtLeast(1, 1) {
 					t.Errorf("request %p, protocol %s", got.Request, got.Proto)
 				}
-				if got.Status != tt.want.Status || got.StatusCode != tt.want.StatusCode || got.ContentLength != tt.want.ContentLength {
-					t.Errorf("got %q, %d, length %d; want %q, %d, %d", got.Status, got.StatusCode, got.ContentLength, tt.want.Status, tt.want.StatusCode, tt.want.ContentLength)
+				if got.Status != tt.want.Status || got.StatusCode != tt.want.StatusCode ||
+					got.ContentLength != tt.want.ContentLength {
+					t.Errorf("got %q, %d, length %d; want %q, %d, %d", got.Status, got.StatusCode, got.ContentLength,
+						tt.want.Status, tt.want.StatusCode, tt.want.ContentLength)
 				}
 				if diff := cmp.Diff(tt.want.Header, got.Header); diff != "" {
 					t.Errorf("header (-want +got):\n%s", diff)
@@ -262,7 +280,13 @@ func TestFetchSendsBodies(t *testing.T) {
 		{"none", nil, "", "", 0},
 		{"http.NoBody", http.NoBody, "", "", 0},
 		{"in memory", strings.NewReader("abc"), "abc", "", 3},
-		{"in memory, as long as the limit", bytes.NewReader([]byte(long[:wire.MaxData])), long[:wire.MaxData], "", wire.MaxData},
+		{
+			"in memory, as long as the limit",
+			bytes.NewReader([]byte(long[:wire.MaxData])),
+			long[:wire.MaxData],
+			"",
+			wire.MaxData,
+		},
 		{"in memory, longer", strings.NewReader(long), "", long, int64(len(long))},
 		{"of unknown length", onlyReader("abc"), "", "abc", -1},
 		{"of unknown length and empty", onlyReader(""), "", "", -1},
@@ -275,14 +299,17 @@ func TestFetchSendsBodies(t *testing.T) {
 					rest, err := io.ReadAll(s)
 					h.check(err)
 					if string(q.Request.Body) != tt.wantInline || string(rest) != tt.wantRest {
-						t.Errorf("got %d bytes, then %d; want %d and %d", len(q.Request.Body), len(rest), len(tt.wantInline), len(tt.wantRest))
+						t.Errorf("got %d bytes, then %d; want %d and %d", len(q.Request.Body), len(rest),
+							len(tt.wantInline), len(tt.wantRest))
 					}
 					if q.Request.ContentLength != tt.wantLength {
 						t.Errorf("length %d, want %d", q.Request.ContentLength, tt.wantLength)
 					}
 					s.Answer(&wire.Response{Status: 200}, true)
 				})
-				resp, err := h.env.Namespace("OBJECTS").GetByName("two").Fetch(h.request("POST", "http://a.test/", tt.body))
+				resp, err := h.env.Namespace("OBJECTS").
+					GetByName("two").
+					Fetch(h.request("POST", "http://a.test/", tt.body))
 				if err != nil {
 					t.Error(err)
 					return
@@ -497,9 +524,21 @@ func TestFetchFailsWithWhatTheObjectFailedWith(t *testing.T) {
 		sent wire.Error
 		want Error
 	}{
-		{"handler", wire.Error{Message: "no luck", Remote: true, Detail: "stack"}, Error{Message: "no luck", Remote: true, detail: "stack"}},
-		{"connection", wire.Error{Message: "crashed", Retryable: true, Reset: true}, Error{Message: "crashed", Retryable: true, Reset: true}},
-		{"overload", wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a"}, Error{Message: "too much", Overloaded: true, ObjectID: "0a"}},
+		{
+			"handler",
+			wire.Error{Message: "no luck", Remote: true, Detail: "stack"},
+			Error{Message: "no luck", Remote: true, detail: "stack"},
+		},
+		{
+			"connection",
+			wire.Error{Message: "crashed", Retryable: true, Reset: true},
+			Error{Message: "crashed", Retryable: true, Reset: true},
+		},
+		{
+			"overload",
+			wire.Error{Message: "too much", Overloaded: true, ObjectID: "0a"},
+			Error{Message: "too much", Overloaded: true, ObjectID: "0a"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -510,7 +549,8 @@ func TestFetchFailsWithWhatTheObjectFailedWith(t *testing.T) {
 				if !errors.As(err, &got) || *got != tt.want {
 					t.Errorf("got %#v, want %#v", err, tt.want)
 				}
-				if _, err := HTTPClient.Do(h.request("GET", "http://a.test", nil)); !errors.As(err, &got) || *got != tt.want {
+				if _, err := HTTPClient.Do(h.request("GET", "http://a.test", nil)); !errors.As(err, &got) ||
+					*got != tt.want {
 					t.Errorf("HTTPClient: got %#v, want %#v", err, tt.want)
 				}
 				h.expectSent("subrequest GET http://localhost:8787/ +0", "subrequest GET http://a.test +0")
@@ -523,9 +563,19 @@ func TestFetchRefusesWhatItCannotSend(t *testing.T) {
 	inHandler(t, func(h handling) {
 		stub := h.env.Namespace("OBJECTS").GetByName("two")
 		_, err := stub.Fetch(h.r.WithContext(context.Background()))
-		expectError(t, err, "the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with")
+		expectError(
+			t,
+			err,
+			"the request's context is not a handler's: make it with http.NewRequestWithContext and the context "+
+				"that the handler was called with",
+		)
 		_, err = HTTPClient.Get("http://a.test")
-		expectError(t, err, `Get "http://a.test": the request's context is not a handler's: make it with http.NewRequestWithContext and the context that the handler was called with`)
+		expectError(
+			t,
+			err,
+			`Get "http://a.test": the request's context is not a handler's: make it with `+
+				`http.NewRequestWithContext and the context that the handler was called with`,
+		)
 		_, err = stub.Fetch((&http.Request{}).WithContext(h.ctx))
 		expectError(t, err, "the request has no URL: make it with http.NewRequestWithContext")
 		ended, cancel := context.WithCancel(h.ctx)

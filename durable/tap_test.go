@@ -93,7 +93,8 @@ func (t *tap) line(stream uint64, kind byte, end bool, payload []byte) string {
 		return question(method, payload[1:], end)
 	case 2:
 		if method := t.methods[stream]; method != wire.MethodFetch {
-			return map[wire.Method]string{wire.MethodConstruct: "done construct", wire.MethodAlarm: "done alarm"}[method]
+			done := map[wire.Method]string{wire.MethodConstruct: "done construct", wire.MethodAlarm: "done alarm"}
+			return done[method]
 		}
 		var m wire.Response
 		mustDecode(payload, &m)

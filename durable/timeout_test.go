@@ -41,7 +41,8 @@ func (h handling) timers() (fire func() string) {
 
 func expectExpired(t *testing.T, ctx context.Context) {
 	t.Helper()
-	if err, cause := ctx.Err(), context.Cause(ctx); err != context.DeadlineExceeded || cause != context.DeadlineExceeded {
+	if err, cause := ctx.Err(), context.Cause(ctx); err != context.DeadlineExceeded ||
+		cause != context.DeadlineExceeded {
 		t.Errorf("the context has ended with %v because of %v, want %v for both", err, cause, context.DeadlineExceeded)
 	}
 }
@@ -51,7 +52,8 @@ func TestATimeoutEndsTheContextWhenTheEmulatorSaysSo(t *testing.T) {
 		fire := h.timers()
 		ctx, cancel := WithTimeout(h.ctx, 90*time.Second)
 		defer cancel()
-		child, cancelChild := context.WithCancel(context.WithValue(ctx, "a", "b")) //nolint:staticcheck // any key will do
+		child, cancelChild := context.WithCancel(
+			context.WithValue(ctx, "a", "b")) //nolint:staticcheck // any key will do
 		defer cancelChild()
 		h.expectSent("timer 1m30s")
 		if err := ctx.Err(); err != nil {
@@ -73,7 +75,9 @@ func TestWhoWaitsGoesOnWhenTheTimeIsUp(t *testing.T) {
 	waits := map[string]func(h handling, ctx context.Context) error{
 		"sleep": func(_ handling, ctx context.Context) error { return Sleep(ctx, time.Hour) },
 		"fetch": func(h handling, ctx context.Context) error {
-			_, err := h.env.Namespace("OBJECTS").GetByName("two").Fetch(h.request("GET", "http://a.test/", nil).WithContext(ctx))
+			_, err := h.env.Namespace("OBJECTS").
+				GetByName("two").
+				Fetch(h.request("GET", "http://a.test/", nil).WithContext(ctx))
 			return err
 		},
 		"sleep with a context that comes from it": func(_ handling, ctx context.Context) error {
@@ -170,7 +174,8 @@ func TestATimeoutEndsWithWhatItComesFrom(t *testing.T) {
 		late, cancelLate := WithTimeout(parent, time.Second)
 		defer cancelLate()
 		if err, cause := late.Err(), context.Cause(late); err != context.Canceled || cause != why {
-			t.Errorf("of a context that had ended: got %v because of %v, want %v because of %v", err, cause, context.Canceled, why)
+			t.Errorf("of a context that had ended: got %v because of %v, want %v because of %v", err, cause,
+				context.Canceled, why)
 		}
 		h.expectSent()
 	})

@@ -20,10 +20,10 @@ type Txn struct {
 	ended      bool
 }
 
-// Transaction runs fn in a transaction. If fn returns nil, everything that it wrote, alarm included,
-// is committed before Transaction returns. If fn fails or panics, everything is undone, and
-// Transaction returns fn's error. Nothing else of the object runs meanwhile, whatever fn waits for,
-// for 30 s at most (see BlockConcurrencyWhile).
+// Transaction runs fn in a transaction. If fn returns nil, everything that it wrote, alarm
+// included, is committed before Transaction returns. If fn fails or panics, everything is undone,
+// and Transaction returns fn's error. Nothing else of the object runs meanwhile, whatever fn waits
+// for, for 30 s at most (see BlockConcurrencyWhile).
 //
 // Transactions nest. A failure of an inner one undoes only what the inner one wrote.
 func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err error) {
@@ -68,8 +68,8 @@ func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
 	return txn, nil
 }
 
-// open makes a new transaction the innermost one. A transaction that another invocation has left open
-// was undone when that ended.
+// open makes a new transaction the innermost one. A transaction that another invocation has left
+// open was undone when that ended.
 func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +137,8 @@ func (t *Txn) check(ctx context.Context) (*invocation, error) {
 }
 
 // Rollback undoes what the transaction has written so far. The function goes on, and Transaction
-// returns what the function returns. Further operations of the Txn fail, and those of the Storage are
-// no longer part of it. A second Rollback does nothing.
+// returns what the function returns. Further operations of the Txn fail, and those of the Storage
+// are no longer part of it. A second Rollback does nothing.
 func (t *Txn) Rollback() error {
 	t.state.mu.Lock()
 	switch {

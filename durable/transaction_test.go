@@ -47,7 +47,8 @@ func TestATransactionThatPanicsOrAbortsIsUndone(t *testing.T) {
 				t.Error("the transaction has returned")
 			})
 			emulate(t, w, func(e *emulation) {
-				if _, err := e.fetch(e.construct("Object", "one"), wire.Request{}).Await(context.Background()); err == nil {
+				x := e.fetch(e.construct("Object", "one"), wire.Request{})
+				if _, err := x.Await(context.Background()); err == nil {
 					t.Error("the event has not failed")
 				}
 				sent := []string{"block", "begin", "rollback", "unblock", "fail panic: no luck"}
@@ -142,6 +143,7 @@ func TestATransactionSaysWhatItCouldNotDo(t *testing.T) {
 	}
 	inHandler(t, func(h handling) {
 		err := h.state.Storage.Transaction(context.Background(), func(*Txn) error { return nil })
-		expectError(t, err, "transaction: the context is not a handler's: pass on the context that the handler was called with")
+		expectError(t, err,
+			"transaction: the context is not a handler's: pass on the context that the handler was called with")
 	})
 }

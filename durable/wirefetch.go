@@ -92,8 +92,8 @@ var (
 	_ passer = (*responseBody)(nil)
 )
 
-// sendBody sends body as that of s. If body cannot be read, it calls fail with the reason. It closes
-// body when all of it is sent, or when s is over, which also ends a Read that waits.
+// sendBody sends body as that of s. If body cannot be read, it calls fail with the reason. It
+// closes body when all of it is sent, or when s is over, which also ends a Read that waits.
 func sendBody(s *wire.Stream, body io.ReadCloser, fail context.CancelCauseFunc) {
 	stop := context.AfterFunc(s.Context(), func() { body.Close() })
 	defer func() {

@@ -75,7 +75,8 @@ func TestAnIDIsOfOneJurisdictionThatCannotBeChanged(t *testing.T) {
 			}
 			forged := id
 			forged[rapid.IntRange(0, 31).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-			if _, jurisdiction, err := objectid.Parse(key, forged.String()); err != objectid.ErrForeign || jurisdiction != "" {
+			if _, jurisdiction, err := objectid.Parse(key, forged.String()); err != objectid.ErrForeign ||
+				jurisdiction != "" {
 				t.Errorf("with one bit changed: %q, %v; want ErrForeign", jurisdiction, err)
 			}
 		}

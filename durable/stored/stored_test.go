@@ -49,7 +49,12 @@ func TestValuesKeepTheirType(t *testing.T) {
 	}{
 		{"string", "a<b", `J"a\u003cb"`, func(b []byte) (any, error) { return decodeLike(b, "") }},
 		{"int", -7, "J-7", func(b []byte) (any, error) { return decodeLike(b, 0) }},
-		{"large int", int64(math.MaxInt64), "J9223372036854775807", func(b []byte) (any, error) { return decodeLike(b, int64(0)) }},
+		{
+			"large int",
+			int64(math.MaxInt64),
+			"J9223372036854775807",
+			func(b []byte) (any, error) { return decodeLike(b, int64(0)) },
+		},
 		{"float", 1.5, "J1.5", func(b []byte) (any, error) { return decodeLike(b, 0.0) }},
 		{"bool", true, "Jtrue", func(b []byte) (any, error) { return decodeLike(b, false) }},
 		{"list", []string{"a", "b"}, `J["a","b"]`, func(b []byte) (any, error) { return decodeLike(b, []string(nil)) }},
@@ -61,9 +66,19 @@ func TestValuesKeepTheirType(t *testing.T) {
 		},
 		{"bytes", []byte("\x00\xffJ"), "B\x00\xffJ", func(b []byte) (any, error) { return decodeLike(b, []byte(nil)) }},
 		{"no bytes", []byte{}, "B", func(b []byte) (any, error) { return decodeLike(b, []byte(nil)) }},
-		{"time", at, "T\x00\x00\x01\x02\x03\x04\x05\x06", func(b []byte) (any, error) { return decodeLike(b, time.Time{}) }},
+		{
+			"time",
+			at,
+			"T\x00\x00\x01\x02\x03\x04\x05\x06",
+			func(b []byte) (any, error) { return decodeLike(b, time.Time{}) },
+		},
 		{"own type of bytes", blob("\x00"), `J"AA=="`, func(b []byte) (any, error) { return decodeLike(b, blob(nil)) }},
-		{"raw JSON", json.RawMessage(`{"a":[1]}`), `J{"a":[1]}`, func(b []byte) (any, error) { return decodeLike(b, json.RawMessage(nil)) }},
+		{
+			"raw JSON",
+			json.RawMessage(`{"a":[1]}`),
+			`J{"a":[1]}`,
+			func(b []byte) (any, error) { return decodeLike(b, json.RawMessage(nil)) },
+		},
 
 		{"bytes as any", []byte("x"), "Bx", decodeAny},
 		{"time as any", at, "T\x00\x00\x01\x02\x03\x04\x05\x06", decodeAny},
@@ -104,8 +119,9 @@ func TestBytesFitEveryTypeOfBytes(t *testing.T) {
 
 func TestTimesAreCutToMillisecondsInUTC(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := time.Unix(rapid.Int64Range(-1e12, 1e12).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).
-			In(time.FixedZone("", rapid.IntRange(-12, 14).Draw(t, "zone")*3600))
+		seconds := rapid.Int64Range(-1e12, 1e12).Draw(t, "seconds")
+		nanoseconds := rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")
+		in := time.Unix(seconds, nanoseconds).In(time.FixedZone("", rapid.IntRange(-12, 14).Draw(t, "zone")*3600))
 		b, err := stored.Encode(in)
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +241,12 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		{"bytes into a slice, not a pointer", "B", []byte(nil), "decode into []uint8: need a pointer"},
 		{"empty", "", new(any), "value is empty"},
 		{"unknown kind", "Q1", new(any), "value of unknown kind 0x51"},
-		{"written by workerd", "\xff\x0f\x22\x01a", new(any), "value was written by JavaScript: only workerd can read it"},
+		{
+			"written by workerd",
+			"\xff\x0f\x22\x01a",
+			new(any),
+			"value was written by JavaScript: only workerd can read it",
+		},
 		{"no JSON", "J", new(any), "unexpected end of JSON input"},
 		{"broken JSON", "J{", new(any), "unexpected end of JSON input"},
 		{"JSON of another type", `J"x"`, new(int), "cannot unmarshal string into Go value of type int"},
@@ -249,14 +270,18 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 // What decodes can be encoded and decodes to the same again; what does not is
 // refused without a panic, whatever it is to be decoded into.
 func FuzzDecode(f *testing.F) {
-	for _, v := range []any{nil, "text", 1.5, []any{true, map[string]any{"k": nil}}, []byte("bytes"), time.UnixMilli(-1)} {
+	for _, v := range []any{
+		nil, "text", 1.5, []any{true, map[string]any{"k": nil}}, []byte("bytes"), time.UnixMilli(-1),
+	} {
 		f.Add(mustEncode(f, v))
 	}
 	f.Add([]byte(nil))
 	f.Add([]byte("\xff\x0f"))
 	f.Add([]byte("T\x80\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, into := range []any{new(string), new(int), new([]byte), new(time.Time), new(order), new(*int), new(json.RawMessage), nil, 0} {
+		for _, into := range []any{
+			new(string), new(int), new([]byte), new(time.Time), new(order), new(*int), new(json.RawMessage), nil, 0,
+		} {
 			stored.Decode(b, into)
 		}
 		first, err := decodeAny(b)

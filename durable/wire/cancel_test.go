@@ -19,7 +19,8 @@ func TestCancelEndsTheInterestAndNotTheStream(t *testing.T) {
 			}
 			asking.Cancel()
 			<-answering.Interest().Done()
-			if err := context.Cause(answering.Interest()); !errors.Is(err, wire.ErrCanceled) || !errors.Is(err, context.Canceled) {
+			if err := context.Cause(answering.Interest()); !errors.Is(err, wire.ErrCanceled) ||
+				!errors.Is(err, context.Canceled) {
 				t.Errorf("the interest ends with %v, want ErrCanceled, which is a context.Canceled", err)
 			}
 			if err := answering.Context().Err(); err != nil {
@@ -97,7 +98,9 @@ func TestTheOpenersReasonTravelsWithTheWithdrawal(t *testing.T) {
 	}
 	<-answering.Context().Done()
 	var e *wire.Error
-	if err := context.Cause(answering.Context()); !errors.As(err, &e) || e.Message != "the object was reset" || !e.Reset || !e.Canceled {
+	if err := context.Cause(answering.Context()); !errors.As(err, &e) || e.Message != "the object was reset" ||
+		!e.Reset ||
+		!e.Canceled {
 		t.Errorf("got %#v, want the reason, canceled", err)
 	}
 }

@@ -102,14 +102,39 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"nothing", "", new(wire.Operation), "decode *wire.Operation: message ends too early"},
 		{"unfinished number", "\x80", new(wire.Operation), "decode *wire.Operation: message ends too early"},
-		{"number of 65 bits", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", new(wire.Operation), "decode *wire.Operation: number larger than 64 bits"},
+		{
+			"number of 65 bits",
+			"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+			new(wire.Operation),
+			"decode *wire.Operation: number larger than 64 bits",
+		},
 		{"endless number", strings.Repeat("\x80", 20), new(wire.Time), "decode *wire.Time: number larger than 64 bits"},
 		{"boolean that is neither", "\x02", new(wire.Existed), "decode *wire.Existed: boolean 2"},
 		{"missing boolean", "\x00", new(wire.Listed), "decode *wire.Listed: message ends too early"},
-		{"bytes longer than the message", "\x01\x05abcd", new(wire.Value), "decode *wire.Value: message ends too early"},
-		{"length of 64 bits", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", new(wire.Value), "decode *wire.Value: message ends too early"},
-		{"more items than bytes", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", new(wire.Listed), "decode *wire.Listed: message ends too early"},
-		{"text that is not UTF-8", "\x01\x01\x02v\xff\x00\x00", new(wire.Hello), "decode *wire.Hello: text that is not UTF-8"},
+		{
+			"bytes longer than the message",
+			"\x01\x05abcd",
+			new(wire.Value),
+			"decode *wire.Value: message ends too early",
+		},
+		{
+			"length of 64 bits",
+			"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+			new(wire.Value),
+			"decode *wire.Value: message ends too early",
+		},
+		{
+			"more items than bytes",
+			"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
+			new(wire.Listed),
+			"decode *wire.Listed: message ends too early",
+		},
+		{
+			"text that is not UTF-8",
+			"\x01\x01\x02v\xff\x00\x00",
+			new(wire.Hello),
+			"decode *wire.Hello: text that is not UTF-8",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

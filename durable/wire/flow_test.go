@@ -30,7 +30,8 @@ func TestAWriterStopsWhereTheWindowEnds(t *testing.T) {
 		c, peer := connectRaw(t, pipe, wire.Emulator, ignore)
 		sent := bodyOf(peer)
 		// What travels in the question itself does not count.
-		s, err := c.Open(wire.MethodFetch, &wire.Fetch{Request: wire.Request{Body: make([]byte, wire.InitialWindow)}}, false)
+		s, err := c.Open(wire.MethodFetch, &wire.Fetch{Request: wire.Request{Body: make([]byte, wire.InitialWindow)}},
+			false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +79,8 @@ func TestAWriterGoesOnAsTheReaderReads(t *testing.T) {
 			got = got[:len(got)+n]
 			synctest.Wait()
 			if b := reading.Buffered(); b > wire.InitialWindow || b < min(wire.InitialWindow/2, size-len(got)) {
-				t.Fatalf("%d bytes wait to be read after %d, want up to %d and at least half of that", b, len(got), wire.InitialWindow)
+				t.Fatalf("%d bytes wait to be read after %d, want up to %d and at least half of that", b, len(got),
+					wire.InitialWindow)
 			}
 		}
 		if !bytes.Equal(got, pattern(0, size)) {

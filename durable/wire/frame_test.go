@@ -57,10 +57,25 @@ func TestFramesHaveLimits(t *testing.T) {
 		err    string // or this
 	}{
 		{"largest message", "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00", wire.MaxPayload, ""},
-		{"larger message", "\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00", 0, "payload of 16777217 bytes, the limit is 16777216"},
-		{"largest length", "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00", 0, "payload of 4294967295 bytes, the limit is 16777216"},
+		{
+			"larger message",
+			"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00",
+			0,
+			"payload of 16777217 bytes, the limit is 16777216",
+		},
+		{
+			"largest length",
+			"\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00",
+			0,
+			"payload of 4294967295 bytes, the limit is 16777216",
+		},
 		{"largest data", "\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x03\x00", wire.MaxData, ""},
-		{"larger data", "\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x03\x00", 0, "65537 bytes of data, the limit is 65536"},
+		{
+			"larger data",
+			"\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x03\x00",
+			0,
+			"65537 bytes of data, the limit is 65536",
+		},
 		{"kind 0", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00", 0, "unknown kind 0"},
 		{"kind 8", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x08\x00", 0, "unknown kind 8"},
 		{"notice on a stream", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x07\x00", 0, "notice on stream 1"},
@@ -105,7 +120,11 @@ func TestReadingFramesEndsInGoodOrderOnlyBetweenFrames(t *testing.T) {
 
 func TestReadFrameReportsTheReadersError(t *testing.T) {
 	broken := errors.New("cable cut")
-	for n, b := range map[int]string{0: "", 5: "\x00\x00\x00\x03\x00", 15: "\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x02\x01\x01a"} {
+	for n, b := range map[int]string{
+		0:  "",
+		5:  "\x00\x00\x00\x03\x00",
+		15: "\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x02\x01\x01a",
+	} {
 		_, err := wire.ReadFrame(io.MultiReader(strings.NewReader(b), failing{broken}))
 		if !errors.Is(err, broken) {
 			t.Errorf("after %d bytes: %v, want %v", n, err, broken)

@@ -52,7 +52,8 @@ func TestNoticesComeBeforeWhatIsSentLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got wire.Value
-			if err := p.program.Call(t.Context(), wire.MethodGet, new(wire.Get), &got); err != nil || int(got.Value[0]) != i+1 {
+			if err := p.program.Call(t.Context(), wire.MethodGet, new(wire.Get), &got); err != nil ||
+				int(got.Value[0]) != i+1 {
 				t.Fatalf("after %d notices %d were taken, %v", i+1, got.Value, err)
 			}
 		}
@@ -134,7 +135,8 @@ func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 		for range 10 {
 			checkUsable(t, p.program)
 			var got wire.Time
-			if err := p.program.Call(t.Context(), wire.MethodNow, new(wire.Operation), &got); err != nil || got.Time != 7 {
+			if err := p.program.Call(t.Context(), wire.MethodNow, new(wire.Operation), &got); err != nil ||
+				got.Time != 7 {
 				t.Errorf("got %d, %v; want 7", got.Time, err)
 			}
 		}

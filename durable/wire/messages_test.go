@@ -21,7 +21,9 @@ import (
 // messages has one value of every type of message.
 var messages = []wire.Message{
 	new(wire.Hello), new(wire.Welcome),
-	new(wire.Construct), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled), new(wire.Visit), new(wire.Visited),
+	new(
+		wire.Construct,
+	), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled), new(wire.Visit), new(wire.Visited),
 	new(wire.Request), new(wire.Response),
 	new(wire.Operation), new(wire.Get), new(wire.Value), new(wire.Put),
 	new(wire.Delete), new(wire.Existed), new(wire.List), new(wire.Listed),

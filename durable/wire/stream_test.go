@@ -255,8 +255,16 @@ func TestContextTellsWhyTheStreamIsOver(t *testing.T) {
 	}{
 		{"withdrawn", func(_ pair, s, _ *wire.Stream) { s.Withdraw() }, isError(true)},
 		{"failed", func(_ pair, _, s *wire.Stream) { s.Fail(&wire.Error{Message: "no"}) }, isError(false)},
-		{"complete", func(_ pair, _, s *wire.Stream) { s.CloseWrite() }, func(err error) bool { return err == wire.ErrOver }},
-		{"closed", func(p pair, _, _ *wire.Stream) { p.emulator.Close() }, func(err error) bool { return err == wire.ErrClosed }},
+		{
+			"complete",
+			func(_ pair, _, s *wire.Stream) { s.CloseWrite() },
+			func(err error) bool { return err == wire.ErrOver },
+		},
+		{
+			"closed",
+			func(p pair, _, _ *wire.Stream) { p.emulator.Close() },
+			func(err error) bool { return err == wire.ErrClosed },
+		},
 		{"lost", func(p pair, _, _ *wire.Stream) { p.cut() }, func(err error) bool { return err == wire.ErrClosed }},
 	}
 	for _, tt := range tests {

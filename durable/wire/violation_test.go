@@ -40,12 +40,20 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		{"notice without a method", frames().frame(0, notice, end, nil), "notice without a method"},
 		{"unknown flag", frames().open(2, 4), "unknown flags 0x4"},
 		{"stream 0", frames().open(0, end), "stream id 0"},
-		{"payload over the limit", frames().frame(2, open, end, make([]byte, wire.MaxPayload+1)), "the limit is 16777216"},
+		{
+			"payload over the limit",
+			frames().frame(2, open, end, make([]byte, wire.MaxPayload+1)),
+			"the limit is 16777216",
+		},
 		{"data over the limit", frames().open(2, 0).data(2, 0, wire.MaxData+1), "the limit is 65536"},
 
 		{"no method", frames().frame(2, open, end, nil), "no method"},
 		{"id that was used", frames().open(2, end).open(2, end), "stream 2"},
-		{"id that was used by a stream that is over", frames().open(2, end).frame(2, fail, 0, reason).open(2, end), "stream 2"},
+		{
+			"id that was used by a stream that is over",
+			frames().open(2, end).frame(2, fail, 0, reason).open(2, end),
+			"stream 2",
+		},
 		{"id that does not grow", frames().open(8, end).open(6, end), "stream 6"},
 		{"id of the other side", frames().open(3, end), "stream 3"},
 
@@ -60,7 +68,12 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		{"second end", frames().open(2, 0).data(2, end, 0).data(2, end, 0), "stream 2"},
 		{
 			"more body than the window allows",
-			frames().open(2, 0).data(2, 0, wire.MaxData).data(2, 0, wire.MaxData).data(2, 0, wire.MaxData).data(2, 0, wire.MaxData).data(2, 0, 1),
+			frames().open(2, 0).
+				data(2, 0, wire.MaxData).
+				data(2, 0, wire.MaxData).
+				data(2, 0, wire.MaxData).
+				data(2, 0, wire.MaxData).
+				data(2, 0, 1),
 			"stream 2: 1 bytes more than the window allows",
 		},
 
@@ -71,11 +84,19 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		{"window beyond all bounds", frames().frame(1, window, 0, grant(1<<63)), "stream 1"},
 
 		{"failure that does not decode", frames().frame(1, fail, 0, []byte{5}), "stream 1: decode *wire.Error"},
-		{"withdrawal that does not decode", frames().open(2, 0).frame(2, fail, 0, append(reason, 0)), "stream 2: decode *wire.Error"},
+		{
+			"withdrawal that does not decode",
+			frames().open(2, 0).frame(2, fail, 0, append(reason, 0)),
+			"stream 2: decode *wire.Error",
+		},
 
 		{"stream that its opener never opened", frames().frame(4, fail, 0, reason), "stream 4, which nobody opened"},
 		{"stream that we never opened", frames().frame(3, fail, 0, reason), "stream 3, which nobody opened"},
-		{"stream that we never opened, below one of the peer's", frames().open(8, end).frame(3, fail, 0, reason), "stream 3, which nobody opened"},
+		{
+			"stream that we never opened, below one of the peer's",
+			frames().open(8, end).frame(3, fail, 0, reason),
+			"stream 3, which nobody opened",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
