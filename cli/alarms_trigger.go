@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 func alarmsTriggerCommand() *command {
@@ -68,7 +69,7 @@ func explainTrigger(err error) error {
 	return &explained
 }
 
-func triggerOne(ctx context.Context, s Streams, q question, client *control.Client, which control.TriggerRequest) error {
+func triggerOne(ctx context.Context, s Streams, q question, client *client.Client, which control.TriggerRequest) error {
 	run, err := client.Trigger(ctx, which)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func triggerOne(ctx context.Context, s Streams, q question, client *control.Clie
 
 // triggerSeveral runs one alarm after the other, also when one of them fails. What has run is
 // shown whatever happens.
-func triggerSeveral(ctx context.Context, s Streams, q question, client *control.Client, list []control.Alarm) error {
+func triggerSeveral(ctx context.Context, s Streams, q question, client *client.Client, list []control.Alarm) error {
 	rows := [][]string{firedHeader}
 	failed := 0
 	for _, alarm := range list {

@@ -8,6 +8,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/state"
 )
 
@@ -15,14 +16,14 @@ import (
 
 // runningOn returns the emulator that has the state that o asks for, or nil if none has. A configuration that can't be
 // read is for others to complain of.
-func runningOn(s Streams, o devOptions) (*control.Announcement, error) {
+func runningOn(s Streams, o devOptions) (*client.Announcement, error) {
 	path, err := s.configPath(o.config)
 	if err != nil {
 		return nil, nil //nolint:nilerr // as said
 	}
 	project := filepath.Dir(path)
 	state := s.stateFolder(project, o.persistTo)
-	running, err := control.Emulators(project)
+	running, err := client.Emulators(project)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ const followedLines = 10
 
 // follow shows what an emulator shows that runs already, and goes on until ctx ends or the emulator does. The emulator
 // itself goes on.
-func follow(ctx context.Context, s Streams, o devOptions, out *display, quit func(), running control.Announcement) error {
-	client := &control.Client{URL: running.URL, Certificate: running.Certificate}
+func follow(ctx context.Context, s Streams, o devOptions, out *display, quit func(), running client.Announcement) error {
+	client := &client.Client{URL: running.URL, Certificate: running.Certificate}
 	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)}) // what is wrong with it, it has said
 	if err != nil {
 		return s.explainDev(out, err)
@@ -98,7 +99,7 @@ func follow(ctx context.Context, s Streams, o devOptions, out *display, quit fun
 }
 
 // factsOf asks an emulator what its start screen tells.
-func factsOf(ctx context.Context, client *control.Client) (facts screenFacts, err error) {
+func factsOf(ctx context.Context, client *client.Client) (facts screenFacts, err error) {
 	facts.ending = "Ctrl-C detaches, and it goes on"
 	now, err := client.Report(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // TestADebuggerMayHoldAnAdvance stops a program as debuggers do, for longer than it takes to see that.
@@ -27,7 +28,7 @@ func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 	}
 	const enough = 12 // four a second
 	waited := 0
-	client := &control.Client{URL: s.URL}
+	client := &client.Client{URL: s.URL}
 	advanced, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "10s", MaxStep: "10ms"}, func(e control.AdvanceEvent) {
 		if e.Progress == nil {
 			return

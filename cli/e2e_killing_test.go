@@ -23,6 +23,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // The crash tests: much goes on in many objects, while the handler program and the emulator are killed at moments
@@ -333,7 +334,7 @@ func (o *told) write(f *traffic, random *rand.Rand) bool {
 func (o *told) advance(f *traffic, random *rand.Rand) bool {
 	latest := o.latest.Load()
 	f.moment()
-	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, control.AdvanceRequest{Duration: below(maxAdvance, random).String()}, nil)
+	advanced, err := (&client.Client{URL: f.s.URL}).Advance(f.ctx, control.AdvanceRequest{Duration: below(maxAdvance, random).String()}, nil)
 	f.moment()
 	if err != nil {
 		f.failed("advance", err)

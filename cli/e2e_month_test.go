@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // The second scene of the crash tests: a month of testdata/handlers/month, whose chores come due hours and days apart, fail
@@ -153,7 +154,7 @@ func (m *month) move(f *traffic, random *rand.Rand) bool {
 		request = control.AdvanceRequest{Next: true}
 	}
 	f.moment()
-	advanced, err := (&control.Client{URL: f.s.URL}).Advance(f.ctx, request, func(e control.AdvanceEvent) {
+	advanced, err := (&client.Client{URL: f.s.URL}).Advance(f.ctx, request, func(e control.AdvanceEvent) {
 		if e.Fired == nil {
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // question holds the options of a command that asks the running emulator.
@@ -23,11 +23,11 @@ func (q *question) flags() []flag {
 
 // client is for the emulator that --url or DEVTOOL_URL names, or else for the
 // one that serves the project the command is run in.
-func (q *question) client(s Streams) (*control.Client, error) {
+func (q *question) client(s Streams) (*client.Client, error) {
 	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
 	if given == "" {
-		found, err := control.Find(s.Dir)
-		return &control.Client{URL: found.URL, Certificate: found.Certificate}, err
+		found, err := client.Find(s.Dir)
+		return &client.Client{URL: found.URL, Certificate: found.Certificate}, err
 	}
 	full := given
 	if !strings.Contains(given, "://") {
@@ -37,7 +37,7 @@ func (q *question) client(s Streams) (*control.Client, error) {
 	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
 		return nil, misuse("write it like http://localhost:8787", "%q is not the URL of an emulator", given)
 	}
-	client := &control.Client{URL: full}
+	client := &client.Client{URL: full}
 	if parsed.Scheme == secureHTTP {
 		client.Certificate = trustedCertificate()
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // emulator answers the control API, behind its guard, with what a test puts
@@ -98,7 +99,7 @@ func advancedOf(t *testing.T, text string) control.Advanced {
 // start serves e for a project and returns what runs commands there.
 func (e *emulator) start(t *testing.T) call {
 	t.Helper()
-	server := httptest.NewServer(control.Guard(e))
+	server := httptest.NewServer(client.Guard(e))
 	t.Cleanup(server.Close)
 	e.url = server.URL
 	project := t.TempDir()
@@ -109,7 +110,7 @@ func (e *emulator) start(t *testing.T) call {
 
 func announce(t *testing.T, project, url string) {
 	t.Helper()
-	release, err := control.Announce(project, control.Announcement{URL: url})
+	release, err := client.Announce(project, client.Announcement{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}

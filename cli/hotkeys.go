@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads them). Each asks
@@ -18,7 +19,7 @@ import (
 // beside the keys, one at a time; what comes of it, and what was wrong, is a line among those of the log.
 type hotkeys struct {
 	display *display
-	client  *control.Client
+	client  *client.Client
 	url     string // for the browser
 	quit    func() // ends the command
 	leaving string // what that is called: "exit", or "detach" if the emulator goes on

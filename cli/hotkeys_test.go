@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // keysOf returns hotkeys for an emulator that answers as api does, and what they have shown.
@@ -26,7 +27,7 @@ func keysOf(t *testing.T, columns int, api http.HandlerFunc) (*hotkeys, *VT) {
 	d, vt := shownOn(columns)
 	h := &hotkeys{
 		display: d,
-		client:  &control.Client{URL: server.URL},
+		client:  &client.Client{URL: server.URL},
 		quit:    func() {},
 		leaving: "exit",
 		browse:  func(string) error { return errors.New("there is no browser here") },
@@ -158,7 +159,7 @@ func FuzzHotkeys(f *testing.F) {
 	f.Cleanup(server.Close)
 	f.Fuzz(func(t *testing.T, typed []byte, piece int) {
 		d, vt := shownOn(40)
-		h := &hotkeys{display: d, client: &control.Client{URL: server.URL}, quit: func() {}, leaving: "exit", browse: func(string) error { return nil }}
+		h := &hotkeys{display: d, client: &client.Client{URL: server.URL}, quit: func() {}, leaving: "exit", browse: func(string) error { return nil }}
 		h.show()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

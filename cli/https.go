@@ -10,7 +10,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/certificate"
-	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // The variables that wrangler takes the same paths from.
@@ -113,5 +113,5 @@ func trustedCertificate() string {
 	if err != nil {
 		return ""
 	}
-	return control.Fingerprint(pair.Certificate[0])
+	return client.Fingerprint(pair.Certificate[0])
 }

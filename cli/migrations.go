@@ -9,6 +9,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/state"
 )
 
@@ -58,7 +59,7 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 	case running.State != "":
 		return c, running.State, nil
 	}
-	emulators, err := control.Emulators(c.Dir())
+	emulators, err := client.Emulators(c.Dir())
 	if err != nil {
 		return nil, "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"devtool.internal/config"
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // objects is what these commands ask: the control API of the emulator that runs, or the
@@ -29,7 +30,7 @@ type objects interface {
 }
 
 var (
-	_ objects = (*control.Client)(nil)
+	_ objects = (*client.Client)(nil)
 	_ objects = (*emulator.Offline)(nil)
 )
 
@@ -86,7 +87,7 @@ func (q *objectsQuestion) running(s Streams) (path string, running bool, err err
 	if q.persistTo != "" {
 		return path, false, nil
 	}
-	emulators, err := control.Emulators(filepath.Dir(path))
+	emulators, err := client.Emulators(filepath.Dir(path))
 	return path, len(emulators) > 0, err
 }
 

@@ -188,7 +188,7 @@ func TestObjectsSQLPointsAtWhatIsWrong(t *testing.T) {
 		e := emulator{err: &control.Error{Code: control.CodeBadRequest, Message: "it is wrong", Offset: &test.at}}
 		c := e.start(t)
 		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--", test.query), result{code: 1, err: test.want + "devtool: it is wrong\n"})
-		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--json", "--", test.query), result{code: 1, err: "{\"error\":\"it is wrong\"}\n"})
+		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--json", "--", test.query), result{code: 1, err: `{"error":"it is wrong","code":"bad_request"}` + "\n"})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 func timeCommand() *command {
@@ -19,13 +20,13 @@ func timeCommand() *command {
 machine. Advancing it runs everything that comes due on the way, in order, each
 at its own time.`,
 		commands: []*command{
-			timeModeCommand("now", "Show where the clock stands and what is due next", (*control.Client).Time),
+			timeModeCommand("now", "Show where the clock stands and what is due next", (*client.Client).Time),
 			timeAdvanceCommand(),
 			timeNextCommand(),
 			timeJumpCommand(),
 			timeSetCommand(),
-			timeModeCommand("freeze", "Stop the clock where it stands", (*control.Client).Freeze),
-			timeModeCommand("resume", "Let the clock run on from where it stands", (*control.Client).Resume),
+			timeModeCommand("freeze", "Stop the clock where it stands", (*client.Client).Freeze),
+			timeModeCommand("resume", "Let the clock run on from where it stands", (*client.Client).Resume),
 			timeSpeedCommand(),
 			timeResetCommand(),
 		},
@@ -38,20 +39,20 @@ at its own time.`,
 
 // timeModeCommand is a command that does ask and shows where the clock then
 // stands.
-func timeModeCommand(name, summary string, ask func(*control.Client, context.Context) (control.Time, error)) *command {
+func timeModeCommand(name, summary string, ask func(*client.Client, context.Context) (control.Time, error)) *command {
 	var q question
 	return &command{
 		name:    name,
 		summary: summary,
 		flags:   q.flags(),
 		run: func(ctx context.Context, s Streams, _ []string) error {
-			return q.showTime(s, func(c *control.Client) (control.Time, error) { return ask(c, ctx) })
+			return q.showTime(s, func(c *client.Client) (control.Time, error) { return ask(c, ctx) })
 		},
 	}
 }
 
 // showTime does ask and shows where the clock then stands.
-func (q *question) showTime(s Streams, ask func(*control.Client) (control.Time, error)) error {
+func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, error)) error {
 	client, err := q.client(s)
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func timeSpeedCommand() *command {
 			if err != nil || math.IsNaN(rate) || math.IsInf(rate, 0) {
 				return misuse("write a number, like 60 or 0.5", "%q is not a rate", args[0])
 			}
-			return q.showTime(s, func(c *control.Client) (control.Time, error) { return c.Speed(ctx, rate) })
+			return q.showTime(s, func(c *client.Client) (control.Time, error) { return c.Speed(ctx, rate) })
 		},
 	}
 }
@@ -138,7 +139,7 @@ are pending it asks for --force.`,
 			{"devtool time reset", ""},
 		},
 		run: func(ctx context.Context, s Streams, _ []string) error {
-			return q.showTime(s, func(c *control.Client) (control.Time, error) { return c.ResetTime(ctx, reset) })
+			return q.showTime(s, func(c *client.Client) (control.Time, error) { return c.ResetTime(ctx, reset) })
 		},
 	}
 }

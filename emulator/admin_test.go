@@ -16,6 +16,7 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // labScript has objects that store, load and set alarms; "constructed" is noted for each
@@ -32,7 +33,7 @@ func labScript() *script {
 }
 
 // client asks the emulator through its control API, as commands do.
-func (w *world) client() *control.Client { return &control.Client{URL: w.server.URL} }
+func (w *world) client() *client.Client { return &client.Client{URL: w.server.URL} }
 
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // fixed is a request for an alarm at a time, and in for one in a while.
@@ -132,22 +133,22 @@ func TestAnOverdueAlarmIsSnoozedFromNow(t *testing.T) {
 func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		do   func(*control.Client, control.Alarm) error
+		do   func(*client.Client, control.Alarm) error
 		want string // in how long it is due, and which retry that is
 	}{
-		{"set", func(c *control.Client, _ control.Alarm) error {
+		{"set", func(c *client.Client, _ control.Alarm) error {
 			_, err := c.SetAlarm(context.Background(), lab("a"), in("5s"))
 			return err
 		}, "5s 0"},
-		{"set to the time it had", func(c *control.Client, a control.Alarm) error {
+		{"set to the time it had", func(c *client.Client, a control.Alarm) error {
 			_, err := c.SetAlarm(context.Background(), lab("a"), fixed(a.Scheduled))
 			return err
 		}, "0s 0"},
-		{"snoozed", func(c *control.Client, _ control.Alarm) error {
+		{"snoozed", func(c *client.Client, _ control.Alarm) error {
 			_, err := c.SnoozeAlarm(context.Background(), lab("a"), control.SnoozeRequest{By: "1h"})
 			return err
 		}, "1h2s 0"},
-		{"deleted", func(c *control.Client, _ control.Alarm) error {
+		{"deleted", func(c *client.Client, _ control.Alarm) error {
 			_, err := c.DeleteAlarm(context.Background(), lab("a"))
 			return err
 		}, ""},

@@ -13,6 +13,7 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // alarmScript is a program whose objects set and show their alarm by request. What the
@@ -276,7 +277,7 @@ func TestTriggerRunsAnAlarmAtOnceWithItsRealTime(t *testing.T) {
 		return "", nil
 	}
 	w := newWorld(t, s)
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	now := w.clock.Now()
 	w.want("a", "/set1h", "")
 
@@ -310,7 +311,7 @@ func TestTriggerRunsAnAlarmAtOnceWithItsRealTime(t *testing.T) {
 
 func TestTriggerSaysWhatIsNotThere(t *testing.T) {
 	w := newWorld(t, alarmScript(nil))
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	for want, q := range map[string]control.TriggerRequest{
 		"no alarm is set":                      {},
 		"Lab/a has no alarm":                   {Class: "Lab", Name: "a"},
@@ -331,7 +332,7 @@ func TestTriggerDoesNotRunAnAlarmTwiceAtOnce(t *testing.T) {
 	running, release := make(chan struct{}), make(chan struct{})
 	s.handlers["alarm"] = func(*call) (string, error) { close(running); <-release; return "", nil }
 	w := newWorld(t, s)
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	w.want("a", "/set1h", "")
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -406,7 +407,7 @@ func TestAdvanceIsRefusedWhileAnotherIsUnderWay(t *testing.T) {
 	running, release := make(chan struct{}), make(chan struct{})
 	s.handlers["alarm"] = func(*call) (string, error) { close(running); <-release; return "", nil }
 	w := newWorld(t, s)
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	w.want("a", "/set1s", "")
 	var wg sync.WaitGroup
 	wg.Go(func() { w.moveOn(time.Minute) })
@@ -424,7 +425,7 @@ func TestAdvanceIsRefusedWhileAnotherIsUnderWay(t *testing.T) {
 
 func TestFreezeAndResumeSayWhereTheClockStands(t *testing.T) {
 	w := newWorld(t, alarmScript(nil))
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	got, err := client.Resume(t.Context())
 	if err != nil || got.Mode != control.Running {
 		t.Errorf("resume: got %+v, %v, want a running clock", got, err)

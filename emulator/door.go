@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"devtool.internal/durable/wire"
-	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // door is the HTTP server in front: the control API below /cdn-cgi/, the worker
 // everywhere else.
 func (e *Emulator) door() *http.Server {
-	api := control.Guard(e.api())
+	api := client.Guard(e.api())
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/cdn-cgi/") {

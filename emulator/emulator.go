@@ -45,7 +45,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
-	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/state"
 )
@@ -386,11 +386,11 @@ func (e *Emulator) announce() error {
 	if e.options.Apart {
 		return nil
 	}
-	announcement := control.Announcement{
+	announcement := client.Announcement{
 		URL: e.controlURL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
 		Certificate: e.fingerprint(),
 	}
-	release, err := control.Announce(e.project, announcement)
+	release, err := client.Announce(e.project, announcement)
 	if err == nil {
 		e.release = append(e.release, release)
 	}
@@ -402,7 +402,7 @@ func (e *Emulator) fingerprint() string {
 	if e.options.TLS == nil {
 		return ""
 	}
-	return control.Fingerprint(e.options.TLS.Certificates[0].Certificate[0])
+	return client.Fingerprint(e.options.TLS.Certificates[0].Certificate[0])
 }
 
 // shutdownGrace is how long, in real time, running handlers may take at the end.

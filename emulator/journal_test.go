@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // kept are the lines that a journal has from number on.
@@ -109,7 +110,7 @@ func journaled(t *testing.T, s *script) *world {
 
 func TestTheLogIsServedAndFollowed(t *testing.T) {
 	w := journaled(t, memoryScript())
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	w.want("a", "/count", "1")
 	var last string
 	eventually(t, "the request is in the log", func() bool {

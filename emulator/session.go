@@ -12,6 +12,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/plugin"
 )
 
@@ -119,8 +120,8 @@ func (e *Emulator) Report() (control.Report, error) {
 }
 
 // Client is one for this emulator's control API. It can be used while the front door is open.
-func (e *Emulator) Client() *control.Client {
-	return &control.Client{URL: e.controlURL(), Certificate: e.fingerprint()}
+func (e *Emulator) Client() *client.Client {
+	return &client.Client{URL: e.controlURL(), Certificate: e.fingerprint()}
 }
 
 // controlURL is where the control API can be reached, which is not to be had from other machines.

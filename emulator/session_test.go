@@ -12,12 +12,13 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/plugin"
 )
 
 func report(t *testing.T, w *world) control.Report {
 	t.Helper()
-	got, err := (&control.Client{URL: w.server.URL}).Report(t.Context())
+	got, err := (&client.Client{URL: w.server.URL}).Report(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
 
 func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, memoryScript())
-	_, err := (&control.Client{URL: w.server.URL}).RestartProgram(t.Context())
+	_, err := (&client.Client{URL: w.server.URL}).RestartProgram(t.Context())
 	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
 		t.Errorf("got %v, want a refusal", err)
 	}
@@ -134,7 +135,7 @@ func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
 // Whoever asks for the end hears of it when all is given back, and not before.
 func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 	w := newWorld(t, memoryScript())
-	client := &control.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL}
 	stopped := make(chan error, 2)
 	for range 2 { // it may be asked more than once
 		go func() {
@@ -175,7 +176,7 @@ func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := (&control.Client{URL: w.server.URL}).Stop(ctx)
+		_, err := (&client.Client{URL: w.server.URL}).Stop(ctx)
 		ended <- err
 	}()
 	<-w.farewell.wanted

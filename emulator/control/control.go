@@ -1,9 +1,10 @@
-// Package control is the control API of a running emulator: what its requests
-// and answers look like (this file; cron.go for cron triggers, objects.go for
-// objects, alarms.go for their alarms, sql.go for their databases, snapshot.go for
-// all they store, faults.go for what is to go wrong, errors.go for errors), a client (client.go), how
-// a command finds the emulator of a project (locate.go), and the guard that
-// keeps strangers out (guard.go). The emulator implements the handlers.
+// Package control defines the control API of a running emulator: its requests, answers and errors.
+// The emulator implements the handlers, and package client calls them. This package holds types
+// alone, so that the engine can import it without a network.
+//
+// Each file has the types of one subject: cron.go those of cron triggers, objects.go of objects,
+// alarms.go of their alarms, sql.go of their databases, snapshot.go of all they store, faults.go
+// of injected faults, session.go of the emulator itself, errors.go of errors.
 //
 // The API is JSON over HTTP below Prefix on the dev server itself:
 //
@@ -60,6 +61,9 @@ import "time"
 // Prefix is the path below which the control API lives. The platform reserves
 // /cdn-cgi/, so no worker expects requests there.
 const Prefix = "/cdn-cgi/devtool/v1/"
+
+// LinesType is the content type of an answer in lines of JSON.
+const LinesType = "application/x-ndjson"
 
 // Status says which emulator is running.
 type Status struct {

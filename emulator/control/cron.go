@@ -1,10 +1,6 @@
 package control
 
-import (
-	"context"
-	"net/http"
-	"time"
-)
+import "time"
 
 // Kinds of what runs when its time comes.
 const (
@@ -41,16 +37,4 @@ type Crons struct {
 type CronTriggerRequest struct {
 	Cron string     `json:"cron,omitempty"`
 	Time *time.Time `json:"time,omitempty"`
-}
-
-// Crons lists the cron triggers. The list is never nil.
-func (c *Client) Crons(ctx context.Context) (Crons, error) {
-	crons, err := quick[Crons](ctx, c, http.MethodGet, "cron")
-	crons.Crons = append([]Cron{}, crons.Crons...)
-	return crons, err
-}
-
-// TriggerCron runs one cron trigger at once and waits for its handler.
-func (c *Client) TriggerCron(ctx context.Context, which CronTriggerRequest) (Fired, error) {
-	return call[Fired](ctx, c, http.MethodPost, "cron/trigger", which)
 }

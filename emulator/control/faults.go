@@ -1,10 +1,5 @@
 package control
 
-import (
-	"context"
-	"net/http"
-)
-
 // Faults that can be injected. Each strikes an object once, at the next event of its kind.
 const (
 	// FaultFailAlarm makes the next run of the object's alarm fail before its handler is called. It
@@ -36,25 +31,4 @@ type Fault struct {
 // event strike in that order.
 type Faults struct {
 	Faults []Fault `json:"faults"`
-}
-
-// InjectFault makes something go wrong once. It is forgotten when the emulator ends.
-func (c *Client) InjectFault(ctx context.Context, f Fault) (Fault, error) {
-	return call[Fault](ctx, c, http.MethodPost, "faults", f)
-}
-
-// ListFaults lists the faults that have not struck yet. The list is never nil.
-func (c *Client) ListFaults(ctx context.Context) (Faults, error) {
-	return c.faults(ctx, http.MethodGet)
-}
-
-// DropFaults forgets the faults that have not struck yet, and returns them. The list is never nil.
-func (c *Client) DropFaults(ctx context.Context) (Faults, error) {
-	return c.faults(ctx, http.MethodDelete)
-}
-
-func (c *Client) faults(ctx context.Context, method string) (Faults, error) {
-	waiting, err := quick[Faults](ctx, c, method, "faults")
-	waiting.Faults = append([]Fault{}, waiting.Faults...)
-	return waiting, err
 }

@@ -1,13 +1,7 @@
 package control
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -81,79 +75,4 @@ const DefaultEntries = 100
 type PutRequest struct {
 	Type  string          `json:"type,omitempty"`
 	Value json.RawMessage `json:"value"`
-}
-
-// ListObjects lists the objects that have a file or are in memory. The list is never nil.
-func (c *Client) ListObjects(ctx context.Context) (Objects, error) {
-	objects, err := quick[Objects](ctx, c, http.MethodGet, "objects")
-	objects.Objects = append([]ObjectInfo{}, objects.Objects...)
-	return objects, err
-}
-
-// ShowObject tells what there is to know of an object. Like all that follows it
-// names the object by class and either name or id, and waits for its turn.
-func (c *Client) ShowObject(ctx context.Context, o Object) (ObjectDetails, error) {
-	return quick[ObjectDetails](ctx, c, http.MethodGet, objectPath(o))
-}
-
-// EvictObject drops the object's instance, unless it is running.
-func (c *Client) EvictObject(ctx context.Context, o Object) (Evicted, error) {
-	return quick[Evicted](ctx, c, http.MethodPost, objectPath(o)+"/evict")
-}
-
-// DeleteObject deletes the object's data, its alarm and its file. One that is in
-// memory has to be forced, and one that is running can't be.
-func (c *Client) DeleteObject(ctx context.Context, o Object, force bool) (Object, error) {
-	return quick[Object](ctx, c, http.MethodDelete, objectPath(o)+"?force="+strconv.FormatBool(force))
-}
-
-// ListEntries lists entries of an object. The list is never nil.
-func (c *Client) ListEntries(ctx context.Context, o Object, q EntriesRequest) (Entries, error) {
-	query := url.Values{}
-	if q.Prefix != "" {
-		query.Set("prefix", q.Prefix)
-	}
-	if q.Limit != 0 {
-		query.Set("limit", strconv.Itoa(q.Limit))
-	}
-	path := objectPath(o) + "/entries"
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	entries, err := quick[Entries](ctx, c, http.MethodGet, path)
-	entries.Entries = append([]Entry{}, entries.Entries...)
-	return entries, err
-}
-
-// GetEntry returns one entry of an object.
-func (c *Client) GetEntry(ctx context.Context, o Object, key string) (Entry, error) {
-	return quick[Entry](ctx, c, http.MethodGet, entryPath(o, key))
-}
-
-// PutEntry stores a value, and makes the object if there is none. It returns the
-// entry as it is stored.
-func (c *Client) PutEntry(ctx context.Context, o Object, key string, value PutRequest) (Entry, error) {
-	return call[Entry](ctx, c, http.MethodPut, entryPath(o, key), value)
-}
-
-// DeleteEntry deletes an entry, and returns it as it was.
-func (c *Client) DeleteEntry(ctx context.Context, o Object, key string) (Entry, error) {
-	return quick[Entry](ctx, c, http.MethodDelete, entryPath(o, key))
-}
-
-func objectPath(o Object) string { return "objects/" + o.path() }
-
-// path names o in a path: by its id if that is known.
-func (o Object) path() string { return segment(o.Class) + "/" + segment(cmp.Or(o.ID, o.Name)) }
-
-func entryPath(o Object, key string) string {
-	return objectPath(o) + "/entry?" + url.Values{"key": {key}}.Encode()
-}
-
-// segment is s as one segment of a path. One of dots alone would mean a folder.
-func segment(s string) string {
-	if s == "." || s == ".." {
-		return strings.ReplaceAll(s, ".", "%2E")
-	}
-	return url.PathEscape(s)
 }

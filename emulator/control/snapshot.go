@@ -1,10 +1,5 @@
 package control
 
-import (
-	"context"
-	"net/http"
-)
-
 // Snapshot is all that an object stores, at one moment between two of its turns. Keys and Alarm of
 // the details are those of that moment.
 type Snapshot struct {
@@ -27,13 +22,4 @@ type StoredTable struct {
 	Columns []string     `json:"columns"`
 	Rows    [][]SQLValue `json:"rows"`
 	Problem string       `json:"problem,omitempty"`
-}
-
-// SnapshotObject returns all that an object stores. Its lists are never nil. It is an error for an
-// object that stores too much for one answer.
-func (c *Client) SnapshotObject(ctx context.Context, o Object) (Snapshot, error) {
-	s, err := quick[Snapshot](ctx, c, http.MethodGet, objectPath(o)+"/snapshot")
-	s.Entries = append([]StoredEntry{}, s.Entries...)
-	s.Tables = append([]StoredTable{}, s.Tables...)
-	return s, err
 }

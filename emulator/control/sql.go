@@ -2,12 +2,10 @@ package control
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -179,19 +177,4 @@ func parseMarked(text []byte) (any, error) {
 type AbortRequest struct {
 	Reason    string `json:"reason,omitempty"`
 	DropAlarm bool   `json:"dropAlarm,omitempty"`
-}
-
-// RunSQL runs SQL on the database of an object, all of it or, with an error, none. It takes
-// as long as the SQL does; to end ctx ends the SQL. Columns and Rows are never nil.
-func (c *Client) RunSQL(ctx context.Context, o Object, q SQLRequest) (SQLResult, error) {
-	result, err := call[SQLResult](ctx, c, http.MethodPost, objectPath(o)+"/sql", q)
-	result.Columns = append([]string{}, result.Columns...)
-	result.Rows = append([][]SQLValue{}, result.Rows...)
-	return result, err
-}
-
-// AbortObject resets an object that is in memory: its events fail, and what they have not
-// committed is dropped.
-func (c *Client) AbortObject(ctx context.Context, o Object, q AbortRequest) (Object, error) {
-	return call[Object](ctx, c, http.MethodPost, objectPath(o)+"/abort", q)
 }

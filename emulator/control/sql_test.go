@@ -3,7 +3,6 @@ package control_test
 import (
 	"encoding/json"
 	"math"
-	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,20 +115,4 @@ func FuzzSQLValue(f *testing.F) {
 			t.Errorf("%q became %#v and, by way of %s, %#v, %v", text, value.V, shown, back.V, err)
 		}
 	})
-}
-
-func TestAnswersOfSQLAreNeverNil(t *testing.T) {
-	client := serve(t, answer(200, "application/json", `{"columns": null}`))
-	got, err := client.RunSQL(t.Context(), control.Object{Class: "C", Name: "n"}, control.SQLRequest{Query: "SELECT 1"})
-	if err != nil || got.Columns == nil || got.Rows == nil {
-		t.Errorf("got %+v, %v", got, err)
-	}
-}
-
-func TestErrorsOfSQLKeepTheirPlace(t *testing.T) {
-	client := serve(t, answer(http.StatusBadRequest, "application/json", `{"error": "bad", "code": "bad_request", "offset": 0}`))
-	_, err := client.RunSQL(t.Context(), control.Object{Class: "C", Name: "n"}, control.SQLRequest{})
-	if refused, ok := err.(*control.Error); !ok || refused.Offset == nil || *refused.Offset != 0 || refused.Code != control.CodeBadRequest {
-		t.Errorf("got %#v, want offset 0", err)
-	}
 }

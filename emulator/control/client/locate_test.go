@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // project is a folder with a config file.
@@ -36,9 +37,9 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func announce(t *testing.T, dir string, a control.Announcement) (release func() error) {
+func announce(t *testing.T, dir string, a client.Announcement) (release func() error) {
 	t.Helper()
-	release, err := control.Announce(dir, a)
+	release, err := client.Announce(dir, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func runFiles(t *testing.T, dir string) []string {
 	return files
 }
 
-func urls(running []control.Announcement) []string {
+func urls(running []client.Announcement) []string {
 	var list []string
 	for _, a := range running {
 		list = append(list, a.URL)
@@ -72,13 +73,13 @@ var started = time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)
 
 func TestAnEmulatorIsFoundUntilItIsReleased(t *testing.T) {
 	dir := project(t)
-	want := control.Announcement{
+	want := client.Announcement{
 		URL: "http://localhost:8787", PID: os.Getpid(), Started: started,
 		Config: filepath.Join(dir, "wrangler.jsonc"), State: filepath.Join(dir, ".devtool", "state"),
 	}
 	release := announce(t, dir, want)
 	for range 2 {
-		got, err := control.Find(dir)
+		got, err := client.Find(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +94,7 @@ func TestAnEmulatorIsFoundUntilItIsReleased(t *testing.T) {
 	if files := runFiles(t, dir); files != nil {
 		t.Errorf("after release there is still %q", files)
 	}
-	if _, err := control.Find(dir); err == nil {
+	if _, err := client.Find(dir); err == nil {
 		t.Error("found after its release")
 	}
 	if err := release(); err != nil {
@@ -107,15 +108,15 @@ func TestFindLooksUpwardsForTheNearestProject(t *testing.T) {
 		inner := filepath.Join(outer, "packages", strings.ReplaceAll(name, ".", "-"))
 		write(t, filepath.Join(inner, name), "")
 		write(t, filepath.Join(inner, "src", "deep", "main.go"), "")
-		announce(t, inner, control.Announcement{URL: name})
+		announce(t, inner, client.Announcement{URL: name})
 
-		got, err := control.Find(filepath.Join(inner, "src", "deep"))
+		got, err := client.Find(filepath.Join(inner, "src", "deep"))
 		if err != nil || got.URL != name {
 			t.Errorf("below %s: got %q, %v", name, got.URL, err)
 		}
 	}
-	announce(t, outer, control.Announcement{URL: "outer"})
-	if got, err := control.Find(filepath.Join(outer, "packages")); err != nil || got.URL != "outer" {
+	announce(t, outer, client.Announcement{URL: "outer"})
+	if got, err := client.Find(filepath.Join(outer, "packages")); err != nil || got.URL != "outer" {
 		t.Errorf("between the projects: got %q, %v", got.URL, err)
 	}
 }
@@ -124,10 +125,10 @@ func TestFindSaysWhatToDo(t *testing.T) {
 	idle := project(t)
 	inner := filepath.Join(project(t), "inner")
 	write(t, filepath.Join(inner, "wrangler.toml"), "")
-	announce(t, filepath.Dir(inner), control.Announcement{URL: "outer"})
+	announce(t, filepath.Dir(inner), client.Announcement{URL: "outer"})
 	twice := project(t)
-	announce(t, twice, control.Announcement{URL: "http://localhost:1", Started: started})
-	announce(t, twice, control.Announcement{URL: "http://localhost:2", Started: started.Add(time.Second)})
+	announce(t, twice, client.Announcement{URL: "http://localhost:1", Started: started})
+	announce(t, twice, client.Announcement{URL: "http://localhost:2", Started: started.Add(time.Second)})
 	nowhere := t.TempDir()
 
 	for _, test := range []struct{ dir, message, hint string }{
@@ -136,7 +137,7 @@ func TestFindSaysWhatToDo(t *testing.T) {
 		{nowhere, nowhere + " is not in a project", "--cwd DIR, or its emulator with --url URL"},
 		{twice, "2 emulators run for " + twice + ": http://localhost:1, http://localhost:2", "--url URL"},
 	} {
-		_, err := control.Find(test.dir)
+		_, err := client.Find(test.dir)
 		var got *control.Error
 		if !errors.As(err, &got) {
 			t.Errorf("Find(%s): got %v, want a *control.Error", test.dir, err)
@@ -150,10 +151,10 @@ func TestFindSaysWhatToDo(t *testing.T) {
 
 func TestEmulatorsListsTheOldestFirst(t *testing.T) {
 	dir := project(t)
-	announce(t, dir, control.Announcement{URL: "second", Started: started.Add(time.Hour)})
-	announce(t, dir, control.Announcement{URL: "third", Started: started.Add(2 * time.Hour)})
-	announce(t, dir, control.Announcement{URL: "first", Started: started})
-	running, err := control.Emulators(dir)
+	announce(t, dir, client.Announcement{URL: "second", Started: started.Add(time.Hour)})
+	announce(t, dir, client.Announcement{URL: "third", Started: started.Add(2 * time.Hour)})
+	announce(t, dir, client.Announcement{URL: "first", Started: started})
+	running, err := client.Emulators(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func TestEmulatorsListsTheOldestFirst(t *testing.T) {
 }
 
 func TestNothingRunsInAFolderWithoutAnnouncements(t *testing.T) {
-	running, err := control.Emulators(t.TempDir())
+	running, err := client.Emulators(t.TempDir())
 	if err != nil || running != nil {
 		t.Errorf("got %v, %v, want nothing", running, err)
 	}
@@ -176,9 +177,9 @@ func TestWhatADeadEmulatorLeftIsRemoved(t *testing.T) {
 	write(t, filepath.Join(run, "1-free.lock"), "")
 	write(t, filepath.Join(run, "2-none.json"), `{"url":"dead"}`)
 	write(t, filepath.Join(run, "3-torn.json"), `{"url":`)
-	announce(t, dir, control.Announcement{URL: "alive"})
+	announce(t, dir, client.Announcement{URL: "alive"})
 
-	running, err := control.Emulators(dir)
+	running, err := client.Emulators(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,10 +193,10 @@ func TestWhatADeadEmulatorLeftIsRemoved(t *testing.T) {
 
 func TestALivingEmulatorWhoseAnnouncementIsBrokenIsAnError(t *testing.T) {
 	dir := project(t)
-	announce(t, dir, control.Announcement{URL: "alive"})
+	announce(t, dir, client.Announcement{URL: "alive"})
 	files, _ := filepath.Glob(filepath.Join(dir, ".devtool", "run", "*.json"))
 	write(t, files[0], "{")
-	if _, err := control.Emulators(dir); err == nil || !strings.Contains(err.Error(), files[0]) {
+	if _, err := client.Emulators(dir); err == nil || !strings.Contains(err.Error(), files[0]) {
 		t.Errorf("got %v, want an error that names %s", err, files[0])
 	}
 }
@@ -205,7 +206,7 @@ func TestAnnouncementsArePrivate(t *testing.T) {
 		return // has no such permissions
 	}
 	dir := project(t)
-	announce(t, dir, control.Announcement{URL: "alive"})
+	announce(t, dir, client.Announcement{URL: "alive"})
 	for _, path := range append(runFiles(t, dir), filepath.Join(dir, ".devtool", "run")) {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -220,7 +221,7 @@ func TestAnnouncementsArePrivate(t *testing.T) {
 func TestAnnounceSaysWhereItCannotWrite(t *testing.T) {
 	dir := project(t)
 	write(t, filepath.Join(dir, ".devtool"), "a file, not a folder")
-	_, err := control.Announce(dir, control.Announcement{})
+	_, err := client.Announce(dir, client.Announcement{})
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, ".devtool")) {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
@@ -230,7 +231,7 @@ func TestAnnounceSaysWhereItCannotWrite(t *testing.T) {
 // with each other and with emulators that come and go, next to one that stays.
 func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 	dir := project(t)
-	announce(t, dir, control.Announcement{URL: "stays"})
+	announce(t, dir, client.Announcement{URL: "stays"})
 
 	var finders, others sync.WaitGroup
 	stop := make(chan struct{})
@@ -241,12 +242,12 @@ func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 				return
 			default:
 			}
-			release, err := control.Announce(dir, control.Announcement{URL: "comes and goes"})
+			release, err := client.Announce(dir, client.Announcement{URL: "comes and goes"})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			running, err := control.Emulators(dir)
+			running, err := client.Emulators(dir)
 			if err != nil || len(running) != 2 {
 				t.Errorf("got %q, %v right after announcing a second one", urls(running), err)
 			}
@@ -258,7 +259,7 @@ func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 	for range 4 {
 		finders.Go(func() {
 			for range 200 {
-				running, err := control.Emulators(dir)
+				running, err := client.Emulators(dir)
 				if err != nil {
 					t.Error(err)
 				}
@@ -277,7 +278,7 @@ func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 // binary, told by the environment to be the emulator.
 func TestAKilledEmulatorIsForgotten(t *testing.T) {
 	if dir := os.Getenv("CONTROL_TEST_ANNOUNCE"); dir != "" {
-		if _, err := control.Announce(dir, control.Announcement{URL: "http://localhost:9"}); err != nil {
+		if _, err := client.Announce(dir, client.Announcement{URL: "http://localhost:9"}); err != nil {
 			t.Fatal(err)
 		}
 		_ = json.NewEncoder(os.Stdout).Encode("announced")
@@ -305,7 +306,7 @@ func TestAKilledEmulatorIsForgotten(t *testing.T) {
 		t.Fatalf("the child said %q, %v", line, err)
 	}
 
-	found, err := control.Find(dir)
+	found, err := client.Find(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +317,7 @@ func TestAKilledEmulatorIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	if _, err := control.Find(dir); err == nil {
+	if _, err := client.Find(dir); err == nil {
 		t.Error("found after it was killed")
 	}
 	if files := runFiles(t, dir); files != nil {

@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 func TestClientSendsTheRequestsOfObjects(t *testing.T) {
@@ -17,52 +18,52 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 	odd := control.Object{Class: "Batcher", Name: "a/b?c#d%2F ü"}
 	ctx := t.Context()
 	for _, test := range []struct {
-		ask  func(c *control.Client) error
+		ask  func(c *client.Client) error
 		want string
 	}{
-		{func(c *control.Client) error { _, err := c.ListObjects(ctx); return err }, "GET objects "},
-		{func(c *control.Client) error { _, err := c.ShowObject(ctx, plain); return err }, "GET objects/Batcher/a "},
-		{func(c *control.Client) error { _, err := c.ShowObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC "},
+		{func(c *client.Client) error { _, err := c.ListObjects(ctx); return err }, "GET objects "},
+		{func(c *client.Client) error { _, err := c.ShowObject(ctx, plain); return err }, "GET objects/Batcher/a "},
+		{func(c *client.Client) error { _, err := c.ShowObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: ".."}), "GET objects/Batcher/%2E%2E "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: "."}), "GET objects/Batcher/%2E "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: "...", ID: id}), "GET objects/Batcher/" + id + " "},
-		{func(c *control.Client) error { _, err := c.EvictObject(ctx, plain); return err }, "POST objects/Batcher/a/evict "},
-		{func(c *control.Client) error { _, err := c.DeleteObject(ctx, plain, true); return err }, "DELETE objects/Batcher/a?force=true "},
+		{func(c *client.Client) error { _, err := c.EvictObject(ctx, plain); return err }, "POST objects/Batcher/a/evict "},
+		{func(c *client.Client) error { _, err := c.DeleteObject(ctx, plain, true); return err }, "DELETE objects/Batcher/a?force=true "},
 		{listing(ctx, plain, control.EntriesRequest{}), "GET objects/Batcher/a/entries "},
 		{listing(ctx, plain, control.EntriesRequest{Prefix: "a&b", Limit: 5}), "GET objects/Batcher/a/entries?limit=5&prefix=a%26b "},
-		{func(c *control.Client) error { _, err := c.GetEntry(ctx, plain, ""); return err }, "GET objects/Batcher/a/entry?key= "},
-		{func(c *control.Client) error { _, err := c.DeleteEntry(ctx, plain, "a+b c"); return err }, "DELETE objects/Batcher/a/entry?key=a%2Bb+c "},
+		{func(c *client.Client) error { _, err := c.GetEntry(ctx, plain, ""); return err }, "GET objects/Batcher/a/entry?key= "},
+		{func(c *client.Client) error { _, err := c.DeleteEntry(ctx, plain, "a+b c"); return err }, "DELETE objects/Batcher/a/entry?key=a%2Bb+c "},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.PutEntry(ctx, plain, "k", control.PutRequest{Type: control.TypeBytes, Value: json.RawMessage(`"aGk="`)})
 				return err
 			},
 			`PUT objects/Batcher/a/entry?key=k {"type":"bytes","value":"aGk="}`,
 		},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.RunSQL(ctx, plain, control.SQLRequest{Query: "SELECT ?, ?", Args: []control.SQLValue{{V: int64(1)}, {V: nil}}})
 				return err
 			},
 			`POST objects/Batcher/a/sql {"query":"SELECT ?, ?","args":[1,null]}`,
 		},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.AbortObject(ctx, plain, control.AbortRequest{Reason: "why", DropAlarm: true})
 				return err
 			},
 			`POST objects/Batcher/a/abort {"reason":"why","dropAlarm":true}`,
 		},
-		{func(c *control.Client) error { _, err := c.SnapshotObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC/snapshot "},
+		{func(c *client.Client) error { _, err := c.SnapshotObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC/snapshot "},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.InjectFault(ctx, control.Fault{Object: plain, Fault: control.FaultFailAlarm})
 				return err
 			},
 			`POST faults {"class":"Batcher","name":"a","fault":"fail-alarm"}`,
 		},
-		{func(c *control.Client) error { _, err := c.ListFaults(ctx); return err }, "GET faults "},
-		{func(c *control.Client) error { _, err := c.DropFaults(ctx); return err }, "DELETE faults "},
+		{func(c *client.Client) error { _, err := c.ListFaults(ctx); return err }, "GET faults "},
+		{func(c *client.Client) error { _, err := c.DropFaults(ctx); return err }, "DELETE faults "},
 	} {
 		var got string
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -79,12 +80,12 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 	}
 }
 
-func showing(ctx context.Context, o control.Object) func(*control.Client) error {
-	return func(c *control.Client) error { _, err := c.ShowObject(ctx, o); return err }
+func showing(ctx context.Context, o control.Object) func(*client.Client) error {
+	return func(c *client.Client) error { _, err := c.ShowObject(ctx, o); return err }
 }
 
-func listing(ctx context.Context, o control.Object, q control.EntriesRequest) func(*control.Client) error {
-	return func(c *control.Client) error { _, err := c.ListEntries(ctx, o, q); return err }
+func listing(ctx context.Context, o control.Object, q control.EntriesRequest) func(*client.Client) error {
+	return func(c *client.Client) error { _, err := c.ListEntries(ctx, o, q); return err }
 }
 
 func TestListsAreNeverNil(t *testing.T) {

@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"crypto/tls"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // request is a harmless one, to be spoiled by a test.
@@ -23,7 +24,7 @@ func request() *http.Request {
 // message of a refusal.
 func through(t *testing.T, r *http.Request) (status int, message string) {
 	t.Helper()
-	guarded := control.Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	guarded := client.Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	}))
 	recorder := httptest.NewRecorder()

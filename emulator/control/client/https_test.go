@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // secureServer answers as an emulator does. Its certificate is for 127.0.0.1 and
@@ -23,7 +24,7 @@ func secureServer(t *testing.T) (server *httptest.Server, fingerprint string) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return server, control.Fingerprint(server.Certificate().Raw)
+	return server, client.Fingerprint(server.Certificate().Raw)
 }
 
 func TestAClientTrustsTheCertificateThatIsAnnouncedAndNoOther(t *testing.T) {
@@ -36,9 +37,9 @@ func TestAClientTrustsTheCertificateThatIsAnnouncedAndNoOther(t *testing.T) {
 		"announced":                {server.URL, fingerprint, ""},
 		"announced, by any name":   {elsewhere, fingerprint, ""},
 		"none is announced":        {server.URL, "", "the certificate of " + server.URL + " is not trusted: x509: "},
-		"another one is announced": {server.URL, control.Fingerprint(nil), "the certificate of " + server.URL + " is not trusted: x509: "},
+		"another one is announced": {server.URL, client.Fingerprint(nil), "the certificate of " + server.URL + " is not trusted: x509: "},
 	} {
-		client := control.Client{URL: test.url, Certificate: test.certificate}
+		client := client.Client{URL: test.url, Certificate: test.certificate}
 		status, err := client.Status(t.Context())
 		if test.want == "" {
 			if err != nil || status.Worker != "secure" {
@@ -57,7 +58,7 @@ func TestAClientTrustsTheCertificateThatIsAnnouncedAndNoOther(t *testing.T) {
 func TestAFingerprintDoesNotReplaceTheUsualCheck(t *testing.T) {
 	server, _ := secureServer(t)
 	name := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
-	client := control.Client{URL: name, Certificate: control.Fingerprint(nil)}
+	client := client.Client{URL: name, Certificate: client.Fingerprint(nil)}
 	_, err := client.Status(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "certificate is valid for example.com, *.example.com, not localhost") {
 		t.Errorf("a certificate for another name: got error %v", err)
@@ -66,7 +67,7 @@ func TestAFingerprintDoesNotReplaceTheUsualCheck(t *testing.T) {
 
 func TestAClientOfPlainHTTPLearnsThatTheServerSpeaksHTTPS(t *testing.T) {
 	server, _ := secureServer(t)
-	client := control.Client{URL: strings.Replace(server.URL, "https://", "http://", 1)}
+	client := client.Client{URL: strings.Replace(server.URL, "https://", "http://", 1)}
 	_, err := client.Status(t.Context())
 	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Hint != "begin the URL with https://" {
 		t.Errorf("got error %v", err)
@@ -76,7 +77,7 @@ func TestAClientOfPlainHTTPLearnsThatTheServerSpeaksHTTPS(t *testing.T) {
 func TestAClientThatIsSpokenToInPlainHTTPSaysSo(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	client := control.Client{URL: strings.Replace(server.URL, "http://", "https://", 1), Certificate: control.Fingerprint(nil)}
+	client := client.Client{URL: strings.Replace(server.URL, "http://", "https://", 1), Certificate: client.Fingerprint(nil)}
 	_, err := client.Status(t.Context())
 	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Hint != "begin the URL with http://" {
 		t.Errorf("got error %v", err)

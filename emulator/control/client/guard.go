@@ -1,4 +1,4 @@
-package control
+package client
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"devtool.internal/emulator/control"
 )
 
 // Guard lets through to next only what comes from this machine and was not
@@ -38,18 +40,18 @@ func Guard(next http.Handler) http.Handler {
 }
 
 // inspect is nil for a request that may pass.
-func inspect(r *http.Request) *Error {
+func inspect(r *http.Request) *control.Error {
 	switch {
 	case !isLoopback(r.RemoteAddr):
-		return &Error{Code: CodeForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
+		return &control.Error{Code: control.CodeForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
 	case !isLocalHost(r.Host):
-		return &Error{Code: CodeForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
+		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
 	case !isOwnOrigin(r):
-		return &Error{Code: CodeForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
+		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
 	case strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
-		return &Error{Code: CodeForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
+		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
 	case r.ContentLength != 0 && r.Body != http.NoBody && !isJSON(r.Header):
-		return &Error{Code: CodeMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
+		return &control.Error{Code: control.CodeMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
 	}
 	return nil
 }

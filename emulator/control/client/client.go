@@ -1,4 +1,10 @@
-package control
+// Package client connects commands with a running emulator. It calls the control API (client.go, and
+// a file for each subject of the API), and finds the emulator of a project (locate.go).
+//
+// It also holds the two parts of the emulator's side that must agree with the client's: how an
+// emulator announces itself (locate.go, https.go), and the guard that refuses requests of strangers
+// (guard.go).
+package client
 
 import (
 	"bytes"
@@ -14,6 +20,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"devtool.internal/emulator/control"
 )
 
 const (
@@ -55,33 +63,33 @@ func newHTTP(trust *tls.Config) *http.Client {
 }
 
 // Status says which emulator answers.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	return quick[Status](ctx, c, http.MethodGet, "status")
+func (c *Client) Status(ctx context.Context) (control.Status, error) {
+	return quick[control.Status](ctx, c, http.MethodGet, "status")
 }
 
 // Time says where the virtual clock stands.
-func (c *Client) Time(ctx context.Context) (Time, error) {
-	return quick[Time](ctx, c, http.MethodGet, "time")
+func (c *Client) Time(ctx context.Context) (control.Time, error) {
+	return quick[control.Time](ctx, c, http.MethodGet, "time")
 }
 
 // Freeze stops the virtual clock where it stands.
-func (c *Client) Freeze(ctx context.Context) (Time, error) {
-	return quick[Time](ctx, c, http.MethodPost, "time/freeze")
+func (c *Client) Freeze(ctx context.Context) (control.Time, error) {
+	return quick[control.Time](ctx, c, http.MethodPost, "time/freeze")
 }
 
 // Resume lets the virtual clock run again from where it stands.
-func (c *Client) Resume(ctx context.Context) (Time, error) {
-	return quick[Time](ctx, c, http.MethodPost, "time/resume")
+func (c *Client) Resume(ctx context.Context) (control.Time, error) {
+	return quick[control.Time](ctx, c, http.MethodPost, "time/resume")
 }
 
 // Speed makes the virtual clock run at rate times real time.
-func (c *Client) Speed(ctx context.Context, rate float64) (Time, error) {
-	return call[Time](ctx, c, http.MethodPost, "time/speed", SpeedRequest{rate})
+func (c *Client) Speed(ctx context.Context, rate float64) (control.Time, error) {
+	return call[control.Time](ctx, c, http.MethodPost, "time/speed", control.SpeedRequest{Rate: rate})
 }
 
 // ResetTime sets the virtual clock back to real time.
-func (c *Client) ResetTime(ctx context.Context, q ResetRequest) (Time, error) {
-	return call[Time](ctx, c, http.MethodPost, "time/reset", q)
+func (c *Client) ResetTime(ctx context.Context, q control.ResetRequest) (control.Time, error) {
+	return call[control.Time](ctx, c, http.MethodPost, "time/reset", q)
 }
 
 // quick is call for requests without a body that the emulator answers at once.
@@ -90,8 +98,8 @@ func quick[T any](ctx context.Context, c *Client, method, path string) (T, error
 	defer cancel()
 	answer, err := call[T](bounded, c, method, path, nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = &Error{
-			Code:    CodeNoAnswer,
+		err = &control.Error{
+			Code:    control.CodeNoAnswer,
 			Message: fmt.Sprintf("nothing was answered at %s within %s", c.URL, quickTimeout),
 			Hint:    "is that a `devtool dev`, and is it alive?",
 		}
@@ -114,7 +122,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	case err != nil:
 		return answer, c.unreachable(ctx, err)
 	case len(content) > maxAnswer:
-		return answer, Errorf(CodeNotDevtool, "the answer of %s is longer than %d bytes", c.URL, maxAnswer)
+		return answer, control.Errorf(control.CodeNotDevtool, "the answer of %s is longer than %d bytes", c.URL, maxAnswer)
 	case response.StatusCode >= 400:
 		return answer, c.refusal(response, content)
 	case response.StatusCode != http.StatusOK || !isJSON(response.Header):
@@ -147,8 +155,8 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, &Error{
-			Code:    CodeBadURL,
+		return nil, &control.Error{
+			Code:    control.CodeBadURL,
 			Message: fmt.Sprintf("%q is not the URL of an emulator", c.URL),
 			Hint:    "write it like http://localhost:8787",
 		}
@@ -161,7 +169,7 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 		}
 		content = bytes.NewReader(encoded)
 	}
-	reference, err := url.Parse(Prefix + path)
+	reference, err := url.Parse(control.Prefix + path)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
@@ -182,28 +190,28 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if operation := (*net.OpError)(nil); errors.As(err, &operation) && operation.Op == "dial" {
-		return &Error{
-			Code:    CodeUnreachable,
+		return &control.Error{
+			Code:    control.CodeUnreachable,
 			Message: fmt.Sprintf("no emulator can be reached at %s: %v", c.URL, operation.Err),
 			Hint:    "is `devtool dev` running? start it, or name another one with --url",
 		}
 	}
 	if wrong := untrusted(err); wrong != nil {
-		return &Error{
-			Code:    CodeUntrusted,
+		return &control.Error{
+			Code:    control.CodeUntrusted,
 			Message: fmt.Sprintf("the certificate of %s is not trusted: %v", c.URL, wrong),
 			Hint:    "a `devtool dev` with a certificate of its own is known in its project: run the command there, without a URL",
 		}
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return &Error{Code: CodeWrongScheme, Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
+		return &control.Error{Code: control.CodeWrongScheme, Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return &Error{
-		Code:    CodeDisconnected,
+	return &control.Error{
+		Code:    control.CodeDisconnected,
 		Message: fmt.Sprintf("the connection to %s broke: %v", c.URL, err),
 		Hint:    "look at the terminal of `devtool dev`: did it stop?",
 	}
@@ -212,9 +220,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 // refusal is the emulator's own Error, if it is one.
 func (c *Client) refusal(response *http.Response, content []byte) error {
 	if response.StatusCode == http.StatusBadRequest && strings.Contains(string(content), "to an HTTPS server") {
-		return &Error{Code: CodeWrongScheme, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
+		return &control.Error{Code: control.CodeWrongScheme, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
 	}
-	refused := &Error{}
+	refused := &control.Error{}
 	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
 		return c.stranger(response)
 	}
@@ -227,8 +235,8 @@ func (c *Client) stranger(response *http.Response) error {
 	if kind == "" {
 		kind = "no content type"
 	}
-	return &Error{
-		Code:    CodeNotDevtool,
+	return &control.Error{
+		Code:    control.CodeNotDevtool,
 		Message: fmt.Sprintf("what answers at %s is not this version of devtool (%s, %s)", c.URL, response.Status, kind),
 		Hint:    "does another server have that port? `devtool dev` prints its own URL when it starts",
 	}

@@ -1,4 +1,4 @@
-package control
+package client
 
 import (
 	"context"
@@ -9,23 +9,22 @@ import (
 	"net/http"
 	"sync"
 	"time"
-)
 
-// LinesType is the content type of an answer in lines of JSON.
-const LinesType = "application/x-ndjson"
+	"devtool.internal/emulator/control"
+)
 
 // Advance moves the virtual clock and waits until everything that comes due on the way
 // has run, however long that takes. observe, unless it is nil, is told of each event as
 // it comes; without it, the answer has all that ran in Fired, which is never nil.
 //
 // When ctx ends, the clock stops after the current step, and the answer says where.
-func (c *Client) Advance(ctx context.Context, q AdvanceRequest, observe func(AdvanceEvent)) (Advanced, error) {
+func (c *Client) Advance(ctx context.Context, q control.AdvanceRequest, observe func(control.AdvanceEvent)) (control.Advanced, error) {
 	if err := ctx.Err(); err != nil {
-		return Advanced{}, err
+		return control.Advanced{}, err
 	}
-	fired := []Fired{}
+	fired := []control.Fired{}
 	if observe == nil {
-		observe = func(e AdvanceEvent) {
+		observe = func(e control.AdvanceEvent) {
 			if e.Fired != nil {
 				fired = append(fired, *e.Fired)
 			}
@@ -48,27 +47,27 @@ func (c *Client) Advance(ctx context.Context, q AdvanceRequest, observe func(Adv
 		if life.Err() != nil {
 			err = ctx.Err()
 		}
-		return Advanced{}, err
+		return control.Advanced{}, err
 	}
 	defer response.Body.Close()
 	switch kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); {
 	case response.StatusCode >= 400:
 		content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 		if err != nil {
-			return Advanced{}, c.unreachable(ctx, err)
+			return control.Advanced{}, c.unreachable(ctx, err)
 		}
-		return Advanced{}, c.refusal(response, content)
-	case response.StatusCode != http.StatusOK || kind != LinesType:
-		return Advanced{}, c.stranger(response)
+		return control.Advanced{}, c.refusal(response, content)
+	case response.StatusCode != http.StatusOK || kind != control.LinesType:
+		return control.Advanced{}, c.stranger(response)
 	}
 	lines := json.NewDecoder(response.Body)
 	for {
-		var e AdvanceEvent
+		var e control.AdvanceEvent
 		if err := lines.Decode(&e); err != nil {
 			if life.Err() != nil {
-				return Advanced{}, ctx.Err()
+				return control.Advanced{}, ctx.Err()
 			}
-			return Advanced{}, c.unreachable(life, err)
+			return control.Advanced{}, c.unreachable(life, err)
 		}
 		if e.Advanced != nil {
 			e.Advanced.Fired = fired
@@ -98,8 +97,8 @@ func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	tick := time.NewTicker(stopEvery)
 	defer tick.Stop()
 	for {
-		_, err := quick[Time](bounded, c, http.MethodPost, "time/stop")
-		if early := (*Error)(nil); err == nil || !errors.As(err, &early) || early.Code != CodeNoAdvance {
+		_, err := quick[control.Time](bounded, c, http.MethodPost, "time/stop")
+		if early := (*control.Error)(nil); err == nil || !errors.As(err, &early) || early.Code != control.CodeNoAdvance {
 			return err == nil
 		}
 		select {

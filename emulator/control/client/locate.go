@@ -1,4 +1,4 @@
-package control
+package client
 
 import (
 	"cmp"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"devtool.internal/emulator/control"
 )
 
 // How a command finds the emulator of a project.
@@ -192,8 +194,8 @@ func Find(dir string) (Announcement, error) {
 		return Announcement{}, err
 	}
 	if !found {
-		return Announcement{}, &Error{
-			Code:    CodeNoProject,
+		return Announcement{}, &control.Error{
+			Code:    control.CodeNoProject,
 			Message: fmt.Sprintf("%s is not in a project: neither it nor a folder above has a %s", dir, strings.Join(configNames, ", ")),
 			Hint:    "go into the project, or name it with --cwd DIR, or its emulator with --url URL",
 		}
@@ -204,8 +206,8 @@ func Find(dir string) (Announcement, error) {
 	}
 	switch len(running) {
 	case 0:
-		return Announcement{}, &Error{
-			Code:    CodeNoEmulator,
+		return Announcement{}, &control.Error{
+			Code:    control.CodeNoEmulator,
 			Message: "no emulator runs for " + project,
 			Hint:    "start it with `devtool dev`",
 		}
@@ -216,8 +218,8 @@ func Find(dir string) (Announcement, error) {
 	for i, a := range running {
 		urls[i] = a.URL
 	}
-	return Announcement{}, &Error{
-		Code:    CodeSeveralEmulators,
+	return Announcement{}, &control.Error{
+		Code:    control.CodeSeveralEmulators,
 		Message: fmt.Sprintf("%d emulators run for %s: %s", len(running), project, strings.Join(urls, ", ")),
 		Hint:    "choose one with --url URL",
 	}

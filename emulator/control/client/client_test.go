@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // serve starts a server that answers every request with handler, behind the
 // guard, and returns a client for it.
-func serve(t *testing.T, handler http.HandlerFunc) *control.Client {
+func serve(t *testing.T, handler http.HandlerFunc) *client.Client {
 	t.Helper()
-	server := httptest.NewServer(control.Guard(handler))
+	server := httptest.NewServer(client.Guard(handler))
 	t.Cleanup(server.Close)
-	return &control.Client{URL: server.URL}
+	return &client.Client{URL: server.URL}
 }
 
 func answer(status int, kind, body string) http.HandlerFunc {
@@ -37,27 +38,27 @@ func answer(status int, kind, body string) http.HandlerFunc {
 func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 	ctx := t.Context()
 	for _, test := range []struct {
-		ask  func(c *control.Client) error
+		ask  func(c *client.Client) error
 		want string
 	}{
-		{func(c *control.Client) error { _, err := c.Status(ctx); return err }, "GET status "},
-		{func(c *control.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
-		{func(c *control.Client) error { _, err := c.Trigger(ctx, control.TriggerRequest{}); return err }, "POST alarms/trigger {}"},
+		{func(c *client.Client) error { _, err := c.Status(ctx); return err }, "GET status "},
+		{func(c *client.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
+		{func(c *client.Client) error { _, err := c.Trigger(ctx, control.TriggerRequest{}); return err }, "POST alarms/trigger {}"},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.Trigger(ctx, control.TriggerRequest{Class: "Batcher", Name: "a/b"})
 				return err
 			},
 			`POST alarms/trigger {"class":"Batcher","name":"a/b"}`,
 		},
-		{func(c *control.Client) error { _, err := c.Time(ctx); return err }, "GET time "},
-		{func(c *control.Client) error { _, err := c.Speed(ctx, 60); return err }, `POST time/speed {"rate":60}`},
-		{func(c *control.Client) error {
+		{func(c *client.Client) error { _, err := c.Time(ctx); return err }, "GET time "},
+		{func(c *client.Client) error { _, err := c.Speed(ctx, 60); return err }, `POST time/speed {"rate":60}`},
+		{func(c *client.Client) error {
 			_, err := c.ResetTime(ctx, control.ResetRequest{Force: true})
 			return err
 		}, `POST time/reset {"force":true}`},
-		{func(c *control.Client) error { _, err := c.Freeze(ctx); return err }, "POST time/freeze "},
-		{func(c *control.Client) error { _, err := c.Resume(ctx); return err }, "POST time/resume "},
+		{func(c *client.Client) error { _, err := c.Freeze(ctx); return err }, "POST time/freeze "},
+		{func(c *client.Client) error { _, err := c.Resume(ctx); return err }, "POST time/resume "},
 	} {
 		var got string
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -134,7 +135,7 @@ func TestClientSaysWhichURLRefusedTheConnection(t *testing.T) {
 	url := "http://" + listener.Addr().String()
 	listener.Close()
 
-	_, err = (&control.Client{URL: url}).Status(t.Context())
+	_, err = (&client.Client{URL: url}).Status(t.Context())
 	var got *control.Error
 	if !errors.As(err, &got) {
 		t.Fatalf("got %T %v, want a *control.Error", err, err)
@@ -155,7 +156,7 @@ func TestClientReportsAConnectionThatBreaks(t *testing.T) {
 
 func TestClientRefusesWhatIsNoURL(t *testing.T) {
 	for _, url := range []string{"", "localhost:8787", "ftp://localhost", "http://", "::"} {
-		_, err := (&control.Client{URL: url}).Time(t.Context())
+		_, err := (&client.Client{URL: url}).Time(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "is not the URL of an emulator") {
 			t.Errorf("URL %q: got %v", url, err)
 		}
@@ -185,7 +186,7 @@ func TestClientNeverUsesAProxy(t *testing.T) {
 	t.Setenv("http_proxy", proxy.URL)
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	// The name is not resolved by any server: .invalid is reserved for that.
-	if _, err := (&control.Client{URL: "http://emulator.invalid:8787"}).Time(t.Context()); err == nil {
+	if _, err := (&client.Client{URL: "http://emulator.invalid:8787"}).Time(t.Context()); err == nil {
 		t.Error("got no error for a host that does not exist")
 	}
 }

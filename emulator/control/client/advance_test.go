@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"context"
@@ -90,7 +90,7 @@ func TestAdvanceThatIsCancelledStopsTheClockAndHearsWhere(t *testing.T) {
 		case "time/stop":
 			if early > 0 {
 				early--
-				answer(409, "application/json", `{"error":"no advance is under way"}`)(w, r)
+				answer(409, "application/json", `{"error":"no advance is under way","code":"no_advance"}`)(w, r)
 				return
 			}
 			close(stopped)

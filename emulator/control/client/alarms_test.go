@@ -1,4 +1,4 @@
-package control_test
+package client_test
 
 import (
 	"io"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
@@ -16,42 +17,42 @@ func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
 	plain, odd := control.Object{Class: "Batcher", Name: "a"}, control.Object{Class: "Batcher", Name: "a/b ?", ID: ""}
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
-		ask  func(c *control.Client) error
+		ask  func(c *client.Client) error
 		want string
 	}{
-		{func(c *control.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
+		{func(c *client.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.ListAlarms(ctx, control.AlarmsRequest{Class: "A&B"})
 				return err
 			},
 			"GET alarms?class=A%26B ",
 		},
-		{func(c *control.Client) error { _, err := c.GetAlarm(ctx, plain); return err }, "GET alarms/Batcher/a "},
-		{func(c *control.Client) error { _, err := c.GetAlarm(ctx, odd); return err }, "GET alarms/Batcher/a%2Fb%20%3F "},
+		{func(c *client.Client) error { _, err := c.GetAlarm(ctx, plain); return err }, "GET alarms/Batcher/a "},
+		{func(c *client.Client) error { _, err := c.GetAlarm(ctx, odd); return err }, "GET alarms/Batcher/a%2Fb%20%3F "},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.DeleteAlarm(ctx, control.Object{Class: "Batcher", Name: "a", ID: id})
 				return err
 			},
 			"DELETE alarms/Batcher/" + id + " ",
 		},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.SetAlarm(ctx, plain, control.SetAlarmRequest{In: "10s"})
 				return err
 			},
 			`PUT alarms/Batcher/a {"in":"10s"}`,
 		},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.SetAlarm(ctx, plain, control.SetAlarmRequest{At: &noon})
 				return err
 			},
 			`PUT alarms/Batcher/a {"at":"2026-10-01T12:00:00Z"}`,
 		},
 		{
-			func(c *control.Client) error {
+			func(c *client.Client) error {
 				_, err := c.SnoozeAlarm(ctx, plain, control.SnoozeRequest{By: "1m"})
 				return err
 			},

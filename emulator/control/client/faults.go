@@ -1,0 +1,29 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"devtool.internal/emulator/control"
+)
+
+// InjectFault makes something go wrong once. It is forgotten when the emulator ends.
+func (c *Client) InjectFault(ctx context.Context, f control.Fault) (control.Fault, error) {
+	return call[control.Fault](ctx, c, http.MethodPost, "faults", f)
+}
+
+// ListFaults lists the faults that have not struck yet. The list is never nil.
+func (c *Client) ListFaults(ctx context.Context) (control.Faults, error) {
+	return c.faults(ctx, http.MethodGet)
+}
+
+// DropFaults forgets the faults that have not struck yet, and returns them. The list is never nil.
+func (c *Client) DropFaults(ctx context.Context) (control.Faults, error) {
+	return c.faults(ctx, http.MethodDelete)
+}
+
+func (c *Client) faults(ctx context.Context, method string) (control.Faults, error) {
+	waiting, err := quick[control.Faults](ctx, c, method, "faults")
+	waiting.Faults = append([]control.Fault{}, waiting.Faults...)
+	return waiting, err
+}

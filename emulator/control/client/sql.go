@@ -1,0 +1,23 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"devtool.internal/emulator/control"
+)
+
+// RunSQL runs SQL on the database of an object, all of it or, with an error, none. It takes
+// as long as the SQL does; to end ctx ends the SQL. Columns and Rows are never nil.
+func (c *Client) RunSQL(ctx context.Context, o control.Object, q control.SQLRequest) (control.SQLResult, error) {
+	result, err := call[control.SQLResult](ctx, c, http.MethodPost, objectPath(o)+"/sql", q)
+	result.Columns = append([]string{}, result.Columns...)
+	result.Rows = append([][]control.SQLValue{}, result.Rows...)
+	return result, err
+}
+
+// AbortObject resets an object that is in memory: its events fail, and what they have not
+// committed is dropped.
+func (c *Client) AbortObject(ctx context.Context, o control.Object, q control.AbortRequest) (control.Object, error) {
+	return call[control.Object](ctx, c, http.MethodPost, objectPath(o)+"/abort", q)
+}
