@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A devtool is our side.
+// A devtool is our side of the comparison.
 type devtool struct {
 	binary   string
 	released string            // its version
@@ -46,7 +46,7 @@ func newDevtool(ctx context.Context, work string) (*devtool, error) {
 	if _, err := d.project(ctx, work, batcher, "batcher"); err != nil {
 		return nil, err
 	}
-	// The program is the test's, the project around it a user's.
+	// The program comes from testdata, in a project as a user creates it.
 	dir, err := d.project(ctx, work, bench, "counter")
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (d *devtool) address(line []byte) (string, error) {
 	return u.Host, nil
 }
 
-// output runs cmd and returns what it prints, or an error with what it complains of.
+// output runs cmd and returns its output. The error holds what cmd writes to standard error.
 func output(cmd *exec.Cmd) (string, error) {
 	b, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && len(exit.Stderr) > 0 {

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// get is a request for path, whose header Object names an object, ready to be sent.
+// get returns a request for path, ready to be sent. Its header Object names an object.
 func get(path, object string) []byte {
 	return []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nObject: " + object + "\r\n\r\n")
 }
 
-// post is a request that carries body.
+// post returns a request that carries body.
 func post(path, body string) []byte {
-	return []byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
-		strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	return []byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+		"Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
-// A client is one connection that is kept alive. It does as little as it can beside sending and reading, for it takes
-// its time from the very processors that the server runs on.
+// A client is one connection that is kept alive. It does as little as possible besides sending and
+// reading, because it uses the same processors as the server.
 type client struct {
 	conn net.Conn
 	r    *bufio.Reader
@@ -44,8 +44,8 @@ func dial(ctx context.Context, address string) (*client, error) {
 	return &client{conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
-// do sends a request and returns the body of its answer, which is valid until the next. Anything but 200 is an error:
-// a server that fails fast is not a fast server.
+// do sends a request and returns the body of its answer, which is valid until the next request. Any
+// status but 200 is an error: a server that fails fast is not a fast server.
 func (c *client) do(request []byte) ([]byte, error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, fmt.Errorf("send request: %w", err)
@@ -66,7 +66,8 @@ func (c *client) do(request []byte) ([]byte, error) {
 	return c.body.Bytes(), nil
 }
 
-// parallel calls work with as many clients as connections, each in a goroutine of its own. The first error ends all.
+// parallel calls work with one client for each connection, each in its own goroutine. The first
+// error ends all of them.
 func parallel(ctx context.Context, address string, connections int, work func(n int, c *client) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -86,9 +87,11 @@ func parallel(ctx context.Context, address string, connections int, work func(n 
 	return context.Cause(ctx)
 }
 
-// rate sends request(n) on connection n, again as soon as it is answered, and returns how many were answered a second
-// during the time duration, after a quarter of it to warm up.
-func rate(ctx context.Context, address string, connections int, duration time.Duration, request func(n int) []byte) (float64, error) {
+// rate sends request(n) on connection n, again and again, each after the previous answer. It
+// returns the number of answers per second during duration, after a quarter of that to warm up.
+func rate(
+	ctx context.Context, address string, connections int, duration time.Duration, request func(n int) []byte,
+) (float64, error) {
 	begin := time.Now().Add(duration / 4)
 	end := begin.Add(duration)
 	var answered atomic.Int64
@@ -112,8 +115,10 @@ func rate(ctx context.Context, address string, connections int, duration time.Du
 	return float64(answered.Load()) / duration.Seconds(), err
 }
 
-// each sends request(0) to request(total-1), every one once, and returns how long that took.
-func each(ctx context.Context, address string, connections, total int, request func(i int) []byte) (time.Duration, error) {
+// each sends request(0) to request(total-1), each once, and returns how long that took.
+func each(
+	ctx context.Context, address string, connections, total int, request func(i int) []byte,
+) (time.Duration, error) {
 	var next atomic.Int64
 	begin := time.Now()
 	err := parallel(ctx, address, connections, func(_ int, c *client) error {

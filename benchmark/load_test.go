@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// serveHTTP serves h and returns where, and a count of the connections that were opened.
+// serveHTTP serves h. It returns the address, and a count of the connections that were opened.
 func serveHTTP(t *testing.T, h http.HandlerFunc) (address string, opened *atomic.Int64) {
 	t.Helper()
 	opened = new(atomic.Int64)
@@ -101,7 +101,8 @@ func TestRateKeepsItsConnectionsAndLeavesTheWarmUpOut(t *testing.T) {
 		t.Errorf("got %d connections, want 16", n)
 	}
 	if counted := got * duration.Seconds(); counted < 0 || counted > float64(handled.Load()-16) {
-		t.Errorf("counted %.0f of %d answers, want neither those of the warm-up nor those after the end", counted, handled.Load())
+		t.Errorf("counted %.0f of %d answers, want neither those of the warm-up nor those after the end", counted,
+			handled.Load())
 	}
 }
 
@@ -113,7 +114,8 @@ func TestAFailureOfOneRequestEndsTheLoad(t *testing.T) {
 		}
 	})
 	_, err := rate(t.Context(), address, 4, time.Hour, func(int) []byte { return get("/put?n=1", "a") })
-	if want := "GET /put?n=1 HTTP/1.1 was answered with 500 Internal Server Error: the disk is full"; err == nil || err.Error() != want {
+	want := "GET /put?n=1 HTTP/1.1 was answered with 500 Internal Server Error: the disk is full"
+	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// What is measured of the loop from an edit to its answer.
+// This file has the measures of the loop from an edit to its answer.
 
-// besideWrangler is what another dev server does too.
-var besideWrangler = []measure{
+// wranglerMeasures are the measures that another dev server has, too.
+var wranglerMeasures = []measure{
 	{"start to first answer, nothing to build", "ms", true, bench,
 		func(ctx context.Context, s *server, _ time.Duration) (float64, error) {
 			_, err := one(ctx, s.address, get("/hello", "one"))
@@ -45,16 +45,16 @@ var saving = measure{"save to new code served", "ms", true, bench,
 
 const (
 	saves       = 5
-	askEvery    = 2 * time.Millisecond // often enough not to matter, seldom enough to leave the processors to the build
+	pollEvery   = 2 * time.Millisecond // short against the figure, but long enough to leave the processors to the build
 	reloadLimit = 30 * time.Second
 )
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// versionLine is what edit changes in the programs.
+// versionLine matches the line of a program that edit changes.
 var versionLine = regexp.MustCompile(`(?m)^(const version = )"[^"]*"`)
 
-// edit gives the program a version that it never had, and returns it.
+// edit gives the program a new version, different from all earlier ones, and returns it.
 func edit(source string) (version string, err error) {
 	text, err := os.ReadFile(source)
 	if err != nil {
@@ -71,28 +71,30 @@ func edit(source string) (version string, err error) {
 	return version, nil
 }
 
-// serves waits until the worker answers in that version. A server that refuses requests or drops connections while it
-// reloads is asked again.
+// serves waits until the worker answers with that version. It asks again while the server refuses
+// requests or drops connections during a reload.
 func serves(ctx context.Context, address, version string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, reloadLimit, errors.New("the new code was not served within "+reloadLimit.String()))
+	late := errors.New("the new code was not served within " + reloadLimit.String())
+	ctx, cancel := context.WithTimeoutCause(ctx, reloadLimit, late)
 	defer cancel()
 	var last error
 	for ctx.Err() == nil {
 		var answer string
-		if answer, last = one(ctx, address, get("/version", "one")); last == nil && strings.TrimSpace(answer) == version {
+		answer, last = one(ctx, address, get("/version", "one"))
+		if last == nil && strings.TrimSpace(answer) == version {
 			return nil
 		}
 		select {
-		case <-time.After(askEvery):
+		case <-time.After(pollEvery):
 		case <-ctx.Done():
 		}
 	}
 	return errors.Join(context.Cause(ctx), last)
 }
 
-// besideBuild compares a save with what nobody can do without: the go command building the same program after the same
-// kind of edit.
-func (b *benchmark) besideBuild(ctx context.Context, ours *devtool) (table, error) {
+// compareBuild compares a save with the part that every tool needs: the go command building the
+// same program after the same kind of edit.
+func (b *benchmark) compareBuild(ctx context.Context, ours *devtool) (table, error) {
 	fmt.Fprintf(b.progress, "go build 1/1 %s\n", saving.name)
 	source := ours.source(bench)
 	var saved, built []float64

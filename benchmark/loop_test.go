@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// programText is a program that can be edited.
-func programText(t *testing.T, text string) string {
+// writeProgram writes text to a new file and returns its path.
+func writeProgram(t *testing.T, text string) string {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
@@ -22,7 +22,7 @@ func programText(t *testing.T, text string) string {
 }
 
 func TestAnEditChangesTheVersionAndNothingElse(t *testing.T) {
-	source := programText(t, "package main\n\nconst version = \"old\"\n\nconst versions = \"x\"\n")
+	source := writeProgram(t, "package main\n\nconst version = \"old\"\n\nconst versions = \"x\"\n")
 	for range 2 {
 		version, err := edit(source)
 		if err != nil {
@@ -32,11 +32,12 @@ func TestAnEditChangesTheVersionAndNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "package main\n\nconst version = \"" + version + "\"\n\nconst versions = \"x\"\n"; string(got) != want {
+		if want := "package main\n\nconst version = \"" + version +
+			"\"\n\nconst versions = \"x\"\n"; string(got) != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
 	}
-	if _, err := edit(programText(t, "package main\n")); err == nil || !strings.Contains(err.Error(), "has no line") {
+	if _, err := edit(writeProgram(t, "package main\n")); err == nil || !strings.Contains(err.Error(), "has no line") {
 		t.Errorf("a program without a version: got error %v", err)
 	}
 }
@@ -54,7 +55,7 @@ func TestBothProgramsCanBeEdited(t *testing.T) {
 }
 
 func TestASaveIsServedWhenTheAnswerIsNew(t *testing.T) {
-	source := programText(t, "const version = \"old\"\n")
+	source := writeProgram(t, "const version = \"old\"\n")
 	asked := 0
 	address, _ := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked++
@@ -75,6 +76,6 @@ func TestASaveIsServedWhenTheAnswerIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := 3 * saves; asked != want {
-		t.Errorf("got %d requests, want %d: each save is asked for until it is served", asked, want)
+		t.Errorf("got %d requests, want %d: a save is requested until the server answers with it", asked, want)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// describeMachine says in a line what the figures depend on. What the system does not tell is left out.
+// describeMachine describes, in one line, the machine that the figures depend on. It leaves out
+// what the system does not report.
 func describeMachine() string {
 	read := func(path string) string {
 		b, _ := os.ReadFile(path)
@@ -30,7 +31,7 @@ func machineText(cpuinfo, meminfo, release string) string {
 	return strings.Join(parts, ", ")
 }
 
-// valueOf is what follows the first "key :" in text.
+// valueOf returns the text after the first "key :" in text, or "".
 func valueOf(text, key string) string {
 	for line := range strings.Lines(text) {
 		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {

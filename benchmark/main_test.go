@@ -14,19 +14,20 @@ import (
 	"go.uber.org/goleak"
 )
 
-// playServer makes the test binary a server of a side that is made up; see server_linux_test.go.
-const playServer = "BENCHMARK_PLAY_SERVER"
+// fakeServerRole is the variable that makes the test binary the server of a fake side, with its
+// value as the role; see server_linux_test.go.
+const fakeServerRole = "BENCHMARK_PLAY_SERVER"
 
 func TestMain(m *testing.M) {
-	if role := os.Getenv(playServer); role != "" {
-		play(role)
+	if role := os.Getenv(fakeServerRole); role != "" {
+		runFakeServer(role)
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// play is what a server in a test does, by its role. It ends with its standard input.
-func play(role string) {
+// runFakeServer acts as a server in a test, by its role. It ends with its standard input.
+func runFakeServer(role string) {
 	ready := os.NewFile(3, "ready")
 	switch role {
 	case "ready":
@@ -48,10 +49,11 @@ func TestFlags(t *testing.T) {
 		err  string // part of the error
 	}{
 		{"", defaults, ""},
-		{"-rounds 5 -duration 100ms -json -workerd /bin/workerd", options{5, 100 * time.Millisecond, "/bin/workerd", "", true}, ""},
+		{"-rounds 5 -duration 100ms -json -workerd /bin/workerd",
+			options{5, 100 * time.Millisecond, "/bin/workerd", "", true}, ""},
 		{"-only wrangler", options{rounds: 3, duration: 2 * time.Second, only: tableWrangler}, ""},
-		{"-only vite", options{}, `-only is "vite": it has to be workerd, wrangler or build`},
-		{"-rounds 0", options{}, "-rounds is 0: it has to be at least 1"},
+		{"-only vite", options{}, `-only is "vite": it must be workerd, wrangler or build`},
+		{"-rounds 0", options{}, "-rounds is 0: it must be at least 1"},
 		{"-duration -1s", options{}, "-duration is -1s"},
 		{"quick", options{}, `unexpected argument "quick"`},
 		{"-fast", options{}, "not defined: -fast"},
@@ -69,7 +71,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-func TestHelpIsNoFailureOfTheRun(t *testing.T) {
+func TestHelpIsNotAFailure(t *testing.T) {
 	var help strings.Builder
 	err := run(t.Context(), []string{"-help"}, io.Discard, &help)
 	if !errors.Is(err, flag.ErrHelp) {

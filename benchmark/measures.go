@@ -19,8 +19,8 @@ const (
 
 const (
 	connections = 16
-	creators    = 4    // connections that make new objects
-	population  = 1000 // objects made for a figure
+	creators    = 4    // connections that create objects
+	population  = 1000 // objects created for a figure
 	operations  = 1000 // operations in one handler
 )
 
@@ -30,12 +30,12 @@ type measure struct {
 	unit    string
 	lower   bool // less is better
 	program string
-	// take returns the figure of a server that has just been started with no state.
+	// take returns the figure of a server that has just started without state.
 	take func(ctx context.Context, s *server, duration time.Duration) (float64, error)
 }
 
-// besideWorkerd is what the platform's own runtime does too.
-var besideWorkerd = []measure{
+// workerdMeasures are the measures that the platform's own runtime has, too.
+var workerdMeasures = []measure{
 	toOneObject,
 	{"worker to 16 objects, 16 connections", "requests/s", false, bench,
 		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
@@ -43,7 +43,8 @@ var besideWorkerd = []measure{
 		}},
 	{"batcher: POST to one object, 16 connections", "requests/s", false, batcher,
 		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
-			return rate(ctx, s.address, connections, d, func(int) []byte { return post("/orders", `{"item":"tea","count":2}`) })
+			order := post("/orders", `{"item":"tea","count":2}`)
+			return rate(ctx, s.address, connections, d, func(int) []byte { return order })
 		}},
 	{"put in one handler", "µs", true, bench, operation("/put", "/put?n=100")},
 	{"get in one handler", "µs", true, bench, operation("/get", "/put?n=100")},
@@ -60,7 +61,8 @@ var besideWorkerd = []measure{
 			if _, err := populate(ctx, s, creators, "/put?n=1"); err != nil {
 				return 0, err
 			}
-			// Both sides drop an object after 10 s without an event: on a slow machine the first ones are due.
+			// Both sides drop an object after 10 s without an event. On a slow machine the first
+			// objects are about to go, so each gets another event.
 			if _, err := populate(ctx, s, connections, "/hello"); err != nil {
 				return 0, err
 			}
@@ -68,7 +70,7 @@ var besideWorkerd = []measure{
 		}},
 }
 
-// Measures of more than one table.
+// Measures in more than one table.
 var (
 	toOneObject = measure{"worker to one object, 16 connections", "requests/s", false, bench,
 		func(ctx context.Context, s *server, d time.Duration) (float64, error) {
@@ -78,8 +80,9 @@ var (
 		func(_ context.Context, s *server, _ time.Duration) (float64, error) { return s.memory() }}
 )
 
-// operation measures how long one of many equal operations in one handler takes. The request around them adds less than
-// a microsecond to each. What is needed for it is requested before.
+// operation measures the time of one of many equal operations in one handler. The request around
+// them adds less than a microsecond to each. The paths in before are requested first, to prepare
+// the object.
 func operation(path string, before ...string) func(context.Context, *server, time.Duration) (float64, error) {
 	return func(ctx context.Context, s *server, d time.Duration) (float64, error) {
 		for _, path := range before {
@@ -87,7 +90,8 @@ func operation(path string, before ...string) func(context.Context, *server, tim
 				return 0, err
 			}
 		}
-		perSecond, err := rate(ctx, s.address, 1, d, func(int) []byte { return get(fmt.Sprintf("%s?n=%d", path, operations), "one") })
+		request := get(fmt.Sprintf("%s?n=%d", path, operations), "one")
+		perSecond, err := rate(ctx, s.address, 1, d, func(int) []byte { return request })
 		return 1e6 / (perSecond * operations), err
 	}
 }
@@ -97,7 +101,8 @@ func populate(ctx context.Context, s *server, connections int, path string) (tim
 	return each(ctx, s.address, connections, population, func(i int) []byte { return get(path, strconv.Itoa(i)) })
 }
 
-// twinRequests are answered alike by both sides, in this order, or else they do not do the same.
+// twinRequests are requests that both sides must answer alike, in this order. Otherwise they do not
+// do the same work.
 var twinRequests = map[string][][]byte{
 	bench: {
 		get("/version", "a"), get("/put?n=3", "a"), get("/get?n=3", "a"), get("/hello", "b"),
@@ -115,14 +120,14 @@ type benchmark struct {
 	starts   int // servers started so far
 }
 
-// A comparison is one table: what is measured of our side and of theirs.
+// A comparison is one table: the measures of our side and of a peer.
 type comparison struct {
 	*benchmark
 	sides    [2]side
 	measures []measure
 }
 
-// programs are those that are measured.
+// programs returns the programs of the measures.
 func (c *comparison) programs() []string {
 	var programs []string
 	for _, m := range c.measures {
@@ -151,14 +156,14 @@ func (b *benchmark) with(ctx context.Context, s side, program string, f func(*se
 		return err
 	}
 	err = f(running)
-	said := running.stop()
+	printed := running.stop()
 	if err != nil {
-		return fmt.Errorf("measure %s with %s: %w", s.name(), program, quoting(err, said))
+		return fmt.Errorf("measure %s with %s: %w", s.name(), program, withOutput(err, printed))
 	}
 	return os.RemoveAll(state)
 }
 
-// compareTwins reports an error if the sides do not answer alike.
+// compareTwins returns an error if the sides do not answer alike.
 func (c *comparison) compareTwins(ctx context.Context) error {
 	for _, program := range c.programs() {
 		var answers [2][]string
@@ -185,7 +190,7 @@ func (c *comparison) compareTwins(ctx context.Context) error {
 	return nil
 }
 
-// measure takes each measure of both sides, once a round.
+// measure takes each measure of both sides, once in each round.
 func (c *comparison) measure(ctx context.Context) ([]row, error) {
 	var rows []row
 	for i, m := range c.measures {

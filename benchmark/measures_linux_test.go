@@ -12,43 +12,43 @@ import (
 	"time"
 )
 
-// An answering side has its server in this process; a command only stands for it.
-type answering struct {
-	played
+// An inProcess side has its server in this process; its command only takes the server's place.
+type inProcess struct {
+	fakeSide
 	title  string
 	where  string
-	starts *[]string // the titles, in the order in which servers were started
+	starts *[]string // the titles, in the order in which servers started
 }
 
-func (a answering) name() string { return a.title }
+func (a inProcess) name() string { return a.title }
 
-func (a answering) command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd {
+func (a inProcess) command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd {
 	*a.starts = append(*a.starts, a.title)
-	return played{"ready"}.command(ctx, program, state, ready)
+	return fakeSide{"ready"}.command(ctx, program, state, ready)
 }
 
-func (a answering) address([]byte) (string, error) { return a.where, nil }
+func (a inProcess) address([]byte) (string, error) { return a.where, nil }
 
-// benchmarkOf is a comparison of two made-up sides with these handlers.
+// benchmarkOf returns a comparison of two fake sides with these handlers.
 func benchmarkOf(t *testing.T, rounds int, ours, theirs http.HandlerFunc) (*comparison, *[]string) {
 	starts := new([]string)
 	c := &comparison{
 		benchmark: &benchmark{work: t.TempDir(), duration: time.Millisecond, rounds: rounds, progress: io.Discard},
-		measures:  besideWorkerd,
+		measures:  workerdMeasures,
 	}
 	for i, h := range []http.HandlerFunc{ours, theirs} {
 		where, _ := serveHTTP(t, h)
-		c.sides[i] = answering{title: []string{"ours", "theirs"}[i], where: where, starts: starts}
+		c.sides[i] = inProcess{title: []string{"ours", "theirs"}[i], where: where, starts: starts}
 	}
 	return c, starts
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") }
 
-func TestTwinsHaveToAnswerAlike(t *testing.T) {
+func TestTwinsMustAnswerAlike(t *testing.T) {
 	b, _ := benchmarkOf(t, 2, hello, hello)
 	if err := b.compareTwins(t.Context()); err != nil {
-		t.Errorf("got error %v of twins that are alike", err)
+		t.Errorf("got error %v for equal twins", err)
 	}
 	b, _ = benchmarkOf(t, 2, hello, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
 	err := b.compareTwins(t.Context())
@@ -63,15 +63,15 @@ func TestEveryFigureHasAFreshServerAndTheOrderChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(rows), len(besideWorkerd); got != want {
+	if got, want := len(rows), len(workerdMeasures); got != want {
 		t.Fatalf("got %d rows, want %d", got, want)
 	}
 	for i, r := range rows {
-		if r.Name != besideWorkerd[i].name || len(r.DevtoolRounds) != 2 || len(r.PeerRounds) != 2 {
-			t.Errorf("row %d: got %+v, want two figures a side for %q", i, r, besideWorkerd[i].name)
+		if r.Name != workerdMeasures[i].name || len(r.DevtoolRounds) != 2 || len(r.PeerRounds) != 2 {
+			t.Errorf("row %d: got %+v, want two figures a side for %q", i, r, workerdMeasures[i].name)
 		}
 	}
-	want := strings.Repeat("ours theirs theirs ours ", len(besideWorkerd))
+	want := strings.Repeat("ours theirs theirs ours ", len(workerdMeasures))
 	if got := strings.Join(*starts, " ") + " "; got != want {
 		t.Errorf("got servers started in the order %s, want %s", got, want)
 	}
@@ -81,9 +81,11 @@ func TestEveryFigureHasAFreshServerAndTheOrderChanges(t *testing.T) {
 }
 
 func TestAnErrorNamesWhatWasMeasured(t *testing.T) {
-	b, _ := benchmarkOf(t, 1, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }, hello)
+	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) }
+	b, _ := benchmarkOf(t, 1, failing, hello)
 	_, err := b.measure(t.Context())
-	if want := besideWorkerd[0].name + ": measure ours with bench: GET /hello"; err == nil || !strings.HasPrefix(err.Error(), want) {
+	want := workerdMeasures[0].name + ": measure ours with bench: GET /hello"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got error %v, want it to begin with %q", err, want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// A report is the outcome of a run.
+// A report is the result of a run.
 type report struct {
 	Machine string  `json:"machine"`
 	Version string  `json:"version"`
@@ -25,15 +25,16 @@ type table struct {
 	Rows    []row  `json:"rows"`
 }
 
-// A row is a measure with its figures: the median of the rounds, and their ratio.
+// A row is a measure with its figures, each the median of the rounds, and their ratio.
 type row struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
-	// LowerIsBetter says which way Ratio was taken.
+	// LowerIsBetter says in which direction Ratio was taken.
 	LowerIsBetter bool    `json:"lower_is_better"`
 	Devtool       float64 `json:"devtool"`
 	Peer          float64 `json:"peer"`
-	// Ratio is how many times better devtool is: above 1 it is ahead, below 1 behind, whatever the unit.
+	// Ratio is how many times better devtool is: above 1 it is ahead, below 1 behind, whatever the
+	// unit.
 	Ratio         float64   `json:"ratio"`
 	DevtoolRounds []float64 `json:"devtool_rounds"`
 	PeerRounds    []float64 `json:"peer_rounds"`
@@ -55,7 +56,8 @@ func newRow(m measure, ours, theirs []float64) row {
 	return r
 }
 
-// median is the middle one of values, which has at least one, or the mean of the middle two.
+// median returns the middle one of values, or the mean of the middle two. There must be at least
+// one value.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
@@ -69,7 +71,8 @@ func (r report) writeJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// writeTables writes the tables as Markdown, which is readable on a terminal and can be kept as it is.
+// writeTables writes the tables as Markdown, which is readable on a terminal and can be pasted into
+// a document.
 func (r report) writeTables(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", r.Machine, r.Version)
@@ -113,7 +116,8 @@ func (t table) write(b *strings.Builder) {
 	}
 }
 
-// number writes v with three digits that count, or all before the point, thousands apart.
+// number formats v with three significant digits, or with all digits before the point, thousands
+// apart.
 func number(v float64) string {
 	switch {
 	case v < 9.995:

@@ -53,16 +53,17 @@ func TestRatioSaysHowManyTimesBetterWeAre(t *testing.T) {
 		{false, 100, 300, 1.0 / 3},
 		{true, 10, 40, 4},
 		{true, 40, 10, 0.25},
-		{false, 100, 0, 0}, // nothing was answered: there is no ratio
+		{false, 100, 0, 0}, // without answers there is no ratio
 	} {
 		r := newRow(measure{name: "m", lower: test.lower}, []float64{test.ours}, []float64{test.theirs})
 		if r.Ratio != test.want {
-			t.Errorf("%v against %v, lower is better %t: got %v, want %v", test.ours, test.theirs, test.lower, r.Ratio, test.want)
+			t.Errorf("%v against %v, lower is better %t: got %v, want %v", test.ours, test.theirs, test.lower, r.Ratio,
+				test.want)
 		}
 	}
 }
 
-func TestNumbersHaveThreeDigitsThatCount(t *testing.T) {
+func TestNumbersHaveThreeSignificantDigits(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.084: "0.08", 5.8123: "5.81", 9.996: "10.0", 71.44: "71.4", 99.96: "100",
 		155: "155", 999.6: "1,000", 7804.6: "7,805", 1234567: "1,234,567",
@@ -77,11 +78,13 @@ var example = report{
 	Machine: "a machine", Version: "devtool 1", Rounds: 3,
 	Tables: []table{
 		{Peer: "workerd", Version: "workerd 2", Rows: []row{
-			newRow(measure{name: "requests", unit: "requests/s"}, []float64{12000, 9000, 15000}, []float64{3000, 2000, 4000}),
+			newRow(measure{name: "requests", unit: "requests/s"}, []float64{12000, 9000, 15000},
+				[]float64{3000, 2000, 4000}),
 			newRow(measure{name: "a put", unit: "µs", lower: true}, []float64{20, 20, 20}, []float64{10, 11, 9}),
 		}},
 		{Peer: "go build", Version: "go 3", Rows: []row{
-			newRow(measure{name: "a save", unit: "ms", lower: true}, []float64{300, 300, 300}, []float64{300, 300, 300}),
+			newRow(measure{name: "a save", unit: "ms", lower: true}, []float64{300, 300, 300},
+				[]float64{300, 300, 300}),
 		}},
 	},
 }
@@ -132,8 +135,9 @@ func TestJSONHasTheFiguresOfEveryRound(t *testing.T) {
 	}
 }
 
-func TestMachineIsDescribedAsFarAsTheSystemTells(t *testing.T) {
-	got := machineText("processor : 0\nmodel name\t: Fast One 3000\nmodel name\t: other\n", "MemTotal:       25165824 kB\n", "6.18.1\n")
+func TestMachineIsDescribedAsFarAsTheSystemReportsIt(t *testing.T) {
+	got := machineText("processor : 0\nmodel name\t: Fast One 3000\nmodel name\t: other\n",
+		"MemTotal:       25165824 kB\n", "6.18.1\n")
 	if want := "(Fast One 3000), 24 GB, kernel 6.18.1"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}

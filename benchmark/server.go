@@ -19,16 +19,16 @@ import (
 type side interface {
 	name() string
 	version() string
-	// source is the file that is edited where saving it is measured.
+	// source returns the file to edit when a save is measured.
 	source(program string) string
-	// command returns the command that serves program and keeps its state in the folder state. It writes lines to
-	// ready, one of them when the server takes requests.
+	// command returns the command that serves program and keeps its state in the folder state. It
+	// writes lines to ready, one of them when the server takes requests.
 	command(ctx context.Context, program, state string, ready *os.File) *exec.Cmd
-	// address finds the server's host:port in such a line. It is empty if another line is to tell.
+	// address returns the server's host:port from such a line, or "" if it is in another line.
 	address(line []byte) (string, error)
 }
 
-// startLimit bounds how long a server may take until it is ready, and stopLimit how long until it has ended.
+// startLimit bounds how long a server may take to start, and stopLimit how long to end.
 const (
 	startLimit = 2 * time.Minute
 	stopLimit  = 10 * time.Second
@@ -38,13 +38,14 @@ const (
 type server struct {
 	address string
 	source  string    // see side
-	started time.Time // when its process was
+	started time.Time // when its process started
 	pid     int
-	// stop ends the server and returns what it has said.
+	// stop ends the server and returns its output.
 	stop func() string
 }
 
-// start starts a server with the empty folder state. The caller stops it. What it says counts only if it fails.
+// start starts a server with the empty folder state. The caller stops it. The server's output only
+// matters if it fails.
 func start(ctx context.Context, s side, program, state string) (_ *server, err error) {
 	fail := func(err error) (*server, error) {
 		return nil, fmt.Errorf("start %s with %s: %w", s.name(), program, err)
@@ -52,19 +53,19 @@ func start(ctx context.Context, s side, program, state string) (_ *server, err e
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return fail(err)
 	}
-	ready, theirs, err := os.Pipe()
+	ready, writer, err := os.Pipe()
 	if err != nil {
 		return fail(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var output bytes.Buffer
-	cmd := s.command(ctx, program, state, theirs)
+	cmd := s.command(ctx, program, state, writer)
 	cmd.Stderr = &output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopLimit
 	started := time.Now()
 	err = cmd.Start()
-	theirs.Close()
+	writer.Close()
 	if err != nil {
 		cancel()
 		ready.Close()
@@ -72,7 +73,7 @@ func start(ctx context.Context, s side, program, state string) (_ *server, err e
 	}
 	stop := func() string {
 		cancel()
-		cmd.Wait() //nolint:errcheck // it was told to end; how it does is not what is measured
+		cmd.Wait() //nolint:errcheck // it ends on request, and its status does not matter
 		ready.Close()
 		return strings.TrimSpace(output.String())
 	}
@@ -80,33 +81,37 @@ func start(ctx context.Context, s side, program, state string) (_ *server, err e
 		stop()
 		return fail(err)
 	}
-	address, err := lineThatTells(ready, s.address)
+	address, err := readAddress(ready, s.address)
 	if err != nil {
-		return fail(quoting(err, stop()))
+		return fail(withOutput(err, stop()))
 	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		ready.SetReadDeadline(time.Time{}) //nolint:errcheck // it could be set before
-		io.Copy(io.Discard, ready)         //nolint:errcheck // what else it says is of no interest
+		ready.SetReadDeadline(time.Time{}) //nolint:errcheck // setting it worked before
+		io.Copy(io.Discard, ready)         //nolint:errcheck // the rest of the output does not matter
 	}()
-	return &server{address: address, source: s.source(program), started: started, pid: cmd.Process.Pid, stop: func() string {
-		said := stop()
+	stopAndDrain := func() string {
+		printed := stop()
 		<-read
-		return said
-	}}, nil
+		return printed
+	}
+	return &server{
+		address: address, source: s.source(program), started: started, pid: cmd.Process.Pid, stop: stopAndDrain,
+	}, nil
 }
 
-// quoting is err with what the server has said, if it has said anything.
-func quoting(err error, said string) error {
-	if said == "" {
+// withOutput returns err with the server's output, if there is any.
+func withOutput(err error, printed string) error {
+	if printed == "" {
 		return err
 	}
-	return fmt.Errorf("%w; it said:\n%s", err, said)
+	return fmt.Errorf("%w; its output:\n%s", err, printed)
 }
 
-// lineThatTells reads r up to the end of the first line of which parse makes something, and returns that.
-func lineThatTells(r io.Reader, parse func([]byte) (string, error)) (string, error) {
+// readAddress reads r up to the end of the first line in which parse finds an address, and returns
+// that.
+func readAddress(r io.Reader, parse func([]byte) (string, error)) (string, error) {
 	var line []byte
 	for b := make([]byte, 1); ; {
 		_, err := io.ReadFull(r, b)
@@ -128,11 +133,12 @@ func lineThatTells(r io.Reader, parse func([]byte) (string, error)) (string, err
 	}
 }
 
-// memory is the resident memory of the server's processes in MB. Pages that they share count for each of them.
+// memory returns the resident memory of the server's processes in MB. Shared pages count for each
+// of them.
 func (s *server) memory() (float64, error) { return residentTree("/proc", s.pid) }
 
-// residentTree reads from the folder proc, in the layout of Linux's /proc, what pid and all that descends from
-// it have in memory, in MB.
+// residentTree returns the resident memory, in MB, of pid and all its descendants. It reads the
+// folder proc, in the layout of Linux's /proc.
 func residentTree(proc string, pid int) (float64, error) {
 	dirs, err := filepath.Glob(filepath.Join(proc, "[0-9]*"))
 	if err != nil {
@@ -143,7 +149,7 @@ func residentTree(proc string, pid int) (float64, error) {
 	for _, dir := range dirs {
 		status, err := os.ReadFile(filepath.Join(dir, "status"))
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		n, _ := strconv.Atoi(filepath.Base(dir))
 		parent := statusNumber(status, "PPid")
@@ -161,8 +167,8 @@ func residentTree(proc string, pid int) (float64, error) {
 	return float64(sum) / 1024, nil
 }
 
-// statusNumber is the number of a line like "VmRSS:  1234 kB", or 0: a process that has ended and was not waited
-// for has no memory.
+// statusNumber returns the number in a line like "VmRSS:  1234 kB", or 0. A process that has ended
+// and was not waited for has no memory.
 func statusNumber(status []byte, field string) int {
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, field+":"); ok {

@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// A played is a side whose server is this test's own binary.
-type played struct{ role string }
+// A fakeSide is a side whose server is this test's own binary.
+type fakeSide struct{ role string }
 
-func (p played) name() string    { return "played" }
-func (p played) version() string { return "played 1" }
+func (p fakeSide) name() string    { return "fake" }
+func (p fakeSide) version() string { return "fake 1" }
 
-func (p played) source(string) string { return "" }
+func (p fakeSide) source(string) string { return "" }
 
-func (p played) command(ctx context.Context, _, _ string, ready *os.File) *exec.Cmd {
+func (p fakeSide) command(ctx context.Context, _, _ string, ready *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), playServer+"="+p.role)
+	cmd.Env = append(os.Environ(), fakeServerRole+"="+p.role)
 	cmd.ExtraFiles = []*os.File{ready}
 	if _, err := cmd.StdinPipe(); err != nil { // it ends with its standard input
 		panic(err)
@@ -29,7 +29,7 @@ func (p played) command(ctx context.Context, _, _ string, ready *os.File) *exec.
 	return cmd
 }
 
-func (p played) address(line []byte) (string, error) {
+func (p fakeSide) address(line []byte) (string, error) {
 	address, _, found := strings.Cut(string(line), " ")
 	if !found {
 		return "", errors.New("no address")
@@ -39,7 +39,7 @@ func (p played) address(line []byte) (string, error) {
 
 func TestAServerIsStartedWithAnEmptyFolderAndStopped(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "a", "state")
-	s, err := start(t.Context(), played{"ready"}, bench, state)
+	s, err := start(t.Context(), fakeSide{"ready"}, bench, state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAServerIsStartedWithAnEmptyFolderAndStopped(t *testing.T) {
 		t.Errorf("the folder has %v, %v, want nothing", entries, err)
 	}
 	if mb, err := s.memory(); err != nil || mb < 1 || mb > 1000 {
-		t.Errorf("got %v MB, %v, want what a small program takes", mb, err)
+		t.Errorf("got %v MB, %v, want the memory of a small program", mb, err)
 	}
 	s.stop()
 	if _, err := s.memory(); err == nil {
@@ -60,17 +60,17 @@ func TestAServerIsStartedWithAnEmptyFolderAndStopped(t *testing.T) {
 
 func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
 	for role, want := range map[string]string{
-		"broken":  "start played with bench: it ended before it was ready; it said:\nno such handler",
-		"garbled": "start played with bench: no address",
+		"broken":  "start fake with bench: it ended before it was ready; its output:\nno such handler",
+		"garbled": "start fake with bench: no address",
 	} {
-		_, err := start(t.Context(), played{role}, bench, t.TempDir())
+		_, err := start(t.Context(), fakeSide{role}, bench, t.TempDir())
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: got error %v, want %s", role, err, want)
 		}
 	}
 }
 
-func TestMemoryIsThatOfAllDescendants(t *testing.T) {
+func TestMemoryIncludesAllDescendants(t *testing.T) {
 	proc := t.TempDir()
 	for _, p := range []struct{ pid, parent, kilobytes int }{
 		{1, 0, 5000},
@@ -78,14 +78,15 @@ func TestMemoryIsThatOfAllDescendants(t *testing.T) {
 		{11, 10, 1024}, // its child
 		{12, 11, 1024}, // and grandchild
 		{13, 10, 0},    // a child that has ended
-		{20, 1, 9000},  // a stranger
+		{20, 1, 9000},  // an unrelated process
 	} {
 		dir := filepath.Join(proc, strconv.Itoa(p.pid))
 		status := "Name:\tx\nPPid:\t" + strconv.Itoa(p.parent) + "\n"
 		if p.kilobytes > 0 {
 			status += "VmRSS:\t    " + strconv.Itoa(p.kilobytes) + " kB\n"
 		}
-		if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "status"), []byte(status), 0o600)); err != nil {
+		if err := errors.Join(os.Mkdir(dir, 0o700),
+			os.WriteFile(filepath.Join(dir, "status"), []byte(status), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,7 +102,7 @@ func TestMemoryIsThatOfAllDescendants(t *testing.T) {
 	}
 }
 
-func TestServersSayWhereTheyListen(t *testing.T) {
+func TestTheAddressIsReadFromAServersOutput(t *testing.T) {
 	for _, test := range []struct {
 		side side
 		line string
@@ -111,10 +112,10 @@ func TestServersSayWhereTheyListen(t *testing.T) {
 		{&devtool{}, `{"worker":"bench"}`, "!it has no address"},
 		{&devtool{}, `Ready on`, "!read its status"},
 		{&workerd{}, `{"event":"listen","socket":"http","port":33239}`, "127.0.0.1:33239"},
-		{&workerd{}, `{"event":"reload"}`, "!does not say where it listens"},
+		{&workerd{}, `{"event":"reload"}`, "!has no address"},
 		{&wrangler{}, "⎔ Starting local server...", ""},
 		{&wrangler{}, "[wrangler:info] Ready on http://127.0.0.1:37321", "127.0.0.1:37321"},
-		{&wrangler{}, "Ready on the spot", "!read where it listens"},
+		{&wrangler{}, "Ready on the spot", "!read its address"},
 		{&workerd{}, `error:`, "!read its control message"},
 	} {
 		got, err := test.side.address([]byte(test.line))

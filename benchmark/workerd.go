@@ -16,7 +16,7 @@ import (
 //go:embed peer
 var peerFiles embed.FS
 
-// A workerd is the side that is compared with.
+// A workerd is the peer of raw workerd.
 type workerd struct {
 	binary   string
 	released string // its version
@@ -47,7 +47,7 @@ func newWorkerd(ctx context.Context, work, binary string, notes io.Writer) (*wor
 	return w, nil
 }
 
-// fetchWorkerd brings the newest workerd into dir, and returns its path.
+// fetchWorkerd installs the newest workerd in dir, and returns its path.
 func fetchWorkerd(ctx context.Context, dir string, notes io.Writer) (string, error) {
 	architecture, err := npmArchitecture()
 	if err != nil {
@@ -57,7 +57,7 @@ func fetchWorkerd(ctx context.Context, dir string, notes io.Writer) (string, err
 		name:    "@cloudflare/workerd-linux-" + architecture,
 		version: "latest",
 		file:    "bin/workerd",
-		without: "name a workerd with -workerd FILE",
+		instead: "name a workerd with -workerd FILE",
 	}
 	return p.fetch(ctx, dir, notes)
 }
@@ -84,7 +84,7 @@ func (w *workerd) address(line []byte) (string, error) {
 		return "", fmt.Errorf("read its control message: %w", err)
 	}
 	if message.Event != "listen" || message.Port == 0 {
-		return "", fmt.Errorf("read its control message: %s does not say where it listens", line)
+		return "", fmt.Errorf("read its control message: %s has no address", line)
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(message.Port)), nil
 }

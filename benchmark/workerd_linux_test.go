@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// withNPM makes script the only npm there is. It sees the folder to install into as $3.
+// withNPM makes script the only npm. The script gets the folder to install into as $3.
 func withNPM(t *testing.T, script string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -20,7 +20,7 @@ func withNPM(t *testing.T, script string) {
 	t.Setenv("PATH", bin)
 }
 
-// installed is where npm leaves workerd, below a folder.
+// installed returns the path where npm installs workerd, below a folder.
 func installed() string {
 	architecture := map[string]string{"amd64": "64", "arm64": "arm64"}[runtime.GOARCH]
 	return filepath.Join("node_modules", "@cloudflare", "workerd-linux-"+architecture, "bin", "workerd")
@@ -40,9 +40,10 @@ func TestWorkerdIsFetchedWithNPM(t *testing.T) {
 
 func TestWithoutWorkerdTheErrorSaysWhatToDo(t *testing.T) {
 	for name, test := range map[string]struct{ npm, want string }{
-		"no npm":           {"", "there is no npm on this machine: install Node.js, or name a workerd with -workerd FILE"},
-		"no network":       {unreachable, "npm can't fetch it (code ENOTFOUND): check the network, or name a workerd with -workerd FILE"},
-		"an empty package": {"exit 0", "npm has left no "},
+		"no npm": {"", "this machine has no npm: install Node.js, or name a workerd with -workerd FILE"},
+		"no network": {unreachable,
+			"npm can't fetch it (code ENOTFOUND): check the network, or name a workerd with -workerd FILE"},
+		"an empty package": {"exit 0", "npm has not installed "},
 	} {
 		withNPM(t, test.npm)
 		_, err := fetchWorkerd(t.Context(), t.TempDir(), t.Output())

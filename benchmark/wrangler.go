@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// A wrangler is `wrangler dev`, which the loop from a save to its answer is compared with.
+// A wrangler is the peer `wrangler dev`, for the loop from a save to its answer.
 type wrangler struct {
 	node, script string
 	released     string // its version
@@ -20,11 +20,11 @@ type wrangler struct {
 
 var _ side = (*wrangler)(nil)
 
-// wranglerNode is the version of Node.js that wrangler is run with. It is npm's, for many a machine has an older one than
-// wrangler takes.
+// wranglerNode is the version of Node.js for wrangler. npm supplies it, because many machines have
+// one too old for wrangler.
 const wranglerNode = "22"
 
-// newWrangler makes a project of the twin below work, and fetches wrangler.
+// newWrangler creates a project of the twin below work, and fetches wrangler.
 func newWrangler(ctx context.Context, work string, notes io.Writer) (*wrangler, error) {
 	if _, err := npmArchitecture(); err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ func newWrangler(ctx context.Context, work string, notes io.Writer) (*wrangler, 
 	if err != nil {
 		return nil, err
 	}
-	const without = "leave it out with -only workerd"
-	// A folder of its own, for what it brings along would replace the workerd that was fetched for itself.
+	const instead = "leave it out with -only workerd"
+	// It needs a folder of its own: its dependencies would replace the workerd in the shared one.
 	dir := filepath.Join(cache, "wrangler")
-	script := npmPackage{name: "wrangler", version: "latest", file: "wrangler-dist/cli.js", without: without}
+	script := npmPackage{name: "wrangler", version: "latest", file: "wrangler-dist/cli.js", instead: instead}
 	if w.script, err = script.fetch(ctx, dir, notes); err != nil {
 		return nil, err
 	}
-	node := npmPackage{name: "node", version: wranglerNode, file: "bin/node", without: without}
+	node := npmPackage{name: "node", version: wranglerNode, file: "bin/node", instead: instead}
 	if w.node, err = node.fetch(ctx, dir, notes); err != nil {
 		return nil, err
 	}
@@ -64,11 +64,12 @@ func newWrangler(ctx context.Context, work string, notes io.Writer) (*wrangler, 
 	return w, nil
 }
 
-// run is wrangler without the process that usually starts it and waits, which only costs memory.
+// run returns wrangler without the process that usually starts it and waits, which only costs
+// memory.
 func (w *wrangler) run(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.node, append([]string{"--no-warnings", w.script}, args...)...)
 	cmd.Dir = w.project
-	// It asks the network for updates and for what requests look like at the platform; neither is what is measured.
+	// These settings keep it from fetching updates and sample requests from the network.
 	cmd.Env = append(os.Environ(), "CI=1", "NO_COLOR=1", "WRANGLER_SEND_METRICS=false", "WRANGLER_HIDE_BANNER=true",
 		"CLOUDFLARE_CF_FETCH_ENABLED=false", "CLOUDFLARE_ENV=")
 	return cmd
@@ -81,12 +82,13 @@ func (w *wrangler) version() string { return w.released }
 func (w *wrangler) source(string) string { return filepath.Join(w.project, "bench.js") }
 
 func (w *wrangler) command(ctx context.Context, _, state string, ready *os.File) *exec.Cmd {
-	cmd := w.run(ctx, "dev", "--ip", "127.0.0.1", "--port", "0", "--persist-to", state, "--show-interactive-dev-session=false")
+	cmd := w.run(ctx, "dev", "--ip", "127.0.0.1", "--port", "0", "--persist-to", state,
+		"--show-interactive-dev-session=false")
 	cmd.Stdout = ready
 	return cmd
 }
 
-// address finds the one line among those that it prints.
+// address finds the address in the line "Ready on".
 func (w *wrangler) address(line []byte) (string, error) {
 	_, where, found := strings.Cut(string(line), "Ready on ")
 	if !found {
@@ -94,7 +96,7 @@ func (w *wrangler) address(line []byte) (string, error) {
 	}
 	u, err := url.Parse(strings.TrimSpace(where))
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("read where it listens: %q", line)
+		return "", fmt.Errorf("read its address: %q", line)
 	}
 	return u.Host, nil
 }

@@ -1,4 +1,4 @@
-// The twin of templates/batcher, as far as the benchmark asks for it: it has no upstream, and nobody reads its queue.
+// The twin of templates/batcher, as far as the benchmark uses it: it has no upstream, and nothing reads its queue.
 import { DurableObject } from "cloudflare:workers";
 
 const delay = 10_000; // ms

@@ -1,7 +1,7 @@
-// The twin of testdata/handlers/bench/main.go, as far as the benchmark asks for it.
+// The twin of testdata/handlers/bench/main.go, as far as the benchmark uses it.
 import { DurableObject } from "cloudflare:workers";
 
-// What the loop from a save to its answer edits.
+// The benchmark edits this line when it measures the loop from a save to its answer.
 const version = "as it is";
 
 export default {

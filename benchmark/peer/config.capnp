@@ -1,4 +1,4 @@
-# The twins on workerd. Addresses and folders are given on its command line.
+# The twins on workerd. Its command line sets addresses and folders.
 using Workerd = import "/workerd/workerd.capnp";
 
 const bench :Workerd.Config = (
