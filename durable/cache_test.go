@@ -14,10 +14,10 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// maxEntry is what an entry may have in these tests.
+// maxEntry is the limit of an entry in these tests, in bytes.
 const maxEntry = 2 << 20
 
-// withCache welcomes the program as one that may tell its puts and remember entries.
+// withCache lets the program buffer puts and cache entries.
 func withCache(e *emulation) { e.maxEntry = maxEntry }
 
 func (h handling) put(key string, v any) {
@@ -25,7 +25,7 @@ func (h handling) put(key string, v any) {
 	h.check(h.state.Storage.Put(h.ctx, key, v))
 }
 
-// want compares the text that is the value of key; an empty one stands for no value.
+// want compares the value of key, a text. An empty text stands for no value.
 func (h handling) want(key, want string) {
 	h.t.Helper()
 	var got string
@@ -36,8 +36,8 @@ func (h handling) want(key, want string) {
 	}
 }
 
-// alongside runs f on a goroutine of its own and returns when nothing moves any more. The
-// error of f is in the channel then, or comes later.
+// alongside runs f on a goroutine of its own and returns when nothing moves any more. The channel
+// gets the error of f when f returns.
 func (h handling) alongside(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -45,7 +45,7 @@ func (h handling) alongside(f func() error) <-chan error {
 	return done
 }
 
-// finished reports whether f of alongside has returned, and with what.
+// finished reports whether f of alongside has returned, and its error.
 func (h handling) finished(done <-chan error) (bool, error) {
 	select {
 	case err := <-done:
@@ -55,14 +55,14 @@ func (h handling) finished(done <-chan error) (bool, error) {
 	}
 }
 
-func TestPutsAreToldTogetherBeforeTheNextQuestion(t *testing.T) {
+func TestPutsAreBufferedUntilTheNextQuestion(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("a", "1")
 		h.put("b", "2")
 		h.put("a", "3")
 		h.expectSent()
 		h.check(h.state.Storage.Sync(h.ctx))
-		h.expectSent("told write a b a", "sync")
+		h.expectSent("notice write a b a", "sync")
 		if got := string(h.values["a"]); got != `J"3"` {
 			t.Errorf("stored is %q, want the last value that was put", got)
 		}
@@ -71,7 +71,7 @@ func TestPutsAreToldTogetherBeforeTheNextQuestion(t *testing.T) {
 	}, withCache)
 }
 
-func TestPutsAreAskedWhereTheEmulatorDoesNotSayWhatAnEntryMayHave(t *testing.T) {
+func TestPutsAreNotBufferedIfTheLimitOfAnEntryIsUnknown(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("a", "1")
 		h.want("a", "1")
@@ -79,7 +79,7 @@ func TestPutsAreAskedWhereTheEmulatorDoesNotSayWhatAnEntryMayHave(t *testing.T) 
 	})
 }
 
-func TestPutsAreToldBeforeWhateverMayShowThem(t *testing.T) {
+func TestBufferedPutsAreSentBeforeTheyCanShow(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(h handling)
@@ -112,13 +112,13 @@ func TestPutsAreToldBeforeWhateverMayShowThem(t *testing.T) {
 			inHandler(t, func(h handling) {
 				h.put("k", "1")
 				tt.do(h)
-				h.expectSent(append([]string{"told write k"}, tt.want...)...)
+				h.expectSent(append([]string{"notice write k"}, tt.want...)...)
 			}, withCache)
 		})
 	}
 }
 
-func TestPutsAreToldBeforeTheAnswerToTheEvent(t *testing.T) {
+func TestBufferedPutsAreSentBeforeTheAnswerToTheEvent(t *testing.T) {
 	tests := []struct {
 		name string
 		end  func()
@@ -135,13 +135,13 @@ func TestPutsAreToldBeforeTheAnswerToTheEvent(t *testing.T) {
 			})
 			emulate(t, w, func(e *emulation) {
 				e.fetch(e.construct("Object", "one"), wire.Request{}).Await(context.Background())
-				e.expectSent("told write k", tt.want)
+				e.expectSent("notice write k", tt.want)
 			}, withCache)
 		})
 	}
 }
 
-func TestPutsOfConstructorsAlarmsAndBackgroundWorkAreTold(t *testing.T) {
+func TestPutsOfConstructorsAlarmsAndBackgroundWorkAreBuffered(t *testing.T) {
 	why := errors.New("no luck")
 	w := Worker{Classes: Classes{"Object": NewClass(func(ctx context.Context, state *State, _ *Env) (*probe, error) {
 		return &probe{
@@ -162,11 +162,11 @@ func TestPutsOfConstructorsAlarmsAndBackgroundWorkAreTold(t *testing.T) {
 			ID:       objects.IDFromName("one").String(),
 		}
 		e.check(e.ask(wire.MethodConstruct, m))
-		e.expectSent("told write made", "done construct")
+		e.expectSent("notice write made", "done construct")
 		if err := e.ask(wire.MethodAlarm, &wire.Alarm{Event: e.newID(), Instance: m.Instance}); err == nil {
 			t.Error("the alarm has not failed")
 		}
-		e.expectSent("told write rung", "fail no luck")
+		e.expectSent("notice write rung", "fail no luck")
 		e.on(wire.MethodBackground, func(s *wire.Stream) {
 			s.Answer(&wire.Background{Event: e.newID()}, false)
 			io.Copy(io.Discard, s)
@@ -175,13 +175,13 @@ func TestPutsOfConstructorsAlarmsAndBackgroundWorkAreTold(t *testing.T) {
 		turn := e.hold(wire.MethodResume)
 		e.fetch(m.Instance, wire.Request{}).text()
 		e.settle()
-		e.tap.take() // resume and reply, in whatever order
+		e.tap.take() // resume and reply, in any order
 		turn()
-		e.expectSent("told write later", "END")
+		e.expectSent("notice write later", "END")
 	}, withCache)
 }
 
-func TestWhatWasPutOrGotIsRemembered(t *testing.T) {
+func TestEntriesThatWerePutOrGotAreCached(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.values["there"] = []byte(`J"1"`)
 		for range 2 {
@@ -194,7 +194,7 @@ func TestWhatWasPutOrGotIsRemembered(t *testing.T) {
 	}, withCache)
 }
 
-func TestWhatWasRememberedOutlivesTheEvent(t *testing.T) {
+func TestCachedEntriesOutliveTheEvent(t *testing.T) {
 	var e *emulation
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 		h := handling{emulation: e, ctx: r.Context(), state: p.state}
@@ -209,11 +209,11 @@ func TestWhatWasRememberedOutlivesTheEvent(t *testing.T) {
 		for _, path := range []string{"put", "get"} {
 			e.fetch(object, wire.Request{URL: "http://a.test/" + path}).text()
 		}
-		e.expectSent("told write k", "reply 200 +0 END", "reply 200 +0 END")
+		e.expectSent("notice write k", "reply 200 +0 END", "reply 200 +0 END")
 	}, withCache)
 }
 
-func TestWhatEntriesChangeIsForgotten(t *testing.T) {
+func TestChangesClearTheCache(t *testing.T) {
 	tests := map[string]func(h handling){
 		"delete":      func(h handling) { h.state.Storage.Delete(h.ctx, "k") },
 		"delete many": func(h handling) { h.state.Storage.DeleteMany(h.ctx, []string{"k"}) },
@@ -231,7 +231,7 @@ func TestWhatEntriesChangeIsForgotten(t *testing.T) {
 				return errors.New("no luck")
 			})
 		},
-		"told by the emulator": func(h handling) {
+		"a notice of the emulator": func(h handling) {
 			h.check(h.state.Storage.Sync(h.ctx))
 			h.values["k"] = []byte(`J"2"`)
 			h.forget(h.instance)
@@ -255,7 +255,7 @@ func TestWhatEntriesChangeIsForgotten(t *testing.T) {
 }
 
 // The value may be older than the change, or newer.
-func TestNothingIsRememberedWhileAChangeIsUnderWay(t *testing.T) {
+func TestNothingIsCachedWhileAChangeIsUnderWay(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.values["k"] = []byte(`J"1"`)
 		done := h.hold(wire.MethodDelete)
@@ -268,14 +268,14 @@ func TestNothingIsRememberedWhileAChangeIsUnderWay(t *testing.T) {
 		h.want("k", "")
 		h.want("put", "1")
 		h.want("put", "1")
-		h.expectSent("delete k", "get k", "told write put", "get put", "get k", "get put")
+		h.expectSent("delete k", "get k", "notice write put", "get put", "get k", "get put")
 	}, withCache)
 }
 
-func TestAFailedChangeIsForgottenToo(t *testing.T) {
+func TestAFailedChangeClearsTheCacheToo(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("k", "1")
-		h.on(wire.MethodDelete, func(s *wire.Stream) { // the answer gets lost, not what it is about
+		h.on(wire.MethodDelete, func(s *wire.Stream) { // the answer gets lost, but not the change
 			h.mu.Lock()
 			delete(h.values, "k")
 			h.mu.Unlock()
@@ -288,8 +288,8 @@ func TestAFailedChangeIsForgottenToo(t *testing.T) {
 	}, withCache)
 }
 
-// An answer that was under way while the key changed must not be remembered.
-func TestAnAnswerThatIsTooOldIsNotRemembered(t *testing.T) {
+// An answer that was under way while the key changed must not be cached.
+func TestAnAnswerThatIsTooOldIsNotCached(t *testing.T) {
 	tests := map[string]func(h handling){
 		"put":    func(h handling) { h.put("k", "new") },
 		"forget": func(h handling) { h.check(h.emulationPut("k", "new")); h.forget(h.instance) },
@@ -320,7 +320,7 @@ func TestAnAnswerThatIsTooOldIsNotRemembered(t *testing.T) {
 	}
 }
 
-// emulationPut changes a value behind the program's back.
+// emulationPut changes a value without the program.
 func (h handling) emulationPut(key, value string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -329,19 +329,19 @@ func (h handling) emulationPut(key, value string) error {
 	return err
 }
 
-func TestManyToldPutsEndInAQuestion(t *testing.T) {
+func TestAFullBufferEndsInAQuestion(t *testing.T) {
 	inHandler(t, func(h handling) {
 		large := strings.Repeat("x", maxBufferedPuts/2)
 		h.put("a", large)
 		h.expectSent()
 		h.put("b", large)
-		h.expectSent("told write a b", "write")
+		h.expectSent("notice write a b", "write")
 	}, withCache)
 }
 
-// Otherwise a put would get the error of those that were told before, and theirs would be lost
-// when the handler can do without its own.
-func TestThatQuestionCarriesNoPuts(t *testing.T) {
+// Otherwise a put would fail with the error of an earlier one, and a handler that ignores the
+// failure of this put would lose the earlier one.
+func TestTheQuestionOfAFullBufferCarriesNoPuts(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.on(wire.MethodWrite, func(s *wire.Stream) {
 			var q wire.PutMany
@@ -357,8 +357,8 @@ func TestThatQuestionCarriesNoPuts(t *testing.T) {
 	}, withCache)
 }
 
-// Some classes refuse it, which is an error of that put alone.
-func TestALargeEntryIsAsked(t *testing.T) {
+// Some classes refuse such an entry, and that must be the error of that put alone.
+func TestALargeEntryIsNotBuffered(t *testing.T) {
 	for name, entry := range map[string]struct {
 		maxEntry uint64
 		key      string
@@ -374,14 +374,14 @@ func TestALargeEntryIsAsked(t *testing.T) {
 				h.fail(wire.MethodPut, &wire.Error{Message: "too large"})
 				err := h.state.Storage.Put(h.ctx, entry.key, strings.Repeat("x", entry.size))
 				expectError(t, err, fmt.Sprintf("put %q: too large", entry.key))
-				h.expectSent("told write a", "put "+entry.key)
+				h.expectSent("notice write a", "put "+entry.key)
 				h.want(entry.key, "")
 			}, func(e *emulation) { e.maxEntry = entry.maxEntry })
 		})
 	}
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
+func TestTheCacheIsBounded(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("large", strings.Repeat("x", maxCached/4))
 		h.tap.take()
@@ -402,7 +402,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 				size += sizeOf(key, r)
 			}
 			if size != cache.size || size > maxCached {
-				t.Fatalf("after %d puts, %d bytes are remembered and %d counted; the bound is %d", i+1, size,
+				t.Fatalf("after %d puts, %d bytes are cached and %d counted; the limit is %d", i+1, size,
 					cache.size, maxCached)
 			}
 		}
@@ -411,7 +411,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}, withCache)
 }
 
-func TestRememberedValuesAreCopies(t *testing.T) {
+func TestCachedValuesAreCopies(t *testing.T) {
 	inHandler(t, func(h handling) {
 		b := []byte("before")
 		h.put("k", b)
@@ -436,12 +436,12 @@ func TestRememberedValuesAreCopies(t *testing.T) {
 }
 
 // While one of its goroutines waits, the event may not have its turn: others may put.
-func TestAnEventThatHasGivenItsTurnUpAsks(t *testing.T) {
+func TestAnEventThatHasGivenItsTurnUpBypassesTheCache(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.put("k", "before")
 		wake := h.hold(wire.MethodSleep)
 		slept := h.alongside(func() error { return Sleep(h.ctx, time.Second) })
-		h.expectSent("told write k", "sleep 1s")
+		h.expectSent("notice write k", "sleep 1s")
 		h.check(h.emulationPut("k", "by another event"))
 		h.want("k", "by another event")
 		h.put("k", "meanwhile")
@@ -472,12 +472,12 @@ func TestAPutThatWaitsKeepsNoOtherGoroutineWaiting(t *testing.T) {
 	}, withCache)
 }
 
-func TestAnEventWhoseWaitHasFailedTellsAgain(t *testing.T) {
+func TestAnEventWhoseWaitHasFailedBuffersAgain(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.fail(wire.MethodSleep, &wire.Error{Message: "no luck"})
 		expectError(t, Sleep(h.ctx, time.Second), "no luck")
 		stub := h.env.Namespace("OBJECTS").GetByName("two")
-		if _, err := stub.Fetch(h.request("GET", "http://a.test/", nil)); err == nil { // nobody answers it
+		if _, err := stub.Fetch(h.request("GET", "http://a.test/", nil)); err == nil { // it gets no answer
 			t.Error("the subrequest has not failed")
 		}
 		ctx, cancel := context.WithCancel(h.ctx)
@@ -494,7 +494,7 @@ func TestAnEventWhoseWaitHasFailedTellsAgain(t *testing.T) {
 	}, withCache)
 }
 
-func TestAnEventWhoseClientHasGoneAsks(t *testing.T) {
+func TestAnEventWhoseClientHasGoneBypassesTheCache(t *testing.T) {
 	var e *emulation
 	w := withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
 		h := handling{emulation: e, ctx: r.Context(), state: p.state}
@@ -507,11 +507,11 @@ func TestAnEventWhoseClientHasGoneAsks(t *testing.T) {
 		x := e.fetch(e.construct("Object", "one"), wire.Request{})
 		e.settle()
 		x.cancel()
-		e.expectSent("told write k", "put k", "reply 200 +0 END")
+		e.expectSent("notice write k", "put k", "reply 200 +0 END")
 	}, withCache)
 }
 
-func TestPutsOfAnEventThatIsOverAreAskedAndRefused(t *testing.T) {
+func TestPutsOfAnEventThatIsOverAreNotBufferedAndFail(t *testing.T) {
 	over := &wire.Error{Message: "the event is over"}
 	t.Run("returned", func(t *testing.T) {
 		result := make(chan error, 1)
@@ -529,7 +529,7 @@ func TestPutsOfAnEventThatIsOverAreAskedAndRefused(t *testing.T) {
 			e.fail(wire.MethodPut, over)
 			e.fetch(e.construct("Object", "one"), wire.Request{}).text()
 			expectError(t, <-result, "get \"k\": the event is over\nput \"k\": the event is over")
-			e.expectSent("told write k", "reply 200 +0 END", "get k", "put k")
+			e.expectSent("notice write k", "reply 200 +0 END", "get k", "put k")
 		}, withCache)
 	})
 	t.Run("aborted", func(t *testing.T) {
@@ -543,7 +543,7 @@ func TestPutsOfAnEventThatIsOverAreAskedAndRefused(t *testing.T) {
 			e.fail(wire.MethodPut, over)
 			e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
 			expectError(t, <-result, `put "k": the event is over`)
-			e.expectSent("told write k", "reset enough", "put k", "fail "+endedGoroutine)
+			e.expectSent("notice write k", "reset enough", "put k", "fail "+endedGoroutine)
 		}, withCache)
 	})
 	t.Run("reset", func(t *testing.T) {
@@ -574,7 +574,7 @@ func TestABodyThatHasNotArrivedGivesTheTurnUp(t *testing.T) {
 		e = started
 		object := e.construct("Object", "one")
 		x := e.deliver(object, wire.Request{Method: "POST", ContentLength: -1}, false)
-		e.expectSent("told write k", "pause")
+		e.expectSent("notice write k", "pause")
 		e.check(handling{emulation: e}.emulationPut("k", "by another event"))
 		e.forget(object)
 		x.CloseWrite()
@@ -582,7 +582,7 @@ func TestABodyThatHasNotArrivedGivesTheTurnUp(t *testing.T) {
 	}, withCache)
 }
 
-func TestAWorkerHasNothingToRemember(t *testing.T) {
+func TestAWorkerHasNoCache(t *testing.T) {
 	w := withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) { Sleep(r.Context(), time.Second) })
 	emulate(t, w, func(e *emulation) {
 		e.forget(17) // and an object that is not in memory is none to forget

@@ -17,8 +17,8 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A deed is what a handler under this law does: one call of Storage or, for a transaction and while
-// a goroutine sleeps, those inside as well.
+// A deed is one thing that a handler does in this test: a call of Storage or, for a transaction and
+// a goroutine that sleeps, the deeds inside as well.
 type deed struct {
 	What   string
 	Key    string
@@ -41,7 +41,7 @@ func deedsOf(depth int) *rapid.Generator[[]deed] {
 		d := deed{
 			What: rapid.SampledFrom(kinds).Draw(t, "what"),
 			Key:  rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"),
-			// One that is too large to be told, or to be remembered, is rare.
+			// Values too large for the buffer or the cache are rare.
 			Size: rapid.SampledFrom([]int{1, 2, 3, 4, 5, 20_000, 40_000, lawEntry}).Draw(t, "size"),
 		}
 		switch d.What {
@@ -54,10 +54,10 @@ func deedsOf(depth int) *rapid.Generator[[]deed] {
 	}), 0, 8)
 }
 
-// lawEntry is what an entry may have here.
+// lawEntry is the limit of an entry here, in bytes.
 const lawEntry = 50_000
 
-// A performance is the deeds of several events carried out, with or without a cache.
+// A performance carries out the deeds of several events, with or without a cache.
 type performance struct {
 	*emulation
 	seen   []string // what the handlers saw
@@ -119,7 +119,7 @@ func (p *performance) do(ctx context.Context, s *Storage, ops *entries, deeds []
 	}
 }
 
-// brief describes entries by their keys, and how their values begin.
+// brief describes entries by their keys and the beginnings of their values.
 func brief(entries []Entry) string {
 	var b strings.Builder
 	for _, e := range entries {
@@ -128,7 +128,7 @@ func brief(entries []Entry) string {
 	return b.String()
 }
 
-// sleep holds a handler back until it is its turn to wake.
+// sleep holds a handler back until the schedule wakes it.
 func (p *performance) sleep(s *wire.Stream) {
 	wake := make(chan struct{})
 	p.mu.Lock()
@@ -145,9 +145,8 @@ func (p *performance) wake(n int) {
 	p.asleep = slices.Delete(p.asleep, n, n+1)
 }
 
-// perform delivers the events, each to the same object. Whenever one sleeps or has ended, the
-// schedule says what goes on: one that sleeps, the next event or somebody who
-// changes a value from outside.
+// perform delivers the events, all to the same object. Whenever one sleeps or has ended, the
+// schedule decides what goes on: a sleeping one, the next event or a change from outside.
 func perform(t *testing.T, entry uint64, plays [][]deed, schedule []int) (seen []string, left map[string]string) {
 	p := &performance{}
 	w := withFetch(func(o *probe, _ http.ResponseWriter, r *http.Request) {
@@ -193,8 +192,8 @@ func perform(t *testing.T, entry uint64, plays [][]deed, schedule []int) (seen [
 	return p.seen, left
 }
 
-// Nobody can tell whether puts are told and entries remembered, whatever the handlers of an object
-// do and however they take turns.
+// Buffered puts and cached entries never show, whatever the handlers of an object do and in
+// whatever order they run.
 func TestACacheChangesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		plays := rapid.SliceOfN(deedsOf(0), 1, 3).Draw(rt, "plays")

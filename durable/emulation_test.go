@@ -17,13 +17,13 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// An emulation is the emulator's side of a connection to a program, played by a test:
-// it delivers the events that the test asks for, and answers the program's
-// operations at once, from memory, or as the test has scripted it.
+// An emulation plays the emulator's side of a connection to a program. It delivers the events that
+// the test asks for. It answers the program's operations at once, from memory, or as the test has
+// scripted it.
 //
-// It lives in a bubble of synctest: time stands still unless everybody waits for it,
-// and settle waits until nothing moves any more. So "this is not sent before
-// that" can be tested without waiting for a while.
+// It lives in a bubble of synctest: time stands still until all goroutines wait for it, and settle
+// waits until nothing moves any more. So a test of "this is not sent before that" need not wait for
+// a while.
 type emulation struct {
 	t      *testing.T
 	conn   *wire.Conn
@@ -37,7 +37,7 @@ type emulation struct {
 	lastID  uint64 // of events and instances
 }
 
-// emulate runs test with w as the program, welcomed and connected.
+// emulate runs test with w as the program, which is connected and welcomed.
 func emulate(t *testing.T, w Worker, test func(e *emulation), prepare ...func(*emulation)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +49,7 @@ func emulate(t *testing.T, w Worker, test func(e *emulation), prepare ...func(*e
 	})
 }
 
-// connect begins an emulation, as the scripts of prepare have it.
+// connect begins an emulation, after the functions of prepare have changed it.
 func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	ours, theirs := net.Pipe()
 	e := &emulation{
@@ -71,7 +71,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	return e
 }
 
-// end closes the connection and returns what serve does.
+// end closes the connection and returns the error of serve.
 func (e *emulation) end() error {
 	e.conn.Close()
 	return e.served()
@@ -127,17 +127,17 @@ func (e *emulation) notice(method wire.Method, message []byte) {
 	}
 }
 
-// forget makes the program forget what it remembers of an object's storage.
+// forget makes the program clear the cache of an instance.
 func (e *emulation) forget(instance uint64) {
 	e.t.Helper()
 	if err := e.conn.Notify(wire.MethodForget, &wire.Forget{Instance: instance}); err != nil {
-		e.t.Errorf("tell the program to forget: %v", err)
+		e.t.Errorf("send Forget: %v", err)
 	}
 	e.settle()
 }
 
-// expectSent compares what the program has sent since the last time with want, when
-// nothing moves any more.
+// expectSent waits until nothing moves any more. It compares what the program has sent since the
+// last call with want.
 func (e *emulation) expectSent(want ...string) {
 	e.t.Helper()
 	e.settle()
@@ -197,7 +197,7 @@ func (e *emulation) fetch(instance uint64, r wire.Request) exchange {
 	return e.deliver(instance, r, true)
 }
 
-// deliver is fetch; without end there is more to the body.
+// deliver is fetch. Without end, the body goes on.
 func (e *emulation) deliver(instance uint64, r wire.Request, end bool) exchange {
 	e.t.Helper()
 	if r.Method == "" {
@@ -275,7 +275,7 @@ func withFetch(fetch func(p *probe, w http.ResponseWriter, r *http.Request)) Wor
 	}
 }
 
-// A handling is what a handler under test has at hand.
+// A handling has everything that a handler under test may use.
 type handling struct {
 	*emulation
 	instance uint64
@@ -301,7 +301,7 @@ func inHandler(t *testing.T, test func(h handling), prepare ...func(*emulation))
 	}, prepare...)
 }
 
-// check reports an error that says what could not be done.
+// check fails the test if err is not nil.
 func (e *emulation) check(err error) {
 	e.t.Helper()
 	if err != nil {

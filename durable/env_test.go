@@ -84,7 +84,7 @@ func TestDecodeVarSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestNamespaceThatIsNotBoundPanicsWithThoseThatAre(t *testing.T) {
+func TestNamespaceThatIsNotBoundPanicsAndNamesTheBoundOnes(t *testing.T) {
 	tests := []struct {
 		env  *Env
 		want string
@@ -128,7 +128,7 @@ func TestABindingThatIsNotEmulatedPanicsWhenItIsUsed(t *testing.T) {
 	}
 }
 
-// The ids are those of workerd for the same key (src/workerd/server/server-test.c++).
+// These are the ids of workerd for the same key (src/workerd/server/server-test.c++).
 func TestIDsOfNamesAreThoseOfThePlatform(t *testing.T) {
 	ns := newEnv(&wire.Welcome{Bindings: []wire.Binding{{Name: "NS", UniqueKey: "mykey"}}}).Namespace("NS")
 	tests := []struct{ name, want string }{
@@ -147,7 +147,7 @@ func TestIDsOfNamesAreThoseOfThePlatform(t *testing.T) {
 }
 
 // Vectors of a worker called "worker": HMAC-SHA-256 with the hash of worker-CLASS as its
-// key, first of the name, then of what that gave.
+// key, first of the name, then of the result.
 func TestIDsDependOnTheClass(t *testing.T) {
 	tests := []struct{ binding, name, want string }{
 		{"OBJECTS", "one", "d392f33da786fba4f0a7a81327a3c8bee44a5bd22383c74494256114d9dba14a"},
@@ -162,7 +162,7 @@ func TestIDsDependOnTheClass(t *testing.T) {
 	}
 }
 
-func TestIDKnowsItsNameOnlyWhenItWasMadeFromIt(t *testing.T) {
+func TestIDKnowsItsNameOnlyIfItWasDerivedFromIt(t *testing.T) {
 	ns := env.Namespace("OBJECTS")
 	named := ns.IDFromName("")
 	parsed, err := ns.IDFromString(named.String())
@@ -182,7 +182,7 @@ func TestIDKnowsItsNameOnlyWhenItWasMadeFromIt(t *testing.T) {
 	}
 }
 
-func TestIDFromStringRefusesWhatIsNoIDOfTheNamespace(t *testing.T) {
+func TestIDFromStringRejectsOtherTexts(t *testing.T) {
 	ns := env.Namespace("OBJECTS")
 	tests := []struct {
 		name, s string

@@ -13,9 +13,9 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// What handlers make errors of is their own, so it may be anything: what does not fit the
-// protocol must not cost the connection.
-func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
+// Handlers make their own errors, with any content. Content that does not fit the protocol must not
+// cost the connection.
+func TestAnyErrorOfAHandlerReachesTheEmulator(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
@@ -32,7 +32,7 @@ func TestAHandlersOwnErrorReachesTheEmulatorWhateverIsInIt(t *testing.T) {
 		},
 		{
 			"a reset of its own", &Error{Message: "no", Reset: true},
-			wire.Error{Message: "no", Remote: true}, // it is the emulator's to say
+			wire.Error{Message: "no", Remote: true}, // only the emulator says so
 		},
 		{
 			"an object id that is not text", &Error{Message: "no", ObjectID: "\xff\xfe", Retryable: true},
@@ -113,7 +113,7 @@ func TestAHandlerOfRequestsFailsWithItsOwnErrorByPanic(t *testing.T) {
 	}
 }
 
-// A fragile error is one whose methods panic: Error where it has no text, and Unwrap always.
+// The methods of a fragile error panic: Error if it has no text, and Unwrap always.
 type fragile struct{ text *string }
 
 func (e *fragile) Error() string { return *e.text }

@@ -13,7 +13,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// forwarding is a program whose handlers pass what they get on to the object "two".
+// forwarding is a program whose handlers forward their requests to the object "two".
 var forwarding = withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 	p.env.Namespace("OBJECTS").GetByName("two").ServeHTTP(w, r)
 })
@@ -81,7 +81,7 @@ func TestServeHTTPPassesTheObjectsFailureOn(t *testing.T) {
 	})
 }
 
-func TestServeHTTPsFailureCanBeReadByWhoRecovers(t *testing.T) {
+func TestServeHTTPsFailureCanBeReadAfterRecover(t *testing.T) {
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 		defer func() { http.Error(w, fmt.Sprint(recover()), http.StatusBadGateway) }()
 		p.env.Namespace("OBJECTS").GetByName("two").ServeHTTP(w, r)
@@ -159,8 +159,8 @@ func TestForwardingABodyThatIsThereConsumesIt(t *testing.T) {
 	})
 }
 
-// A body in a wrapper of the user's is passed on by the same rule, as long as the
-// handler waits for the response.
+// A body that the handler has wrapped is passed on in the same way, while the handler waits for the
+// response.
 func TestForwardingAWrappedBodyTakesNoTurn(t *testing.T) {
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1000)
@@ -180,8 +180,8 @@ func TestForwardingAWrappedBodyTakesNoTurn(t *testing.T) {
 	})
 }
 
-// The object answers before it has read its request, as one does that echoes. The handler
-// has its turn then, and the rest of the body must not give it up in its name.
+// The object answers before it has read its request, for example because it echoes. Then the
+// handler has its turn, and the rest of the body must not give that up.
 func TestForwardingABodyGoesOnBesideTheHandler(t *testing.T) {
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
 		resp, err := p.env.Namespace("OBJECTS").GetByName("two").Fetch(r)
@@ -266,8 +266,8 @@ func TestForwardingAClosedBodyFails(t *testing.T) {
 	})
 }
 
-// Whoever writes into a pipe that is a request's body must not wait for ever when the
-// object does not want it.
+// A request's body may be a pipe. Its writer must not wait for ever if the object does not read the
+// body.
 func TestBodyIsClosedWhenTheObjectHasAnswered(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.answerWith(wire.Response{Status: 413})

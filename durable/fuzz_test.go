@@ -15,8 +15,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// Whatever a request says, a handler that gets it can pass it on, and who gets it then
-// sees the same.
+// A handler can pass any request on, and the receiver sees the same request.
 func FuzzRequestStaysTheSameWhenItIsPassedOn(f *testing.F) {
 	f.Add("GET", "http://a.test/p?q#f", "a.test", "X-A", "1", int64(0), []byte(nil))
 	f.Add("POST", "https://me:secret@a.test:80//a%2Fb?", "", "host", "b", int64(3), []byte("abc"))
@@ -45,21 +44,21 @@ func FuzzRequestStaysTheSameWhenItIsPassedOn(f *testing.F) {
 		}
 		second, err := fromRequest(&again, first.Body)
 		if err != nil {
-			return // its Host is no host; a server would have refused it
+			return // its Host is invalid; a server would have rejected it
 		}
 		if u, _ := url.Parse(target); u.Scheme == "" || u.Host == "" || u.Opaque != "" ||
 			strings.ContainsAny(host, "/?#@\\") {
-			return // not the absolute URL that the protocol has here, or no host
+			return // the protocol has only absolute URLs and valid hosts here
 		}
 		a, b := look(first), look(second)
 		if a.Host == "" {
-			b.Host = "" // it has got one
+			b.Host = "" // it was filled in
 		}
 		if a.Method == "" {
 			b.Method = ""
 		}
 		if a.ContentLength == 0 {
-			b.ContentLength = 0 // there is a body, so that is not said any more
+			b.ContentLength = 0 // there is a body, so the length is unknown
 		}
 		if diff := cmp.Diff(a, b); diff != "" {
 			t.Fatalf("%q (-before +after):\n%s", again.URL, diff)

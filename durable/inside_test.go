@@ -15,8 +15,8 @@ import (
 	"devtool.internal/internal/inside"
 )
 
-// A harness is the emulator's side of a worker that a test serves. It answers every operation at
-// once.
+// A harness plays the emulator's side for a worker that a test serves. It answers every operation
+// at once.
 type harness struct {
 	t       *testing.T
 	program inside.Program
@@ -97,7 +97,7 @@ func (h *harness) construct() uint64 {
 	return n
 }
 
-// get sends a request to a new object and returns what it answers.
+// get sends a request to a new object and returns the body of the answer.
 func (h *harness) get() (string, error) {
 	q := &wire.Fetch{
 		Event:    h.next(),
@@ -109,7 +109,7 @@ func (h *harness) get() (string, error) {
 	return string(r.Body), err
 }
 
-// An outsider object asks the outside.
+// The objects of asksOutside send a request to the outside.
 type asksOutside struct{ t *testing.T }
 
 func (o asksOutside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +188,7 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 			if !strings.Contains(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			// The turn is given up meanwhile, and with it what was written is committed.
+			// The turn is given up meanwhile, so earlier writes are committed.
 			want := []wire.Method{wire.MethodHello, wire.MethodPause, wire.MethodResume}
 			if !slices.Equal(h.asked, want) {
 				t.Errorf("asked %v, want %v", h.asked, want)
@@ -226,7 +226,7 @@ func TestAVisitSeesTheLiveInstance(t *testing.T) {
 	err := h.conn.Call(t.Context(), wire.MethodVisited,
 		&wire.Visited{Event: h.next(), Instance: h.construct(), Visit: 99}, &wire.Empty{})
 	if err == nil || !strings.Contains(err.Error(), "nobody waits for visit 99") {
-		t.Errorf("got %v, want that nobody waits", err)
+		t.Errorf("got %v, want an error", err)
 	}
 }
 

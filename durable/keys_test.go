@@ -162,7 +162,7 @@ func TestNothingInManyCallsIsNothing(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeStoredNamesKeyAndType(t *testing.T) {
+func TestErrorsOfPutNameKeyAndType(t *testing.T) {
 	cycle := map[string]any{}
 	cycle["self"] = cycle
 	tests := []struct {
@@ -189,7 +189,7 @@ func TestWhatCannotBeStoredNamesKeyAndType(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeReadBackNamesKeyAndType(t *testing.T) {
+func TestErrorsOfGetNameKeyAndType(t *testing.T) {
 	tests := []struct {
 		stored string
 		into   any
@@ -223,7 +223,7 @@ func TestWhatCannotBeReadBackNamesKeyAndType(t *testing.T) {
 	})
 }
 
-// What is put is a copy, and so is what is got: neither changes with the other's variable.
+// Put and Get copy values: a stored value shares no memory with a variable.
 func TestValuesAreCopies(t *testing.T) {
 	inHandler(t, func(h handling) {
 		s := h.state.Storage

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestGetManyReturnsWhatThereIsByKey(t *testing.T) {
+func TestGetManyReturnsExistingEntriesByKey(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.check(h.state.Storage.PutMany(h.ctx, map[string]any{"b": 2, "a": "one", "c": []byte{3}}))
 		h.expectSent("put many a b c")
@@ -45,7 +45,7 @@ func TestPutManyStoresNothingWhenOneValueCannotBeStored(t *testing.T) {
 	})
 }
 
-func TestDeleteManyCountsWhatThereWas(t *testing.T) {
+func TestDeleteManyCountsExistingEntries(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.check(h.state.Storage.PutMany(h.ctx, map[string]any{"a": 1, "b": 2}))
 		n, err := h.state.Storage.DeleteMany(h.ctx, []string{"a", "x"})

@@ -14,7 +14,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// panics returns what f panics with.
+// panics returns the value that f panics with.
 func panics(f func()) (with any) {
 	defer func() { with = recover() }()
 	f()
@@ -39,7 +39,7 @@ func TestAJurisdictionHasIDsOfItsOwn(t *testing.T) {
 			}
 		}
 	}
-	// As it always was: a namespace that was restricted leaves the one it was made from alone.
+	// A restriction leaves the namespace that it was made from alone.
 	if got, want := ids[""].String(), "d392f33da786fba4f0a7a81327a3c8bee44a5bd22383c74494256114d9dba14a"; got != want {
 		t.Errorf("without jurisdiction: got %s, want %s", got, want)
 	}
@@ -135,7 +135,7 @@ func TestTheObjectSeesTheJurisdictionOfItsID(t *testing.T) {
 	})
 }
 
-func TestAnIDThatIsNoneConstructsNothing(t *testing.T) {
+func TestAMalformedIDConstructsNothing(t *testing.T) {
 	emulate(t, withFetch(nil), func(e *emulation) {
 		for _, id := range []string{"", "0a", strings.Repeat("g", 64), strings.Repeat("0", 65)} {
 			err := e.ask(wire.MethodConstruct,

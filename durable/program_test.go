@@ -52,8 +52,8 @@ type result struct {
 	stdout, stderr string
 }
 
-// start starts binary, with env and no other word of an emulator. The function
-// that it returns waits for the program to end.
+// start starts binary with env, and without other variables of an emulator. It returns a function
+// that waits for the program to end.
 func start(t *testing.T, binary string, files []*os.File, env ...string) (wait func() result) {
 	t.Helper()
 	return startIn(t, "", binary, files, env...)
@@ -83,7 +83,7 @@ func startIn(t *testing.T, dir, binary string, files []*os.File, env ...string) 
 	}
 }
 
-func TestProgramStartedByHandSaysWhatItIsWhereNoEmulatorIs(t *testing.T) {
+func TestProgramWithoutAnEmulatorExplainsItself(t *testing.T) {
 	binary := build(t)
 	project := t.TempDir()
 	file := filepath.Join(project, filepath.FromSlash(wire.AttachFile))
@@ -106,7 +106,7 @@ func TestProgramStartedByHandSaysWhatItIsWhereNoEmulatorIs(t *testing.T) {
 	check("the emulator that " + file + " leads to is gone.")
 }
 
-func TestProgramStartedByHandFindsTheEmulatorOfItsProject(t *testing.T) {
+func TestProgramFindsTheEmulatorOfItsProject(t *testing.T) {
 	binary := build(t)
 	socket, err := os.MkdirTemp("", "sdk") // t.TempDir may be too long a path for a socket
 	if err != nil {
@@ -166,7 +166,7 @@ func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
 	}
 }
 
-// attach speaks as the emulator on c, and welcomes the program or refuses it.
+// attach plays the emulator on c. It welcomes the program, or refuses it with an error.
 func attach(c net.Conn, refusal *wire.Error) *wire.Conn {
 	return wire.NewConn(c, wire.Emulator, wire.Callbacks{Serve: func(s *wire.Stream) {
 		if s.Method != wire.MethodHello || refusal != nil {

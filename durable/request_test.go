@@ -15,7 +15,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// looks is what a handler sees of a request.
+// looks has what a handler sees of a request.
 type looks struct {
 	Method, URL, Host, RequestURI, Proto string
 	Header                               http.Header
@@ -34,7 +34,7 @@ func look(r *http.Request) looks {
 	}
 }
 
-// What net/http makes of the same request on a connection is what is wanted.
+// The wanted results are those of net/http for the same request on a connection.
 func TestRequestLooksAsOnAServer(t *testing.T) {
 	tests := []struct {
 		name, raw string
@@ -124,7 +124,7 @@ func TestRequestThatCannotBeReadFails(t *testing.T) {
 	})
 }
 
-// bodyOf is a request with a body of unknown length that begins with first.
+// bodyOf returns a request with a body of unknown length that begins with first.
 func bodyOf(first string) wire.Request {
 	return wire.Request{Method: "POST", ContentLength: -1, Body: []byte(first)}
 }
@@ -186,7 +186,7 @@ func TestRequestBodyOfTheWorkerHasNoTurnToGiveUp(t *testing.T) {
 	})
 }
 
-func TestReadFailsWithWhyItHasNoTurn(t *testing.T) {
+func TestReadFailsIfItGetsNoTurn(t *testing.T) {
 	for _, method := range []wire.Method{wire.MethodPause, wire.MethodResume} {
 		w := withFetch(func(_ *probe, _ http.ResponseWriter, r *http.Request) {
 			_, err := io.ReadAll(r.Body)
@@ -250,7 +250,7 @@ func TestCancelBreaksAWaitingReadAndEndsTheContext(t *testing.T) {
 		if _, err := r.Body.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
 			t.Errorf("read again: %v, want context.Canceled", err)
 		}
-		// What it does to its storage is done all the same.
+		// Its storage still works.
 		if err := p.state.Storage.Put(ctx, "k", "v"); err != nil {
 			t.Errorf("put: %v", err)
 		}

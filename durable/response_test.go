@@ -125,7 +125,7 @@ func TestShortResponseLeavesInOneFrame(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesABodyThatMayNotBe(t *testing.T) {
+func TestWriteRejectsABodyThatIsNotAllowed(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.w.WriteHeader(http.StatusNoContent)
 		if n, err := io.WriteString(h.w, "a"); n != 0 || err != http.ErrBodyNotAllowed {
@@ -165,7 +165,7 @@ func TestLongResponseIsSentWhilePaused(t *testing.T) {
 		resume()
 		e.expectSent("put sent", "pause", "data 4", "END")
 		if m := x.head(); m.ContentLength != -1 {
-			t.Errorf("length %d, want -1: nobody knows it", m.ContentLength)
+			t.Errorf("length %d, want -1: it is unknown", m.ContentLength)
 		}
 		if got := x.text(); len(got) != maxBuffered+5 || !strings.HasSuffix(got, "yrest") {
 			t.Errorf("got %d bytes", len(got))
@@ -204,7 +204,7 @@ func TestResponseWaitsForASlowClientWithoutTheTurn(t *testing.T) {
 	})
 }
 
-func TestFlushSendsWhatWasWritten(t *testing.T) {
+func TestFlushSendsEarlierWrites(t *testing.T) {
 	tests := []struct {
 		name  string
 		flush func(w http.ResponseWriter) error
@@ -238,9 +238,9 @@ func TestFlushSendsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// However a body is written, it arrives as it was, and each pause but that of the end
-// is taken back.
-func TestBodyArrivesHoweverItIsWritten(t *testing.T) {
+// A body arrives unchanged in whatever pieces it is written. Each pause except that of the end is
+// followed by a resume.
+func TestBodyArrivesInAllPieces(t *testing.T) {
 	var script []int // sizes of writes; a negative one is a Flush
 	w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) {
 		next := byte(0)
@@ -328,7 +328,7 @@ func TestPanicAfterTheHeadBreaksTheBodyOff(t *testing.T) {
 	}
 }
 
-func TestWriteFailsWhenNobodyTakesTheResponse(t *testing.T) {
+func TestWriteFailsWhenTheClientHasGone(t *testing.T) {
 	w := withFetch(func(_ *probe, w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
@@ -366,7 +366,7 @@ func TestResponseThatCannotBeSentFailsTheEvent(t *testing.T) {
 	})
 }
 
-func TestWriteHeaderPanicsForWhatIsNoStatus(t *testing.T) {
+func TestWriteHeaderPanicsForAnInvalidStatus(t *testing.T) {
 	for _, status := range []int{-5, 0, 99, 1000} {
 		w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		emulate(t, w, func(e *emulation) {

@@ -28,7 +28,7 @@ func TestHelloSaysWhetherTheWorkerHandlesCronTriggers(t *testing.T) {
 	})
 }
 
-func TestTheScheduledHandlerIsToldWhichTriggerItIs(t *testing.T) {
+func TestTheScheduledHandlerGetsItsTrigger(t *testing.T) {
 	var got ScheduledEvent
 	var greeting string
 	var now time.Time
@@ -49,7 +49,7 @@ func TestTheScheduledHandlerIsToldWhichTriggerItIs(t *testing.T) {
 	})
 }
 
-func TestTheScheduledHandlersErrorIsTheRuns(t *testing.T) {
+func TestTheScheduledHandlersErrorFailsTheRun(t *testing.T) {
 	for name, test := range map[string]struct {
 		handler func(context.Context, ScheduledEvent, *Env) error
 		want    string
@@ -89,7 +89,7 @@ func TestTheScheduledHandlersContextEndsWithTheEvent(t *testing.T) {
 		s.Cancel()
 		e.settle()
 		if kept.Err() == nil {
-			t.Error("the context goes on although nobody waits for the run")
+			t.Error("the context goes on although the run was canceled")
 		}
 		if _, err := s.Await(context.Background()); err == nil {
 			t.Error("the run succeeded, want the context's error")

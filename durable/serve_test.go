@@ -33,7 +33,7 @@ type (
 func (byValue) ServeHTTP(http.ResponseWriter, *http.Request) {}
 func (*byPtr) Alarm(context.Context, AlarmInfo) error        { return nil }
 
-// class returns the class of the objects of type T. None can be made.
+// class returns the class of the objects of type T. It cannot construct any.
 func class[T any]() Class {
 	return NewClass(func(context.Context, *State, *Env) (T, error) { panic("not called") })
 }
@@ -142,7 +142,7 @@ func TestServeEndsWithoutErrorWhenAWriteFindsTheEmulatorGone(t *testing.T) {
 	}
 }
 
-func TestServeReportsWhatIsNotTheProtocol(t *testing.T) {
+func TestServeReportsAViolationOfTheProtocol(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := connect(t, Worker{})
 		if _, err := e.raw.Write([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9, 0}); err != nil {
@@ -266,7 +266,7 @@ func TestDestroyForgetsTheInstance(t *testing.T) {
 	})
 }
 
-func TestEventsThatNothingHandlesFail(t *testing.T) {
+func TestEventsWithoutAHandlerFail(t *testing.T) {
 	id := objects.IDFromName("one").String()
 	w := Worker{Classes: Classes{
 		"Mute": NewClass(func(context.Context, *State, *Env) (*mute, error) { return &mute{}, nil }),
@@ -341,7 +341,7 @@ func TestCancelOfAnEventThatIsOverDoesNothing(t *testing.T) {
 	})
 }
 
-func TestAlarmTellsItsTimeAndRetries(t *testing.T) {
+func TestAlarmGetsItsTimeAndRetries(t *testing.T) {
 	var got []AlarmInfo
 	w := Worker{Classes: Classes{"Object": NewClass(func(context.Context, *State, *Env) (Alarmer, error) {
 		return &probe{ring: func(_ context.Context, _ *probe, info AlarmInfo) error {
@@ -410,7 +410,7 @@ func TestHandlersFailureIsDescribedToTheEmulator(t *testing.T) {
 				return fmt.Errorf("ask: %w",
 					&Error{Message: "too much", Retryable: true, Overloaded: true, Reset: true, ObjectID: id})
 			},
-			// The reset was the other object's.
+			// The other object was reset.
 			wire.Error{Message: "ask: too much", Remote: true, Retryable: true, Overloaded: true, ObjectID: id}, false,
 		},
 	}

@@ -13,7 +13,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// query runs SQL that the emulator answers with pages.
+// query runs a statement that the emulator answers with pages.
 func (h handling) query(pages ...wire.Rows) *Cursor {
 	h.t.Helper()
 	h.mu.Lock()
@@ -77,7 +77,7 @@ func TestArgumentsAreBoundAsThePlatformBindsThem(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatSQLHasNoValueForAreNamed(t *testing.T) {
+func TestArgumentsWithoutASQLValueAreErrors(t *testing.T) {
 	for _, test := range []struct {
 		arg  any
 		want string
@@ -125,7 +125,7 @@ func TestExecSendsTheQueryWithItsArguments(t *testing.T) {
 	})
 }
 
-func TestExecSaysWhatItCouldNotDo(t *testing.T) {
+func TestErrorsOfExecSayWhatFailed(t *testing.T) {
 	inHandler(t, func(h handling) {
 		s := h.state.Storage.SQL()
 		_, err := s.Exec(context.Background(), "SELECT 1")

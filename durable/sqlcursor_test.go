@@ -14,7 +14,7 @@ import (
 
 var idAndName = []string{"id", "name"}
 
-// twoPages are three rows, as the emulator sends them.
+// twoPages returns three rows in two pages, as the emulator sends them.
 func twoPages() []wire.Rows {
 	return []wire.Rows{
 		{Cursor: 7, Columns: idAndName, Values: []any{int64(1), "a", int64(2), "b"}, More: true, Read: 3},
@@ -72,7 +72,7 @@ func TestClosingACursorDropsWhatIsLeft(t *testing.T) {
 	})
 }
 
-func TestRowsThatCanNotBeReadEndTheCursor(t *testing.T) {
+func TestAnErrorEndsTheCursor(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.fail(wire.MethodNextRows, &wire.Error{Message: "disk full", Code: "SQLITE_FULL"})
 		for name, read := range map[string]func(*Cursor) error{
@@ -229,7 +229,7 @@ func TestBytesAreCopies(t *testing.T) {
 	})
 }
 
-func TestScanNeedsSomewhereToScanTo(t *testing.T) {
+func TestScanNeedsARowAndDestinations(t *testing.T) {
 	inHandler(t, func(h handling) {
 		c := h.query(twoPages()...)
 		expectError(t, c.Scan(new(int)), "scan: there is no row: call Next first, and Scan only if it returns true")

@@ -21,7 +21,7 @@ func inHandlerWithDB(t *testing.T, test func(h handling, db *sql.DB)) {
 	t.Helper()
 	inHandler(t, func(h handling) {
 		db := h.state.Storage.DB()
-		defer db.Close() // in place of the collector, whom the bubble does not know
+		defer db.Close() // instead of the garbage collector, which is not part of the bubble
 		test(h, db)
 	})
 }
@@ -75,7 +75,7 @@ func TestDBBindsAsSQLPackagesDo(t *testing.T) {
 	})
 }
 
-func TestDBCountsWhatWasChanged(t *testing.T) {
+func TestDBCountsChanges(t *testing.T) {
 	inHandlerWithDB(t, func(h handling, db *sql.DB) {
 		h.answer(wire.Rows{Written: 6}, changes(3, 42))
 		got, err := db.ExecContext(h.ctx, "INSERT")
@@ -93,7 +93,7 @@ func TestDBCountsWhatWasChanged(t *testing.T) {
 		got, err = db.ExecContext(h.ctx, "CREATE TABLE")
 		h.check(err)
 		if n, err := got.RowsAffected(); n != 0 || err != nil {
-			t.Errorf("got %d rows, %v: want none, whatever was changed before", n, err)
+			t.Errorf("got %d rows, %v: want none, even after earlier changes", n, err)
 		}
 		h.expectSent("exec CREATE TABLE")
 

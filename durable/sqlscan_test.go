@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestValuesAreScannedIntoWhatHoldsThem(t *testing.T) {
+func TestValuesAreScannedIntoFittingTypes(t *testing.T) {
 	noon := time.Date(2030, 1, 2, 12, 0, 0, 5e8, time.UTC)
 	for _, test := range []struct{ value, want any }{
 		{int64(-128), int8(-128)},
@@ -56,7 +56,7 @@ func TestValuesAreScannedIntoWhatHoldsThem(t *testing.T) {
 	}
 }
 
-func TestValuesThatWouldNotBeTheSameAreRefused(t *testing.T) {
+func TestValuesThatDoNotFitAreErrors(t *testing.T) {
 	type record struct{ A int }
 	for _, test := range []struct {
 		value any
@@ -108,7 +108,7 @@ func TestValuesThatWouldNotBeTheSameAreRefused(t *testing.T) {
 	}
 }
 
-// number writes a number of any type out in full, and anything else as nothing.
+// number returns the full text of a number of any type, and nothing for other values.
 func number(v any) string {
 	f := new(big.Float).SetPrec(2000)
 	switch v := reflect.ValueOf(v); {
@@ -147,8 +147,8 @@ func holds(got, v any) bool {
 	return false
 }
 
-// Whatever is scanned into whatever: it is the same value, or it is refused.
-func TestScanNeverLosesAnythingInSilence(t *testing.T) {
+// A value that is scanned into any type either stays the same or is an error.
+func TestScanNeverLosesAnythingSilently(t *testing.T) {
 	types := []reflect.Type{
 		reflect.TypeFor[int](), reflect.TypeFor[int8](), reflect.TypeFor[int16](),
 		reflect.TypeFor[int32](), reflect.TypeFor[int64](),
@@ -177,8 +177,8 @@ func TestScanNeverLosesAnythingInSilence(t *testing.T) {
 	})
 }
 
-// What Exec binds, Scan reads back into the type that it came from.
-func TestWhatIsBoundIsScannedBack(t *testing.T) {
+// Scan reads a value that Exec has bound back into its type.
+func TestArgumentsAreScannedBack(t *testing.T) {
 	kept := rapid.OneOf(
 		rapid.Custom(func(t *rapid.T) any { return rapid.Int64Range(-maxExact, maxExact).Draw(t, "int64") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.Uint64Range(0, maxExact).Draw(t, "uint64") }),

@@ -198,7 +198,7 @@ func TestStackOfAnEventThatIsNotThereIsEmpty(t *testing.T) {
 	})
 }
 
-// A goroutine as the runtime prints it.
+// printed returns a goroutine as the runtime prints it.
 func printed(id int, frames ...string) string {
 	return fmt.Sprintf("goroutine %d [select]:\n%s", id, strings.Join(frames, "\n"))
 }
@@ -256,7 +256,7 @@ func TestStackOfIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever else a program prints may look like a stack, but must not break it.
+// Other output of a program may look like a stack, but must not break stackOf.
 func FuzzStackOf(f *testing.F) {
 	m := mark{1, 2}
 	f.Add(printed(1, "main.f()\n\t/src/a.go:1", m.frame()+")\n\t/src/a.go:2"))
@@ -269,7 +269,7 @@ func FuzzStackOf(f *testing.F) {
 	})
 }
 
-// What it costs each event that its goroutine can be found.
+// This is the cost for each event of finding its goroutine later.
 func BenchmarkGuard(b *testing.B) {
 	conn := new(wire.Conn)
 	b.ReportAllocs()

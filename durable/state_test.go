@@ -71,7 +71,7 @@ func TestBlockConcurrencyWhileResetsTheObjectWhenItPanics(t *testing.T) {
 		expectError(t, x.failure(), "panic: no luck")
 		e.expectSent("block", "reset panic in BlockConcurrencyWhile: no luck", "fail panic: no luck")
 	})
-	// Whoever is told of the reset gets no stack.
+	// The error of the reset has no stack.
 	if got := logged.String(); !strings.Contains(got, "panic in BlockConcurrencyWhile: no luck") ||
 		!strings.Contains(got, "durable.misbehave(") {
 		t.Errorf("logged %q, want the panic with its stack", got)

@@ -112,7 +112,7 @@ func TestDeleteAllAndSyncAskTheEmulator(t *testing.T) {
 	})
 }
 
-// keys returns those of entries, whose values must say the same.
+// keys returns the keys of entries, whose values must be their keys.
 func keys(t *testing.T, entries []Entry) []string {
 	t.Helper()
 	got := []string{}
@@ -126,7 +126,7 @@ func keys(t *testing.T, entries []Entry) []string {
 	return got
 }
 
-func TestListChooses(t *testing.T) {
+func TestListSelects(t *testing.T) {
 	tests := []struct {
 		options ListOptions
 		want    []string
@@ -163,7 +163,7 @@ func TestListChooses(t *testing.T) {
 	}
 }
 
-// Nobody can tell into how many answers a list was cut.
+// A list that comes in several answers is the same.
 func TestListIsTheSameInPages(t *testing.T) {
 	var options ListOptions
 	var got []string
@@ -206,7 +206,7 @@ func TestListIsTheSameInPages(t *testing.T) {
 	})
 }
 
-func TestListAsksOnlyForWhatIsSet(t *testing.T) {
+func TestListSendsOnlyTheOptionsThatAreSet(t *testing.T) {
 	inHandler(t, func(h handling) {
 		if _, err := h.state.Storage.List(h.ctx, ListOptions{}); err != nil {
 			t.Error(err)
@@ -218,7 +218,7 @@ func TestListAsksOnlyForWhatIsSet(t *testing.T) {
 	})
 }
 
-func TestStorageErrorsSayWhatWasTried(t *testing.T) {
+func TestStorageErrorsNameTheOperation(t *testing.T) {
 	epoch := time.UnixMilli(0)
 	tests := []struct {
 		name string
@@ -320,7 +320,7 @@ func TestStorageErrorsSayWhatWasTried(t *testing.T) {
 	})
 }
 
-// operations are all that the storage does, with the name that each goes by in errors.
+// operations are all operations of the storage, with their names in errors.
 var operations = []struct {
 	verb   string
 	method wire.Method
@@ -390,7 +390,7 @@ func TestStorageWorksAfterTheEventWasCanceled(t *testing.T) {
 	})
 }
 
-func TestStorageRefusesAContextThatIsNotOfItsObject(t *testing.T) {
+func TestStorageRejectsAContextOfAnotherObject(t *testing.T) {
 	var one *State
 	inHandler(t, func(h handling) {
 		one = h.state

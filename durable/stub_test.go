@@ -23,12 +23,12 @@ func subrequest(s *wire.Stream) wire.Subrequest {
 	return q
 }
 
-// answerWith answers subrequests with m, whole.
+// answerWith answers subrequests with m and no further body.
 func (e *emulation) answerWith(m wire.Response) {
 	e.on(wire.MethodSubrequest, func(s *wire.Stream) { s.Answer(&m, true) })
 }
 
-// request makes one of the handler.
+// request returns a request with the context of the handler.
 func (h handling) request(method, url string, body io.Reader) *http.Request {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.ctx, method, url, body)
@@ -38,7 +38,7 @@ func (h handling) request(method, url string, body io.Reader) *http.Request {
 	return r
 }
 
-// onlyReader hides what body is, so that nobody can know its length.
+// onlyReader hides the type of body, and so its length.
 func onlyReader(body string) io.Reader { return struct{ io.Reader }{strings.NewReader(body)} }
 
 func TestFetchSendsTheRequestToTheObject(t *testing.T) {
@@ -157,7 +157,7 @@ func TestFetchReturnsTheResponse(t *testing.T) {
 			}, "none",
 		},
 		{
-			"length not told", "GET", wire.Response{Status: 200, ContentLength: -1, Body: []byte("abc")},
+			"length unknown", "GET", wire.Response{Status: 200, ContentLength: -1, Body: []byte("abc")},
 			http.Response{Status: "200 OK", StatusCode: 200, Header: http.Header{}, ContentLength: 3}, "abc",
 		},
 		{
@@ -199,7 +199,7 @@ func TestFetchReturnsTheResponse(t *testing.T) {
 	}
 }
 
-// A closer is a body that knows whether it was closed.
+// A closer is a body that notes whether it was closed.
 type closer struct {
 	io.Reader
 	closed int
@@ -372,8 +372,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// answerStreaming answers the next subrequest with a head that has first in it, and
-// returns the stream for the rest.
+// answerStreaming answers the next subrequest with a head that includes first, and returns the
+// stream for the rest.
 func (e *emulation) answerStreaming(first string) <-chan *wire.Stream {
 	streams := make(chan *wire.Stream, 1)
 	e.on(wire.MethodSubrequest, func(s *wire.Stream) {
@@ -436,7 +436,7 @@ func TestResponseBodyThatBreaksOffFailsWithTheReason(t *testing.T) {
 	})
 }
 
-func TestClosingAResponseTellsThatTheRestIsOfNoInterest(t *testing.T) {
+func TestClosingAResponseWithdrawsTheRest(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.answerStreaming("begin")
 		resp, err := h.env.Namespace("OBJECTS").GetByName("two").Fetch(h.r)
@@ -518,7 +518,7 @@ func TestCancelOfTheEventEndsItsFetchAndTheBodyOfTheResponse(t *testing.T) {
 	})
 }
 
-func TestFetchFailsWithWhatTheObjectFailedWith(t *testing.T) {
+func TestFetchFailsWithTheObjectsError(t *testing.T) {
 	tests := []struct {
 		name string
 		sent wire.Error
@@ -559,7 +559,7 @@ func TestFetchFailsWithWhatTheObjectFailedWith(t *testing.T) {
 	}
 }
 
-func TestFetchRefusesWhatItCannotSend(t *testing.T) {
+func TestFetchRejectsRequestsThatItCannotSend(t *testing.T) {
 	inHandler(t, func(h handling) {
 		stub := h.env.Namespace("OBJECTS").GetByName("two")
 		_, err := stub.Fetch(h.r.WithContext(context.Background()))

@@ -10,11 +10,11 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A tap is the program's end of a connection. It writes down, one line a frame and in
-// their order, what the program sends:
+// A tap is the program's end of a connection. It writes down the frames that the program sends, in
+// their order and one line each:
 //
-//	put k                   an operation, with what it is about
-//	told write k            a notice
+//	put k                   an operation and its arguments
+//	notice write k          a notice
 //	subrequest GET URL +3   with 3 bytes of body in the frame; "..." if more follows
 //	reply 200 +3 END        the head of a response, with 3 bytes of body
 //	data 10                 a piece of body; END, alone, is its end
@@ -22,8 +22,8 @@ import (
 //	fail TEXT               an event has failed
 //	withdraw                the program takes a question back
 //
-// It leaves out what every conversation has: Hello, Window frames, the answers to Cancel and
-// Destroy, and frames for streams that are over, which nobody minds.
+// It leaves out Hello, Window frames, the answers to Cancel and Destroy, and frames for streams
+// that are over.
 type tap struct {
 	net.Conn
 	in, out deframer
@@ -32,7 +32,7 @@ type tap struct {
 	methods map[uint64]wire.Method // what each stream asks
 	over    map[uint64]bool        // the streams whose answers have ended
 	lines   []string
-	readErr error // instead of the end of what is read, if not nil
+	readErr error // returned by Read instead of the end, if not nil
 }
 
 func newTap(c net.Conn) *tap {
@@ -72,7 +72,7 @@ func (t *tap) Write(p []byte) (int, error) {
 	return t.Conn.Write(p)
 }
 
-// take returns the lines since the last time.
+// take returns the lines since the last call.
 func (t *tap) take() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,12 +112,12 @@ func (t *tap) line(stream uint64, kind byte, end bool, payload []byte) string {
 		mustDecode(payload, &e)
 		return "fail " + e.Message
 	case 7:
-		return "told " + question(wire.Method(payload[0]), payload[1:], end)
+		return "notice " + question(wire.Method(payload[0]), payload[1:], end)
 	}
 	return ""
 }
 
-// question describes what the program asks.
+// question describes a question of the program.
 func question(method wire.Method, message []byte, end bool) string {
 	if played, known := playedOperations[method]; known {
 		return played.line(message, end)
@@ -125,7 +125,7 @@ func question(method wire.Method, message []byte, end bool) string {
 	return ""
 }
 
-// A deframer finds the frames in what is fed to it piece by piece.
+// A deframer finds the frames in bytes that it gets piece by piece.
 type deframer struct{ buf []byte }
 
 func (d *deframer) feed(p []byte, visit func(stream uint64, kind byte, end bool, payload []byte)) {

@@ -96,7 +96,7 @@ func TestSleepFailsWithTheEmulatorsError(t *testing.T) {
 	})
 }
 
-func TestCanceledSleepFailsWithWhyItHasNoTurn(t *testing.T) {
+func TestCanceledSleepFailsIfItGetsNoTurn(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.fail(wire.MethodResume, &wire.Error{Message: "the object was reset", Reset: true})
 		ctx, cancel := context.WithCancel(h.ctx)

@@ -12,8 +12,8 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// timers lets the test say when the time of each timer has come, in the order in which they were
-// set. What comes back is the answer of the program, or "withdrawn".
+// timers returns a function that lets the next timer expire, in the order in which they were set.
+// The function returns the answer of the program, or "withdrawn".
 func (h handling) timers() (fire func() string) {
 	var set []*wire.Stream
 	h.on(wire.MethodTimer, func(s *wire.Stream) {
@@ -60,10 +60,10 @@ func TestATimeoutEndsTheContextWhenTheEmulatorSaysSo(t *testing.T) {
 			t.Errorf("the context has ended with %v before its time", err)
 		}
 		if _, has := ctx.Deadline(); has {
-			t.Error("the context tells a deadline, which others would take for one of the real clock")
+			t.Error("the context has a deadline, which other packages would compare with the real clock")
 		}
 		if got := fire(); got != "nobody" {
-			t.Errorf("got %q, want that nobody goes on", got)
+			t.Errorf("got %q, want that no goroutine goes on", got)
 		}
 		expectExpired(t, ctx)
 		expectExpired(t, child)
@@ -71,7 +71,7 @@ func TestATimeoutEndsTheContextWhenTheEmulatorSaysSo(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsGoesOnWhenTheTimeIsUp(t *testing.T) {
+func TestWaitingGoroutinesGoOnWhenTheTimeIsUp(t *testing.T) {
 	waits := map[string]func(h handling, ctx context.Context) error{
 		"sleep": func(_ handling, ctx context.Context) error { return Sleep(ctx, time.Hour) },
 		"fetch": func(h handling, ctx context.Context) error {
@@ -120,7 +120,7 @@ func TestWhoWaitsGoesOnWhenTheTimeIsUp(t *testing.T) {
 	}
 }
 
-func TestATimeoutThatNoOneWaitsWithLeavesTheOthersAsleep(t *testing.T) {
+func TestATimeoutLeavesOtherGoroutinesAsleep(t *testing.T) {
 	inHandler(t, func(h handling) {
 		fire := h.timers()
 		wake := h.hold(wire.MethodSleep)
@@ -130,7 +130,7 @@ func TestATimeoutThatNoOneWaitsWithLeavesTheOthersAsleep(t *testing.T) {
 		go func() { slept <- Sleep(context.WithoutCancel(ctx), time.Hour) }()
 		h.expectSent("timer 1s", "sleep 1h0m0s")
 		if got := fire(); got != "nobody" {
-			t.Errorf("got %q, want that nobody goes on", got)
+			t.Errorf("got %q, want that no goroutine goes on", got)
 		}
 		expectExpired(t, ctx)
 		h.expectSent("data 1", "END")
@@ -158,7 +158,7 @@ func TestATimeoutThatIsNotNeededIsWithdrawn(t *testing.T) {
 	})
 }
 
-func TestATimeoutEndsWithWhatItComesFrom(t *testing.T) {
+func TestATimeoutEndsWithItsParent(t *testing.T) {
 	why := errors.New("had enough")
 	inHandler(t, func(h handling) {
 		h.timers()
@@ -207,7 +207,7 @@ func TestTheEndOfTheHandlerWithdrawsItsTimeouts(t *testing.T) {
 	})
 }
 
-func TestADeadlineIsOneOfTheEmulatorsClock(t *testing.T) {
+func TestADeadlineIsOnTheEmulatorsClock(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.timers()
 		_, cancel := WithDeadline(h.ctx, Now(h.ctx).Add(time.Minute))

@@ -10,7 +10,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-func TestATransactionThatEndsWellIsCommitted(t *testing.T) {
+func TestASuccessfulTransactionIsCommitted(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
 			h.check(txn.Put(h.ctx, "a", 1))
@@ -115,7 +115,7 @@ func TestDeleteAllIsRefusedWithinATransaction(t *testing.T) {
 	})
 }
 
-func TestATransactionThatHasEndedIsOfNoUse(t *testing.T) {
+func TestOperationsOfAnEndedTransactionFail(t *testing.T) {
 	inHandler(t, func(h handling) {
 		var kept *Txn
 		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error { kept = txn; return nil }))
@@ -125,7 +125,7 @@ func TestATransactionThatHasEndedIsOfNoUse(t *testing.T) {
 	})
 }
 
-func TestATransactionSaysWhatItCouldNotDo(t *testing.T) {
+func TestErrorsOfATransactionSayWhatFailed(t *testing.T) {
 	for method, want := range map[wire.Method]string{
 		wire.MethodBlock:  "transaction: disk full",
 		wire.MethodBegin:  "begin transaction: disk full",

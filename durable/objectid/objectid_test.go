@@ -27,8 +27,8 @@ func TestIDsOfNamesAreThoseOfWorkerd(t *testing.T) {
 	}
 }
 
-// The derivation is ours: SHA-256 of the hash of the unique key and the jurisdiction is the
-// key, and the rest as in workerd.
+// The derivation is this project's own. The key is SHA-256 of the hash of the unique key and the
+// jurisdiction. The rest is as in workerd.
 func TestIDsOfAJurisdictionAreDerivedWithAKeyOfTheirOwn(t *testing.T) {
 	tests := []struct{ jurisdiction, want string }{
 		{"", "59002eb8cf872e541722977a258a12d6a93bbe8192b502e1c0cb250aa91af234"},
@@ -87,7 +87,7 @@ func TestAnIDIsOfOneJurisdictionThatCannotBeChanged(t *testing.T) {
 	})
 }
 
-func TestWhoChangesTheListOfJurisdictionsChangesACopy(t *testing.T) {
+func TestJurisdictionsReturnsACopy(t *testing.T) {
 	objectid.Jurisdictions()[0] = "moon"
 	if got := objectid.Jurisdictions()[0]; got != "eu" {
 		t.Errorf("the first jurisdiction is %q, want eu", got)
@@ -100,7 +100,7 @@ func TestUniqueKeyIsWorkerAndClass(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoID(t *testing.T) {
+func TestParseRejectsOtherTexts(t *testing.T) {
 	good := objectid.FromName("key", "", "name").String()
 	tests := []struct {
 		name string

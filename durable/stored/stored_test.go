@@ -207,7 +207,7 @@ func TestValuesShareNoMemory(t *testing.T) {
 	}
 }
 
-func TestEncodeNamesWhatIsWrong(t *testing.T) {
+func TestErrorsOfEncodeNameTheCause(t *testing.T) {
 	tests := []struct {
 		value any
 		want  string
@@ -227,7 +227,7 @@ func TestEncodeNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestDecodeNamesWhatIsWrong(t *testing.T) {
+func TestErrorsOfDecodeNameTheCause(t *testing.T) {
 	at := string(mustEncode(t, time.UnixMilli(0)))
 	tests := []struct {
 		name string
@@ -267,8 +267,8 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// What decodes can be encoded and decodes to the same again; what does not is
-// refused without a panic, whatever it is to be decoded into.
+// A value that decodes can be encoded, and decodes to the same again. Other bytes are an error and
+// never a panic, for any type to decode into.
 func FuzzDecode(f *testing.F) {
 	for _, v := range []any{
 		nil, "text", 1.5, []any{true, map[string]any{"k": nil}}, []byte("bytes"), time.UnixMilli(-1),

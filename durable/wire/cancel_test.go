@@ -77,7 +77,7 @@ func TestCancelOfAStreamThatIsOverSendsNothing(t *testing.T) {
 func TestACancelThatFollowsAtOnceIsSeen(t *testing.T) {
 	serve := func(s *wire.Stream) {
 		<-s.Interest().Done()
-		s.Answer(&wire.Empty{}, true) //nolint:errcheck // Await tells
+		s.Answer(&wire.Empty{}, true) //nolint:errcheck // Await returns the error
 	}
 	p := connect(t, unix, ignore, serve)
 	for range 1000 {

@@ -43,7 +43,7 @@ func TestACallTravelsAsSpecified(t *testing.T) {
 	}
 }
 
-func TestStreamIDsGrowAndTellWhoOpened(t *testing.T) {
+func TestStreamIDsGrowAndShowTheOpener(t *testing.T) {
 	for side, want := range map[wire.Side][]uint64{wire.Emulator: {1, 3, 5}, wire.Program: {2, 4, 6}} {
 		c, peer := connectRaw(t, unix, side, ignore)
 		var got []uint64

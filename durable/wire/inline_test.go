@@ -79,7 +79,7 @@ func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
 
 func inline(wire.Method) wire.Manner { return wire.Inline }
 
-// only serves one method in that manner, and all others apart.
+// only serves one method in that manner, and all others concurrently.
 func only(method wire.Method, manner wire.Manner) func(wire.Method) wire.Manner {
 	return func(m wire.Method) wire.Manner {
 		if m == method {
