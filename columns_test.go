@@ -25,7 +25,6 @@ var tooWide = []string{
 	"durable",
 	"emulator",
 	"internal",
-	"testdata",
 }
 
 // goldenSource holds analyzer input, where a comment states what the analyzer says of its line.
@@ -37,6 +36,9 @@ func TestLinesFitTheirColumns(t *testing.T) {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(string(source), "// Code generated ") {
+			continue // its generator decides
 		}
 		for i, line := range strings.Split(string(source), "\n") {
 			fault := columnFault(line)

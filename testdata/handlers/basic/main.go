@@ -1,8 +1,8 @@
-// Command basic is a worker that tells what it knows: /var is the variable
-// GREETING, /host the request's host, /headers its headers, /pid the program's process, and
-// /proxy asks the URL in its query with the request's headers. Everything else goes to
-// an object, which sets an alarm an hour ahead on a POST. After a POST to /again it sets
-// it again whenever it has run.
+// Command basic is a worker that answers with what it knows. /var is the variable GREETING, /host
+// the request's host, /headers its headers and /pid the id of the program's process. /proxy passes
+// the request's headers to the URL in its query. Everything else goes to an object, which sets an
+// alarm an hour ahead on a POST. After a POST to /again the alarm sets itself again after each run.
+// A test expects `func main` on line 20.
 package main
 
 import (
@@ -80,7 +80,7 @@ func (b *Basic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Alarm does nothing, or sets the alarm again.
+// Alarm sets the alarm again after a POST to /again, and does nothing else.
 func (b *Basic) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	again, err := b.storage.Get(ctx, "again", new(bool))
 	if again && err == nil {

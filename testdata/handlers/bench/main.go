@@ -1,5 +1,5 @@
-// Bench is the handler program of the emulator's benchmarks: each object does as
-// many operations in one request as it is asked to.
+// Bench is the handler program of the emulator's benchmarks. A request names an operation and how
+// often its object executes it.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"devtool.internal/durable"
 )
 
-// version is what `make bench` edits to see how soon a save is served.
+// version is what `make bench` edits to measure how soon a save is served.
 const version = "as it is"
 
 func main() {
@@ -92,10 +92,11 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello")
 }
 
-// Alarm does nothing, for the way to it is what is measured, unless /every has asked for more.
+// Alarm does nothing, because benchmarks measure its delivery. After /every it sets the alarm
+// again.
 func (b *bench) Alarm(ctx context.Context, _ durable.AlarmInfo) error { return b.rearm(ctx) }
 
-// rearm sets the alarm as many seconds ahead as /every has stored.
+// rearm sets the alarm ahead by the number of seconds that /every has stored, if it has.
 func (b *bench) rearm(ctx context.Context) error {
 	var every int
 	found, err := b.storage.Get(ctx, "every", &every)

@@ -11,8 +11,8 @@ import (
 	"devtool.internal/durable"
 )
 
-// describe turns an error into a fact that both runtimes can state: of which kind it is, and what a case has thrown.
-// Texts of a case's own begin with "case:".
+// describe turns an error into a fact that both runtimes can state: its kind, and the text that a
+// case has thrown. Texts of cases begin with "case:".
 func describe(err error) fact {
 	f := map[string]any{"error": "refused"}
 	if failed := (*durable.Error)(nil); errors.As(err, &failed) {
@@ -34,8 +34,9 @@ func describe(err error) fact {
 	return f
 }
 
-// The values that JSON lacks travel as objects with one member: {"$bytes": base64}, {"$date": milliseconds},
-// {"$number": "NaN"} (or "Infinity", "-Infinity") and, for a text of n times x, {"$long": n}.
+// Values that JSON lacks are encoded as objects with one member: {"$bytes": base64}, {"$date":
+// milliseconds}, {"$number": "NaN"} (or "Infinity", "-Infinity") and, for a text of n times x,
+// {"$long": n}.
 
 // decode returns the value that v stands for.
 func decode(v any) any {
@@ -76,10 +77,10 @@ func decode(v any) any {
 	return v
 }
 
-// longText is the length from which on a text is a fact by its length alone.
+// longText is the length, in bytes, of the shortest text that encode reduces to its length.
 const longText = 1000
 
-// encode is decode's reverse.
+// encode is the reverse of decode.
 func encode(v any) any {
 	switch v := v.(type) {
 	case []byte:
@@ -113,7 +114,7 @@ func encode(v any) any {
 	return v
 }
 
-// entries are facts of what List and GetMany return: pairs of key and value.
+// entries returns the fact of what List or GetMany returns: pairs of key and value.
 func entries(found []durable.Entry) (fact, error) {
 	pairs := make([][2]any, len(found))
 	for i, e := range found {

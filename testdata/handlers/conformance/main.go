@@ -1,8 +1,9 @@
-// The conformance program carries out operations that it is sent as JSON, and answers with facts. twin.js in the
-// folder conformance is the same program for the platform's own runtime: whoever adds an operation adds it to both.
+// The conformance program receives operations as JSON, executes them and answers with facts.
+// twin.js in the folder conformance is the same program for the platform's own runtime. Add a new
+// operation to both.
 //
-// What has to outlive an instance, such as the program of the next alarm, is kept in the process and not in the
-// storage, so that the storage holds nothing but what a case has put there.
+// Some data has to outlive an instance, such as the program of the next alarm. The process keeps
+// it, and not the storage, so that the storage contains nothing but what a case has put there.
 package main
 
 import (
@@ -29,7 +30,7 @@ func main() {
 	})
 }
 
-// An op is one operation. Op names it; which of the other fields count, it says itself.
+// An op is one operation. Op names it, and decides which of the other fields it uses.
 type op struct {
 	Op      string         `json:"op"`
 	Class   string         `json:"class"`
@@ -62,7 +63,7 @@ type options struct {
 
 // A request is a program for the worker or for an object.
 type request struct {
-	// Scope keeps the cases apart: it is part of the names of a case's objects.
+	// Scope isolates the cases: it is part of the names of a case's objects.
 	Scope string `json:"scope"`
 	// Object is the object's name within the scope.
 	Object string `json:"object"`
@@ -80,8 +81,8 @@ func facts(done []fact) fact {
 
 // A record is what the process remembers of an object.
 type record struct {
-	scope         string   // in which construct and runs are carried out
-	trace         []string // of the scope's main object only
+	scope         string   // for the programs in construct and runs
+	trace         []string // only in the record of the scope's main object
 	constructions int
 	construct     []op
 	runs          [][]op
@@ -92,7 +93,7 @@ type alarmRun struct {
 	Retry   int    `json:"retry"`
 	IsRetry bool   `json:"isRetry"`
 	Early   bool   `json:"early"`
-	Wait    int    `json:"wait"` // seconds since the end of the run before, cut to a power of two
+	Wait    int    `json:"wait"` // seconds since the end of the last run, rounded down to a power of two
 	Facts   []fact `json:"facts"`
 
 	done  bool
@@ -104,7 +105,8 @@ var memory = struct {
 	records map[string]*record
 }{records: map[string]*record{}}
 
-// remember calls f with what is known of the object called name, nobody else looking.
+// remember calls f with the record of the object called name, and with the lock of all records
+// held.
 func remember[T any](name string, f func(*record) T) T {
 	memory.mu.Lock()
 	defer memory.mu.Unlock()
@@ -143,22 +145,22 @@ type place struct {
 	scope string
 	obj   *object
 
-	// What operations keep for those after them, by name.
+	// What operations leave for later operations, by name.
 	cursors      map[string]*durable.Cursor
 	transactions map[string]*durable.Txn
 }
 
-// An object is what both classes are made of.
+// An object is the common part of both classes.
 type object struct {
 	state *durable.State
 	env   *durable.Env
 	count int
 }
 
-// A Mute has no alarm.
+// A Mute has no alarm handler.
 type Mute struct{ object }
 
-// A Probe has one.
+// A Probe has an alarm handler.
 type Probe struct{ object }
 
 func newMute(ctx context.Context, state *durable.State, env *durable.Env) (*Mute, error) {
@@ -194,10 +196,13 @@ func (o *object) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, facts(done))
 }
 
-// Alarm runs the program that onAlarm has left for this run; the last one serves all that follow.
+// Alarm runs the program that onAlarm has left for this run. The last program also serves all later
+// runs.
 func (p *Probe) Alarm(ctx context.Context, info durable.AlarmInfo) error {
 	now := durable.Now(ctx)
-	this := &alarmRun{Retry: info.RetryCount, IsRetry: info.IsRetry, Early: now.Before(info.ScheduledTime), Facts: []fact{}}
+	this := &alarmRun{
+		Retry: info.RetryCount, IsRetry: info.IsRetry, Early: now.Before(info.ScheduledTime), Facts: []fact{},
+	}
 	id := p.state.ID.String()
 	at := &place{env: p.env, obj: &p.object}
 	program := remember(id, func(r *record) []op {
@@ -230,8 +235,8 @@ func powerOfTwo(d time.Duration) int {
 	return n
 }
 
-// run carries out a program, and hands each fact to each as soon as there is one. It fails with what the program
-// throws; every other error is a fact.
+// run executes a program and returns its facts. It calls each, which may be nil, with every fact at
+// once. What the program throws is the error of run; every other error is a fact.
 func run(ctx context.Context, at *place, program []op, each func(fact)) ([]fact, error) {
 	var done []fact
 	for _, o := range program {
@@ -289,7 +294,7 @@ func call(ctx context.Context, at *place, o op) (fact, error) {
 	return f, nil
 }
 
-// reach returns the stub of the object that o is for, in the way that o.By says.
+// reach returns the stub of the object that o names, in the way that o.By says.
 func reach(at *place, o op) (*durable.Stub, error) {
 	ns, name := at.namespace(o), at.name(o)
 	switch o.By {
@@ -320,7 +325,7 @@ func (at *place) namespace(o op) *durable.Namespace {
 	return at.env.Namespace("PROBE")
 }
 
-// name is what the object o.Object of the scope is called.
+// name returns the name of the object o.Object in the scope.
 func (at *place) name(o op) string {
 	if o.Object == "" {
 		return at.scope
@@ -328,7 +333,8 @@ func (at *place) name(o op) string {
 	return at.scope + "/" + o.Object
 }
 
-// id is the key under which the process remembers the object of o: the one that o names, or the one where it runs.
+// id returns the key of an object's record: the object where o runs, or else the object that o
+// names.
 func (at *place) id(o op) string {
 	if at.obj != nil {
 		return at.obj.state.ID.String()

@@ -11,11 +11,11 @@ import (
 	"devtool.internal/durable"
 )
 
-// operations are what a program can do, in the worker (call, parallel, alarms, …) or in an object. Its keys are the
-// values of an op's Op.
+// operations are what a program can do in the worker (call, parallel, alarms, …) or in an object.
+// The key is the op's Op.
 var operations map[string]func(context.Context, *place, op) (fact, error)
 
-func init() { // because call, block and others run programs themselves
+func init() { // not the variable's initial value, because call, block and others refer to it
 	operations = map[string]func(context.Context, *place, op) (fact, error){
 		// Of workers and objects.
 		"call":     call,
@@ -32,7 +32,7 @@ func init() { // because call, block and others run programs themselves
 		"idFromString":  idFromString,
 		"equal":         equal,
 
-		// Of workers, ahead of what happens in the object that they name, and of objects.
+		// Of objects, and of workers for the object that they name, before it does something.
 		"onAlarm":     onAlarm,
 		"onConstruct": onConstruct,
 
@@ -133,7 +133,8 @@ func commit(ctx context.Context, at *place, _ op) (fact, error) {
 	return ok, at.obj.state.Storage.Sync(ctx)
 }
 
-// alias changes a list after it was put, and again after it was got: neither must be seen in the storage.
+// alias changes a list after putting it, and again after getting it. Neither may change what is
+// stored.
 func alias(ctx context.Context, at *place, o op) (fact, error) {
 	storage := at.obj.state.Storage
 	v := []any{"stored"}
@@ -159,7 +160,8 @@ func setAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	return ok, at.storage(o).SetAlarm(ctx, t)
 }
 
-// getAlarm tells the time in hundreds of seconds from now, so that the time between two operations does not show.
+// getAlarm returns the seconds until the alarm, rounded to hundreds, so that the time between two
+// operations does not matter.
 func getAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	t, set, err := at.storage(o).GetAlarm(ctx)
 	if !set || err != nil {
@@ -233,7 +235,7 @@ func trace(_ context.Context, at *place, _ op) (fact, error) {
 	return remember(at.scope, func(r *record) []string { return append([]string{}, r.trace...) }), nil
 }
 
-// waitFor gives the turn up until the word is in the trace.
+// waitFor gives up the turn until the word is in the trace.
 func waitFor(ctx context.Context, at *place, o op) (fact, error) {
 	return until(ctx, func() bool { return noted(at, o.Text) })
 }
@@ -242,7 +244,7 @@ func noted(at *place, word string) bool {
 	return remember(at.scope, func(r *record) bool { return slices.Contains(r.trace, word) })
 }
 
-// until polls, for at most 20 s.
+// until polls condition for at most 20 s.
 func until(ctx context.Context, condition func() bool) (fact, error) {
 	for range 10_000 {
 		if condition() {
@@ -255,7 +257,8 @@ func until(ctx context.Context, condition func() bool) (fact, error) {
 	return "in vain", nil
 }
 
-// parallel runs its operations at once, each when the word of its After is in the trace.
+// parallel runs its operations at the same time, each as soon as the word of its After is in the
+// trace.
 func parallel(ctx context.Context, at *place, o op) (fact, error) {
 	done := make([]fact, len(o.Do))
 	errs := make([]error, len(o.Do))
@@ -277,7 +280,7 @@ func parallel(ctx context.Context, at *place, o op) (fact, error) {
 	return facts(done), errors.Join(errs...)
 }
 
-// alarms waits until so many runs of the alarm have ended, and tells of all of them.
+// alarms waits until o.Count runs of the alarm have ended, and returns all runs.
 func alarms(ctx context.Context, at *place, o op) (fact, error) {
 	id := at.id(o)
 	ended := func() bool {
@@ -324,7 +327,7 @@ func idFromString(_ context.Context, at *place, o op) (fact, error) {
 	return id.String(), err
 }
 
-// equal compares the id of a name with the one that is read back from its digits.
+// equal compares the id of a name with the id that its digits stand for.
 func equal(_ context.Context, at *place, o op) (fact, error) {
 	ns := at.namespace(o)
 	id := ns.IDFromName(o.Text)

@@ -9,19 +9,20 @@ import (
 	"devtool.internal/durable"
 )
 
-// sqlFailure is the fact of SQL that fails: its text is the platform's, so both say the same.
+// sqlFailure returns the fact of SQL that fails. It includes the message, which both runtimes
+// share.
 func sqlFailure(err error) (fact, error) {
 	message := err.Error()
 	if e := (*durable.Error)(nil); errors.As(err, &e) {
 		if e.Reset {
 			return nil, err
 		}
-		message = e.Message // without what the SDK was doing
+		message = e.Message // without the prefix of the SDK
 	}
 	return map[string]any{"error": "sql", "message": message}, nil
 }
 
-// query runs SQL and tells all rows of its last statement, or just that it is done if that has no columns.
+// query runs SQL and returns all rows of its last statement, or "ok" if that has no columns.
 func query(ctx context.Context, at *place, o op) (fact, error) {
 	c, err := exec(ctx, at, o)
 	if err != nil {
@@ -78,7 +79,7 @@ func (at *place) cursor(o op) (*durable.Cursor, error) {
 	return c, nil
 }
 
-// nextRow tells the next row of a cursor.
+// nextRow returns the next row of a cursor.
 func nextRow(_ context.Context, at *place, o op) (fact, error) {
 	c, err := at.cursor(o)
 	if err != nil {
@@ -93,7 +94,7 @@ func nextRow(_ context.Context, at *place, o op) (fact, error) {
 	return "end", nil
 }
 
-// otherRows tells the rows that a cursor has left.
+// otherRows returns the rows that a cursor has left.
 func otherRows(_ context.Context, at *place, o op) (fact, error) {
 	c, err := at.cursor(o)
 	if err != nil {
@@ -106,7 +107,7 @@ func otherRows(_ context.Context, at *place, o op) (fact, error) {
 	return rows, nil
 }
 
-// onlyRow tells the row of a cursor that has just one left.
+// onlyRow returns the row of a cursor that has exactly one left.
 func onlyRow(_ context.Context, at *place, o op) (fact, error) {
 	c, err := at.cursor(o)
 	if err != nil {
@@ -123,7 +124,7 @@ func onlyRow(_ context.Context, at *place, o op) (fact, error) {
 	return encode(row), nil
 }
 
-// rowCounts tells how many rows a cursor has read and written so far.
+// rowCounts returns how many rows a cursor has read and written so far.
 func rowCounts(_ context.Context, at *place, o op) (fact, error) {
 	c, err := at.cursor(o)
 	if err != nil {
@@ -140,8 +141,8 @@ func databaseSize(ctx context.Context, at *place, _ op) (fact, error) {
 	return size, nil
 }
 
-// transaction runs a program in a transaction, which operations name with their In. What the program throws ends the
-// transaction, not the program around it.
+// transaction runs a program in a transaction, which operations name with their In. What that
+// program throws ends the transaction, but not the outer program.
 func transaction(ctx context.Context, at *place, o op) (fact, error) {
 	var done []fact
 	err := at.obj.state.Storage.Transaction(ctx, func(txn *durable.Txn) error {
@@ -169,7 +170,7 @@ func rollback(_ context.Context, at *place, o op) (fact, error) {
 	return ok, txn.Rollback()
 }
 
-// storage is what a Storage and a Txn have in common.
+// storage has the methods that a Storage and a Txn share.
 type storage interface {
 	Get(ctx context.Context, key string, v any) (bool, error)
 	Put(ctx context.Context, key string, v any) error
@@ -183,7 +184,7 @@ type storage interface {
 	DeleteAlarm(ctx context.Context) error
 }
 
-// storage returns the transaction that o names with its In, or the storage itself.
+// storage returns the transaction that o names with its In, or else the object's storage.
 func (at *place) storage(o op) storage {
 	if txn, found := at.transactions[o.In]; found && o.In != "" {
 		return txn

@@ -1,4 +1,4 @@
-// Command crash is a worker that brings its own program down when asked to.
+// Command crash is a worker that ends its own program on request, in the way that the path names.
 package main
 
 import (
@@ -35,7 +35,7 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	}
 }
 
-// ruin does what its path says, and does not return.
+// ruin ends the program, or hangs, in the way that path names. It does not return.
 func ruin(path string) {
 	switch path {
 	case "/exit":
@@ -44,7 +44,7 @@ func ruin(path string) {
 		log.Fatal("there is no such file")
 	case "/fatal":
 		race()
-	case "/kill": // as a system without memory does
+	case "/kill": // as a system does that has run out of memory
 		self, err := os.FindProcess(os.Getpid())
 		if err == nil {
 			err = self.Kill()
@@ -88,7 +88,7 @@ func race() {
 	write()
 }
 
-// crash panics where nobody can recover, and does not return.
+// crash panics on a goroutine where nothing recovers. It does not return.
 func crash(reason string) {
 	go panic(reason)
 	select {}
@@ -101,7 +101,7 @@ func newFragile(_ context.Context, state *durable.State, _ *durable.Env) (*Fragi
 	return &Fragile{storage: state.Storage}, nil
 }
 
-// ServeHTTP sets the alarm on a POST, and tells how often it has run on a GET.
+// ServeHTTP sets the alarm on a POST, and answers a GET with the number of its runs.
 func (f *Fragile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	if path, ok := strings.CutPrefix(r.URL.Path, "/one"); ok {
@@ -126,8 +126,8 @@ func (f *Fragile) runs(ctx context.Context) (runs int, err error) {
 	return runs, err
 }
 
-// Alarm crashes the program when it has counted its first run for good, and the
-// count of that run once more without having committed it.
+// Alarm counts its runs. In the first run it commits the count, changes the count again without a
+// commit, and crashes the program.
 func (f *Fragile) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	runs, err := f.runs(ctx)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command cron is a worker whose cron triggers write into a diary: an object that keeps a line for
-// each run, which a GET shows. The trigger "fail" fails.
+// Command cron is a worker whose cron triggers write to a diary: an object that stores a line for
+// each run. A GET shows the lines. The trigger "fail" fails.
 package main
 
 import (
@@ -30,7 +30,8 @@ func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.E
 	if event.Cron == "fail" {
 		return errors.New("no luck")
 	}
-	line := fmt.Sprintf("%s due %s at %s", event.Cron, event.ScheduledTime.Format(time.RFC3339), durable.Now(ctx).Format(time.RFC3339))
+	due, now := event.ScheduledTime.Format(time.RFC3339), durable.Now(ctx).Format(time.RFC3339)
+	line := fmt.Sprintf("%s due %s at %s", event.Cron, due, now)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://diary/", strings.NewReader(line))
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.E
 	return response.Body.Close()
 }
 
-// Diary keeps lines.
+// Diary is an object that stores lines.
 type Diary struct{ storage *durable.Storage }
 
 func newDiary(_ context.Context, state *durable.State, _ *durable.Env) (*Diary, error) {

@@ -1,9 +1,9 @@
-// Command killing is a worker whose objects keep books of what they are asked to
-// write, each entry in several places and with a time at which it falls due, so that a
-// write or an alarm that a crash has lost, torn or hurried shows.
+// Command killing is a worker whose objects are books. Each entry of a book is written in several
+// places and has a time at which it is due. So a test sees whether a crash has lost or torn a
+// write, or lost an alarm or made it early.
 //
-// POST /NAME?id=…&delay=… makes an entry in the book NAME, GET /NAME reads it, and
-// /pid is the program's process.
+// POST /NAME?id=…&delay=… makes an entry in the book NAME. GET /NAME reads the book. /pid is the id
+// of the program's process.
 package main
 
 import (
@@ -36,34 +36,35 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("BOOKS").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
 }
 
-// places are where each entry stands, by its id, with the time at which it is due. They
-// are written by different calls, table by SQL, and must always agree.
+// places are the places of each entry, by its id, with the time at which it is due. Different calls
+// write them, and SQL writes table. They must always agree.
 var places = []string{"first", table, "second"}
 
 const table = "entries"
 
 // Keys beside the places.
 const (
-	waiting = "waiting" // an entry for each that is not yet due
-	ran     = "ran"     // an entry for each that was due, with the time of the alarm
-	count   = "count"   // how many entries there are
-	early   = "early"   // how many alarms came before their time
-	head    = "head"    // the latest entry, as the first key that it wrote
-	tail    = "tail"    // the same, as the last
-	armed   = "armed"   // what the alarm is set for, 0 when nothing waits
+	waiting = "waiting" // the entries that are not yet due
+	ran     = "ran"     // the entries that were due, with the time of the alarm
+	count   = "count"   // the number of entries
+	early   = "early"   // the number of alarms that came before their time
+	head    = "head"    // the latest entry; the first key that the request writes
+	tail    = "tail"    // the same; the last key that the request writes
+	armed   = "armed"   // the time that the alarm is set for; 0 if no entry waits
 )
 
-// padding makes a value span pages of the database, so that half of a transaction would
-// differ from the whole in more than one page.
+// padding is the size of a padded value in bytes. It spans several pages of the database, so that
+// half of a transaction would differ from the whole in more than one page.
 const padding = 5000
 
 func padded(id string) string { return strings.Repeat(id, padding/len(id)+1) }
 
-// Book is an object that keeps a book.
+// Book is an object that stores entries.
 type Book struct{ storage *durable.Storage }
 
 func newBook(ctx context.Context, state *durable.State, _ *durable.Env) (*Book, error) {
-	_, err := state.Storage.SQL().Exec(ctx, "CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY, due INTEGER, padding TEXT) STRICT")
+	_, err := state.Storage.SQL().Exec(ctx,
+		"CREATE TABLE IF NOT EXISTS entries (id TEXT PRIMARY KEY, due INTEGER, padding TEXT) STRICT")
 	return &Book{state.Storage}, err
 }
 
@@ -120,7 +121,7 @@ func (b *Book) enter(r *http.Request) (Entered, error) {
 	return Entered{now.UnixMilli(), due}, b.storage.Put(ctx, tail, padded(id))
 }
 
-// Alarm notes which entries are due, and sets the alarm for the next.
+// Alarm records which entries are due, and sets the alarm for the next one.
 func (b *Book) Alarm(ctx context.Context, info durable.AlarmInfo) error {
 	now := durable.Now(ctx)
 	if now.Before(info.ScheduledTime) {
@@ -150,8 +151,8 @@ func (b *Book) Alarm(ctx context.Context, info durable.AlarmInfo) error {
 	return b.arm(ctx)
 }
 
-// arm sets the alarm for the first entry that waits, and notes what it was set for: where
-// that time has passed, it is the present one. When none waits, nothing is left to be set.
+// arm sets the alarm for the first entry that waits, if there is one. It records the time that the
+// storage has set, which is the present if the entry's time has passed.
 func (b *Book) arm(ctx context.Context) error {
 	entries, err := b.times(ctx, waiting)
 	if err != nil {
@@ -171,7 +172,7 @@ func (b *Book) arm(ctx context.Context) error {
 	return b.storage.Put(ctx, armed, at.UnixMilli())
 }
 
-// Pages is all that a book holds. Times are in ms since 1970.
+// Pages is everything that a book stores. Times are in ms since 1970.
 type Pages struct {
 	Places       map[string]map[string]int64 // when each entry is due, in each place
 	Waiting, Ran map[string]int64
@@ -198,7 +199,8 @@ func (b *Book) read(ctx context.Context) (p Pages, err error) {
 	if p.Ran, err = b.times(ctx, ran); err != nil {
 		return p, err
 	}
-	for key, v := range map[string]any{count: &p.Count, early: &p.Early, head: &p.Head, tail: &p.Tail, armed: &p.Armed} {
+	values := map[string]any{count: &p.Count, early: &p.Early, head: &p.Head, tail: &p.Tail, armed: &p.Armed}
+	for key, v := range values {
 		if _, err := b.storage.Get(ctx, key, v); err != nil {
 			return p, err
 		}
@@ -210,7 +212,7 @@ func (b *Book) read(ctx context.Context) (p Pages, err error) {
 	return p, err
 }
 
-// rows returns the entries of the table, by id.
+// rows returns when each entry of the table is due, by id.
 func (b *Book) rows(ctx context.Context) (map[string]int64, error) {
 	c, err := b.storage.SQL().Exec(ctx, "SELECT id, due FROM entries")
 	if err != nil {
@@ -228,7 +230,7 @@ func (b *Book) rows(ctx context.Context) (map[string]int64, error) {
 	return times, c.Err()
 }
 
-// times returns the entries of a kind, by id.
+// times returns the times of the entries below the key kind, by id.
 func (b *Book) times(ctx context.Context, kind string) (map[string]int64, error) {
 	entries, err := b.storage.List(ctx, durable.ListOptions{Prefix: kind + "/"})
 	if err != nil {

@@ -1,9 +1,9 @@
-// Command month is a worker whose objects are chores that come due in the course of a month: once, or again and again;
-// some fail at first, some hand on to another. Each remembers when it was done, so that an alarm that a crash has lost
-// or hurried shows.
+// Command month is a worker whose objects are chores that come due within a month, once or
+// repeatedly. Some fail at first, and some plan another chore. Each records when it was done, so
+// that a test sees whether a crash has lost an alarm or made it early.
 //
-// POST /NAME plans the chore NAME, as a [Plan] in JSON, GET /NAME reads it, and /pid is the program's process. A cron
-// trigger plans the chore that is called like its expression.
+// POST /NAME plans the chore NAME, as a [Plan] in JSON. GET /NAME reads it. /pid is the id of the
+// program's process. A cron trigger plans the chore whose name is its expression.
 package main
 
 import (
@@ -37,7 +37,7 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("CHORES").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
 }
 
-// afterCron is how long after a cron trigger its chore is due.
+// afterCron is the time from a cron trigger until its chore is due.
 const afterCron = 90 * time.Minute
 
 func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.Env) error {
@@ -47,18 +47,19 @@ func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.E
 // A Plan says when a chore is due, in ms since 1970.
 type Plan struct {
 	Due      int64
-	Every    int64  // then it is due again after as many ms, unless it is 0
-	Failures int    // how often it fails each time
-	Next     string // the chore that is due an hour after it, or empty
+	Every    int64  // ms until the chore is due again; 0 if it is due once
+	Failures int    // how often it fails before it succeeds, each time
+	Next     string // the chore that is due an hour later; empty for none
 }
 
-// plan plans a chore.
+// plan plans the chore called name.
 func plan(ctx context.Context, env *durable.Env, name string, p Plan) error {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://chore/"+url.PathEscape(name), bytes.NewReader(text))
+	address := "http://chore/" + url.PathEscape(name)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -75,12 +76,12 @@ func plan(ctx context.Context, env *durable.Env, name string, p Plan) error {
 
 // Keys of a chore.
 const (
-	planned = "plan"   // what is to be done next, if anything is
+	planned = "plan"   // the Plan of the next time; missing if there is none
 	failed  = "failed" // how often it has failed since it was due
-	done    = "done/"  // when it was done that was due then
+	done    = "done/"  // and when it was due: when it was done
 )
 
-// Chore is an object that has to be done at its time.
+// Chore is an object that does its work in its alarm.
 type Chore struct {
 	storage *durable.Storage
 	env     *durable.Env
@@ -109,7 +110,8 @@ func (c *Chore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// plan takes a plan over, unless it was carried out: whoever asks may do so again after a crash.
+// plan stores a plan. It ignores a plan that was carried out already, because its sender repeats it
+// after a crash.
 func (c *Chore) plan(ctx context.Context, p Plan) error {
 	var at int64
 	if found, err := c.storage.Get(ctx, doneKey(p.Due), &at); err != nil || found {
@@ -123,7 +125,7 @@ func (c *Chore) plan(ctx context.Context, p Plan) error {
 
 func doneKey(due int64) string { return fmt.Sprintf("%s%014d", done, due) }
 
-// Alarm does what is due and plans the next.
+// Alarm does the chore and plans the next one.
 func (c *Chore) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	var p Plan
 	if found, err := c.storage.Get(ctx, planned, &p); err != nil || !found {
@@ -159,11 +161,11 @@ func (c *Chore) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	return c.storage.SetAlarm(ctx, time.UnixMilli(p.Due))
 }
 
-// State is what a chore knows. Times are in ms since 1970.
+// State is everything that a chore stores. Times are in ms since 1970.
 type State struct {
-	Due   int64            // when it is due, or 0
-	Alarm int64            // or 0
-	Done  map[string]int64 // when it was done, by when it was due
+	Due   int64            // when it is due; 0 for never
+	Alarm int64            // when its alarm is set; 0 for never
+	Done  map[string]int64 // when it was done, by the time that it was due
 }
 
 func (c *Chore) read(ctx context.Context) (s State, err error) {

@@ -1,10 +1,11 @@
-// Command reload is a worker whose objects keep book of what was asked of them, while a test edits it. Every request to
-// /NAME/DO goes to the object NAME, but for /version.
+// Command reload is a worker whose objects record the requests that they execute, while a test
+// edits the program. /version answers with the version. A request to /NAME/DO goes to the object
+// NAME:
 //
-//   - add notes that the request with the number in the query was executed.
-//   - stream does so too, in the middle of a response that takes a while, ten times the pace in the query.
-//   - arm sets an alarm that notes the number a little later.
-//   - book answers with all numbers and how often each was noted.
+//   - add records the number in the query.
+//   - stream records it in the middle of a response that lasts ten times the pace in the query.
+//   - arm sets an alarm that records it a little later.
+//   - book answers with all numbers and how often each was recorded.
 package main
 
 import (
@@ -34,7 +35,8 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("LEDGER").GetByName(name).ServeHTTP(w, r)
 }
 
-// Ledger is an object that counts by number: noted is what has happened, armed what an alarm is to note.
+// Ledger is an object that counts each number. Its keys are noted:NUMBER for what has happened, and
+// armed:NUMBER for what the alarm has yet to record.
 type Ledger struct{ storage *durable.Storage }
 
 func newLedger(_ context.Context, state *durable.State, _ *durable.Env) (*Ledger, error) {
@@ -103,6 +105,7 @@ func (l *Ledger) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// note counts number once more.
 func (l *Ledger) note(ctx context.Context, number string) error {
 	n := 0
 	if _, err := l.storage.Get(ctx, "noted:"+number, &n); err != nil {
@@ -111,7 +114,7 @@ func (l *Ledger) note(ctx context.Context, number string) error {
 	return l.storage.Put(ctx, "noted:"+number, n+1)
 }
 
-// Alarm notes the numbers that were armed. Whatever ends it before its end leaves them armed.
+// Alarm records the armed numbers. If it is interrupted they stay armed.
 func (l *Ledger) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	armed, err := l.storage.List(ctx, durable.ListOptions{Prefix: "armed:"})
 	if err != nil {

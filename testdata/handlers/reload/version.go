@@ -1,4 +1,4 @@
 package main
 
-// version is what a test edits.
+// version is what the test edits.
 const version = "v0"

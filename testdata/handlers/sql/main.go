@@ -1,12 +1,12 @@
-// Command sql is a worker whose objects keep accounts in tables, with queries that sqlc has
+// Command sql is a worker whose objects store accounts in tables, with queries that sqlc has
 // generated (see sqlc.yaml). A request to /NAME/DO goes to the bank NAME:
 //
-//	POST accounts   opens the accounts of the body, all of them or none
-//	GET accounts    lists them
-//	GET balances    those of the owners in ?owner=
-//	POST transfers  moves money between two accounts, or says why not
-//	GET transfers   how many there were
-//	POST close      closes an account
+//	POST accounts   opens the accounts in the body, all of them or none
+//	GET accounts    lists the accounts
+//	GET balances    lists the balances of the owners in ?owner=
+//	POST transfers  moves money between two accounts, or answers why it can't
+//	GET transfers   counts the transfers
+//	POST close      closes the account of the owner in ?owner=
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"devtool.internal/durable"
 )
 
-// version is for the test to change.
+// version is what the test edits.
 const version = "v1"
 
 //go:embed schema.sql
@@ -45,7 +45,7 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("BANK").GetByName(name).ServeHTTP(w, r)
 }
 
-// Bank is a bank.
+// Bank is an object with the accounts of one bank.
 type Bank struct {
 	storage *durable.Storage
 	queries *Queries
@@ -70,7 +70,7 @@ func (b *Bank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the client has gone
+	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the client notices
 }
 
 func (b *Bank) do(r *http.Request, what string) (any, error) {
@@ -100,7 +100,7 @@ func (b *Bank) do(r *http.Request, what string) (any, error) {
 			Owner: owner, Note: sql.NullString{String: "closed", Valid: true},
 		})
 	}
-	return nil, fmt.Errorf("%s is nothing that a bank does", what)
+	return nil, fmt.Errorf("unknown request %s", what)
 }
 
 // in runs fn in a transaction.
@@ -136,8 +136,8 @@ type transfer struct {
 	Amount   int64
 }
 
-// move books the transfer and pays before it takes, so that there is something to undo when
-// the balance does not suffice.
+// move records the transfer and adds to the target before it takes from the source. So there is
+// something to roll back if the balance does not suffice.
 func (b *Bank) move(ctx context.Context, t transfer) (id int64, err error) {
 	err = b.in(ctx, func(q *Queries) error {
 		source, err := q.GetAccount(ctx, t.From)

@@ -1,6 +1,5 @@
-// Command stream is a worker whose objects deal with bodies of any size, slow
-// ones and clients that go away. Every request to /NAME/DO goes to the object
-// NAME, which does what DO says.
+// Command stream is a worker for bodies of any size, slow bodies and clients that disconnect. A
+// request to /NAME/DO goes to the object NAME, which does what DO says.
 package main
 
 import (
@@ -24,8 +23,8 @@ func main() {
 	})
 }
 
-// seen is what has happened to handlers, for whoever asks the worker. It is not
-// kept in an object, because the object is busy meanwhile.
+// seen records what has happened to handlers; /seen shows it. It is a variable and not an object,
+// because the objects are busy meanwhile.
 var seen journal
 
 type journal struct {
@@ -57,6 +56,7 @@ func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
 	env.Namespace("STREAM").GetByName(name).ServeHTTP(w, r)
 }
 
+// noteCancel records that ctx was canceled, if it was.
 func noteCancel(where string, ctx context.Context) {
 	if ctx.Err() != nil {
 		seen.add(where + " canceled")
@@ -87,7 +87,7 @@ func (*Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// upload answers with the number of bytes of the body and their hash.
+// upload answers with the body's size in bytes and its hash.
 func upload(w http.ResponseWriter, r *http.Request) {
 	seen.add("object uploads")
 	hash := sha256.New()
@@ -99,8 +99,8 @@ func upload(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%d %x", n, hash.Sum(nil))
 }
 
-// download sends as many bytes as the query asks for. They are the output of a
-// random generator with an empty seed, so that the client knows them too.
+// download sends the number of bytes that the query asks for. They come from a random generator
+// with a zero seed, so that the client knows them, too.
 func download(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64)
 	if err != nil {

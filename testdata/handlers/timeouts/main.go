@@ -1,6 +1,6 @@
-// Command timeouts is a worker with an object that gives up what takes too long. A POST sets
-// its alarm a minute ahead; the alarm tries a sleep, and a request to another object, of an
-// hour each for five seconds each, and keeps what came of it, which GET tells.
+// Command timeouts is a worker with an object that sets timeouts. A POST sets its alarm a minute
+// ahead. The alarm starts a sleep and then a request to another object, each of which would take an
+// hour, with a timeout of five seconds. A GET shows the outcome.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	})
 }
 
-// Patient has an alarm that loses its patience.
+// Patient is an object whose alarm runs into timeouts.
 type Patient struct {
 	storage *durable.Storage
 	env     *durable.Env
@@ -50,7 +50,7 @@ func (p *Patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Alarm tries what takes an hour.
+// Alarm runs the two operations that take an hour, and stores when and how each ended.
 func (p *Patient) Alarm(ctx context.Context, info durable.AlarmInfo) error {
 	log := ""
 	for _, try := range []func(context.Context) error{
