@@ -13,7 +13,7 @@ import (
 	"devtool.internal/durable/vet"
 )
 
-// module is a folder with a handler program of files, which can be built offline.
+// module returns a folder with a handler program that consists of files and builds offline.
 func module(t *testing.T, files map[string]string) string {
 	t.Helper()
 	t.Setenv("GOFLAGS", "")
@@ -74,20 +74,35 @@ func grace() time.Duration { return time.Duration(time.Now().Second()) }
 `
 
 func TestFindingsAreInOrderAndSayWhatToWrite(t *testing.T) {
-	const own, far = " goes by the machine's clock, not by the emulator's: use ", " goes by the machine's clock, not by the emulator's (time.Now at queue.go:7): let it use durable.Now(ctx), or take the time as an argument"
+	const own = " goes by the machine's clock, not by the emulator's: use "
+	const far = " goes by the machine's clock, not by the emulator's (time.Now at queue.go:7): " +
+		"let it use durable.Now(ctx), or take the time as an argument"
 	dir := module(t, map[string]string{
 		"main.go": late, "queue/queue.go": queue,
-		"a/a.go":      "package a\n\nimport (\n\t\"time\"\n\n\t_ \"devtool.internal/durable\"\n)\n\nfunc F() { time.Sleep(1) }\n",
+		"a/a.go": "package a\n\nimport (\n\t\"time\"\n\n\t_ \"devtool.internal/durable\"\n)\n\n" +
+			"func F() { time.Sleep(1) }\n",
 		"a/a_test.go": "package a\n\nimport \"time\"\n\nfunc g() { time.Sleep(1) }\n",
 	})
 	inMain := []vet.Finding{
-		{File: "main.go", Line: 12, Column: 9, Use: "time.Since", Message: "time.Since" + own + "durable.Now(ctx).Sub(t)",
-			Was: "time.Since(\n\t\t", Fix: "durable.Now(ctx).Sub("},
-		{File: "main.go", Line: 14, Column: 6, Use: "time.Now", Message: "queue.Grace" + far},
-		{File: "main.go", Line: 14, Column: 23, Use: "time.Until", Message: "time.Until" + own + "t.Sub(durable.Now(ctx))",
-			Was: "time.Until(t)", Fix: "t.Sub(durable.Now(ctx))"},
+		{
+			File: "main.go", Line: 12, Column: 9, Use: "time.Since",
+			Message: "time.Since" + own + "durable.Now(ctx).Sub(t)",
+			Was:     "time.Since(\n\t\t", Fix: "durable.Now(ctx).Sub(",
+		},
+		{
+			File: "main.go", Line: 14, Column: 6, Use: "time.Now",
+			Message: "queue.Grace" + far,
+		},
+		{
+			File: "main.go", Line: 14, Column: 23, Use: "time.Until",
+			Message: "time.Until" + own + "t.Sub(durable.Now(ctx))",
+			Was:     "time.Until(t)", Fix: "t.Sub(durable.Now(ctx))",
+		},
 	}
-	inA := vet.Finding{File: filepath.FromSlash("a/a.go"), Line: 9, Column: 12, Use: "time.Sleep", Message: "time.Sleep" + own + "durable.Sleep(ctx, d)"}
+	inA := vet.Finding{
+		File: filepath.FromSlash("a/a.go"), Line: 9, Column: 12, Use: "time.Sleep",
+		Message: "time.Sleep" + own + "durable.Sleep(ctx, d)",
+	}
 	for _, test := range []struct {
 		patterns []string
 		want     []vet.Finding
@@ -141,7 +156,7 @@ func TestACheckEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestOurOwnHandlersKeepTheRule takes the templates, which users copy.
+// TestOurOwnHandlersKeepTheRule checks the templates, which users copy.
 func TestOurOwnHandlersKeepTheRule(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// fix replaces u by what goes by the emulator's clock, where that means the same and a context is at
-// hand. A sleep is left to its author: durable.Sleep gives the turn up and returns an error.
+// fix returns edits that make u follow the emulator's clock, if that means the same and a context
+// is in scope. There are none for a sleep, because durable.Sleep gives up the turn and returns an
+// error.
 func (c *inspection) fix(u use, name string, file *ast.File) []analysis.SuggestedFix {
 	durable := sdkName(file)
 	if u.call == nil || durable == "" || u.call.Ellipsis.IsValid() {
@@ -54,7 +55,8 @@ func replace(pos, end token.Pos, text string) []analysis.TextEdit {
 	return []analysis.TextEdit{{Pos: pos, End: end, NewText: []byte(text)}}
 }
 
-// sdkName is what names of the SDK begin with in file, such as "durable."; empty if it is not imported.
+// sdkName returns the prefix of the SDK's names in file, such as "durable.". It is empty if file
+// does not import the SDK.
 func sdkName(file *ast.File) string {
 	for _, spec := range file.Imports {
 		if path, err := strconv.Unquote(spec.Path.Value); err != nil || path != sdk {
@@ -70,7 +72,7 @@ func sdkName(file *ast.File) string {
 	return ""
 }
 
-// offers reports whether the SDK that the package is built with has a function of that name.
+// offers reports whether the package's version of the SDK has a function of that name.
 func (c *inspection) offers(name string) bool {
 	for _, imported := range c.pass.Pkg.Imports() {
 		if imported.Path() == sdk {
@@ -81,8 +83,8 @@ func (c *inspection) offers(name string) bool {
 	return false
 }
 
-// contextAt is an expression for the context of the event at pos: the variable of type context.Context, or
-// else the request, that is declared next to pos. It is empty if there is none.
+// contextAt returns an expression for the event's context at pos: the variable of type
+// context.Context or the request in the innermost scope. It is empty if there is none.
 func (c *inspection) contextAt(pos token.Pos) string {
 	innermost := c.pass.Pkg.Scope().Innermost(pos)
 	for scope := innermost; scope != nil && scope != c.pass.Pkg.Scope(); scope = scope.Parent() {
@@ -106,7 +108,7 @@ func (c *inspection) contextAt(pos token.Pos) string {
 	return ""
 }
 
-// isPrimary reports whether a method can be called on e as it is written.
+// isPrimary reports whether a method can be called on e without parentheses.
 func isPrimary(e ast.Expr) bool {
 	switch e.(type) {
 	case *ast.Ident, *ast.SelectorExpr, *ast.CallExpr, *ast.IndexExpr, *ast.ParenExpr:

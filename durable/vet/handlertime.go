@@ -15,33 +15,33 @@ import (
 // sdk is the package that makes a program a handler program.
 const sdk = "devtool.internal/durable"
 
-// realtime is the comment that says that the machine's clock is meant, on the line of the use, on
-// the line above it, or in the comment above the function.
+// realtime is the comment that permits the machine's clock: on the line of the use, on the line
+// above it, or in the comment above the function.
 const realtime = "//devtool:realtime"
 
-// HandlerTime points at uses of the machine's clock in handler code.
+// HandlerTime reports uses of the machine's clock in handler code.
 //
-// Handler code is what is written in a package that imports the SDK, but for main, init and the initial
-// values of variables, which run before any event. A helper in another package that reads the clock is
-// reported where handler code calls it.
+// Handler code is the code of packages that import the SDK, except for main, init and the initial
+// values of variables, which run before any event. If a helper in another package reads the clock,
+// HandlerTime reports the call in handler code.
 //
-// What measures is left alone: a local variable that holds time.Now() and from which nothing is made but
-// durations that are not compared with anything. How long something took on this machine is no
-// question to the virtual clock.
+// HandlerTime permits measuring: a local variable that holds time.Now(), if it serves only for
+// durations that are not compared with anything. How long something takes on this machine is not a
+// question for the virtual clock.
 var HandlerTime = &analysis.Analyzer{
 	Name: "handlertime",
 	Doc: `find uses of the machine's clock in handlers of Durable Objects
 
-Handlers, alarms and storage live by the emulator's clock, which is moved by hand. What time.Now,
-time.Sleep, context.WithTimeout and the like do does not follow it: use durable.Now(ctx),
-durable.Sleep and durable.WithTimeout. Where the machine's clock is meant, say so with a comment
+Handlers, alarms and storage follow the emulator's clock, which tests and commands move. time.Now,
+time.Sleep, context.WithTimeout and the like do not: use durable.Now(ctx), durable.Sleep and
+durable.WithTimeout. Where you mean the machine's clock, say so with a comment
 //devtool:realtime.`,
 	Run:       run,
 	FactTypes: []analysis.Fact{(*readsClock)(nil)},
 }
 
-// readsClock is known of a function outside of handler code that uses the machine's clock, itself
-// or by way of others.
+// readsClock is the fact about a function outside of handler code that uses the machine's clock,
+// directly or through other functions.
 type readsClock struct {
 	Use string // such as time.Now
 	At  string // file and line of the use
@@ -51,7 +51,7 @@ func (*readsClock) AFact() {}
 
 func (f *readsClock) String() string { return f.Use + " at " + f.At }
 
-// instead says what handlers use in place of a function.
+// instead maps each function that uses the machine's clock to what handlers use instead.
 var instead = map[string]string{
 	"time.Now":                  "durable.Now(ctx)",
 	"time.Since":                "durable.Now(ctx).Sub(t)",
@@ -68,19 +68,20 @@ var instead = map[string]string{
 	"context.WithDeadlineCause": "durable.WithDeadline(ctx, t)",
 }
 
-// standard is what file names of the standard library begin with. Check does not look into it, but other
-// drivers do.
+// standard is the prefix of file names in the standard library. Check does not load those files,
+// but other drivers do.
 var standard = filepath.Join(build.Default.GOROOT, "src") + string(filepath.Separator)
 
 func run(pass *analysis.Pass) (any, error) {
 	if pass.Pkg.Path() == sdk || strings.HasPrefix(pass.Pkg.Path(), sdk+"/") {
-		return nil, nil // what the SDK does with the clock is the answer, not the question
+		return nil, nil // the SDK implements the emulator's clock with the machine's
 	}
-	c := &inspection{pass: pass, handlers: slices.ContainsFunc(pass.Pkg.Imports(), func(p *types.Package) bool { return p.Path() == sdk })}
+	isSDK := func(p *types.Package) bool { return p.Path() == sdk }
+	c := &inspection{pass: pass, handlers: slices.ContainsFunc(pass.Pkg.Imports(), isSDK)}
 	for _, file := range pass.Files {
 		name := pass.Fset.Position(file.FileStart).Filename
 		if strings.HasPrefix(name, standard) {
-			return nil, nil // it uses the clock everywhere, and hardly ever for what it returns
+			return nil, nil // it uses the clock in many places, but its results rarely depend on that
 		}
 		if strings.HasSuffix(name, "_test.go") || ast.IsGenerated(file) {
 			continue
@@ -91,15 +92,18 @@ func run(pass *analysis.Pass) (any, error) {
 	return nil, nil
 }
 
-// inspection goes through one package.
+// inspection is the analysis of one package.
 type inspection struct {
 	pass     *analysis.Pass
-	handlers bool // it imports the SDK, so its code is handler code
+	handlers bool // whether the package imports the SDK, so that its code is handler code
 
-	reads map[*types.Func]*readsClock   // functions that use the clock themselves, when it does not
-	calls map[*types.Func][]*types.Func // what functions of the package call, when it does not
+	// Of a package without handlers: the functions that use the clock themselves, and the functions
+	// that each function calls.
+	reads map[*types.Func]*readsClock
+	calls map[*types.Func][]*types.Func
 }
 
+// check reports the uses in a file of handler code, and notes those in any other file.
 func (c *inspection) check(file *ast.File) {
 	watches := c.stopwatches(file)
 	silent := c.silentLines(file)
@@ -128,13 +132,13 @@ func (c *inspection) check(file *ast.File) {
 	})
 }
 
-// A use is a function that is called, or taken as a value.
+// A use is a place where a function is called or used as a value.
 type use struct {
 	name  *ast.Ident
 	fn    *types.Func
 	expr  ast.Expr      // the function as written, with its package
-	call  *ast.CallExpr // nil if it is not called
-	stack []ast.Node    // around the whole, outermost first
+	call  *ast.CallExpr // nil if the function is used as a value
+	stack []ast.Node    // the nodes around all of it, outermost first
 }
 
 func newUse(name *ast.Ident, fn *types.Func, stack []ast.Node) use {
@@ -151,7 +155,7 @@ func newUse(name *ast.Ident, fn *types.Func, stack []ast.Node) use {
 	return u
 }
 
-// clockName is the name of fn, such as time.Now, if it goes by the machine's clock.
+// clockName returns the name of fn, such as time.Now, if fn uses the machine's clock.
 func clockName(fn *types.Func) (name string, ok bool) {
 	if fn.Pkg() == nil || fn.Signature().Recv() != nil {
 		return "", false
@@ -161,7 +165,7 @@ func clockName(fn *types.Func) (name string, ok bool) {
 	return name, ok
 }
 
-// report reports u if it stands in handler code and goes by the machine's clock.
+// report reports u if it is in handler code and uses the machine's clock.
 func (c *inspection) report(u use, file *ast.File) {
 	name, own := clockName(u.fn)
 	var far readsClock
@@ -173,19 +177,20 @@ func (c *inspection) report(u use, file *ast.File) {
 	case !own:
 		c.pass.Report(analysis.Diagnostic{
 			Pos: u.expr.Pos(), End: u.expr.End(), Category: far.Use,
-			Message: fmt.Sprintf("%s goes by the machine's clock, not by the emulator's (%s): let it use %s, or take the time as an argument",
-				written(u.fn), &far, instead[far.Use]),
+			Message: fmt.Sprintf("%s goes by the machine's clock, not by the emulator's (%s): "+
+				"let it use %s, or take the time as an argument", written(u.fn), &far, instead[far.Use]),
 		})
 		return
 	}
 	c.pass.Report(analysis.Diagnostic{
 		Pos: u.expr.Pos(), End: u.expr.End(), Category: name,
-		Message:        fmt.Sprintf("%s goes by the machine's clock, not by the emulator's: use %s", name, instead[name]),
+		Message: fmt.Sprintf("%s goes by the machine's clock, not by the emulator's: use %s",
+			name, instead[name]),
 		SuggestedFixes: c.fix(u, name, file),
 	})
 }
 
-// written is fn as a user of its package writes it.
+// written returns fn as users of its package write it.
 func written(fn *types.Func) string {
 	if recv := fn.Signature().Recv(); recv != nil {
 		t := recv.Type()
@@ -199,8 +204,8 @@ func written(fn *types.Func) string {
 	return fn.Pkg().Name() + "." + fn.Name()
 }
 
-// inHandler reports whether u can run during an event. At the start of the program only
-// a function that looks like a handler can.
+// inHandler reports whether u can run during an event. Outside of functions, in main and in init,
+// only function literals that take an event can.
 func (c *inspection) inHandler(u use) bool {
 	start := true // outside of functions
 	for _, node := range u.stack {
@@ -216,12 +221,12 @@ func (c *inspection) inHandler(u use) bool {
 			}
 		}
 	}
-	// A variable that holds the function is there to be called later.
+	// A variable that holds the function may be called during an event.
 	return start && u.call == nil
 }
 
-// takesEvent reports whether a function of that signature is called with an event: with its context, its
-// request, or something of the SDK's.
+// takesEvent reports whether a function of that signature takes part of an event: a context, a
+// request or a type of the SDK.
 func takesEvent(signature *types.Signature) bool {
 	for param := range signature.Params().Variables() {
 		t := param.Type()
@@ -244,7 +249,7 @@ func takesEvent(signature *types.Signature) bool {
 	return false
 }
 
-// note remembers what a function outside of handler code uses.
+// note records what a function outside of handler code uses.
 func (c *inspection) note(u use) {
 	var caller *types.Func
 	for _, node := range u.stack {
@@ -280,7 +285,8 @@ func (c *inspection) note(u use) {
 	}
 }
 
-// exportFacts tells the packages above of the functions that were noted, and of those that call them.
+// exportFacts exports facts about the functions that note has recorded, and about those that call
+// them.
 func (c *inspection) exportFacts() {
 	for changed := true; changed; {
 		changed = false
@@ -299,7 +305,7 @@ func (c *inspection) exportFacts() {
 
 func (c *inspection) line(n ast.Node) int { return c.pass.Fset.Position(n.Pos()).Line }
 
-// silentLines are the lines of file for which a comment says that the machine's clock is meant.
+// silentLines returns the lines of file where a comment permits the machine's clock.
 func (c *inspection) silentLines(file *ast.File) map[int]bool {
 	lines := make(map[int]bool)
 	for _, group := range file.Comments {

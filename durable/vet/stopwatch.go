@@ -7,10 +7,11 @@ import (
 	"slices"
 )
 
-// watches are the local variables of a file that only measure: they hold time.Now(), and are only ever
-// subtracted from another time. The value is false for one that also does something else.
+// watches are the local variables of a file that hold time.Now(). The value is true if the variable
+// only measures: it is only ever subtracted from another time.
 type watches map[types.Object]bool
 
+// stopwatches returns the watches of file.
 func (c *inspection) stopwatches(file *ast.File) watches {
 	info := c.pass.TypesInfo
 	w := make(watches)
@@ -42,8 +43,8 @@ func isNow(info *types.Info, e ast.Node) bool {
 	return ok
 }
 
-// measures reports whether name, which stands for a variable of w, is set to time.Now() where it stands, or
-// is subtracted without a comparison.
+// measures reports whether name, which refers to a variable of w, is set to time.Now() there or is
+// subtracted without a comparison.
 func (w watches) measures(info *types.Info, name *ast.Ident, stack []ast.Node) bool {
 	parent := stack[len(stack)-1]
 	if assign, ok := parent.(*ast.AssignStmt); ok && len(assign.Lhs) == len(assign.Rhs) {
@@ -57,7 +58,7 @@ func (w watches) measures(info *types.Info, name *ast.Ident, stack []ast.Node) b
 	if call, ok := isCall(info, parent, "time.Since"); ok {
 		return call.Args[0] == name && !isCompared(call, stack)
 	}
-	// As x.Sub(name), or name.Sub(x).
+	// It may be part of x.Sub(name) or name.Sub(x).
 	if selector, ok := parent.(*ast.SelectorExpr); ok && len(stack) > 1 {
 		parent = stack[len(stack)-2]
 		stack = stack[:len(stack)-1]
@@ -85,8 +86,8 @@ func (w watches) isTime(info *types.Info, e ast.Expr) bool {
 	return isNow(info, e)
 }
 
-// isCompared reports whether the duration that call returns, or a number that is made of it there
-// and then, is compared. The call is the last of stack.
+// isCompared reports whether the duration that call returns, or a number that the same expression
+// makes of it, is compared. The call is the last of stack.
 func isCompared(call *ast.CallExpr, stack []ast.Node) bool {
 	for i := len(stack) - 1; i >= 0; i-- {
 		switch n := stack[i].(type) {
@@ -111,8 +112,8 @@ func isConversion(call *ast.CallExpr) bool {
 	return ok && len(call.Args) == 1
 }
 
-// has reports whether u is a part of measuring: time.Now() that a stopwatch is set to or subtracted from, or
-// time.Since of one.
+// has reports whether u is part of a measurement: the time.Now() that a watch is set to or
+// subtracted from, or time.Since of a watch.
 func (w watches) has(info *types.Info, u use) bool {
 	if u.call == nil || len(u.stack) == 0 {
 		return false
@@ -147,7 +148,7 @@ func (w watches) has(info *types.Info, u use) bool {
 	return false
 }
 
-// isCall returns the call that e is if it is one of the function name, such as time.Now.
+// isCall returns e as a call, if it calls the function called name, such as time.Now.
 func isCall(info *types.Info, e ast.Node, name string) (*ast.CallExpr, bool) {
 	call, ok := e.(*ast.CallExpr)
 	if !ok {
@@ -170,7 +171,7 @@ func isCall(info *types.Info, e ast.Node, name string) (*ast.CallExpr, bool) {
 	return call, ok && got == name
 }
 
-// compares reports whether op decides something by the size of its operands.
+// compares reports whether op is a comparison.
 func compares(op token.Token) bool {
 	return slices.Contains([]token.Token{token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ}, op)
 }

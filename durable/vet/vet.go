@@ -1,12 +1,13 @@
-// Package vet finds what the compiler accepts in handler programs and devtool's users will regret: so far,
-// uses of the machine's clock (handlertime.go). `devtool vet` shows it, and `devtool dev` hints at it after a
+// Package vet finds mistakes in handler programs that the compiler accepts: so far, uses of the
+// machine's clock (handlertime.go). `devtool vet` shows them, and `devtool dev` hints at them after
+// a build.
+//
+// HandlerTime is an ordinary analyzer for golang.org/x/tools/go/analysis, which other drivers can
+// run, too. Check is the driver of devtool. It loads the program's own packages from source. For
+// the packages that they import it reads the compiler's export data, which go's cache has after a
 // build.
 //
-// HandlerTime is an ordinary analyzer for golang.org/x/tools/go/analysis, so that it can be put into any other
-// driver; Check is ours. It has the go command compile what the program imports (as the build of the program has
-// just done, so that it comes from go's cache) and checks the types of the program's own packages only.
-//
-// The package is not part of the SDK that is copied into projects. It knows the SDK by its names and does not
+// The package is not part of the SDK's copy in projects. It knows the SDK by its names and does not
 // import it.
 package vet
 
@@ -34,7 +35,7 @@ type Finding struct {
 	Analyzer string `json:"analyzer"`
 	Use      string `json:"use"` // what is used, such as time.Now
 	Message  string `json:"message"`
-	// Was and Fix are the text that can be replaced as it stands, and what by; empty if it takes more than that.
+	// Fix is the text that replaces Was. Both are empty if replacing text is not enough.
 	Was string `json:"was,omitempty"`
 	Fix string `json:"fix,omitempty"`
 }
@@ -43,7 +44,7 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
 }
 
-// BrokenError is the error for packages that do not compile.
+// BrokenError is the error for packages that can't be checked because they do not compile.
 type BrokenError struct{ Problems []string }
 
 func (e *BrokenError) Error() string {
@@ -54,8 +55,8 @@ func (e *BrokenError) Error() string {
 	return text
 }
 
-// Check checks the packages that go, called in dir, understands by patterns. It returns what it found in the order
-// of files and lines.
+// Check checks the packages that patterns mean to the go command in dir. It returns the findings in
+// the order of files and lines.
 func Check(ctx context.Context, dir string, patterns ...string) ([]Finding, error) {
 	loaded, err := packages.Load(&packages.Config{
 		Context: ctx,
@@ -77,7 +78,7 @@ func Check(ctx context.Context, dir string, patterns ...string) ([]Finding, erro
 		own[p] = true
 	}
 	for _, p := range loaded {
-		// What other modules do with the clock is their affair, and they have not been read.
+		// Other modules are not checked, and their source is not loaded.
 		maps.DeleteFunc(p.Imports, func(_ string, imported *packages.Package) bool { return !own[imported] })
 	}
 	graph, err := checker.Analyze([]*analysis.Analyzer{HandlerTime}, loaded, nil)
@@ -99,12 +100,12 @@ func Check(ctx context.Context, dir string, patterns ...string) ([]Finding, erro
 	return found, nil
 }
 
-// broken is an error if any of the packages can't be checked.
+// broken returns an error if any of the packages can't be checked.
 func broken(dir string, loaded []*packages.Package) error {
 	var problems []string
 	for _, p := range loaded {
 		for _, e := range p.Errors {
-			// The go command's word on a package that was checked here, too.
+			// The go command's headline of errors that the type checker has found here, too.
 			if strings.HasPrefix(e.Msg, "# ") && len(p.Errors) > 1 {
 				continue
 			}
@@ -119,7 +120,7 @@ func broken(dir string, loaded []*packages.Package) error {
 	case len(problems) > 0:
 		return &BrokenError{problems}
 	case len(loaded) == 0:
-		return errors.New("no package is there to check")
+		return errors.New("there is no package to check")
 	}
 	return nil
 }
@@ -136,7 +137,8 @@ func finding(dir string, action *checker.Action, d analysis.Diagnostic) Finding 
 	return f
 }
 
-// applied is the text from the first of the edits to the end of the last, before and after.
+// applied returns the text from the start of the first edit to the end of the last one, before and
+// after the edits.
 func applied(action *checker.Action, file string, edits []analysis.TextEdit) (was, fix string) {
 	source, err := os.ReadFile(file)
 	if err != nil {
@@ -148,7 +150,7 @@ func applied(action *checker.Action, file string, edits []analysis.TextEdit) (wa
 	first, _ := offset(0)
 	_, last := offset(len(edits) - 1)
 	if last > len(source) {
-		return "", "" // it was saved in between
+		return "", "" // the file was saved in between
 	}
 	var text strings.Builder
 	at := first
@@ -161,9 +163,10 @@ func applied(action *checker.Action, file string, edits []analysis.TextEdit) (wa
 	return string(source[first:last]), text.String()
 }
 
-// relative is path, perhaps followed by a position, as seen from dir if it is below it.
+// relative returns path relative to dir if it is below dir. A position may follow the path.
 func relative(dir, path string) string {
-	if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator)); ok {
+	const separator = string(filepath.Separator)
+	if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, separator)+separator); ok {
 		return rest
 	}
 	return path

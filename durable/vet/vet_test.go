@@ -8,7 +8,9 @@ import (
 	"devtool.internal/durable/vet"
 )
 
-// TestUsesOfTheMachinesClockAreFound compares with the comments in testdata, and the fixes with its golden files.
+// TestUsesOfTheMachinesClockAreFound compares the findings with the comments in testdata, and the
+// fixes with its golden files.
 func TestUsesOfTheMachinesClockAreFound(t *testing.T) {
-	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), vet.HandlerTime, "handler", "helper", "plain", "devtool.internal/durable")
+	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), vet.HandlerTime,
+		"handler", "helper", "plain", "devtool.internal/durable")
 }
