@@ -30,12 +30,12 @@ func All() []Template {
 	return []Template{
 		{
 			Name:        "batcher",
-			Description: "collects what is posted and sends it on in batches, from an alarm",
+			Description: "collects what you post and sends it on in batches, from an alarm",
 			Try:         `curl http://localhost:8787/ -d '{"hello":"world"}'`,
 		},
 		{
 			Name:        "counter",
-			Description: "the smallest object that remembers something",
+			Description: "the smallest object that stores something",
 			Try:         "curl http://localhost:8787/",
 		},
 	}
