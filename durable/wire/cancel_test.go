@@ -72,8 +72,8 @@ func TestCancelOfAStreamThatIsOverSendsNothing(t *testing.T) {
 	}
 }
 
-// A cancel that follows its question at once must not be lost, however the goroutines
-// are scheduled.
+// A cancel that follows its question at once must not be lost, in whatever order the goroutines
+// run.
 func TestACancelThatFollowsAtOnceIsSeen(t *testing.T) {
 	serve := func(s *wire.Stream) {
 		<-s.Interest().Done()

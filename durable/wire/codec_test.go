@@ -15,12 +15,12 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// diff compares two messages. On the wire a missing list is an empty one.
+// diff compares two messages. A missing list and an empty one are the same on the wire.
 func diff(got, want wire.Message) string {
 	return cmp.Diff(want, got, cmpopts.EquateEmpty())
 }
 
-func TestMessagesAreTheirFieldsInOrder(t *testing.T) {
+func TestMessagesConsistOfTheirFieldsInOrder(t *testing.T) {
 	for _, m := range messages {
 		t.Run(typeName(m), rapid.MakeCheck(func(t *rapid.T) {
 			m := drawn(t, m)
@@ -73,7 +73,7 @@ func TestNumbersAreVarints(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesEveryPartOfAMessage(t *testing.T) {
+func TestDecodeRejectsIncompleteMessages(t *testing.T) {
 	for _, m := range messages {
 		b := wire.Encode(full(m))
 		for n := range b {
@@ -84,7 +84,7 @@ func TestDecodeRefusesEveryPartOfAMessage(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesWhatFollowsAMessage(t *testing.T) {
+func TestDecodeRejectsTrailingBytes(t *testing.T) {
 	for _, m := range messages {
 		err := wire.Decode(append(wire.Encode(full(m)), 0, 0), like(m))
 		if err == nil || !strings.Contains(err.Error(), "2 bytes too many") {
@@ -93,7 +93,7 @@ func TestDecodeRefusesWhatFollowsAMessage(t *testing.T) {
 	}
 }
 
-func TestDecodeSaysWhatIsWrong(t *testing.T) {
+func TestErrorsOfDecodeNameTheCause(t *testing.T) {
 	tests := []struct {
 		name string
 		b    string
@@ -226,8 +226,8 @@ func footprint(v reflect.Value) int {
 	return 0
 }
 
-// What decodes can be encoded and decodes to the same again; what does not is
-// refused without a panic, and neither takes memory out of proportion.
+// Bytes that decode can be encoded and decode to the same again. Other bytes are an error and never
+// a panic. Neither takes memory out of proportion.
 func FuzzDecode(f *testing.F) {
 	for i, m := range messages {
 		f.Add(byte(i), wire.Encode(full(m)))

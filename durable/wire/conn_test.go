@@ -155,8 +155,8 @@ func TestUnansweredQuestionFails(t *testing.T) {
 	})
 }
 
-// A Call does not wait for a body that it has no use for: it withdraws.
-func TestCallIsDoneWithTheAnswersHead(t *testing.T) {
+// A Call does not wait for a body, which it does not need: it withdraws.
+func TestCallDoesNotWaitForABody(t *testing.T) {
 	over := make(chan error, 1)
 	p := connect(t, pipe, ignore, func(s *wire.Stream) {
 		s.Answer(&wire.Response{Status: 204}, false)
@@ -233,7 +233,7 @@ func checkTooLarge(t *testing.T, err error) {
 	}
 }
 
-// A failure whose log entry is too long to send is a failure nevertheless.
+// A failure is sent even if its detail for the log is too long.
 func TestOversizedFailureStillFailsTheQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := connect(t, pipe, func(s *wire.Stream) {
@@ -313,7 +313,7 @@ func TestFramesThatAreWrittenTogetherLeaveTogether(t *testing.T) {
 	}
 }
 
-func TestCloseIsIdempotentAndTellsBothEnds(t *testing.T) {
+func TestCloseIsIdempotentAndReachesBothEnds(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connect(t, tr, ignore, ignore)
 		if err := p.emulator.Err(); err != nil {
@@ -368,14 +368,14 @@ func TestAFrameThatBreaksOffIsReported(t *testing.T) {
 	})
 }
 
-// A torn connection reads what it is given and writes to nowhere.
+// A torn connection reads the bytes that it was made with, and drops all writes.
 type torn struct{ io.Reader }
 
 func (torn) Write(p []byte) (int, error) { return len(p), nil }
 func (torn) Close() error                { return nil }
 
-// Whatever arrives, the connection ends with a reason, and serving what came
-// through does not panic.
+// For any bytes that arrive, the connection ends with a reason, and serving the streams does not
+// panic.
 func FuzzConn(f *testing.F) {
 	hello := question(wire.MethodGet, &wire.Get{Key: "k"})
 	f.Add(appendFrame(nil, 2, open, end, hello))

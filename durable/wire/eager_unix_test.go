@@ -30,7 +30,7 @@ func sockets(t *testing.T) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-func TestAnEagerReaderReadsWhatAnyOtherDoes(t *testing.T) {
+func TestAnEagerReaderReadsTheSameBytes(t *testing.T) {
 	want := bytes.Repeat([]byte("what is written"), 100_000)
 	for name, hope := range map[string]func() func() bool{
 		"always": func() func() bool { return func() bool { return true } },
@@ -79,7 +79,7 @@ func TestAnEagerReaderEndsWithItsSocket(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSocketIsReadAsItIs(t *testing.T) {
+func TestEagerReturnsOtherReadersUnchanged(t *testing.T) {
 	r := bytes.NewReader(nil)
 	if got := eager(r, nil); got != io.Reader(r) {
 		t.Errorf("got a %T", got)

@@ -2,10 +2,10 @@ package wire
 
 import "io"
 
-// Patience is how long a question that is answered at once may take.
+// Patience is how long Serve may take inline before another goroutine reads on.
 const Patience = patience
 
-// Frame is a frame as the tests see it.
+// Frame is a frame for the tests.
 type Frame struct {
 	Stream  uint64
 	Kind    byte
@@ -19,8 +19,7 @@ func ReadFrame(r io.Reader) (Frame, error) {
 	return Frame{Stream: f.stream, Kind: byte(f.kind), End: f.end, Payload: f.payload}, err
 }
 
-// Receive hands f to s as the reading goroutine does that has looked s up
-// before it was over.
+// Receive passes f to s, like a reading goroutine that has looked s up before it was over.
 func (s *Stream) Receive(f Frame) error {
 	return s.receive(frame{stream: f.Stream, kind: kind(f.Kind), end: f.End, payload: f.Payload})
 }
@@ -36,15 +35,15 @@ func (s *Stream) Buffered() int {
 	return n
 }
 
-// Streams returns how many streams c keeps in mind.
+// Streams returns how many streams c holds.
 func (c *Conn) Streams() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.streams)
 }
 
-// AnnounceFlush makes c believe that another writer is about to flush, as it does while two
-// goroutines write at once, until over is called.
+// AnnounceFlush lets c see another writer that is about to flush, until over is called. So it is
+// while two goroutines write at once.
 func (c *Conn) AnnounceFlush() (over func()) {
 	set := func(v bool) {
 		c.wmu.Lock()

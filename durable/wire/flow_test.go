@@ -29,7 +29,7 @@ func TestAWriterStopsWhereTheWindowEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := connectRaw(t, pipe, wire.Emulator, ignore)
 		sent := bodyOf(peer)
-		// What travels in the question itself does not count.
+		// The part of the body in the question itself does not count.
 		s, err := c.Open(wire.MethodFetch, &wire.Fetch{Request: wire.Request{Body: make([]byte, wire.InitialWindow)}},
 			false)
 		if err != nil {
@@ -89,9 +89,9 @@ func TestAWriterGoesOnAsTheReaderReads(t *testing.T) {
 	})
 }
 
-// The window never grows by more than was read, and what was read is handed
-// back before the writer has less than half a window.
-func TestReadingGrantsWhatWasRead(t *testing.T) {
+// The window never grows by more than was read. It grows before the writer has less than half a
+// window.
+func TestReadingGrantsWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		reads := rapid.SliceOfN(rapid.IntRange(1, wire.MaxData), 1, 40).Draw(t, "reads")
 		rapid.SyncTest(t, func(t *rapid.T) {
@@ -148,7 +148,7 @@ func TestALargeBodyPassesThroughABoundedBuffer(t *testing.T) {
 					t.Errorf("write body: %v after %d bytes", err, sent)
 					return
 				}
-				// A Read hands back the window before we learn of it.
+				// A Read grants window before this goroutine learns of it.
 				if sent += n; sent > int(read.Load())+portion+wire.InitialWindow {
 					t.Errorf("%d bytes were sent when %d were read", sent, read.Load())
 					return
@@ -180,7 +180,7 @@ func TestALargeBodyPassesThroughABoundedBuffer(t *testing.T) {
 	})
 }
 
-func TestAStreamThatNobodyReadsHoldsUpNoOther(t *testing.T) {
+func TestAnUnreadStreamDoesNotBlockOthers(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connect(t, tr, ignore, func(s *wire.Stream) {
 			if s.Method == wire.MethodFetch {
@@ -200,7 +200,7 @@ func TestAStreamThatNobodyReadsHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-func TestAWriterLearnsWhyNobodyReads(t *testing.T) {
+func TestAWriterGetsTheReasonWhyTheStreamEnds(t *testing.T) {
 	for name, ended := range map[string]bool{"question with a body": false, "question without a body": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

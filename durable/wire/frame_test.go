@@ -41,7 +41,7 @@ func TestFramesAreReadAsSpecified(t *testing.T) {
 	}
 }
 
-// An endless reader has as many zero bytes as are asked for.
+// An endless reader returns as many zero bytes as it is asked for.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
@@ -98,7 +98,7 @@ func TestFramesHaveLimits(t *testing.T) {
 	}
 }
 
-func TestReadingFramesEndsInGoodOrderOnlyBetweenFrames(t *testing.T) {
+func TestReadFrameReturnsEOFOnlyBetweenFrames(t *testing.T) {
 	b := appendFrame(nil, 1, open, end, []byte("abc"))
 	b = appendFrame(b, 3, open, end, nil)
 	boundaries := []int{0, len(b) - 14, len(b)}
@@ -136,8 +136,8 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// What is read as a frame is made of the very bytes that were there, and reading
-// ends with io.EOF exactly if no byte is left over.
+// A frame that was read encodes to the bytes that it was read from. Reading ends with io.EOF
+// exactly if no byte is left over.
 func FuzzReadFrame(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add(appendFrame(appendFrame(nil, 1, open, end, []byte("abc")), 2, fail, 0, nil))

@@ -9,7 +9,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// connectWith is connect where the emulator's end has more than one callback.
+// connectWith is connect with all callbacks for the emulator's end.
 func connectWith(t *testing.T, tr transport, calls wire.Callbacks) pair {
 	t.Helper()
 	a, b := tr.connect(t)
@@ -24,7 +24,7 @@ func connectWith(t *testing.T, tr transport, calls wire.Callbacks) pair {
 	return p
 }
 
-func TestNoticesComeBeforeWhatIsSentLater(t *testing.T) {
+func TestNoticesAreHandledBeforeLaterFrames(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		var mu sync.Mutex
 		var noticed []string
@@ -65,7 +65,7 @@ func TestNoticesComeBeforeWhatIsSentLater(t *testing.T) {
 	})
 }
 
-func TestANoticeNobodyWantsDoesNoHarm(t *testing.T) {
+func TestANoticeWithoutACallbackIsIgnored(t *testing.T) {
 	p := connectWith(t, unix, wire.Callbacks{Serve: answerGets})
 	if err := p.program.Notify(wire.MethodWrite, new(wire.Get)); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func only(method wire.Method, manner wire.Manner) func(wire.Method) wire.Manner 
 	}
 }
 
-func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
+func TestQuestionsServedInOrderAreNotOvertaken(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		later := make(chan struct{})
 		p := connectWith(t, tr, wire.Callbacks{
@@ -120,7 +120,7 @@ func TestWhatIsServedInOrderIsNotOvertaken(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
+func TestConcurrentQuestionsAreServedBesideInlineOnes(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connectWith(t, tr, wire.Callbacks{
 			Manner: only(wire.MethodGet, wire.Inline),
@@ -143,7 +143,7 @@ func TestWhatIsNotAnsweredAtOnceIsServed(t *testing.T) {
 	})
 }
 
-func TestWhatTakesLongAtOnceHoldsUpNobody(t *testing.T) {
+func TestALongInlineQuestionDoesNotBlockOthers(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		release := make(chan struct{})
 		p := connectWith(t, tr, wire.Callbacks{

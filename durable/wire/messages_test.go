@@ -34,7 +34,7 @@ var messages = []wire.Message{
 	new(wire.Empty), new(wire.Error),
 }
 
-// text names the strings that have to be UTF-8: names of classes, bindings and
+// text lists the strings that have to be UTF-8: names of classes, bindings and
 // variables, values of variables, ids, and the name of the SDK. All other
 // strings carry any bytes.
 var text = []string{
@@ -52,7 +52,7 @@ func like(m wire.Message) wire.Message {
 
 func typeName(m wire.Message) string { return reflect.TypeOf(m).Elem().Name() }
 
-// A filler makes the contents of a message.
+// A filler makes up the contents of a message.
 type filler struct {
 	number func() uint64
 	flag   func() bool
@@ -106,7 +106,7 @@ func (f filler) fill(v reflect.Value, name string) {
 	}
 }
 
-// full returns a message of m's type of which no part is empty and no two are equal.
+// full returns a message of m's type. No part of it is empty, and no two are equal.
 func full(m wire.Message) wire.Message {
 	n := uint64(0)
 	next := func() uint64 { n++; return n }

@@ -24,7 +24,7 @@ const (
 	end = 1
 )
 
-// A transport connects two ends.
+// A transport makes two connected ends.
 type transport struct {
 	name    string
 	connect func(testing.TB) (net.Conn, net.Conn)
@@ -65,8 +65,8 @@ func overEach(t *testing.T, test func(*testing.T, transport)) {
 	}
 }
 
-// A pair is both ends of a connection. Each hands the streams that the other
-// end opens to its own serve function.
+// A pair has both ends of a connection. Each passes the streams that the other end opens to its own
+// serve function.
 type pair struct {
 	emulator, program *wire.Conn
 	cut               func() // lets the transport break
@@ -109,7 +109,7 @@ func ask(t *testing.T, tr transport) (p pair, asking, answering *wire.Stream) {
 	return p, mustOpen(t, p.emulator, false), <-held
 }
 
-// askAndAnswer is ask where the answer has been given, with a body to follow.
+// askAndAnswer is ask, and answers with a body to follow.
 func askAndAnswer(t *testing.T, tr transport) (p pair, asking, answering *wire.Stream) {
 	t.Helper()
 	p, asking, answering = ask(t, tr)
@@ -140,7 +140,7 @@ func answerGets(s *wire.Stream) {
 	s.Answer(&wire.Value{Found: true, Value: []byte(q.Key)}, true)
 }
 
-// checkUsable asks c a question, which answerGets is to answer.
+// checkUsable asks c a question. The other end must use answerGets.
 func checkUsable(t *testing.T, c *wire.Conn) {
 	t.Helper()
 	var got wire.Value
@@ -151,8 +151,8 @@ func checkUsable(t *testing.T, c *wire.Conn) {
 	}
 }
 
-// A rawPeer is the far end of a connection that speaks in frames made by hand,
-// so that it can also say what a Conn never would.
+// A rawPeer is the far end of a connection. It sends single frames, including those that a Conn
+// never sends.
 type rawPeer struct {
 	t *testing.T
 	net.Conn
@@ -169,7 +169,7 @@ func connectRaw(t *testing.T, tr transport, side wire.Side, serve func(*wire.Str
 	return c, rawPeer{t, b}
 }
 
-// appendFrame appends a frame, made as the specification says.
+// appendFrame appends a frame as in the specification.
 func appendFrame(b []byte, stream uint64, kind, flags byte, payload []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
 	b = binary.BigEndian.AppendUint64(b, stream)
@@ -193,7 +193,7 @@ func (p rawPeer) next() wire.Frame {
 	return f
 }
 
-// drain reads frames until the connection ends and hands each to take.
+// drain reads frames until the connection ends, and passes each to take.
 func (p rawPeer) drain(take func(wire.Frame)) {
 	for {
 		f, err := wire.ReadFrame(p)
@@ -204,14 +204,14 @@ func (p rawPeer) drain(take func(wire.Frame)) {
 	}
 }
 
-// question is the payload of an Open frame.
+// question returns the payload of an Open frame.
 func question(method wire.Method, m wire.Message) []byte {
 	return append([]byte{byte(method)}, wire.Encode(m)...)
 }
 
 func grant(n uint64) []byte { return binary.AppendUvarint(nil, n) }
 
-// pattern is a body whose every part is known from where it stands.
+// pattern returns the n bytes at offset of a body whose every part shows its position.
 func pattern(offset, n int) []byte {
 	const period = 251
 	start := offset % period

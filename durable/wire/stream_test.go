@@ -58,8 +58,7 @@ func TestBodiesPassBothWaysAtOnce(t *testing.T) {
 	})
 }
 
-// However a body is cut on its way in, and in whatever portions it is read, it
-// arrives whole and in order.
+// A body arrives whole and in order, in whatever pieces it is written and read.
 func TestBodiesArriveAsTheyWereWritten(t *testing.T) {
 	p := connect(t, pipe, ignore, mirror)
 	rapid.Check(t, func(t *rapid.T) {
@@ -101,7 +100,7 @@ func TestBodiesArriveAsTheyWereWritten(t *testing.T) {
 	})
 }
 
-func TestBodyThatBreaksOffIsReadUpToThere(t *testing.T) {
+func TestABrokenBodyIsReadUpToTheBreak(t *testing.T) {
 	reason := &wire.Error{Message: "disk on fire", Remote: true, Detail: "a stack"}
 	isReason := func(t *testing.T, err error) {
 		var got *wire.Error
@@ -153,7 +152,7 @@ func TestBodyThatBreaksOffIsReadUpToThere(t *testing.T) {
 	}
 }
 
-func TestBodyThatServeDoesNotFinishBreaksOff(t *testing.T) {
+func TestAnUnfinishedBodyBreaksOff(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		p := connect(t, tr, ignore, func(s *wire.Stream) {
 			s.Answer(new(wire.Response), false)
@@ -221,7 +220,7 @@ func TestTheAnswersEndEndsAQuestionThatIsStillComing(t *testing.T) {
 	})
 }
 
-func TestWhatArrivedCompleteOutlivesTheConnection(t *testing.T) {
+func TestCompleteBodiesOutliveTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, asking, answering := ask(t, pipe)
 		if err := answering.Answer(&wire.Response{Status: 200}, false); err != nil {
@@ -241,7 +240,7 @@ func TestWhatArrivedCompleteOutlivesTheConnection(t *testing.T) {
 	})
 }
 
-func TestContextTellsWhyTheStreamIsOver(t *testing.T) {
+func TestTheContextsCauseSaysWhyTheStreamIsOver(t *testing.T) {
 	isError := func(canceled bool) func(error) bool {
 		return func(err error) bool {
 			var e *wire.Error
@@ -286,7 +285,7 @@ func TestContextTellsWhyTheStreamIsOver(t *testing.T) {
 	}
 }
 
-func TestWhatWaitsFailsWhenThePeerVanishes(t *testing.T) {
+func TestWaitingCallsFailWhenThePeerVanishes(t *testing.T) {
 	operations := map[string]func(t *testing.T, asking, answering *wire.Stream) error{
 		"await": func(t *testing.T, s, _ *wire.Stream) error {
 			_, err := s.Await(t.Context())
@@ -334,7 +333,7 @@ func TestWhatWaitsFailsWhenThePeerVanishes(t *testing.T) {
 	}
 }
 
-// Also where the question has no body, and so nothing is left to read.
+// This holds even if the question has no body, so that nothing is left to read.
 func TestEverythingFailsAfterThePeerVanished(t *testing.T) {
 	for name, ended := range map[string]bool{"question with a body": false, "question without a body": true} {
 		t.Run(name, func(t *testing.T) {
@@ -427,7 +426,7 @@ func TestNothingIsSentOnAStreamThatIsOver(t *testing.T) {
 	})
 }
 
-// It does not even wait for a window that it has no use for.
+// It does not even wait for a window, which it does not need.
 func TestNothingCanBeWrittenBehindTheEnd(t *testing.T) {
 	ends := map[string]func(*testing.T, pair) *wire.Stream{
 		"opened with END": func(t *testing.T, p pair) *wire.Stream { return mustOpen(t, p.emulator, true) },
@@ -467,7 +466,7 @@ func TestNothingCanBeWrittenBehindTheEnd(t *testing.T) {
 	}
 }
 
-func TestReadyTellsWhetherReadingAndWritingWait(t *testing.T) {
+func TestReadyReportsWhetherReadingAndWritingWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		check := func(step string, s *wire.Stream, read, write, ended bool) {
 			t.Helper()
@@ -541,7 +540,7 @@ func TestABrokenReadStaysBroken(t *testing.T) {
 	})
 }
 
-func TestBreakReadDropsWhatWasNotRead(t *testing.T) {
+func TestBreakReadDropsUnreadBytes(t *testing.T) {
 	broken := errors.New("body closed")
 	synctest.Test(t, func(t *testing.T) {
 		_, asking, answering := askAndAnswer(t, pipe)

@@ -8,7 +8,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A script is what a peer sends: frames one after the other.
+// A script is the frames that a peer sends, one after the other.
 type script []byte
 
 func frames() script { return nil }
@@ -17,7 +17,7 @@ func (s script) frame(stream uint64, kind, flags byte, payload []byte) script {
 	return appendFrame(s, stream, kind, flags, payload)
 }
 
-// open opens a stream with a good question.
+// open opens a stream with a valid question.
 func (s script) open(stream uint64, flags byte) script {
 	return s.frame(stream, open, flags, question(wire.MethodGet, new(wire.Get)))
 }
@@ -105,7 +105,7 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 			peer.next()
 			go func() {
 				peer.Write(tt.sent) // fails where the connection ends before it is all read
-				// Ends a connection that took no offence.
+				// This ends a connection that saw no violation.
 				peer.Write(appendFrame(nil, 2, 0xee, 0, nil))
 			}()
 			<-c.Done()
@@ -153,8 +153,8 @@ func TestStreamsFailWithErrClosedAfterAViolation(t *testing.T) {
 	<-c.Done()
 }
 
-// What is in flight when a stream ends is no violation. Of a stream that is
-// surely over, as its opener has withdrawn it, it does not even matter what it is.
+// Frames that are in flight when a stream ends are not a violation. After the opener has withdrawn
+// it, the content of such frames does not matter either.
 func TestFramesForStreamsThatAreOverAreIgnored(t *testing.T) {
 	c, peer := connectRaw(t, unix, wire.Emulator, answerGets)
 	mustOpen(t, c, false).Withdraw()
@@ -182,7 +182,7 @@ func TestFramesForStreamsThatAreOverAreIgnored(t *testing.T) {
 	peer.send(2, window, 0, grant(1))
 	peer.send(2, data, end, nil)
 	peer.send(2, fail, 0, wire.Encode(new(wire.Error)))
-	// Ids may be left out.
+	// Ids may skip numbers.
 	peer.send(100, open, end, question(wire.MethodGet, &wire.Get{Key: "k"}))
 	f := peer.next()
 	var got wire.Value
@@ -194,8 +194,8 @@ func TestFramesForStreamsThatAreOverAreIgnored(t *testing.T) {
 	}
 }
 
-// The reading goroutine may have found a stream that ends before it gets to
-// hand over the frame: then too the frame is ignored.
+// The reading goroutine may find a stream that ends before it gets the frame. That frame is ignored
+// as well.
 func TestFramesThatMeetTheEndOfTheirStreamAreIgnored(t *testing.T) {
 	late := map[string]wire.Frame{
 		"answer":            {Kind: reply, Payload: wire.Encode(new(wire.Response))},
