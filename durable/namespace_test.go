@@ -164,12 +164,8 @@ func TestLocationHintsAreCheckedAndHaveNoEffect(t *testing.T) {
 		h.settle()
 		h.tap.take()
 		_, err := ns.GetByName("two", LocationHint("europe")).Fetch(h.r)
-		expectError(
-			t,
-			err,
-			`there is no location hint "europe" (there are: wnam, enam, sam, weur, eeur, apac, apac-ne, apac-se, `+
-				`oc, afr, me)`,
-		)
+		expectError(t, err, `there is no location hint "europe" `+
+			`(there are: wnam, enam, sam, weur, eeur, apac, apac-ne, apac-se, oc, afr, me)`)
 		h.expectSent()
 	})
 }
