@@ -107,7 +107,7 @@ var guests = []guest{
 	{"github.com/tailscale/hujson", []string{"config/jsonc.go", "templates/templates.go"},
 		"one file reads JSONC, and one edits it and keeps its comments"},
 	{"github.com/urfave/cli/v2", []string{"cli/app.go"},
-		"it takes flags only before arguments, so our own parser runs first, and the library can be replaced"},
+		"it takes flags only before arguments, so one file sorts the line for it, and the library can be replaced"},
 	{"golang.org/x/mod/modfile", []string{"cli/module.go", "cli/upgrade.go", "cli/workspace.go"},
 		"only the files that look after the SDK of a project read go.mod and go.work"},
 	{"golang.org/x/tools", []string{"durable/vet/fix.go", "durable/vet/handlertime.go", "durable/vet/vet.go"},

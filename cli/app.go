@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -47,11 +46,14 @@ func rootCommand(g *globals) *command {
 	}
 }
 
-// dispatch stores the flags of call in their targets and runs its command. It
-// alone knows urfave/cli, which gets a line that parse has already checked and
-// put in order: globals, the command's name, its flags, "--", its arguments.
+// dispatch lets urfave/cli parse call, which sets the targets of its flags, and run its command.
+// This file alone knows urfave/cli. That library takes flags only before arguments, and so it
+// gets the line as arrange has ordered it.
 func dispatch(ctx context.Context, root *command, g *globals, call invocation, s Streams) error {
 	run := func(c *command, args []string) error {
+		if err := call.checkCount(args); err != nil {
+			return err
+		}
 		there, err := s.in(g.cwd)
 		if err != nil {
 			return err
@@ -65,67 +67,77 @@ func dispatch(ctx context.Context, root *command, g *globals, call invocation, s
 	line = append(line, strings.Fields(call.path)[1:]...)
 	line = append(line, call.flags...)
 	line = append(append(line, "--"), call.args...)
+	b := appBuilder{run: run}
 	app := &urfave.App{
-		Name:                      root.name,
-		HideHelp:                  true,
-		HideVersion:               true,
-		DisableSliceFlagSeparator: true,
-		Flags:                     urfaveFlags(root.flags),
-		Commands:                  urfaveCommands(root.commands, run),
-		Writer:                    s.Out,
-		ErrWriter:                 s.Err,
-		ExitErrHandler:            func(*urfave.Context, error) {}, // Run decides
-		OnUsageError:              refused,
+		Name:           root.name,
+		HideHelp:       true,
+		HideVersion:    true,
+		Flags:          b.flags(root.flags),
+		Commands:       b.commands(root.commands),
+		Writer:         s.Out,
+		ErrWriter:      s.Err,
+		ExitErrHandler: func(*urfave.Context, error) {}, // Run decides
+		OnUsageError:   b.refused,
 	}
 	return app.RunContext(ctx, line)
 }
 
-// refused is for what parse should have refused before.
-func refused(_ *urfave.Context, err error, _ bool) error {
+// An appBuilder translates the tree of commands for urfave/cli.
+type appBuilder struct {
+	run   func(c *command, args []string) error
+	wrong error // what the first flag with a wrong value said
+}
+
+// refused returns the flag's own error: urfave/cli passes on its text alone.
+func (b *appBuilder) refused(_ *urfave.Context, err error, _ bool) error {
+	if b.wrong != nil {
+		return b.wrong
+	}
 	return misuse("", "%v", err)
 }
 
-func urfaveCommands(commands []*command, run func(*command, []string) error) []*urfave.Command {
+func (b *appBuilder) commands(commands []*command) []*urfave.Command {
 	var converted []*urfave.Command
 	for _, c := range commands {
 		next := &urfave.Command{
 			Name:         c.name,
 			HideHelp:     true,
-			Flags:        urfaveFlags(c.flags),
-			Subcommands:  urfaveCommands(c.commands, run),
-			OnUsageError: refused,
+			Flags:        b.flags(c.flags),
+			Subcommands:  b.commands(c.commands),
+			OnUsageError: b.refused,
 		}
 		if c.run != nil {
-			next.Action = func(parsed *urfave.Context) error {
-				for _, f := range c.flags {
-					if list, ok := f.target.(*[]string); ok {
-						*list = parsed.StringSlice(f.name)
-					}
-				}
-				return run(c, parsed.Args().Slice())
-			}
+			next.Action = func(parsed *urfave.Context) error { return b.run(c, parsed.Args().Slice()) }
 		}
 		converted = append(converted, next)
 	}
 	return converted
 }
 
-func urfaveFlags(flags []flag) []urfave.Flag {
+func (b *appBuilder) flags(flags []flag) []urfave.Flag {
 	var converted []urfave.Flag
 	for _, f := range flags {
-		switch target := f.target.(type) {
-		case nil:
-		case *bool:
-			converted = append(converted, &urfave.BoolFlag{Name: f.name, Destination: target})
-		case *string:
-			converted = append(converted, &urfave.StringFlag{Name: f.name, Value: *target, Destination: target})
-		case *int:
-			converted = append(converted, &urfave.IntFlag{Name: f.name, Value: *target, Destination: target})
-		case *[]string:
-			converted = append(converted, &urfave.StringSliceFlag{Name: f.name})
-		default:
-			panic(fmt.Sprintf("flag --%s has a target of type %T", f.name, target))
+		if f.target != nil {
+			converted = append(converted, &urfave.GenericFlag{Name: f.name, Value: setting{f, b}})
 		}
 	}
 	return converted
 }
+
+// A setting is a flag as urfave/cli sets it.
+type setting struct {
+	flag flag
+	app  *appBuilder
+}
+
+// Set parses text and stores it in the flag's target.
+func (s setting) Set(text string) error {
+	err := s.flag.set(text)
+	if s.app.wrong == nil {
+		s.app.wrong = err
+	}
+	return err
+}
+
+// String returns nothing: urfave/cli asks for defaults, which only its own help would show.
+func (s setting) String() string { return "" }

@@ -7,7 +7,8 @@ import (
 	"unicode"
 )
 
-// invocation is a command line that has been understood.
+// An invocation is a command line in the order that urfave/cli reads: the flags of the root, the
+// command, its flags, its arguments. Values are still text.
 type invocation struct {
 	command *command
 	path    string // full name, such as "devtool time advance"
@@ -20,11 +21,14 @@ type invocation struct {
 	rest    []string // what stands after "--", for a command that asks for it
 }
 
-// parse finds the command that args name and sorts the rest into flags and
-// arguments. Flags may stand anywhere: before the command, among its arguments
-// and after them. "--" ends them, and what begins like a negative number is
-// none. When it returns an error the invocation still tells how to report it.
-func parse(root *command, args []string) (invocation, error) {
+// arrange finds the command that args name, and sorts the rest into flags and arguments. Flags may
+// stand anywhere: before the command, among its arguments and after them. "--" ends the flags, and
+// an argument that begins like a negative number is not a flag.
+//
+// It leaves values to dispatch, except those of --help, --version and --json, which decide
+// how the line is answered even if it is wrong. So the invocation is valid as far as it goes when
+// there is an error.
+func arrange(root *command, args []string) (invocation, error) {
 	p := parser{invocation: invocation{command: root, path: root.name}, root: root, known: map[string]flag{}}
 	root.walk("", func(_ string, c *command) {
 		for _, f := range c.flags {
@@ -116,9 +120,6 @@ func (p *parser) flag(arg string, rest []string) []string {
 		}
 		used.value, rest = rest[0], rest[1:]
 	}
-	if known && used.problem == nil {
-		used.problem = f.check(used.value)
-	}
 	p.used = append(p.used, used)
 	return rest
 }
@@ -155,16 +156,20 @@ func (p *parser) finish() (invocation, error) {
 		p.help = true // a group alone explains itself
 		return p.invocation, nil
 	}
-	return p.invocation, p.checkCount()
+	return p.invocation, nil
 }
 
 // keep files one flag where it belongs.
 func (p *parser) keep(used usedFlag) error {
+	own, isOwn := p.command.flag(used.flag.name)
 	if used.known && used.flag.name == "json" {
-		p.json, _ = strconv.ParseBool(used.value)
+		if !isOwn {
+			own.name, own.target = "json", new(bool)
+		}
+		used.problem = own.set(used.value)
+		p.json = *own.target.(*bool)
 	}
 	set := "--" + used.flag.name + "=" + used.value
-	_, isOwn := p.command.flag(used.flag.name)
 	_, isGlobal := p.root.flag(used.flag.name)
 	switch {
 	case !used.known || (!isOwn && !isGlobal):
@@ -175,6 +180,7 @@ func (p *parser) keep(used usedFlag) error {
 		on, _ := strconv.ParseBool(used.value)
 		p.help = p.help || (on && used.flag.name == "help")
 		p.version = p.version || (on && used.flag.name == "version")
+	case used.flag.name == "json": // it is set
 	case isOwn:
 		p.flags = append(p.flags, set)
 	default:
@@ -193,8 +199,9 @@ func (p *parser) missingRest() error {
 	return misuse("write it like `"+p.path+" -- "+meant+"`", "`%s` needs a command to run, after --", p.path)
 }
 
-func (p *parser) checkCount() error {
-	expected := p.command.args
+// checkCount compares the arguments that a command got with those it takes.
+func (call invocation) checkCount(args []string) error {
+	expected := call.command.args
 	var required []string
 	many := false
 	for _, a := range expected {
@@ -203,11 +210,11 @@ func (p *parser) checkCount() error {
 		}
 		many = many || a.many
 	}
-	if len(p.args) > len(expected) && !many {
-		return misuse(see("", p.path), "unexpected argument %q for `%s`", p.args[len(expected)], p.path)
+	if len(args) > len(expected) && !many {
+		return misuse(see("", call.path), "unexpected argument %q for `%s`", args[len(expected)], call.path)
 	}
-	if len(p.args) < len(required) {
-		return misuse(see("", p.path), "`%s` needs an argument: %s", p.path, required[len(p.args)])
+	if len(args) < len(required) {
+		return misuse(see("", call.path), "`%s` needs an argument: %s", call.path, required[len(args)])
 	}
 	return nil
 }

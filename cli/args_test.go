@@ -76,7 +76,7 @@ func runTree(args ...string) (options, error) {
 	var g globals
 	seen := options{Port: 8787}
 	root := testTree(&g, &seen)
-	invocation, err := parse(root, args)
+	invocation, err := arrange(root, args)
 	if err == nil && !invocation.help && !invocation.version {
 		err = dispatch(context.Background(), root, &g, invocation, Streams{Out: io.Discard, Err: io.Discard, Dir: "/"})
 	}

@@ -96,7 +96,7 @@ func width(stream any) int {
 func Run(ctx context.Context, args []string, s Streams) int {
 	var g globals
 	root := rootCommand(&g)
-	call, err := parse(root, args)
+	call, err := arrange(root, args)
 	if err == nil {
 		switch {
 		case call.help:

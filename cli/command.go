@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 )
 
@@ -42,7 +43,7 @@ type flag struct {
 	short  string // one letter, or empty
 	value  string // what to write for the value, such as DIR; empty for a flag that is on or off
 	usage  string
-	target any // *bool, or *string, *int or *[]string when there is a value; nil if parse handles it itself
+	target any // *bool, or *string, *int or *[]string when there is a value; nil if arrange handles it
 }
 
 type example struct{ line, about string }
@@ -75,17 +76,27 @@ func (c *command) walk(path string, visit func(path string, c *command)) {
 	}
 }
 
-// check is an error if the target cannot take value.
-func (f flag) check(value string) error {
-	switch f.target.(type) {
+// set parses value and stores it in the target.
+func (f flag) set(value string) error {
+	switch target := f.target.(type) {
+	case *string:
+		*target = value
+	case *[]string:
+		*target = append(*target, value)
 	case *int:
-		if _, err := strconv.Atoi(value); err != nil {
+		n, err := strconv.Atoi(value)
+		if err != nil {
 			return misuse("", "flag --%s needs a number, not %q", f.name, value)
 		}
+		*target = n
 	case *bool:
-		if _, err := strconv.ParseBool(value); err != nil {
+		on, err := strconv.ParseBool(value)
+		if err != nil {
 			return misuse("", "flag --%s is on or off, not %q", f.name, value)
 		}
+		*target = on
+	default:
+		panic(fmt.Sprintf("flag --%s has a target of type %T", f.name, target))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ type emulatorLog struct {
 // newEmulatorLog returns a log in one of the formats that writes to out, and to journal in that of programs. As
 // text, what the handler program prints goes to printed as it is. Level is for what the emulator tells; what
 // others write is always shown.
-func newEmulatorLog(format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool) (emulatorLog, error) {
+func newEmulatorLog(format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool) emulatorLog {
 	leveled := &slog.HandlerOptions{Level: level}
 	lines := io.Writer(journal)
 	if format == logJSON {
@@ -50,16 +50,12 @@ func newEmulatorLog(format string, level slog.Level, out, printed io.Writer, jou
 			output.end()
 		},
 	}
-	switch format {
-	case logJSON:
-	case logText:
+	if format == logText {
 		log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), textHandler(out, level, color)))
 		log.text = io.MultiWriter(text, out)
 		log.output = io.MultiWriter(output, printed)
-	default:
-		return emulatorLog{}, misuse("choose text or json", "there is no log format %q", format)
 	}
-	return log, nil
+	return log
 }
 
 // textHandler writes lines for people.

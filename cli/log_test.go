@@ -18,10 +18,7 @@ import (
 
 func TestALogForPeopleLeavesTheFieldsOfEventsOut(t *testing.T) {
 	var b bytes.Buffer
-	log, err := newEmulatorLog(logText, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := newEmulatorLog(logText, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
 	log.Info("alarm Batcher/orders ok (1.1 ms)", "event", "alarm", "object", "Batcher/orders", "outcome", "ok", "duration_ms", 1.1, "late_ms", 0, "retry", 0)
 	log.Error("save clock", "err", errors.New("disk full"))
 	log.Debug("not shown")
@@ -62,10 +59,7 @@ func records(t *testing.T, text string) (records []map[string]any) {
 
 func TestALogForProgramsIsAllJSON(t *testing.T) {
 	var b bytes.Buffer
-	log, err := newEmulatorLog(logJSON, slog.LevelWarn, &b, &b, new(emulator.Journal), true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := newEmulatorLog(logJSON, slog.LevelWarn, &b, &b, new(emulator.Journal), true)
 	log.Info("not shown")
 	log.Warn("alarm Batcher/orders dropped", "event", "alarm", "late_ms", 7)
 	fmt.Fprint(log.text, "wrangler.jsonc:3:5: what\n\n    \x1b[1mnow\x1b[0m\r\n")
@@ -90,10 +84,7 @@ func TestALineIsTheSameHoweverItIsWritten(t *testing.T) {
 		lines := rapid.SliceOf(rapid.StringMatching(`[a-z é"]{1,20}`)).Draw(rt, "lines")
 		rest := strings.Join(lines, "\n")
 		var b bytes.Buffer
-		log, err := newEmulatorLog(logJSON, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
-		if err != nil {
-			rt.Fatal(err)
-		}
+		log := newEmulatorLog(logJSON, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
 		for rest != "" {
 			n := rapid.IntRange(1, len(rest)).Draw(rt, "bytes")
 			if wrote, err := io.WriteString(log.output, rest[:n]); wrote != n || err != nil {
@@ -113,7 +104,9 @@ func TestALineIsTheSameHoweverItIsWritten(t *testing.T) {
 }
 
 func TestAnUnknownLogFormatIsMisuse(t *testing.T) {
-	_, err := newEmulatorLog("xml", slog.LevelInfo, io.Discard, io.Discard, new(emulator.Journal), false)
+	o := newDevOptions()
+	o.logFormat = "xml"
+	_, err := o.parse()
 	if err == nil || !strings.Contains(err.Error(), `there is no log format "xml"`) || exitCode(err) != exitMisuse {
 		t.Errorf("got %v, want misuse that names the format", err)
 	}

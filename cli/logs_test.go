@@ -20,15 +20,9 @@ func TestALogLooksTheSameLater(t *testing.T) {
 	for _, color := range []bool{false, true} {
 		var now, later, kept bytes.Buffer
 		journal := new(emulator.Journal)
-		log, err := newEmulatorLog(logText, slog.LevelInfo, &now, &now, journal, color)
-		if err != nil {
-			t.Fatal(err)
-		}
+		log := newEmulatorLog(logText, slog.LevelInfo, &now, &now, journal, color)
 		// The same, as it is kept.
-		asJSON, err := newEmulatorLog(logJSON, slog.LevelInfo, &kept, io.Discard, new(emulator.Journal), color)
-		if err != nil {
-			t.Fatal(err)
-		}
+		asJSON := newEmulatorLog(logJSON, slog.LevelInfo, &kept, io.Discard, new(emulator.Journal), color)
 		for _, l := range []emulatorLog{log, asJSON} {
 			l.Info("alarm Batcher/orders ok (1.1 ms)", "event", "alarm", "object", "Batcher/orders", "duration_ms", 1.1)
 			l.Warn("nothing to reload", "build", "3s", "a", 1)

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"devtool.internal/config"
+	"devtool.internal/emulator"
+)
+
+// devSettings is what the flags of devOptions mean, where their text has to be read.
+type devSettings struct {
+	level  slog.Level
+	limits emulator.Limits
+	missed emulator.Missed
+	start  time.Time // where the clock starts; zero for where it stood
+	vars   []config.Var
+}
+
+// parse reads the values of the flags. It looks at nothing else.
+func (o devOptions) parse() (p devSettings, err error) {
+	if p.level, err = parseLevel(o.logLevel); err != nil {
+		return p, err
+	}
+	if o.logFormat != logText && o.logFormat != logJSON {
+		return p, misuse("choose text or json", "there is no log format %q", o.logFormat)
+	}
+	if p.limits, err = parseLimits(o.limits); err != nil {
+		return p, err
+	}
+	if p.missed, err = parseMissed(o.missed); err != nil {
+		return p, err
+	}
+	if err := o.check(); err != nil {
+		return p, err
+	}
+	if o.time != "" {
+		if p.start, err = parseTime(o.time); err != nil {
+			return p, err
+		}
+	}
+	p.vars, err = parseVars(o.vars)
+	return p, err
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug,
+		"info":  slog.LevelInfo,
+		"log":   slog.LevelInfo, // wrangler's name
+		"warn":  slog.LevelWarn,
+		"error": slog.LevelError,
+		"none":  slog.LevelError + 1,
+	}
+	level, ok := levels[s]
+	if !ok {
+		return 0, misuse("choose debug, info, warn, error or none", "there is no log level %q", s)
+	}
+	return level, nil
+}
+
+func parseLimits(s string) (emulator.Limits, error) {
+	switch s {
+	case "production":
+		return emulator.ProductionLimits, nil
+	case "local":
+		return emulator.LocalLimits, nil
+	}
+	return emulator.Limits{}, misuse("choose production or local", "there is no profile of limits %q", s)
+}
+
+func parseMissed(s string) (emulator.Missed, error) {
+	switch m := emulator.Missed(s); m {
+	case emulator.MissedFire, emulator.MissedSkip, emulator.MissedHold:
+		return m, nil
+	}
+	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)
+}
+
+// parseVars reads the values of --var.
+func parseVars(given []string) ([]config.Var, error) {
+	var vars []config.Var
+	for _, g := range given {
+		name, value, ok := strings.Cut(g, ":")
+		if !ok || name == "" {
+			return nil, misuse("write it like --var UPSTREAM:http://localhost:9000", "%q is not KEY:VALUE", g)
+		}
+		vars = append(vars, config.Var{Name: name, Value: value, From: "--var"})
+	}
+	return vars, nil
+}
