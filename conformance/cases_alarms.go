@@ -34,7 +34,7 @@ func alarmCases() []Case {
 		one("alarm: set after deleteAll", deleteAll(), setAlarm(100_000).is(done), getAlarm().is(alarmIn(100))),
 		one("alarm: at 0", setAlarm(0).by("epoch").is(refused), getAlarm().is(none)),
 		one("alarm: before 1970", setAlarm(-1).by("epoch").is(refused), getAlarm().is(none)),
-		one("alarm: a time that is refused leaves the one before",
+		one("alarm: a refused time keeps the previous one",
 			setAlarm(100_000), setAlarm(0).by("epoch").is(refused), getAlarm().is(alarmIn(100)),
 		),
 		one("alarm: beyond 2262", setAlarm(9_223_372_036_855).by("epoch").is(refused), getAlarm().is(none)),
@@ -43,7 +43,7 @@ func alarmCases() []Case {
 		{"alarm: a class without a handler can't set one", []Op{
 			call(setAlarm(100_000).is(refused), getAlarm().is(none), deleteAlarm().is(done)).of("Mute"),
 		}},
-		{"alarm: a class without a handler is told of a bad time first",
+		{"alarm: a class without a handler reports a bad time first",
 			[]Op{call(setAlarm(0).by("epoch").is(refused)).of("Mute")},
 		},
 		{"alarm: the constructor of a class without a handler can", []Op{
@@ -159,7 +159,7 @@ func retryCases() []Case {
 			call(setAlarm(soon)),
 			alarms(run(0, 0, done), run(1, 2)),
 		}},
-		{"retry: the next alarm begins anew", []Op{
+		{"retry: the next alarm counts from zero", []Op{
 			onAlarm(program(fail), program(setAlarm(soon)), program(fail), program()),
 			call(setAlarm(soon)),
 			alarms(run(0, 0), run(1, 2, done), run(0, 0), run(1, 2)),
@@ -192,7 +192,7 @@ func retryCases() []Case {
 			trace(),
 			call(getAlarm().is(alarmIn(100))),
 		}},
-		{"retry: the new alarm is no retry", []Op{
+		{"retry: the new alarm is not a retry", []Op{
 			onAlarm(program(setAlarm(100), fail), program()),
 			call(setAlarm(soon)),
 			alarms(run(0, 0, done), run(0, 0)),
@@ -221,7 +221,7 @@ func retryCases() []Case {
 			sleep(3000),
 			trace(),
 		}},
-		{"retry: deleted while it waits, then set anew", []Op{
+		{"retry: deleted while it waits, then set again", []Op{
 			onAlarm(program(fail), program()),
 			call(setAlarm(soon)),
 			alarms(run(0, 0)),
@@ -259,13 +259,13 @@ func retryCases() []Case {
 			alarms(run(0, 0, 1), run(1, 2, 1), run(2, 4, 1)),
 			constructions().is(3),
 		}},
-		{"retry: abort takes the new alarm back", []Op{
+		{"retry: abort undoes the new alarm", []Op{
 			onAlarm(program(setAlarm(100_000), abort("case: aborted")), program(getAlarm())),
 			call(setAlarm(soon)),
 			alarms(run(0, 0, done), run(1, 2, none)),
 			call(getAlarm().is(none)),
 		}},
-		{"retry: abort takes the deletion back", []Op{
+		{"retry: abort undoes the deletion", []Op{
 			onAlarm(program(deleteAlarm(), abort("case: aborted")), program()),
 			call(setAlarm(soon)),
 			alarms(run(0, 0, done), run(1, 2)),

@@ -68,7 +68,7 @@ func idCases() []Case {
 			call(nameOfObject().is("id: with a location hint"), put("a", 1)).by("hint"),
 			call(get("a").is(value(1))),
 		}},
-		Case{"id: with a location hint that there is not", []Op{
+		Case{"id: with an unknown location hint", []Op{
 			call(get("a").is(none)).by("unknown hint").differs(object{"facts": []any{none}}, refused),
 		}},
 		Case{"id: of a jurisdiction", []Op{

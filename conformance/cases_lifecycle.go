@@ -30,7 +30,7 @@ func lifecycleCases() []Case {
 			call(count().is(1), sleep(idle), count().is(2)),
 			constructions().is(1),
 		}},
-		{"life: what waitUntil runs keeps the instance", []Op{
+		{"life: waitUntil keeps the instance", []Op{
 			call(count().is(1), waitUntil(sleep(idle), note("late"))),
 			waitFor("late"),
 			call(count().is(2)),
@@ -92,7 +92,7 @@ func lifecycleCases() []Case {
 			),
 			call(count().is(1)),
 		}},
-		{"life: an operation that is refused in a block", []Op{
+		{"life: a refused operation in a block", []Op{
 			call(block(setAlarm(0).by("epoch").is(refused), put("a", 1).is(done)), get("a").is(value(1))),
 		}},
 
@@ -119,13 +119,13 @@ func lifecycleCases() []Case {
 			call(count().is(1)),
 			constructions().is(3),
 		}},
-		{"life: what a constructor that fails has put", []Op{
+		{"life: puts of a failing constructor", []Op{
 			onConstruct(put("a", 1), throw("case: not made")),
 			call().fails("reset", "case: not made"),
 			onConstruct(),
 			call(get("a").is(none)),
 		}},
-		{"life: what a constructor that fails has committed", []Op{
+		{"life: commits of a failing constructor", []Op{
 			onConstruct(put("a", 1), commit(), throw("case: not made")),
 			call().fails("reset", "case: not made"),
 			onConstruct(),

@@ -27,7 +27,7 @@ func schemaCases() []Case {
 				"CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO log VALUES (new.a * 10); END"),
 			sql("INSERT INTO t VALUES (1), (2)"), sql("SELECT a FROM log").gives(row(10), row(20)),
 		),
-		one("sql: a trigger that refuses",
+		one("sql: a trigger that raises an error",
 			sql("CREATE TABLE t (a); "+
 				"CREATE TRIGGER r BEFORE INSERT ON t WHEN new.a < 0 BEGIN SELECT RAISE(ABORT, 'too small'); END"),
 			sql("INSERT INTO t VALUES (-1)").says("too small"+constraint("TRIGGER")),
@@ -88,7 +88,7 @@ func schemaCases() []Case {
 			sql("SELECT 'a' = 'b' COLLATE nope").
 				says("no such collation sequence: nope: SQLITE_ERROR (extended: SQLITE_ERROR_MISSING_COLLSEQ)"),
 		),
-		one("sql: the tables there are",
+		one("sql: the list of tables",
 			sql("CREATE TABLE b (x); CREATE TABLE a (x)"),
 			sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' "+
 				"ORDER BY name").gives(row("a"), row("b")),

@@ -63,7 +63,7 @@ func bindingCases() []Case {
 		one("sql: an argument without a parameter", sql("SELECT 1", 1).says(wrongArguments)),
 		one("sql: a parameter without an argument", sql("SELECT ?").says(wrongArguments)),
 		one("sql: fewer arguments than the highest number", sql("SELECT ?3", 1).says(wrongArguments)),
-		one("sql: integers that no number has", sql("SELECT 9007199254740993, 9223372036854775807")),
+		one("sql: integers beyond the precision of numbers", sql("SELECT 9007199254740993, 9223372036854775807")),
 		one("sql: text from an integer", sql("SELECT CAST(9007199254740993 AS TEXT)").gives(row("9007199254740993"))),
 		one("sql: an expression's value",
 			sql("SELECT 1 + 1, 1 + 1.0, 7 / 2, 7 / 2.0, 'a' || 'b', x'00ff', NULL, 1 = 1").
@@ -78,7 +78,7 @@ func bindingCases() []Case {
 			sql("SELECT count(*) FROM t WHERE n = ?", "5").gives(row(2)),
 			sql("SELECT count(*) FROM t WHERE x = ?", "5").gives(row(1)),
 		),
-		one("sql: a TRUE argument is no truth",
+		one("sql: a TRUE argument is a number",
 			sql("SELECT ? = TRUE, CASE WHEN ? THEN 1 ELSE 0 END", true, true).gives(row(0, 0)),
 		),
 	)

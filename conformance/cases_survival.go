@@ -168,7 +168,7 @@ func survivalCases() []Case {
 			call(deleteAll().is(done), sql("CREATE TABLE p (x); INSERT INTO p VALUES (1)").is(done)),
 			call(sql("SELECT x FROM p").gives(row(1))),
 		}},
-		Case{"survives: what comes after deleteAll", []Op{
+		Case{"survives: writes after deleteAll", []Op{
 			made,
 			call(deleteAll(), sql("CREATE TABLE t (b); INSERT INTO t VALUES (7)"), put("a", 1), setAlarm(100_000)),
 			call(sql("SELECT b FROM t").gives(row(7)), list(nil).is(pairs("a", 1)), getAlarm().is(alarmIn(100))),

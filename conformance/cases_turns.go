@@ -8,7 +8,7 @@ func turnCases() []Case {
 		increments[i] = call(get("n").anyOrder(), count().anyOrder(), put("n", "x"), get("n").is(value("x")))
 	}
 	return []Case{
-		{"turns: nothing comes in across storage calls", []Op{
+		{"turns: no event enters during storage calls", []Op{
 			parallel(
 				call(
 					note("1 begins"), put("a", 1), get("a").is(value(1)), list(nil), setAlarm(100_000), getAlarm(),
@@ -18,21 +18,21 @@ func turnCases() []Case {
 			),
 			trace("1 begins", "1 ends", "2 begins", "2 ends"),
 		}},
-		{"turns: others come in while a handler sleeps", []Op{
+		{"turns: other events enter while a handler sleeps", []Op{
 			parallel(
 				call(note("1 begins"), waitFor("2"), note("1 ends")),
 				call(note("2")).after("1 begins"),
 			),
 			trace("1 begins", "2", "1 ends"),
 		}},
-		{"turns: others come in while a handler calls", []Op{
+		{"turns: other events enter while a handler calls", []Op{
 			parallel(
 				call(note("1 begins"), call(waitFor("2")).to("other"), note("1 ends")),
 				call(note("2")).after("1 begins"),
 			),
 			trace("1 begins", "2", "1 ends"),
 		}},
-		{"turns: what others wrote meanwhile is seen", []Op{
+		{"turns: a handler sees what others wrote while it waited", []Op{
 			call(put("a", 1)),
 			parallel(
 				call(get("a").is(value(1)), note("read"), waitFor("written"), get("a").is(value(2))),
@@ -46,13 +46,13 @@ func turnCases() []Case {
 			),
 			call(get("a").is(value("from 1"))),
 		}},
-		{"turns: sync lets nobody see half", []Op{
+		{"turns: sync never shows half of the writes", []Op{
 			parallel(
 				call(put("a", 1), note("put"), commit(), put("b", 1)),
 				call(get("a").is(value(1))).after("put"),
 			),
 		}},
-		{"turns: many at once never see each other",
+		{"turns: many at once never interleave",
 			[]Op{parallel(increments...), call(get("n").is(value("x")), count().is(parties+1))},
 		},
 		{"turns: A calls B calls A", []Op{
@@ -71,21 +71,21 @@ func turnCases() []Case {
 			),
 			trace("1", "2", "3"),
 		}},
-		{"turns: nothing comes in during a block that sleeps", []Op{
+		{"turns: no event enters during a block that sleeps", []Op{
 			parallel(
 				call(block(note("1 begins"), sleep(50), note("1 ends"))),
 				call(note("2")).after("1 begins"),
 			),
 			trace("1 begins", "1 ends", "2"),
 		}},
-		{"turns: nothing comes in during a block that calls", []Op{
+		{"turns: no event enters during a block that calls", []Op{
 			parallel(
 				call(block(note("1 begins"), call(sleep(50)).to("other"), note("1 ends"))),
 				call(note("2")).after("1 begins"),
 			),
 			trace("1 begins", "1 ends", "2"),
 		}},
-		{"turns: others come in between two blocks", []Op{
+		{"turns: other events enter between two blocks", []Op{
 			parallel(
 				call(block(note("1 begins")), waitFor("2"), block(note("1 ends"))),
 				call(note("2")).after("1 begins"),
@@ -106,7 +106,7 @@ func turnCases() []Case {
 			),
 			trace("1 begins", "1 ends", "2 begins", "2 ends"),
 		}},
-		{"turns: a block gives its facts",
+		{"turns: a block returns its facts",
 			[]Op{call(block(put("a", 1).is(done), get("a").is(value(1)), count().is(1)))},
 		},
 		{"turns: an alarm waits for a block", []Op{
@@ -115,7 +115,7 @@ func turnCases() []Case {
 			alarms(run(0, 0, done)),
 			trace("begins", "ends", "alarm"),
 		}},
-		{"turns: the constructor lets nothing in", []Op{
+		{"turns: no event enters during the constructor", []Op{
 			onConstruct(note("constructor begins"), sleep(50), note("constructor ends")),
 			parallel(call(note("1")), call(note("2")).after("1")),
 			trace("constructor begins", "constructor ends", "1", "2"),
@@ -133,7 +133,7 @@ func turnCases() []Case {
 			waitFor("background"),
 			Op{Name: "trace"}.differs([]any{"background", "handler"}, []any{"handler", "background"}),
 		}},
-		{"turns: what waitUntil fails with reaches nobody", []Op{
+		{"turns: no caller sees an error of waitUntil", []Op{
 			call(waitUntil(sleep(5), throw("case: background")), put("a", 1).is(done)),
 			sleep(50),
 			call(get("a").is(value(1)), count().is(1)),

@@ -53,7 +53,7 @@ func valueCases() []Case {
 		one("value: more than 2 MiB with the key", put("a", long(2<<20)).differs(done, refused),
 			get("a").differs(value(long(2<<20)), none)),
 		one("value: more than 8 MiB with the key", put("a", long(9<<20)).is(refused), get("a").is(none)),
-		one("value: one that is refused leaves the one before",
+		one("value: a refused one keeps the previous one",
 			put("a", 1), put("a", long(9<<20)).is(refused), get("a").is(value(1)),
 		),
 	)

@@ -102,7 +102,7 @@ func writeCases() []Case {
 			call(list(nil).is(pairs("a", 1, "c", 3))),
 			call(list(nil).is(pairs("b", 2))).to("other"),
 		}},
-		Case{"writes: what another object is told is committed", []Op{
+		Case{"writes: a call to another object commits them first", []Op{
 			call(put("a", 1), call(note("told")).to("other"), abort("case: aborted")).fails("reset", "case: aborted"),
 			trace("told"),
 			call(get("a").is(value(1))),

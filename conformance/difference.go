@@ -94,7 +94,7 @@ var Differences = []Difference{
 	{
 		"An unknown location hint", "accepted, as any text is", "refused",
 		"a hint is only ever checked here before it is deployed, and a misspelt one would go unnoticed",
-		[]string{"id: with a location hint that there is not"},
+		[]string{"id: with an unknown location hint"},
 	},
 	{
 		"A stub for the id of another class", "accepted; it leads to an object of this class", "refused",
@@ -103,7 +103,10 @@ var Differences = []Difference{
 	},
 	{
 		"A cursor over a write to its table", "shows it", "may show the rows as they were before", readAhead,
-		[]string{"cursor: sees no delete of what was read ahead", "cursor: sees no insert of what was read ahead"},
+		[]string{
+			"cursor: does not see a delete of rows read ahead",
+			"cursor: does not see an insert behind rows read ahead",
+		},
 	},
 	{
 		"A cursor over `DROP TABLE` or `DeleteAll`", "the former is refused, after the latter the cursor fails",
@@ -120,7 +123,7 @@ var Differences = []Difference{
 		"`RowsRead`", "every row that the database examined", "the rows that came out, and one ahead: a lower bound",
 		counting,
 		[]string{
-			"cursor: rows read of none", "cursor: rows read of a count", "cursor: rows read and not wanted",
+			"cursor: rows read of none", "cursor: rows read of a count", "cursor: rows read but filtered out",
 			"cursor: rows written by a delete", "cursor: rows written by an update",
 		},
 	},
