@@ -17,7 +17,7 @@
 // Sleep, when it reads a body that has not arrived, and when it writes a response faster than the
 // client takes it.
 //
-// What a handler writes between two such places is one transaction. A response or a request
+// The writes of a handler between two such places are one transaction. A response or a request
 // leaves the object only after the writes before it are committed.
 //
 // Every handler gets a context. Calls into this package take that context, or one derived from it,
@@ -80,8 +80,8 @@ func NewClass[T any](construct func(ctx context.Context, state *State, env *Env)
 //
 // Alarm is called at least once, at the alarm's time or, if the emulator was busy or down, later.
 // If it returns nil and has set no other alarm, the object has none. If it returns an error or
-// panics, it is called again after 2 s, 4 s, 8 s and so on, up to six times. What it wrote before
-// it failed stays.
+// panics, it is called again after 2 s, 4 s, 8 s and so on, up to six times. Its writes
+// before the failure stay.
 type Alarmer interface {
 	Alarm(ctx context.Context, info AlarmInfo) error
 }

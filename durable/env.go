@@ -103,7 +103,7 @@ type Namespace struct {
 }
 
 // An ID identifies an object. Compare IDs with Equal. All IDs of one name are equal, and equal to
-// those that the platform derives for the same worker, class and name.
+// the platform's ID for the same worker, class and name.
 type ID struct {
 	id           objectid.ID
 	name         string

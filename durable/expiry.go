@@ -9,8 +9,8 @@ import (
 // An expiry is a context that ends with the error that end is called with. Package context has
 // none: its cancel functions end a context with context.Canceled only.
 //
-// When end returns, all contexts derived from the expiry have ended, including those that were
-// derived from another expiry in between. So the caller of end knows what goes on.
+// When end returns, all contexts derived from the expiry have ended, even if another expiry is in
+// between. So the caller of end knows what goes on.
 type expiry struct {
 	context.Context
 	done chan struct{}

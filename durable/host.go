@@ -14,7 +14,7 @@ import (
 // emulator's, over the wire protocol, and do not build for js.
 //
 // Keys and values are the stored ones (see package stored). Times are whole milliseconds.
-// Errors are those that handlers see.
+// Handlers see the errors as they are.
 type host interface {
 	get(key string) (value []byte, found bool, err error)
 	put(key string, value []byte) error

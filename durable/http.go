@@ -44,7 +44,7 @@ func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	return inv.roundTrip(to, r)
 }
 
-// target is what a request that a handler makes says besides its header and its body.
+// target has everything of a request that a handler makes, except header and body.
 type target struct {
 	method, url, host string
 	length            int64 // of the body, or -1 if it is unknown

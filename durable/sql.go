@@ -89,8 +89,8 @@ const maxExact = 1 << 53
 // bind converts arg for SQL: into nil, float64, string or []byte.
 func bind(arg any) (any, error) { return bindInner(arg, 0) }
 
-// maxDepth limits how many pointers and Valuers an argument may have around its value. It ends
-// those that form a circle.
+// maxDepth limits how many pointers and Valuers an argument may have around its value. Otherwise a
+// circle of pointers would never end.
 const maxDepth = 16
 
 func bindInner(arg any, depth int) (any, error) {

@@ -14,7 +14,7 @@ import (
 
 // A wireHost is the emulator, as one invocation sees it.
 type wireHost struct {
-	inv  invocation // whose host this is
+	inv  invocation // that this host serves
 	conn *wire.Conn
 	id   uint64 // of the event
 	// ctx is the handler's. It ends when the object is reset, and when the client has gone.
