@@ -68,14 +68,16 @@ func alarmsListCommand() *command {
 				if err != nil {
 					return err
 				}
-				return q.printer(s).print(control.Alarms{Now: pending.Now, Alarms: pending.selected}, func(w io.Writer) {
+				shown := control.Alarms{Now: pending.Now, Alarms: pending.selected}
+				return q.printer(s).print(shown, func(w io.Writer) {
 					if len(pending.selected) == 0 {
 						fmt.Fprintln(w, oneLine(some.nothing(pending)))
 						return
 					}
 					rows := [][]string{{"OBJECT", "DUE", "IN", "RETRY"}}
 					for _, alarm := range pending.selected {
-						rows = append(rows, []string{alarm.String(), formatTime(alarm.Due), dueIn(alarm, pending.Now), retryText(alarm)})
+						due := dueIn(alarm, pending.Now)
+						rows = append(rows, []string{alarm.String(), formatTime(alarm.Due), due, retryText(alarm)})
 					}
 					table(w, rows...)
 				})
@@ -161,7 +163,8 @@ func parseObject(s string) (control.Object, error) {
 			"%q is not an object: CLASS/NAME or CLASS/ID", s)
 	}
 	if !utf8.ValidString(s) {
-		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` has it", "%q is not UTF-8 text", s)
+		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` has it",
+			"%q is not UTF-8 text", s)
 	}
 	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
 		return control.Object{Class: class, ID: strings.ToLower(object)}, nil

@@ -119,7 +119,7 @@ func alarmsSnoozeCommand() *command {
 		name:    "snooze",
 		summary: "Set alarms to a later time",
 		about: `Counted from when an alarm is due or, if that is past, from the clock's now. One that
-has failed and waits for a retry starts anew; one that is running is left alone, and is
+has failed and waits for a retry starts again; one that is running is left alone, and is
 an error.`,
 		args:  []argument{alarmArguments(), {name: "DURATION", usage: "how much later, such as 10s, 1h30m or 2d"}},
 		flags: append(some.flags(), q.flags()...),
@@ -151,7 +151,8 @@ func parseSnooze(s string) (time.Duration, error) {
 		return 0, notADuration("write a number and a unit, like 10s, 1h30m or 2d, after the objects", s)
 	}
 	if d <= 0 {
-		return 0, misuse("`devtool alarms set` sets it to any time", "an alarm can only be moved to a later time, so not by %s", s)
+		return 0, misuse("`devtool alarms set` sets it to any time",
+			"an alarm can only be moved to a later time, so not by %s", s)
 	}
 	return d, nil
 }

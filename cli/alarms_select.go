@@ -24,13 +24,15 @@ type selection struct {
 // arguments.
 func (some *selection) filters() []flag {
 	return []flag{
-		{name: "class", value: "CLASS", usage: "those of objects of this class, or of the class of this binding", target: &some.class},
-		{name: "due-before", value: "WHEN", usage: "those due before then: a time, or 10s from the clock's now, or now", target: &some.dueBefore},
+		{name: "class", value: "CLASS", target: &some.class,
+			usage: "select those of this class, or of the class of this binding"},
+		{name: "due-before", value: "WHEN", target: &some.dueBefore,
+			usage: "select those due before a time, before a duration from now such as 10s, or before now"},
 	}
 }
 
 func (some *selection) flags() []flag {
-	return append([]flag{{name: "all", usage: "all that are pending", target: &some.all}}, some.filters()...)
+	return append([]flag{{name: "all", usage: "select all pending alarms", target: &some.all}}, some.filters()...)
 }
 
 // byFlags reports whether flags choose.
@@ -39,7 +41,8 @@ func (some *selection) byFlags() bool { return some.all || some.class != "" || s
 // check refuses what makes no sense, before anything is opened.
 func (some *selection) check(named []string) error {
 	if len(named) > 0 && some.byFlags() {
-		return misuse("leave out one of them", "objects are named, and flags choose others")
+		return misuse("leave out one of them",
+			"cannot combine OBJECT arguments with --all, --class or --due-before")
 	}
 	for _, object := range named {
 		if _, err := parseObject(object); err != nil {
@@ -53,7 +56,7 @@ func (some *selection) check(named []string) error {
 	return err
 }
 
-// needed is check for a command that must be told what it is about.
+// needed is check for a command that acts only on alarms that the line selects.
 func (some *selection) needed(path string, named []string) error {
 	if len(named) == 0 && !some.byFlags() {
 		return misuse(see("", path), "`%s` needs an OBJECT, or --all, --class or --due-before", path)
@@ -82,7 +85,8 @@ func parseWhen(s string) (when, error) {
 	}
 	at, err := readTime(s)
 	if errors.Is(err, errNotATime) {
-		return when{}, misuse("write it like 10s, 1d12h, now, 2026-12-24 or 2026-12-24T18:00:00Z (UTC)", "%q is neither a time nor a duration", s)
+		return when{}, misuse("write it like 10s, 1d12h, now, 2026-12-24 or 2026-12-24T18:00:00Z (UTC)",
+			"%q is neither a time nor a duration", s)
 	}
 	return when{at: &at}, err
 }
@@ -115,7 +119,8 @@ func (some *selection) list(ctx context.Context, from alarms) (selected, error) 
 			return selected{}, err
 		}
 		list.before = w.seenFrom(pending.Now)
-		list.selected = slices.DeleteFunc(slices.Clone(pending.Alarms), func(a control.Alarm) bool { return !a.Due.Before(list.before) })
+		late := func(a control.Alarm) bool { return !a.Due.Before(list.before) }
+		list.selected = slices.DeleteFunc(slices.Clone(pending.Alarms), late)
 	}
 	return list, nil
 }
@@ -130,7 +135,8 @@ func (some *selection) nothing(list selected) string {
 		return text
 	}
 	first := list.Alarms.Alarms[0]
-	return fmt.Sprintf("no alarm is due before %s: the first is that of %s, at %s", formatTime(list.before), first, formatTime(first.Due))
+	return fmt.Sprintf("no alarm is due before %s: the first is that of %s, at %s",
+		formatTime(list.before), first, formatTime(first.Due))
 }
 
 // find returns the alarms of the objects that are named, or those that the flags choose, in
@@ -184,7 +190,8 @@ func explainNoAlarm(ctx context.Context, from alarms, object string, err error) 
 	explained := *refused
 	switch meant := closest(written, objects); {
 	case meant != "":
-		explained.Hint = "did you mean " + names[slices.Index(objects, meant)] + "? `devtool alarms list` shows all that are set"
+		explained.Hint = "did you mean " + names[slices.Index(objects, meant)] +
+			"? `devtool alarms list` shows all that are set"
 	case len(names) == 0:
 		explained.Hint = "no object has one; `devtool alarms set " + object + " 10s` sets it"
 	case len(names) <= maxNamed:
@@ -198,7 +205,10 @@ func explainNoAlarm(ctx context.Context, from alarms, object string, err error) 
 
 // each does something with one alarm after the other, also when one of them fails, and shows
 // what came of it. When several were meant, each failure is a line of its own.
-func each[T any](ctx context.Context, s Streams, q question, objects []control.Object, do func(control.Object) (T, error), text func(T) string) error {
+func each[T any](
+	ctx context.Context, s Streams, q question, objects []control.Object,
+	do func(control.Object) (T, error), text func(T) string,
+) error {
 	failed := 0
 	for _, object := range objects {
 		result, err := do(object)

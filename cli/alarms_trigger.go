@@ -44,7 +44,8 @@ Exits with 1 when a handler did not succeed.`,
 				if err != nil {
 					return err
 				}
-				return explainNoAlarm(ctx, client, args[0], triggerOne(ctx, s, q, client, control.TriggerRequest(which)))
+				err = triggerOne(ctx, s, q, client, control.TriggerRequest(which))
+				return explainNoAlarm(ctx, client, args[0], err)
 			}
 			list, err := some.find(ctx, client, args)
 			switch {
@@ -146,7 +147,8 @@ func firedDetail(f control.Fired) string {
 	case f.Outcome == control.OutcomeOK && f.Retry > 0:
 		parts = append(parts, fmt.Sprintf("retry %d of %d", f.Retry, maxRetries))
 	case f.RetryAt != nil:
-		parts = append(parts, fmt.Sprintf("retry %d of %d in %s", f.Retry+1, maxRetries, formatDuration(f.RetryAt.Sub(f.At))))
+		parts = append(parts, fmt.Sprintf("retry %d of %d in %s",
+			f.Retry+1, maxRetries, formatDuration(f.RetryAt.Sub(f.At))))
 	case f.Outcome == control.OutcomeFailed:
 		parts = append(parts, "not run again")
 	}

@@ -14,8 +14,8 @@ import (
 
 // One emulator has a state at a time. This file is about the second `devtool dev` on it.
 
-// runningOn returns the emulator that has the state that o asks for, or nil if none has. A configuration that can't be
-// read is for others to complain of.
+// runningOn returns the emulator that uses the state that o selects, or nil if there is none. It
+// leaves errors of the configuration to openProject.
 func runningOn(s Streams, o devOptions) (*client.Announcement, error) {
 	path, err := s.configPath(o.config)
 	if err != nil {
@@ -59,11 +59,14 @@ func inUseHint(e *state.InUseError) string {
 // followedLines are how many lines of the log, from before it was followed, are shown.
 const followedLines = 10
 
-// follow shows what an emulator shows that runs already, and goes on until ctx ends or the emulator does. The emulator
-// itself goes on.
-func follow(ctx context.Context, s Streams, o devOptions, out *display, quit func(), running client.Announcement) error {
+// follow shows the log of a running emulator until ctx or the emulator ends. When ctx ends, the
+// emulator goes on.
+func follow(
+	ctx context.Context, s Streams, o devOptions, out *display, quit func(), running client.Announcement,
+) error {
 	client := &client.Client{URL: running.URL, Certificate: running.Certificate}
-	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)}) // what is wrong with it, it has said
+	// The emulator has reported the warnings already.
+	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)})
 	if err != nil {
 		return s.explainDev(out, err)
 	}
@@ -82,11 +85,15 @@ func follow(ctx context.Context, s Streams, o devOptions, out *display, quit fun
 	if err != nil {
 		return err
 	}
-	show := logPrinter{out: out, printed: out.handler(), handler: textHandler(out, level, colored(s, s.Err)), level: level}
+	show := logPrinter{
+		out: out, printed: out.handler(), handler: textHandler(out, level, colored(s, s.Err)), level: level,
+	}
 	if o.logFormat == logJSON {
 		show = logPrinter{out: out, json: true}
 	}
-	release := offerHotkeys(ctx, s, o, &hotkeys{display: out, client: client, url: facts.status.URL, quit: quit, leaving: "detach"})
+	release := offerHotkeys(ctx, s, o, &hotkeys{
+		display: out, client: client, url: facts.status.URL, quit: quit, leaving: "detach",
+	})
 	err = client.Logs(ctx, control.LogsRequest{Lines: followedLines, Follow: true}, show.line)
 	release()
 	if ctx.Err() != nil { // the wish to end is no failure

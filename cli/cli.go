@@ -5,13 +5,13 @@
 //
 //  1. Main binds the process's streams, environment and signals; tests call Run
 //     with their own.
-//  2. parse (args.go) walks the tree of commands (app.go), sorts flags from
-//     arguments wherever they stand, and refuses what it does not know.
-//  3. dispatch (app.go), the only code that knows the flag library, stores the
-//     flags in the command's options and runs the command.
+//  2. arrange (args.go) walks the tree of commands (app.go), sorts flags from
+//     arguments wherever they stand, and refuses names that it does not know.
+//  3. dispatch (app.go), the only code that knows the flag library, lets it parse the
+//     flags into the command's options and run the command.
 //  4. The command (a file each: init.go, dev.go, exec.go, alarms.go, objects.go, time.go,
-//     version.go, vet.go, config.go, types.go) prints through a printer (printer.go), as text for people or
-//     as JSON for programs.
+//     version.go, vet.go, config.go, types.go) prints through a printer (printer.go), as text
+//     for people or as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.
 package cli
 
@@ -67,7 +67,10 @@ func Main(args []string, sdk fs.FS) int {
 	// The first signal asks to end, the second one ends.
 	context.AfterFunc(ctx, stop)
 
-	streams := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Environ: os.Environ, SDK: sdk, IsTerminal: isTerminal, Width: width}
+	streams := Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Environ: os.Environ, SDK: sdk,
+		IsTerminal: isTerminal, Width: width,
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		report(streams, fmt.Errorf("find working directory: %w", err), false)

@@ -25,9 +25,11 @@ func configCheckCommand() *command {
 		summary: "Report what is wrong with the configuration",
 		about: `Reads the file as devtool dev does, at the top level and for each of its environments.
 Exits with 1 when dev could not use it.`,
-		args: []argument{{name: "FILE", usage: "a configuration (default: the nearest wrangler file, from here upwards)", optional: true, many: true}},
+		args: []argument{{name: "FILE", optional: true, many: true,
+			usage: "a configuration (default: the nearest wrangler file, from here upwards)"}},
 		flags: []flag{
-			{name: "env", short: "e", value: "NAME", usage: `check for this environment only; "" is the top level`, target: &o.env},
+			{name: "env", short: "e", value: "NAME", target: &o.env,
+				usage: `check for this environment only; "" is the top level`},
 			{name: "strict", usage: "take warnings for errors", target: &o.strict},
 			{name: "json", usage: "print JSON", target: &o.json},
 		},
@@ -94,8 +96,8 @@ func configCheck(s Streams, o configCheckOptions, files []string) error {
 	return failure(hint, "%s", problems(answer.Errors, answer.Warnings))
 }
 
-// diagnose returns what is wrong with the file at path, each thing once and in the file's order: in env, or, if that is
-// unset, at the top level and in all environments.
+// diagnose returns what is wrong with the file at path, each thing once and in the file's order: in
+// env, or, if that is unset, at the top level and in all environments.
 func diagnose(path, env string) ([]config.Diagnostic, error) {
 	envs := []string{env}
 	if env == unset {

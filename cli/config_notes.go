@@ -10,7 +10,8 @@ import (
 	"devtool.internal/config"
 )
 
-// configNotes tell what there is to know about a configuration that has nothing wrong with it, each thing once.
+// configNotes tell what there is to know about a configuration that has nothing wrong with it, each
+// thing once.
 type configNotes struct {
 	log    *slog.Logger
 	unused []string // the keys that have been told

@@ -28,7 +28,8 @@ func configShowCommand() *command {
 Variables of --var, .dev.vars and .env files are named, and their values hidden.`,
 		flags: []flag{
 			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
-			{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
+			{name: "env", short: "e", value: "NAME", target: &o.env,
+				usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
 			{name: "env-file", value: "FILE", usage: "as of devtool dev", target: &o.envFiles},
 			{name: "var", value: "KEY:VALUE", usage: "as of devtool dev", target: &o.vars},
 			{name: "json", usage: "print JSON", target: &o.json},
@@ -96,7 +97,8 @@ func configShow(s Streams, o configShowOptions) error {
 		case v.Key == "name" && c.Env != "":
 			from += ", and the environment's name"
 		}
-		answer.Settings = append(answer.Settings, shownSetting{v.Key, v.Value, v.From, v.Name, v.At.File, v.At.Line, v.At.Column})
+		answer.Settings = append(answer.Settings,
+			shownSetting{v.Key, v.Value, v.From, v.Name, v.At.File, v.At.Line, v.At.Column})
 		rows = append(rows, []string{v.Key, value, from})
 	}
 	if !o.json {
@@ -118,7 +120,8 @@ func devDefaults(settings []config.Setting) []config.Setting {
 		{"dev.port", strconv.Itoa(defaultPort)},
 	} {
 		if !slices.ContainsFunc(settings, func(v config.Setting) bool { return v.Key == d.key }) {
-			missing = append(missing, config.Setting{Key: d.key, Value: json.RawMessage(d.value), From: config.OriginDefault})
+			missing = append(missing,
+				config.Setting{Key: d.key, Value: json.RawMessage(d.value), From: config.OriginDefault})
 		}
 	}
 	return missing

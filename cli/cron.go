@@ -11,9 +11,10 @@ import (
 
 func cronCommand() *command {
 	return &command{
-		name:     "cron",
-		summary:  "List the cron triggers, or run one now",
-		about:    "Cron triggers are the expressions of triggers.crons in the configuration. They run by\nthe emulator's clock, in UTC.",
+		name:    "cron",
+		summary: "List the cron triggers, or run one now",
+		about: "Cron triggers are the expressions of triggers.crons in the configuration. They run by\n" +
+			"the emulator's clock, in UTC.",
 		commands: []*command{cronListCommand(), cronTriggerCommand()},
 		examples: []example{
 			{"devtool cron list", ""},

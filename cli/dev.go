@@ -44,7 +44,7 @@ type devOptions struct {
 	limits    string
 	scheduled bool
 	attach    bool
-	apart     bool
+	hidden    bool // other commands don't find the emulator, and it ends with its input
 	json      bool
 }
 
@@ -52,30 +52,47 @@ type devOptions struct {
 func (o *devOptions) flags() []flag {
 	return slices.Concat([]flag{
 		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
-		{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &o.env},
-		{name: "port", value: "N", usage: "listen on this port; 0 takes any (default: 8787 or one of the next)", target: &o.port},
+		{name: "env", short: "e", value: "NAME", target: &o.env,
+			usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
+		{name: "port", value: "N", target: &o.port,
+			usage: "listen on this port; 0 takes any (default: 8787 or one of the next)"},
 		{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
 	}, o.urlOptions.flags(), []flag{
-		{name: "persist-to", value: "DIR", usage: "keep the state there (default: .devtool/state in the project)", target: &o.persistTo},
-		{name: "env-file", value: "FILE", usage: "read variables from it, not from .dev.vars and .env files; may be repeated", target: &o.envFiles},
-		{name: "var", value: "KEY:VALUE", usage: "set a variable, over the configuration's and those of files; may be repeated", target: &o.vars},
-		{name: "strict", usage: "take warnings about the configuration for errors", target: &o.strict},
+		{name: "persist-to", value: "DIR", target: &o.persistTo,
+			usage: "keep the state there (default: .devtool/state in the project)"},
+		{name: "env-file", value: "FILE", target: &o.envFiles,
+			usage: "read variables from it, not from .dev.vars and .env files; may be repeated"},
+		{name: "var", value: "KEY:VALUE", target: &o.vars,
+			usage: "set a variable, over the configuration's and those of files; may be repeated"},
+		{name: "strict", usage: "treat warnings about the configuration as errors", target: &o.strict},
 		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
-		{name: "missed", value: "POLICY", usage: "alarms that fell due while nothing ran: fire, skip or hold (default: fire)", target: &o.missed},
-		{name: "time", value: "TIME", usage: "start the clock at that time, such as 2026-01-01T00:00:00Z", target: &o.time},
-		{name: "seed", value: "N", usage: "shuffle what is due at the same time, by N (default: 0, not at all)", target: &o.seed},
-		{name: "limits", value: "PROFILE", usage: "production (default), or local for those of the platform's local runtime", target: &o.limits},
-		{name: "test-scheduled", usage: "run cron triggers by requests to /__scheduled?cron=EXPR, too", target: &o.scheduled},
-		{name: "attach", usage: "follow the emulator that runs, or else wait for a program started by hand", target: &o.attach},
-		{name: "apart", usage: "for tests: other commands do not find it, and it ends when its input does", target: &o.apart},
-		{name: "log-level", value: "LEVEL", usage: "debug, info, warn, error or none (default: info)", target: &o.logLevel},
-		{name: "log-format", value: "FORMAT", usage: "text, or json for a line of JSON each (default: text)", target: &o.logFormat},
+		{name: "missed", value: "POLICY", target: &o.missed,
+			usage: "fire, skip or hold alarms that fell due while nothing ran (default: fire)"},
+		{name: "time", value: "TIME", target: &o.time,
+			usage: "start the clock at that time, such as 2026-01-01T00:00:00Z"},
+		{name: "seed", value: "N", target: &o.seed,
+			usage: "shuffle what is due at the same time, by N (default: 0, not at all)"},
+		{name: "limits", value: "PROFILE", target: &o.limits,
+			usage: "apply the limits of production (default), or of the platform's local runtime (local)"},
+		{name: "test-scheduled", target: &o.scheduled,
+			usage: "run cron triggers by requests to /__scheduled?cron=EXPR, too"},
+		{name: "attach", target: &o.attach,
+			usage: "follow the running emulator, or wait for a program that an IDE or a debugger starts"},
+		{name: "apart", target: &o.hidden,
+			usage: "hide from other commands; exit when stdin closes (for test harnesses)"},
+		{name: "log-level", value: "LEVEL", target: &o.logLevel,
+			usage: "log from this level on: debug, info, warn, error or none (default: info)"},
+		{name: "log-format", value: "FORMAT", target: &o.logFormat,
+			usage: "log as text, or as a line of JSON each (json) (default: text)"},
 		{name: "json", usage: "print one line of JSON when ready, instead of the start screen", target: &o.json},
 	})
 }
 
 func newDevOptions() devOptions {
-	return devOptions{env: unset, port: unsetPort, logLevel: "info", logFormat: logText, limits: "production", missed: "fire"}
+	return devOptions{
+		env: unset, port: unsetPort, logLevel: "info", logFormat: logText,
+		limits: "production", missed: "fire",
+	}
 }
 
 func devCommand() *command {
@@ -88,7 +105,8 @@ keeps its objects in .devtool/state. A save rebuilds and swaps the program witho
 losing a request; an edit that does not compile leaves the old version serving.
 If the first version is broken, so that there is none, it waits for the next save.
 The clock goes on from where it stood.`,
-		args:  []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
+		args: []argument{{name: "DIR", optional: true,
+			usage: "folder of the project (default: the one above with a wrangler file)"}},
 		flags: o.flags(),
 		examples: []example{
 			{"devtool dev", ""},
@@ -122,7 +140,8 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	case running != nil && o.attach:
 		return follow(ctx, s, o, out, quit, *running)
 	case running != nil: // before the port is tried, which may be the same
-		return &state.InUseError{State: running.State, Owner: state.Owner{PID: running.PID, URL: running.URL, Started: running.Started}}
+		owner := state.Owner{PID: running.PID, URL: running.URL, Started: running.Started}
+		return &state.InUseError{State: running.State, Owner: owner}
 	}
 	p, err := openProject(s, o, out, out.handler())
 	if err != nil {
@@ -150,9 +169,10 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	if o.attach {
 		options.Attach = emulator.AttachOnly
 	}
-	if o.apart {
+	if o.hidden {
 		options.Apart, options.Build = true, filepath.Join(options.State, "build")
-		signal.Ignore(syscall.SIGPIPE) // who reads the log may be gone, and what is left is to be tidied up all the same
+		// The reader of the log may be gone, and the shutdown must go on all the same.
+		signal.Ignore(syscall.SIGPIPE)
 		var end context.CancelFunc
 		ctx, end = context.WithCancel(ctx)
 		defer end()
@@ -171,11 +191,16 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	release := func() {}
 	err = e.Run(ctx, func() {
-		facts := screenFacts{status: e.Status(), time: e.Time(), crons: e.Crons().Crons, held: e.Held(), ending: "Ctrl-C ends", unserved: e.Unserved()}
+		facts := screenFacts{
+			status: e.Status(), time: e.Time(), crons: e.Crons().Crons, held: e.Held(),
+			ending: "Ctrl-C ends", unserved: e.Unserved(),
+		}
 		if err := present(s, o, out, p.config, facts); err != nil {
 			fmt.Fprintln(p.log.text, err)
 		}
-		release = offerHotkeys(ctx, s, o, &hotkeys{display: out, client: e.Client(), url: facts.status.URL, quit: quit, leaving: "exit"})
+		release = offerHotkeys(ctx, s, o, &hotkeys{
+			display: out, client: e.Client(), url: facts.status.URL, quit: quit, leaving: "exit",
+		})
 	})
 	release()
 	return s.explainDev(p.log.text, err)

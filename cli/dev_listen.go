@@ -40,7 +40,8 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 	if explicit {
 		l, err := listening.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, failure("stop what listens there, or choose another with --port (0 takes any)", "port %d on %s is taken", port, host)
+			return nil, failure("stop what listens there, or choose another with --port (0 takes any)",
+				"port %d on %s is taken", port, host)
 		}
 		if err != nil {
 			return nil, explainListen(err, host, port)
@@ -66,7 +67,8 @@ func explainListen(err error, host string, port int) error {
 	var unknown *net.DNSError
 	switch {
 	case errors.As(err, &unknown):
-		return misuse("give an address of this machine, localhost, or * for all", "%q is not an address to listen on", host)
+		return misuse("give an address of this machine, localhost, or * for all",
+			"%q is not an address to listen on", host)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return failure("--ip '*' listens on all addresses", "this machine does not have the address %s", host)
 	case errors.Is(err, syscall.EACCES):
@@ -75,8 +77,8 @@ func explainListen(err error, host string, port int) error {
 	return fmt.Errorf("listen: %w", err)
 }
 
-// listenLocally opens a port on the loopback, the same one if it is free, where listener is not to be reached
-// there: commands need it. It returns nil where there is no need.
+// listenLocally opens a port on the loopback, the same one if it is free, where listener is not to
+// be reached there: commands need it. It returns nil where there is no need.
 func listenLocally(ctx context.Context, listener net.Listener) (net.Listener, error) {
 	at, ok := listener.Addr().(*net.TCPAddr)
 	if !ok || at.IP.IsLoopback() || at.IP.IsUnspecified() {

@@ -6,21 +6,22 @@ import (
 	"sync"
 )
 
-// A display is the one who writes to the terminal, or to whatever is in its place. Several write to it: the
-// log, which comes in whole lines, and the handler program (handler), which may leave one unfinished. A line
-// that somebody else comes in between is ended there.
+// A display is the only writer of the terminal, or of the stream in its place. It has two sources:
+// the log, which writes whole lines, and the handler program (handler), which may leave a line
+// unfinished. The display ends such a line before it writes for the other source.
 //
-// On a terminal it can keep a footer below all that: the legend of the hotkeys, or the question that one of
-// them asks. It is taken away before anything is written, and put back after, in one write with it. The cursor waits at the
-// beginning of the legend. So a terminal that wraps the footer when its window becomes narrower leaves the cursor where
-// the footer begins, and erasing from there to the end takes all of it and nothing else.
+// On a terminal it can keep a footer below the text: the legend of the hotkeys, or a question of
+// one of them. Each write erases the footer, adds the text and draws the footer again, all at once.
+// The cursor rests at the beginning of the legend. A terminal whose window becomes narrower wraps
+// the footer and leaves the cursor there, so erasing from the cursor to the end erases all of the
+// footer and nothing else.
 type display struct {
 	w     io.Writer
 	width func() int // of a line
 
 	// mu guards what follows.
 	mu     sync.Mutex
-	open   any // who has written the unfinished line at the end, or nil
+	open   any // the source of the unfinished line at the end, or nil
 	footer footer
 	shown  bool // the footer stands there
 }
@@ -30,14 +31,14 @@ func newDisplay(s Streams) *display {
 	return &display{w: s.Err, width: func() int { return s.Width(s.Err) }}
 }
 
-// A footer is the text that is to stand below all others, in at most columns characters, and whether the cursor
-// stays at its end.
+// A footer returns the text to show below everything else, in at most columns characters, and
+// whether the cursor stays at its end.
 type footer func(columns int) (text string, cursorAtEnd bool)
 
 // Write writes whole lines.
 func (d *display) Write(p []byte) (int, error) { return d.write(d, p) }
 
-// handler is a writer for what comes as it comes.
+// handler returns a writer for text that may end within a line.
 func (d *display) handler() io.Writer { return &displaySource{d} }
 
 type displaySource struct{ d *display }
@@ -105,8 +106,8 @@ func (d *display) eraseLocked(b *bytes.Buffer) {
 	}
 }
 
-// drawLocked puts the footer below, unless a line is unfinished there. It leaves the last column free: a terminal
-// might go on to the next line.
+// drawLocked puts the footer below, unless a line is unfinished there. It leaves the last column
+// free: a terminal might go on to the next line.
 func (d *display) drawLocked(b *bytes.Buffer) {
 	if d.footer == nil || d.open != nil {
 		return

@@ -15,23 +15,26 @@ const day = 24 * time.Hour
 func parseTime(s string) (time.Time, error) {
 	t, err := readTime(s)
 	if errors.Is(err, errNotATime) {
-		return t, misuse("write it like 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC", "%q is not a time", s)
+		return t, misuse("write it like 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC",
+			"%q is not a time", s)
 	}
 	return t, err
 }
 
 var errNotATime = errors.New("not a time")
 
-// readTime is parseTime, but for what is not written like a time: that is errNotATime.
+// readTime is parseTime, but returns errNotATime for a text that does not look like a time.
 func readTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly} {
+	layouts := []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly}
+	for _, layout := range layouts {
 		t, err := time.Parse(layout, s)
 		if err != nil {
 			continue
 		}
 		// JSON has no other years, and the zero time stands for none at all.
 		if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
-			return time.Time{}, misuse("the clock goes from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z", "%q is beyond the clock", s)
+			return time.Time{}, misuse("the clock goes from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z",
+				"%q is beyond the clock", s)
 		}
 		return t, nil
 	}

@@ -17,7 +17,8 @@ type question struct {
 func (q *question) flags() []flag {
 	return []flag{
 		{name: "json", usage: "print JSON", target: &q.json},
-		{name: "url", value: "URL", usage: "ask the emulator there, instead of this project's (also: DEVTOOL_URL)", target: &q.url},
+		{name: "url", value: "URL", target: &q.url,
+			usage: "ask the emulator there, instead of this project's (also: DEVTOOL_URL)"},
 	}
 }
 

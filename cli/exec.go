@@ -18,8 +18,8 @@ import (
 	"devtool.internal/emulator"
 )
 
-// Exit codes of `devtool exec` besides those of the command that it runs. They are the shell's, and those of
-// other programs that run a program.
+// Exit codes of `devtool exec` besides those of the command that it runs. They are the shell's, and
+// those of other programs that run a program.
 const (
 	exitNotReady  = 125 // the emulator could not be started, or not be ended in good order
 	exitNotRun    = 126 // the command is there, and can't be run
@@ -37,7 +37,8 @@ type execOptions struct {
 func execCommand() *command {
 	o := execOptions{dev: newDevOptions()}
 	flags := slices.DeleteFunc(o.dev.flags(), func(f flag) bool {
-		return !slices.Contains([]string{"config", "env", "env-file", "var", "strict", "limits", "time", "seed", "log-level"}, f.name)
+		taken := []string{"config", "env", "env-file", "var", "strict", "limits", "time", "seed", "log-level"}
+		return !slices.Contains(taken, f.name)
 	})
 	return &command{
 		name:    "exec",
@@ -50,7 +51,8 @@ whatever else runs for the project. When the command ends all of it is gone.
 The exit code is the command's, 128 and the signal's number if a signal ended it.
 125 says that the emulator did not start, 126 that the command can't be run, 127
 that it was not found. The log is shown only if the command failed.`,
-		args: []argument{{name: "DIR", usage: "folder of the project (default: the one above with a wrangler file)", optional: true}},
+		args: []argument{{name: "DIR", optional: true,
+			usage: "folder of the project (default: the one above with a wrangler file)"}},
 		rest: &o.command,
 		flags: append(flags,
 			flag{name: "running", usage: "start with a clock that runs", target: &o.running},
@@ -145,7 +147,9 @@ type beside struct {
 }
 
 // startBeside returns when the emulator is ready. Everything that it says goes to log.
-func startBeside(ctx context.Context, s Streams, o execOptions, log *execLog, signals <-chan os.Signal) (_ *beside, err error) {
+func startBeside(
+	ctx context.Context, s Streams, o execOptions, log *execLog, signals <-chan os.Signal,
+) (_ *beside, err error) {
 	o.dev.frozen = !o.running
 	p, err := openProject(s, o.dev, log, log)
 	if err != nil {
@@ -163,7 +167,7 @@ func startBeside(ctx context.Context, s Streams, o execOptions, log *execLog, si
 		b.ended <- nil
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), b.end())
 	}
-	// By number: whoever asks for "localhost" may get a stranger who listens on [::1].
+	// By number, because another server may listen on [::1], and "localhost" may lead there.
 	b.url = "http://" + listener.Addr().String()
 
 	options := p.options()
@@ -207,9 +211,9 @@ func (b *beside) end() error {
 	return err
 }
 
-// outputDelay is how long a command that has ended may keep us waiting because something that it has
-// started still holds its output open. It plays no part where the command writes into a file or a
-// terminal itself.
+// outputDelay is how long a command that has ended may keep us waiting because something that it
+// has started still holds its output open. It plays no part where the command writes into a file or
+// a terminal itself.
 const outputDelay = 2 * time.Second
 
 // runCommand runs the command to its end and returns its exit code.
@@ -227,8 +231,8 @@ func (b *beside) runCommand(s Streams, program string, line []string, signals <-
 		}
 		return 0, &problem{fmt.Sprintf("run command: %v", err), hint, exitNotRun}
 	}
-	// The command is in our process group. So Ctrl-C reaches it by itself when it is typed, and it can
-	// read from the terminal.
+	// The command is in our process group. So Ctrl-C reaches it by itself when it is typed, and it
+	// can read from the terminal.
 	typed := s.IsTerminal(s.In) || s.IsTerminal(s.Out) || s.IsTerminal(s.Err)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()

@@ -14,9 +14,10 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads them). Each asks
-// the emulator what a command of devtool would ask it, so it can do no more than those. What takes time runs
-// beside the keys, one at a time; what comes of it, and what was wrong, is a line among those of the log.
+// hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads
+// them). Each sends a request that a command of devtool also sends, so a key can do no more than a
+// command. Actions that take time run beside the keys, one at a time. Their results and errors are
+// lines of the log.
 type hotkeys struct {
 	display *display
 	client  *client.Client
@@ -36,10 +37,11 @@ type hotkeys struct {
 	busy string
 }
 
-// offerHotkeys makes hotkeys work, until release is called, if people sit before the terminal and nobody else reads
-// it.
+// offerHotkeys turns the hotkeys on until release is called, if the terminal is interactive and
+// its output is for people.
 func offerHotkeys(ctx context.Context, s Streams, o devOptions, h *hotkeys) (release func()) {
-	if o.json || o.apart || o.logFormat == logJSON || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("TERM") == "dumb" {
+	plain := o.json || o.hidden || o.logFormat == logJSON
+	if plain || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("TERM") == "dumb" {
 		return func() {}
 	}
 	h.colored = colored(s, s.Err)
@@ -60,13 +62,17 @@ type hotkey struct {
 func (h *hotkeys) table() []hotkey {
 	return []hotkey{
 		{"b", "browser", "open browser", "open " + h.url + " in the browser", h.openBrowser},
-		{"a", "alarm", "fire next alarm", "run the alarm that is due first, now (`devtool alarms trigger`)", h.fireAlarm},
+		{"a", "alarm", "fire next alarm",
+			"run the alarm that is due first, now (`devtool alarms trigger`)", h.fireAlarm},
 		{"t", "time", "advance time", "move the clock on and run what comes due (`devtool time advance`)", h.askHowFar},
-		{"f", "freeze", "freeze/resume", "stop the clock where it stands, or let it run on (`devtool time freeze`, `resume`)", h.toggleClock},
-		{"r", "restart", "restart program", "start the handler program again, or build it if none serves yet; objects keep what they store", h.restart},
+		{"f", "freeze", "freeze/resume",
+			"stop the clock where it stands, or let it run on (`devtool time freeze`, `resume`)", h.toggleClock},
+		{"r", "restart", "restart program",
+			"start the handler program again, or build it if none serves yet; objects keep what they store", h.restart},
 		{"c", "clear", "clear", "clear the terminal", func(context.Context) { h.display.clear() }},
 		{"x", h.leaving, h.leaving, h.leaving + " (also q and Ctrl-C)", func(context.Context) { h.quit() }},
-		{"?", "help", "help", "this list; `devtool --help` lists the commands, which work from any other terminal", h.help},
+		{"?", "help", "help",
+			"this list; `devtool --help` lists the commands, which work from any other terminal", h.help},
 	}
 }
 
@@ -78,7 +84,8 @@ func (h *hotkeys) legend(columns int) (text string, cursorAtEnd bool) {
 		short = append(short, k.key+" "+k.short)
 		bare = append(bare, k.key)
 	}
-	for _, candidate := range []string{strings.Join(long, "  "), strings.Join(short, "  "), strings.Join(bare, " "), "?"} {
+	candidates := []string{strings.Join(long, "  "), strings.Join(short, "  "), strings.Join(bare, " "), "?"}
+	for _, candidate := range candidates {
 		if len(candidate) <= columns {
 			if h.colored {
 				candidate = "\x1b[2m" + candidate + "\x1b[0m"
@@ -171,8 +178,8 @@ func (h *hotkeys) complain(what string, err error) {
 	h.say("%s: %s", what, message)
 }
 
-// start does something that takes time, unless something else is under way. What it says of that leaves when it is
-// over: who has read it may press the next key.
+// start runs do beside the keys, unless something else is under way. It shows the result after do
+// has ended, so that the next key works as soon as the result is on the screen.
 func (h *hotkeys) start(ctx context.Context, what string, do func(context.Context) (said string, err error)) {
 	h.mu.Lock()
 	under := h.busy
@@ -250,7 +257,8 @@ func (h *hotkeys) advance(ctx context.Context, d time.Duration) {
 			err = errors.New("the clock stopped early: " + done.Stopped)
 		}
 		next := nextText(done.Next, done.NextCron, done.To)
-		return fmt.Sprintf("advanced by %s to %s: %s; next: %s", formatDuration(done.To.Sub(done.From)), formatTime(done.To), ran, next), err
+		return fmt.Sprintf("advanced by %s to %s: %s; next: %s",
+			formatDuration(done.To.Sub(done.From)), formatTime(done.To), ran, next), err
 	})
 }
 

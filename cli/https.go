@@ -24,7 +24,8 @@ const (
 	secureHTTP = "https"
 )
 
-// urlOptions are about the URL that a project is served at, and the one that its worker believes in.
+// urlOptions are about the URL that a project is served at, and the one that its worker believes
+// in.
 type urlOptions struct {
 	localProtocol    string
 	httpsKey         string
@@ -35,11 +36,16 @@ type urlOptions struct {
 
 func (o *urlOptions) flags() []flag {
 	return []flag{
-		{name: "local-protocol", value: "PROTOCOL", usage: "http, or https with a certificate that is made once (default: http)", target: &o.localProtocol},
-		{name: "https-cert-path", value: "FILE", usage: "use this certificate for https (also: " + envHTTPSCert + ")", target: &o.httpsCert},
-		{name: "https-key-path", value: "FILE", usage: "and this key, both in PEM (also: " + envHTTPSKey + ")", target: &o.httpsKey},
-		{name: "host", value: "HOST", usage: "what the worker takes for its own host (default: the first route's)", target: &o.host},
-		{name: "upstream-protocol", value: "PROTOCOL", usage: "and for its own protocol (default: as --local-protocol)", target: &o.upstreamProtocol},
+		{name: "local-protocol", value: "PROTOCOL", target: &o.localProtocol,
+			usage: "http, or https with a certificate that is made once (default: http)"},
+		{name: "https-cert-path", value: "FILE", target: &o.httpsCert,
+			usage: "use this certificate for https (also: " + envHTTPSCert + ")"},
+		{name: "https-key-path", value: "FILE", target: &o.httpsKey,
+			usage: "and this key, both in PEM (also: " + envHTTPSKey + ")"},
+		{name: "host", value: "HOST", target: &o.host,
+			usage: "what the worker takes for its own host (default: the first route's)"},
+		{name: "upstream-protocol", value: "PROTOCOL", target: &o.upstreamProtocol,
+			usage: "and for its own protocol (default: as --local-protocol)"},
 	}
 }
 
@@ -66,7 +72,8 @@ func (s Streams) tls(o urlOptions, c config.Dev) (*tls.Config, error) {
 	}
 	key, cert := cmp.Or(o.httpsKey, s.Env(envHTTPSKey)), cmp.Or(o.httpsCert, s.Env(envHTTPSCert))
 	if (key == "") != (cert == "") {
-		return nil, misuse("give both, or none for a certificate that is made", "a certificate (--https-cert-path) needs its key (--https-key-path), and a key its certificate")
+		return nil, misuse("give both, or none for a certificate that is made",
+			"a certificate (--https-cert-path) needs its key (--https-key-path), and a key its certificate")
 	}
 	var pair tls.Certificate
 	var err error

@@ -13,15 +13,17 @@ import (
 	"syscall"
 )
 
-// A process that is killed, or that panics in some goroutine, puts nothing back. So while keys arrive one by one, a
-// second process of this program, the keeper, does nothing but wait at the other end of a pipe: for the word that all
-// is well, or for anything else. That is the end of the pipe, or the first line of a crash, which the Go runtime
-// writes there too: so the keeper is done before the shell looks at the terminal again.
+// A process that is killed, or that panics in some goroutine, does not restore the terminal. So
+// while keys arrive one by one, a second process of this program, the keeper, waits at the other
+// end of a pipe. The line allWell makes it end. Anything else makes it restore the terminal: the
+// end of the pipe, or the first line of a crash, which the Go runtime also writes there. So the
+// keeper is done before the shell looks at the terminal again.
 
 // keeperVariable makes a process of this program a keeper.
 const keeperVariable = "DEVTOOL_TERMINAL_KEEPER"
 
-// keptMode is what the keeper is told: it puts Before in the place of Ours, and leaves any other mode alone.
+// keptMode is a line of the pipe. The keeper replaces Ours by Before, and leaves any other mode
+// alone.
 type keptMode struct {
 	Before, Ours terminalMode
 }
@@ -47,7 +49,7 @@ func startKeeper(terminal *os.File) *keeper {
 	}
 	defer theirs.Close()
 	cmd := exec.Command(program)
-	cmd.Args = []string{"devtool: keeps the terminal"} // for those who list processes
+	cmd.Args = []string{"devtool: keeps the terminal"} // what a list of processes shows
 	cmd.Env = []string{keeperVariable + "=1", "GOMAXPROCS=1"}
 	cmd.Stdin = terminal
 	cmd.ExtraFiles = []*os.File{theirs}
@@ -80,12 +82,13 @@ func (k *keeper) end() {
 	k.cmd.Wait() //nolint:errcheck // as above
 }
 
-// keepTerminal is the keeper's whole life, if this process is to be one.
+// keepTerminal runs the keeper, if this process was started as one.
 func keepTerminal(env func(string) string) (code int, asked bool) {
 	if env(keeperVariable) == "" {
 		return 0, false
 	}
-	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP,
+		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	const terminal, pipe = 0, 3
 	var kept *keptMode
 	lines := bufio.NewReader(os.NewFile(pipe, "pipe"))
@@ -106,6 +109,6 @@ func keepTerminal(env func(string) string) (code int, asked bool) {
 			setModeOf(terminal, kept.Before) //nolint:errcheck // it has gone
 		}
 	}
-	io.Copy(io.Discard, lines) //nolint:errcheck // so that the crash can be told to its end
+	io.Copy(io.Discard, lines) //nolint:errcheck // so that the runtime can write all of the crash
 	return 0, true
 }

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A keyboard hands the keys of a terminal to the hotkeys while this job has the terminal, and gives the terminal back
-// as it was whenever it has not: at the end, however that comes (keeper_unix.go), and while the job is stopped
-// (Ctrl-Z) or in the background.
+// A keyboard passes the keys of a terminal to the hotkeys while this job has the terminal. It
+// restores the terminal while the job is stopped (Ctrl-Z) or in the background, and at the end,
+// even after a crash (keeper_unix.go).
 type keyboard struct {
 	file *os.File
 	keys *hotkeys
@@ -29,8 +29,8 @@ type keyboard struct {
 	ours    terminalMode
 }
 
-// useKeyboard makes keys work until ctx ends or release is called, whichever is first. release is called in any case.
-// It does nothing if stream is not a terminal of which that can be had.
+// useKeyboard turns the keys on until ctx ends or release is called. The caller must call release.
+// If stream is not a terminal, useKeyboard does nothing.
 func useKeyboard(ctx context.Context, stream any, keys *hotkeys) (release func()) {
 	file, ok := stream.(*os.File)
 	if !ok {
@@ -38,8 +38,8 @@ func useKeyboard(ctx context.Context, stream any, keys *hotkeys) (release func()
 	}
 	k := &keyboard{file: file, keys: keys, keep: startKeeper(file)}
 	k.changed = sync.NewCond(&k.mu)
-	// Whoever reads or changes a terminal from the background is stopped, unless these are ignored; then it is an
-	// error to read.
+	// A job that reads or changes a terminal from the background is stopped, unless it ignores
+	// these signals. Then a read fails.
 	signal.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGCONT, syscall.SIGWINCH)
@@ -89,38 +89,28 @@ func (k *keyboard) follow(ctx context.Context, signals chan os.Signal, ended <-c
 	}
 }
 
-// stopDelay is how long it may take from the signal until the process stands still.
-const stopDelay = time.Second
-
-// stop stops this process, as Ctrl-Z does if nobody catches it, and returns when it goes on. It sends SIGSTOP, for the
-// Go runtime keeps SIGTSTP to itself once it was asked for.
+// stop stops this process, as Ctrl-Z does if nobody catches it, and returns when it goes on. It
+// sends SIGSTOP, because the Go runtime keeps SIGTSTP to itself once a program has asked for it.
 func stop() {
-	continued := make(chan os.Signal, 1)
-	signal.Notify(continued, syscall.SIGCONT)
-	defer signal.Stop(continued)
 	release := betweenForks()
-	syscall.Kill(syscall.Getpid(), syscall.SIGSTOP) //nolint:errcheck // it goes on, then
-	release()
-	timer := time.NewTimer(stopDelay)
-	defer timer.Stop()
-	select {
-	case <-continued:
-	case <-timer.C: // it was not stopped, as the first process of a container is not
-	}
+	defer release()
+	stopSelf()
 }
 
-// forkPatience is how many milliseconds a process that is being started has before it counts as stopped.
+// forkPatience is how many milliseconds a process may take to start before it counts as stopped.
 const forkPatience = 20
 
-// betweenForks waits until no process is being started, and lets none be until release is called. The thread that starts
-// one can't be stopped before that has called exec. The terminal may have stopped it before, for it is still of our
-// group; then it is made to go on, or both would wait for ever.
+// betweenForks waits until no process is being started, and prevents new ones until release is
+// called. A thread that starts a process can't be stopped until the child has called exec. The
+// terminal may have stopped the child before that, so it is continued: otherwise both would wait
+// for ever.
 func betweenForks() (release func()) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for n := 1; !syscall.ForkLock.TryLock(); n++ {
 		if n%forkPatience == 0 {
 			syscall.Kill(0, syscall.SIGCONT) //nolint:errcheck // a group has at least this process
+			continueChildren()
 		}
 		<-tick.C
 	}
@@ -180,7 +170,8 @@ func (k *keyboard) end() {
 	k.changed.Broadcast()
 }
 
-// read hands on what is typed. It ends with the process: nothing can take a read of a terminal back.
+// read passes on the keys. It ends with the process, because a read of a terminal can't be
+// canceled.
 func (k *keyboard) read(ctx context.Context) {
 	typed := make([]byte, 256)
 	for {

@@ -30,10 +30,12 @@ type emulatorLog struct {
 	end func()
 }
 
-// newEmulatorLog returns a log in one of the formats that writes to out, and to journal in that of programs. As
-// text, what the handler program prints goes to printed as it is. Level is for what the emulator tells; what
-// others write is always shown.
-func newEmulatorLog(format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool) emulatorLog {
+// newEmulatorLog returns a log in one of the formats that writes to out, and to journal in that of
+// programs. As text, what the handler program prints goes to printed as it is. Level is for what
+// the emulator tells; what others write is always shown.
+func newEmulatorLog(
+	format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool,
+) emulatorLog {
 	leveled := &slog.HandlerOptions{Level: level}
 	lines := io.Writer(journal)
 	if format == logJSON {

@@ -22,8 +22,10 @@ func logsCommand() *command {
 		about: `The emulator keeps the last 5,000 lines, or 4 MiB of them. With --json each is the
 object that --log-format json of ` + "`devtool dev`" + ` makes, on one line.`,
 		flags: append([]flag{
-			{name: "follow", short: "f", usage: "go on with new lines as they come, until Ctrl-C or the end of the emulator", target: &request.Follow},
-			{name: "lines", short: "n", value: "N", usage: "begin so many lines before the end; -1 shows all that are kept (default: 100)", target: &request.Lines},
+			{name: "follow", short: "f", target: &request.Follow,
+				usage: "go on with new lines as they come, until Ctrl-C or the end of the emulator"},
+			{name: "lines", short: "n", value: "N", target: &request.Lines,
+				usage: "begin so many lines before the end; -1 shows all that are kept (default: 100)"},
 		}, q.flags()...),
 		examples: []example{
 			{"devtool logs", ""},
@@ -38,7 +40,10 @@ object that --log-format json of ` + "`devtool dev`" + ` makes, on one line.`,
 			if err != nil {
 				return err
 			}
-			show := logPrinter{out: s.Out, printed: s.Out, handler: textHandler(s.Out, slog.LevelDebug, colored(s, s.Out)), level: slog.LevelDebug, json: q.json}
+			show := logPrinter{
+				out: s.Out, printed: s.Out, level: slog.LevelDebug, json: q.json,
+				handler: textHandler(s.Out, slog.LevelDebug, colored(s, s.Out)),
+			}
 			err = client.Logs(ctx, request, show.line)
 			if request.Follow && ctx.Err() != nil { // the wish to end is no failure
 				return nil
@@ -86,7 +91,8 @@ func (p logPrinter) line(line []byte) error {
 	return p.handler.Handle(context.Background(), record)
 }
 
-// furtherAttributes are the fields of a line besides those of a LogRecord, in the order of their names.
+// furtherAttributes are the fields of a line besides those of a LogRecord, in the order of their
+// names.
 func furtherAttributes(line []byte) (attributes []slog.Attr) {
 	var fields map[string]any
 	if json.Unmarshal(line, &fields) != nil {

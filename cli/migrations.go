@@ -26,8 +26,10 @@ func (q *migrationsQuestion) flags() []flag {
 	return []flag{
 		{name: "json", usage: "print JSON", target: &q.json},
 		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &q.config},
-		{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &q.env},
-		{name: "persist-to", value: "DIR", usage: "look at the state there (default: that of the emulator that runs, or .devtool/state)", target: &q.persistTo},
+		{name: "env", short: "e", value: "NAME", target: &q.env,
+			usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
+		{name: "persist-to", value: "DIR", target: &q.persistTo,
+			usage: "look at the state there (default: that of the emulator that runs, or .devtool/state)"},
 	}
 }
 
@@ -72,7 +74,9 @@ func (q *migrationsQuestion) find(ctx context.Context, s Streams) (c *config.Con
 }
 
 // command is one that does something with both, and prints what came of it.
-func (q *migrationsQuestion) command(c *command, do func(*config.Config, string) (state.Migrations, error), show func(io.Writer, state.Migrations)) *command {
+func (q *migrationsQuestion) command(
+	c *command, do func(*config.Config, string) (state.Migrations, error), show func(io.Writer, state.Migrations),
+) *command {
 	c.flags = q.flags()
 	c.run = func(ctx context.Context, s Streams, _ []string) error {
 		cfg, state, err := q.find(ctx, s)

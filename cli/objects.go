@@ -46,9 +46,12 @@ type objectsQuestion struct {
 func (q *objectsQuestion) flags() []flag {
 	q.env = unset
 	return append(q.question.flags(),
-		flag{name: "config", short: "c", value: "FILE", usage: "read this configuration, while no emulator runs", target: &q.config},
-		flag{name: "env", short: "e", value: "NAME", usage: "environment of the configuration (also: CLOUDFLARE_ENV)", target: &q.env},
-		flag{name: "persist-to", value: "DIR", usage: "work on the state there, which no emulator may be using", target: &q.persistTo},
+		flag{name: "config", short: "c", value: "FILE", target: &q.config,
+			usage: "read this configuration, while no emulator runs"},
+		flag{name: "env", short: "e", value: "NAME", target: &q.env,
+			usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
+		flag{name: "persist-to", value: "DIR", target: &q.persistTo,
+			usage: "work on the state there, which no emulator may be using"},
 	)
 }
 
@@ -186,11 +189,13 @@ func objectsShowCommand() *command {
 		summary: "Show what there is to know of an object",
 		args:    []argument{objectArgument()},
 		flags: append(q.flags(),
-			flag{name: "storage", usage: "with all it stores at one moment: keys with their values, and tables with their rows", target: &storage},
+			flag{name: "storage", target: &storage,
+				usage: "with all it stores at one moment: keys with their values, and tables with their rows"},
 		),
 		examples: []example{
 			{"devtool objects show Batcher/default", ""},
-			{"devtool objects show Batcher/default --storage --json", "all there is, for a program or to compare it later"},
+			{"devtool objects show Batcher/default --storage --json",
+				"all there is, for a program or to compare it later"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			object, err := parseObject(args[0])
@@ -258,7 +263,7 @@ func objectsEvictCommand() *command {
 	var q question
 	return &command{
 		name:    "evict",
-		summary: "Drop an object from memory; its next event constructs it anew",
+		summary: "Drop an object from memory; its next event constructs it again",
 		about:   "What it has stored, its alarm included, stays. One that is running is left alone, and is an error.",
 		args:    []argument{objectArgument()},
 		flags:   q.flags(),
@@ -293,7 +298,7 @@ func objectsAbortCommand() *command {
 		name:    "abort",
 		summary: "Reset an object in memory, also one that is running",
 		about: `As if it had called State.Abort: what it has in memory and has not committed is gone,
-its events fail with the reason, and its next event constructs it anew. What it has
+its events fail with the reason, and its next event constructs it again. What it has
 stored, its alarm included, stays.`,
 		args: []argument{objectArgument()},
 		flags: append(q.flags(),

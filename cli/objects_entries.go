@@ -24,7 +24,8 @@ there is no such key.`,
 		},
 		flags: append(q.flags(),
 			flag{name: "prefix", value: "TEXT", usage: "list only keys that begin with it", target: &list.Prefix},
-			flag{name: "limit", value: "N", usage: fmt.Sprintf("list at most so many keys (default: %d)", control.DefaultEntries), target: &list.Limit},
+			flag{name: "limit", value: "N", target: &list.Limit,
+				usage: fmt.Sprintf("list at most so many keys (default: %d)", control.DefaultEntries)},
 		),
 		examples: []example{
 			{"devtool objects get Batcher/default", "all keys, with their values"},
@@ -63,7 +64,9 @@ func getEntry(ctx context.Context, s Streams, q objectsQuestion, from objects, w
 	return err
 }
 
-func listEntries(ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object, list control.EntriesRequest) error {
+func listEntries(
+	ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object, list control.EntriesRequest,
+) error {
 	found, err := from.ListEntries(ctx, which, list)
 	if err != nil {
 		return err
@@ -126,7 +129,8 @@ request. One in memory may go on with what it has read before: evict it then.`,
 			{name: "VALUE", usage: "as JSON: a string is written with its quotes"},
 		},
 		flags: append(q.flags(),
-			flag{name: "type", value: "TYPE", usage: "json, or bytes for base64, or time for one like 2026-11-21T17:00:00Z (default: json)", target: &kind},
+			flag{name: "type", value: "TYPE", target: &kind,
+				usage: "json, or bytes for base64, or time for one like 2026-11-21T17:00:00Z (default: json)"},
 		),
 		examples: []example{
 			{"devtool objects put Batcher/default limit 5", ""},
@@ -161,12 +165,14 @@ request. One in memory may go on with what it has read before: evict it then.`,
 // parseValue reads a value as it is written on the command line.
 func parseValue(kind, text string) (control.PutRequest, error) {
 	if !utf8.ValidString(text) {
-		return control.PutRequest{}, misuse("write other bytes in base64, with --type bytes", "%q is not UTF-8 text", text)
+		return control.PutRequest{}, misuse("write other bytes in base64, with --type bytes",
+			"%q is not UTF-8 text", text)
 	}
 	switch kind {
 	case control.TypeJSON:
 		if !json.Valid([]byte(text)) {
-			return control.PutRequest{}, misuse(`write a string with its quotes, like '"hello"'`, "%q is not JSON", text)
+			return control.PutRequest{}, misuse(`write a string with its quotes, like '"hello"'`,
+				"%q is not JSON", text)
 		}
 		return control.PutRequest{Type: kind, Value: json.RawMessage(text)}, nil
 	case control.TypeBytes, control.TypeTime:

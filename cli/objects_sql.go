@@ -38,8 +38,10 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 			{name: "ARG", usage: "a value for each parameter of the last statement", optional: true, many: true},
 		},
 		flags: append(q.flags(),
-			flag{name: "file", value: "FILE", usage: "read the SQL there; all that follows OBJECT is an ARG", target: &file},
-			flag{name: "limit", value: "N", usage: fmt.Sprintf("show at most so many rows (default: %d)", control.DefaultRows), target: &limit},
+			flag{name: "file", value: "FILE", target: &file,
+				usage: "read the SQL there; all that follows OBJECT is an ARG"},
+			flag{name: "limit", value: "N", target: &limit,
+				usage: fmt.Sprintf("show at most so many rows (default: %d)", control.DefaultRows)},
 		),
 		examples: []example{
 			{"devtool objects sql Batcher/default 'SELECT * FROM items'", ""},
@@ -62,7 +64,8 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 			for i, arg := range rest {
 				value, err := parseSQLValue(arg)
 				if err != nil {
-					return misuse("a text that looks like JSON is written as a JSON string", "argument %d: %s", i+1, err)
+					return misuse("a text that looks like JSON is written as a JSON string",
+						"argument %d: %s", i+1, err)
 				}
 				request.Args = append(request.Args, value)
 			}
@@ -88,7 +91,8 @@ func readQuery(s Streams, file string, args []string) (query string, rest []stri
 	case len(args) > 0:
 		rest = args[1:]
 	case s.IsTerminal(s.In):
-		return "", nil, misuse("write it in quotes, name a file with --file, or type it after -", "there is no SQL to run")
+		return "", nil, misuse("write it in quotes, name a file with --file, or type it after -",
+			"there is no SQL to run")
 	}
 	text, err := io.ReadAll(io.LimitReader(from, maxQuery+1))
 	if err != nil {
@@ -102,7 +106,8 @@ func readQuery(s Streams, file string, args []string) (query string, rest []stri
 
 // parseSQLValue reads an argument of SQL as it is written on the command line.
 func parseSQLValue(text string) (control.SQLValue, error) {
-	if !json.Valid([]byte(text)) || strings.TrimSpace(text) != text || text[0] == '[' || text[0] == '{' && !marked(text) {
+	if !json.Valid([]byte(text)) || strings.TrimSpace(text) != text ||
+		text[0] == '[' || text[0] == '{' && !marked(text) {
 		return control.SQLValue{V: text}, nil
 	}
 	var value control.SQLValue
@@ -116,10 +121,13 @@ func marked(text string) bool {
 	var value struct{ Type, Value string }
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(&value) == nil && slices.Contains([]string{control.TypeBytes, control.TypeText, control.TypeReal}, value.Type)
+	types := []string{control.TypeBytes, control.TypeText, control.TypeReal}
+	return decoder.Decode(&value) == nil && slices.Contains(types, value.Type)
 }
 
-func runSQL(ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object, request control.SQLRequest) error {
+func runSQL(
+	ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object, request control.SQLRequest,
+) error {
 	result, err := from.RunSQL(ctx, which, request)
 	if err != nil {
 		var refused *control.Error

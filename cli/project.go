@@ -89,7 +89,7 @@ func (p *project) load() (*config.Config, error) {
 // prepare makes the project ready to be built: it updates the copy of the SDK, and refuses a
 // module that can't use it.
 func (p *project) prepare() error {
-	if p.dev.apart && p.dev.attach { // the program is built already, and with it its copy of the SDK
+	if p.dev.hidden && p.dev.attach { // the program is built already, and with it its copy of the SDK
 		return refuseOldModule(p.s, p.config.Dir())
 	}
 	if err := refuseModule(p.s, p.config.Dir()); err != nil {

@@ -56,12 +56,14 @@ func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, w
 	fmt.Fprintf(w, "\nReady on %s (%s)\n", status.URL, facts.ending)
 }
 
-// fitted writes a table of bindings. If it is wider than the lines, each of them has its value in a line of its own.
+// fitted writes a table of bindings. If it is wider than the lines, each of them has its value in a
+// line of its own.
 func fitted(w io.Writer, rows [][]string, width int) {
 	var b strings.Builder
 	table(&b, rows...)
 	text := b.String()
-	if !slices.ContainsFunc(strings.Split(text, "\n"), func(line string) bool { return utf8.RuneCountInString(line) > width }) {
+	tooWide := func(line string) bool { return utf8.RuneCountInString(line) > width }
+	if !slices.ContainsFunc(strings.Split(text, "\n"), tooWide) {
 		io.WriteString(w, text) //nolint:errcheck // the printer's buffer takes everything
 		return
 	}

@@ -18,8 +18,8 @@ func modeOf(fd int) (m terminalMode, err error) {
 
 func setModeOf(fd int, m terminalMode) error { return ioctl(fd, setMode, unsafe.Pointer(&m)) }
 
-// byKeys is m, but each key is there at once, and is not shown. All else is as before: Ctrl-C and Ctrl-Z are
-// signals, and lines that are printed end as lines.
+// byKeys is m, but each key is there at once, and is not shown. All else is as before: Ctrl-C and
+// Ctrl-Z are signals, and lines that are printed end as lines.
 func byKeys(m terminalMode) terminalMode {
 	m.Lflag &^= syscall.ICANON | syscall.ECHO
 	m.Cc[syscall.VMIN] = 1
@@ -27,14 +27,15 @@ func byKeys(m terminalMode) terminalMode {
 	return m
 }
 
-// inForeground reports whether the terminal is this job's at the moment: a job in the background must leave it alone.
+// inForeground reports whether the terminal is this job's at the moment: a job in the background
+// must leave it alone.
 func inForeground(fd int) bool {
 	var group int32
 	return ioctl(fd, syscall.TIOCGPGRP, unsafe.Pointer(&group)) == nil && int(group) == syscall.Getpgrp()
 }
 
-// ofShell reports whether this job was started by a shell that could continue it once it is stopped. That which leads
-// its session, as in a window of its own, was not.
+// ofShell reports whether this job was started by a shell that could continue it once it is
+// stopped. That which leads its session, as in a window of its own, was not.
 func ofShell() bool {
 	session, _, errno := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
 	return errno == 0 && int(session) != syscall.Getpgrp()

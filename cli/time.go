@@ -96,7 +96,8 @@ func offsetText(offset string) string {
 func nextText(alarm *control.Alarm, cron *control.NextCron, now time.Time) string {
 	switch {
 	case cron != nil && (alarm == nil || cron.Due.Before(alarm.Due)):
-		return fmt.Sprintf("cron %s in %s, at %s", cron.Cron, formatDuration(max(cron.Due.Sub(now), 0)), formatTime(cron.Due))
+		return fmt.Sprintf("cron %s in %s, at %s",
+			cron.Cron, formatDuration(max(cron.Due.Sub(now), 0)), formatTime(cron.Due))
 	case alarm != nil:
 		return fmt.Sprintf("%s %s, at %s", alarm, dueIn(*alarm, now), formatTime(alarm.Due))
 	}

@@ -19,9 +19,12 @@ type moving struct {
 
 func (m *moving) flags() []flag {
 	return append(m.question.flags(),
-		flag{name: "max-runs", value: "N", usage: "stop after so many runs (default: 1,000,000)", target: &m.request.MaxRuns},
-		flag{name: "max-standing", value: "N", usage: "stop when so many follow each other without time moving (default: 1,000)", target: &m.request.MaxStanding},
-		flag{name: "max-step", value: "DURATION", usage: "stop when a step takes that long in real time (default: 30s)", target: &m.request.MaxStep},
+		flag{name: "max-runs", value: "N", target: &m.request.MaxRuns,
+			usage: "stop after so many runs (default: 1,000,000)"},
+		flag{name: "max-standing", value: "N", target: &m.request.MaxStanding,
+			usage: "stop when so many follow each other without time moving (default: 1,000)"},
+		flag{name: "max-step", value: "DURATION", target: &m.request.MaxStep,
+			usage: "stop when a step takes that long in real time (default: 30s)"},
 	)
 }
 
@@ -35,8 +38,10 @@ func timeAdvanceCommand() *command {
 		name:    "advance",
 		summary: "Move the clock on and run what comes due on the way",
 		about:   "Each thing runs with the clock at its own time.\n" + aboutMoving,
-		args:    []argument{{name: "DURATION", usage: "such as 10s, 1h30m, 2d or 1d12h; 0s runs just what is overdue", optional: true}},
-		flags:   append(m.flags(), flag{name: "to", value: "TIME", usage: "up to that time, such as 2026-12-24T18:00:00Z, instead", target: &to}),
+		args: []argument{{name: "DURATION", optional: true,
+			usage: "such as 10s, 1h30m, 2d or 1d12h; 0s runs just what is overdue"}},
+		flags: append(m.flags(), flag{name: "to", value: "TIME", target: &to,
+			usage: "move to that time instead, such as 2026-12-24T18:00:00Z"}),
 		examples: []example{
 			{"devtool time advance 10s", ""},
 			{"devtool time advance --to 2026-12-24", ""},
@@ -88,9 +93,10 @@ func timeJumpCommand() *command {
 	return &command{
 		name:    "jump",
 		summary: "Let the clock leap, as if the machine had slept",
-		about:   "What fell due on the way runs once the clock is there, late, as after a closed laptop.\n" + aboutMoving,
-		args:    []argument{{name: "DURATION", usage: "such as 2h or 3d"}},
-		flags:   m.flags(),
+		about: "What fell due on the way runs once the clock is there, late, as after a closed laptop.\n" +
+			aboutMoving,
+		args:  []argument{{name: "DURATION", usage: "such as 2h or 3d"}},
+		flags: m.flags(),
 		examples: []example{
 			{"devtool time jump 8h", ""},
 		},
@@ -111,8 +117,9 @@ func timeSetCommand() *command {
 		name:    "set",
 		summary: "Let the clock leap to a time",
 		about: "Like jump: what fell due on the way runs once the clock is there. It cannot go back; `devtool time\n" +
-			"reset` alone does, and a fresh state (--persist-to) begins anew.\n" + aboutMoving,
-		args:  []argument{{name: "TIME", usage: "such as 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC"}},
+			"reset` alone does, and a fresh state (--persist-to) begins at real time.\n" + aboutMoving,
+		args: []argument{{name: "TIME",
+			usage: "such as 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC"}},
 		flags: m.flags(),
 		examples: []example{
 			{"devtool time set 2027-01-01", ""},
@@ -181,7 +188,8 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 	show.end(advanced)
 	switch {
 	case advanced.Stopped != "" && ctx.Err() != nil:
-		return failure("`devtool time advance` goes on from there", "interrupted; the clock stands at %s", formatTime(advanced.To))
+		return failure("`devtool time advance` goes on from there",
+			"interrupted; the clock stands at %s", formatTime(advanced.To))
 	case advanced.Stopped != "":
 		hint := "`devtool time advance` goes on from there"
 		if advanced.StoppedBy.Limit() {
@@ -189,7 +197,8 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 		}
 		return failure(hint, "the clock stopped at %s: %s", formatTime(advanced.To), advanced.Stopped)
 	case advanced.Failed > 0:
-		return failure("the log of `devtool dev` shows what they did", "runs failed for good: %d of %d", advanced.Failed, advanced.Ran)
+		return failure("the log of `devtool dev` shows what they did",
+			"runs failed for good: %d of %d", advanced.Failed, advanced.Ran)
 	}
 	return nil
 }

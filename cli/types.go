@@ -34,10 +34,12 @@ func typesCommand() *command {
 		about: `With it a handler says NewEnv(env).Batcher() for env.Namespace("BATCHER"), and the compiler
 finds what is misspelt. All environments are taken together. Run it after each change of
 the bindings; with --check it writes nothing and exits with 1 when that is due.`,
-		args: []argument{{name: "FILE", usage: "Go file to write (default: " + typesFile + " in the folder of main)", optional: true}},
+		args: []argument{{name: "FILE", optional: true,
+			usage: "Go file to write (default: " + typesFile + " in the folder of main)"}},
 		flags: []flag{
 			{name: "check", usage: "only compare, for CI", target: &o.check},
-			{name: "env-interface", value: "NAME", usage: "name of the type (default: " + defaultTypeName + ")", target: &o.name},
+			{name: "env-interface", value: "NAME", target: &o.name,
+				usage: "name of the type (default: " + defaultTypeName + ")"},
 			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
 			{name: "json", usage: "print JSON", target: &o.json},
 		},
@@ -57,7 +59,8 @@ the bindings; with --check it writes nothing and exits with 1 when that is due.`
 
 func types(s Streams, o typesOptions, target string) error {
 	if !validTypeName.MatchString(o.name) {
-		return misuse("begin it with a capital, like --env-interface Bindings", "%q is not the name of an exported type", o.name)
+		return misuse("begin it with a capital, like --env-interface Bindings",
+			"%q is not the name of an exported type", o.name)
 	}
 	if target != "" && (filepath.Ext(target) != ".go" || strings.HasSuffix(target, "_test.go")) {
 		return misuse("name a file like "+typesFile, "%s is not a Go file of a program", s.short(target))
@@ -157,8 +160,8 @@ func mainFolder(c *config.Config) string {
 	return main
 }
 
-// presentTypes is the file at target, or nil if there is none. What was not generated is not to be overwritten. Line
-// endings may have been changed by a checkout.
+// presentTypes is the file at target, or nil if there is none. What was not generated is not to be
+// overwritten. Line endings may have been changed by a checkout.
 func presentTypes(s Streams, target string) ([]byte, error) {
 	present, err := os.ReadFile(target)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +171,8 @@ func presentTypes(s Streams, target string) ([]byte, error) {
 		return nil, fmt.Errorf("read types: %w", err)
 	}
 	if !bytes.HasPrefix(present, []byte(generatedBy)) {
-		return nil, failure("name another file, or move this one away", "%s was not written by `devtool types`", s.short(target))
+		return nil, failure("name another file, or move this one away",
+			"%s was not written by `devtool types`", s.short(target))
 	}
 	return bytes.ReplaceAll(present, []byte("\r\n"), []byte("\n")), nil
 }

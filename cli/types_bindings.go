@@ -60,7 +60,8 @@ func collectBindings(configs []*config.Config) ([]envBinding, error) {
 		}
 		if b.Kind != kind {
 			if (b.Kind == namespaceBinding || kind == namespaceBinding) && conflict == nil {
-				conflict = failure("give one of them another name", "%s is a class in one environment and a variable in another", name)
+				conflict = failure("give one of them another name",
+					"%s is a class in one environment and a variable in another", name)
 			}
 			b.Kind = widen(b.Kind, kind)
 		}
@@ -141,8 +142,9 @@ func (b envBinding) lacks(all []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// nameMethods gives each binding a method of its own. Where two names come to the same method, as FOO_BAR and fooBar
-// do, both keep their spelling instead, so that it does not depend on which was there first.
+// nameMethods gives each binding a method of its own. Where two names come to the same method, as
+// FOO_BAR and fooBar do, both keep their spelling instead, so that it does not depend on which was
+// there first.
 func nameMethods(bindings []envBinding) {
 	count := make(map[string]int)
 	for i := range bindings {
@@ -170,12 +172,14 @@ func nameMethods(bindings []envBinding) {
 }
 
 // initialisms are words that Go writes in capitals.
-var initialisms = strings.Fields("ACL AI API ASCII CPU CSS DB DNS HTML HTTP HTTPS ID IP JSON JWT KV RPC SQL SSH TCP TLS TTL UDP UI URI URL UTF8 UUID XML")
+var initialisms = strings.Fields("ACL AI API ASCII CPU CSS DB DNS HTML HTTP HTTPS ID IP JSON JWT KV " +
+	"RPC SQL SSH TCP TLS TTL UDP UI URI URL UTF8 UUID XML")
 
 // methodName is name as Go writes it: UPSTREAM_URL becomes UpstreamURL.
 func methodName(name string) string {
 	var b strings.Builder
-	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	between := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	for _, word := range strings.FieldsFunc(name, between) {
 		runes := []rune(word)
 		switch upper := strings.ToUpper(word); {
 		case slices.Contains(initialisms, upper):

@@ -79,10 +79,12 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return failure("where the machine's clock is meant, say so with a comment //devtool:realtime", "%s", clockUses(len(found)))
+	return failure("where the machine's clock is meant, say so with a comment //devtool:realtime",
+		"%s", clockUses(len(found)))
 }
 
-// explainVet adds to err that a name of args is no folder's, if go has taken it for that of a package.
+// explainVet adds to err that a name of args is no folder's, if go has taken it for that of a
+// package.
 func explainVet(s Streams, args []string, err error) error {
 	for _, arg := range args {
 		if _, missing := os.Stat(s.path(arg)); missing != nil && strings.Contains(err.Error(), "package "+arg+" ") {
@@ -100,8 +102,8 @@ func clockUses(n int) string {
 	return plural(int64(n), "use") + " of the machine's clock in handler code"
 }
 
-// hintAtClock returns a function that logs how many uses of the machine's clock are in the handler code of
-// project, if that is news. What it can't check it leaves to `devtool vet` to say.
+// hintAtClock returns a function that logs how many uses of the machine's clock are in the handler
+// code of project, if that is news. What it can't check it leaves to `devtool vet` to say.
 func hintAtClock(project string, log *slog.Logger) func(context.Context) {
 	var mu sync.Mutex
 	said := 0

@@ -74,9 +74,9 @@ type Status struct {
 	URL     string    `json:"url"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"` // real time
-	// Attach is the socket where programs that are started by hand dial in, or empty.
+	// Attach is the socket for programs that an IDE or a debugger starts, or empty.
 	Attach string `json:"attach,omitempty"`
-	// Attached tells that a program serves which was started by hand.
+	// Attached reports whether such a program serves.
 	Attached bool `json:"attached,omitempty"`
 }
 

@@ -54,8 +54,8 @@ const (
 	CodeNotDevtool       Code = "not_devtool"       // something else answers at the URL
 )
 
-// The statuses that answers of the API have. They are HTTP's, written as numbers so that whoever
-// makes an Error does not depend on net/http.
+// The statuses that answers of the API have. They are HTTP's, written as numbers so that
+// this package needs no net/http.
 const (
 	statusBadRequest = 400
 	statusForbidden  = 403

@@ -5,12 +5,14 @@ const (
 	// FaultFailAlarm makes the next run of the object's alarm fail before its handler is called. It
 	// counts as a failure of the handler.
 	FaultFailAlarm = "fail-alarm"
-	// FaultDuplicateAlarm makes the alarm come once more after its next run that succeeds, as it may
-	// with at-least-once delivery: what the handler wrote is kept, that it ran is forgotten. It
-	// passes over a run that has set or deleted the alarm itself, for then the alarm that ran is gone.
+	// FaultDuplicateAlarm makes the alarm come once more after its next run that succeeds, as it
+	// may with at-least-once delivery: what the handler wrote is kept, that it ran is forgotten. It
+	// passes over a run that has set or deleted the alarm itself, for then the alarm that ran is
+	// gone.
 	FaultDuplicateAlarm = "duplicate-alarm"
-	// FaultCrashBeforeCommit makes the next event that has written something lose it where it was to be
-	// committed. The object is reset, and the caller gets an error like after a crash of the program.
+	// FaultCrashBeforeCommit makes the next event that has written something lose it where it was
+	// to be committed. The object is reset, and the caller gets an error like after a crash of the
+	// program.
 	FaultCrashBeforeCommit = "crash-before-commit"
 	// FaultCrashAfterCommit is the same after the commit: what was written is kept, only the caller
 	// does not get to know.
@@ -20,8 +22,8 @@ const (
 // KnownFaults are all there are.
 var KnownFaults = []string{FaultFailAlarm, FaultDuplicateAlarm, FaultCrashBeforeCommit, FaultCrashAfterCommit}
 
-// Fault is what is to go wrong once with an object, which is named by class and either name or id and
-// need not exist yet.
+// Fault is what is to go wrong once with an object, which is named by class and either name or id
+// and need not exist yet.
 type Fault struct {
 	Object
 	Fault string `json:"fault"`

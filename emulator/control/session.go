@@ -29,11 +29,13 @@ type Program struct {
 	Version int       `json:"version"`
 	Since   time.Time `json:"since,omitzero"` // when that was, in real time
 	PID     int       `json:"pid,omitempty"`  // 0 for a program that devtool has not started
-	// Crashes says what keeps it from running, if State is ProgramFailing. It is empty if Failure is the reason.
+	// Crashes says what keeps it from running, if State is ProgramFailing. It is empty if Failure
+	// is the reason.
 	Crashes string `json:"crashes,omitempty"`
 	// Build is the last build that succeeded.
 	Build *Build `json:"build,omitempty"`
-	// Failure says why the version that serves, if any, is not the last one that was saved; nil when it is.
+	// Failure says why the version that serves, if any, is not the last one that was saved; nil
+	// when it is.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
@@ -58,8 +60,8 @@ type Failure struct {
 	Text    string    `json:"text,omitempty"` // all there is to say, as the terminal has shown it, if that is more
 }
 
-// A LogRecord is a line of the log: the object that `devtool dev --log-format json` writes. These are the
-// fields that every line has, or that say where it is from.
+// A LogRecord is a line of the log: the object that `devtool dev --log-format json` writes. These
+// are the fields that every line has, or that say where it is from.
 type LogRecord struct {
 	Time    time.Time `json:"time"` // real time
 	Level   string    `json:"level"`
@@ -82,8 +84,8 @@ type LogsRequest struct {
 	Follow bool
 }
 
-// Since says when something began, for people who look at it at now: the time of day, and the date if that
-// was not today.
+// Since says when something began, for people who look at it at now: the time of day, and the date
+// if that was not today.
 func Since(began, now time.Time) string {
 	began, now = began.Local(), now.Local()
 	if began.Format(time.DateOnly) == now.Format(time.DateOnly) {

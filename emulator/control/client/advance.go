@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -18,7 +17,9 @@ import (
 // it comes; without it, the answer has all that ran in Fired, which is never nil.
 //
 // When ctx ends, the clock stops after the current step, and the answer says where.
-func (c *Client) Advance(ctx context.Context, q control.AdvanceRequest, observe func(control.AdvanceEvent)) (control.Advanced, error) {
+func (c *Client) Advance(
+	ctx context.Context, q control.AdvanceRequest, observe func(control.AdvanceEvent),
+) (control.Advanced, error) {
 	if err := ctx.Err(); err != nil {
 		return control.Advanced{}, err
 	}
@@ -98,7 +99,7 @@ func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	defer tick.Stop()
 	for {
 		_, err := quick[control.Time](bounded, c, http.MethodPost, "time/stop")
-		if early := (*control.Error)(nil); err == nil || !errors.As(err, &early) || early.Code != control.CodeNoAdvance {
+		if control.CodeOf(err) != control.CodeNoAdvance { // else the advance has not begun yet
 			return err == nil
 		}
 		select {

@@ -27,7 +27,9 @@ func (c *Client) GetAlarm(ctx context.Context, o control.Object) (control.AlarmD
 
 // SetAlarm sets the alarm of an object, in place of any other, and makes the object if there
 // is none.
-func (c *Client) SetAlarm(ctx context.Context, o control.Object, q control.SetAlarmRequest) (control.AlarmDetails, error) {
+func (c *Client) SetAlarm(
+	ctx context.Context, o control.Object, q control.SetAlarmRequest,
+) (control.AlarmDetails, error) {
 	return call[control.AlarmDetails](ctx, c, http.MethodPut, alarmPath(o), q)
 }
 
@@ -37,7 +39,9 @@ func (c *Client) DeleteAlarm(ctx context.Context, o control.Object) (control.Ala
 }
 
 // SnoozeAlarm sets the alarm of an object to a later time.
-func (c *Client) SnoozeAlarm(ctx context.Context, o control.Object, q control.SnoozeRequest) (control.AlarmDetails, error) {
+func (c *Client) SnoozeAlarm(
+	ctx context.Context, o control.Object, q control.SnoozeRequest,
+) (control.AlarmDetails, error) {
 	return call[control.AlarmDetails](ctx, c, http.MethodPost, alarmPath(o)+"/snooze", q)
 }
 

@@ -1,5 +1,5 @@
-// Package client connects commands with a running emulator. It calls the control API (client.go, and
-// a file for each subject of the API), and finds the emulator of a project (locate.go).
+// Package client connects commands with a running emulator. It calls the control API (client.go,
+// and a file for each subject of the API), and finds the emulator of a project (locate.go).
 //
 // It also holds the two parts of the emulator's side that must agree with the client's: how an
 // emulator announces itself (locate.go, https.go), and the guard that refuses requests of strangers
@@ -42,8 +42,8 @@ const (
 type Client struct {
 	URL  string       // where the dev server listens, such as http://localhost:8787
 	HTTP *http.Client // nil for one that fits: no proxy, no redirects, no connection kept
-	// Certificate is the Fingerprint of one that is good for URL, whoever has made it, besides
-	// those that the system trusts.
+	// Certificate is the Fingerprint of a certificate that the client accepts for URL, in addition
+	// to all that the system trusts.
 	Certificate string
 }
 
@@ -122,7 +122,8 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	case err != nil:
 		return answer, c.unreachable(ctx, err)
 	case len(content) > maxAnswer:
-		return answer, control.Errorf(control.CodeNotDevtool, "the answer of %s is longer than %d bytes", c.URL, maxAnswer)
+		return answer, control.Errorf(control.CodeNotDevtool,
+			"the answer of %s is longer than %d bytes", c.URL, maxAnswer)
 	case response.StatusCode >= 400:
 		return answer, c.refusal(response, content)
 	case response.StatusCode != http.StatusOK || !isJSON(response.Header):
@@ -200,11 +201,15 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return &control.Error{
 			Code:    control.CodeUntrusted,
 			Message: fmt.Sprintf("the certificate of %s is not trusted: %v", c.URL, wrong),
-			Hint:    "a `devtool dev` with a certificate of its own is known in its project: run the command there, without a URL",
+			Hint: "a `devtool dev` with a certificate of its own is known in its project: " +
+				"run the command there, without a URL",
 		}
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return &control.Error{Code: control.CodeWrongScheme, Message: c.URL + " does not speak HTTPS", Hint: "begin the URL with http://"}
+		return &control.Error{
+			Code: control.CodeWrongScheme, Message: c.URL + " does not speak HTTPS",
+			Hint: "begin the URL with http://",
+		}
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
@@ -220,7 +225,10 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 // refusal is the emulator's own Error, if it is one.
 func (c *Client) refusal(response *http.Response, content []byte) error {
 	if response.StatusCode == http.StatusBadRequest && strings.Contains(string(content), "to an HTTPS server") {
-		return &control.Error{Code: control.CodeWrongScheme, Message: c.URL + " speaks HTTPS", Hint: "begin the URL with https://"}
+		return &control.Error{
+			Code: control.CodeWrongScheme, Message: c.URL + " speaks HTTPS",
+			Hint: "begin the URL with https://",
+		}
 	}
 	refused := &control.Error{}
 	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
@@ -236,9 +244,10 @@ func (c *Client) stranger(response *http.Response) error {
 		kind = "no content type"
 	}
 	return &control.Error{
-		Code:    control.CodeNotDevtool,
-		Message: fmt.Sprintf("what answers at %s is not this version of devtool (%s, %s)", c.URL, response.Status, kind),
-		Hint:    "does another server have that port? `devtool dev` prints its own URL when it starts",
+		Code: control.CodeNotDevtool,
+		Message: fmt.Sprintf("what answers at %s is not this version of devtool (%s, %s)",
+			c.URL, response.Status, kind),
+		Hint: "does another server have that port? `devtool dev` prints its own URL when it starts",
 	}
 }
 

@@ -43,15 +43,30 @@ func Guard(next http.Handler) http.Handler {
 func inspect(r *http.Request) *control.Error {
 	switch {
 	case !isLoopback(r.RemoteAddr):
-		return &control.Error{Code: control.CodeForbidden, Message: "Invalid remote address", Hint: "/cdn-cgi/ is for callers on the same machine"}
+		return &control.Error{
+			Code: control.CodeForbidden, Message: "Invalid remote address",
+			Hint: "/cdn-cgi/ is for callers on the same machine",
+		}
 	case !isLocalHost(r.Host):
-		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Host header", Hint: "use localhost, 127.0.0.1 or [::1]"}
+		return &control.Error{
+			Code: control.CodeForbidden, Message: "Invalid Host header",
+			Hint: "use localhost, 127.0.0.1 or [::1]",
+		}
 	case !isOwnOrigin(r):
-		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Origin header", Hint: "only pages of this server may use /cdn-cgi/"}
+		return &control.Error{
+			Code: control.CodeForbidden, Message: "Invalid Origin header",
+			Hint: "only pages of this server may use /cdn-cgi/",
+		}
 	case strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
-		return &control.Error{Code: control.CodeForbidden, Message: "Invalid Sec-Fetch-Site header", Hint: "other sites may not use /cdn-cgi/"}
+		return &control.Error{
+			Code: control.CodeForbidden, Message: "Invalid Sec-Fetch-Site header",
+			Hint: "other sites may not use /cdn-cgi/",
+		}
 	case r.ContentLength != 0 && r.Body != http.NoBody && !isJSON(r.Header):
-		return &control.Error{Code: control.CodeMediaType, Message: "Invalid Content-Type header", Hint: "send the body as application/json"}
+		return &control.Error{
+			Code: control.CodeMediaType, Message: "Invalid Content-Type header",
+			Hint: "send the body as application/json",
+		}
 	}
 	return nil
 }

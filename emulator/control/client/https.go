@@ -8,8 +8,9 @@ import (
 	"errors"
 )
 
-// How a command knows the emulator that speaks HTTPS. Its certificate is self-signed, or for a name that is not
-// localhost, so no authority helps: the emulator announces the fingerprint in a file that its user alone can write.
+// How a command knows the emulator that speaks HTTPS. Its certificate is self-signed, or for a name
+// that is not localhost, so no authority helps: the emulator announces the fingerprint in a file
+// that its user alone can write.
 
 // Fingerprint names a certificate, given in DER.
 func Fingerprint(der []byte) string {
@@ -17,7 +18,8 @@ func Fingerprint(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// trusting takes the certificate with that fingerprint for any server, and every other one as usual.
+// trusting takes the certificate with that fingerprint for any server, and every other one as
+// usual.
 func trusting(fingerprint, server string) *tls.Config {
 	if fingerprint == "" {
 		return nil

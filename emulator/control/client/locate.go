@@ -32,7 +32,7 @@ import (
 // waiting:
 //
 //   - An owner locks NAME.lock first and only then renames the finished
-//     NAME.json into place. So whoever can see NAME.json finds it whole and,
+//     NAME.json into place. So a process that sees NAME.json finds it whole and,
 //     while the owner lives, its lock held. On release the json goes first.
 //   - A finder starts from NAME.json and tries a shared lock on NAME.lock. Is
 //     it refused, the owner lives. Is it granted, or is the file gone, the
@@ -51,7 +51,8 @@ type Announcement struct {
 	Started time.Time `json:"started"` // real time
 	Config  string    `json:"config"`  // absolute path of the config file
 	State   string    `json:"state"`   // folder that holds the objects' files
-	// Certificate is the Fingerprint of what the emulator proves with who it is, if it speaks HTTPS.
+	// Certificate is the Fingerprint of what the emulator proves with who it is, if it speaks
+	// HTTPS.
 	Certificate string `json:"certificate,omitempty"`
 }
 
@@ -195,9 +196,10 @@ func Find(dir string) (Announcement, error) {
 	}
 	if !found {
 		return Announcement{}, &control.Error{
-			Code:    control.CodeNoProject,
-			Message: fmt.Sprintf("%s is not in a project: neither it nor a folder above has a %s", dir, strings.Join(configNames, ", ")),
-			Hint:    "go into the project, or name it with --cwd DIR, or its emulator with --url URL",
+			Code: control.CodeNoProject,
+			Message: fmt.Sprintf("%s is not in a project: neither it nor a folder above has a %s",
+				dir, strings.Join(configNames, ", ")),
+			Hint: "go into the project, or name it with --cwd DIR, or its emulator with --url URL",
 		}
 	}
 	running, err := Emulators(project)

@@ -60,7 +60,9 @@ func (c *Client) GetEntry(ctx context.Context, o control.Object, key string) (co
 
 // PutEntry stores a value, and makes the object if there is none. It returns the
 // entry as it is stored.
-func (c *Client) PutEntry(ctx context.Context, o control.Object, key string, value control.PutRequest) (control.Entry, error) {
+func (c *Client) PutEntry(
+	ctx context.Context, o control.Object, key string, value control.PutRequest,
+) (control.Entry, error) {
 	return call[control.Entry](ctx, c, http.MethodPut, entryPath(o, key), value)
 }
 

@@ -25,8 +25,8 @@ func (c *Client) RestartProgram(ctx context.Context) (control.Program, error) {
 	return call[control.Program](ctx, c, http.MethodPost, "program/restart", nil)
 }
 
-// Logs calls each with the lines of the log, as they are, until there are no more. That an emulator which
-// is followed ends is no error.
+// Logs calls each with the lines of the log, as they are, until there are no more. That an emulator
+// which is followed ends is no error.
 func (c *Client) Logs(ctx context.Context, q control.LogsRequest, each func(line []byte) error) error {
 	query := url.Values{"lines": {strconv.Itoa(q.Lines)}, "follow": {strconv.FormatBool(q.Follow)}}
 	response, err := c.stream(ctx, http.MethodGet, "logs?"+query.Encode(), control.LinesType)
