@@ -25,8 +25,8 @@ machine's clock is meant, a comment //devtool:realtime says so, on the line, abo
 or above the function.
 
 Exits with 1 when something was found.`,
-		args: []argument{{name: "DIR|PACKAGE", usage: "a folder, with all below it (default: this one), or packages as go names them",
-			optional: true, many: true}},
+		args: []argument{{name: "DIR|PACKAGE", optional: true, many: true,
+			usage: "a folder, with all below it (default: this one), or packages as go names them"}},
 		flags: []flag{{name: "json", usage: "print JSON", target: &asJSON}},
 		examples: []example{
 			{"devtool vet", ""},
