@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"devtool.internal/config"
-	"devtool.internal/emulator"
+	"devtool.internal/emulator/world"
 )
 
 // devSettings is what the flags of devOptions mean, where their text has to be read.
 type devSettings struct {
 	level  slog.Level
-	limits emulator.Limits
-	missed emulator.Missed
+	limits world.Limits
+	missed world.Missed
 	start  time.Time // where the clock starts; zero for where it stood
 	vars   []config.Var
 }
@@ -60,19 +60,19 @@ func parseLevel(s string) (slog.Level, error) {
 	return level, nil
 }
 
-func parseLimits(s string) (emulator.Limits, error) {
+func parseLimits(s string) (world.Limits, error) {
 	switch s {
 	case "production":
-		return emulator.ProductionLimits, nil
+		return world.ProductionLimits, nil
 	case "local":
-		return emulator.LocalLimits, nil
+		return world.LocalLimits, nil
 	}
-	return emulator.Limits{}, misuse("choose production or local", "there is no profile of limits %q", s)
+	return world.Limits{}, misuse("choose production or local", "there is no profile of limits %q", s)
 }
 
-func parseMissed(s string) (emulator.Missed, error) {
-	switch m := emulator.Missed(s); m {
-	case emulator.MissedFire, emulator.MissedSkip, emulator.MissedHold:
+func parseMissed(s string) (world.Missed, error) {
+	switch m := world.Missed(s); m {
+	case world.MissedFire, world.MissedSkip, world.MissedHold:
 		return m, nil
 	}
 	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)

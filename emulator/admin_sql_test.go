@@ -12,9 +12,29 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 const endlessSQL = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+
+// execSQL runs SQL as a handler does.
+func execSQL(c *call, query string, args ...any) (wire.Rows, error) {
+	return scripted.Op[wire.Rows](c, wire.MethodExec, &wire.Exec{Event: c.Event, Query: query, Args: args})
+}
+
+// sqlScript has an object that makes a table t when it is constructed, and can put a row into it.
+func sqlScript() *script {
+	return scripted.New(handlers{
+		"construct": func(c *call) (string, error) {
+			_, err := execSQL(c, "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, note TEXT)")
+			return "", err
+		},
+		"/one": func(c *call) (string, error) {
+			_, err := execSQL(c, "INSERT INTO t VALUES (?, ?)", float64(1), "one")
+			return "", err
+		},
+	})
+}
 
 // sqlOn runs SQL by way of f, on Lab/a.
 type sqlOn func(context.Context, control.Object, control.SQLRequest) (control.SQLResult, error)
@@ -172,7 +192,8 @@ func TestSQLShowsNoMoreThanFitsInMemory(t *testing.T) {
 	w := newWorld(t, sqlScript())
 	w.want("a", "/one", "")
 	q := control.SQLRequest{Query: endlessSQL + "SELECT zeroblob(1000000) FROM n", Limit: 1000}
-	got, err := administration{w.Emulator.World}.RunSQL(t.Context(), lab("a"), q)
+	got, err := w.world.Admin().RunSQL(t.Context(), lab("a"), q)
+	const maxResult = 32 << 20 // of the administration, in bytes
 	if want := maxResult/1_000_000 + 1; err != nil || len(got.Rows) != want || !got.More {
 		t.Errorf("got %d rows, more: %t, %v; want %d, true", len(got.Rows), got.More, err, want)
 	}
@@ -200,60 +221,19 @@ func TestEndlessSQLEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// It is not enough that the caller has its answer: the object goes on, too.
-func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
-	w := newWorld(t, sqlScript())
-	w.want("a", "/one", "")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ended := make(chan error)
-	go func() {
-		_, err := w.client().RunSQL(ctx, lab("a"), sqlRequest("DELETE FROM t; "+endlessSQL+"SELECT count(*) FROM n"))
-		ended <- err
-	}()
-	eventually(t, "the SQL runs", func() bool {
-		o := w.object("Lab", "a")
-		if o.storeMu.TryLock() {
-			o.storeMu.Unlock()
-			return false
-		}
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return o.turn != nil && o.turn.kind == "admin"
-	})
-	seen := make(chan string)
-	go func() {
-		_, body := w.get("a", "/all")
-		seen <- body
-	}()
-	eventually(t, "the handler waits", func() bool {
-		o := w.object("Lab", "a")
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return len(o.queue) == 1
-	})
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want it canceled", err)
-	}
-	if got, want := <-seen, "1 one"; got != want {
-		t.Errorf("the handler: got %q, want %q", got, want)
-	}
-}
-
 func TestSQLThatFailsLeavesTheCursorsOfHandlersAlone(t *testing.T) {
 	s := sqlScript()
 	waiting, goOn := make(chan bool), make(chan bool)
-	s.handlers["/cursor"] = func(c *call) (string, error) {
-		rows, err := c.exec(endlessSQL + "SELECT i FROM n")
+	s.Handlers["/cursor"] = func(c *call) (string, error) {
+		rows, err := execSQL(c, endlessSQL+"SELECT i FROM n")
 		if err != nil || !rows.More {
 			return "", fmt.Errorf("got %t, %w, want more rows", rows.More, err)
 		}
-		must(c.plain(wire.MethodPause))
+		must(c.Plain(wire.MethodPause))
 		waiting <- true
 		<-goOn
-		must(c.plain(wire.MethodResume))
-		next, err := op[wire.Rows](c, wire.MethodNextRows, &wire.Cursor{Event: c.event, Cursor: rows.Cursor})
+		must(c.Plain(wire.MethodResume))
+		next, err := scripted.Op[wire.Rows](c, wire.MethodNextRows, &wire.Cursor{Event: c.Event, Cursor: rows.Cursor})
 		return fmt.Sprint(next.Values[0].(int64) - int64(len(rows.Values))), err
 	}
 	w := newWorld(t, s)
@@ -284,8 +264,8 @@ func TestSQLDoesNotWakeTheObject(t *testing.T) {
 func abortable() (s *script, entered, finish chan bool) {
 	s = labScript()
 	entered, finish = make(chan bool), make(chan bool)
-	s.handlers["/hold"] = func(c *call) (string, error) {
-		must(c.store("k", `J"lost"`))
+	s.Handlers["/hold"] = func(c *call) (string, error) {
+		must(c.Store("k", `J"lost"`))
 		entered <- true
 		<-finish
 		return "done", nil
@@ -306,12 +286,7 @@ func TestAbortFailsWhatRunsAndWaits(t *testing.T) {
 	go ask("/hold")
 	<-entered
 	go ask("/get")
-	eventually(t, "a second request waits", func() bool {
-		o := w.object("Lab", "a")
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return len(o.queue) == 1
-	})
+	w.awaitBehind("a")
 	got, err := w.client().AbortObject(t.Context(), control.Object{Class: "LAB", Name: "a"}, control.AbortRequest{Reason: "out of luck"})
 	if want := (control.Object{Class: "Lab", Name: "a", ID: labID("a")}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -322,7 +297,7 @@ func TestAbortFailsWhatRunsAndWaits(t *testing.T) {
 		}
 	}
 	w.want("a", "/get", `J"stored"`)
-	if got, want := s.notes(), "construct:a construct:a"; got != want {
+	if got, want := s.Notes(), "construct:a construct:a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -347,8 +322,8 @@ func TestAbortResetsAnIdleObject(t *testing.T) {
 func TestAbortResetsAnObjectThatIsBeingConstructed(t *testing.T) {
 	s := labScript()
 	entered, finish := make(chan bool), make(chan bool)
-	construct := s.handlers["construct"]
-	s.handlers["construct"] = func(c *call) (string, error) {
+	construct := s.Handlers["construct"]
+	s.Handlers["construct"] = func(c *call) (string, error) {
 		entered <- true
 		<-finish
 		return construct(c)
@@ -376,7 +351,7 @@ func TestAbortDropsTheAlarmThatRunsOnlyIfAsked(t *testing.T) {
 		t.Run(fmt.Sprint(drop), func(t *testing.T) {
 			s := labScript()
 			entered, finish := make(chan bool), make(chan bool)
-			s.handlers["alarm"] = func(*call) (string, error) {
+			s.Handlers["alarm"] = func(*call) (string, error) {
 				entered <- true
 				<-finish
 				return "", nil

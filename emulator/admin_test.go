@@ -12,28 +12,28 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // labScript has objects that store, load and set alarms; "constructed" is noted for each
 // instance.
 func labScript() *script {
-	return newScript(map[string]func(*call) (string, error){
-		"construct": func(c *call) (string, error) { c.s.note("construct:%s", c.object); return "", nil },
-		"/get":      func(c *call) (string, error) { return c.load("k"), nil },
-		"/put":      func(c *call) (string, error) { return "", c.store("k", `J"stored"`) },
-		"/alarm":    func(c *call) (string, error) { return "", c.setAlarm(time.Minute) },
+	return scripted.New(handlers{
+		"construct": func(c *call) (string, error) { c.Program.Note("construct:%s", c.Object); return "", nil },
+		"/get":      func(c *call) (string, error) { return c.Load("k"), nil },
+		"/put":      func(c *call) (string, error) { return "", c.Store("k", `J"stored"`) },
+		"/alarm":    func(c *call) (string, error) { return "", c.SetAlarm(time.Minute) },
 		"/memory":   func(*call) (string, error) { return "", nil },
-		"alarm":     func(c *call) (string, error) { c.s.note("alarm:%s", c.object); return "", nil },
+		"alarm":     func(c *call) (string, error) { c.Program.Note("alarm:%s", c.Object); return "", nil },
 	})
 }
 
 // client asks the emulator through its control API, as commands do.
-func (w *world) client() *client.Client { return &client.Client{URL: w.server.URL} }
+func (w *testWorld) client() *client.Client { return &client.Client{URL: w.server.URL} }
 
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 
@@ -74,7 +74,7 @@ func TestAdministrationDoesNotWakeTheObject(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := s.notes(); got != "" {
+	if got := s.Notes(); got != "" {
 		t.Errorf("the program was asked to %s, want nothing", got)
 	}
 }
@@ -140,42 +140,9 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 		{"blob", `1`, `"blob" is not a type of values`},
 		{"", `"` + strings.Repeat("x", 2<<20) + `"`, "the limit is"},
 	} {
-		_, err := administration{w.Emulator.World}.PutEntry(t.Context(), lab("a"), "k", control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
+		_, err := w.world.Admin().PutEntry(t.Context(), lab("a"), "k", control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
 		wantRefusal(t, err, 400, test.want)
 	}
-}
-
-// What is shown of a value is enough to store it again, whatever it is.
-func TestValuesSurviveBeingShownAndStored(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		value := rapid.OneOf(
-			rapid.SliceOf(rapid.Byte()).AsAny(),
-			rapid.Map(rapid.Int64Range(-62135596800000, 253402300799999), func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }).AsAny(),
-			rapid.String().AsAny(), rapid.Int64().AsAny(), rapid.Bool().AsAny(),
-			rapid.MapOf(rapid.String(), rapid.Float64().AsAny()).AsAny(),
-		).Draw(t, "value")
-		stored, err := wire.EncodeValue(value)
-		if err != nil {
-			t.Skip("no value") // NaN and such
-		}
-		shown := describeEntry("k", stored)
-		again, err := encodeEntry(control.PutRequest{Type: shown.Type, Value: shown.Value})
-		if err != nil || string(again) != string(stored) {
-			t.Errorf("%s became %q, %v, want %q", entryText(shown), again, err, stored)
-		}
-	})
-}
-
-func FuzzDescribeEntry(f *testing.F) {
-	for _, seed := range []string{"", "J", "J1", "Jx", "B", "Bhi", "T", "T12345678", "T\xff\xff\xff\xff\xff\xff\xff\xff", "\xff\x0f", "?"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, stored []byte) {
-		e := describeEntry("k", stored)
-		if (e.Type == control.TypeUnknown) != (e.Problem != "") || (e.Problem == "") != json.Valid(e.Value) {
-			t.Errorf("%q is shown as %+v", stored, e)
-		}
-	})
 }
 
 func TestListEntriesSelectsByPrefixAndLimit(t *testing.T) {
@@ -346,7 +313,7 @@ func TestEvictDropsTheInstance(t *testing.T) {
 		}
 	}
 	w.want("a", "/get", `J"stored"`)
-	if got, want := s.notes(), "construct:a construct:a"; got != want {
+	if got, want := s.Notes(), "construct:a construct:a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -354,8 +321,8 @@ func TestEvictDropsTheInstance(t *testing.T) {
 func TestARunningObjectIsNeitherEvictedNorDeleted(t *testing.T) {
 	s := labScript()
 	entered, finish := make(chan bool), make(chan bool)
-	s.handlers["/hold"] = func(c *call) (string, error) {
-		must(c.store("k", `J1`))
+	s.Handlers["/hold"] = func(c *call) (string, error) {
+		must(c.Store("k", `J1`))
 		entered <- true
 		<-finish
 		return "done", nil
@@ -382,12 +349,7 @@ func TestARunningObjectIsNeitherEvictedNorDeleted(t *testing.T) {
 		e, err := c.GetEntry(t.Context(), lab("a"), "k")
 		seen <- fmt.Sprint(entryText(e), err)
 	}()
-	eventually(t, "the look waits for the turn", func() bool {
-		o := w.object("Lab", "a")
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return len(o.queue) == 1
-	})
+	w.awaitBehind("a")
 	close(finish)
 	if got, want := <-seen, "json 1<nil>"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -2,13 +2,18 @@ package emulator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"devtool.internal/clock"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // fixed is a request for an alarm at a time, and in for one in a while.
@@ -21,8 +26,8 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 	w := newWorld(t, s)
 	c, ctx := w.client(), t.Context()
 	w.want("a", "/put", "")
-	before := s.notes()
-	now := w.clock.Now()
+	before := s.Notes()
+	now := w.world.Clock().Now()
 
 	set, err := c.SetAlarm(ctx, lab("a"), in("10s"))
 	if err != nil || set.Object != (control.Object{Class: "Lab", Name: "a", ID: labID("a")}) || !set.Now.Equal(now) || set.Due.Sub(now) != 10*time.Second {
@@ -46,7 +51,7 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 	}
 	_, err = c.DeleteAlarm(ctx, lab("a"))
 	wantRefusal(t, err, 404, "Lab/a has no alarm")
-	if got := s.notes(); got != before {
+	if got := s.Notes(); got != before {
 		t.Errorf("it was noted %q, want %q: no object is woken up", got, before)
 	}
 
@@ -55,12 +60,12 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 }
 
 func TestAlarmsAreListedByClass(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set10s", "")
 	c, ctx := w.client(), t.Context()
 	for class, want := range map[string]int{"": 1, "Lab": 1, "LAB": 1, "Mute": 0, "MUTE": 0} {
 		list, err := c.ListAlarms(ctx, control.AlarmsRequest{Class: class})
-		if err != nil || len(list.Alarms) != want || !list.Now.Equal(w.clock.Now()) {
+		if err != nil || len(list.Alarms) != want || !list.Now.Equal(w.world.Clock().Now()) {
 			t.Errorf("class %q: got %+v, %v, want %d", class, list, err, want)
 		}
 	}
@@ -69,10 +74,10 @@ func TestAlarmsAreListedByClass(t *testing.T) {
 }
 
 func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set10s", "")
 	c, ctx := w.client(), t.Context()
-	at := w.clock.Now()
+	at := w.world.Clock().Now()
 	set := func(o control.Object, q control.SetAlarmRequest) error { _, err := c.SetAlarm(ctx, o, q); return err }
 	snooze := func(o control.Object, by string) error {
 		_, err := c.SnoozeAlarm(ctx, o, control.SnoozeRequest{By: by})
@@ -100,8 +105,8 @@ func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
 		wantRefusal(t, test.err, test.status, test.want)
 	}
 	// Nothing of that has changed or made anything.
-	if a, ok := w.alarm("a"); !ok || a.Due.Sub(at) != 10*time.Second || len(w.pendingAlarms()) != 1 {
-		t.Errorf("pending after that: %+v", w.pendingAlarms())
+	if a, ok := w.alarm("a"); !ok || a.Due.Sub(at) != 10*time.Second || len(w.world.PendingAlarms()) != 1 {
+		t.Errorf("pending after that: %+v", w.world.PendingAlarms())
 	}
 	objects, err := c.ListObjects(ctx)
 	if err != nil || len(objects.Objects) != 1 {
@@ -109,20 +114,35 @@ func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
 	}
 }
 
+// sleepFor stops the emulator, and makes its clock a running one that will have gone on by d.
+func (w *testWorld) sleepFor(d time.Duration) {
+	w.t.Helper()
+	stood := w.world.Clock().Now()
+	w.stop()
+	at := stood.Add(d)
+	b, err := json.Marshal(clock.State{Mode: clock.Running, Rate: 1, Offset: time.Until(at), At: at})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "state", "v3", "clock.json"), b, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func TestAnAlarmSetInThePastMeansNow(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
-	set, err := w.client().SetAlarm(t.Context(), lab("a"), fixed(w.clock.Now().Add(-time.Hour)))
-	if err != nil || !set.Due.Equal(w.clock.Now()) {
+	w := newWorld(t, scripted.Alarms(nil))
+	set, err := w.client().SetAlarm(t.Context(), lab("a"), fixed(w.world.Clock().Now().Add(-time.Hour)))
+	if err != nil || !set.Due.Equal(w.world.Clock().Now()) {
 		t.Errorf("got %+v, %v, want it now", set, err)
 	}
 	wantList(t, "fired", w.moveOn(0), []string{"Lab/a ok"})
 }
 
 func TestAnOverdueAlarmIsSnoozedFromNow(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set1s", "")
 	w.sleepFor(time.Hour)
-	w.start(alarmScript(nil))
+	w.start(scripted.Alarms(nil))
 	moved, err := w.client().SnoozeAlarm(t.Context(), lab("a"), control.SnoozeRequest{By: "10m"})
 	if err != nil || moved.Due.Sub(moved.Now) != 10*time.Minute {
 		t.Errorf("got %+v, %v, want it in 10 minutes", moved, err)
@@ -155,7 +175,7 @@ func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fail := true
-			s := alarmScript(func(*call) error {
+			s := scripted.Alarms(func(*call) error {
 				if fail {
 					return errors.New("no luck")
 				}
@@ -174,7 +194,7 @@ func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
 			fail = false
 			got := ""
 			if a, ok := w.alarm("a"); ok { // the jitter of the retry is of no interest
-				got = a.Due.Sub(w.clock.Now()).Truncate(time.Second).String() + " " + string(rune('0'+a.Retry))
+				got = a.Due.Sub(w.world.Clock().Now()).Truncate(time.Second).String() + " " + string(rune('0'+a.Retry))
 				got = strings.Replace(got, "1h0m", "1h", 1)
 			}
 			if got != test.want {
@@ -190,7 +210,7 @@ func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
 }
 
 func TestTheAlarmOfARunningHandlerIsNotSnoozed(t *testing.T) {
-	s := alarmScript(func(c *call) error { return c.sleep(time.Minute) })
+	s := scripted.Alarms(func(c *call) error { return c.Sleep(time.Minute) })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	w.moveOn(10 * time.Second)
@@ -200,7 +220,7 @@ func TestTheAlarmOfARunningHandlerIsNotSnoozed(t *testing.T) {
 	// Its very time is a new alarm all the same.
 	a, _ := w.alarm("a")
 	set, err := c.SetAlarm(ctx, lab("a"), fixed(a.Scheduled))
-	if err != nil || set.Running || !set.Due.Equal(w.clock.Now()) {
+	if err != nil || set.Running || !set.Due.Equal(w.world.Clock().Now()) {
 		t.Errorf("set: got %+v, %v, want one that is due now", set, err)
 	}
 	wantList(t, "fired", w.moveOn(55*time.Second), []string{"Lab/a ok"})
@@ -211,7 +231,7 @@ func TestTheAlarmOfARunningHandlerIsNotSnoozed(t *testing.T) {
 }
 
 func TestADeletedAlarmThatRunsIsNotTriedAgain(t *testing.T) {
-	s := alarmScript(func(c *call) error { return errors.Join(c.sleep(time.Minute), errors.New("no luck")) })
+	s := scripted.Alarms(func(c *call) error { return errors.Join(c.Sleep(time.Minute), errors.New("no luck")) })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	w.moveOn(10 * time.Second)
@@ -222,7 +242,7 @@ func TestADeletedAlarmThatRunsIsNotTriedAgain(t *testing.T) {
 }
 
 func TestTheHandlerSeesTheAlarmThatWasSet(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/get", "none")
 	if _, err := w.client().SetAlarm(t.Context(), lab("a"), in("10s")); err != nil {
 		t.Fatal(err)
@@ -231,11 +251,11 @@ func TestTheHandlerSeesTheAlarmThatWasSet(t *testing.T) {
 }
 
 func TestOfflineChangesAlarms(t *testing.T) {
-	s := alarmScript(nil)
+	s := scripted.Alarms(nil)
 	w := newWorld(t, s)
 	w.want("a", "/set10s", "")
 	w.want("b", "/set10s", "")
-	stood := w.clock.Now()
+	stood := w.world.Clock().Now()
 	o, ctx := w.offline(), t.Context()
 	list, err := o.ListAlarms(ctx, control.AlarmsRequest{Class: "LAB"})
 	if err != nil || len(list.Alarms) != 2 || !list.Now.Equal(stood) {
@@ -257,12 +277,17 @@ func TestOfflineChangesAlarms(t *testing.T) {
 	}
 	w.start(s)
 	w.moveOn(time.Hour)
-	wantList(t, "runs", runsOf(s), []string{"c", "a"})
+	var runs []string
+	for run := range strings.FieldsSeq(s.Notes()) {
+		name, _, _ := strings.Cut(run, "@")
+		runs = append(runs, name)
+	}
+	wantList(t, "runs", runs, []string{"c", "a"})
 }
 
 // What is set for the time that it has already runs after the others of that time; also when the emulator starts again.
 func TestAnAlarmSetByHandForItsOwnTimeIsTheLastOfThatTimeAlsoAfterARestart(t *testing.T) {
-	s := alarmScript(nil)
+	s := scripted.Alarms(nil)
 	w := newWorld(t, s)
 	w.want("a", "/set10s", "")
 	w.want("b", "/set10s", "")

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"devtool.internal/clock"
 	"devtool.internal/emulator/control"
 )
 
@@ -77,13 +76,6 @@ func respond(w http.ResponseWriter, answer any, err error) {
 	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
 }
 
-func busy(err error) error {
-	if errors.Is(err, clock.ErrBusy) {
-		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}
-	}
-	return err
-}
-
 // Status says which emulator this is.
 func (e *Emulator) Status() control.Status {
 	attach := ""
@@ -91,7 +83,7 @@ func (e *Emulator) Status() control.Status {
 		attach = e.socket.Path
 	}
 	return control.Status{
-		Attach: attach, Attached: e.host.attached(),
+		Attach: attach, Attached: e.host.AttachedServes(),
 		Version: e.options.Version,
 		Worker:  e.worker,
 		Config:  e.currentSettings().path,

@@ -6,11 +6,12 @@ import (
 	"net/http"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/world"
 )
 
 // alarmsAPI adds what the control API can do with alarms.
 func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
-	a := administration{e.World}
+	a := e.world.Admin()
 	handle("GET alarms", func(r *http.Request) (any, error) {
 		return a.ListAlarms(r.Context(), control.AlarmsRequest{Class: r.URL.Query().Get("class")})
 	})
@@ -19,7 +20,7 @@ func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (
 		if err := decode(r, &q); err != nil {
 			return nil, err
 		}
-		return e.triggerAlarm(q, func() error {
+		return e.world.TriggerAlarm(q, func() error {
 			if err := e.awaitFirst(r.Context()); err != nil { // the caller is not to wait for the next save
 				return refusal(err)
 			}
@@ -50,7 +51,7 @@ func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (
 
 // awaitFirst waits while the first program is built. The error says why there is none.
 func (e *Emulator) awaitFirst(ctx context.Context) error {
-	p, err := e.host.Enter(ctx, Impatient)
+	p, err := e.host.Enter(ctx, world.Impatient)
 	if err == nil {
 		e.host.Leave(p)
 	}

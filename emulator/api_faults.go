@@ -8,13 +8,13 @@ import (
 
 // faultsAPI adds what the control API can do with faults.
 func (e *Emulator) faultsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
-	handle("GET faults", func(*http.Request) (any, error) { return e.faults.list(false), nil })
-	handle("DELETE faults", func(*http.Request) (any, error) { return e.faults.list(true), nil })
+	handle("GET faults", func(*http.Request) (any, error) { return e.world.Faults(false), nil })
+	handle("DELETE faults", func(*http.Request) (any, error) { return e.world.Faults(true), nil })
 	handle("POST faults", func(r *http.Request) (any, error) {
 		var q control.Fault
 		if err := decode(r, &q); err != nil {
 			return nil, err
 		}
-		return e.injectFault(q)
+		return e.world.InjectFault(q)
 	})
 }

@@ -7,39 +7,40 @@ import (
 
 	"devtool.internal/clock"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/world"
 )
 
 // timeAPI serves the requests for the clock, but for those that move it.
 func (e *Emulator) timeAPI(handle func(string, func(*http.Request) (any, error))) {
-	handle("GET time", func(*http.Request) (any, error) { return e.Time(), nil })
-	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Freeze()) })
-	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.clock.Resume()) })
-	handle("POST time/stop", func(*http.Request) (any, error) { return e.timeAfter(e.stopAdvance()) })
+	handle("GET time", func(*http.Request) (any, error) { return e.world.Time(), nil })
+	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Freeze()) })
+	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Resume()) })
+	handle("POST time/stop", func(*http.Request) (any, error) { return e.timeAfter(e.world.StopAdvance()) })
 	handle("POST time/speed", func(r *http.Request) (any, error) {
 		var q control.SpeedRequest
 		if err := decode(r, &q); err != nil {
 			return nil, err
 		}
 		if !(q.Rate >= clock.MinRate && q.Rate <= clock.MaxRate) {
-			return nil, badRequest("the clock can't run at %v times real time; give a number from %v to %v", q.Rate, clock.MinRate, clock.MaxRate)
+			return nil, control.Errorf(control.CodeBadRequest, "the clock can't run at %v times real time; give a number from %v to %v", q.Rate, clock.MinRate, clock.MaxRate)
 		}
-		return e.timeAfter(e.clock.SetRate(q.Rate))
+		return e.timeAfter(e.world.Clock().SetRate(q.Rate))
 	})
 	handle("POST time/reset", func(r *http.Request) (any, error) {
 		var q control.ResetRequest
 		if err := decode(r, &q); err != nil {
 			return nil, err
 		}
-		return e.timeAfter(e.resetTime(q.Force))
+		return e.timeAfter(e.world.ResetTime(q.Force))
 	})
 }
 
 // timeAfter is the time after a change of the clock's mode that ended with err.
 func (e *Emulator) timeAfter(err error) (any, error) {
 	if err != nil {
-		return nil, busy(err)
+		return nil, world.Busy(err)
 	}
-	return e.Time(), nil
+	return e.world.Time(), nil
 }
 
 // serveAdvance moves the clock, and tells what runs as it runs. It ends early when the
@@ -50,7 +51,7 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 		respond(w, nil, err)
 		return
 	}
-	a, move, err := e.beginAdvance(r.Context(), q)
+	a, move, err := e.world.BeginAdvance(r.Context(), q)
 	if err != nil {
 		respond(w, nil, err)
 		return
@@ -75,7 +76,7 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 		lines.Encode(event) //nolint:errcheck // a client that has gone ends the advance by its context
 	}
 	sendFired := func() {
-		for _, f := range a.take() {
+		for _, f := range a.Take() {
 			send(control.AdvanceEvent{Fired: &f})
 		}
 	}
@@ -84,11 +85,11 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-a.waiting:
+		case <-a.Waiting:
 			sendFired()
 		case <-tick.C:
-			ran, _ := a.count()
-			send(control.AdvanceEvent{Progress: &control.Progress{Now: e.clock.Now(), Ran: ran}})
+			ran, _ := a.Count()
+			send(control.AdvanceEvent{Progress: &control.Progress{Now: e.world.Clock().Now(), Ran: ran}})
 		case r := <-done:
 			if r.error != nil && !began {
 				respond(w, nil, r.error)
@@ -96,7 +97,7 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 			}
 			sendFired()
 			if r.error != nil { // the clock has refused to move, late
-				r.Advanced = &control.Advanced{From: e.clock.Now(), To: e.clock.Now(), Mode: string(e.clock.Mode()), Stopped: r.Error(), StoppedBy: stoppedBy(r.error)}
+				r.Advanced = &control.Advanced{From: e.world.Clock().Now(), To: e.world.Clock().Now(), Mode: string(e.world.Clock().Mode()), Stopped: r.Error(), StoppedBy: world.StoppedBy(r.error)}
 			}
 			send(control.AdvanceEvent{Advanced: r.Advanced})
 			return
@@ -104,3 +105,6 @@ func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
 		flush()
 	}
 }
+
+// progressEvery is how often, in real time, an advance says how far it has got.
+const progressEvery = 250 * time.Millisecond

@@ -85,13 +85,13 @@ func (e *Emulator) takePrograms() {
 	if e.socket == nil {
 		return
 	}
-	e.World.Go(func() {
+	e.world.Go(func() {
 		for {
 			conn, err := e.socket.Accept()
 			if err != nil {
 				return
 			}
-			e.World.Go(func() { e.attach(conn) })
+			e.world.Go(func() { e.attach(conn) })
 		}
 	})
 }
@@ -99,27 +99,27 @@ func (e *Emulator) takePrograms() {
 // attach lets the program at the other end of conn serve. It waits for it to introduce itself as long as
 // the connection lasts, for the program may stand in a debugger already.
 func (e *Emulator) attach(conn net.Conn) {
-	p, hello := e.host.newProgram(conn, nil, e.currentSettings().program)
-	p.takePulse()
-	err := p.meet(e.ctx, hello)
+	p, hello := e.host.NewProgram(conn, nil, e.currentSettings().program)
+	p.MarkAttached()
+	err := p.Meet(e.world.Context(), hello)
 	if err == nil {
 		if err = e.settleMigrations(); err != nil {
-			p.end(err)
+			p.End(err)
 		}
 	}
 	if err != nil {
 		switch {
-		case e.ctx.Err() != nil:
-		case !p.introduced():
+		case e.world.Context().Err() != nil:
+		case !p.Introduced():
 			e.log.Debug("a program that was started by hand has gone before it introduced itself")
 		default:
 			e.log.Error("a program that was started by hand can't serve: " + err.Error())
 		}
 		return
 	}
-	if !e.host.swap(p) {
+	if !e.host.Swap(p) {
 		return // the emulator ends
 	}
 	e.record.serves(true)
-	e.host.say("a program that was started by hand serves now (" + p.hello.SDK + ")")
+	e.host.Say("a program that was started by hand serves now (" + p.SDK() + ")")
 }

@@ -33,6 +33,7 @@ func benchEngine(b *testing.B, state string, listener net.Listener) *Emulator {
 			return c, err
 		},
 		State:    state,
+		Build:    b.TempDir(),
 		Listener: listener,
 		Frozen:   true,
 		Output:   io.Discard,
@@ -53,8 +54,6 @@ func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
 		b.Fatal(err)
 	}
 	e := benchEngine(b, filepath.Join(b.TempDir(), "state"), listener)
-	e.builder.Output = filepath.Join(b.TempDir(), "bench")
-	e.host.binary = filepath.Join(b.TempDir(), "serving")
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan struct{})
 	ended := make(chan error, 1)
@@ -199,18 +198,19 @@ func BenchmarkStartWith100000Alarms(b *testing.B) {
 	const alarms = 100_000
 	state := filepath.Join(b.TempDir(), "state")
 	e := benchEngine(b, state, nil)
-	ns := e.namespaces["Bench"]
-	fillNamespace(b, ns, alarms)
+	key := e.currentSettings().program.Welcome.Bindings[0].UniqueKey
+	dir := e.state.ObjectsDir(key)
 	if err := e.close(); err != nil {
 		b.Fatal(err)
 	}
+	fillNamespace(b, key, dir, alarms)
 	before := heap()
 	var perAlarm float64
 	for b.Loop() {
 		e := benchEngine(b, state, nil)
 		b.StopTimer()
 		perAlarm = float64(heap()-before) / alarms
-		if n := len(e.pendingAlarms()); n != alarms {
+		if n := len(e.world.PendingAlarms()); n != alarms {
 			b.Fatalf("got %d alarms, want %d", n, alarms)
 		}
 		if err := e.close(); err != nil {
@@ -230,16 +230,22 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// fillNamespace gives n objects an alarm: their entries in the index, and files, which are links to a few.
-func fillNamespace(b *testing.B, ns *namespace, n int) {
+// fillNamespace gives n objects, whose files are in dir, an alarm: their entries in the index, and files, which are
+// links to a few.
+func fillNamespace(b *testing.B, uniqueKey, dir string, n int) {
 	b.Helper()
+	index, err := store.OpenIndex(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer index.Close()
 	const linksToOne = 10_000 // file systems bound them
 	at := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
 	original := ""
 	for i := range n {
 		name := fmt.Sprint("object ", i)
-		id := wire.IDFromName(ns.uniqueKey, name)
-		path := store.ObjectPath(ns.dir, id.String())
+		id := wire.IDFromName(uniqueKey, name)
+		path := store.ObjectPath(dir, id.String())
 		if i%linksToOne == 0 {
 			original = path
 			o, err := store.OpenObject(path, name, true)
@@ -252,7 +258,7 @@ func fillNamespace(b *testing.B, ns *namespace, n int) {
 		} else if err := os.Link(original, path); err != nil {
 			b.Fatal(err)
 		}
-		if err := ns.index.Set(id.String(), at.Add(time.Duration(i)*time.Second), int64(i), name, true); err != nil {
+		if err := index.Set(id.String(), at.Add(time.Duration(i)*time.Second), int64(i), name, true); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,24 +19,24 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // midnight is when worlds with cron triggers begin, on a Thursday.
 var midnight = time.Date(2030, 8, 1, 0, 0, 0, 0, time.UTC)
 
 // cronWorld starts an emulator whose configuration has the given cron triggers.
-func cronWorld(t *testing.T, s *script, crons ...string) *world {
+func cronWorld(t *testing.T, s *script, crons ...string) *testWorld {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, crons...)
 	w.start(s)
 	w.withCrons(time.Time{}, crons...) // a restart goes on where the clock stands
-	t.Cleanup(w.stop)
 	return w
 }
 
 // withCrons makes the next start one at the given time, unless that is zero, with cron triggers.
-func (w *world) withCrons(at time.Time, crons ...string) {
+func (w *testWorld) withCrons(at time.Time, crons ...string) {
 	w.tune = func(o *Options) {
 		load := o.Load
 		o.Load = func() (*config.Config, error) {
@@ -53,14 +53,14 @@ func (w *world) withCrons(at time.Time, crons ...string) {
 // cronScript is a program that notes each run of a cron trigger as "expression@time", and then does
 // what scheduled says, if that is not nil.
 func cronScript(scheduled func(*call) error) *script {
-	s := newScript(nil)
-	s.handlers = map[string]func(*call) (string, error){
-		"/set1m": func(c *call) (string, error) { return "", c.setAlarm(time.Minute) },
-		"alarm":  func(c *call) (string, error) { s.note("%s@%s", c.object, c.now().Format(clockTime)); return "", nil },
+	s := scripted.New(nil)
+	s.Handlers = handlers{
+		"/set1m": func(c *call) (string, error) { return "", c.SetAlarm(time.Minute) },
+		"alarm":  func(c *call) (string, error) { s.Note("%s@%s", c.Object, c.Now().Format(clockTime)); return "", nil },
 		"scheduled": func(c *call) (string, error) {
-			s.note("%s@%s", c.cron.Cron, c.now().Format(clockTime))
-			if due := time.UnixMilli(c.cron.Time).UTC(); !due.Equal(c.now()) {
-				s.note("(due %s)", due.Format(clockTime))
+			s.Note("%s@%s", c.Cron.Cron, c.Now().Format(clockTime))
+			if due := time.UnixMilli(c.Cron.Time).UTC(); !due.Equal(c.Now()) {
+				s.Note("(due %s)", due.Format(clockTime))
 			}
 			if scheduled == nil {
 				return "", nil
@@ -75,7 +75,7 @@ const clockTime = "15:04:05"
 
 func wantNotes(t *testing.T, s *script, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(strings.Join(want, " "), s.notes()); diff != "" {
+	if diff := cmp.Diff(strings.Join(want, " "), s.Notes()); diff != "" {
 		t.Errorf("what ran (-want +got):\n%s", diff)
 	}
 }
@@ -126,12 +126,12 @@ func TestATriggerRunsBeforeTheAlarmsOfItsInstantAlsoAfterARestart(t *testing.T) 
 
 func TestOneLongAdvanceDoesWhatManyShortOnesDo(t *testing.T) {
 	run := func(steps ...time.Duration) string {
-		s := cronScript(func(c *call) error { return c.sleep(90 * time.Second) })
+		s := cronScript(func(c *call) error { return c.Sleep(90 * time.Second) })
 		w := cronWorld(t, s, "* * * * *", "*/7 * * * *", "11 0 1 8 *")
 		for _, d := range steps {
 			w.moveOn(d)
 		}
-		return s.notes()
+		return s.Notes()
 	}
 	want := run(20 * time.Minute)
 	if got := run(0, 7*time.Minute, time.Millisecond, 59*time.Second, 0, 12*time.Minute+time.Second-time.Millisecond); got != want {
@@ -142,11 +142,11 @@ func TestOneLongAdvanceDoesWhatManyShortOnesDo(t *testing.T) {
 func TestARunDoesNotWaitForTheOneBefore(t *testing.T) {
 	var s *script
 	s = cronScript(func(c *call) error {
-		begun := c.now().Format(clockTime)
-		if err := c.sleep(90 * time.Second); err != nil {
+		begun := c.Now().Format(clockTime)
+		if err := c.Sleep(90 * time.Second); err != nil {
 			return err // the test is over
 		}
-		s.note("%s..%s", begun, c.now().Format(clockTime))
+		s.Note("%s..%s", begun, c.Now().Format(clockTime))
 		return nil
 	})
 	w := cronWorld(t, s, "* * * * *")
@@ -155,7 +155,7 @@ func TestARunDoesNotWaitForTheOneBefore(t *testing.T) {
 }
 
 func TestWhatARunCausesIsPartOfIts(t *testing.T) {
-	s := cronScript(func(c *call) error { _, err := c.fetch("a", "/set1m"); return err })
+	s := cronScript(func(c *call) error { _, err := c.Fetch("a", "/set1m"); return err })
 	w := cronWorld(t, s, "10 0 * * *")
 	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 10 0 * * * ok", "Lab/a ok"})
 	wantNotes(t, s, "10 0 * * *@00:10:00", "a@00:11:00")
@@ -177,7 +177,7 @@ func TestACrashDuringARunFailsIt(t *testing.T) {
 	begun := make(chan struct{})
 	s := cronScript(func(c *call) error {
 		close(begun)
-		<-c.ctx.Done()
+		<-c.Context.Done()
 		return errors.New("nobody hears this")
 	})
 	after := cronScript(nil)
@@ -193,14 +193,9 @@ func TestACrashDuringARunFailsIt(t *testing.T) {
 func TestARunFailsWhileTheProgramKeepsCrashing(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "0 * * * *")
-	set := func(failing error) {
-		w.host.mu.Lock()
-		defer w.host.mu.Unlock()
-		w.host.closed, w.host.failing = failing != nil, failing
-	}
-	set(errors.New("the handler program keeps crashing"))
+	w.crashForGood()
 	wantList(t, "runs", w.moveOn(2*time.Hour), []string{"cron 0 * * * * failed", "cron 0 * * * * failed"})
-	set(nil)
+	w.swapIn(s)
 	w.moveOn(time.Hour)
 	wantNotes(t, s, "0 * * * *@03:00:00")
 }
@@ -219,7 +214,7 @@ func TestWhatWasMissedIsNotMadeUpFor(t *testing.T) {
 func TestAClockThatLeapsRunsATriggerOnceAndLate(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "0 * * * *")
-	_, move, err := w.beginAdvance(t.Context(), control.AdvanceRequest{Duration: "3h30m", Jump: true})
+	_, move, err := w.world.BeginAdvance(t.Context(), control.AdvanceRequest{Duration: "3h30m", Jump: true})
 	if err == nil {
 		_, err = move()
 	}
@@ -232,11 +227,11 @@ func TestAClockThatLeapsRunsATriggerOnceAndLate(t *testing.T) {
 
 func TestAClockThatGoesBackSetsTheTriggersAnew(t *testing.T) {
 	w := cronWorld(t, cronScript(nil), "0 * * * *")
-	if err := w.resetTime(false); err != nil {
+	if err := w.world.ResetTime(false); err != nil {
 		t.Fatal(err)
 	}
 	next := w.Crons().Crons[0].Next[0]
-	if left := next.Sub(w.clock.Now()); left > time.Hour || left <= 0 {
+	if left := next.Sub(w.world.Clock().Now()); left > time.Hour || left <= 0 {
 		t.Errorf("an hourly trigger is due in %s", left)
 	}
 }
@@ -262,15 +257,14 @@ func TestANewConfigurationSetsItsTriggers(t *testing.T) {
 func TestAWorkerWithoutAHandlerIsWarnedOfOnce(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, "* * * * *", "0 0 1 1 *")
 	crons := w.tune
 	w.tune = func(o *Options) {
 		crons(o)
 		o.Log = slog.New(slog.NewTextHandler(lockedBuffer{&mu, &log}, nil))
 	}
-	w.start(newScript(nil))
-	t.Cleanup(w.stop)
+	w.start(scripted.New(nil))
 	wantList(t, "runs", w.moveOn(2*time.Minute), []string{"cron * * * * * dropped", "cron * * * * * dropped"})
 	mu.Lock()
 	defer mu.Unlock()
@@ -291,7 +285,7 @@ func (l lockedBuffer) Write(p []byte) (int, error) {
 }
 
 // ask sends a request to the front door.
-func (w *world) ask(method, path, body string) (status int, answer string) {
+func (w *testWorld) ask(method, path, body string) (status int, answer string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
@@ -316,17 +310,16 @@ func (w *world) ask(method, path, body string) (status int, answer string) {
 
 func TestThePlatformsEndpointsRunTheHandler(t *testing.T) {
 	s := cronScript(func(c *call) error {
-		if c.cron.Cron == "fail" {
+		if c.Cron.Cron == "fail" {
 			return errors.New("no luck")
 		}
 		return nil
 	})
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, "0 12 * * *")
 	crons := w.tune
 	w.tune = func(o *Options) { crons(o); o.TestScheduled = true }
 	w.start(s)
-	t.Cleanup(w.stop)
 	for _, test := range []struct {
 		path   string
 		status int
@@ -344,14 +337,12 @@ func TestThePlatformsEndpointsRunTheHandler(t *testing.T) {
 		{"/__scheduled?cron=*+*+*+*+*", 200, "Ran scheduled event", "* * * * *@00:00:00"},
 		{"/__scheduled?cron=fail", 500, "no luck", "fail@00:00:00"},
 	} {
-		s.mu.Lock()
-		s.log = nil
-		s.mu.Unlock()
+		s.DropNotes()
 		status, answer := w.ask(http.MethodGet, test.path, "")
 		if status != test.status || !strings.Contains(answer, test.answer) {
 			t.Errorf("%s: got %d %s, want %d %s", test.path, status, answer, test.status, test.answer)
 		}
-		if got := s.notes(); got != test.note {
+		if got := s.Notes(); got != test.note {
 			t.Errorf("%s: ran %q, want %q", test.path, got, test.note)
 		}
 	}
@@ -359,7 +350,7 @@ func TestThePlatformsEndpointsRunTheHandler(t *testing.T) {
 
 func TestTheTestPathIsTheWorkersUnlessAskedFor(t *testing.T) {
 	s := cronScript(nil)
-	s.handlers["worker"] = func(*call) (string, error) { return "the worker's", nil }
+	s.Handlers["worker"] = func(*call) (string, error) { return "the worker's", nil }
 	w := cronWorld(t, s, "* * * * *")
 	if status, answer := w.ask(http.MethodGet, testScheduledPath, ""); status != 200 || answer != "the worker's" {
 		t.Errorf("got %d %s, want the worker's answer", status, answer)
@@ -376,6 +367,7 @@ func TestCronTriggersAreListedAndRunByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	var next []time.Time
+	const cronsListed = 5 // times of each trigger
 	for i := range cronsListed {
 		next = append(next, midnight.Add(time.Duration(i+1)*30*time.Minute))
 	}
@@ -401,14 +393,12 @@ func TestCronTriggersAreListedAndRunByHand(t *testing.T) {
 		{`{"cron":"* * * * *"}`, 404, `no cron trigger \"* * * * *\"`, ""},
 		{`{"when":"now"}`, 400, "unknown field", ""},
 	} {
-		s.mu.Lock()
-		s.log = nil
-		s.mu.Unlock()
+		s.DropNotes()
 		status, answer := w.ask(http.MethodPost, control.Prefix+"cron/trigger", test.question)
 		if status != test.status || !strings.Contains(answer, test.answer) {
 			t.Errorf("%s: got %d %s, want %d %s", test.question, status, answer, test.status, test.answer)
 		}
-		if got := s.notes(); got != test.note {
+		if got := s.Notes(); got != test.note {
 			t.Errorf("%s: ran %q, want %q", test.question, got, test.note)
 		}
 	}

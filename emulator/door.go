@@ -14,6 +14,8 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/program"
+	"devtool.internal/emulator/world"
 )
 
 // door is the HTTP server in front: the control API below /cdn-cgi/, the worker
@@ -48,25 +50,25 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 		a.status = http.StatusInternalServerError
 		e.fail(w, r, err, &a.served)
 	}
-	h := Happening{
+	h := world.Happening{
 		Event:   eventRequest,
 		About:   r.Method + " " + r.URL.Path,
-		Outcome: outcomeOK,
+		Outcome: world.OutcomeOK,
 		Status:  a.status,
 		Took:    time.Since(started),
 	}
-	object, by := a.served.describe()
+	object, by := a.served.Describe()
 	h.Object = object
 	switch {
 	case canceled:
-		h.Outcome, h.Status = outcomeCanceled, 0
+		h.Outcome, h.Status = world.OutcomeCanceled, 0
 	case err != nil:
 		what, why := e.explain(err, &a.served)
-		h.Outcome, h.Err, h.Why = outcomeError, err, what+": "+why
+		h.Outcome, h.Err, h.Why = world.OutcomeError, err, what+": "+why
 	default:
 		h.By = by
 	}
-	e.Publish(h)
+	e.world.Publish(h)
 	if h.Err != nil && a.started {
 		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
 	}
@@ -92,9 +94,11 @@ func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	in := &arriving{body: r.Body}
 	defer in.stop(w)
 	body := in.first(r, m)
-	return e.deliver(&delivery{
-		kind: "fetch", ctx: r.Context(), entry: Newest, request: m, served: &a.served,
-		handle: func(ev *event, inst *instance) error { return ev.Program().(*program).fetch(ev, inst, body, a) },
+	return e.world.Deliver(&world.Delivery{
+		Kind: "fetch", Context: r.Context(), Entry: world.Newest, Request: m, Served: &a.served,
+		Handle: func(ev *world.Event, inst *world.Instance) error {
+			return ev.Program().(*program.Program).Fetch(ev, inst, body, a)
+		},
 	})
 }
 
@@ -197,12 +201,12 @@ func (b *shortBody) Read(p []byte) (int, error) {
 type doorAnswer struct {
 	w        http.ResponseWriter
 	disguise disguise
-	served   served // which objects took part
-	status   int    // 0 until the head has left
-	started  bool   // the head has left, and a body follows
+	served   world.Served // which objects took part
+	status   int          // 0 until the head has left
+	started  bool         // the head has left, and a body follows
 }
 
-func (a *doorAnswer) head(m *wire.Response, end bool) error {
+func (a *doorAnswer) Head(m *wire.Response, end bool) error {
 	a.disguise.response(m.Header)
 	h := a.w.Header()
 	for _, f := range m.Header {
@@ -233,18 +237,18 @@ func (a *doorAnswer) Write(p []byte) (int, error) {
 	return n, http.NewResponseController(a.w).Flush()
 }
 
-func (a *doorAnswer) close() error { return nil }
+func (a *doorAnswer) Close() error { return nil }
 
 // explain says which object or worker failed, and why, for a request that by has served.
-func (e *Emulator) explain(err error, by *served) (what, why string) {
+func (e *Emulator) explain(err error, by *world.Served) (what, why string) {
 	if u := (*unservedError)(nil); errors.As(err, &u) {
 		return unservedTitle, err.Error()
 	}
 	if w := (*wire.Error)(nil); errors.As(err, &w) && w.ObjectID != "" {
-		if o := by.find(w.ObjectID); o != nil { // also one that is gone, because it could not be constructed
+		if o := by.Find(w.ObjectID); o != nil { // also one that is gone, because it could not be constructed
 			return o.String() + " failed", err.Error()
 		}
-		return e.World.NameOf(w.ObjectID) + " failed", err.Error()
+		return e.world.NameOf(w.ObjectID) + " failed", err.Error()
 	}
 	return "worker " + e.worker + " failed", err.Error()
 }

@@ -47,7 +47,9 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/state"
+	"devtool.internal/emulator/world"
 )
 
 // Options say what to emulate.
@@ -86,9 +88,9 @@ type Options struct {
 	// TestScheduled makes the front door run cron triggers at /__scheduled.
 	TestScheduled bool
 	// Missed says what becomes of alarms that are overdue at start.
-	Missed Missed
+	Missed world.Missed
 	// Limits bound what objects may store; zero means ProductionLimits.
-	Limits Limits
+	Limits world.Limits
 	// Output takes what the handler program prints.
 	Output io.Writer
 	Log    *slog.Logger
@@ -111,7 +113,7 @@ type Options struct {
 
 // An Emulator is a running worker with its objects.
 type Emulator struct {
-	*World
+	world    *world.World
 	log      *slog.Logger
 	output   io.Writer
 	options  Options
@@ -120,7 +122,7 @@ type Emulator struct {
 	state    *state.Folder
 	started  time.Time
 	listener net.Listener
-	host     *host
+	host     *program.Runner
 	builder  *plugin.Builder
 	socket   *plugin.Socket // for programs that were started by hand, or nil
 	journal  *Journal
@@ -140,7 +142,7 @@ type settings struct {
 	varFiles []config.VarFile
 	origin   origin // where the worker believes to be
 	dev      config.Dev
-	program  programSettings
+	program  program.Settings
 }
 
 // New prepares the emulator: it takes the state folder into its possession and reads
@@ -163,9 +165,9 @@ func New(o Options) (_ *Emulator, err error) {
 	e.farewell.wanted = make(chan struct{})
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
 	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
-	e.host = newHost(hostOptions{
-		dir: e.project, output: o.Output, log: o.Log, attachedOnly: o.Attach == AttachOnly, private: o.Apart,
-		restarted: func() { e.record.serves(false) },
+	e.host = program.NewRunner(program.Options{
+		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
+		Restarted: func() { e.record.serves(false) },
 	}, filepath.Join(work, "serving"+exeSuffix))
 	defer func() {
 		if err != nil {
@@ -184,10 +186,10 @@ func New(o Options) (_ *Emulator, err error) {
 	if err := e.migrateAll(c); err != nil {
 		return nil, err
 	}
-	e.World = NewWorld(WorldOptions{
+	e.world = world.New(world.Options{
 		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent, Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
 	})
-	e.host.world = e.World
+	e.host.Serve(e.world)
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
@@ -224,27 +226,27 @@ func (e *Emulator) configure(c *config.Config) error {
 	if e.idle() { // a class that was declared by mistake
 		layout.Drops = func(class, key string) bool { return plan.UniqueKey(class) != key && !plan.HasObjects(key) }
 	}
-	s := settings{path: c.Path, program: programSettings{path: c.Path}, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
+	s := settings{path: c.Path, program: program.Settings{Path: c.Path}, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
 	for _, v := range c.Vars {
-		s.program.welcome.Vars = append(s.program.welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
+		s.program.Welcome.Vars = append(s.program.Welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
 	for _, b := range c.DurableObjects {
 		if !c.Owns(b) {
 			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out", b.Pos, b.ScriptName, b.Name))
-			s.program.welcome.Lacking = append(s.program.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
+			s.program.Welcome.Lacking = append(s.program.Welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
 			continue
 		}
-		s.program.welcome.Bindings = append(s.program.welcome.Bindings, wire.Binding{
+		s.program.Welcome.Bindings = append(s.program.Welcome.Bindings, wire.Binding{
 			Name: b.Name, Class: b.ClassName, UniqueKey: plan.UniqueKey(b.ClassName),
 		})
 	}
 	for _, b := range c.Others {
-		s.program.welcome.Lacking = append(s.program.welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
+		s.program.Welcome.Lacking = append(s.program.Welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
 	}
-	if err := e.World.Apply(layout); err != nil {
+	if err := e.world.Apply(layout); err != nil {
 		return err
 	}
-	s.program.bindings = e.currentBindings()
+	s.program.Bindings = e.world.CurrentBindings()
 	e.mu.Lock()
 	e.settings = s
 	e.migrations = plan
@@ -260,11 +262,11 @@ func (e *Emulator) currentSettings() settings {
 
 // layoutOf returns what c, whose migrations plan has been through, says of the classes of a world
 // in a state folder.
-func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) Layout {
-	l := Layout{Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm()}
+func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.Layout {
+	l := world.Layout{Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm()}
 	for _, class := range c.Classes() {
 		key := plan.UniqueKey(class)
-		l.Classes = append(l.Classes, Class{
+		l.Classes = append(l.Classes, world.Class{
 			Name: class, UniqueKey: key, Dir: folder.ObjectsDir(key), KeyValue: c.KeyValueBacked(class),
 		})
 	}
@@ -339,7 +341,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 		go func() { serving <- e.serve(server, e.options.Local) }()
 	}
 	if e.options.Attach == AttachOnly {
-		e.host.say("requests and alarms wait for the handler program: " + HowToAttach)
+		e.host.Say("requests and alarms wait for the handler program: " + program.HowToAttach)
 	}
 	ready()
 	if reloads != nil {
@@ -363,11 +365,11 @@ func (e *Emulator) startProgram(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := e.host.launchNew(ctx, e.builder.Output, e.currentSettings().program)
+	first, err := e.host.LaunchNew(ctx, e.builder.Output, e.currentSettings().program)
 	if err != nil {
 		return err
 	}
-	e.host.swap(first)
+	e.host.Swap(first)
 	e.record.built(result.Took)
 	e.record.serves(true)
 	return nil
@@ -417,7 +419,7 @@ func (e *Emulator) shutdown(server *http.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.host.end(shutdownGrace)
+		e.host.End(shutdownGrace)
 	}()
 	server.Shutdown(grace) //nolint:errcheck // Close follows
 	<-done
@@ -427,18 +429,17 @@ func (e *Emulator) shutdown(server *http.Server) {
 // close gives back what New took.
 func (e *Emulator) close() error {
 	defer e.farewell.say()
-	if e.World != nil {
-		e.World.Stop()
+	if e.world != nil {
+		e.world.Stop()
 	}
 	if e.socket != nil {
 		e.socket.Close() //nolint:errcheck // it is released below
 	}
-	e.host.end(0)
-	e.host.outside.CloseIdleConnections()
+	e.host.Close()
 	var errs []error
-	if e.World != nil {
-		e.clock.Close()
-		errs = append(errs, e.World.Close())
+	if e.world != nil {
+		e.world.Clock().Close()
+		errs = append(errs, e.world.Close())
 	}
 	for i := len(e.release) - 1; i >= 0; i-- {
 		errs = append(errs, e.release[i]())

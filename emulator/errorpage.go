@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/program"
+	"devtool.internal/emulator/world"
 )
 
 // errorPage is what a browser sees of a request that failed. It needs nothing from
@@ -34,7 +36,7 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 
 // fail answers a request that failed before its response had begun: with a page for a
 // browser, with a few lines for everybody else. Both have the stack, if there is one.
-func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error, by *served) {
+func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
 	what, why := e.explain(err, by)
 	stack, hint := "", ""
 	if f := (*wire.Error)(nil); errors.As(err, &f) {
@@ -46,7 +48,7 @@ func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error, by *s
 	if !wantsPage(r) {
 		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path)
 		if stack != "" {
-			text += "\n\n" + firstGoroutine(stack)
+			text += "\n\n" + program.FirstGoroutine(stack)
 		}
 		if hint != "" {
 			text += "\n\n" + hint

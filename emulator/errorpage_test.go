@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
-	s := memoryScript()
-	s.handlers["/fail"] = func(*call) (string, error) {
+	s := scripted.Memory()
+	s.Handlers["/fail"] = func(*call) (string, error) {
 		return "", &wire.Error{Message: "no <b>luck</b>", Remote: true, Detail: "goroutine 1"}
 	}
 	w := newWorld(t, s)
@@ -40,8 +41,8 @@ func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
 
 // An object that could not be constructed is gone when its failure is told.
 func TestAnObjectThatCannotBeConstructedIsToldOfByItsName(t *testing.T) {
-	s := memoryScript()
-	s.handlers["construct"] = func(*call) (string, error) { return "", &wire.Error{Message: "no luck", Remote: true} }
+	s := scripted.Memory()
+	s.Handlers["construct"] = func(*call) (string, error) { return "", &wire.Error{Message: "no luck", Remote: true} }
 	w := newWorld(t, s)
 	_, body := w.get("a", "/x")
 	if want := "Lab/a failed: no luck\n"; !strings.HasPrefix(body, want) {

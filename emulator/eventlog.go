@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/world"
 )
 
 // eventRequest is the event of a request from outside.
@@ -16,10 +17,10 @@ const eventRequest = "request"
 
 // An eventLine is a happening as the log has it: a sentence for people, and the same in fields for
 // programs.
-type eventLine struct{ Happening }
+type eventLine struct{ world.Happening }
 
 // logEvent writes the line of an event.
-func (e *Emulator) logEvent(h Happening) {
+func (e *Emulator) logEvent(h world.Happening) {
 	l := eventLine{h}
 	level := l.level()
 	ctx := context.Background()
@@ -34,7 +35,7 @@ func (l eventLine) level() slog.Level {
 		return slog.LevelDebug
 	case l.Outcome == control.OutcomeDropped:
 		return slog.LevelWarn
-	case l.Err != nil && !isCanceled(l.Err):
+	case l.Err != nil && !world.IsCanceled(l.Err):
 		return slog.LevelError
 	}
 	return slog.LevelInfo
@@ -52,7 +53,7 @@ func (l eventLine) sentence() string {
 	}
 	if l.Event == eventRequest {
 		name, object = "", "" // they are plain from what follows
-		if l.Outcome == outcomeCanceled {
+		if l.Outcome == world.OutcomeCanceled {
 			outcome = "canceled by the client"
 		}
 	}
@@ -63,7 +64,7 @@ func (l eventLine) sentence() string {
 	}
 	line := strings.TrimSuffix(b.String(), " ")
 	if l.Retry > 0 {
-		line += fmt.Sprintf(", retry %d of %d", l.Retry, retryMax)
+		line += fmt.Sprintf(", retry %d of %d", l.Retry, world.RetryMax)
 	}
 	line += " (" + milliseconds(l.Took)
 	if late := l.Late(); late >= noticeable {
@@ -82,7 +83,7 @@ func (l eventLine) sentence() string {
 	case l.Outcome == control.OutcomeFailed:
 		line += "; it is not tried again"
 	}
-	return line + detail(l.Err)
+	return line + world.Detail(l.Err)
 }
 
 // The fields of an event line, which docs/cli.md promises.

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/internal/scripted"
+	"devtool.internal/emulator/world"
 )
 
 // A logbook keeps what an emulator logs, as JSON.
@@ -49,17 +51,23 @@ func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any)
 	return lines, records
 }
 
-// logTo makes the world log to a book, from level on.
-func (w *world) logTo(level slog.Level) *logbook {
+// newLoggedWorld is newWorld for an emulator that logs to a book, from level on. The book has nothing of the start.
+func newLoggedWorld(t *testing.T, s *script, level slog.Level) (*testWorld, *logbook) {
+	t.Helper()
 	book := &logbook{}
-	w.log = slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: level}))
-	w.World.log = w.log
-	return book
+	w := newStoppedWorld(t, func(o *Options) {
+		o.Log = slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: level}))
+	})
+	w.start(s)
+	book.mu.Lock()
+	defer book.mu.Unlock()
+	book.b.Reset()
+	return w, book
 }
 
 func TestEachEventHasItsLine(t *testing.T) {
-	s := alarmScript(func(c *call) error {
-		switch c.alarm.RetryCount {
+	s := scripted.Alarms(func(c *call) error {
+		switch c.Alarm.RetryCount {
 		case 0:
 			return &wire.Error{Message: "no luck", Remote: true, Detail: "goroutine 1:\nmain.go:7\n"}
 		case 1:
@@ -67,8 +75,7 @@ func TestEachEventHasItsLine(t *testing.T) {
 		}
 		return errors.New("not reached")
 	})
-	w := newWorld(t, s)
-	book := w.logTo(slog.LevelDebug)
+	w, book := newLoggedWorld(t, s, slog.LevelDebug)
 	logged := func(n int) { // the line of a request comes after its response
 		eventually(t, "all is logged", func() bool { got, _ := book.lines(t); return len(got) >= n })
 	}
@@ -106,10 +113,9 @@ func TestEachEventHasItsLine(t *testing.T) {
 }
 
 func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
-	s := alarmScript(func(*call) error { return errNoLuck })
-	s.handlers["construct"] = func(c *call) (string, error) { return "", nil }
-	w := newWorld(t, s)
-	book := w.logTo(slog.LevelWarn)
+	s := scripted.Alarms(func(*call) error { return errNoLuck })
+	s.Handlers["construct"] = func(c *call) (string, error) { return "", nil }
+	w, book := newLoggedWorld(t, s, slog.LevelWarn)
 	w.want("a", "/set1s", "")
 	w.moveOn(time.Hour)
 	got, _ := book.lines(t)
@@ -124,17 +130,17 @@ func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
 func TestALineTellsHowLateTheEventWas(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, tt := range []struct {
-		line Happening
+		line world.Happening
 		want string
 		late any
 	}{
-		{Happening{Due: at, At: at}, "alarm ok (1.0 ms)", 0.0},
-		{Happening{Due: at, At: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
-		{Happening{Due: at, At: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
-		{Happening{Due: at.Add(time.Hour), At: at}, "alarm ok (1.0 ms)", 0.0},
-		{Happening{At: at}, "alarm ok (1.0 ms)", nil},
+		{world.Happening{Due: at, At: at}, "alarm ok (1.0 ms)", 0.0},
+		{world.Happening{Due: at, At: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
+		{world.Happening{Due: at, At: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
+		{world.Happening{Due: at.Add(time.Hour), At: at}, "alarm ok (1.0 ms)", 0.0},
+		{world.Happening{At: at}, "alarm ok (1.0 ms)", nil},
 	} {
-		tt.line.Event, tt.line.Outcome, tt.line.Took = "alarm", outcomeOK, time.Millisecond
+		tt.line.Event, tt.line.Outcome, tt.line.Took = "alarm", world.OutcomeOK, time.Millisecond
 		book := &logbook{}
 		e := &Emulator{log: slog.New(slog.NewJSONHandler(book, nil))}
 		e.logEvent(tt.line)
@@ -149,7 +155,7 @@ func TestALineTellsHowLateTheEventWas(t *testing.T) {
 }
 
 func TestHandlersForPeopleDropAllFieldsOfEvents(t *testing.T) {
-	full := eventLine{Happening{
+	full := eventLine{world.Happening{
 		Event: "alarm", Object: "Lab/a", About: "x", Outcome: "retry", Status: 200, Took: 1,
 		Due: time.Unix(1, 0), At: time.Unix(2, 0), Retry: 1, RetryAt: time.Unix(3, 0), Err: errNoLuck,
 	}}

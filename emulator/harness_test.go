@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -11,16 +10,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
+	"reflect"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"devtool.internal/config"
-	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
+	"devtool.internal/emulator/program"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,27 +27,40 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // deadline is how long anything in these tests may take before it counts as stuck.
 const deadline = 20 * time.Second
 
-// A world is an emulator with a frozen clock, whose handler program is a script in
-// the test's own process.
-type world struct {
+// The handler programs of these tests run in the test's own process.
+type (
+	script   = scripted.Program
+	handlers = scripted.Handlers
+	call     = scripted.Call
+)
+
+// A testWorld is an emulator with a frozen clock, whose handler program is a script.
+type testWorld struct {
 	*Emulator
 	t      *testing.T
 	dir    string
-	date   string         // compatibility date
 	tune   func(*Options) // changes how the emulator starts, or nil
 	server *httptest.Server
+	pipe   io.Closer // the program's end of its connection
 }
 
 // newWorld starts an emulator that s is the program of.
-func newWorld(t *testing.T, s *script) *world {
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+func newWorld(t *testing.T, s *script) *testWorld {
+	t.Helper()
+	w := newStoppedWorld(t, nil)
 	w.start(s)
+	return w
+}
+
+// newStoppedWorld returns a world that does not run yet. The test's end stops it.
+func newStoppedWorld(t *testing.T, tune func(*Options)) *testWorld {
+	w := &testWorld{t: t, dir: t.TempDir(), tune: tune}
 	t.Cleanup(w.stop)
 	return w
 }
 
 const labConfig = `{
-	"name": "w", "main": ".", "compatibility_date": %q,
+	"name": "w", "main": ".", "compatibility_date": "2026-10-01",
 	"durable_objects": {"bindings": [
 		{"name": "LAB", "class_name": "Lab"},
 		{"name": "MUTE", "class_name": "Mute"}
@@ -56,17 +68,17 @@ const labConfig = `{
 	"migrations": [{"tag": "v1", "new_sqlite_classes": ["Lab", "Mute"]}]
 }`
 
-func (w *world) start(s *script) {
+func (w *testWorld) start(s *script) {
 	w.t.Helper()
 	w.startEngine()
 	w.serve(s)
 }
 
 // startEngine starts an emulator that has no program yet.
-func (w *world) startEngine() {
+func (w *testWorld) startEngine() {
 	w.t.Helper()
 	path := filepath.Join(w.dir, "wrangler.jsonc")
-	if err := os.WriteFile(path, fmt.Appendf(nil, labConfig, w.date), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(labConfig), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -94,49 +106,68 @@ func (w *world) startEngine() {
 }
 
 // serve makes s the first program.
-func (w *world) serve(s *script) {
+func (w *testWorld) serve(s *script) {
 	w.t.Helper()
 	w.swapIn(s)
-	w.server = httptest.NewServer(w.door().Handler)
+	w.openDoor()
+}
+
+// openDoor lets requests come in.
+func (w *testWorld) openDoor() { w.server = httptest.NewServer(w.door().Handler) }
+
+// connect starts s, which then is ready to serve, and returns its end of the connection, too.
+func (w *testWorld) connect(s *script) (*program.Program, io.Closer) {
+	w.t.Helper()
+	ours, theirs := net.Pipe()
+	go s.Serve(theirs)
+	p, hello := w.host.NewProgram(ours, nil, w.currentSettings().program)
+	if err := p.Meet(context.Background(), hello); err != nil {
+		w.t.Fatal(err)
+	}
+	return p, theirs
 }
 
 // swapIn makes s the program.
-func (w *world) swapIn(s *script) {
+func (w *testWorld) swapIn(s *script) {
 	w.t.Helper()
-	ours, theirs := net.Pipe()
-	go s.serve(theirs)
-	p, err := w.host.connect(context.Background(), ours, nil, w.currentSettings().program)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.host.swap(p)
+	p, conn := w.connect(s)
+	w.host.Swap(p)
+	w.pipe = conn
 }
 
-func (w *world) stop() {
+func (w *testWorld) stop() {
 	if w.Emulator == nil {
 		return
 	}
-	w.server.Close()
+	if w.server != nil {
+		w.server.Close()
+	}
 	if err := w.close(); err != nil {
 		w.t.Errorf("close emulator: %v", err)
 	}
 	w.Emulator = nil
 }
 
-// crash drops the program's connection, as a crash does, and makes s the next program.
-func (w *world) crash(s *script) {
+// crash drops the program's connection, as a crash does, and makes s the next program. The emulator has none that it
+// could start again.
+func (w *testWorld) crash(s *script) {
 	w.t.Helper()
-	w.host.mu.Lock()
-	p := w.host.current
-	w.host.closed = true
-	w.host.current = nil // nobody restarts it
-	w.host.mu.Unlock()
-	p.conn.Close()
+	p := w.host.Serving()
+	w.pipe.Close()
+	eventually(w.t, "the crash is noticed", p.Lost)
 	w.swapIn(s)
 }
 
+// crashForGood drops the program's connection, and waits until the emulator has tried in vain, and more than once, to
+// start the program again.
+func (w *testWorld) crashForGood() {
+	w.t.Helper()
+	w.pipe.Close()
+	eventually(w.t, "the program can't be kept running", func() bool { return w.Emulator.program().Crashes != "" })
+}
+
 // restart ends the emulator and starts another on the same state.
-func (w *world) restart(s *script) {
+func (w *testWorld) restart(s *script) {
 	w.t.Helper()
 	w.stop()
 	w.start(s)
@@ -144,7 +175,7 @@ func (w *world) restart(s *script) {
 
 // get sends a request for the object name to the worker, which passes it on, and
 // returns what came back.
-func (w *world) get(name, path string) (status int, body string) {
+func (w *testWorld) get(name, path string) (status int, body string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
@@ -155,7 +186,7 @@ func (w *world) get(name, path string) (status int, body string) {
 	return status, body
 }
 
-func (w *world) getContext(ctx context.Context, name, path string) (status int, body string, err error) {
+func (w *testWorld) getContext(ctx context.Context, name, path string) (status int, body string, err error) {
 	resp, body, err := w.send(ctx, name, path, http.Header{})
 	if resp == nil {
 		return 0, "", err
@@ -164,7 +195,7 @@ func (w *world) getContext(ctx context.Context, name, path string) (status int, 
 }
 
 // send is getContext with a header. The body of the response has been read.
-func (w *world) send(ctx context.Context, name, path string, header http.Header) (resp *http.Response, body string, err error) {
+func (w *testWorld) send(ctx context.Context, name, path string, header http.Header) (resp *http.Response, body string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
 	if err != nil {
 		return nil, "", err
@@ -180,7 +211,7 @@ func (w *world) send(ctx context.Context, name, path string, header http.Header)
 }
 
 // want sends a request and expects a good answer with this body.
-func (w *world) want(name, path, want string) {
+func (w *testWorld) want(name, path, want string) {
 	w.t.Helper()
 	if status, got := w.get(name, path); status != 200 || got != want {
 		w.t.Errorf("%s of %s: got %d %q, want 200 %q", path, name, status, got, want)
@@ -188,24 +219,24 @@ func (w *world) want(name, path, want string) {
 }
 
 // advanceBy moves the clock on, and returns the report with all that ran.
-func (w *world) advanceBy(ctx context.Context, d time.Duration) (*control.Advanced, error) {
+func (w *testWorld) advanceBy(ctx context.Context, d time.Duration) (*control.Advanced, error) {
 	return advanceBy(ctx, w.Emulator, d)
 }
 
 func advanceBy(ctx context.Context, e *Emulator, d time.Duration) (*control.Advanced, error) {
-	a, move, err := e.beginAdvance(ctx, control.AdvanceRequest{Duration: d.String()})
+	a, move, err := e.world.BeginAdvance(ctx, control.AdvanceRequest{Duration: d.String()})
 	if err != nil {
 		return nil, err
 	}
 	advanced, err := move()
 	if err == nil {
-		advanced.Fired = a.take()
+		advanced.Fired = a.Take()
 	}
 	return advanced, err
 }
 
 // moveOn advances the clock and returns what fired, one "object outcome" a run.
-func (w *world) moveOn(d time.Duration) []string {
+func (w *testWorld) moveOn(d time.Duration) []string {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
@@ -219,24 +250,27 @@ func (w *world) moveOn(d time.Duration) []string {
 	return outcomes(report.Fired)
 }
 
-// awaitSleepers waits until n goroutines of objects' handlers wait for the clock, or for another object. Time that is
-// passed from then on is theirs; one that is about to sleep would miss it.
-func (w *world) awaitSleepers(n int64) {
+// awaitTimer waits until the clock's next timer is due in d, as when a handler has begun to sleep that long. Time that
+// is passed before that would not be the handler's.
+func (w *testWorld) awaitTimer(d time.Duration) {
 	w.t.Helper()
-	eventually(w.t, fmt.Sprintf("%d goroutines of handlers sleep", n), func() bool {
-		var sleepers int64
-		for _, ev := range w.running() {
-			if ev.obj != nil {
-				sleepers += int64(ev.waiting())
-			}
-		}
-		return sleepers == n
+	eventually(w.t, "a timer is set for "+d.String(), func() bool {
+		due, set := w.world.Clock().Next()
+		return set && due.Equal(w.world.Clock().Now().Add(d))
 	})
 }
 
-// running returns the events that the program knows of.
-func (w *world) running() []*event {
-	return w.Emulator.running.in(w.host.current)
+// awaitBehind waits until one event waits for the turn of an object of class Lab, which another event has.
+func (w *testWorld) awaitBehind(name string) {
+	w.t.Helper()
+	eventually(w.t, "an event waits for the turn of Lab/"+name, func() bool {
+		for _, ev := range w.world.RunningIn(w.host.Serving()) {
+			if o := ev.Object(); o != nil && o.String() == "Lab/"+name {
+				return o.Behind() == ", and 1 event waits behind it"
+			}
+		}
+		return false
+	})
 }
 
 func outcomes(fired []control.Fired) []string {
@@ -247,317 +281,14 @@ func outcomes(fired []control.Fired) []string {
 	return list
 }
 
-// object returns the engine's object of that name.
-func (w *world) object(class, name string) *object {
-	ns := w.namespaces[class]
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	return ns.objects[wire.IDFromName(ns.uniqueKey, name)]
-}
-
 // alarm returns the pending alarm of an object.
-func (w *world) alarm(name string) (control.Alarm, bool) {
-	for _, a := range w.pendingAlarms() {
+func (w *testWorld) alarm(name string) (control.Alarm, bool) {
+	for _, a := range w.world.PendingAlarms() {
 		if a.Name == name {
 			return a, true
 		}
 	}
 	return control.Alarm{}, false
-}
-
-// A script is a handler program: a worker that passes every request on to an object of
-// class Lab, unless there is a handler "worker", and what the objects do, by path. It speaks the protocol by itself, so it
-// shows that more than one SDK can.
-type script struct {
-	// handlers answer requests by path; "alarm" runs the alarm, "scheduled" a cron trigger, "construct"
-	// makes an instance and "stack" says where an event stands, where they are there.
-	handlers map[string]func(*call) (string, error)
-
-	conn *wire.Conn
-
-	mu        sync.Mutex
-	log       []string // what happened, in order
-	destroyed []string // names of instances that were
-	forgotten int      // how often the program was told to forget
-
-	jurisdictions []string // of the instances that were made
-}
-
-// discarded is how many instances the program was told to forget. It is told beside everything else.
-func (s *script) discarded() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.destroyed)
-}
-
-func newScript(handlers map[string]func(*call) (string, error)) *script {
-	return &script{handlers: handlers}
-}
-
-// note adds to the log.
-func (s *script) note(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.log = append(s.log, fmt.Sprintf(format, args...))
-}
-
-func (s *script) forget(method wire.Method, _ []byte) {
-	if method == wire.MethodForget {
-		s.mu.Lock()
-		s.forgotten++
-		s.mu.Unlock()
-	}
-}
-
-func (s *script) forgettings() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forgotten
-}
-
-// notes returns the log so far.
-func (s *script) notes() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Join(s.log, " ")
-}
-
-func (s *script) serve(rw io.ReadWriteCloser) {
-	s.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: s.handle, Notice: s.forget})
-	hello := &wire.Hello{MinVersion: 1, MaxVersion: 1, SDK: "test", Fetch: true, Classes: []wire.Class{
-		{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true},
-	}}
-	hello.Scheduled = s.handlers["scheduled"] != nil
-	s.conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{}) //nolint:errcheck // connect reports it
-}
-
-// A call is one event as the script sees it.
-type call struct {
-	s        *script
-	ctx      context.Context
-	event    uint64
-	instance uint64
-	object   string // name
-	path     string
-	alarm    wire.Alarm
-	cron     wire.Scheduled
-	canceled <-chan struct{} // closed when nobody waits for the event
-	stream   *wire.Stream
-}
-
-func (s *script) handle(stream *wire.Stream) {
-	c := &call{s: s, ctx: stream.Context(), canceled: stream.Interest().Done(), stream: stream}
-	var text string
-	var err error
-	switch stream.Method {
-	case wire.MethodConstruct:
-		var m wire.Construct
-		must(wire.Decode(stream.Message, &m))
-		c.event, c.instance, c.object = m.Event, m.Instance, m.Name
-		s.names().Store(m.Instance, m.Name)
-		s.mu.Lock()
-		s.jurisdictions = append(s.jurisdictions, m.Jurisdiction)
-		s.mu.Unlock()
-		if f := s.handlers["construct"]; f != nil {
-			_, err = f(c)
-		}
-	case wire.MethodFetch:
-		var m wire.Fetch
-		must(wire.Decode(stream.Message, &m))
-		c.event, c.instance = m.Event, m.Instance
-		f := s.handlers["worker"]
-		if m.Instance == 0 && f == nil {
-			s.pass(c, stream, &m)
-			return
-		}
-		if m.Instance != 0 {
-			c.object = s.nameOf(m.Instance)
-			c.path = m.Request.URL[strings.Index(m.Request.URL[8:], "/")+8:]
-			f = s.handlers[c.path]
-		}
-		if f == nil {
-			err = fmt.Errorf("no handler for %s", c.path)
-			break
-		}
-		if text, err = f(c); err == nil {
-			stream.Answer(&wire.Response{Status: 200, ContentLength: int64(len(text)), Body: []byte(text)}, true) //nolint:errcheck // the test sees it
-			return
-		}
-	case wire.MethodAlarm:
-		must(wire.Decode(stream.Message, &c.alarm))
-		c.event, c.instance, c.object = c.alarm.Event, c.alarm.Instance, s.nameOf(c.alarm.Instance)
-		_, err = s.handlers["alarm"](c)
-	case wire.MethodScheduled:
-		must(wire.Decode(stream.Message, &c.cron))
-		c.event = c.cron.Event
-		_, err = s.handlers["scheduled"](c)
-	case wire.MethodStack:
-		var m wire.Operation
-		must(wire.Decode(stream.Message, &m))
-		c.event = m.Event
-		f := s.handlers["stack"]
-		if f == nil {
-			err = errors.New("unknown method 20")
-			break
-		}
-		text, _ = f(c)
-		stream.Answer(&wire.Stack{Text: text}, true) //nolint:errcheck // the test sees it
-		return
-	case wire.MethodPing:
-		if f := s.handlers["ping"]; f != nil {
-			_, err = f(c)
-		}
-	case wire.MethodVisited:
-		var m wire.Visited
-		must(wire.Decode(stream.Message, &m))
-		c.event, c.instance, c.object = m.Event, m.Instance, s.nameOf(m.Instance)
-		_, err = s.handlers["visited"](c)
-	case wire.MethodDestroy:
-		var m wire.Destroy
-		must(wire.Decode(stream.Message, &m))
-		s.mu.Lock()
-		s.destroyed = append(s.destroyed, s.nameOf(m.Instance))
-		s.mu.Unlock()
-	}
-	if err != nil {
-		var w *wire.Error
-		if !errors.As(err, &w) {
-			w = &wire.Error{Message: err.Error(), Remote: true}
-		}
-		stream.Fail(w)
-		return
-	}
-	stream.Answer(&wire.Empty{}, true) //nolint:errcheck // as above
-}
-
-// instances holds the names of instances by script.
-var instances sync.Map
-
-func (s *script) names() *sync.Map {
-	m, _ := instances.LoadOrStore(s, &sync.Map{})
-	return m.(*sync.Map)
-}
-
-func (s *script) nameOf(instance uint64) string {
-	name, _ := s.names().Load(instance)
-	return name.(string)
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-// pass is the worker: it sends the request on to the object that the header names.
-func (s *script) pass(c *call, stream *wire.Stream, m *wire.Fetch) {
-	ctx := stream.Interest()
-	object, class := "", "LAB"
-	for _, f := range m.Request.Header {
-		if f.Name == "Object" {
-			object = f.Value
-		}
-	}
-	if rest, ok := strings.CutPrefix(object, "mute:"); ok {
-		object, class = rest, "MUTE"
-	}
-	r, err := s.fetch(ctx, m.Event, class, object, m.Request.URL)
-	if err != nil {
-		stream.Fail(err.(*wire.Error))
-		return
-	}
-	stream.Answer(r, true) //nolint:errcheck // the test sees it
-}
-
-// fetch sends a request to an object.
-func (s *script) fetch(ctx context.Context, event uint64, binding, object, url string) (*wire.Response, error) {
-	key := "w-" + map[string]string{"LAB": "Lab", "MUTE": "Mute"}[binding]
-	q := &wire.Subrequest{
-		Event: event, Binding: binding, ID: wire.IDFromName(key, object).String(), Name: object, HasName: true,
-		Request: wire.Request{Method: "GET", URL: url},
-	}
-	sub, err := s.conn.Open(wire.MethodSubrequest, q, true)
-	if err != nil {
-		return nil, &wire.Error{Message: err.Error()}
-	}
-	b, err := sub.Await(ctx)
-	if err != nil {
-		var w *wire.Error
-		if !errors.As(err, &w) {
-			w = &wire.Error{Message: err.Error()}
-		}
-		return nil, w
-	}
-	var r wire.Response
-	must(wire.Decode(b, &r))
-	return &r, nil
-}
-
-// op asks for an operation and returns its answer.
-func op[A any, P interface {
-	*A
-	wire.Message
-}](c *call, method wire.Method, q wire.Message) (A, error) {
-	var a A
-	err := c.s.conn.Call(context.Background(), method, q, P(&a))
-	return a, err
-}
-
-func (c *call) plain(method wire.Method) error {
-	_, err := op[wire.Empty](c, method, &wire.Operation{Event: c.event})
-	return err
-}
-
-func (c *call) load(key string) string {
-	v, err := op[wire.Value](c, wire.MethodGet, &wire.Get{Event: c.event, Key: key})
-	if err != nil {
-		return "error: " + err.Error()
-	}
-	return string(v.Value)
-}
-
-func (c *call) store(key, value string) error {
-	_, err := op[wire.Empty](c, wire.MethodPut, &wire.Put{Event: c.event, Key: key, Value: []byte(value)})
-	return err
-}
-
-func (c *call) now() time.Time {
-	t, err := op[wire.Time](c, wire.MethodNow, &wire.Operation{Event: c.event})
-	must(err)
-	return time.UnixMilli(t.Time).UTC()
-}
-
-func (c *call) sleep(d time.Duration) error {
-	_, err := op[wire.Empty](c, wire.MethodSleep, &wire.Sleep{Event: c.event, Duration: int64(d)})
-	return err
-}
-
-func (c *call) setAlarm(in time.Duration) error {
-	_, err := op[wire.Empty](c, wire.MethodSetAlarm, &wire.SetAlarm{Event: c.event, Time: c.now().Add(in).UnixMilli()})
-	return err
-}
-
-// alarmIn says in how long the object's alarm is due, as the handler sees it.
-func (c *call) alarmIn() string {
-	a, err := op[wire.AlarmTime](c, wire.MethodGetAlarm, &wire.Operation{Event: c.event})
-	must(err)
-	if !a.Set {
-		return "none"
-	}
-	return time.UnixMilli(a.Time).Sub(c.now()).String()
-}
-
-func (c *call) fetch(object, path string) (string, error) {
-	r, err := c.s.fetch(context.Background(), c.event, "LAB", object, "http://lab"+path)
-	if err != nil {
-		return "", err
-	}
-	return string(r.Body), nil
-}
-
-func (c *call) reset(reason string) error {
-	_, err := op[wire.Empty](c, wire.MethodReset, &wire.Reset{Event: c.event, Reason: reason})
-	return err
 }
 
 // eventually waits until f returns true.
@@ -574,4 +305,29 @@ func eventually(t *testing.T, what string, f func() bool) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+var errNoLuck = errors.New("no luck")
+
+func wantList(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// fires advances the clock by d, and returns what fired.
+func (w *testWorld) fires(d time.Duration) []control.Fired {
+	w.t.Helper()
+	advanced, err := w.advanceBy(w.t.Context(), d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return advanced.Fired
 }

@@ -15,6 +15,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // kept are the lines that a journal has from number on.
@@ -96,20 +97,19 @@ func TestAFollowerOfAJournalIsWoken(t *testing.T) {
 }
 
 // journaled is a world whose log is in its journal, too.
-func journaled(t *testing.T, s *script) *world {
+func journaled(t *testing.T, s *script) *testWorld {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.tune = func(o *Options) {
 		o.Journal = new(Journal)
 		o.Log = slog.New(slog.NewMultiHandler(o.Log.Handler(), slog.NewJSONHandler(o.Journal, nil)))
 	}
 	w.start(s)
-	t.Cleanup(w.stop)
 	return w
 }
 
 func TestTheLogIsServedAndFollowed(t *testing.T) {
-	w := journaled(t, memoryScript())
+	w := journaled(t, scripted.Memory())
 	client := &client.Client{URL: w.server.URL}
 	w.want("a", "/count", "1")
 	var last string
@@ -143,7 +143,7 @@ func TestTheLogIsServedAndFollowed(t *testing.T) {
 }
 
 func TestABadRequestForTheLogIsRefused(t *testing.T) {
-	w := journaled(t, memoryScript())
+	w := journaled(t, scripted.Memory())
 	for _, query := range []string{"", "?lines=x&follow=true", "?lines=1&follow=perhaps"} {
 		response, err := w.server.Client().Get(w.server.URL + control.Prefix + "logs" + query)
 		if err != nil {

@@ -35,7 +35,7 @@ func TestOfflineDoesNotApplyWhatAffectsObjects(t *testing.T) {
 }
 
 // renamed returns the configuration with one more step, which renames a class.
-func (w *world) renamed() *config.Config {
+func (w *testWorld) renamed() *config.Config {
 	w.t.Helper()
 	c, err := w.options.Load()
 	if err != nil {

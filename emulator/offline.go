@@ -10,12 +10,14 @@ import (
 	"devtool.internal/clock"
 	"devtool.internal/config"
 	"devtool.internal/emulator/state"
+	"devtool.internal/emulator/world"
 )
 
 // Offline is the objects in a state folder that no emulator runs on. It does with them what the
 // control API does, in the same way, straight on the files. The folder is locked until Close.
 type Offline struct {
-	administration
+	world.Admin
+	world  *world.World
 	folder *state.Folder
 }
 
@@ -51,8 +53,9 @@ func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
 		frozen.Close()
 		return nil, err
 	}
-	o.w = NewWorld(WorldOptions{Worker: c.Name, Clock: frozen, Log: slog.New(slog.DiscardHandler)})
-	if err := o.w.Apply(layoutOf(c, folder, plan)); err != nil {
+	o.world = world.New(world.Options{Worker: c.Name, Clock: frozen, Log: slog.New(slog.DiscardHandler)})
+	o.Admin = o.world.Admin()
+	if err := o.world.Apply(layoutOf(c, folder, plan)); err != nil {
 		return nil, err
 	}
 	if err := plan.Commit(); err != nil {
@@ -70,9 +73,9 @@ func (o *Offline) Close() error {
 }
 
 func (o *Offline) close() (err error) {
-	if o.w != nil {
-		o.w.clock.Close()
-		err = o.w.Close()
+	if o.world != nil {
+		o.world.Clock().Close()
+		err = o.world.Close()
 	}
 	return errors.Join(err, o.folder.Close())
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // offline stops the emulator and opens its objects.
-func (w *world) offline() *Offline {
+func (w *testWorld) offline() *Offline {
 	w.t.Helper()
 	w.stop()
 	o, err := openOffline(w.dir)
@@ -74,7 +74,7 @@ func TestOfflineNeitherFiresAlarmsNorMovesTheClock(t *testing.T) {
 	w.want("a", "/alarm", "")
 	w.moveOn(30 * time.Second)
 	clockFile := filepath.Join(w.dir, "state", "v3", "clock.json")
-	stood := w.clock.Now()
+	stood := w.world.Clock().Now()
 	o := w.offline()
 	before, err := os.ReadFile(clockFile)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {
@@ -28,9 +29,9 @@ func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen wire.Request
-			s := newScript(map[string]func(*call) (string, error){"worker": func(c *call) (string, error) {
+			s := scripted.New(handlers{"worker": func(c *call) (string, error) {
 				var m wire.Fetch
-				err := wire.Decode(c.stream.Message, &m)
+				err := wire.Decode(c.Stream.Message, &m)
 				seen = m.Request
 				return "", err
 			}})

@@ -20,8 +20,8 @@ import (
 // newReloader begins to watch the files of the program and of the configuration. What changes from now on is in the first
 // version, or leads to another.
 func (e *Emulator) newReloader() (r *reloader, err error) {
-	r = &reloader{e: e, crons: e.crons.exprs(), configuration: e.configurationFiles(), stopInspecting: func() {}}
-	r.ctx, r.cancel = context.WithCancel(e.ctx)
+	r = &reloader{e: e, crons: e.world.CronExpressions(), configuration: e.configurationFiles(), stopInspecting: func() {}}
+	r.ctx, r.cancel = context.WithCancel(e.world.Context())
 	if r.files, err = e.watchSurroundings(r.ctx, r.configuration, r.noticed); err != nil {
 		r.cancel()
 		return nil, err
@@ -33,7 +33,7 @@ func (e *Emulator) newReloader() (r *reloader, err error) {
 func (r *reloader) start(unserved error) {
 	r.ready = true
 	r.tell(unserved)
-	r.e.host.expectNoMore(r.files.stirring)
+	r.e.host.ExpectNoMore(r.files.stirring)
 	r.running.Go(r.run)
 }
 
@@ -103,8 +103,8 @@ func (r *reloader) run() {
 			return
 		case paths := <-r.files.changes:
 			r.take(paths)
-		case <-r.e.host.wanted:
-			if !r.postponed && r.e.host.running() != nil {
+		case <-r.e.host.BuildWanted:
+			if !r.postponed && r.e.host.Serving() != nil {
 				continue
 			}
 			r.news = true
@@ -114,7 +114,7 @@ func (r *reloader) run() {
 				r.tell(err)
 			}
 		}
-		r.e.host.expectNoMore(r.files.stirring)
+		r.e.host.ExpectNoMore(r.files.stirring)
 	}
 }
 
@@ -123,7 +123,7 @@ func (r *reloader) run() {
 func (r *reloader) build(ctx context.Context) error {
 	for {
 		r.stopInspecting()
-		r.e.host.lack(nil)
+		r.e.host.Fail(nil)
 		began := time.Now()
 		building, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)
@@ -136,7 +136,7 @@ func (r *reloader) build(ctx context.Context) error {
 			}
 			failure := r.e.record.changed(err)
 			if err != nil {
-				r.e.host.lack(&unservedError{cause: err, failure: failure})
+				r.e.host.Fail(&unservedError{cause: err, failure: failure})
 			}
 			r.inspect(err == nil, began)
 			return err
@@ -166,8 +166,8 @@ func (r *reloader) mendable(err error) bool {
 // noticed has requests wait for the version to come when paths, which have just changed, are likely to make
 // one. It is called by watchers.
 func (r *reloader) noticed(paths []string) {
-	if !r.e.host.attached() && slices.ContainsFunc(paths, r.makesVersion) {
-		r.e.host.expect()
+	if !r.e.host.AttachedServes() && slices.ContainsFunc(paths, r.makesVersion) {
+		r.e.host.Expect()
 	}
 }
 
@@ -194,7 +194,7 @@ const postponedLine = "a program that was started by hand serves: what is saved 
 // ends.
 func (r *reloader) postpone() bool {
 	said := r.postponed
-	r.postponed = r.e.host.attached()
+	r.postponed = r.e.host.AttachedServes()
 	if r.postponed && !said {
 		r.e.log.Info(postponedLine)
 	}
@@ -207,9 +207,9 @@ func (r *reloader) inspect(built bool, began time.Time) {
 	ctx, stop := context.WithCancel(r.ctx)
 	r.stopInspecting = stop
 	builder := *r.e.builder
-	r.e.World.Go(func() { r.files.look(ctx, builder, built, began) })
+	r.e.world.Go(func() { r.files.look(ctx, builder, built, began) })
 	if look := r.e.options.Built; look != nil && built {
-		r.e.World.Go(func() { look(ctx) })
+		r.e.world.Go(func() { look(ctx) })
 	}
 }
 
@@ -224,7 +224,7 @@ func (r *reloader) tell(err error) {
 	}
 	r.told, r.news = err.Error(), false
 	r.e.options.Failed(err)
-	if r.e.host.lacking() != nil {
+	if r.e.host.Failing() != nil {
 		r.e.log.Warn(unservedTitle + ": it is built again when a file is saved")
 		return
 	}
@@ -237,7 +237,7 @@ func (r *reloader) tell(err error) {
 func (r *reloader) reload(ctx context.Context) error {
 	e := r.e
 	started := time.Now()
-	before := e.host.running()
+	before := e.host.Serving()
 	var crons []string // new ones
 	if r.stale {
 		c, err := e.options.Load()
@@ -270,31 +270,31 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	e.record.built(result.Took)
 	now := e.currentSettings().program
-	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.welcome) {
+	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.Welcome) {
 		if err := e.settleMigrations(); err != nil {
 			return err
 		}
 		e.log.Debug("nothing to reload", "build", result.Took)
 		if len(crons) > 0 {
-			e.host.warnOfCrons(e.host.running())
+			e.host.WarnOfCrons(e.host.Serving())
 		}
 		return nil
 	}
-	next, err := e.host.launchNew(ctx, e.builder.Output, now)
+	next, err := e.host.LaunchNew(ctx, e.builder.Output, now)
 	if err != nil {
 		return err
 	}
 	if err := e.settleMigrations(); err != nil {
-		next.end(err)
+		next.End(err)
 		return err
 	}
-	if !e.host.swap(next) { // one that was started by hand was faster
+	if !e.host.Swap(next) { // one that was started by hand was faster
 		r.postponed = true
 		e.log.Info(postponedLine)
 		return nil
 	}
 	e.record.serves(true)
-	r.hash, r.welcome = result.Hash, now.welcome
+	r.hash, r.welcome = result.Hash, now.Welcome
 	switch {
 	case !r.ready: // that will be said
 		return nil

@@ -93,29 +93,15 @@ func (e *Emulator) program() control.Program {
 	e.record.mu.Lock()
 	p := e.record.Program
 	e.record.mu.Unlock()
-	h := e.host
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	p.State = control.ProgramServing
-	switch {
-	case h.failing != nil && h.current == nil: // Failure says why
-		p.State = control.ProgramFailing
-	case h.failing != nil:
-		p.State, p.Crashes = control.ProgramFailing, h.failing.Error()
-	case h.closed, h.current == nil, h.current.Lost():
-		p.State = control.ProgramStarting
-	}
-	if h.current != nil && h.current.process != nil && !h.current.Lost() {
-		p.PID = h.current.process.PID()
-	}
+	e.host.Describe(&p)
 	return p
 }
 
 // Report says how the emulator is getting on. It looks at the names of all objects' files, and at nothing in them.
 func (e *Emulator) Report() (control.Report, error) {
-	r := control.Report{Status: e.Status(), Clock: e.Time(), Alarms: len(e.pendingAlarms()), Program: e.program()}
+	r := control.Report{Status: e.Status(), Clock: e.world.Time(), Alarms: len(e.world.PendingAlarms()), Program: e.program()}
 	var err error
-	r.Objects, r.InMemory, err = e.World.CountObjects()
+	r.Objects, r.InMemory, err = e.world.CountObjects()
 	return r, err
 }
 
@@ -136,7 +122,7 @@ func (e *Emulator) controlURL() string {
 func (e *Emulator) sessionAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
 	handle("GET status", func(*http.Request) (any, error) { return e.Report() })
 	handle("POST program/restart", func(*http.Request) (any, error) {
-		if err := e.host.renew(); err != nil {
+		if err := e.host.Restart(); err != nil {
 			return nil, err
 		}
 		return e.program(), nil
@@ -202,3 +188,9 @@ func (e *Emulator) serveStop(w http.ResponseWriter, _ *http.Request) {
 	}
 	e.farewell.await(conn)
 }
+
+// Time says where the clock stands.
+func (e *Emulator) Time() control.Time { return e.world.Time() }
+
+// Held returns the alarms that are held since the start, in the order in which they were due.
+func (e *Emulator) Held() []control.Alarm { return e.world.Held() }

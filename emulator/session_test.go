@@ -13,10 +13,11 @@ import (
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/internal/scripted"
 	"devtool.internal/emulator/plugin"
 )
 
-func report(t *testing.T, w *world) control.Report {
+func report(t *testing.T, w *testWorld) control.Report {
 	t.Helper()
 	got, err := (&client.Client{URL: w.server.URL}).Report(t.Context())
 	if err != nil {
@@ -26,7 +27,7 @@ func report(t *testing.T, w *world) control.Report {
 }
 
 func TestTheReportCountsObjectsAndAlarms(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set1s", "")
 	w.get("b", "/set1s")
 	got := report(t, w)
@@ -43,7 +44,7 @@ func TestTheReportCountsObjectsAndAlarms(t *testing.T) {
 }
 
 func TestTheReportTellsWhatIsWrongUntilItIsPutRight(t *testing.T) {
-	w := newWorld(t, memoryScript())
+	w := newWorld(t, scripted.Memory())
 	broken := &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{
 		{File: "main.go", Line: 3, Column: 2, Message: "undefined: x", Source: "\tx()"},
 	}}
@@ -80,7 +81,7 @@ func TestTheReportTellsWhatIsWrongUntilItIsPutRight(t *testing.T) {
 	}
 }
 
-func statusPageOf(t *testing.T, w *world, accept string) string {
+func statusPageOf(t *testing.T, w *testWorld, accept string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/cdn-cgi/local/status", nil)
 	if err != nil {
@@ -100,32 +101,30 @@ func statusPageOf(t *testing.T, w *world, accept string) string {
 }
 
 func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.startEngine()
 	if got := w.program(); got.State != control.ProgramStarting || got.Version != 0 {
 		t.Errorf("without a program: got %+v, want that one is awaited", got)
 	}
-	if err := w.host.renew(); err == nil || !strings.Contains(err.Error(), "no handler program has been started yet") {
+	if err := w.host.Restart(); err == nil || !strings.Contains(err.Error(), "no handler program has been started yet") {
 		t.Errorf("restart: got %v", err)
 	}
-	w.serve(memoryScript())
-	t.Cleanup(w.stop)
+	w.serve(scripted.Memory())
 	if got := w.program(); got.State != control.ProgramServing {
 		t.Errorf("with a program: got %+v", got)
 	}
-	w.host.mu.Lock()
-	w.host.failing = errors.New("it keeps crashing")
-	w.host.mu.Unlock()
-	if got := report(t, w).Program; got.State != control.ProgramFailing || got.Crashes != "it keeps crashing" {
+	w.crashForGood()
+	const why = "the handler program keeps crashing and is started again in "
+	if got := report(t, w).Program; got.State != control.ProgramFailing || !strings.HasPrefix(got.Crashes, why) {
 		t.Errorf("when it can't be kept running: got %+v", got)
 	}
-	if page := statusPageOf(t, w, "text/html"); !strings.Contains(page, "it keeps crashing") {
+	if page := statusPageOf(t, w, "text/html"); !strings.Contains(page, why) {
 		t.Errorf("the page does not say so:\n%s", page)
 	}
 }
 
 func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
-	w := newWorld(t, memoryScript())
+	w := newWorld(t, scripted.Memory())
 	_, err := (&client.Client{URL: w.server.URL}).RestartProgram(t.Context())
 	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
 		t.Errorf("got %v, want a refusal", err)
@@ -134,7 +133,7 @@ func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
 
 // Whoever asks for the end hears of it when all is given back, and not before.
 func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
-	w := newWorld(t, memoryScript())
+	w := newWorld(t, scripted.Memory())
 	client := &client.Client{URL: w.server.URL}
 	stopped := make(chan error, 2)
 	for range 2 { // it may be asked more than once
@@ -160,7 +159,7 @@ func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	w.start(memoryScript()) // the state is free
+	w.start(scripted.Memory()) // the state is free
 }
 
 func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
@@ -172,7 +171,7 @@ func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
 	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("got %v, want the end", err)
 	}
-	w := newWorld(t, memoryScript())
+	w := newWorld(t, scripted.Memory())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
@@ -183,28 +182,5 @@ func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled", err)
-	}
-}
-
-func TestTheLineOfARequestNamesAFewObjects(t *testing.T) {
-	ns := &namespace{class: "Lab"}
-	named := func(name string) *object { return &object{ns: ns, name: name, named: true} }
-	a, b, c := named("a"), named("b"), named("c")
-	for _, test := range []struct {
-		asked        []*object
-		object, text string
-	}{
-		{nil, "", ""},
-		{[]*object{a, a}, "Lab/a", "Lab/a"},
-		{[]*object{a, b, a}, "", "Lab/a and Lab/b"},
-		{[]*object{a, b, c}, "", "Lab/a, Lab/b and others"},
-	} {
-		var s served
-		for _, o := range test.asked {
-			s.add(o)
-		}
-		if object, text := s.describe(); object != test.object || text != test.text {
-			t.Errorf("got %q, %q, want %q, %q", object, text, test.object, test.text)
-		}
 	}
 }

@@ -101,4 +101,4 @@ func (e *Emulator) planQuietly(c *config.Config) (*state.Plan, error) {
 }
 
 // idle reports whether the emulator waits for a program.
-func (e *Emulator) idle() bool { return e.host != nil && e.host.running() == nil }
+func (e *Emulator) idle() bool { return e.host != nil && e.host.Serving() == nil }

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,84 +9,62 @@ import (
 	"time"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/internal/scripted"
+	"devtool.internal/emulator/world"
 )
 
-// background begins work that outlives the handler of c. The work gets its own call.
-func (c *call) background(work func(*call) error) error {
-	s, err := c.s.conn.Open(wire.MethodBackground, &wire.Operation{Event: c.event}, false)
-	if err != nil {
-		return err
-	}
-	b, err := s.Await(context.Background())
-	if err != nil {
-		return err
-	}
-	var m wire.Background
-	must(wire.Decode(b, &m))
-	next := &call{s: c.s, ctx: s.Context(), event: m.Event, instance: c.instance, object: c.object}
-	go func() {
-		err := next.plain(wire.MethodResume)
-		if err == nil {
-			err = work(next)
-		}
-		if err != nil {
-			s.Fail(&wire.Error{Message: err.Error(), Remote: true})
-			return
-		}
-		s.CloseWrite() //nolint:errcheck // the emulator has gone
-	}()
-	return nil
-}
-
 func TestBackgroundWorkRunsAfterItsHandlerAndKeepsTheObject(t *testing.T) {
-	s := memoryScript()
-	s.handlers["/later"] = func(c *call) (string, error) {
-		err := c.background(func(c *call) error {
-			s.note("work")
-			err := errors.Join(c.sleep(time.Minute), c.store("k", "kept"))
-			s.note("done")
+	s := scripted.Memory()
+	s.Handlers["/later"] = func(c *call) (string, error) {
+		err := c.Background(func(c *call) error {
+			s.Note("work")
+			err := errors.Join(c.Sleep(time.Minute), c.Store("k", "kept"))
+			s.Note("done")
 			return err
 		})
-		s.note("handler")
+		s.Note("handler")
 		return "", err
 	}
 	w := newWorld(t, s)
 	w.want("a", "/count", "1")
 	w.want("a", "/later", "")
-	w.awaitSleepers(1)
+	w.awaitTimer(time.Minute)
 	w.moveOn(59 * time.Second)
 	w.want("a", "/get", "")
 	w.want("a", "/count", "2") // not evicted meanwhile
 	w.moveOn(time.Second)
 	w.want("a", "/get", "kept")
-	if got, want := s.notes(), "construct:a handler work done"; got != want {
+	if got, want := s.Notes(), "construct:a handler work done"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	eventually(t, "the work is over", func() bool { return w.object("Lab", "a").pendingEvents() == 0 })
+	eventually(t, "the work is over", func() bool {
+		got, err := w.client().ShowObject(t.Context(), lab("a"))
+		return err == nil && !got.Running
+	})
 	w.moveOn(11 * time.Second)
 	w.want("a", "/count", "1")
 }
 
 func TestFailedBackgroundWorkHurtsNobody(t *testing.T) {
-	s := memoryScript()
-	s.handlers["/later"] = func(c *call) (string, error) {
-		return "", c.background(func(*call) error { s.note("failed"); return errors.New("no luck") })
+	s := scripted.Memory()
+	s.Handlers["/later"] = func(c *call) (string, error) {
+		return "", c.Background(func(*call) error { s.Note("failed"); return errors.New("no luck") })
 	}
 	w := newWorld(t, s)
 	w.want("a", "/count", "1")
 	w.want("a", "/later", "")
-	eventually(t, "the work has failed", func() bool { return strings.HasSuffix(s.notes(), "failed") })
+	eventually(t, "the work has failed", func() bool { return strings.HasSuffix(s.Notes(), "failed") })
 	w.want("a", "/count", "2")
 }
 
 func TestAResetEndsBackgroundWork(t *testing.T) {
-	s := memoryScript()
+	s := scripted.Memory()
 	ended := make(chan struct{})
-	s.handlers["/later"] = func(c *call) (string, error) {
-		return "", c.background(func(c *call) error {
-			s.note("work")
-			err := c.sleep(time.Hour)
-			if err == nil || c.store("k", "lost") == nil {
+	s.Handlers["/later"] = func(c *call) (string, error) {
+		return "", c.Background(func(c *call) error {
+			s.Note("work")
+			err := c.Sleep(time.Hour)
+			if err == nil || c.Store("k", "lost") == nil {
 				t.Error("the work goes on after the reset")
 			}
 			close(ended)
@@ -96,7 +73,7 @@ func TestAResetEndsBackgroundWork(t *testing.T) {
 	}
 	w := newWorld(t, s)
 	w.want("a", "/later", "")
-	w.awaitSleepers(1)
+	w.awaitTimer(time.Hour)
 	w.get("a", "/reset")
 	<-ended
 	w.want("a", "/get", "")
@@ -105,17 +82,17 @@ func TestAResetEndsBackgroundWork(t *testing.T) {
 func TestAnAbortDuringAnAlarmIsTriedAgainUnlessItSaysNo(t *testing.T) {
 	for drop, want := range map[bool]string{false: "Lab/a retry", true: "Lab/a failed"} {
 		t.Run(fmt.Sprint(drop), func(t *testing.T) {
-			s := alarmScript(nil)
+			s := scripted.Alarms(nil)
 			constructed := 0
-			s.handlers["construct"] = func(*call) (string, error) { constructed++; return "", nil }
-			s.handlers["alarm"] = func(c *call) (string, error) {
-				if c.alarm.RetryCount > 0 {
+			s.Handlers["construct"] = func(*call) (string, error) { constructed++; return "", nil }
+			s.Handlers["alarm"] = func(c *call) (string, error) {
+				if c.Alarm.RetryCount > 0 {
 					return "", nil
 				}
-				if err := errors.Join(c.store("k", "lost"), c.setAlarm(time.Hour)); err != nil {
+				if err := errors.Join(c.Store("k", "lost"), c.SetAlarm(time.Hour)); err != nil {
 					return "", err
 				}
-				_, err := op[wire.Empty](c, wire.MethodReset, &wire.Reset{Event: c.event, Reason: "enough", DropAlarm: drop})
+				_, err := scripted.Op[wire.Empty](c, wire.MethodReset, &wire.Reset{Event: c.Event, Reason: "enough", DropAlarm: drop})
 				return "", errors.Join(err, errors.New("not seen"))
 			}
 			w := newWorld(t, s)
@@ -138,17 +115,17 @@ func TestAnAbortDuringAnAlarmIsTriedAgainUnlessItSaysNo(t *testing.T) {
 }
 
 func TestSeveralKeysInOneCall(t *testing.T) {
-	s := memoryScript()
-	s.handlers["/many"] = func(c *call) (string, error) {
+	s := scripted.Memory()
+	s.Handlers["/many"] = func(c *call) (string, error) {
 		entries := []wire.Entry{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}, {Key: "c", Value: []byte("3")}}
-		if _, err := op[wire.Empty](c, wire.MethodPutMany, &wire.PutMany{Event: c.event, Entries: entries}); err != nil {
+		if _, err := scripted.Op[wire.Empty](c, wire.MethodPutMany, &wire.PutMany{Event: c.Event, Entries: entries}); err != nil {
 			return "", err
 		}
-		deleted, err := op[wire.Deleted](c, wire.MethodDeleteMany, &wire.Keys{Event: c.event, Keys: []string{"b", "x", "b"}})
+		deleted, err := scripted.Op[wire.Deleted](c, wire.MethodDeleteMany, &wire.Keys{Event: c.Event, Keys: []string{"b", "x", "b"}})
 		if err != nil {
 			return "", err
 		}
-		got, err := op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.event, Keys: []string{"a", "b", "c", "x"}})
+		got, err := scripted.Op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.Event, Keys: []string{"a", "b", "c", "x"}})
 		text := fmt.Sprint(deleted.Deleted)
 		for _, e := range got.Entries {
 			text += " " + e.Key + "=" + string(e.Value)
@@ -160,7 +137,7 @@ func TestSeveralKeysInOneCall(t *testing.T) {
 }
 
 func TestLimitsOfTheProfiles(t *testing.T) {
-	s := memoryScript()
+	s := scripted.Memory()
 	many := func(n, size int) []wire.Entry {
 		entries := make([]wire.Entry, n)
 		for i := range entries {
@@ -170,7 +147,7 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 	}
 	put := func(entries []wire.Entry) func(*call) (string, error) {
 		return func(c *call) (string, error) {
-			_, err := op[wire.Empty](c, wire.MethodPutMany, &wire.PutMany{Event: c.event, Entries: entries})
+			_, err := scripted.Op[wire.Empty](c, wire.MethodPutMany, &wire.PutMany{Event: c.Event, Entries: entries})
 			return "", err
 		}
 	}
@@ -180,18 +157,18 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 		}
 		return keys
 	}
-	s.handlers["/put128"] = put(many(128, 1))
-	s.handlers["/put129"] = put(many(129, 1))
-	s.handlers["/putbig"] = put(append(many(1, 1), wire.Entry{Key: "big", Value: make([]byte, 2<<20)}))
-	s.handlers["/get129"] = func(c *call) (string, error) {
-		_, err := op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.event, Keys: keys(129)})
+	s.Handlers["/put128"] = put(many(128, 1))
+	s.Handlers["/put129"] = put(many(129, 1))
+	s.Handlers["/putbig"] = put(append(many(1, 1), wire.Entry{Key: "big", Value: make([]byte, 2<<20)}))
+	s.Handlers["/get129"] = func(c *call) (string, error) {
+		_, err := scripted.Op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.Event, Keys: keys(129)})
 		return "", err
 	}
-	s.handlers["/delete129"] = func(c *call) (string, error) {
-		_, err := op[wire.Deleted](c, wire.MethodDeleteMany, &wire.Keys{Event: c.event, Keys: keys(129)})
+	s.Handlers["/delete129"] = func(c *call) (string, error) {
+		_, err := scripted.Op[wire.Deleted](c, wire.MethodDeleteMany, &wire.Keys{Event: c.Event, Keys: keys(129)})
 		return "", err
 	}
-	s.handlers["/first"] = func(c *call) (string, error) { return fmt.Sprint(len(c.load("0000"))), nil }
+	s.Handlers["/first"] = func(c *call) (string, error) { return fmt.Sprint(len(c.Load("0000"))), nil }
 	w := newWorld(t, s)
 	w.want("a", "/put128", "")
 	for path, want := range map[string]string{
@@ -205,7 +182,8 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 		}
 	}
 	w.want("b", "/first", "0") // nothing of what was refused
-	w.limits = LocalLimits
+	w.tune = func(o *Options) { o.Limits = world.LocalLimits }
+	w.restart(s)
 	for _, path := range []string{"/put129", "/get129", "/delete129", "/putbig"} {
 		w.want("c", path, "")
 	}
@@ -213,17 +191,18 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 
 // What several keys hold may be more than one answer carries.
 func TestManyLargeValuesComePageByPage(t *testing.T) {
-	s := memoryScript()
-	s.handlers["/large"] = func(c *call) (string, error) {
+	s := scripted.Memory()
+	const listPage = 1 << 20 // about how many bytes one answer carries
+	s.Handlers["/large"] = func(c *call) (string, error) {
 		keys := []string{"a", "b", "c", "d"}
 		for _, k := range keys {
-			if err := c.store(k, strings.Repeat(k, listPage*3/4)); err != nil {
+			if err := c.Store(k, strings.Repeat(k, listPage*3/4)); err != nil {
 				return "", err
 			}
 		}
 		var got []string
 		for len(keys) > 0 {
-			page, err := op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.event, Keys: keys})
+			page, err := scripted.Op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.Event, Keys: keys})
 			if err != nil {
 				return "", err
 			}
@@ -237,7 +216,7 @@ func TestManyLargeValuesComePageByPage(t *testing.T) {
 }
 
 func TestRequestsToManyObjectsAtOnce(t *testing.T) {
-	w := newWorld(t, memoryScript())
+	w := newWorld(t, scripted.Memory())
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {

@@ -14,10 +14,11 @@ import (
 	"devtool.internal/clock"
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // move moves the clock by way of the control API.
-func (w *world) move(q control.AdvanceRequest) control.Advanced {
+func (w *testWorld) move(q control.AdvanceRequest) control.Advanced {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
@@ -29,8 +30,8 @@ func (w *world) move(q control.AdvanceRequest) control.Advanced {
 }
 
 func TestTheClockMovesByToAndToWhatIsNext(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
-	began := w.clock.Now()
+	w := newWorld(t, scripted.Alarms(nil))
+	began := w.world.Clock().Now()
 	after := func(d time.Duration) *time.Time { at := began.Add(d); return &at }
 	w.want("a", "/set10s", "")
 	for _, tt := range []struct {
@@ -52,7 +53,7 @@ func TestTheClockMovesByToAndToWhatIsNext(t *testing.T) {
 }
 
 func TestAJumpRunsLateWhatFellDueOnTheWay(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set1s", "")
 	w.want("b", "/set10s", "")
 	w.want("c", "/set1h", "")
@@ -66,8 +67,8 @@ func TestAJumpRunsLateWhatFellDueOnTheWay(t *testing.T) {
 }
 
 func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
-	past := w.clock.Now().Add(-time.Hour)
+	w := newWorld(t, scripted.Alarms(nil))
+	past := w.world.Clock().Now().Add(-time.Hour)
 	for _, tt := range []struct {
 		q      control.AdvanceRequest
 		status int
@@ -99,7 +100,7 @@ func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
 }
 
 func TestAnAdvanceEndsAtItsLimits(t *testing.T) {
-	w := newWorld(t, alarmScript(func(c *call) error { return c.setAlarm(time.Second) }))
+	w := newWorld(t, scripted.Alarms(func(c *call) error { return c.SetAlarm(time.Second) }))
 	w.want("a", "/set1s", "")
 	got := w.move(control.AdvanceRequest{Duration: "1h", MaxRuns: 5})
 	if got.Ran != 5 || got.StoppedBy != control.StoppedByRuns || !strings.Contains(got.Stopped, "5 timers fired") {
@@ -109,7 +110,7 @@ func TestAnAdvanceEndsAtItsLimits(t *testing.T) {
 
 // What runs is told as it runs, and whoever has asked can stop the clock in between.
 func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
-	s := alarmScript(func(c *call) error { return c.setAlarm(time.Second) })
+	s := scripted.Alarms(func(c *call) error { return c.SetAlarm(time.Second) })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -127,7 +128,7 @@ func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
 	if _, ok := w.alarm("a"); !ok {
 		t.Error("the next alarm is lost")
 	}
-	if now := w.clock.Now(); !now.Equal(got.To) {
+	if now := w.world.Clock().Now(); !now.Equal(got.To) {
 		t.Errorf("the clock stands at %s, the report says %s", now, got.To)
 	}
 	if next := w.move(control.AdvanceRequest{Next: true}); next.Ran != 1 {
@@ -136,7 +137,7 @@ func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
 }
 
 func TestAClientThatGoesEndsItsAdvance(t *testing.T) {
-	s := alarmScript(func(c *call) error { return c.setAlarm(time.Second) })
+	s := scripted.Alarms(func(c *call) error { return c.SetAlarm(time.Second) })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -159,10 +160,10 @@ func TestAClientThatGoesEndsItsAdvance(t *testing.T) {
 
 func TestProgressIsToldWhileAStepTakesLong(t *testing.T) {
 	release := make(chan struct{})
-	s := alarmScript(func(*call) error { <-release; return nil })
+	s := scripted.Alarms(func(*call) error { <-release; return nil })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
-	due := w.clock.Now().Add(time.Second)
+	due := w.world.Clock().Now().Add(time.Second)
 	once := sync.OnceFunc(func() { close(release) })
 	defer once()
 	var seen *control.Progress
@@ -178,9 +179,9 @@ func TestProgressIsToldWhileAStepTakesLong(t *testing.T) {
 }
 
 func TestSpeed(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	got, err := w.client().Speed(t.Context(), 60)
-	if err != nil || got.Rate != 60 || w.clock.Rate() != 60 {
+	if err != nil || got.Rate != 60 || w.world.Clock().Rate() != 60 {
 		t.Errorf("got %+v, %v; want rate 60", got, err)
 	}
 	for _, rate := range []float64{0, -1, clock.MaxRate + 1} {
@@ -188,17 +189,17 @@ func TestSpeed(t *testing.T) {
 			t.Errorf("rate %v: got %v", rate, err)
 		}
 	}
-	w.restart(alarmScript(nil))
+	w.restart(scripted.Alarms(nil))
 	if got := w.Time().Rate; got != 60 {
 		t.Errorf("after a restart: got rate %v, want 60", got)
 	}
 }
 
 func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.moveOn(1000 * time.Hour)
 	w.want("a", "/set1h", "")
-	ahead := w.clock.Now()
+	ahead := w.world.Clock().Now()
 	var c *control.Error
 	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Code != control.CodeAlarmsPending || !strings.Contains(c.Message, "1 alarm is pending, which would keep its time") {
 		t.Errorf("got %v, want 409", err)
@@ -210,25 +211,25 @@ func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
 	if a, ok := w.alarm("a"); !ok || !a.Due.Equal(ahead.Add(time.Hour)) {
 		t.Errorf("got alarm %v, want it at its time", a)
 	}
-	if err := w.clock.Freeze(); err != nil {
+	if err := w.world.Clock().Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	w.moveOn(w.idleLimit)
-	eventually(t, "the idle object is evicted on the new time", func() bool { return w.object("Lab", "a") == nil })
+	const idleLimit = 10 * time.Second // how long an object stays in memory
+	w.moveOn(idleLimit)
+	eventually(t, "the idle object is evicted on the new time", func() bool { return report(t, w).InMemory == 0 })
 }
 
 func TestTheClockStartsWhereItIsTold(t *testing.T) {
 	start := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01", tune: func(o *Options) { o.Time = start }}
-	w.start(alarmScript(nil))
-	t.Cleanup(w.stop)
-	if now := w.clock.Now(); !now.Equal(start) {
+	w := newStoppedWorld(t, func(o *Options) { o.Time = start })
+	w.start(scripted.Alarms(nil))
+	if now := w.world.Clock().Now(); !now.Equal(start) {
 		t.Errorf("got %s, want %s", now, start)
 	}
 	w.want("a", "/set1h", "")
 	start = start.Add(30 * time.Minute)
-	w.restart(alarmScript(nil))
-	if now := w.clock.Now(); !now.Equal(start) {
+	w.restart(scripted.Alarms(nil))
+	if now := w.world.Clock().Now(); !now.Equal(start) {
 		t.Errorf("after a restart at a later time: got %s, want %s", now, start)
 	}
 	if a, ok := w.alarm("a"); !ok || a.Due.Sub(start) != 30*time.Minute {
@@ -249,10 +250,10 @@ func TestTheClockStartsWhereItIsTold(t *testing.T) {
 
 // trace is what happens to some objects that fail at the same time, with a seed.
 func trace(t *testing.T, seed uint64) string {
-	s := alarmScript(func(*call) error { return errNoLuck })
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01", tune: func(o *Options) {
+	s := scripted.Alarms(func(*call) error { return errNoLuck })
+	w := newStoppedWorld(t, func(o *Options) {
 		o.Seed, o.Time = seed, time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
-	}}
+	})
 	w.start(s)
 	defer w.stop()
 	for _, name := range []string{"a", "b", "c", "d", "e"} {

@@ -14,7 +14,7 @@ import (
 
 // unbindLab has the configuration of w bind Lab no more. The class is still in the migrations,
 // and the program still registers it.
-func (w *world) unbindLab() *config.Config {
+func (w *testWorld) unbindLab() *config.Config {
 	w.t.Helper()
 	path := filepath.Join(w.dir, "wrangler.jsonc")
 	const text = `{
@@ -34,7 +34,7 @@ func (w *world) unbindLab() *config.Config {
 
 func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 	s := labScript()
-	s.handlers["alarm"] = func(c *call) (string, error) { return "", c.store("k", "rang") }
+	s.Handlers["alarm"] = func(c *call) (string, error) { return "", c.Store("k", "rang") }
 	w := newWorld(t, s)
 	w.want("a", "/put", "")
 	w.want("a", "/alarm", "")

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -14,12 +14,14 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/state"
 )
 
 // unservedWorld is an emulator whose first program is wrong because of err.
-func unservedWorld(t *testing.T, err error, tune func(*Options)) *world {
+func unservedWorld(t *testing.T, err error, tune func(*Options)) *testWorld {
 	t.Helper()
 	w := newEmptyWorld(t, tune)
 	w.lack(err)
@@ -27,8 +29,8 @@ func unservedWorld(t *testing.T, err error, tune func(*Options)) *world {
 }
 
 // lack makes err what is wrong with the first program.
-func (w *world) lack(err error) {
-	w.host.lack(&unservedError{cause: err, failure: w.record.changed(err)})
+func (w *testWorld) lack(err error) {
+	w.host.Fail(&unservedError{cause: err, failure: w.record.changed(err)})
 }
 
 var doesNotBuild = &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{
@@ -83,7 +85,7 @@ func TestTheReportTellsThatNothingIsServed(t *testing.T) {
 		t.Errorf("the page does not say so:\n%s", page)
 	}
 
-	w.host.lack(nil) // the next build begins
+	w.host.Fail(nil) // the next build begins
 	if got := report(t, w).Program; got.State != control.ProgramStarting || got.Unserved() == nil {
 		t.Errorf("while the next one is built: got %+v, want that requests wait, and what was wrong", got)
 	}
@@ -102,7 +104,7 @@ func TestTheReportTellsThatNothingIsServed(t *testing.T) {
 
 func TestARequestWaitsWhileTheNextProgramIsBuilt(t *testing.T) {
 	w := unservedWorld(t, doesNotBuild, nil)
-	w.host.lack(nil)
+	w.host.Fail(nil)
 	var waiting sync.WaitGroup
 	waiting.Go(func() { w.want("a", "/who", "mended") })
 	w.swapIn(greeter("mended"))
@@ -110,40 +112,50 @@ func TestARequestWaitsWhileTheNextProgramIsBuilt(t *testing.T) {
 }
 
 func TestAnAlarmWaitsForTheProgramThatServesAtLast(t *testing.T) {
-	w := newWorld(t, alarmScript(nil))
+	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set10s", "")
 	w.stop()
 	w.startEngine()
 	w.lack(doesNotBuild)
-	w.server = httptest.NewServer(w.door().Handler)
-	ns := w.namespaces["Lab"]
+	w.openDoor()
 	var ran []string
 	var waiting sync.WaitGroup
 	waiting.Go(func() { ran = w.moveOn(10 * time.Second) })
-	eventually(t, "the alarm is due", func() bool {
-		ns.mu.Lock()
-		defer ns.mu.Unlock()
-		return len(ns.running) == 1
-	})
-	if got, want := w.runningNow(), "no handler program serves: the handler program does not build: main.go:3:2"; !strings.HasPrefix(got, want) {
+	eventually(t, "the alarm is due", func() bool { a, _ := w.alarm("a"); return a.Running })
+	if got, want := w.host.Missing(), "no handler program serves: the handler program does not build: main.go:3:2"; !strings.HasPrefix(got, want) {
 		t.Errorf("what keeps the clock: got %q, want %q", got, want)
 	}
 	w.lack(errors.New("nor does it now"))
 	// Who asks for a run is told, and does not wait.
 	_, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
 	wantRefusal(t, err, 409, "no version of the handler program serves yet: nor does it now")
-	w.swapIn(alarmScript(nil))
+	w.swapIn(scripted.Alarms(nil))
 	waiting.Wait()
 	wantList(t, "runs", ran, []string{"Lab/a ok"})
 }
 
+func TestAnAdvanceThatWaitsForAProgramSaysSo(t *testing.T) {
+	w := newWorld(t, scripted.Alarms(nil))
+	w.want("a", "/set10s", "")
+	w.stop()
+	w.startEngine()
+	w.lack(doesNotBuild)
+	w.openDoor()
+	got := w.move(control.AdvanceRequest{Next: true, MaxStep: "10ms"})
+	const want = ": no handler program serves: the handler program does not build: main.go:3:2"
+	if !strings.Contains(got.Stopped, want) {
+		t.Errorf("got stopped %q, want %q in it", got.Stopped, want)
+	}
+	w.swapIn(scripted.Alarms(nil))
+	eventually(t, "the alarm has run", func() bool { _, pending := w.alarm("a"); return !pending })
+}
+
 func TestACronTriggerFailsWhileNothingIsServed(t *testing.T) {
-	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, "0 * * * *")
 	w.startEngine()
 	w.lack(doesNotBuild)
-	w.server = httptest.NewServer(w.door().Handler)
-	t.Cleanup(w.stop)
+	w.openDoor()
 	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 0 * * * * failed"})
 	if !w.Crons().Handled {
 		t.Error("the worker is said to have no handler, which nobody knows")
@@ -159,10 +171,10 @@ func TestToRestartWhatIsNotServedIsToBuildIt(t *testing.T) {
 			t.Errorf("got %+v, %v", p, err)
 		}
 	}
-	if got := len(w.host.wanted); got != 1 {
+	if got := len(w.host.BuildWanted); got != 1 {
 		t.Errorf("builds that are wanted: got %d, want 1", got)
 	}
-	w.host.lack(nil)
+	w.host.Fail(nil)
 	_, err := w.client().RestartProgram(t.Context())
 	wantRefusal(t, err, 409, "no handler program has been started yet")
 }
@@ -175,8 +187,8 @@ func TestAProgramStartedByHandServesWhileNoneIsBuilt(t *testing.T) {
 	w.lack(doesNotBuild) // changes nothing
 	w.want("a", "/who", "by hand")
 	end()
-	<-w.host.wanted
-	if w.host.running() != nil || w.program().State != control.ProgramStarting {
+	<-w.host.BuildWanted
+	if w.host.Serving() != nil || w.program().State != control.ProgramStarting {
 		t.Errorf("got %+v, want that the build is awaited", w.program())
 	}
 	w.lack(doesNotBuild)
@@ -196,7 +208,7 @@ func TestOnlyWhatAnEditMendsIsWaitedFor(t *testing.T) {
 	}{
 		{nil, false, true},
 		{doesNotBuild, false, true},
-		{&MissingClassError{Missing: []string{"Lab"}}, false, true},
+		{&program.MissingClassError{Missing: []string{"Lab"}}, false, true},
 		{&wire.Error{Message: "it has crashed"}, false, true},
 		{&plugin.BuildError{NoGo: true}, false, false},
 		{fmt.Errorf("create output folder: %w", missing), false, false},
@@ -212,16 +224,16 @@ func TestOnlyWhatAnEditMendsIsWaitedFor(t *testing.T) {
 // While nothing is served, a class that was declared by mistake is replaced, unless it has objects.
 func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
 	for name, test := range map[string]struct {
-		prepare func(*world)
+		prepare func(*testWorld)
 		refused bool
 	}{
-		"nothing is stored": {func(*world) {}, false},
-		"something is stored": {func(w *world) {
+		"nothing is stored": {func(*testWorld) {}, false},
+		"something is stored": {func(w *testWorld) {
 			if _, err := w.client().PutEntry(t.Context(), lab("a"), "k", put("1")); err != nil {
 				t.Fatal(err)
 			}
 		}, true},
-		"a program serves": {func(w *world) { w.swapIn(greeter("served")) }, true},
+		"a program serves": {func(w *testWorld) { w.swapIn(greeter("served")) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := unservedWorld(t, doesNotBuild, nil)
@@ -245,7 +257,7 @@ func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.namespaceOf("Lab"); err == nil {
+			if _, err := w.world.NamespaceOf("Lab"); err == nil {
 				t.Error("the class that was declared before is still there")
 			}
 			m, err := state.ReadMigrations(c, w.options.State)
@@ -254,4 +266,21 @@ func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARequestWhoseBodyIsBrokenIsCanceled(t *testing.T) {
+	s := scripted.New(nil)
+	s.Handlers = scripted.Handlers{
+		"/wait": func(c *call) (string, error) { s.Note("waits"); <-c.Canceled; s.Note("canceled"); return "", nil },
+	}
+	w := newWorld(t, s)
+	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /wait HTTP/1.1\r\nHost: x\r\nObject: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+	eventually(t, "the handler runs", func() bool { return s.Notes() == "waits" })
+	fmt.Fprint(conn, "this is no chunk\r\n")
+	eventually(t, "the handler is told", func() bool { return s.Notes() == "waits canceled" })
 }

@@ -1,0 +1,95 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"devtool.internal/emulator/control"
+)
+
+// cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are
+// answered as its local server does. Source: miniflare's workers/core/scheduled.ts.
+func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
+	handle("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
+	handle("POST cron/trigger", e.triggerCron)
+	for _, path := range []string{"/cdn-cgi/local/scheduled", "/cdn-cgi/handler/scheduled", "/cdn-cgi/mf/scheduled"} {
+		mux.HandleFunc(path, e.serveScheduled)
+	}
+}
+
+// Crons lists the cron triggers with their next times.
+func (e *Emulator) Crons() control.Crons {
+	p := e.host.Serving()
+	return control.Crons{Now: e.world.Clock().Now(), Handled: p == nil || p.Scheduled(), Crons: e.world.Crons()}
+}
+
+func (e *Emulator) triggerCron(r *http.Request) (any, error) {
+	var q control.CronTriggerRequest
+	if err := decode(r, &q); err != nil {
+		return nil, err
+	}
+	expr, err := e.world.FindCron(q.Cron)
+	if err != nil {
+		return nil, err
+	}
+	scheduled := e.world.Clock().Now()
+	if q.Time != nil {
+		scheduled = q.Time.UTC()
+	}
+	fired, _ := e.world.RunCron(nil, expr, scheduled, time.Time{}) // fired has the error, too
+	return fired, nil
+}
+
+// The outcomes of a run as the platform names them.
+const (
+	platformOK        = "ok"
+	platformException = "exception"
+)
+
+// serveScheduled runs the worker's handler for the query's cron, which need not be one of the
+// configuration's, and time, in milliseconds.
+func (e *Emulator) serveScheduled(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	scheduled := e.world.Clock().Now()
+	if given := query.Get("time"); given != "" {
+		ms, err := strconv.ParseInt(given, 10, 64)
+		if err != nil {
+			respond(w, nil, &control.Error{
+				Code: control.CodeBadRequest, Message: fmt.Sprintf("time=%q is not a time", given),
+				Hint: "give milliseconds since 1970, as JavaScript's Date.now() does",
+			})
+			return
+		}
+		scheduled = time.UnixMilli(ms).UTC()
+	}
+	outcome, status := platformOK, http.StatusOK
+	if _, err := e.world.RunCron(nil, query.Get("cron"), scheduled, time.Time{}); err != nil {
+		outcome, status = platformException, http.StatusInternalServerError
+	}
+	if query.Get("format") == "json" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		json.NewEncoder(w).Encode(map[string]any{"outcome": outcome, "noRetry": false}) //nolint:errcheck // the caller has gone
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.WriteHeader(status)
+	w.Write([]byte(outcome)) //nolint:errcheck // the caller has gone
+}
+
+// testScheduledPath is where the worker itself seems to answer, with Options.TestScheduled.
+const testScheduledPath = "/__scheduled"
+
+// serveTestScheduled runs the worker's handler for the query's cron. Source: wrangler's
+// templates/middleware/middleware-scheduled.ts.
+func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
+	if _, err := e.world.RunCron(nil, r.URL.Query().Get("cron"), e.world.Clock().Now(), time.Time{}); err != nil {
+		e.fail(w, r, err, nil)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+	w.Write([]byte("Ran scheduled event")) //nolint:errcheck // the client has gone
+}

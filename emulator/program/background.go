@@ -1,0 +1,64 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/world"
+)
+
+// runInBackground makes an event out of work that outlives the handler that has begun it.
+// The event lasts until the program ends the body of s; it takes its turn by Resume, as
+// after a pause.
+func (p *Program) runInBackground(s *wire.Stream) error {
+	var q wire.Operation
+	caller, err := p.asker(s, &q)
+	if err != nil {
+		return err
+	}
+	o := caller.Object()
+	if o == nil {
+		return errors.New("the worker has no object that could be kept in memory")
+	}
+	return p.w.Deliver(&world.Delivery{
+		Kind: "waitUntil", Context: s.Context(), Program: p, Object: o.Address(),
+		Instance: caller.Instance(), Step: caller.HoldStep(),
+		Handle: func(ev *world.Event, inst *world.Instance) error {
+			if err := s.Answer(&wire.Background{Event: ev.Number()}, false); err != nil {
+				return err
+			}
+			return p.awaitEnd(s, inst)
+		},
+		Ended: func(ev *world.Event, err error) {
+			switch {
+			case err == nil:
+				s.CloseWrite() //nolint:errcheck // the program is gone; so is the question
+			case ev.Instance().Context().Err() == nil && !p.Lost(): // else it was said already
+				p.host.logFailure(ev.String()+" failed: "+err.Error(), err)
+			}
+		},
+	})
+}
+
+// awaitEnd waits until the body of s, which has nothing but an end, is there, or inst is
+// reset.
+func (p *Program) awaitEnd(s *wire.Stream, inst *world.Instance) error {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Read(make([]byte, 1))
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == io.EOF {
+			return nil
+		}
+		return p.explain(err)
+	case <-inst.Context().Done():
+		cause := context.Cause(inst.Context())
+		s.Fail(world.WireError(cause)) // which ends the Read as well
+		return cause
+	}
+}

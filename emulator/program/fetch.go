@@ -1,0 +1,287 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/world"
+)
+
+// An Answerer is where a response goes: to a client of the front door, or to the
+// handler that made a subrequest.
+type Answerer interface {
+	// Head sends the head. With end set, that is the whole response.
+	Head(m *wire.Response, end bool) error
+	// Write sends a piece of the body, Close its end.
+	io.Writer
+	Close() error
+}
+
+// fetch delivers a request to the worker, or to the object of ev, and passes the
+// response on to a. body is nil if the request has none beyond req.Body. When
+// the error comes after the head, the response is cut off there.
+//
+// fetch returns when the handler has. It does not wait for body to end.
+func (p *Program) Fetch(ev *world.Event, inst *world.Instance, body io.Reader, a Answerer) error {
+	m := &wire.Fetch{Event: ev.Number(), Instance: inst.Number(), Request: *ev.Request()}
+	s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
+	if err != nil {
+		if ev.Object() == nil && errors.Is(err, wire.ErrClosed) {
+			return &world.Undelivered{Cause: err}
+		}
+		return p.explain(err)
+	}
+	stop := context.AfterFunc(ev.Context(), func() { cancel(ev, s) })
+	defer stop()
+	if body != nil {
+		ev.CarryBody(1)
+		go func() {
+			send(s, body)
+			ev.CarryBody(-1)
+		}()
+	}
+	b, err := p.await(inst, s)
+	if err != nil {
+		return err
+	}
+	return p.answer(ev, inst, s, b, a)
+}
+
+// answer passes the response whose head is b on to a.
+func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, b []byte, a Answerer) error {
+	var m wire.Response
+	if err := wire.Decode(b, &m); err != nil {
+		s.Withdraw()
+		return err
+	}
+	if m.Status < 200 || m.Status > 999 {
+		s.Withdraw()
+		return fmt.Errorf("the handler answered with status %d; it must be from 200 to 999", m.Status)
+	}
+	if s.Ended() {
+		// The handler has returned: nothing leaves before its writes are committed.
+		if err := ev.Finish(); err != nil {
+			return err
+		}
+		a.Head(&m, true) //nolint:errcheck // who asked has gone, the event is complete all the same
+		return nil
+	}
+	stop := context.AfterFunc(inst.Context(), s.Withdraw)
+	defer stop()
+	ev.CarryBody(1)
+	defer ev.CarryBody(-1)
+	sendErr := a.Head(&m, false)
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := s.Read(buf)
+		// When nobody listens any more the body is still read, for the handler's sake.
+		if n > 0 && sendErr == nil {
+			_, sendErr = a.Write(buf[:n])
+		}
+		switch {
+		case err == io.EOF:
+			// The handler has returned: the end leaves after its last writes.
+			if err := ev.Finish(); err != nil {
+				return err
+			}
+			if sendErr == nil {
+				a.Close() //nolint:errcheck // as above
+			}
+			return nil
+		case inst.Context().Err() != nil:
+			return context.Cause(inst.Context())
+		case err != nil:
+			return p.explain(err)
+		}
+	}
+}
+
+// send sends body as that of s.
+func send(s *wire.Stream, body io.Reader) {
+	buf := make([]byte, wire.MaxData)
+	for {
+		n, err := body.Read(buf)
+		if _, e := s.Write(buf[:n]); e != nil {
+			return // the handler wants no more of it
+		}
+		if err == io.EOF {
+			s.CloseWrite() //nolint:errcheck // as above
+			return
+		}
+		if err != nil {
+			s.Cancel() // what is left of the body will never come
+			return
+		}
+	}
+}
+
+// subrequest answers a handler's request to an object or to the outside.
+func (p *Program) subrequest(s *wire.Stream) {
+	var q wire.Subrequest
+	caller, err := p.asker(s, &q)
+	if err != nil {
+		s.Fail(world.WireError(err))
+		return
+	}
+	if err := caller.Pause(s.Context()); err != nil {
+		s.Fail(world.WireError(err))
+		return
+	}
+	caller.CarryBody(1)
+	defer caller.CarryBody(-1)
+	var body io.Reader
+	if !s.Ended() {
+		body = s
+	}
+	a := &subresponse{s: s, caller: caller}
+	if q.Binding == "" {
+		err = a.failed(p.fetchOutside(&q.Request, body, a))
+	} else {
+		err = p.fetchObject(&q, body, a)
+	}
+	if err != nil {
+		s.Fail(world.WireError(err))
+	}
+}
+
+// subresponse passes a response on to the handler that asked for it.
+type subresponse struct {
+	s        *wire.Stream
+	caller   *world.Event
+	callee   *world.Event // nil for the outside
+	retaken  bool         // the caller was told to go on
+	answered bool
+	status   int // of the response, for the log
+}
+
+// over completes the callee before the end of its response leaves: nobody may know that the request
+// is over, and pass time, before the object counts as idle.
+func (a *subresponse) over() {
+	if a.callee != nil {
+		a.callee.Complete()
+	}
+}
+
+// retake gives the caller its turn back.
+func (a *subresponse) retake() error {
+	if a.callee != nil && !a.retaken {
+		a.callee.Answered(a.caller)
+	}
+	a.retaken = true
+	return a.caller.Resume(a.s.Context())
+}
+
+func (a *subresponse) Head(m *wire.Response, end bool) error {
+	if err := a.retake(); err != nil {
+		return err
+	}
+	a.answered, a.status = true, int(m.Status)
+	if end {
+		a.over()
+	}
+	return a.s.Answer(m, end)
+}
+
+// failed returns err, when the caller has its turn to be told of it.
+func (a *subresponse) failed(err error) error {
+	if err != nil && !a.answered {
+		if e := a.retake(); e != nil {
+			return e
+		}
+	}
+	return err
+}
+
+func (a *subresponse) Write(p []byte) (int, error) { return a.s.Write(p) }
+
+func (a *subresponse) Close() error {
+	a.over()
+	return a.s.CloseWrite()
+}
+
+func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse) error {
+	ns := p.settings.Bindings[q.Binding]
+	if ns == nil {
+		return a.failed(fmt.Errorf("no class is bound as %q", q.Binding))
+	}
+	who, err := ns.WithID(q.ID)
+	if err != nil {
+		return a.failed(err)
+	}
+	who.Name, who.Named = q.Name, q.HasName
+	started := time.Now()
+	var failure error
+	p.w.Deliver(&world.Delivery{ //nolint:errcheck // ended takes the error
+		Kind: "fetch", Context: a.s.Context(), Program: p, Object: ns.At(who), Caller: a.caller, Request: &q.Request,
+		Began:  func(ev *world.Event) { a.callee = ev },
+		Handle: func(ev *world.Event, inst *world.Instance) error { return p.Fetch(ev, inst, body, a) },
+		Ended: func(ev *world.Event, err error) {
+			failure = a.failed(world.CallerError(ev, err))
+			ev.PublishFetch(a.status, time.Since(started), err)
+		},
+	})
+	return failure
+}
+
+// fetchOutside sends a request to where its URL says.
+func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse) error {
+	u, err := url.Parse(req.URL)
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	r := (&http.Request{
+		Method:        req.Method,
+		URL:           u,
+		Host:          req.Host,
+		Header:        http.Header(wire.Header(req.Header)),
+		ContentLength: req.ContentLength,
+	}).WithContext(a.s.Context())
+	switch {
+	case body != nil:
+		r.Body = io.NopCloser(body)
+	case len(req.Body) > 0:
+		r.Body = io.NopCloser(strings.NewReader(string(req.Body)))
+		r.ContentLength = int64(len(req.Body))
+	}
+	// It is the platform's to say who the client is; its edge refuses requests that say it themselves.
+	r.Header.Del("Cf-Connecting-Ip")
+	a.caller.AwaitOutside(1)
+	resp, err := p.host.outside.RoundTrip(r)
+	if !p.Lost() {
+		a.caller.AwaitOutside(-1)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
+	}
+	defer resp.Body.Close()
+	m := &wire.Response{Status: uint64(resp.StatusCode), Header: wire.Fields(resp.Header), ContentLength: resp.ContentLength}
+	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
+		// A short body goes with the head.
+		if m.Body, err = io.ReadAll(resp.Body); err != nil {
+			return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+		}
+		return a.Head(m, true)
+	}
+	if err := a.Head(m, false); err != nil {
+		return err
+	}
+	if _, err := io.Copy(a, resp.Body); err != nil {
+		return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+	}
+	return a.Close()
+}
+
+// outsideTransport is how requests leave this machine. What the handler asked for is what
+// is sent: nothing is compressed or decompressed on the way.
+func outsideTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	return t
+}

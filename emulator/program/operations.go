@@ -1,0 +1,199 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
+	"devtool.internal/emulator/world"
+)
+
+// An operation is how the emulator serves a method of the protocol that a program asks for.
+type operation struct {
+	// manner is wire.Inline unless the operation waits for more than the disk.
+	manner wire.Manner
+	// serve answers the question, perhaps much later.
+	serve func(*Program, *wire.Stream)
+}
+
+// operations are all methods that a program may ask for once it has introduced itself.
+var operations = map[wire.Method]operation{
+	wire.MethodGet: ask(func(ev *world.Event, q *wire.Get) (wire.Message, error) {
+		value, found, err := ev.Get(q.Key)
+		return &wire.Value{Found: found, Value: value}, err
+	}),
+	wire.MethodPut: do(func(ev *world.Event, q *wire.Put) error { return ev.Put(q.Key, q.Value) }),
+	wire.MethodDelete: ask(func(ev *world.Event, q *wire.Delete) (wire.Message, error) {
+		existed, err := ev.Delete(q.Key)
+		return &wire.Existed{Existed: existed}, err
+	}),
+	wire.MethodGetMany: ask(func(ev *world.Event, q *wire.Keys) (wire.Message, error) { return ev.GetMany(q.Keys) }),
+	wire.MethodPutMany: do(func(ev *world.Event, q *wire.PutMany) error { return ev.PutMany(q.Entries) }),
+	wire.MethodWrite:   do(func(ev *world.Event, q *wire.PutMany) error { return ev.PutEach(q.Entries) }),
+	wire.MethodDeleteMany: ask(func(ev *world.Event, q *wire.Keys) (wire.Message, error) {
+		return ev.DeleteMany(q.Keys)
+	}),
+	wire.MethodList:      ask(func(ev *world.Event, q *wire.List) (wire.Message, error) { return ev.List(listOptions(q)) }),
+	wire.MethodDeleteAll: plain((*world.Event).DeleteAll),
+	wire.MethodSync:      plain((*world.Event).Sync),
+
+	wire.MethodSetAlarm: do(func(ev *world.Event, q *wire.SetAlarm) error { return ev.SetAlarm(time.UnixMilli(q.Time)) }),
+	wire.MethodGetAlarm: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
+		at, set, err := ev.GetAlarm()
+		return &wire.AlarmTime{Set: set, Time: at.UnixMilli()}, err
+	}),
+	wire.MethodDeleteAlarm: plain((*world.Event).DeleteAlarm),
+
+	wire.MethodBegin:    plain((*world.Event).Begin),
+	wire.MethodCommit:   plain((*world.Event).Commit),
+	wire.MethodRollback: plain((*world.Event).Rollback),
+
+	wire.MethodExec: ask(func(ev *world.Event, q *wire.Exec) (wire.Message, error) { return ev.Exec(q.Query, q.Args) }),
+	wire.MethodNextRows: ask(func(ev *world.Event, q *wire.Cursor) (wire.Message, error) {
+		return ev.NextRows(q.Cursor)
+	}),
+	wire.MethodCloseRows: do(func(ev *world.Event, q *wire.Cursor) error { return ev.CloseRows(q.Cursor) }),
+	wire.MethodDatabaseSize: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
+		bytes, err := ev.DatabaseSize()
+		return &wire.Size{Bytes: uint64(bytes)}, err
+	}),
+
+	wire.MethodNow: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
+		return &wire.Time{Time: ev.Now().UnixMilli()}, nil
+	}),
+	wire.MethodPause:   plain(func(ev *world.Event) error { return ev.Pause(context.Background()) }),
+	wire.MethodResume:  plain(func(ev *world.Event) error { return ev.Resume(context.Background()) }).waits(),
+	wire.MethodBlock:   plain((*world.Event).Block).waits(),
+	wire.MethodUnblock: plain((*world.Event).Unblock),
+	wire.MethodReset: do(func(ev *world.Event, q *wire.Reset) error {
+		ev.Abort(q.Reason, q.DropAlarm)
+		return nil
+	}),
+
+	wire.MethodSleep:      operation{wire.Concurrent, (*Program).sleep},
+	wire.MethodTimer:      operation{wire.InOrder, (*Program).startTimer}, // or the clock could go past it
+	wire.MethodSubrequest: operation{wire.Concurrent, (*Program).subrequest},
+	wire.MethodBackground: operation{wire.Concurrent, failing((*Program).runInBackground)},
+	wire.MethodVisit:      operation{wire.Concurrent, failing((*Program).visit)},
+}
+
+// waits returns op for a handler that may wait for long.
+func (op operation) waits() operation {
+	op.manner = wire.Concurrent
+	return op
+}
+
+// ask is an operation of an event that f answers.
+func ask[Q any, P interface {
+	*Q
+	wire.Asking
+}](f func(*world.Event, P) (wire.Message, error)) operation {
+	return operation{wire.Inline, func(p *Program, s *wire.Stream) {
+		var q Q
+		ev, err := p.asker(s, P(&q))
+		var answer wire.Message
+		if err == nil {
+			answer, err = f(ev, &q)
+		}
+		reply(s, answer, err)
+	}}
+}
+
+// do is an operation of an event that has no answer but its error.
+func do[Q any, P interface {
+	*Q
+	wire.Asking
+}](f func(*world.Event, P) error) operation {
+	return ask(func(ev *world.Event, q P) (wire.Message, error) { return &wire.Empty{}, f(ev, q) })
+}
+
+// plain is an operation that has no arguments either.
+func plain(f func(*world.Event) error) operation {
+	return do(func(ev *world.Event, _ *wire.Operation) error { return f(ev) })
+}
+
+// failing is an operation that answers by itself, unless it fails.
+func failing(f func(*Program, *wire.Stream) error) func(*Program, *wire.Stream) {
+	return func(p *Program, s *wire.Stream) {
+		if err := f(p, s); err != nil {
+			s.Fail(world.WireError(err))
+		}
+	}
+}
+
+// asker decodes the question of s into q, and returns the event whose handler asks it.
+func (p *Program) asker(s *wire.Stream, q wire.Asking) (*world.Event, error) {
+	if err := wire.Decode(s.Message, q); err != nil {
+		return nil, err
+	}
+	return p.event(q.Asker())
+}
+
+// reply answers s. If that fails, the program is gone, and so is the question.
+func reply(s *wire.Stream, answer wire.Message, err error) {
+	if err != nil {
+		s.Fail(world.WireError(err))
+		return
+	}
+	s.Answer(answer, true) //nolint:errcheck // see above
+}
+
+// manner says how a question is served.
+func manner(method wire.Method) wire.Manner {
+	if op, ok := operations[method]; ok {
+		return op.manner
+	}
+	if method == wire.MethodHello {
+		return wire.Concurrent // it lasts as long as the connection
+	}
+	return wire.Inline
+}
+
+// serve answers an operation of the program.
+func (p *Program) serve(s *wire.Stream) {
+	op, ok := operations[s.Method]
+	if !ok {
+		s.Fail(world.WireError(fmt.Errorf("unknown method %d", s.Method)))
+		return
+	}
+	op.serve(p, s)
+}
+
+// notice takes what the program puts without waiting for an answer.
+func (p *Program) notice(method wire.Method, message []byte) {
+	var q wire.PutMany
+	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
+		p.host.Log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
+		return
+	}
+	if ev, err := p.event(q.Event); err == nil { // else it is over, and its writes are dropped
+		ev.Write(q.Entries)
+	}
+}
+
+// sleep lets an event wait for the clock.
+func (p *Program) sleep(s *wire.Stream) {
+	var q wire.Sleep
+	ev, err := p.asker(s, &q)
+	if err == nil {
+		err = ev.Sleep(s.Context(), time.Duration(q.Duration))
+	}
+	reply(s, &wire.Empty{}, err)
+}
+
+func listOptions(q *wire.List) store.ListOptions {
+	return store.ListOptions{
+		Start:         q.Start,
+		HasStart:      q.HasStart,
+		StartAfter:    q.StartAfter,
+		HasStartAfter: q.HasStartAfter,
+		End:           q.End,
+		HasEnd:        q.HasEnd,
+		Prefix:        q.Prefix,
+		Reverse:       q.Reverse,
+		Limit:         int(min(q.Limit, math.MaxInt32)),
+	}
+}

@@ -1,0 +1,175 @@
+package program
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
+	"devtool.internal/emulator/world"
+)
+
+// A debugger stops a program that was started by hand where one of its handlers calls stop: it answers no
+// question then, whether it runs.
+type debugger struct {
+	at chan struct{} // gets one for each stop
+
+	mu  sync.Mutex
+	out chan struct{} // closed when the program goes on; nil while it runs
+}
+
+func (d *debugger) stop(*call) (string, error) {
+	out := make(chan struct{})
+	d.mu.Lock()
+	d.out = out
+	d.mu.Unlock()
+	d.at <- struct{}{}
+	<-out
+	return "went on", nil
+}
+
+func (d *debugger) ping(*call) (string, error) {
+	d.mu.Lock()
+	out := d.out
+	d.mu.Unlock()
+	if out != nil {
+		<-out
+	}
+	return "", nil
+}
+
+func (d *debugger) goOn() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.out != nil {
+		close(d.out)
+		d.out = nil
+	}
+}
+
+// newDebugged starts a program in a debugger.
+func newDebugged(t *testing.T, handlers func(*debugger) handlers) (*testWorld, *debugger) {
+	d := &debugger{at: make(chan struct{}, 10)}
+	s := scripted.New(handlers(d))
+	s.Handlers["/who"] = func(*call) (string, error) { return "debugged", nil }
+	s.Handlers["ping"] = d.ping
+	w := newEmptyWorld(t, Options{AttachedOnly: true}, world.Options{Waits: world.Waits{BlockGrace: time.Millisecond}})
+	t.Cleanup(d.goOn)
+	w.host.pingTimeout = 20 * time.Millisecond
+	w.attach(s)
+	w.want("b", "/who", "debugged")
+	return w, d
+}
+
+// awaitStanding waits until somebody has asked the program whether it runs, and got no answer.
+func (w *testWorld) awaitStanding() {
+	w.t.Helper()
+	eventually(w.t, "it is seen that the program stands", func() bool { return w.host.Serving().pulse.stoodWithin(time.Hour) })
+}
+
+func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{
+			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(time.Second) },
+			"alarm": d.stop,
+		}
+	})
+	w.want("a", "/arm", "armed")
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if got := w.move(control.AdvanceRequest{Duration: "1s", MaxStep: "10ms"}); got.Stopped != "" || got.Ran != 1 {
+			t.Errorf("got %d runs, stopped %q, want 1 that was waited for", got.Ran, got.Stopped)
+		}
+	})
+	<-d.at
+	w.awaitStanding() // the step has taken longer than it may
+	d.goOn()
+	wg.Wait()
+}
+
+func TestAStepIsBoundWhereNoDebuggerIs(t *testing.T) {
+	hang := newHang(t)
+	w, _ := newDebugged(t, func(*debugger) handlers {
+		return handlers{
+			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(time.Second) },
+			"alarm": hang.Here,
+		}
+	})
+	w.want("a", "/arm", "armed")
+	got := w.move(control.AdvanceRequest{Duration: "1s", MaxStep: "10ms"})
+	if want := "was unfinished after 10ms of real time"; !strings.Contains(got.Stopped, want) {
+		t.Errorf("got stopped %q, want %q", got.Stopped, want)
+	}
+	hang.Release()
+}
+
+func TestTheLimitOfAConstructorWaitsForADebugger(t *testing.T) {
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{"construct": func(c *call) (string, error) {
+			if c.Object == "a" {
+				return d.stop(c)
+			}
+			return "", nil
+		}}
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/who", "debugged") })
+	<-d.at
+	wg.Go(func() { w.moveOn(time.Minute) })
+	w.awaitStanding()
+	d.goOn()
+	wg.Wait()
+}
+
+func TestTheLimitOfAnAlarmWaitsForADebugger(t *testing.T) {
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{
+			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(24 * time.Hour) },
+			"alarm": d.stop,
+		}
+	})
+	w.want("a", "/arm", "armed")
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		got, err := w.world.TriggerAlarm(control.TriggerRequest{Class: "Lab", Name: "a"}, func() error { return nil })
+		if err != nil || got.Outcome != control.OutcomeOK {
+			t.Errorf("got outcome %q (%s), %v, want %q", got.Outcome, got.Error, err, control.OutcomeOK)
+		}
+	})
+	<-d.at
+	wg.Go(func() { w.moveOn(time.Hour) })
+	w.awaitStanding()
+	d.goOn()
+	wg.Wait()
+}
+
+func TestTheLookoutDoesNotCountTheTimeInADebugger(t *testing.T) {
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{"/stop": d.stop}
+	})
+	g := newGuard(w)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/stop", "went on") })
+	<-d.at
+	g.pass(time.Minute)
+	g.expect()
+	d.goOn()
+	wg.Wait()
+}
+
+func TestAnotherProgramWaitsForOneInADebugger(t *testing.T) {
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{"/stop": d.stop}
+	})
+	w.host.drainLimit = time.Second // which passes once while it stands; then it has that long again
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/stop", "went on") })
+	<-d.at
+	w.attach(scripted.New(handlers{"/who": func(*call) (string, error) { return "next", nil }}))
+	w.awaitStanding() // it has not ended in time
+	d.goOn()
+	wg.Wait()
+	eventually(t, "the next program serves", func() bool { _, got := w.get("a", "/who"); return got == "next" })
+}

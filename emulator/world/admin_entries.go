@@ -1,0 +1,163 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// maxListed is about how many bytes of entries one list holds.
+const maxListed = 16 << 20
+
+// ListEntries lists entries of an object in the order of their keys.
+func (a Admin) ListEntries(ctx context.Context, which control.Object, q control.EntriesRequest) (control.Entries, error) {
+	if q.Limit < 0 {
+		return control.Entries{}, badRequest("the limit is %d: it must be positive", q.Limit)
+	}
+	if q.Limit == 0 {
+		q.Limit = control.DefaultEntries
+	}
+	t, err := a.target(which)
+	if err != nil {
+		return control.Entries{}, err
+	}
+	defer t.release()
+	answer := control.Entries{Entries: []control.Entry{}}
+	err = t.read(ctx, func(s *store.Object) error {
+		// One more than asked for tells whether there are others.
+		found, more, err := s.List(store.ListOptions{Prefix: q.Prefix, Limit: q.Limit + 1}, maxListed)
+		answer.More = more || len(found) > q.Limit
+		for _, e := range found[:min(len(found), q.Limit)] {
+			answer.Entries = append(answer.Entries, describeEntry(e.Key, e.Value))
+		}
+		return err
+	})
+	answer.Object = t.describe()
+	return answer, err
+}
+
+// GetEntry returns one entry of an object.
+func (a Admin) GetEntry(ctx context.Context, which control.Object, key string) (control.Entry, error) {
+	return a.entry(ctx, which, key, func(*store.Object) error { return nil })
+}
+
+// DeleteEntry deletes an entry of an object, and returns it as it was.
+func (a Admin) DeleteEntry(ctx context.Context, which control.Object, key string) (control.Entry, error) {
+	return a.entry(ctx, which, key, func(s *store.Object) error {
+		_, err := s.Delete(key)
+		return err
+	})
+}
+
+// entry returns the entry of an object, which must be there, and then does what is to be
+// done with it.
+func (a Admin) entry(ctx context.Context, which control.Object, key string, then func(*store.Object) error) (answer control.Entry, err error) {
+	t, err := a.target(which)
+	if err != nil {
+		return control.Entry{}, err
+	}
+	defer t.release()
+	err = t.read(ctx, func(s *store.Object) error {
+		value, found, err := s.Get(key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return &control.Error{
+				Code: control.CodeNoKey, Message: fmt.Sprintf("%s has no key %q", t, key),
+				Hint: fmt.Sprintf("`devtool objects get %s` lists its keys", t),
+			}
+		}
+		answer = describeEntry(key, value)
+		return then(s)
+	})
+	return answer, err
+}
+
+// PutEntry stores a value. An object that does not exist is made: state can be prepared
+// before the first request.
+func (a Admin) PutEntry(ctx context.Context, which control.Object, key string, q control.PutRequest) (control.Entry, error) {
+	value, err := encodeEntry(q)
+	if err != nil {
+		return control.Entry{}, err
+	}
+	t, err := a.target(which)
+	if err != nil {
+		return control.Entry{}, err
+	}
+	defer t.release()
+	if err := t.ns.limits().checkEntry(key, value); err != nil {
+		return control.Entry{}, badRequest("put %.80q: %s", key, err)
+	}
+	if err := t.use(ctx, func(s *store.Object) error { return s.Put(key, value) }); err != nil {
+		return control.Entry{}, err
+	}
+	return describeEntry(key, value), nil
+}
+
+// describeEntry is an entry as the control API shows it. A value that can't be read is
+// shown as such: it must not hide the others.
+func describeEntry(key string, stored []byte) control.Entry {
+	e := control.Entry{Key: key, Size: len(stored)}
+	value, kind, err := decodeValue(stored)
+	if err == nil {
+		e.Type = kind
+		e.Value, err = json.Marshal(value)
+	}
+	if err != nil {
+		e.Type, e.Value, e.Problem = control.TypeUnknown, nil, err.Error()
+	}
+	return e
+}
+
+// decodeValue returns what encoding/json makes the shown form of.
+func decodeValue(stored []byte) (value any, kind string, err error) {
+	if err := wire.DecodeValue(stored, &value); err != nil {
+		return nil, "", err
+	}
+	switch value.(type) {
+	case []byte:
+		return value, control.TypeBytes, nil
+	case time.Time:
+		return value, control.TypeTime, nil
+	}
+	var text json.RawMessage // numbers keep all their digits
+	return &text, control.TypeJSON, wire.DecodeValue(stored, &text)
+}
+
+// encodeEntry is the inverse of describeEntry.
+func encodeEntry(q control.PutRequest) ([]byte, error) {
+	var err error
+	switch q.Type {
+	case control.TypeJSON, "":
+		if !json.Valid(q.Value) {
+			return nil, badRequest("the value is not JSON")
+		}
+		return wire.EncodeValue(q.Value)
+	case control.TypeBytes:
+		var b []byte
+		if err = json.Unmarshal(q.Value, &b); err == nil {
+			return wire.EncodeValue(b)
+		}
+	case control.TypeTime:
+		var t time.Time
+		if err = json.Unmarshal(q.Value, &t); err == nil {
+			return wire.EncodeValue(t)
+		}
+	default:
+		return nil, badRequest("%q is not a type of values: they are json, bytes and time", q.Type)
+	}
+	return nil, &control.Error{
+		Code: control.CodeBadRequest, Message: fmt.Sprintf("the value is not of type %s: %s", q.Type, err),
+		Hint: "bytes are a string in base64, a time one like 2026-11-21T17:00:00Z",
+	}
+}
+
+func badRequest(format string, args ...any) error {
+	return control.Errorf(control.CodeBadRequest, format, args...)
+}

@@ -1,0 +1,48 @@
+package world
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+)
+
+// What is shown of a value is enough to store it again, whatever it is.
+func TestValuesSurviveBeingShownAndStored(t *testing.T) {
+	const firstMS, lastMS = -62135596800000, 253402300799999 // the years 1 to 9999
+	times := rapid.Map(rapid.Int64Range(firstMS, lastMS), func(ms int64) time.Time { return time.UnixMilli(ms).UTC() })
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.OneOf(
+			rapid.SliceOf(rapid.Byte()).AsAny(), times.AsAny(),
+			rapid.String().AsAny(), rapid.Int64().AsAny(), rapid.Bool().AsAny(),
+			rapid.MapOf(rapid.String(), rapid.Float64().AsAny()).AsAny(),
+		).Draw(t, "value")
+		stored, err := wire.EncodeValue(value)
+		if err != nil {
+			t.Skip("no value") // NaN and such
+		}
+		shown := describeEntry("k", stored)
+		again, err := encodeEntry(control.PutRequest{Type: shown.Type, Value: shown.Value})
+		if err != nil || string(again) != string(stored) {
+			t.Errorf("%+v became %q, %v, want %q", shown, again, err, stored)
+		}
+	})
+}
+
+func FuzzDescribeEntry(f *testing.F) {
+	for _, seed := range []string{
+		"", "J", "J1", "Jx", "B", "Bhi", "T", "T12345678", "T\xff\xff\xff\xff\xff\xff\xff\xff", "\xff\x0f", "?",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		e := describeEntry("k", stored)
+		if (e.Type == control.TypeUnknown) != (e.Problem != "") || (e.Problem == "") != json.Valid(e.Value) {
+			t.Errorf("%q is shown as %+v", stored, e)
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// maxSnapshot is about how many bytes of keys, values and rows one snapshot holds.
+const maxSnapshot = 64 << 20
+
+// SnapshotObject returns all that an object stores. It is read in one turn, so that nothing is
+// missing of what belongs together.
+func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (control.Snapshot, error) {
+	t, err := a.target(which)
+	if err != nil {
+		return control.Snapshot{}, err
+	}
+	defer t.release()
+	stored := control.Snapshot{Entries: []control.StoredEntry{}, Tables: []control.StoredTable{}}
+	var failed error
+	err = t.read(ctx, func(s *store.Object) error {
+		failed = t.readAll(s, &stored)
+		return nil // a rollback would end the cursors of handlers that wait, for nothing
+	})
+	if err = cmp.Or(err, failed); err != nil {
+		return control.Snapshot{}, err
+	}
+	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: t.path}
+	if details.ObjectInfo, err = t.info(); err != nil {
+		return control.Snapshot{}, err
+	}
+	details.Alarm = stored.Alarm // the one of then
+	stored.ObjectDetails = details
+	return stored, nil
+}
+
+// readAll fills in what the store holds. It is the object's turn.
+func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
+	at, set, err := s.Alarm()
+	if err != nil {
+		return err
+	}
+	if set {
+		stored.Alarm = &at
+	}
+	entries, more, err := s.List(store.ListOptions{}, maxSnapshot)
+	if err != nil {
+		return err
+	}
+	if more {
+		return t.tooLarge()
+	}
+	left := maxSnapshot
+	for _, e := range entries {
+		stored.Entries = append(stored.Entries, control.StoredEntry{Entry: describeEntry(e.Key, e.Value), Stored: e.Value})
+		left -= len(e.Key) + len(e.Value)
+	}
+	tables, err := s.UserTables()
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		read, size, err := readTable(s, table, left)
+		if err != nil {
+			return err
+		}
+		if left -= size; left <= 0 {
+			return t.tooLarge()
+		}
+		stored.Tables = append(stored.Tables, read)
+	}
+	return nil
+}
+
+// readTable reads all rows of a table, or at least maxBytes bytes of them. A table that the engine can't
+// read is described as such: it must not hide the others.
+func readTable(s *store.Object, table store.Table, maxBytes int) (read control.StoredTable, size int, err error) {
+	read = control.StoredTable{Name: table.Name, SQL: table.SQL, Columns: []string{}, Rows: [][]control.SQLValue{}}
+	cursor, err := s.ReadTable(table.Name)
+	if err == nil {
+		defer cursor.Close()
+		read.Columns = append(read.Columns, cursor.ColumnNames()...)
+		var rows [][]control.SQLValue
+		if rows, size, err = readRows(cursor, math.MaxInt, maxBytes); err == nil {
+			read.Rows = rows
+		}
+	}
+	if wrong := (*store.SQLError)(nil); errors.As(err, &wrong) {
+		read.Problem, err = wrong.Error(), nil
+	}
+	return read, size, err
+}
+
+func (t target) tooLarge() error {
+	return &control.Error{
+		Code: control.CodeTooLarge, Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
+		Hint: "read it in parts: `devtool objects get` and `devtool objects sql`",
+	}
+}

@@ -1,0 +1,107 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// maxResult is about how many bytes of rows one call of RunSQL returns.
+const maxResult = 32 << 20
+
+// RunSQL runs SQL on the database of an object that exists, with the rights and within the
+// limits of the object's own. All of it is committed, or none. When ctx ends, so does the SQL.
+func (a Admin) RunSQL(ctx context.Context, which control.Object, q control.SQLRequest) (control.SQLResult, error) {
+	if q.Limit < 0 {
+		return control.SQLResult{}, badRequest("the limit is %d: it must be positive", q.Limit)
+	}
+	if q.Limit == 0 {
+		q.Limit = control.DefaultRows
+	}
+	t, err := a.target(which)
+	if err != nil {
+		return control.SQLResult{}, err
+	}
+	defer t.release()
+	var answer control.SQLResult
+	var failed error
+	err = t.read(ctx, func(s *store.Object) error {
+		stop := s.InterruptAfter(ctx)
+		answer, failed = runSQL(s, q)
+		stop()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case s.Dirty():
+			return failed
+		}
+		return nil // a rollback would end the cursors of handlers that wait, for nothing
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return control.SQLResult{}, explainSQL(err, len(q.Args))
+	}
+	return answer, nil
+}
+
+func runSQL(s *store.Object, q control.SQLRequest) (control.SQLResult, error) {
+	args := make([]any, len(q.Args))
+	for i, arg := range q.Args {
+		args[i] = arg.V
+	}
+	cursor, err := s.Exec(q.Query, args)
+	if err != nil {
+		return control.SQLResult{}, err
+	}
+	defer cursor.Close()
+	answer := control.SQLResult{Columns: append([]string{}, cursor.ColumnNames()...)}
+	if answer.Rows, _, err = readRows(cursor, q.Limit, maxResult); err != nil {
+		return control.SQLResult{}, err
+	}
+	answer.More = cursor.More()
+	answer.RowsRead, answer.RowsWritten = cursor.RowsRead(), cursor.RowsWritten()
+	return answer, nil
+}
+
+// readRows reads up to limit rows, of about maxBytes bytes together, and returns how many bytes they are.
+func readRows(cursor *store.Cursor, limit, maxBytes int) (rows [][]control.SQLValue, size int, err error) {
+	rows = [][]control.SQLValue{}
+	for len(rows) < limit && size < maxBytes {
+		row, ok, err := cursor.Next()
+		if err != nil {
+			return nil, 0, err
+		}
+		if !ok {
+			break
+		}
+		values := make([]control.SQLValue, len(row))
+		for i, v := range row {
+			values[i].V = v
+			size += sizeOf(v)
+		}
+		rows = append(rows, values)
+	}
+	return rows, size, nil
+}
+
+// explainSQL makes what is wrong with the SQL the caller's affair.
+func explainSQL(err error, args int) error {
+	wrong := (*store.SQLError)(nil)
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	refused := &control.Error{Code: control.CodeBadRequest, Message: wrong.Error()}
+	if wrong.Offset >= 0 {
+		at := wrong.Before + wrong.Offset
+		refused.Offset = &at
+	}
+	if wrong.Bindings {
+		refused.Hint = fmt.Sprintf("give an argument for each parameter of the last statement: there are %d", args)
+	}
+	return refused
+}

@@ -1,0 +1,283 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
+)
+
+// offsetResolution is coarser than the clock, for the two clocks are not read in the same
+// instant.
+const offsetResolution = 10 * time.Millisecond
+
+// Time says where the clock stands.
+func (w *World) Time() control.Time {
+	now := w.clock.Now()
+	return control.Time{
+		Now:    now,
+		Mode:   string(w.clock.Mode()),
+		Rate:   w.clock.Rate(),
+		Offset: time.Until(now).Round(offsetResolution).String(),
+		Next:   w.nextAlarm(),
+
+		NextCron: w.crons.next(),
+	}
+}
+
+// resetTime sets the clock to real time.
+func (w *World) ResetTime(force bool) error {
+	if n := len(w.PendingAlarms()); n > 0 && !force {
+		which := "1 alarm is pending, which would keep its time"
+		if n > 1 {
+			which = fmt.Sprintf("%d alarms are pending, which would keep their times", n)
+		}
+		return &control.Error{
+			Code:    control.CodeAlarmsPending,
+			Message: which + " while the clock goes back to real time",
+			Hint:    "do it all the same with --force",
+		}
+	}
+	if err := w.clock.Reset(); err != nil {
+		return err
+	}
+	w.crons.restart()
+	for _, ns := range w.currentNamespaces() {
+		ns.restartIdling()
+	}
+	return nil
+}
+
+// An advance is one that is under way: it collects what runs in it, for whoever has asked for
+// it.
+type Advance struct {
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	ended   []ended         // in the current step
+	fired   []control.Fired // those that were not yet taken
+	ran     int
+	failed  int
+	Waiting chan struct{} // holds a token when there are some to take
+}
+
+// An ended is a run that has come to its end, and when it began: the number of that step.
+type ended struct {
+	began uint64
+	fired control.Fired
+}
+
+// add is called for each run, when it ends in step.
+func (a *Advance) add(step *clock.Step, run ended) {
+	a.mu.Lock()
+	a.ended = append(a.ended, run)
+	a.mu.Unlock()
+	step.After(a.settle)
+}
+
+// settle takes the runs over that a step has ended. Those that end in the same one, as all do that wait for an object when
+// it is reset, end side by side: what began first is told first.
+func (a *Advance) settle() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.ended) == 0 {
+		return
+	}
+	slices.SortStableFunc(a.ended, func(x, y ended) int { return cmp.Compare(x.began, y.began) })
+	for _, run := range a.ended {
+		a.fired = append(a.fired, run.fired)
+		a.ran++
+		if run.fired.Outcome == control.OutcomeFailed {
+			a.failed++
+		}
+	}
+	a.ended = nil
+	select {
+	case a.Waiting <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has run since it was last called.
+func (a *Advance) Take() []control.Fired {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	fired := a.fired
+	a.fired = nil
+	return fired
+}
+
+func (a *Advance) Count() (ran, failed int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ran, a.failed
+}
+
+// beginAdvance prepares a move of the clock, which move then makes.
+func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *Advance, move func() (*control.Advanced, error), err error) {
+	limits := clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding}
+	if q.MaxStep != "" {
+		if limits.Step, err = time.ParseDuration(q.MaxStep); err != nil {
+			return nil, nil, badDuration(q.MaxStep)
+		}
+	}
+	limits.Extend = func() bool {
+		p := w.programs.Running()
+		return p != nil && p.Spared(max(limits.Step, recovery))
+	}
+	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
+		return nil, nil, badRequest("a limit is negative")
+	}
+	// A clock that runs goes on meanwhile: by how much it is to move counts from when it is moved.
+	by := func(d time.Duration) (clock.Report, error) {
+		if q.Jump {
+			return w.clock.Jump(ctx, d, limits)
+		}
+		return w.clock.Advance(ctx, d, limits)
+	}
+	var moveClock func() (clock.Report, error)
+	switch {
+	case q.Duration != "" && q.To == nil && !q.Next:
+		d, err := time.ParseDuration(q.Duration)
+		if err != nil {
+			return nil, nil, badDuration(q.Duration)
+		}
+		if d < 0 {
+			return nil, nil, badRequest("time can't go back")
+		}
+		moveClock = func() (clock.Report, error) { return by(d) }
+	case q.To != nil && q.Duration == "" && !q.Next:
+		moveClock = func() (clock.Report, error) {
+			if q.Jump {
+				return w.clock.JumpTo(ctx, *q.To, limits)
+			}
+			return w.clock.AdvanceTo(ctx, *q.To, limits)
+		}
+	case q.Next && q.To == nil && q.Duration == "":
+		moveClock = func() (clock.Report, error) {
+			due, ok := w.clock.Next()
+			if !ok {
+				return clock.Report{}, &control.Error{Code: control.CodeNothingDue, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
+			}
+			return by(max(0, due.Sub(w.clock.Now())))
+		}
+	default:
+		return nil, nil, badRequest("say by how much, to what time or whether to what is due next, and one of them only")
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	a = &Advance{stop: stop, Waiting: make(chan struct{}, 1)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.advance != nil {
+		stop()
+		return nil, nil, Busy(clock.ErrBusy)
+	}
+	w.advance = a
+	return a, func() (*control.Advanced, error) {
+		defer stop()
+		w.advancing.Store(true)
+		report, err := moveClock()
+		w.endAdvance()
+		a.settle() // what ended in a step that is stuck
+		return w.advanced(a, report, err)
+	}, nil
+}
+
+func (w *World) endAdvance() {
+	w.mu.Lock()
+	w.advance = nil
+	w.mu.Unlock()
+	w.advancing.Store(false)
+	w.stores.closeLingering()
+}
+
+// advanced describes a move of the clock that ended with err.
+func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.Advanced, error) {
+	if refusal := (*control.Error)(nil); errors.As(err, &refusal) {
+		return nil, refusal
+	}
+	if report.From.IsZero() {
+		refusal := &control.Error{Code: control.CodeBadRequest, Message: err.Error()}
+		if errors.Is(err, clock.ErrPast) {
+			refusal.Hint = "`devtool time reset` sets it back to real time, and a fresh state (--persist-to) begins anew"
+		}
+		return nil, refusal
+	}
+	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(w.clock.Mode()), Next: w.nextAlarm(), NextCron: w.crons.next()}
+	answer.Ran, answer.Failed = a.Count()
+	if err != nil {
+		answer.Stopped, answer.StoppedBy = err.Error(), StoppedBy(err)
+		if running := w.runningNow(); running != "" {
+			answer.Stopped += ": " + running
+		}
+	}
+	return answer, nil
+}
+
+// stoppedBy returns the code of what ended an advance early.
+func StoppedBy(err error) control.StopCode {
+	var limit *clock.LimitError
+	var stuck *clock.StuckError
+	switch {
+	case errors.As(err, &limit) && limit.Limit == clock.LimitStanding:
+		return control.StoppedByStanding
+	case errors.As(err, &limit):
+		return control.StoppedByRuns
+	case errors.As(err, &stuck):
+		return control.StoppedByStep
+	case errors.Is(err, context.Canceled):
+		return control.StoppedByRequest
+	}
+	return control.StoppedByError
+}
+
+// stopAdvance ends the advance under way after its current step.
+func (w *World) StopAdvance() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.advance == nil {
+		return &control.Error{Code: control.CodeNoAdvance, Message: "no advance is under way"}
+	}
+	w.advance.stop()
+	return nil
+}
+
+func badDuration(s string) error {
+	return &control.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
+}
+
+// runningNow names the events of objects that are running, for the report of a stuck step.
+func (w *World) runningNow() string {
+	p := w.programs.Running()
+	if p == nil {
+		return w.programs.Missing()
+	}
+	var names []string
+	for _, ev := range w.running.in(p) {
+		if ev.currentStep() != nil {
+			names = append(names, ev.String())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	sort.Strings(names)
+	return "still running: " + strings.Join(names, ", ") + " (the log of `devtool dev` shows where)"
+}
+
+// busy says so where err is that somebody moves the clock.
+func Busy(err error) error {
+	if errors.Is(err, clock.ErrBusy) {
+		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}
+	}
+	return err
+}

@@ -1,0 +1,415 @@
+package world
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// The retry schedule. Source: workerd's alarm-scheduler.h and worker-interface.h.
+const (
+	retryStart    = 2 * time.Second
+	RetryMax      = 6 // counted failures; whatever comes after them is not tried again
+	retryMaxShift = 9 // the wait doubles this often
+	retryJitter   = 4 // up to a quarter of the wait is added
+)
+
+// An alarm is a pending alarm of an object. The truth about it is in the object's file;
+// this is what the clock has to know. It is replaced when the alarm is set anew. There may be
+// many, so it is kept to 128 bytes.
+type alarm struct {
+	// ns.mu guards these.
+	due     time.Time // at, or when it is tried again
+	timer   *clock.Timer
+	retries uint8 // counted failures
+	shift   uint8 // the next wait is retryStart << shift
+	counted bool  // the failure before was
+	running bool
+	missed  bool // it was due while the one before it ran: it runs after that
+	held    bool // it was due at start, and waits until time is moved by hand
+
+	// Constant.
+	named bool
+	name  string
+	id    wire.ID
+	ns    *Namespace
+	at    time.Time // what it was set for
+	order int64     // alarms of the same time run in this order
+}
+
+// An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
+type alarmRun struct {
+	changed bool // an alarm was set or deleted meanwhile, and committed
+	dropped bool // it is not to be tried again
+}
+
+// identity returns whose alarm it is. Its fields stand apart in an alarm to keep that small.
+func (a *alarm) identity() Identity { return Identity{id: a.id, Name: a.name, Named: a.named} }
+
+// schedule takes over what a commit of the object made of its alarm.
+func (ns *Namespace) schedule(who Identity, at time.Time, set bool, order int64) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if old := ns.alarms[who.id]; old != nil {
+		if old.timer != nil {
+			old.timer.Stop()
+		}
+		delete(ns.alarms, who.id)
+	}
+	if set {
+		a := &alarm{ns: ns, id: who.id, name: who.Name, named: who.Named, at: at, order: order}
+		ns.alarms[who.id] = a
+		a.arm(at)
+	}
+}
+
+// unschedule is schedule for an object that has no alarm any more.
+func (ns *Namespace) unschedule(id wire.ID) { ns.schedule(Identity{id: id}, time.Time{}, false, 0) }
+
+// arm sets the alarm's timer. ns.mu is held.
+func (a *alarm) arm(due time.Time) {
+	a.due = due
+	a.timer = a.ns.w.clock.At(due, a.fire)
+}
+
+// fire is called by the clock.
+func (a *alarm) fire(step *clock.Step) {
+	if step == nil && a.early() {
+		return
+	}
+	if !a.claim() {
+		return
+	}
+	step.Add()
+	a.ns.w.Go(func() { a.runOnce(step, false) })
+}
+
+// early reports whether there was no program yet, and the alarm runs when there is one.
+func (a *alarm) early() bool {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	if !a.ns.w.early.add(a) {
+		return false
+	}
+	a.timer = nil
+	return true
+}
+
+// claim marks the alarm as running, unless it is already or is no longer the
+// object's.
+func (a *alarm) claim() bool {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	if a.running || a.ns.alarms[a.id] != a {
+		return false
+	}
+	if _, busy := a.ns.running[a.id]; busy {
+		a.missed = true
+		return false
+	}
+	a.ns.running[a.id] = struct{}{}
+	a.running, a.held = true, false
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	return true
+}
+
+// ended undoes claim when the run is over, and lets go of the alarm that was set
+// during it and is due.
+func (a *alarm) ended() {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	delete(a.ns.running, a.id)
+	if next := a.ns.alarms[a.id]; next != nil && next.missed {
+		next.missed = false
+		next.arm(next.due)
+	}
+}
+
+// object says whose alarm it is.
+func (a *alarm) object() control.Object {
+	return control.Object{Class: a.ns.class, Name: a.name, ID: a.id.String()}
+}
+
+// runOnce runs the alarm, which the caller has claimed, as part of step, of which the
+// caller has taken a hold for it. When triggered is set it runs although its time
+// has not come.
+func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
+	w, started := a.ns.w, time.Now()
+	run := Happening{
+		Event: control.KindAlarm, Which: a.object(), Object: a.object().String(),
+		Scheduled: a.at, Retry: int(a.retries),
+	}
+	var result alarmResult
+	d := &Delivery{
+		Kind: "alarm", Context: w.ctx, Entry: Patient, Step: step, Object: &Address{a.ns, a.identity()},
+	}
+	d.Handle = func(ev *Event, inst *Instance) (err error) {
+		result, err = a.handle(ev, inst, triggered)
+		return err
+	}
+	d.Ended = func(ev *Event, err error) {
+		run.At, run.Due, run.Took = d.at, a.dueTime(triggered), time.Since(started)
+		if ev == nil { // the emulator ends; the alarm stays in its file
+			run.Outcome, run.Err = control.OutcomeDropped, err
+			return
+		}
+		defer a.ended()
+		run.Err = a.conclude(ev.obj, &run, result, err)
+		w.publishRun(step, ev.currentStep(), run)
+	}
+	w.Deliver(d) //nolint:errcheck // run has it
+	return run.Fired()
+}
+
+// conclude decides what follows a run that ended with err and result, notes it in run, and
+// returns what went wrong.
+func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err error) error {
+	switch {
+	case err == nil && result.dropped != "":
+		run.Outcome, run.Why = control.OutcomeDropped, result.dropped
+		return a.resync(o, run)
+	case err == nil:
+		run.Outcome = control.OutcomeOK
+		if result.duplicate {
+			a.duplicate(o)
+		}
+	default:
+		run.Why = err.Error()
+		run.Outcome = a.retry(o, err, result, run)
+	}
+	return err
+}
+
+// dueTime returns when the alarm was to run, or zero if somebody has triggered it.
+func (a *alarm) dueTime(triggered bool) time.Time {
+	if triggered {
+		return time.Time{}
+	}
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	return a.due
+}
+
+// An alarmResult is what came of a run, beside its error.
+type alarmResult struct {
+	dropped string // why the handler was not called, or empty
+	called  bool   // the handler was called
+	noRetry bool   // the handler does not want to be called again
+	// duplicate is set where the alarm has been left in the file, to be delivered once more.
+	duplicate bool
+}
+
+// handle calls the handler, if the alarm is still due, and deletes the alarm after it.
+func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, error) {
+	o, w := ev.obj, a.ns.w
+	var at time.Time
+	var set bool
+	err := o.use(ev, func(s *store.Object) (err error) {
+		at, set, err = s.Alarm()
+		return err
+	})
+	switch {
+	case err != nil:
+		return alarmResult{}, err
+	case !set:
+		return alarmResult{dropped: "the alarm was deleted"}, nil
+	case !triggered && at.After(w.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
+		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
+	case !handlesAlarms(ev.prog, a.ns.class):
+		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
+		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
+	}
+	if err := o.struckAlarm(); err != nil {
+		return alarmResult{}, err
+	}
+	run := &alarmRun{}
+	o.setRun(run)
+	defer o.setRun(nil)
+	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
+	limit := o.limit(ev, alarmLimit, errAlarmLimit, 0)
+	err = ev.prog.Ask(inst, wire.MethodAlarm, m)
+	limit.stop()
+	result := alarmResult{called: true}
+	if err == nil {
+		err = o.use(ev, func(s *store.Object) error {
+			if run.changed || s.AlarmChanged() {
+				return nil
+			}
+			if result.duplicate = w.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
+				return nil
+			}
+			return s.DeleteAlarm()
+		})
+	}
+	if err != nil { // perhaps a reset which came as the handler returned
+		o.storeMu.Lock()
+		result.noRetry = run.dropped
+		o.storeMu.Unlock()
+	}
+	return result, err
+}
+
+// setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is
+// held.
+func (o *object) setAlarm(st *store.Object, at time.Time) error {
+	if now := o.ns.w.clock.Now(); at.Before(now) {
+		at = now
+	}
+	// To set the very time of the alarm that is running is a new alarm all the same.
+	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
+		running, _, err := st.Alarm()
+		if err == nil && running.Equal(at) {
+			err = st.DeleteAlarm()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return st.SetAlarm(at)
+}
+
+func (o *object) setRun(run *alarmRun) {
+	o.storeMu.Lock()
+	o.run = run
+	o.storeMu.Unlock()
+}
+
+// resync follows the object's file when a run found that it tells something else. If it can't,
+// the run comes again.
+func (a *alarm) resync(o *object, run *Happening) error {
+	err := o.administer(context.Background(), func(s *store.Object) error {
+		at, set, err := s.Alarm()
+		if err != nil {
+			return err
+		}
+		a.ns.mu.Lock()
+		stale := a.ns.alarms[a.id] == a
+		a.ns.mu.Unlock()
+		if !stale {
+			return nil
+		}
+		return a.follow(at, set)
+	})
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("look up alarm: %w", err)
+	run.Why = err.Error()
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	a.running = false
+	if a.ns.alarms[a.id] == a {
+		run.Outcome = a.tryAgainLocked(run)
+	}
+	return err
+}
+
+// follow makes the index and the clock agree with what the object's file tells of its alarm.
+func (a *alarm) follow(at time.Time, set bool) (err error) {
+	if set {
+		err = a.ns.index.Set(a.id.String(), at, a.order, a.name, a.named)
+	} else {
+		err = a.ns.index.Delete(a.id.String())
+	}
+	if err == nil {
+		a.ns.schedule(a.identity(), at, set, a.order)
+	}
+	return err
+}
+
+// retry decides what follows the failure of a run, and returns the outcome.
+func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening) string {
+	a.ns.mu.Lock()
+	a.running = false
+	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile: that goes before a retry
+		a.ns.mu.Unlock()
+		if result.called {
+			return control.OutcomeFailed
+		}
+		what := "deleted"
+		if next != nil {
+			what = "set anew for " + next.at.Format(time.RFC3339Nano)
+		}
+		run.Why = "the alarm was " + what + " before its handler was called: " + cause.Error()
+		return control.OutcomeDropped
+	}
+	if a.retries < RetryMax && !result.noRetry {
+		counts := countsAgainstLimit(cause)
+		if counts {
+			a.retries++
+			if !a.counted { // what failed before was something else
+				a.shift = 0
+			}
+		}
+		a.counted = counts
+		defer a.ns.mu.Unlock()
+		return a.tryAgainLocked(run)
+	}
+	a.ns.mu.Unlock()
+	err := o.administer(context.Background(), func(s *store.Object) error {
+		if at, set, err := s.Alarm(); err != nil || !set || !at.Equal(a.at) {
+			return err
+		}
+		return s.DeleteAlarm()
+	})
+	if err != nil {
+		a.ns.w.log.Error("drop alarm of "+o.String(), "err", err)
+	}
+	return control.OutcomeFailed
+}
+
+// tryAgainLocked sets the timer for another run after the one that fired.
+func (a *alarm) tryAgainLocked(run *Happening) (outcome string) {
+	due := run.At
+	if now := a.ns.w.clock.Now(); now.After(due) {
+		due = now
+	}
+	due = due.Add(a.wait())
+	a.shift = min(a.shift+1, retryMaxShift)
+	a.arm(due)
+	run.RetryAt = due
+	return control.OutcomeRetry
+}
+
+// wait returns how long the alarm waits for its next try. The jitter depends on nothing
+// but the alarm and the seed, so that a run can be repeated.
+func (a *alarm) wait() time.Duration {
+	nominal := retryStart << a.shift
+	h := fnv.New64a()
+	h.Write(a.id[:])
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(a.at.UnixMilli()))
+	binary.BigEndian.PutUint64(b[8:], uint64(a.retries)<<32|uint64(a.shift))
+	h.Write(b[:])
+	if seed := a.ns.w.seed; seed != 0 {
+		h.Write(binary.BigEndian.AppendUint64(nil, seed))
+	}
+	most := uint64(nominal/time.Millisecond) / retryJitter
+	return nominal + time.Duration(h.Sum64()%(most+1))*time.Millisecond
+}
+
+// countsAgainstLimit reports whether the failure was the handler's own: it failed, broke a limit,
+// or left what the database does not take. A constructor that fails, a program that crashes
+// and a disk that does not take the writes are tried again without end, unless the handler's own
+// failures have used up all retries. Source: workerd's global-scope.c++.
+func countsAgainstLimit(err error) bool {
+	if c := (*constructError)(nil); errors.As(err, &c) {
+		return false
+	}
+	if e := (*store.SQLError)(nil); errors.As(err, &e) && e.Code == "SQLITE_CONSTRAINT" { // of the commit
+		return true
+	}
+	e := (*wire.Error)(nil)
+	return errors.As(err, &e) && (e.Remote || e.Overloaded)
+}

@@ -1,0 +1,176 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+)
+
+// faults are what people want to go wrong, to see how handlers and their callers take it. Each
+// waits for the next event of its object that it can strike. It strikes as part of that event, in
+// the object's turn and in the event's step of the clock, by the very way in which the real thing
+// comes: a commit that fails, an alarm that fails or is found in the file. So a run with faults
+// repeats like any other.
+type faults struct {
+	// count is how many wait, so that events without any pay for no lock.
+	count atomic.Int32
+
+	// mu guards what follows. No other lock is taken while it is held.
+	mu      sync.Mutex
+	waiting []fault // in the order in which they were injected
+}
+
+type fault struct {
+	ns *Namespace
+	id wire.ID
+	control.Fault
+}
+
+// maxFaults bounds how many faults wait at once.
+const maxFaults = 10_000
+
+// What events fail with that a fault has struck. All but the first is the error of a program that
+// has crashed.
+var (
+	errFailAlarm   = &wire.Error{Message: "injected fault " + control.FaultFailAlarm + ": the alarm failed before its handler was called", Remote: true}
+	errCrashBefore = &wire.Error{Message: "injected fault " + control.FaultCrashBeforeCommit + ": what was written is lost, and the object was reset", Reset: true, Retryable: true}
+	errCrashAfter  = &wire.Error{Message: "injected fault " + control.FaultCrashAfterCommit + ": what was written is stored, and the object was reset", Reset: true, Retryable: true}
+)
+
+// add lets f wait, unless too many do.
+func (fs *faults) add(f fault) error {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if len(fs.waiting) >= maxFaults {
+		return &control.Error{
+			Code: control.CodeTooManyFaults, Message: fmt.Sprintf("%d faults wait already, and that is the limit", maxFaults),
+			Hint: "drop them, or let some strike first",
+		}
+	}
+	fs.waiting = append(fs.waiting, f)
+	fs.count.Store(int32(len(fs.waiting)))
+	return nil
+}
+
+// take removes the first fault of the object that is of one of the kinds, and returns its kind; or
+// "" if none waits.
+func (fs *faults) take(o *object, kinds ...string) string {
+	if fs.count.Load() == 0 {
+		return ""
+	}
+	fs.mu.Lock()
+	kind := ""
+	if i := fs.findLocked(o, kinds); i >= 0 {
+		kind = fs.waiting[i].Fault.Fault
+		fs.waiting = slices.Delete(fs.waiting, i, i+1)
+		fs.count.Store(int32(len(fs.waiting)))
+	}
+	fs.mu.Unlock()
+	if kind != "" {
+		o.ns.w.log.Warn("injected fault "+kind, "object", o.String())
+	}
+	return kind
+}
+
+// waits reports whether a fault of this kind waits for the object.
+func (fs *faults) waits(o *object, kind string) bool {
+	if fs.count.Load() == 0 {
+		return false
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.findLocked(o, []string{kind}) >= 0
+}
+
+func (fs *faults) findLocked(o *object, kinds []string) int {
+	return slices.IndexFunc(fs.waiting, func(f fault) bool {
+		return f.ns == o.ns && f.id == o.id && slices.Contains(kinds, f.Fault.Fault)
+	})
+}
+
+// list returns the faults that wait, which with drop wait no longer.
+func (fs *faults) list(drop bool) control.Faults {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	answer := control.Faults{Faults: make([]control.Fault, len(fs.waiting))}
+	for i, f := range fs.waiting {
+		answer.Faults[i] = f.Fault
+	}
+	if drop {
+		fs.waiting = nil
+		fs.count.Store(0)
+	}
+	return answer
+}
+
+// struckAlarm returns what the alarm of o, which is about to run, fails with; or nil.
+func (o *object) struckAlarm() error {
+	if o.ns.w.faults.take(o, control.FaultFailAlarm) == "" {
+		return nil
+	}
+	return errFailAlarm
+}
+
+// crashesAtCommit returns what the commit of o that is about to come fails with, before it has taken
+// place or after; or nil. storeMu is held.
+func (o *object) crashesAtCommit() (before, after error) {
+	if !o.uncommitted() {
+		return nil, nil
+	}
+	switch o.ns.w.faults.take(o, control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit) {
+	case control.FaultCrashBeforeCommit:
+		return errCrashBefore, nil
+	case control.FaultCrashAfterCommit:
+		return nil, errCrashAfter
+	}
+	return nil, nil
+}
+
+// duplicate delivers the alarm of o once more, which has run and was left in the object's file for
+// that: as a start finds it there, with no failures counted. It does nothing if another alarm
+// has been set, or this one deleted, since.
+func (a *alarm) duplicate(o *object) {
+	ns := a.ns
+	ns.w.faults.take(o, control.FaultDuplicateAlarm)
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.alarms[a.id] != a {
+		return
+	}
+	due := a.at
+	if now := ns.w.clock.Now(); due.Before(now) {
+		due = now
+	}
+	next := &alarm{ns: ns, id: a.id, name: a.name, named: a.named, at: a.at, order: a.order}
+	ns.alarms[a.id] = next
+	next.arm(due)
+}
+
+// injectFault makes something go wrong once with an object, which need not exist yet.
+func (w *World) InjectFault(q control.Fault) (control.Fault, error) {
+	if !slices.Contains(control.KnownFaults, q.Fault) {
+		return control.Fault{}, &control.Error{
+			Code: control.CodeBadRequest, Message: fmt.Sprintf("there is no fault %q", q.Fault),
+			Hint: "the faults are " + strings.Join(control.KnownFaults, ", "),
+		}
+	}
+	if q.Name == "" && q.ID == "" {
+		return control.Fault{}, badRequest("say which object the fault is for: by class and either name or id")
+	}
+	t, err := Admin{w}.target(q.Object)
+	if err != nil {
+		return control.Fault{}, err
+	}
+	defer t.release()
+	ofAlarm := q.Fault == control.FaultFailAlarm || q.Fault == control.FaultDuplicateAlarm
+	if ofAlarm && !t.ns.takesAlarms() {
+		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", t.ns.class)
+	}
+	injected := control.Fault{Object: t.describe(), Fault: q.Fault}
+	return injected, w.faults.add(fault{ns: t.ns, id: t.id, Fault: injected})
+}

@@ -1,0 +1,427 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+)
+
+// inject makes faults wait for Lab/name.
+func (w *world) inject(name string, faults ...string) {
+	w.t.Helper()
+	for _, f := range faults {
+		got, err := w.client().InjectFault(w.t.Context(), control.Fault{Object: lab(name), Fault: f})
+		if want := (control.Fault{Object: control.Object{Class: "Lab", Name: name, ID: labID(name)}, Fault: f}); err != nil || got != want {
+			w.t.Fatalf("inject: got %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
+
+// faultsWaiting lists the faults that have not struck, as "object fault".
+func (w *world) faultsWaiting() []string {
+	w.t.Helper()
+	all, err := w.client().ListFaults(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return faultTexts(all)
+}
+
+func faultTexts(all control.Faults) (texts []string) {
+	for _, f := range all.Faults {
+		texts = append(texts, f.String()+" "+f.Fault)
+	}
+	return texts
+}
+
+// faultScript is alarmScript with objects that also count: "/add" stores how often it was called, and so
+// does each run of the alarm, unless alarm does something else. Instances are noted as "new".
+func faultScript(alarm func(*call) error) *script {
+	add := func(c *call) error { return c.store("k", c.load("k")+"+") }
+	if alarm == nil {
+		alarm = add
+	}
+	s := alarmScript(alarm)
+	s.handlers["construct"] = func(*call) (string, error) { s.note("new"); return "", nil }
+	s.handlers["/add"] = func(c *call) (string, error) { err := add(c); return c.load("k"), err }
+	s.handlers["/sync"] = func(c *call) (string, error) {
+		return "", errors.Join(add(c), c.plain(wire.MethodSync), add(c))
+	}
+	s.handlers["/sleep"] = func(c *call) (string, error) { return "", errors.Join(add(c), c.sleep(time.Minute), add(c)) }
+	return s
+}
+
+// cause sends a request that must fail as in a crash, and returns what the worker was told of it.
+func (w *world) cause(s *script, name, path string) {
+	w.t.Helper()
+	status, body := w.get(name, path)
+	if status != http.StatusInternalServerError || !strings.Contains(body, "injected fault crash-") {
+		w.t.Errorf("%s of %s: got %d %q, want a failure that says it was injected", path, name, status, body)
+	}
+}
+
+func TestAnAlarmCanBeMadeToFail(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	w.want("a", "/set1s", "")
+	w.inject("a", control.FaultFailAlarm, control.FaultFailAlarm)
+	fired := w.fires(time.Minute)
+	wantList(t, "fired", outcomes(fired), []string{"Lab/a retry", "Lab/a retry", "Lab/a ok"})
+	for i, f := range fired {
+		if f.Retry != i {
+			t.Errorf("run %d: got retry %d, want that the failures before it count", i, f.Retry)
+		}
+	}
+	if want := "injected fault fail-alarm: the alarm failed before its handler was called"; fired[0].Error != want {
+		t.Errorf("got %q, want %q", fired[0].Error, want)
+	}
+	wantList(t, "waits", waits(fired), []string{"2s", "4s"})
+	w.want("a", "/k", "+") // the handler was called once
+	wantList(t, "waiting", w.faultsWaiting(), nil)
+}
+
+func TestSevenInjectedFailuresAreTheEndOfAnAlarm(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	w.want("a", "/set1s", "")
+	w.inject("a", slices.Repeat([]string{control.FaultFailAlarm}, 8)...)
+	fired := outcomes(w.fires(time.Hour))
+	if len(fired) != 7 || fired[6] != "Lab/a failed" {
+		t.Errorf("got %q, want seven runs, the last failed for good", fired)
+	}
+	w.want("a", "/get", "none")
+	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a fail-alarm"})
+}
+
+func TestAnAlarmCanBeDeliveredTwice(t *testing.T) {
+	s := faultScript(nil)
+	var runs []wire.Alarm
+	add := s.handlers["alarm"]
+	s.handlers["alarm"] = func(c *call) (string, error) { runs = append(runs, c.alarm); return add(c) }
+	w := newWorld(t, s)
+	w.want("a", "/set1s", "")
+	w.want("b", "/set1s", "")
+	w.inject("a", control.FaultFailAlarm, control.FaultDuplicateAlarm)
+	wantList(t, "fired", w.moveOn(time.Minute), []string{"Lab/a retry", "Lab/b ok", "Lab/a ok", "Lab/a ok"})
+	w.want("a", "/k", "++")
+	w.want("a", "/get", "none")
+	if first, again := runs[1], runs[2]; again.Scheduled != first.Scheduled || first.RetryCount != 1 || again.RetryCount != 0 {
+		t.Errorf("got %+v and then %+v, want the same alarm, with no failures counted as after a restart", first, again)
+	}
+	if w.object("Lab", "a").inst == nil || strings.Count(s.notes(), "new") > 4 {
+		t.Errorf("got %s, want the instance kept", s.notes())
+	}
+	wantList(t, "then", w.moveOn(time.Hour), nil)
+}
+
+func TestADuplicateComesAfterWhatIsDueAtThatTime(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	for _, name := range []string{"a", "b", "c"} {
+		w.want(name, "/set1s", "")
+	}
+	w.inject("a", control.FaultDuplicateAlarm)
+	wantList(t, "fired", w.moveOn(time.Second), []string{"Lab/a ok", "Lab/b ok", "Lab/c ok", "Lab/a ok"})
+}
+
+func TestADuplicateIsInTheFileUntilItIsDelivered(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	w.want("a", "/set1s", "")
+	w.inject("a", control.FaultDuplicateAlarm)
+	if got, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"}); err != nil || got.Next == nil {
+		t.Fatalf("got %+v, %v, want a run after which the alarm is still there", got, err)
+	}
+	w.restart(s)
+	w.want("a", "/k", "+")
+	wantList(t, "fired", w.moveOn(time.Second), []string{"Lab/a ok"})
+	w.want("a", "/k", "++")
+}
+
+func TestADuplicatePassesOverARunThatSetsItsAlarmItself(t *testing.T) {
+	again := true
+	w := newWorld(t, faultScript(func(c *call) error {
+		if !again {
+			return nil
+		}
+		again = false
+		return c.setAlarm(10 * time.Second)
+	}))
+	w.want("a", "/set1s", "")
+	w.inject("a", control.FaultDuplicateAlarm)
+	wantList(t, "first", w.moveOn(time.Second), []string{"Lab/a ok"})
+	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a duplicate-alarm"})
+	wantList(t, "second", w.moveOn(10*time.Second), []string{"Lab/a ok", "Lab/a ok"})
+	wantList(t, "waiting", w.faultsWaiting(), nil)
+}
+
+func TestARequestCanCrashBeforeItsCommit(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	w.want("a", "/add", "+")
+	w.inject("a", control.FaultCrashBeforeCommit)
+	w.want("a", "/k", "+") // it writes nothing, so the fault waits
+	w.want("b", "/add", "+")
+	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a crash-before-commit"})
+	w.cause(s, "a", "/add")
+	w.want("a", "/k", "+")
+	w.want("a", "/add", "++")
+	if got, want := s.notes(), "new new new"; got != want { // a, b, and a again
+		t.Errorf("got instances %q, want %q", got, want)
+	}
+}
+
+func TestARequestCanCrashAfterItsCommit(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	w.want("a", "/add", "+")
+	w.inject("a", control.FaultCrashAfterCommit)
+	w.cause(s, "a", "/add")
+	w.want("a", "/k", "++")
+	if got, want := s.notes(), "new new"; got != want {
+		t.Errorf("got instances %q, want %q", got, want)
+	}
+	wantList(t, "waiting", w.faultsWaiting(), nil)
+}
+
+func TestTheCallerOfAnInjectedCrashGetsTheErrorOfACrash(t *testing.T) {
+	for _, fault := range []string{control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit} {
+		s := faultScript(nil)
+		var told *wire.Error
+		s.handlers["/call"] = func(c *call) (string, error) {
+			_, err := c.fetch("b", "/add")
+			errors.As(err, &told)
+			return "", nil
+		}
+		w := newWorld(t, s)
+		w.inject("b", fault) // it does not exist yet
+		w.want("a", "/call", "")
+		if told == nil || !told.Reset || !told.Retryable || told.Remote || told.Overloaded || told.ObjectID != labID("b") {
+			t.Errorf("%s: the caller was told %+v, want Reset and Retryable of b", fault, told)
+		}
+	}
+}
+
+func TestACrashStrikesTheFirstCommitOfAnEvent(t *testing.T) {
+	for _, tt := range []struct{ fault, path, left string }{
+		{control.FaultCrashBeforeCommit, "/sync", ""},
+		{control.FaultCrashAfterCommit, "/sync", "+"},
+		{control.FaultCrashBeforeCommit, "/sleep", ""},
+		{control.FaultCrashAfterCommit, "/sleep", "+"},
+		{control.FaultCrashAfterCommit, "/wipe", ""},
+		{control.FaultCrashBeforeCommit, "/set1h", ""},
+	} {
+		t.Run(tt.fault+tt.path, func(t *testing.T) {
+			s := faultScript(nil)
+			w := newWorld(t, s)
+			w.inject("a", tt.fault)
+			w.cause(s, "a", tt.path)
+			w.want("a", "/k", tt.left)
+			w.want("a", "/get", "none")
+			wantList(t, "waiting", w.faultsWaiting(), nil)
+		})
+	}
+}
+
+func TestAnAlarmThatCrashesBeforeItsCommitComesAgainAndCountsForNothing(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	w.want("a", "/set1s", "")
+	w.inject("a", control.FaultCrashBeforeCommit)
+	fired := w.fires(time.Minute)
+	wantList(t, "fired", outcomes(fired), []string{"Lab/a retry", "Lab/a ok"})
+	if fired[1].Retry != 0 {
+		t.Errorf("got retry %d, want 0 as after a crash of the program", fired[1].Retry)
+	}
+	w.want("a", "/k", "+")
+}
+
+func TestAnAlarmThatCrashesAfterItsCommitIsDone(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	w.want("a", "/set1s", "")
+	w.inject("a", control.FaultCrashAfterCommit)
+	fired := w.fires(time.Hour)
+	wantList(t, "fired", outcomes(fired), []string{"Lab/a failed"})
+	if !strings.HasPrefix(fired[0].Error, "injected fault crash-after-commit") {
+		t.Errorf("got %q, want that it was injected", fired[0].Error)
+	}
+	w.want("a", "/k", "+")
+	w.want("a", "/get", "none")
+}
+
+func TestFaultsOfOneObjectStrikeInTheirOrder(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	w.inject("a", control.FaultCrashAfterCommit, control.FaultDuplicateAlarm, control.FaultCrashBeforeCommit, control.FaultFailAlarm)
+	w.cause(s, "a", "/set1s")
+	w.cause(s, "a", "/add")
+	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a duplicate-alarm", "Lab/a fail-alarm"})
+	w.inject("a", control.FaultCrashBeforeCommit)
+	// It fails, loses its writes, is good, and comes once more.
+	wantList(t, "fired", w.moveOn(time.Minute), []string{"Lab/a retry", "Lab/a retry", "Lab/a ok", "Lab/a ok"})
+	w.want("a", "/k", "++")
+	wantList(t, "waiting", w.faultsWaiting(), nil)
+}
+
+func TestAFaultForAnObjectThatIsRunningStrikesIt(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.cause(s, "a", "/sleep") })
+	w.awaitSleepers(1)
+	w.inject("a", control.FaultCrashBeforeCommit)
+	w.moveOn(time.Minute)
+	wg.Wait()
+	w.want("a", "/k", "+") // what it wrote before it slept
+}
+
+func TestWhatWaitsInTheObjectFailsWithAnInjectedCrash(t *testing.T) {
+	s := faultScript(nil)
+	hold := make(chan struct{})
+	s.handlers["/held"] = func(c *call) (string, error) { err := c.store("k", "lost"); <-hold; return "", err }
+	w := newWorld(t, s)
+	w.inject("a", control.FaultCrashBeforeCommit)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.cause(s, "a", "/held") })
+	eventually(t, "the first has the turn", func() bool { o := w.object("Lab", "a"); return o != nil && o.pendingEvents() == 1 })
+	wg.Go(func() { w.cause(s, "a", "/add") })
+	eventually(t, "the second waits", func() bool { return w.object("Lab", "a").pendingEvents() == 2 })
+	close(hold)
+	wg.Wait()
+	w.want("a", "/k", "")
+}
+
+func TestPeopleWriteWithoutBeingStruck(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	w.inject("a", control.FaultCrashBeforeCommit, control.FaultFailAlarm)
+	if _, err := w.client().PutEntry(t.Context(), lab("a"), "k", put("1")); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.client().SetAlarm(t.Context(), lab("a"), control.SetAlarmRequest{In: "1s"}); err != nil {
+		t.Error(err)
+	}
+	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a crash-before-commit", "Lab/a fail-alarm"})
+}
+
+func TestDroppedFaultsDoNotStrike(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	w.inject("a", control.FaultCrashBeforeCommit)
+	w.inject("b", control.FaultFailAlarm)
+	dropped, err := w.client().DropFaults(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "dropped", faultTexts(dropped), []string{"Lab/a crash-before-commit", "Lab/b fail-alarm"})
+	wantList(t, "waiting", w.faultsWaiting(), nil)
+	w.want("a", "/add", "+")
+}
+
+func TestFaultsCanNameTheBindingAndTheID(t *testing.T) {
+	s := faultScript(nil)
+	w := newWorld(t, s)
+	got, err := w.client().InjectFault(t.Context(), control.Fault{
+		Object: control.Object{Class: "LAB", ID: labID("a")}, Fault: control.FaultCrashBeforeCommit,
+	})
+	if err != nil || got.Class != "Lab" || got.ID != labID("a") {
+		t.Errorf("got %+v, %v, want the class and the id", got, err)
+	}
+	w.cause(s, "a", "/add")
+}
+
+func TestFaultsThatCanNotBe(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	for _, tt := range []struct {
+		fault  control.Fault
+		status int
+		text   string
+	}{
+		{control.Fault{Object: lab("a"), Fault: "explode"}, 400, `there is no fault "explode": the faults are fail-alarm, duplicate-alarm, crash-before-commit, crash-after-commit`},
+		{control.Fault{Object: lab("a")}, 400, `there is no fault ""`},
+		{control.Fault{Object: control.Object{Class: "Lap", Name: "a"}, Fault: control.FaultFailAlarm}, 404, `there is no class "Lap": the classes are Lab, Mute`},
+		{control.Fault{Object: control.Object{Class: "Lab"}, Fault: control.FaultFailAlarm}, 400, "say which object"},
+		{control.Fault{Object: control.Object{Class: "Lab", ID: "abc"}, Fault: control.FaultFailAlarm}, 400, "Lab/abc: "},
+		{control.Fault{Object: control.Object{Class: "Mute", Name: "a"}, Fault: control.FaultDuplicateAlarm}, 400, "class Mute has no Alarm method"},
+	} {
+		_, err := w.client().InjectFault(t.Context(), tt.fault)
+		wantRefusal(t, err, tt.status, tt.text)
+	}
+	if _, err := w.client().InjectFault(t.Context(), control.Fault{
+		Object: control.Object{Class: "Mute", Name: "a"}, Fault: control.FaultCrashBeforeCommit,
+	}); err != nil {
+		t.Errorf("a commit of a class without alarms: %v", err)
+	}
+}
+
+func TestTheNumberOfFaultsIsBounded(t *testing.T) {
+	w := newWorld(t, faultScript(nil))
+	f := control.Fault{Object: lab("a"), Fault: control.FaultFailAlarm}
+	for range maxFaults {
+		if _, err := w.InjectFault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.InjectFault(f)
+	wantRefusal(t, err, 409, "10000 faults wait already")
+}
+
+// Faults are part of the steps of the clock: an advance in pieces, and a second run, fire the same.
+func TestFaultsObeyTheLawsOfTheClock(t *testing.T) {
+	run := func(pieces ...time.Duration) string {
+		s := faultScript(nil)
+		begin := time.UnixMilli(1_800_000_000_000)
+		w := &world{t: t, dir: t.TempDir(), date: "2026-10-01", tune: func(o *setup) { o.Time = begin }}
+		w.start(s)
+		t.Cleanup(w.stop)
+		for i, fault := range slices.Repeat(control.KnownFaults, 2) {
+			name := fmt.Sprint(i)
+			w.want(name, "/set1s", "")
+			w.inject(name, fault, control.KnownFaults[i/2])
+		}
+		var log []string
+		for _, d := range pieces {
+			for _, f := range w.fires(d) {
+				log = append(log, fmt.Sprint(f.Object, f.At.Sub(begin), f.Retry, f.Outcome))
+			}
+		}
+		return strings.Join(log, "\n")
+	}
+	whole := run(time.Minute)
+	if strings.Count(whole, "ok") == 0 || strings.Count(whole, "retry") == 0 || strings.Count(whole, "failed") == 0 {
+		t.Fatalf("got %s, want all outcomes", whole)
+	}
+	if again := run(time.Minute); again != whole {
+		t.Errorf("a second run fired\n%s\nwant\n%s", again, whole)
+	}
+	if parts := run(time.Second, 0, 1500*time.Millisecond, time.Minute-2500*time.Millisecond); parts != whole {
+		t.Errorf("in pieces fired\n%s\nwant\n%s", parts, whole)
+	}
+}
+
+// Whatever an advance has caused is over when it returns, also what a fault has ended.
+func TestAnAdvanceWaitsForTheCallersOfWhatAFaultHasEnded(t *testing.T) {
+	s := faultScript(func(c *call) error {
+		_, err := c.fetch("b", "/add")
+		if err == nil {
+			return errors.New("the call did not fail")
+		}
+		return c.store("k", "told")
+	})
+	w := newWorld(t, s)
+	w.want("a", "/set1s", "")
+	w.inject("b", control.FaultCrashAfterCommit)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	report, err := w.advanceBy(ctx, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "fired", outcomes(report.Fired), []string{"Lab/a ok"})
+	w.want("a", "/k", "told")
+	w.want("b", "/k", "+")
+}

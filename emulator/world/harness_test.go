@@ -1,0 +1,405 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// deadline is how long anything in these tests may take before it counts as stuck.
+const deadline = 20 * time.Second
+
+// A world is a World with a frozen clock, whose handler program is a script.
+type world struct {
+	*World
+	t        *testing.T
+	dir      string
+	date     string // compatibility date
+	crons    []string
+	keyValue bool         // the class Lab has no SQL
+	tune     func(*setup) // changes how the world starts, or nil
+	saved    clock.State  // of the clock, where the world was stopped
+	programs *scripts
+}
+
+// newWorld starts a world that s is the program of.
+func newWorld(t *testing.T, s *script) *world {
+	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
+	w.start(s)
+	t.Cleanup(w.stop)
+	return w
+}
+
+func (w *world) start(s *script) {
+	w.t.Helper()
+	w.startEngine()
+	w.serve(s)
+}
+
+// startEngine starts a world that has no program yet.
+func (w *world) startEngine() {
+	w.t.Helper()
+	w.programs = newScripts()
+	o := setup{Frozen: true, Options: Options{
+		Worker:   "w",
+		Programs: w.programs,
+		Log:      slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+	}}
+	if w.tune != nil {
+		w.tune(&o)
+	}
+	if !o.Time.IsZero() {
+		w.saved.At, w.saved.Offset = o.Time, time.Until(o.Time)
+		if o.Frozen {
+			w.saved.Mode = clock.Frozen
+		}
+	}
+	o.Clock = clock.New(clock.Options{State: w.saved, Seed: o.Seed})
+	if o.Frozen {
+		if err := o.Clock.Freeze(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.World = New(o.Options)
+	w.crons = o.Crons
+	if err := w.Apply(w.layout()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A setup says how a world under test starts.
+type setup struct {
+	Options
+	Frozen bool
+	Time   time.Time // where the clock starts, unless it is zero
+	Crons  []string
+}
+
+func (w *world) layout() Layout {
+	l := Layout{
+		Bindings:              map[string]string{"LAB": "Lab", "MUTE": "Mute"},
+		DeleteAllDeletesAlarm: w.date >= "2026-02-24",
+		Crons:                 w.crons,
+	}
+	for _, class := range []string{"Lab", "Mute"} {
+		key := "w-" + class
+		l.Classes = append(l.Classes, Class{
+			Name: class, UniqueKey: key, Dir: filepath.Join(w.dir, "state", "v3", "do", key), KeyValue: w.keyValue,
+		})
+	}
+	return l
+}
+
+// serve makes s the first program.
+func (w *world) serve(s *script) { w.swapIn(s) }
+
+// swapIn makes s the program.
+func (w *world) swapIn(s *script) {
+	s.serve(w.World)
+	w.programs.swap(s)
+	w.RunEarly()
+}
+
+func (w *world) stop() {
+	if w.World == nil {
+		return
+	}
+	w.Stop()
+	w.programs.end()
+	w.clock.Close()
+	w.saved = w.clock.State()
+	if err := w.Close(); err != nil {
+		w.t.Errorf("close world: %v", err)
+	}
+	w.World = nil
+}
+
+// crash ends the program as a crash does, and makes s the next one.
+func (w *world) crash(s *script) {
+	w.t.Helper()
+	w.programs.drop()
+	w.swapIn(s)
+}
+
+// restart ends the world and starts another on the same files.
+func (w *world) restart(s *script) {
+	w.t.Helper()
+	w.stop()
+	w.start(s)
+}
+
+// offline stops the world and opens its files without programs.
+func (w *world) offline() *offline {
+	w.t.Helper()
+	w.stop()
+	c := clock.New(clock.Options{State: w.saved})
+	if err := c.Freeze(); err != nil {
+		w.t.Fatal(err)
+	}
+	o := &offline{world: New(Options{Worker: "w", Clock: c, Log: slog.New(slog.DiscardHandler)})}
+	if err := o.world.Apply(w.layout()); err != nil {
+		w.t.Fatal(err)
+	}
+	o.Admin = o.world.Admin()
+	return o
+}
+
+type offline struct {
+	Admin
+	world *World
+}
+
+func (o *offline) Close() error {
+	o.world.clock.Close()
+	return o.world.Close()
+}
+
+// get sends a request for the object name to the worker, which passes it on, and returns what came
+// back.
+func (w *world) get(name, path string) (status int, body string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	status, body, err := w.getContext(ctx, name, path)
+	if err != nil {
+		w.t.Errorf("get %s of %s: %v", path, name, err)
+	}
+	return status, body
+}
+
+// getContext is get for a client that goes when ctx ends, which is the error then.
+func (w *world) getContext(ctx context.Context, name, path string) (status int, body string, err error) {
+	request := &wire.Request{Method: "GET", URL: "http://lab" + path}
+	type result struct {
+		text string
+		err  error
+	}
+	done := make(chan result, 1)
+	engine := w.World
+	engine.Go(func() {
+		var r result
+		r.err = engine.Deliver(&Delivery{
+			Kind: "fetch", Context: ctx, Entry: Newest, Request: request,
+			Handle: func(ev *Event, _ *Instance) (err error) {
+				r.text, err = ev.Program().(*script).work(ev, name, path)
+				return err
+			},
+		})
+		done <- r
+	})
+	select {
+	case r := <-done:
+		if r.err == nil {
+			return 200, r.text, nil
+		}
+		err = r.err
+	case <-ctx.Done(): // the client does not wait for the end of what it has asked for
+	}
+	if ctx.Err() != nil {
+		return 0, "", context.Cause(ctx)
+	}
+	if e := (*wire.Error)(nil); errors.As(err, &e) && e.ObjectID != "" {
+		return 500, engine.NameOf(e.ObjectID) + " failed: " + err.Error(), nil
+	}
+	return 500, err.Error(), nil
+}
+
+// want sends a request and expects a good answer with this body.
+func (w *world) want(name, path, want string) {
+	w.t.Helper()
+	if status, got := w.get(name, path); status != 200 || got != want {
+		w.t.Errorf("%s of %s: got %d %q, want 200 %q", path, name, status, got, want)
+	}
+}
+
+// advanceBy moves the clock on, and returns the report with all that ran.
+func (w *world) advanceBy(ctx context.Context, d time.Duration) (*control.Advanced, error) {
+	return w.advanceAs(ctx, control.AdvanceRequest{Duration: d.String()})
+}
+
+func (w *world) advanceAs(ctx context.Context, q control.AdvanceRequest) (*control.Advanced, error) {
+	a, move, err := w.BeginAdvance(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	advanced, err := move()
+	if err == nil {
+		advanced.Fired = a.Take()
+	}
+	return advanced, err
+}
+
+// moveOn advances the clock and returns what fired, one "object outcome" a run.
+func (w *world) moveOn(d time.Duration) []string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	report, err := w.advanceBy(ctx, d)
+	if err != nil {
+		w.t.Fatalf("advance by %s: %v", d, err)
+	}
+	if report.Stopped != "" {
+		w.t.Fatalf("advance by %s stopped: %s", d, report.Stopped)
+	}
+	return outcomes(report.Fired)
+}
+
+// awaitSleepers waits until n goroutines of objects' handlers wait for the clock, or for another
+// object. Time that is passed from then on is theirs; one that is about to sleep would miss it.
+func (w *world) awaitSleepers(n int) {
+	w.t.Helper()
+	eventually(w.t, fmt.Sprintf("%d goroutines of handlers sleep", n), func() bool {
+		sleepers := 0
+		for _, ev := range w.runningEvents() {
+			if ev.obj != nil {
+				sleepers += ev.waiting()
+			}
+		}
+		return sleepers == n
+	})
+}
+
+// runningEvents returns the events that the program knows of.
+func (w *world) runningEvents() []*Event { return w.RunningIn(w.programs.serving()) }
+
+func outcomes(fired []control.Fired) []string {
+	var list []string
+	for _, f := range fired {
+		list = append(list, f.String()+" "+f.Outcome)
+	}
+	return list
+}
+
+// object returns the world's object of that name.
+func (w *world) object(class, name string) *object {
+	ns := w.namespaces[class]
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.objects[ns.Named(name).id]
+}
+
+// alarm returns the pending alarm of an object.
+func (w *world) alarm(name string) (control.Alarm, bool) {
+	for _, a := range w.PendingAlarms() {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return control.Alarm{}, false
+}
+
+// client does what a client of the control API asks of a world.
+func (w *world) client() client { return client{w.Admin()} }
+
+type client struct{ Admin }
+
+func (c client) Trigger(_ context.Context, q control.TriggerRequest) (control.Triggered, error) {
+	return c.w.TriggerAlarm(q, func() error { return nil })
+}
+
+func (c client) InjectFault(_ context.Context, q control.Fault) (control.Fault, error) {
+	return c.w.InjectFault(q)
+}
+
+func (c client) ListFaults(context.Context) (control.Faults, error) { return c.w.Faults(false), nil }
+func (c client) DropFaults(context.Context) (control.Faults, error) { return c.w.Faults(true), nil }
+
+func (c client) Advance(ctx context.Context, q control.AdvanceRequest, _ func(control.AdvanceEvent)) (control.Advanced, error) {
+	a, move, err := c.w.BeginAdvance(ctx, q)
+	if err != nil {
+		return control.Advanced{}, err
+	}
+	advanced, err := move()
+	if err != nil {
+		return control.Advanced{}, err
+	}
+	advanced.Fired = a.Take()
+	return *advanced, nil
+}
+
+func (c client) Freeze(context.Context) (control.Time, error) { return c.after(c.w.clock.Freeze()) }
+func (c client) Resume(context.Context) (control.Time, error) { return c.after(c.w.clock.Resume()) }
+func (c client) Time(context.Context) (control.Time, error)   { return c.after(nil) }
+
+func (c client) after(err error) (control.Time, error) {
+	if err != nil {
+		return control.Time{}, Busy(err)
+	}
+	return c.w.Time(), nil
+}
+
+// move makes a move of the clock that must succeed.
+func (w *world) move(q control.AdvanceRequest) control.Advanced {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
+	defer cancel()
+	advanced, err := w.client().Advance(ctx, q, nil)
+	if err != nil {
+		w.t.Fatalf("move clock %+v: %v", q, err)
+	}
+	return advanced
+}
+
+func labID(name string) string { return wire.IDFromName("w-Lab", name).String() }
+
+// labScript is a program whose objects store and set a little.
+func labScript() *script {
+	return newScript(map[string]func(*call) (string, error){
+		"construct": func(c *call) (string, error) { c.s.note("construct:%s", c.object); return "", nil },
+		"/get":      func(c *call) (string, error) { return c.load("k"), nil },
+		"/put":      func(c *call) (string, error) { return "", c.store("k", `J"stored"`) },
+		"/alarm":    func(c *call) (string, error) { return "", c.setAlarm(time.Minute) },
+		"/memory":   func(*call) (string, error) { return "", nil },
+		"alarm":     func(c *call) (string, error) { c.s.note("alarm:%s", c.object); return "", nil },
+	})
+}
+
+func put(value string) control.PutRequest { return control.PutRequest{Value: json.RawMessage(value)} }
+
+// lab is an object of class Lab.
+func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
+
+// wantRefusal checks the code of a refusal and what it says.
+func wantRefusal(t *testing.T, err error, status int, text string) {
+	t.Helper()
+	refused := (*control.Error)(nil)
+	if !errors.As(err, &refused) || refused.Code.Status() != status || !strings.Contains(refused.Error(), text) {
+		t.Errorf("got %v, want status %d and %q", err, status, text)
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// eventually waits until f returns true.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	timeout := time.NewTimer(deadline)
+	defer timeout.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-timeout.C:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// Missed says what becomes of alarms that are overdue at start: those that fell due while
+// nothing ran. What is overdue is what the clock says.
+type Missed string
+
+const (
+	MissedFire Missed = "fire" // they fire at once, in their order; as does the zero value
+	MissedSkip Missed = "skip" // they are deleted, as if they had never been set
+	MissedHold Missed = "hold" // they wait until the clock is moved by hand, or somebody decides about them
+)
+
+// armLoaded sets the timers of alarms that were found in the indexes, which are in the order
+// in which they fire. Those that are overdue are subject to the policy.
+func (w *World) armLoaded(alarms []*alarm) {
+	now, runs := w.clock.Now(), w.clock.Mode() == clock.Running
+	var missed []*alarm
+	for _, a := range alarms {
+		overdue := a.at.Before(now)
+		if overdue {
+			missed = append(missed, a)
+		}
+		a.ns.mu.Lock()
+		a.ns.alarms[a.id] = a
+		switch {
+		case overdue && w.missed == MissedSkip: // it has no timer: should it not be skipped, it must not fire
+			a.held = true
+		case overdue && w.missed == MissedHold:
+			a.held = true
+			a.timer = w.clock.AtByHand(a.due, a.fire)
+		case overdue && runs && w.early.add(a):
+		default:
+			a.arm(a.due)
+		}
+		a.ns.mu.Unlock()
+	}
+	if len(missed) == 0 {
+		return
+	}
+	w.log.Info(w.missedSummary(missed, now))
+	if w.missed == MissedSkip {
+		w.skip(missed)
+	}
+}
+
+// missedSummary is the line that says how many alarms are overdue, by how much, and what
+// becomes of them. There is at least one.
+func (w *World) missedSummary(missed []*alarm, now time.Time) string {
+	longest, shortest := late(now.Sub(missed[0].at)), late(now.Sub(missed[len(missed)-1].at))
+	one := len(missed) == 1
+	line := "1 alarm is overdue, by " + longest
+	switch {
+	case one:
+	case longest == shortest:
+		line = fmt.Sprintf("%d alarms are overdue, by %s", len(missed), longest)
+	default:
+		line = fmt.Sprintf("%d alarms are overdue, the first by %s, the last by %s", len(missed), longest, shortest)
+	}
+	switch {
+	case w.missed == MissedSkip && one:
+		return line + ": it is skipped"
+	case w.missed == MissedSkip:
+		return line + ": they are skipped"
+	case w.clock.Mode() == clock.Frozen && one:
+		return line + ": the clock stands still, so it fires when that is moved (`devtool time advance 0s`)"
+	case w.clock.Mode() == clock.Frozen:
+		return line + ": the clock stands still, so they fire when that is moved (`devtool time advance 0s`)"
+	case w.missed == MissedHold && one:
+		return line + ": it is held until the clock is moved by hand"
+	case w.missed == MissedHold:
+		return line + ": they are held until the clock is moved by hand"
+	case one:
+		return line + ": it fires as soon as the program is up"
+	}
+	return line + ": they fire as soon as the program is up, the first one first"
+}
+
+// late is how long ago something was due, as people say it.
+func late(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(time.Second / 10).String()
+	case d < 48*time.Hour:
+		text := d.Round(time.Second).String()
+		if rest, ok := strings.CutSuffix(text, "m0s"); ok {
+			text = rest + "m"
+		}
+		if rest, ok := strings.CutSuffix(text, "h0m"); ok {
+			text = rest + "h"
+		}
+		return text
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// maxSkippedNamed is how many of the alarms that were skipped are named.
+const maxSkippedNamed = 20
+
+// skip deletes alarms from their objects' files. One that can't be deleted stays as it is,
+// and does not fire.
+func (w *World) skip(missed []*alarm) {
+	skipped := 0
+	for _, a := range missed {
+		done, err := a.skip()
+		switch {
+		case err != nil:
+			w.log.Error("skip alarm of "+a.object().String()+": it stays, and is held", "err", err)
+		case done:
+			if skipped++; skipped <= maxSkippedNamed {
+				w.log.Info("skipped the alarm of " + a.object().String() + " for " + a.at.Format(time.RFC3339Nano))
+			}
+		}
+	}
+	if more := skipped - maxSkippedNamed; more > 0 {
+		w.log.Info(fmt.Sprintf("skipped %d alarms more", more))
+	}
+}
+
+// skip deletes the alarm, and reports whether the object had one that is overdue: the index
+// may say so of one that has been moved.
+func (a *alarm) skip() (skipped bool, err error) {
+	t := a.ns.target(a.identity())
+	defer t.release()
+	if found, err := t.hasFile(); err != nil {
+		return false, err
+	} else if !found { // to open it would make it
+		return false, a.follow(time.Time{}, false)
+	}
+	now := a.ns.w.clock.Now()
+	err = t.administer(context.Background(), func(s *store.Object) error {
+		at, set, err := s.Alarm()
+		if err != nil {
+			return err
+		}
+		if skipped = set && at.Before(now); skipped {
+			return s.DeleteAlarm()
+		}
+		return a.follow(at, set)
+	})
+	if err != nil {
+		return false, err
+	}
+	// There may be thousands: none stays open.
+	return skipped, t.withTurn(context.Background(), t.closeStore)
+}
+
+// Held returns the alarms that are held since the start, in the order in which they were due.
+func (w *World) Held() []control.Alarm {
+	var held []control.Alarm
+	for _, a := range w.PendingAlarms() {
+		if a.Held {
+			held = append(held, a)
+		}
+	}
+	return held
+}
+
+// earlyAlarms are alarms that are due before there is a program, by a running clock: those that
+// are overdue at start, and those that fall due while it is built. Were they simply to wait
+// for the program, they would all rush at it at once, in any order. They have no timer.
+type earlyAlarms struct {
+	mu     sync.Mutex
+	closed bool     // the first program is up
+	alarms []*alarm // in the order in which they fell due
+}
+
+// add reports whether a has to wait for the first program.
+func (q *earlyAlarms) add(a *alarm) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.alarms = append(q.alarms, a)
+	}
+	return !q.closed
+}
+
+func (q *earlyAlarms) close() []*alarm {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	alarms := q.alarms
+	q.closed, q.alarms = true, nil
+	return alarms
+}
+
+// waits reports whether the alarm has neither run nor been armed since it was found to be
+// early.
+func (a *alarm) waits() bool {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	return a.timer == nil
+}
+
+// runEarly runs the early alarms, now that there is a program: one after the other, but that
+// none waits for long, for one whose handler takes its time.
+func (w *World) RunEarly() {
+	alarms := w.early.close()
+	if len(alarms) == 0 {
+		return
+	}
+	w.Go(func() {
+		for _, a := range alarms {
+			if w.ctx.Err() != nil {
+				return // it stays in its file
+			}
+			if !a.waits() || !a.claim() {
+				continue
+			}
+			done := make(chan struct{})
+			w.Go(func() {
+				defer close(done)
+				a.runOnce(nil, false)
+			})
+			timer := time.NewTimer(w.waits.EarlyAlarm)
+			select {
+			case <-done:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+	})
+}
+
+// pendingAlarms returns the pending alarms as they fire.
+func (w *World) PendingAlarms() []control.Alarm {
+	type entry struct {
+		order int64
+		control.Alarm
+	}
+	var all []entry
+	for _, ns := range w.currentNamespaces() {
+		ns.mu.Lock()
+		for _, a := range ns.alarms {
+			all = append(all, entry{order: a.order, Alarm: a.describeLocked()})
+		}
+		ns.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b entry) int { return compareDue(a.Due, a.order, b.Due, b.order) })
+	alarms := make([]control.Alarm, len(all))
+	for i, a := range all {
+		alarms[i] = a.Alarm
+	}
+	return alarms
+}
+
+func (a *alarm) describeLocked() control.Alarm {
+	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
+}
+
+// nextAlarm returns the alarm that is due first, or nil.
+func (w *World) nextAlarm() *control.Alarm {
+	for _, a := range w.PendingAlarms() {
+		if !a.Running {
+			return &a
+		}
+	}
+	return nil
+}

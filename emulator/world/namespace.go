@@ -1,0 +1,263 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/store"
+)
+
+// A namespace is the objects of one class.
+type Namespace struct {
+	w         *World
+	class     string
+	uniqueKey string
+	dir       string // of the objects' files
+	index     *store.Index
+	keyValue  atomic.Bool // its objects have no SQL, and the limits of key-value storage
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	objects map[wire.ID]*object // those that are in memory or have an event waiting
+	alarms  map[wire.ID]*alarm
+	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
+}
+
+// openNamespace opens the namespace of a class.
+func (w *World) openNamespace(class Class) (*Namespace, error) {
+	ns := &Namespace{
+		w:         w,
+		class:     class.Name,
+		uniqueKey: class.UniqueKey,
+		dir:       class.Dir,
+		objects:   make(map[wire.ID]*object),
+		alarms:    make(map[wire.ID]*alarm),
+		running:   make(map[wire.ID]struct{}),
+	}
+	index, err := store.OpenIndex(ns.dir)
+	if err != nil {
+		return nil, err
+	}
+	ns.index = index
+	if index.Rebuilt() {
+		w.log.Info("rebuilt the alarm index of " + ns.class + " from its objects' files")
+	}
+	for _, err := range index.Skipped() {
+		w.log.Warn("rebuild alarm index of "+ns.class, "err", err)
+	}
+	return ns, nil
+}
+
+// pin returns the object id, and keeps it until unpin. A name that is given is
+// remembered.
+func (ns *Namespace) pin(who Identity) *object {
+	ns.mu.Lock()
+	o := ns.objects[who.id]
+	if o == nil {
+		o = &object{ns: ns, id: who.id}
+		ns.objects[who.id] = o
+	}
+	o.pending++
+	ns.mu.Unlock()
+	if who.Named {
+		o.mu.Lock()
+		o.name, o.named = who.Name, true // there is only one that leads to the id
+		o.mu.Unlock()
+	}
+	return o
+}
+
+// keep is pin for an object that is pinned already.
+func (ns *Namespace) keep(o *object) {
+	ns.mu.Lock()
+	o.pending++
+	ns.mu.Unlock()
+}
+
+// unpin ends what pin began, and with it a use of the object: from now on it is idle.
+func (ns *Namespace) unpin(o *object) {
+	ns.mu.Lock()
+	o.lastUsed = ns.w.clock.Now()
+	ns.mu.Unlock()
+	ns.release(o)
+}
+
+// release is unpin for who did not use the object.
+func (ns *Namespace) release(o *object) {
+	// Held to the end: whether o is empty must still be true when it is forgotten.
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	o.mu.Lock()
+	empty := o.inst == nil && o.store == nil
+	o.lingers = o.lingers && o.inst == nil
+	o.mu.Unlock()
+
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	o.pending--
+	if o.quiet != nil && o.pending <= o.visitors {
+		close(o.quiet)
+		o.quiet = nil
+	}
+	if o.pending > 0 {
+		return
+	}
+	if empty {
+		delete(ns.objects, o.id)
+		if o.idle != nil {
+			o.idle.Stop()
+			o.idle = nil
+		}
+		return
+	}
+	if o.lingers && ns.w.advancing.Load() {
+		return // whoever ends the advance closes the file
+	}
+	if o.lastUsed.IsZero() {
+		o.lastUsed = ns.w.clock.Now()
+	}
+	if o.idle == nil {
+		o.idle = ns.w.clock.AtUpkeep(o.lastUsed.Add(ns.w.idleLimit), o.checkIdle)
+	}
+}
+
+// restartIdling makes all objects idle from now on, when the clock has gone back.
+func (ns *Namespace) restartIdling() {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	now := ns.w.clock.Now()
+	for _, o := range ns.objects {
+		o.lastUsed = now
+		if o.idle != nil && o.idle.Stop() {
+			o.idle = ns.w.clock.AtUpkeep(now.Add(ns.w.idleLimit), o.checkIdle)
+		}
+	}
+}
+
+// checkIdle evicts the object if it has been idle for long enough, and looks again
+// later if not. One timer an object is enough so, however many events it gets.
+func (o *object) checkIdle(step *clock.Step) {
+	ns := o.ns
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	o.idle = nil
+	if o.pending > 0 {
+		return // unpin sets the next timer
+	}
+	due := o.lastUsed.Add(ns.w.idleLimit)
+	if due.After(ns.w.clock.Now()) {
+		o.idle = ns.w.clock.AtUpkeep(due, o.checkIdle)
+		return
+	}
+	o.pending++
+	t := &ticket{obj: o, kind: "evict"}
+	t.join(step)
+	ns.w.Go(func() {
+		defer t.retire()
+		o.evict(t)
+		ns.unpin(o)
+	})
+}
+
+// evict drops the instance and closes the file, unless an event came first. The caller
+// has pinned o.
+//
+// In an advance, which may come back to the object in no time, a file that nobody could tell from one
+// just opened stays open (see closeLingering).
+func (o *object) evict(t *ticket) {
+	if o.acquire(context.Background(), t) != nil {
+		return
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	o.ns.mu.Lock()
+	alone := o.pending-o.visitors == 1
+	o.ns.mu.Unlock()
+	if alone {
+		if o.dropInstance() {
+			o.ns.w.Publish(Happening{Event: t.kind, Object: o.String(), Outcome: control.OutcomeOK, Detail: true})
+		}
+		if o.lingers = o.store != nil && o.store.Fresh() && o.ns.w.advancing.Load(); !o.lingers {
+			o.closeUnused()
+		}
+	}
+	o.release()
+}
+
+// dropInstance takes the object out of memory, and reports whether it was there. The caller has
+// the turn.
+func (o *object) dropInstance() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.inst == nil {
+		return false
+	}
+	o.inst.prog.Destroy(o.inst)
+	o.inst = nil
+	return true
+}
+
+// close closes all files. No events are running any more.
+func (ns *Namespace) close() error {
+	ns.mu.Lock()
+	objects := make([]*object, 0, len(ns.objects))
+	for _, o := range ns.objects {
+		objects = append(objects, o)
+	}
+	ns.mu.Unlock()
+	var first error
+	for _, o := range objects {
+		o.storeMu.Lock()
+		if err := o.closeStore(); err != nil && first == nil {
+			first = err
+		}
+		o.storeMu.Unlock()
+	}
+	if err := ns.index.Close(); err != nil && first == nil {
+		first = err
+	}
+	return first
+}
+
+// compareDue compares two alarms as they fire: by time, then in the order in which they were set.
+func compareDue(dueA time.Time, orderA int64, dueB time.Time, orderB int64) int {
+	return cmp.Or(dueA.Compare(dueB), cmp.Compare(orderA, orderB))
+}
+
+// loadAlarms sets the timers of the alarms that the indexes know.
+func (w *World) loadAlarms(namespaces []*Namespace) error {
+	var all []*alarm
+	for _, ns := range namespaces {
+		pending, err := ns.index.All()
+		if err != nil {
+			return err
+		}
+		for _, p := range pending {
+			id, err := wire.ParseID(ns.uniqueKey, p.ID)
+			if err != nil {
+				w.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
+				continue
+			}
+			all = append(all, &alarm{ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order})
+		}
+	}
+	slices.SortFunc(all, func(a, b *alarm) int { return compareDue(a.due, a.order, b.due, b.order) })
+	for _, a := range all {
+		if a.order > w.alarmOrder.Load() {
+			w.alarmOrder.Store(a.order)
+		}
+	}
+	w.armLoaded(all)
+	return nil
+}
+
+// defaultIdleLimit is how long an object stays in memory without an event, on the
+// clock. Source: workerd's server.c++.
+const defaultIdleLimit = 10 * time.Second

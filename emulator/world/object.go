@@ -1,0 +1,502 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"devtool.internal/clock"
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
+)
+
+// An object is a durable object that is in memory or has an event waiting. Its
+// namespace keeps it only that long.
+//
+// Locks, in this order: store use (storeMu), then mu, then the namespace's mu. None
+// is held while an event waits for its turn or for the program.
+type object struct {
+	ns *Namespace
+	id wire.ID
+
+	// storeMu is held while the store is used, and while a turn is given up: an
+	// event whose handler runs several goroutines may ask for both at once.
+	storeMu sync.Mutex
+	// store is nil until it is first used. Only the holder of the turn uses it.
+	store *store.Object
+	// lingers is set when the object was evicted and its file is still open.
+	lingers bool
+	// run is the alarm that is running, or nil.
+	run *alarmRun
+	// transactions counts those that the holder has open.
+	transactions int
+
+	// mu guards what follows.
+	mu    sync.Mutex
+	name  string
+	named bool      // its name is known
+	inst  *Instance // nil when the object is not in memory
+	turn  *ticket   // has the turn, or nil
+	queue []*waiter // for the turn, in order of arrival
+	// parked is set while the event that has the turn keeps it and waits for the clock. The
+	// tickets in the queue then wait for the clock, too, and hold no step.
+	parked bool
+
+	// ns.mu guards what follows.
+	pending  int // events that are queued or running, and visitors
+	visitors int // administrations, which do not count as use
+	// quiet, if somebody waits for it, is closed when only visitors are left.
+	quiet    chan struct{}
+	lastUsed time.Time
+	idle     *clock.Timer
+}
+
+// An instance is an object in the memory of a program. ctx ends when it is reset.
+type Instance struct {
+	number uint64
+	prog   Program
+	ctx    context.Context
+	reset  context.CancelCauseFunc
+}
+
+// IsWorker reports whether inst stands for the worker.
+func (inst *Instance) IsWorker() bool { return inst == workerInstance }
+
+// Number is what the program knows the instance by: 0 stands for the worker.
+func (inst *Instance) Number() uint64 { return inst.number }
+
+// Context ends when the instance is reset, with the error that its events fail with.
+func (inst *Instance) Context() context.Context { return inst.ctx }
+
+// lives reports whether inst is there, was not reset, and its program is not lost.
+func (inst *Instance) lives() bool {
+	return inst != nil && inst.ctx.Err() == nil && !inst.prog.Lost()
+}
+
+// String names the object as people do: CLASS/NAME, or CLASS/ID without a name.
+func (o *object) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.named {
+		return o.ns.class + "/" + o.name
+	}
+	return o.ns.class + "/" + o.id.String()
+}
+
+// abandon gives up an instance whose program is gone: what the holder of its turn has
+// not committed is dropped. Unlike reset it leaves the queue alone, which may hold
+// events of the program that comes next.
+func (o *object) abandon(inst *Instance, cause error) {
+	err := WireError(cause)
+	err.Reset, err.ObjectID = true, o.id.String()
+	inst.reset(err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.inst == inst {
+		o.inst = nil
+	}
+}
+
+// finish ends the event's part in the object: what it wrote is committed, or dropped if the object
+// was reset, and the turn goes on. The error says why nothing was committed. A second call does
+// nothing.
+func (o *object) finish(ev *Event) error {
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	o.mu.Lock()
+	ev.over = true
+	if w := ev.waiter; w != nil {
+		o.dropWaiterLocked(w)
+		w.err = errOver
+		close(w.granted)
+	}
+	if ev.limit != nil {
+		ev.limit.stop()
+	}
+	o.mu.Unlock()
+	ev.closeCursors()
+	return o.endTurn(&ev.ticket)
+}
+
+// endTurn ends the turn of t, an event's, if it has it: with a commit, unless the object was reset.
+// storeMu is held.
+func (o *object) endTurn(t *ticket) error {
+	if !o.has(t) {
+		return nil
+	}
+	var err error
+	switch inst := t.instance(); {
+	case inst == nil:
+		err = o.rollback()
+	case inst.ctx.Err() != nil:
+		err = context.Cause(inst.ctx)
+		o.rollback() //nolint:errcheck // why it was reset matters more
+	default:
+		if err = o.commitTurn(t, inst); err != nil {
+			err = errors.Join(err, o.rollback())
+		}
+	}
+	o.release()
+	return err
+}
+
+// commitTurn commits what t's event wrote in its turn. Transactions that it left open are undone.
+func (o *object) commitTurn(t *ticket, inst *Instance) error {
+	if t.isMain() {
+		if err := o.takePuts(t.ev); err != nil {
+			return err
+		}
+	}
+	if err := o.endTransactions(inst); err != nil {
+		o.reset(t, err)
+		return err
+	}
+	return o.commitOrReset(t)
+}
+
+// reset discards the instance of t's event: it loses its memory, its events and those in the queue
+// fail with cause. What the event in turn has not committed is dropped when it finishes.
+func (o *object) reset(t *ticket, cause error) { o.resetIn(t.currentStep(), t.instance(), cause) }
+
+// resetIn is reset as part of step: what it ends belongs to that step, and so does what the callers
+// make of it. A nil inst is none.
+func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
+	if inst == nil {
+		return
+	}
+	o.joinAll(inst, step)
+	defer o.endNaps(inst)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if inst.ctx.Err() != nil {
+		return
+	}
+	err := WireError(cause)
+	err.Reset, err.ObjectID = true, o.id.String()
+	inst.reset(err)
+	inst.prog.Destroy(inst)
+	if o.inst == inst {
+		o.inst = nil
+	}
+	var kept []*waiter
+	for _, w := range o.queue {
+		if w.ticket.ev == nil { // it does not need the instance
+			kept = append(kept, w)
+			continue
+		}
+		w.ticket.waiter = nil
+		w.err = err
+		close(w.granted)
+	}
+	o.queue = kept
+}
+
+// events returns the object's events that may ask for operations.
+func (o *object) events() []*Event {
+	return o.ns.w.running.find(func(ev *Event) bool { return ev.obj == o })
+}
+
+// endNaps ends the Sleeps of all events of inst, which was reset.
+func (o *object) endNaps(inst *Instance) {
+	for _, ev := range o.events() {
+		if ev.instance() == inst {
+			ev.endNaps()
+		}
+	}
+}
+
+// abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not
+// tried again.
+func (o *object) abort(step *clock.Step, inst *Instance, cause error, dropAlarm bool) {
+	if dropAlarm {
+		o.storeMu.Lock()
+		if o.run != nil {
+			o.run.dropped = true
+		}
+		o.storeMu.Unlock()
+	}
+	o.resetIn(step, inst, cause)
+}
+
+// instanceFor returns the object's instance in the program of ev, which has the turn. If
+// there is none it is constructed.
+func (o *object) instanceFor(ev *Event) (*Instance, error) {
+	o.mu.Lock()
+	inst := o.inst
+	o.mu.Unlock()
+	if inst != nil && inst.prog == ev.prog && inst.ctx.Err() == nil {
+		return inst, nil
+	}
+	if _, ok := ev.prog.Class(o.ns.class); !ok {
+		return nil, fmt.Errorf("the program has no class %q", o.ns.class)
+	}
+	inst = &Instance{number: ev.w.instances.Add(1), prog: ev.prog}
+	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
+
+	o.mu.Lock()
+	ev.inst, ev.constructing = inst, true
+	ev.blocked++
+	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String()}
+	if o.named && len(o.name) <= maxKnownName {
+		m.Name, m.HasName = o.name, true
+	}
+	o.mu.Unlock()
+	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
+	limit := o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
+	ev.w.running.add(ev)
+	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
+	ev.w.running.remove(ev)
+	limit.stop()
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.blocked--
+	ev.constructing = false
+	if err != nil {
+		e := WireError(err)
+		e.Reset, e.ObjectID = true, o.id.String()
+		inst.reset(e)
+		return nil, &constructError{e}
+	}
+	o.inst = inst
+	return inst, nil
+}
+
+// maxKnownName is how long a name may be, in bytes, that an object knows of itself. Source:
+// workerd's server.c++.
+const maxKnownName = 1024
+
+// A constructError is the failure of a constructor.
+type constructError struct{ cause *wire.Error }
+
+func (e *constructError) Error() string { return "construct: " + e.cause.Error() }
+func (e *constructError) Unwrap() error { return e.cause }
+
+// use calls f with the store, on behalf of ev, which normally has the turn. If it has not, a
+// goroutine of its handler asks while the handler waits elsewhere: the call then takes a turn of
+// its own, and commits.
+func (o *object) use(ev *Event, f func(*store.Object) error) error {
+	o.storeMu.Lock()
+	if !o.has(&ev.ticket) {
+		o.storeMu.Unlock()
+		return o.useBeside(ev, f)
+	}
+	defer o.storeMu.Unlock()
+	if err := o.ready(ev); err != nil {
+		return err
+	}
+	if err := o.takePuts(ev); err != nil {
+		return err
+	}
+	return f(o.store)
+}
+
+// useBeside is use in a turn that the event takes for this call alone.
+func (o *object) useBeside(ev *Event, f func(*store.Object) error) error {
+	o.mu.Lock()
+	if ev.over {
+		o.mu.Unlock()
+		return errOver
+	}
+	o.mu.Unlock()
+	t := &ticket{obj: o, kind: ev.kind, ev: ev}
+	defer t.retire() // it may have joined a step in the queue
+	if err := o.acquire(context.Background(), t); err == errHasTurn {
+		return o.use(ev, f)
+	} else if err != nil {
+		return err
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	err := o.ready(ev)
+	if err == nil {
+		err = f(o.store)
+		if o.store.Dirty() { // the event that had the turn knows nothing of it
+			inst := ev.instance()
+			inst.prog.Forget(inst)
+		}
+	}
+	if e := o.endTurn(t); err == nil {
+		err = e
+	}
+	return err
+}
+
+// ready opens the store for ev, unless the object was reset. storeMu is held.
+func (o *object) ready(ev *Event) error {
+	if inst := ev.instance(); inst.ctx.Err() != nil {
+		return context.Cause(inst.ctx)
+	}
+	_, err := o.open()
+	return err
+}
+
+// takePuts stores what the handler of ev, which has the turn, has put by notices. The handler
+// believes that to be done: where it fails the object is reset. storeMu is held.
+func (o *object) takePuts(ev *Event) error {
+	ev.noticed.Lock()
+	puts := ev.puts
+	ev.puts = nil
+	ev.noticed.Unlock()
+	if len(puts) == 0 {
+		return nil
+	}
+	s, err := o.open()
+	if err == nil {
+		err = o.ns.limits().putEach(s, puts)
+	}
+	if err != nil {
+		o.reset(&ev.ticket, err)
+	}
+	return err
+}
+
+// administer calls f with the store without an instance, when it is the object's
+// turn, and commits. It gives up waiting when ctx ends.
+func (o *object) administer(ctx context.Context, f func(*store.Object) error) error {
+	return o.withTurn(ctx, func() error {
+		s, err := o.open()
+		if err == nil {
+			err = f(s)
+		}
+		if err == nil && s.Dirty() {
+			err = o.commit()
+			o.mu.Lock()
+			inst := o.inst
+			o.mu.Unlock()
+			if inst != nil {
+				inst.prog.Forget(inst)
+			}
+		}
+		if err != nil {
+			err = errors.Join(err, o.rollback())
+		}
+		return err
+	})
+}
+
+// open returns the store. storeMu is held.
+func (o *object) open() (*store.Object, error) {
+	if o.store == nil {
+		if err := context.Cause(o.ns.w.ctx); err != nil { // nobody would close it again
+			return nil, err
+		}
+		o.mu.Lock()
+		name, named := o.name, o.named
+		o.mu.Unlock()
+		s, err := store.OpenObject(store.ObjectPath(o.ns.dir, o.id.String()), name, named)
+		if err != nil {
+			return nil, err
+		}
+		s.SetLimits(o.ns.w.limits.SQL)
+		o.store = s
+		if recorded, ok := s.Name(); ok && !named {
+			o.mu.Lock()
+			o.name, o.named = recorded, true
+			o.mu.Unlock()
+		}
+	}
+	o.ns.w.stores.touch(o)
+	return o.store, nil
+}
+
+// closeStore closes the file if it is open. storeMu is held, and no event has the turn
+// or it is the caller's.
+func (o *object) closeStore() error {
+	if o.store == nil {
+		return nil
+	}
+	s := o.store
+	o.store = nil
+	o.ns.w.stores.forget(o)
+	return s.Close()
+}
+
+// closeUnused is closeStore where nobody waits for the file.
+func (o *object) closeUnused() {
+	if err := o.closeStore(); err != nil {
+		o.ns.w.log.Error("close "+o.String(), "err", err)
+	}
+}
+
+func (o *object) rollback() error {
+	o.transactions = 0
+	if o.store == nil {
+		return nil
+	}
+	return o.store.Rollback()
+}
+
+// commit commits what the holder of the turn wrote. storeMu is held.
+//
+// The index must not show an alarm later than the object's file does, or a
+// crash between the two writes would lose it: an earlier alarm goes into the index
+// before the commit, a later one and a deletion after it.
+func (o *object) commit() error {
+	if !o.uncommitted() {
+		return nil
+	}
+	s := o.store
+	if !s.AlarmChanged() {
+		return s.Commit()
+	}
+	at, set, err := s.Alarm()
+	if err != nil {
+		return err
+	}
+	ns := o.ns
+	id := o.id.String()
+	who := Identity{id: o.id}
+	who.Name, who.Named = s.Name()
+	order := ns.w.alarmOrder.Add(1)
+	old, had := s.Committed()
+	early := set && (!had || at.Before(old))
+	if early {
+		if err := ns.index.Set(id, at, order, who.Name, who.Named); err != nil {
+			return err
+		}
+	}
+	if err := s.Commit(); err != nil {
+		return err
+	}
+	switch {
+	case !set:
+		err = ns.index.Delete(id)
+	case !early:
+		err = ns.index.Set(id, at, order, who.Name, who.Named)
+	}
+	if err != nil { // the object's file is right, and the index errs on the safe side
+		ns.w.log.Error("write alarm index", "object", o.String(), "err", err)
+	}
+	if o.run != nil {
+		o.run.changed = true
+	}
+	ns.schedule(who, at, set, order)
+	return nil
+}
+
+// uncommitted reports whether there is anything that a commit would bring to disk. storeMu is held.
+func (o *object) uncommitted() bool { return o.store != nil && o.store.Dirty() && o.transactions == 0 }
+
+// commitOrReset commits what was written in the turn of t, an event's. If that fails the object is
+// reset: what its handlers believe to be stored is not. storeMu is held.
+func (o *object) commitOrReset(t *ticket) error {
+	before, after := o.crashesAtCommit()
+	err := before
+	if err == nil {
+		err = o.commit()
+	}
+	if err == nil {
+		err = after
+	}
+	if err == nil {
+		return nil
+	}
+	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint; the words are the platform's
+		err = fmt.Errorf("Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: %w", e) //nolint:staticcheck // see above
+	}
+	o.reset(t, err)
+	return err
+}

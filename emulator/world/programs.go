@@ -1,0 +1,132 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"devtool.internal/durable/wire"
+)
+
+// Programs gives the world the program that runs handlers now. Which one that is changes with each
+// reload and crash.
+type Programs interface {
+	// Enter returns the program that is to handle an event, when there is one, and counts the event
+	// in it. The caller calls Leave.
+	Enter(context.Context, Entry) (Program, error)
+	// Stay counts another event in a program, caused by one that has entered. The caller calls Leave.
+	Stay(Program)
+	Leave(Program)
+	// Running returns the program that serves, or nil.
+	Running() Program
+	// Missing says why no program serves where an event would wait for one, or nothing.
+	Missing() string
+}
+
+// An Entry says how an event enters a program.
+type Entry int
+
+const (
+	Patient   Entry = iota // it waits for a program as long as it takes
+	Impatient              // it fails when no program can be kept running
+	Newest                 // as Impatient, and what was saved before it came is to handle it
+)
+
+// A Program runs the handlers of the worker and of its objects.
+type Program interface {
+	// Class returns what the program has registered for a class.
+	Class(name string) (wire.Class, bool)
+	// Scheduled reports whether the worker handles cron triggers.
+	Scheduled() bool
+	// Ask asks for something that has no body, as part of an event of inst, and returns when the
+	// handler has. Where the event is the worker's, the error is *Undelivered if the program was
+	// gone before it took the question.
+	Ask(inst *Instance, method wire.Method, m wire.Message) error
+	// Destroy makes the program forget an instance. It does not wait.
+	Destroy(*Instance)
+	// Forget drops what the program remembers of an instance's storage, before it sees anything
+	// that is sent later.
+	Forget(*Instance)
+	// Lost reports whether the program is gone. It does so before anything fails because of that.
+	Lost() bool
+	// Attached reports whether somebody else started the program: a debugger may stop it.
+	Attached() bool
+	// Responds asks the program for a sign of life. When it returns true, all that the program had
+	// asked for before has arrived.
+	Responds() bool
+	// Spared reports whether real time does not count for the program: it stands in a debugger, or
+	// stood there in the last d.
+	Spared(d time.Duration) bool
+}
+
+// An Undelivered event of the worker has not reached its program, which was gone.
+type Undelivered struct{ Cause error }
+
+func (e *Undelivered) Error() string { return e.Cause.Error() }
+func (e *Undelivered) Unwrap() error { return e.Cause }
+
+// running are the events that may ask for operations, by number.
+type running struct {
+	mu     sync.Mutex
+	events map[uint64]*Event
+}
+
+func (r *running) add(ev *Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.events == nil {
+		r.events = make(map[uint64]*Event)
+	}
+	r.events[ev.number] = ev
+}
+
+func (r *running) remove(ev *Event) {
+	r.mu.Lock()
+	delete(r.events, ev.number)
+	r.mu.Unlock()
+}
+
+// ask returns the event of a program with this number, and counts an operation of its handler.
+func (r *running) ask(p Program, number uint64) (*Event, error) {
+	r.mu.Lock()
+	ev := r.events[number]
+	r.mu.Unlock()
+	if ev == nil || ev.prog != p {
+		return nil, errOver
+	}
+	ev.asked()
+	return ev, nil
+}
+
+// find returns the events that match, in the order in which they began.
+func (r *running) find(match func(*Event) bool) []*Event {
+	r.mu.Lock()
+	var found []*Event
+	for _, ev := range r.events {
+		if match(ev) {
+			found = append(found, ev)
+		}
+	}
+	r.mu.Unlock()
+	slices.SortFunc(found, func(a, b *Event) int { return cmp.Compare(a.number, b.number) })
+	return found
+}
+
+// in returns the events of a program.
+func (r *running) in(p Program) []*Event {
+	return r.find(func(ev *Event) bool { return ev.prog == p })
+}
+
+// noPrograms stands for the programs where none ever runs.
+type noPrograms struct{}
+
+var errNoProgram = errors.New("no handler program runs here")
+
+func (noPrograms) Enter(context.Context, Entry) (Program, error) { return nil, errNoProgram }
+func (noPrograms) Stay(Program)                                  {}
+func (noPrograms) Leave(Program)                                 {}
+func (noPrograms) Running() Program                              { return nil }
+func (noPrograms) Missing() string                               { return errNoProgram.Error() }

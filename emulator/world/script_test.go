@@ -1,0 +1,504 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/store"
+)
+
+// scripts are the Programs of a world under test: the script that serves now.
+type scripts struct {
+	// mu guards what follows. changed is closed and replaced when any of it changes.
+	mu      sync.Mutex
+	changed chan struct{}
+	current *script
+	ended   bool
+}
+
+var _ Programs = (*scripts)(nil)
+
+func newScripts() *scripts { return &scripts{changed: make(chan struct{})} }
+
+func (p *scripts) Enter(ctx context.Context, _ Entry) (Program, error) {
+	for {
+		p.mu.Lock()
+		current, ended, changed := p.current, p.ended, p.changed
+		p.mu.Unlock()
+		switch {
+		case ended:
+			return nil, ErrEnding
+		case current != nil && !current.Lost():
+			return current, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (p *scripts) Stay(Program)  {}
+func (p *scripts) Leave(Program) {}
+
+func (p *scripts) Running() Program {
+	if s := p.serving(); s != nil {
+		return s
+	}
+	return nil
+}
+
+func (p *scripts) Missing() string { return "" }
+
+func (p *scripts) serving() *script {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current
+}
+
+func (p *scripts) set(s *script, ended bool) (before *script) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before = p.current
+	p.current, p.ended = s, ended
+	close(p.changed)
+	p.changed = make(chan struct{})
+	return before
+}
+
+// swap makes s serve, in place of a script that is over.
+func (p *scripts) swap(s *script) {
+	if before := p.set(s, false); before != nil && before != s {
+		before.lose(errReplacedScript)
+	}
+}
+
+// drop ends the script that serves as a crash does.
+func (p *scripts) drop() { p.set(nil, false).lose(errCrashedScript) }
+
+func (p *scripts) end() {
+	if s := p.set(nil, true); s != nil {
+		s.lose(ErrEnding)
+	}
+}
+
+// What the events of a script fail with that is gone.
+var (
+	errCrashedScript = &wire.Error{
+		Message: "the handler program has closed its connection", Reset: true, Retryable: true,
+	}
+	errReplacedScript = &wire.Error{
+		Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true,
+	}
+)
+
+// A script is a handler program in the test's own process: a worker that passes every request on to
+// an object of class Lab, unless there is a handler "worker", and what the objects do, by path. It
+// shows that a world needs no process.
+type script struct {
+	// handlers answer requests by path. "alarm" runs the alarm, "scheduled" a cron trigger,
+	// "construct" makes an instance, where they are there.
+	handlers map[string]func(*call) (string, error)
+
+	w    *World
+	gone context.Context // ends when the script is lost
+	lose context.CancelCauseFunc
+
+	mu        sync.Mutex
+	log       []string // what happened, in order
+	names     map[uint64]string
+	destroyed []string // names of instances that were
+	forgotten int      // how often the program had to forget
+
+	jurisdictions []string // of the instances that were made
+}
+
+var _ Program = (*script)(nil)
+
+func newScript(handlers map[string]func(*call) (string, error)) *script {
+	return &script{handlers: handlers}
+}
+
+// serve begins to serve a world. A script may serve one world after the other.
+func (s *script) serve(w *World) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w = w
+	if s.names == nil {
+		s.names = make(map[uint64]string)
+	}
+	s.gone, s.lose = context.WithCancelCause(context.Background())
+}
+
+func (s *script) Class(name string) (wire.Class, bool) {
+	return wire.Class{Name: name, Fetch: true, Alarm: name == "Lab"}, name == "Lab" || name == "Mute"
+}
+
+func (s *script) Scheduled() bool           { return s.handlers["scheduled"] != nil }
+func (s *script) Lost() bool                { return s.gone.Err() != nil }
+func (s *script) Attached() bool            { return false }
+func (s *script) Responds() bool            { return true }
+func (s *script) Spared(time.Duration) bool { return false }
+
+func (s *script) Destroy(inst *Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.destroyed = append(s.destroyed, s.names[inst.Number()])
+}
+
+func (s *script) Forget(*Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgotten++
+}
+
+// Ask runs the handler that m is for.
+func (s *script) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
+	c := &call{s: s, instance: inst.Number()}
+	name := ""
+	switch m := m.(type) {
+	case *wire.Construct:
+		s.mu.Lock()
+		s.names[m.Instance] = m.Name
+		s.jurisdictions = append(s.jurisdictions, m.Jurisdiction)
+		s.mu.Unlock()
+		c.event, name = m.Event, "construct"
+	case *wire.Alarm:
+		c.event, c.alarm, name = m.Event, *m, "alarm"
+	case *wire.Scheduled:
+		c.event, c.cron, name = m.Event, *m, "scheduled"
+	default:
+		return fmt.Errorf("the script does not know %T", m)
+	}
+	if s.Lost() {
+		return context.Cause(s.gone)
+	}
+	f := s.handlers[name]
+	if f == nil && name == "construct" {
+		return nil
+	}
+	_, err := s.run(inst, c, f)
+	return err
+}
+
+// run runs a handler, and returns when it has or when its instance or the script is gone.
+func (s *script) run(inst *Instance, c *call, f func(*call) (string, error)) (string, error) {
+	ev, err := s.w.Ask(s, c.event)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	gone, lose := s.gone, s.lose
+	c.object = s.names[c.instance]
+	s.mu.Unlock()
+	_ = lose
+	c.ctx, c.canceled = gone, ev.Context().Done()
+	if f == nil {
+		return "", remote(fmt.Errorf("no handler for %s", c.path))
+	}
+	type result struct {
+		text string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := f(c)
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		if inst.Context().Err() != nil { // a reset goes before whatever the handler makes of it
+			return "", context.Cause(inst.Context())
+		}
+		return r.text, remote(r.err)
+	case <-inst.Context().Done():
+		return "", context.Cause(inst.Context())
+	case <-gone.Done():
+		return "", context.Cause(gone)
+	}
+}
+
+// remote converts the error of a handler into one that travels.
+func remote(err error) error {
+	if err == nil {
+		return nil
+	}
+	var w *wire.Error
+	if !errors.As(err, &w) {
+		w = &wire.Error{Message: err.Error(), Remote: true}
+	}
+	return w
+}
+
+// work is the worker: it passes the request on to the object.
+func (s *script) work(ev *Event, name, path string) (string, error) {
+	if f := s.handlers["worker"]; f != nil {
+		return s.run(ev.workerInstance(), &call{s: s, event: ev.Number(), path: path}, f)
+	}
+	return s.fetch(ev.Context(), ev, name, path)
+}
+
+// workerInstance stands for the worker's part in an event.
+func (ev *Event) workerInstance() *Instance { return workerInstance }
+
+// fetch sends a request of the handler of caller to an object.
+func (s *script) fetch(ctx context.Context, caller *Event, name, path string) (string, error) {
+	class := "Lab"
+	if rest, ok := strings.CutPrefix(name, "mute:"); ok {
+		name, class = rest, "Mute"
+	}
+	ns := s.w.currentNamespaces()[class]
+	return s.fetchAt(ctx, caller, ns.At(ns.Named(name)), path)
+}
+
+func (s *script) fetchAt(ctx context.Context, caller *Event, to *Address, path string) (text string, err error) {
+	if err := caller.Pause(ctx); err != nil {
+		return "", err
+	}
+	goOn := func(ev *Event) error {
+		ev.Answered(caller)
+		return caller.Resume(ctx)
+	}
+	answered, started := false, time.Now()
+	failure := s.w.Deliver(&Delivery{
+		Kind: "fetch", Context: ctx, Program: s, Object: to, Caller: caller,
+		Request: &wire.Request{Method: "GET", URL: "http://lab" + path},
+		Handle: func(ev *Event, inst *Instance) (err error) {
+			c := &call{s: s, event: ev.Number(), instance: inst.Number(), path: path}
+			if text, err = s.run(inst, c, s.handlers[path]); err != nil {
+				return err
+			}
+			if err := ev.Finish(); err != nil {
+				return err
+			}
+			answered = true
+			err = goOn(ev)
+			ev.Complete()
+			return err
+		},
+		Ended: func(ev *Event, failed error) {
+			if err = CallerError(ev, failed); err != nil && !answered {
+				if e := goOn(ev); e != nil {
+					err = e
+				}
+			}
+			ev.PublishFetch(200, time.Since(started), failed)
+		},
+	})
+	if err == nil {
+		err = failure
+	}
+	if err != nil {
+		return "", WireError(err) // as it travels
+	}
+	return text, nil
+}
+
+// discarded is how many instances the program had to forget.
+func (s *script) discarded() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.destroyed)
+}
+
+// note adds to the log.
+func (s *script) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = append(s.log, fmt.Sprintf(format, args...))
+}
+
+func (s *script) forgettings() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forgotten
+}
+
+// notes returns the log so far.
+func (s *script) notes() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.log, " ")
+}
+
+// A call is one event as the script sees it.
+type call struct {
+	s        *script
+	ctx      context.Context // ends when the script is gone
+	event    uint64
+	instance uint64
+	object   string // name
+	path     string
+	alarm    wire.Alarm
+	cron     wire.Scheduled
+	canceled <-chan struct{} // closed when nobody waits for the event
+}
+
+// ask calls f with the event of c, as a question of the handler.
+func (c *call) ask(f func(*Event) error) error {
+	ev, err := c.s.w.Ask(c.s, c.event)
+	if err == nil {
+		err = f(ev)
+	}
+	if err != nil {
+		return WireError(err) // as it travels
+	}
+	return nil
+}
+
+func (c *call) load(key string) string {
+	var value []byte
+	err := c.ask(func(ev *Event) (err error) {
+		value, _, err = ev.Get(key)
+		return err
+	})
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return string(value)
+}
+
+func (c *call) store(key, value string) error {
+	return c.ask(func(ev *Event) error { return ev.Put(key, []byte(value)) })
+}
+
+func (c *call) now() (now time.Time) {
+	must(c.ask(func(ev *Event) error {
+		now = ev.Now()
+		return nil
+	}))
+	return now.Truncate(time.Millisecond).UTC()
+}
+
+func (c *call) nowOrError() (now time.Time, err error) {
+	err = c.ask(func(ev *Event) error {
+		now = ev.Now().Truncate(time.Millisecond).UTC()
+		return nil
+	})
+	return now, err
+}
+
+func (c *call) sinceScheduled() time.Duration { return c.now().Sub(time.UnixMilli(c.alarm.Scheduled)) }
+
+// background begins work that outlives the handler of c. The work gets its own call.
+func (c *call) background(work func(*call) error) error {
+	return c.ask(func(caller *Event) error {
+		begun := make(chan error, 1)
+		step := caller.HoldStep()
+		c.s.w.Go(func() {
+			err := c.s.w.Deliver(&Delivery{
+				Kind: "waitUntil", Context: c.ctx, Program: c.s, Object: caller.Object().Address(),
+				Instance: caller.Instance(), Step: step,
+				Handle: func(ev *Event, inst *Instance) error {
+					begun <- nil
+					next := &call{s: c.s, event: ev.Number(), instance: c.instance}
+					_, err := c.s.run(inst, next, func(c *call) (string, error) {
+						err := c.plain(wire.MethodResume)
+						if err == nil {
+							err = work(c)
+						}
+						return "", err
+					})
+					return err
+				},
+			})
+			select {
+			case begun <- err:
+			default:
+			}
+		})
+		return <-begun
+	})
+}
+
+func (c *call) sleep(d time.Duration) error {
+	return c.ask(func(ev *Event) error { return ev.Sleep(c.ctx, d) })
+}
+
+func (c *call) setAlarm(in time.Duration) error { return c.setAlarmAt(c.now().Add(in)) }
+
+func (c *call) setAlarmAt(at time.Time) error {
+	return c.ask(func(ev *Event) error { return ev.SetAlarm(at) })
+}
+
+// alarmIn says in how long the object's alarm is due, as the handler sees it.
+func (c *call) alarmIn() string {
+	text := "none"
+	must(c.ask(func(ev *Event) error {
+		at, set, err := ev.GetAlarm()
+		if set {
+			text = at.Sub(c.now()).String()
+		}
+		return err
+	}))
+	return text
+}
+
+func (c *call) fetch(object, path string) (text string, err error) {
+	err = c.ask(func(ev *Event) (err error) {
+		text, err = c.s.fetch(context.Background(), ev, object, path)
+		return err
+	})
+	return text, err
+}
+
+func (c *call) reset(reason string) error {
+	return c.ask(func(ev *Event) error {
+		ev.Abort(reason, false)
+		return nil
+	})
+}
+
+// plain asks for an operation that has no arguments.
+func (c *call) plain(method wire.Method) error {
+	f, ok := map[wire.Method]func(*Event) error{
+		wire.MethodDeleteAll:   (*Event).DeleteAll,
+		wire.MethodDeleteAlarm: (*Event).DeleteAlarm,
+		wire.MethodSync:        (*Event).Sync,
+		wire.MethodBegin:       (*Event).Begin,
+		wire.MethodCommit:      (*Event).Commit,
+		wire.MethodRollback:    (*Event).Rollback,
+		wire.MethodDatabaseSize: func(ev *Event) error {
+			_, err := ev.DatabaseSize()
+			return err
+		},
+		wire.MethodBlock:   (*Event).Block,
+		wire.MethodUnblock: (*Event).Unblock,
+		wire.MethodPause:   func(ev *Event) error { return ev.Pause(context.Background()) },
+		wire.MethodResume:  func(ev *Event) error { return ev.Resume(context.Background()) },
+	}[method]
+	if !ok {
+		return fmt.Errorf("method %d has arguments", method)
+	}
+	return c.ask(f)
+}
+
+func (c *call) list(o store.ListOptions) (listed *wire.Listed, err error) {
+	err = c.ask(func(ev *Event) (err error) {
+		listed, err = ev.List(o)
+		return err
+	})
+	return listed, err
+}
+
+func (c *call) exec(query string, args ...any) (rows *wire.Rows, err error) {
+	err = c.ask(func(ev *Event) (err error) {
+		rows, err = ev.Exec(query, args)
+		return err
+	})
+	return rows, err
+}
+
+func (c *call) nextRows(cursor uint64) (rows *wire.Rows, err error) {
+	err = c.ask(func(ev *Event) (err error) {
+		rows, err = ev.NextRows(cursor)
+		return err
+	})
+	return rows, err
+}

@@ -1,0 +1,108 @@
+package world
+
+import (
+	"container/list"
+	"sync"
+)
+
+// maxStores is how many objects' files are open at the same time. Each costs two
+// descriptors and some 150 KB.
+const maxStores = 256
+
+// stores knows which objects have their file open, and closes the one that was not
+// used for the longest time when there are too many. It opens again by itself.
+type stores struct {
+	max int
+
+	mu    sync.Mutex
+	order list.List // of *object, the last used in front
+	at    map[*object]*list.Element
+}
+
+// touch notes that o, whose storeMu is held, uses its file.
+func (s *stores) touch(o *object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.at[o]; e != nil {
+		s.order.MoveToFront(e)
+		return
+	}
+	if s.at == nil {
+		s.at = make(map[*object]*list.Element)
+	}
+	s.at[o] = s.order.PushFront(o)
+	for e := s.order.Back(); e != nil && len(s.at) > s.max; {
+		previous := e.Prev()
+		s.tryClose(e.Value.(*object))
+		e = previous
+	}
+}
+
+// tryClose closes the file of an object that nobody uses at the moment.
+func (s *stores) tryClose(o *object) {
+	if !o.storeMu.TryLock() {
+		return
+	}
+	defer o.storeMu.Unlock()
+	if o.store == nil || o.store.Dirty() || o.store.OpenCursors() > 0 || o.store.Configured() {
+		return
+	}
+	if err := o.store.Close(); err != nil {
+		o.ns.w.log.Error("close "+o.String(), "err", err)
+	}
+	o.store = nil
+	s.forgetLocked(o)
+	o.forgetLingering()
+}
+
+// closeLingering closes the files of the objects that an advance has evicted. It has ended.
+func (s *stores) closeLingering() {
+	s.mu.Lock()
+	var open []*object
+	for o := range s.at {
+		open = append(open, o)
+	}
+	s.mu.Unlock()
+	for _, o := range open {
+		o.storeMu.Lock()
+		if o.lingers && !o.inUse() {
+			o.closeUnused()
+			o.forgetLingering()
+		}
+		o.storeMu.Unlock()
+	}
+}
+
+// inUse reports whether anybody has pinned o, and so will see to its idling.
+func (o *object) inUse() bool {
+	o.ns.mu.Lock()
+	defer o.ns.mu.Unlock()
+	return o.pending > 0
+}
+
+// forgetLingering makes the namespace forget o, whose file lingered and is closed now, if nobody uses it. storeMu is
+// held.
+func (o *object) forgetLingering() {
+	if !o.lingers {
+		return
+	}
+	o.lingers = false
+	o.ns.mu.Lock()
+	defer o.ns.mu.Unlock()
+	if o.pending == 0 && o.ns.objects[o.id] == o {
+		delete(o.ns.objects, o.id)
+	}
+}
+
+func (s *stores) forget(o *object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetLocked(o)
+}
+
+func (s *stores) forgetLocked(o *object) {
+	if e := s.at[o]; e != nil {
+		s.order.Remove(e)
+		delete(s.at, o)
+	}
+}

@@ -1,0 +1,294 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"devtool.internal/durable/wire"
+)
+
+// A ticket is a claim to an object's turn. Each event has one. Administration and eviction, which
+// are no events and need no instance, take tickets of their own.
+type ticket struct {
+	holder
+	obj  *object // nil for an event of the worker, which needs no turn
+	kind string  // "fetch", "alarm", "evict": for people
+	ev   *Event  // the event that the ticket belongs to, or nil
+
+	// obj.mu guards what follows.
+
+	waiter *waiter // the ticket's place in the queue, or nil
+}
+
+// isMain reports whether t is its event's main ticket. The other ones are for a single use of the
+// store, while the event waits for that in another goroutine.
+func (t *ticket) isMain() bool { return t.ev != nil && t == &t.ev.ticket }
+
+// instance returns the instance that the ticket's event runs in, or nil.
+func (t *ticket) instance() *Instance {
+	if t.ev == nil || t.obj == nil {
+		return nil
+	}
+	t.obj.mu.Lock()
+	defer t.obj.mu.Unlock()
+	return t.ev.inst
+}
+
+// A waiter is a ticket's place in the queue. Several goroutines of one handler may wait at it.
+type waiter struct {
+	ticket  *ticket
+	granted chan struct{} // closed when the ticket has the turn, or err is set
+	err     error
+	count   int
+}
+
+// Why a ticket gets no turn.
+var (
+	errOver = &wire.Error{Message: "the event is over: its handler has returned, or its object was reset"}
+	// errHasTurn says that the event's main ticket has the turn already.
+	errHasTurn = errors.New("the event has the turn itself")
+)
+
+// acquire waits until t has the turn, which another goroutine of the same handler may have taken
+// already. When ctx ends first, the place in the queue is lost.
+func (o *object) acquire(ctx context.Context, t *ticket) error {
+	o.mu.Lock()
+	if ev := t.ev; ev != nil && ev.inst != nil && ev.inst.ctx.Err() != nil {
+		defer o.mu.Unlock()
+		return context.Cause(ev.inst.ctx)
+	}
+	if t.ev != nil && t.ev.over {
+		o.mu.Unlock()
+		return errOver
+	}
+	if ctx.Err() != nil { // nobody would give the turn back
+		o.mu.Unlock()
+		return context.Cause(ctx)
+	}
+	if o.turn == nil {
+		o.turn = t
+	}
+	if o.turn == t {
+		o.mu.Unlock()
+		return nil
+	}
+	if t.ev != nil && o.turn == &t.ev.ticket {
+		o.mu.Unlock()
+		return errHasTurn
+	}
+	w := t.waiter
+	if w == nil {
+		w = &waiter{ticket: t, granted: make(chan struct{})}
+		t.waiter = w
+		o.queue = append(o.queue, w)
+		if o.parked {
+			t.leave()
+		}
+	}
+	w.count++
+	o.mu.Unlock()
+
+	select {
+	case <-w.granted:
+		return w.err
+	case <-ctx.Done():
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case <-w.granted:
+		return w.err
+	default:
+	}
+	if w.count--; w.count == 0 {
+		o.dropWaiterLocked(w)
+	}
+	return context.Cause(ctx)
+}
+
+func (o *object) dropWaiterLocked(w *waiter) {
+	w.ticket.waiter = nil
+	o.queue = slices.DeleteFunc(o.queue, func(other *waiter) bool { return other == w })
+}
+
+// has reports whether t has the turn.
+func (o *object) has(t *ticket) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.turn == t
+}
+
+// release hands the turn to the next in the queue.
+func (o *object) release() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.releaseLocked()
+}
+
+func (o *object) releaseLocked() {
+	o.parked = false
+	if len(o.queue) == 0 {
+		o.turn = nil
+		return
+	}
+	w := o.queue[0]
+	o.queue = o.queue[1:]
+	w.ticket.waiter = nil
+	o.turn = w.ticket
+	close(w.granted)
+	if !w.ticket.isMain() {
+		return
+	}
+	// The event's other tickets must not wait for it: it may wait for them.
+	o.queue = slices.DeleteFunc(o.queue, func(other *waiter) bool {
+		if other.ticket.ev != w.ticket.ev {
+			return false
+		}
+		other.ticket.waiter = nil
+		other.err = errHasTurn
+		close(other.granted)
+		return true
+	})
+}
+
+// withTurn calls f with storeMu held, without an instance, when it is the object's turn.
+func (o *object) withTurn(ctx context.Context, f func() error) error {
+	t := &ticket{obj: o, kind: "admin"}
+	defer t.retire() // it may have joined a step in the queue
+	if err := o.acquire(ctx, t); err != nil {
+		return err
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	err := f()
+	o.release()
+	return err
+}
+
+// finish ends the event's part in its object, which a response must not leave before.
+func (ev *Event) Finish() error {
+	if ev.obj == nil {
+		return nil
+	}
+	return ev.obj.finish(ev)
+}
+
+// pause commits what the event's object wrote and gives the object's turn up, unless ctx has
+// ended: then the program goes on already.
+func (ev *Event) Pause(ctx context.Context) error {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.setPaused(true)
+	return ev.obj.pause(ctx, ev)
+}
+
+// resume takes the turn again. It gives up when ctx ends.
+func (ev *Event) Resume(ctx context.Context) error {
+	if ev.obj == nil {
+		return nil
+	}
+	err := ev.obj.acquire(ctx, &ev.ticket)
+	if err == nil {
+		ev.setPaused(false)
+	}
+	return err
+}
+
+// pause commits what was written and, unless the event is blocked, gives the turn up.
+// It does nothing for an event that does not have the turn. When ctx has ended, whoever
+// asked has been told to go on and the turn must stay.
+func (o *object) pause(ctx context.Context, ev *Event) error {
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	if !o.has(&ev.ticket) {
+		return nil
+	}
+	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
+		return context.Cause(inst.ctx)
+	}
+	if err := o.takePuts(ev); err != nil {
+		return err
+	}
+	if err := o.commitOrReset(&ev.ticket); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ev.blocked == 0 && ctx.Err() == nil {
+		o.releaseLocked()
+	}
+	return nil
+}
+
+// block keeps the turn with ev until unblock.
+func (o *object) block(ev *Event) error {
+	if err := o.acquire(context.Background(), &ev.ticket); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ev.blocked++
+	if ev.blocked == 1 {
+		ev.limit = o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
+	}
+	return nil
+}
+
+func (o *object) unblock(ev *Event) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if ev.blocked == 0 {
+		return fmt.Errorf("unblock without block")
+	}
+	if ev.blocked--; ev.blocked == 0 {
+		ev.limit.stop()
+	}
+	return nil
+}
+
+// onItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
+// handler has its object's turn, if it is an object's, and waits neither for the clock nor for
+// another event nor for the outside.
+func (ev *Event) OnItsOwn() bool {
+	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
+}
+
+// circle returns the events by which ev, which keeps its turn, waits for that turn: the one
+// it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
+func (ev *Event) Circle() []*Event {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	if ev.obj.turn != &ev.ticket || ev.blocked == 0 {
+		return nil
+	}
+	for _, w := range ev.obj.queue {
+		var chain []*Event
+		for c := w.ticket.ev; c != nil; c = c.callerEvent() {
+			if c == ev {
+				return chain
+			}
+			chain = append([]*Event{c}, chain...)
+		}
+	}
+	return nil
+}
+
+// behind says how many events wait for the object's turn, if any do.
+func (o *object) Behind() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch n := len(o.queue); n {
+	case 0:
+		return ""
+	case 1:
+		return ", and 1 event waits behind it"
+	default:
+		return fmt.Sprintf(", and %d events wait behind it", n)
+	}
+}
