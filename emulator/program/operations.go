@@ -73,11 +73,11 @@ var operations = map[wire.Method]operation{
 		return nil
 	}),
 
-	wire.MethodSleep:      operation{wire.Concurrent, (*Program).sleep},
-	wire.MethodTimer:      operation{wire.InOrder, (*Program).startTimer}, // or the clock could go past it
-	wire.MethodSubrequest: operation{wire.Concurrent, (*Program).subrequest},
-	wire.MethodBackground: operation{wire.Concurrent, failing((*Program).runInBackground)},
-	wire.MethodVisit:      operation{wire.Concurrent, failing((*Program).visit)},
+	wire.MethodSleep:      {wire.Concurrent, (*Program).sleep},
+	wire.MethodTimer:      {wire.InOrder, (*Program).startTimer}, // or the clock could go past it
+	wire.MethodSubrequest: {wire.Concurrent, (*Program).subrequest},
+	wire.MethodBackground: {wire.Concurrent, failing((*Program).runInBackground)},
+	wire.MethodVisit:      {wire.Concurrent, failing((*Program).visit)},
 }
 
 // waits returns op for a handler that may wait for long.

@@ -258,7 +258,7 @@ func (w *World) findAlarm(q control.TriggerRequest) (*alarm, error) {
 		}
 		q = control.TriggerRequest{Class: next.Class, ID: next.ID}
 	}
-	which := control.Object{Class: q.Class, Name: q.Name, ID: q.ID}
+	which := control.Object(q)
 	object, err := w.resolve(which)
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ func (s *script) Forget(*Instance) {
 // Ask runs the handler that m is for.
 func (s *script) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
 	c := &call{s: s, instance: inst.Number()}
-	name := ""
+	var name string
 	switch m := m.(type) {
 	case *wire.Construct:
 		s.mu.Lock()
@@ -194,10 +194,9 @@ func (s *script) run(inst *Instance, c *call, f func(*call) (string, error)) (st
 		return "", err
 	}
 	s.mu.Lock()
-	gone, lose := s.gone, s.lose
+	gone := s.gone
 	c.object = s.names[c.instance]
 	s.mu.Unlock()
-	_ = lose
 	c.ctx, c.canceled = gone, ev.Context().Done()
 	if f == nil {
 		return "", remote(fmt.Errorf("no handler for %s", c.path))
