@@ -12,8 +12,11 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// api serves the control API.
-func (e *Emulator) api() http.Handler {
+// controlAPI serves the control API of an emulator. Each api_*.go has the requests for one thing.
+type controlAPI struct{ *Emulator }
+
+// handler serves all requests of the control API.
+func (e controlAPI) handler() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(*http.Request) (any, error)) {
 		method, path, _ := strings.Cut(pattern, " ")

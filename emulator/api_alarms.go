@@ -10,7 +10,7 @@ import (
 )
 
 // alarmsAPI adds what the control API can do with alarms.
-func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
+func (e controlAPI) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	a := e.world.Admin()
 	handle("GET alarms", func(r *http.Request) (any, error) {
 		return a.ListAlarms(r.Context(), control.AlarmsRequest{Class: r.URL.Query().Get("class")})
@@ -50,7 +50,7 @@ func (e *Emulator) alarmsAPI(handle func(pattern string, f func(*http.Request) (
 }
 
 // awaitFirst waits while the first program is built. The error says why there is none.
-func (e *Emulator) awaitFirst(ctx context.Context) error {
+func (e controlAPI) awaitFirst(ctx context.Context) error {
 	p, err := e.host.Enter(ctx, world.Impatient)
 	if err == nil {
 		e.host.Leave(p)

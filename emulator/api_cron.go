@@ -12,7 +12,7 @@ import (
 
 // cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are
 // answered as its local server does. Source: miniflare's workers/core/scheduled.ts.
-func (e *Emulator) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
+func (e controlAPI) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
 	handle("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
 	handle("POST cron/trigger", e.triggerCron)
 	for _, path := range []string{"/cdn-cgi/local/scheduled", "/cdn-cgi/handler/scheduled", "/cdn-cgi/mf/scheduled"} {
@@ -26,7 +26,7 @@ func (e *Emulator) Crons() control.Crons {
 	return control.Crons{Now: e.world.Clock().Now(), Handled: p == nil || p.Scheduled(), Crons: e.world.Crons()}
 }
 
-func (e *Emulator) triggerCron(r *http.Request) (any, error) {
+func (e controlAPI) triggerCron(r *http.Request) (any, error) {
 	var q control.CronTriggerRequest
 	if err := decode(r, &q); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ const (
 
 // serveScheduled runs the worker's handler for the query's cron, which need not be one of the
 // configuration's, and time, in milliseconds.
-func (e *Emulator) serveScheduled(w http.ResponseWriter, r *http.Request) {
+func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	scheduled := e.world.Clock().Now()
 	if given := query.Get("time"); given != "" {
@@ -85,7 +85,7 @@ const testScheduledPath = "/__scheduled"
 
 // serveTestScheduled runs the worker's handler for the query's cron. Source: wrangler's
 // templates/middleware/middleware-scheduled.ts.
-func (e *Emulator) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
+func (e frontDoor) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
 	if _, err := e.world.RunCron(nil, r.URL.Query().Get("cron"), e.world.Clock().Now(), time.Time{}); err != nil {
 		e.fail(w, r, err, nil)
 		return

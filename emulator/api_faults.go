@@ -7,7 +7,7 @@ import (
 )
 
 // faultsAPI adds what the control API can do with faults.
-func (e *Emulator) faultsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
+func (e controlAPI) faultsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	handle("GET faults", func(*http.Request) (any, error) { return e.world.Faults(false), nil })
 	handle("DELETE faults", func(*http.Request) (any, error) { return e.world.Faults(true), nil })
 	handle("POST faults", func(r *http.Request) (any, error) {

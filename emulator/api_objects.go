@@ -12,7 +12,7 @@ import (
 const maxPut = 64 << 20
 
 // objectsAPI adds what the control API can do with objects.
-func (e *Emulator) objectsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
+func (e controlAPI) objectsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	a := e.world.Admin()
 	handle("GET objects", func(r *http.Request) (any, error) { return a.ListObjects(r.Context()) })
 	handle("GET objects/{class}/{object}", func(r *http.Request) (any, error) {

@@ -11,7 +11,7 @@ import (
 )
 
 // timeAPI serves the requests for the clock, but for those that move it.
-func (e *Emulator) timeAPI(handle func(string, func(*http.Request) (any, error))) {
+func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error))) {
 	handle("GET time", func(*http.Request) (any, error) { return e.world.Time(), nil })
 	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Freeze()) })
 	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Resume()) })
@@ -36,7 +36,7 @@ func (e *Emulator) timeAPI(handle func(string, func(*http.Request) (any, error))
 }
 
 // timeAfter is the time after a change of the clock's mode that ended with err.
-func (e *Emulator) timeAfter(err error) (any, error) {
+func (e controlAPI) timeAfter(err error) (any, error) {
 	if err != nil {
 		return nil, world.Busy(err)
 	}
@@ -45,7 +45,7 @@ func (e *Emulator) timeAfter(err error) (any, error) {
 
 // serveAdvance moves the clock, and tells what runs as it runs. It ends early when the
 // client has gone.
-func (e *Emulator) serveAdvance(w http.ResponseWriter, r *http.Request) {
+func (e controlAPI) serveAdvance(w http.ResponseWriter, r *http.Request) {
 	var q control.AdvanceRequest
 	if err := decode(r, &q); err != nil {
 		respond(w, nil, err)

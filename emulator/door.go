@@ -18,10 +18,14 @@ import (
 	"devtool.internal/emulator/world"
 )
 
+// frontDoor takes the requests for the worker.
+type frontDoor struct{ *Emulator }
+
 // door is the HTTP server in front: the control API below /cdn-cgi/, the worker
 // everywhere else.
 func (e *Emulator) door() *http.Server {
-	api := client.Guard(e.api())
+	front := frontDoor{e}
+	api := client.Guard(controlAPI{e}.handler())
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/cdn-cgi/") {
@@ -29,10 +33,10 @@ func (e *Emulator) door() *http.Server {
 				return
 			}
 			if e.options.TestScheduled && r.URL.Path == testScheduledPath {
-				e.serveTestScheduled(w, r)
+				front.serveTestScheduled(w, r)
 				return
 			}
-			e.serveWorker(w, r)
+			front.serveWorker(w, r)
 		}),
 		ReadHeaderTimeout: 30 * time.Second,
 		TLSConfig:         e.options.TLS,
@@ -41,7 +45,7 @@ func (e *Emulator) door() *http.Server {
 }
 
 // serveWorker has the worker answer a request.
-func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
+func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	a := &doorAnswer{w: w}
 	err := e.fetchWorker(w, r, a)
@@ -74,7 +78,7 @@ func (e *Emulator) serveWorker(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e *Emulator) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
+func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
 	if r.Header.Get("Upgrade") != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return errors.New("WebSockets are not supported yet")
 	}
@@ -240,7 +244,7 @@ func (a *doorAnswer) Write(p []byte) (int, error) {
 func (a *doorAnswer) Close() error { return nil }
 
 // explain says which object or worker failed, and why, for a request that by has served.
-func (e *Emulator) explain(err error, by *world.Served) (what, why string) {
+func (e frontDoor) explain(err error, by *world.Served) (what, why string) {
 	if u := (*unservedError)(nil); errors.As(err, &u) {
 		return unservedTitle, err.Error()
 	}

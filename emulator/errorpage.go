@@ -36,7 +36,7 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 
 // fail answers a request that failed before its response had begun: with a page for a
 // browser, with a few lines for everybody else. Both have the stack, if there is one.
-func (e *Emulator) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
+func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
 	what, why := e.explain(err, by)
 	stack, hint := "", ""
 	if f := (*wire.Error)(nil); errors.As(err, &f) {

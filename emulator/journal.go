@@ -85,7 +85,7 @@ func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan
 }
 
 // serveLogs answers a LogsRequest.
-func (e *Emulator) serveLogs(w http.ResponseWriter, r *http.Request) {
+func (e controlAPI) serveLogs(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.Atoi(r.URL.Query().Get("lines"))
 	if err != nil {
 		respond(w, nil, &control.Error{Code: control.CodeBadRequest, Message: "lines is not a number", Hint: "-1 stands for all"})

@@ -42,7 +42,7 @@ func (e *Emulator) scheme() string {
 type disguise struct{ outer, inner origin }
 
 // disguise returns that of the request r to a worker that believes to be at inner.
-func (e *Emulator) disguise(r *http.Request, inner origin) disguise {
+func (e frontDoor) disguise(r *http.Request, inner origin) disguise {
 	outer := origin{e.scheme(), r.Host}
 	inner.host = cmp.Or(inner.host, outer.host)
 	if outer == inner || outer.host == "" {

@@ -119,7 +119,7 @@ func (e *Emulator) controlURL() string {
 }
 
 // sessionAPI serves what is about the emulator as a whole.
-func (e *Emulator) sessionAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
+func (e controlAPI) sessionAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
 	handle("GET status", func(*http.Request) (any, error) { return e.Report() })
 	handle("POST program/restart", func(*http.Request) (any, error) {
 		if err := e.host.Restart(); err != nil {
@@ -169,7 +169,7 @@ func (f *farewell) say() {
 
 // serveStop begins the end of the emulator. The connection lasts until that has come: whoever reads it to its
 // end knows then that the state is free, also if the process was killed meanwhile.
-func (e *Emulator) serveStop(w http.ResponseWriter, _ *http.Request) {
+func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
 	defer e.farewell.ask()
 	body, err := json.Marshal(e.Status())
 	if err != nil {

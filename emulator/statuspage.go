@@ -43,7 +43,7 @@ th { text-align: left; padding-right: 2rem; font-weight: normal; opacity: .7; ve
 `))
 
 // serveStatusPage shows a browser how the emulator is getting on, and tells everybody else in JSON.
-func (e *Emulator) serveStatusPage(w http.ResponseWriter, r *http.Request) {
+func (e controlAPI) serveStatusPage(w http.ResponseWriter, r *http.Request) {
 	report, err := e.Report()
 	if err != nil || !wantsPage(r) {
 		respond(w, report, err)
