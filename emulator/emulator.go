@@ -1,30 +1,15 @@
-// Package emulator is the engine inside `devtool dev`: it keeps a handler program
-// running, delivers requests and alarms to its worker and objects, keeps the objects'
-// storage, and owns the clock.
+// Package emulator is the process around a world: what `devtool dev` runs.
 //
-// A request comes in at the front door (door.go), is told where the worker believes to be (origin.go), enters the host (host.go), which has
-// a program to take it, and becomes an event (event.go) that is delivered to the
-// worker. What the worker asks of an object comes back as a subrequest (fetch.go): an
-// event of that object (object.go), which waits for the object's turn, is delivered to
-// its instance, and ends with a commit. Operations on storage, and those that
-// give the turn up, arrive meanwhile (operations.go). An alarm (alarm.go) becomes an event
-// in the same way when the clock says so, and a cron trigger (cron.go) one of the worker.
+// The front door (door.go) delivers requests to the worker, as from where the worker believes to
+// be (origin.go), and shows errors (errorpage.go). The control API is in api.go and api_*.go.
+// reload.go builds the program when a file changes, and attach.go takes programs that somebody else
+// has started. The log has a line for each event (eventlog.go), and the journal keeps the last
+// lines (journal.go). session.go reports how the emulator does, and how others stop it. Offline
+// (offline.go) does what the control API does while no emulator runs.
 //
-// The configuration's migrations are applied to the state before anything is opened (state.go).
-// Alarms that fell due while nothing ran are dealt with at start (missed.go).
-//
-// Each event that is over has a line in the log (eventlog.go), and a handler that hangs is named
-// there (stuck.go). The journal keeps the last lines (journal.go); how the emulator is getting on, and how others
-// end it, is in session.go.
-//
-// Programs that were started by hand, in a debugger perhaps, dial in and serve, too (attach.go, pulse.go).
-//
-// People look at objects and change them through the administration (admin.go): over the
-// control API (api.go, admin_api.go, alarm_api.go), or offline on the files (offline.go). They may
-// also ask for faults (faults.go).
-//
-// Sub-packages that stand alone: store keeps an object's file, plugin builds,
-// launches and watches programs, control is the control API. Package state keeps the state folder.
+// The rooms below it stand alone: world is the objects and their clock, program runs handler
+// programs for it, state keeps the state folder, store an object's file, plugin builds, launches
+// and watches programs, control is the control API.
 package emulator
 
 import (

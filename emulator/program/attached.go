@@ -31,24 +31,24 @@ func (h *Runner) detach(p *Program) {
 // HowToAttach says how a program comes to serve that is started by hand.
 const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv debug`, or in an IDE"
 
-// attached reports whether a program that was started by hand serves.
+// AttachedServes reports whether a program that was started by hand serves.
 func (h *Runner) AttachedServes() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.current != nil && h.current.Attached() && !h.current.Lost()
 }
 
-// say logs which program serves.
+// Say logs which program serves.
 func (h *Runner) Say(line string) {
 	if !h.Private {
 		h.Log.Info(line)
 	}
 }
 
-// takePulse makes p one that somebody else has started.
+// MarkAttached makes p one that somebody else has started.
 func (p *Program) MarkAttached() { p.pulse = &pulse{conn: p.conn, timeout: p.host.pingTimeout} }
 
-// introduced reports whether the program has said what it is.
+// Introduced reports whether the program has said what it is.
 func (p *Program) Introduced() bool { return p.hello.MaxVersion != 0 }
 
 // SDK says what the program was built with.

@@ -163,7 +163,7 @@ func eventOf(stack string) uint64 {
 	return number
 }
 
-// firstGoroutine cuts what the Go runtime tells of a crash after the goroutine that it happened in, which
+// FirstGoroutine cuts what the Go runtime tells of a crash after the goroutine that it happened in, which
 // is the first.
 func FirstGoroutine(stack string) string {
 	i := strings.Index(stack, "\ngoroutine ")

@@ -24,7 +24,7 @@ type Answerer interface {
 	Close() error
 }
 
-// fetch delivers a request to the worker, or to the object of ev, and passes the
+// Fetch delivers a request to the worker, or to the object of ev, and passes the
 // response on to a. body is nil if the request has none beyond req.Body. When
 // the error comes after the head, the response is cut off there.
 //

@@ -1,3 +1,14 @@
+// Package program runs handler programs for a world.
+//
+// A Runner (runner.go) keeps one program running: it starts it, replaces it by a new build, starts
+// it again after a crash, and lets programs serve that somebody else has started (attached.go). It
+// is the Programs of a world.
+//
+// A Program is one of them, connected and introduced. What its handlers ask for arrives in a table
+// of operations (operations.go). Requests travel in fetch.go, timers in timer.go, work that
+// outlives its handler in background.go, a test's visits in visit.go. crash.go describes how a
+// program ended, stuck.go finds handlers that hang, and pulse.go tells whether a debugger has
+// stopped the program.
 package program
 
 import (
@@ -18,7 +29,7 @@ import (
 // helloTimeout is how long, in real time, a program may take to introduce itself.
 const helloTimeout = 10 * time.Second
 
-// A program is a running handler program, connected and introduced.
+// A Program is a running handler program, connected and introduced.
 type Program struct {
 	w       *world.World
 	host    *Runner
@@ -55,7 +66,7 @@ func (h *Runner) connect(ctx context.Context, conn net.Conn, process *plugin.Pro
 	return p, nil
 }
 
-// newProgram returns the program at the other end of conn, and where its introduction arrives.
+// NewProgram returns the program at the other end of conn, and where its introduction arrives.
 func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) (*Program, <-chan *wire.Stream) {
 	p := &Program{
 		w:        h.world,
@@ -83,7 +94,7 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 	return p, hello
 }
 
-// meet waits for the program's introduction, and welcomes it.
+// Meet waits for the program's introduction, and welcomes it.
 func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	select {
 	case s := <-hello:
@@ -227,7 +238,7 @@ func (p *Program) endedByUs() bool {
 	return p.ended != nil
 }
 
-// end ends the program; what it still handles fails with reason.
+// End ends the program; what it still handles fails with reason.
 func (p *Program) End(reason error) {
 	p.mu.Lock()
 	if p.ended == nil {

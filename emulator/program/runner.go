@@ -30,7 +30,7 @@ const (
 	patience = 3
 )
 
-// A host keeps a program running: it starts it, replaces it by a new build, and starts it
+// A Runner keeps a program running: it starts it, replaces it by a new build, and starts it
 // again when it has crashed. Events from outside (requests, alarms) enter through it,
 // and wait while there is no program to take them.
 type Runner struct {
@@ -46,7 +46,7 @@ type Runner struct {
 	// pingTimeout is how long a program that was started by hand may take to answer before it counts as
 	// standing in a debugger.
 	pingTimeout time.Duration
-	// wanted holds a token when a program may have to be built although no file has changed: one that was started by
+	// BuildWanted holds a token when a program may have to be built although no file has changed: one that was started by
 	// hand has ended, or somebody has asked for one while none serves.
 	BuildWanted chan struct{}
 
@@ -66,26 +66,28 @@ type Runner struct {
 	expecting *time.Timer
 }
 
-// hostOptions say how programs are run.
+// Options say how programs are run.
 type Options struct {
 	Dir    string    // that programs run in: the project's
 	Output io.Writer // takes what they print
 	Log    *slog.Logger
-	// attachedOnly says that nothing is built, and only programs that somebody else starts serve.
+	// AttachedOnly says that nothing is built, and only programs that somebody else starts serve.
 	AttachedOnly bool
-	// private says that whoever uses the host knows which program serves, so the log need not say.
+	// Private says that whoever uses the host knows which program serves, so the log need not say.
 	Private bool
-	// restarted is called when the program that served was started once more.
+	// Restarted is called when the program that served was started once more.
 	Restarted func()
 }
 
-// programSettings are what a program needs of the configuration.
+// Settings are what a program needs of the configuration.
 type Settings struct {
 	Path     string // of the configuration file
 	Welcome  wire.Welcome
 	Bindings map[string]*world.Namespace
 }
 
+// NewRunner returns a runner that keeps a copy of the program that serves in the file binary. Serve
+// gives it a world.
 func NewRunner(o Options, binary string) *Runner {
 	return &Runner{
 		Options: o, outside: outsideTransport(), binary: binary,
@@ -173,7 +175,7 @@ func (h *Runner) enter(ctx context.Context, patient bool) (*Program, error) {
 	}
 }
 
-// expect has requests wait until expectNoMore is called, or the limit has passed.
+// Expect has requests wait until expectNoMore is called, or the limit has passed.
 func (h *Runner) Expect() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -182,7 +184,7 @@ func (h *Runner) Expect() {
 	}
 }
 
-// expectNoMore lets requests go on to the version that now serves, unless there is reason not to.
+// ExpectNoMore lets requests go on to the version that now serves, unless there is reason not to.
 func (h *Runner) ExpectNoMore(unless func() bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -210,14 +212,14 @@ func (h *Runner) enterNewest(ctx context.Context) (*Program, error) {
 	}
 }
 
-// running returns the program that is being served, or nil if there is none.
+// Serving returns the program that is being served, or nil if there is none.
 func (h *Runner) Serving() *Program {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.current
 }
 
-// lack notes why no program serves, so that requests fail with it and nothing but alarms waits. Nil says that a build is
+// Fail notes why no program serves, so that requests fail with it and nothing but alarms waits. Nil says that a build is
 // under way, which everything waits for. It does nothing when there is a program.
 func (h *Runner) Fail(why error) {
 	h.mu.Lock()
@@ -228,7 +230,7 @@ func (h *Runner) Fail(why error) {
 	}
 }
 
-// lacking returns why there is no program, or nil if there is or may soon be one.
+// Failing returns why there is no program, or nil if there is or may soon be one.
 func (h *Runner) Failing() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -254,7 +256,7 @@ func (h *Runner) leave(p *Program) {
 	}
 }
 
-// launchNew starts a program that was just built, and keeps a copy if it introduces
+// LaunchNew starts a program that was just built, and keeps a copy if it introduces
 // itself well.
 func (h *Runner) LaunchNew(ctx context.Context, binary string, c Settings) (*Program, error) {
 	p, err := h.launch(ctx, binary, c)
@@ -312,7 +314,7 @@ func programEnv(env []string) []string {
 // The words are the platform's.
 var errReplaced = &wire.Error{Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true}
 
-// swap makes next the current program. New events wait until those that are running
+// Swap makes next the current program. New events wait until those that are running
 // in the old program have ended, or drainLimit has passed. It reports whether next is the
 // current program now: a built one is not while one that was started by hand serves.
 func (h *Runner) Swap(next *Program) bool {
@@ -486,7 +488,7 @@ func (h *Runner) restart(old *Program, cause error) {
 	}
 }
 
-// end stops the program. What it handles has a moment to come to its end.
+// End stops the program. What it handles has a moment to come to its end.
 func (h *Runner) End(grace time.Duration) {
 	h.mu.Lock()
 	h.ended = true
@@ -512,7 +514,7 @@ func (h *Runner) logFailure(line string, err error) {
 	h.Log.Error(line + world.Detail(err))
 }
 
-// warnOfCrons says so when the program has nothing to do with the cron triggers that there are.
+// WarnOfCrons says so when the program has nothing to do with the cron triggers that there are.
 func (h *Runner) WarnOfCrons(p *Program) {
 	if n := len(h.world.CronExpressions()); n > 0 && p != nil && !p.hello.Scheduled {
 		h.Log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.Path, n))
@@ -526,7 +528,7 @@ var errByHand = &control.Error{
 	Hint:    "start it again where it runs",
 }
 
-// renew replaces the program by a new process of the same build. If there is none, because it could not be built or did not
+// Restart replaces the program by a new process of the same build. If there is none, because it could not be built or did not
 // start, that is tried again.
 func (h *Runner) Restart() error {
 	old := h.Serving()
@@ -551,7 +553,7 @@ func (h *Runner) Restart() error {
 	return nil
 }
 
-// describe fills in how the program is getting on.
+// Describe fills in how the program is getting on.
 func (h *Runner) Describe(p *control.Program) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -569,10 +571,10 @@ func (h *Runner) Describe(p *control.Program) {
 	}
 }
 
-// serve makes the host run programs for a world, which knows it as its Programs.
+// Serve makes the host run programs for a world, which knows it as its Programs.
 func (h *Runner) Serve(w *world.World) { h.world = w }
 
-// close gives back what is left when all programs have ended.
+// Close gives back what is left when all programs have ended.
 func (h *Runner) Close() {
 	h.End(0)
 	h.outside.CloseIdleConnections()

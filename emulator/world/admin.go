@@ -15,7 +15,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// An administration looks at objects and changes them from outside, on behalf of people.
+// An Admin looks at objects and changes them from outside, on behalf of people.
 // It never wakes an object up: no constructor runs. It takes an object's turn like an
 // event, so that it sees what is committed and tears no handler's transaction. That it has
 // looked does not count as use: an idle object is evicted when it would have been.

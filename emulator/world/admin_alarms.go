@@ -227,7 +227,7 @@ func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control
 	})
 }
 
-// triggerAlarm runs the alarm that q names at once, when ready has nothing against it.
+// TriggerAlarm runs the alarm that q names at once, when ready has nothing against it.
 func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (control.Triggered, error) {
 	a, err := w.findAlarm(q)
 	if err == nil {

@@ -33,7 +33,7 @@ func (w *World) Time() control.Time {
 	}
 }
 
-// resetTime sets the clock to real time.
+// ResetTime sets the clock to real time.
 func (w *World) ResetTime(force bool) error {
 	if n := len(w.PendingAlarms()); n > 0 && !force {
 		which := "1 alarm is pending, which would keep its time"
@@ -56,7 +56,7 @@ func (w *World) ResetTime(force bool) error {
 	return nil
 }
 
-// An advance is one that is under way: it collects what runs in it, for whoever has asked for
+// An Advance is one that is under way: it collects what runs in it, for whoever has asked for
 // it.
 type Advance struct {
 	stop context.CancelFunc
@@ -106,7 +106,7 @@ func (a *Advance) settle() {
 	}
 }
 
-// take returns what has run since it was last called.
+// Take returns what has run since it was last called.
 func (a *Advance) Take() []control.Fired {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,13 +115,14 @@ func (a *Advance) Take() []control.Fired {
 	return fired
 }
 
+// Count returns how many runs have ended, and how many of them failed for good.
 func (a *Advance) Count() (ran, failed int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.ran, a.failed
 }
 
-// beginAdvance prepares a move of the clock, which move then makes.
+// BeginAdvance prepares a move of the clock, which move then makes.
 func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *Advance, move func() (*control.Advanced, error), err error) {
 	limits := clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding}
 	if q.MaxStep != "" {
@@ -223,7 +224,7 @@ func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.A
 	return answer, nil
 }
 
-// stoppedBy returns the code of what ended an advance early.
+// StoppedBy returns the code of what ended an advance early.
 func StoppedBy(err error) control.StopCode {
 	var limit *clock.LimitError
 	var stuck *clock.StuckError
@@ -240,7 +241,7 @@ func StoppedBy(err error) control.StopCode {
 	return control.StoppedByError
 }
 
-// stopAdvance ends the advance under way after its current step.
+// StopAdvance ends the advance under way after its current step.
 func (w *World) StopAdvance() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -274,7 +275,7 @@ func (w *World) runningNow() string {
 	return "still running: " + strings.Join(names, ", ") + " (the log of `devtool dev` shows where)"
 }
 
-// busy says so where err is that somebody moves the clock.
+// Busy says so where err is that somebody moves the clock.
 func Busy(err error) error {
 	if errors.Is(err, clock.ErrBusy) {
 		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}

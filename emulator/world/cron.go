@@ -196,7 +196,7 @@ func (c *crontab) exprs() []string {
 
 var errNoScheduled = errors.New("the worker has no Scheduled handler")
 
-// runCron has the worker handle a cron trigger that is said to be of the time scheduled, as part of
+// RunCron has the worker handle a cron trigger that is said to be of the time scheduled, as part of
 // step, on which the caller has taken a hold. due is when it was to run, or zero for a run that
 // somebody has asked for. The error is why it did not go well.
 func (w *World) RunCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {

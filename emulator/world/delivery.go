@@ -10,37 +10,37 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A delivery is an event on its way to a handler: of the worker, or of an object. Requests,
+// A Delivery is an event on its way to a handler: of the worker, or of an object. Requests,
 // alarms, cron triggers, background work and visits are all delivered by deliver.
 type Delivery struct {
 	Kind string // "fetch", "alarm": for people
-	// ctx ends when nobody waits for the event any longer. Its handler hears of that, but keeps
+	// Context ends when nobody waits for the event any longer. Its handler hears of that, but keeps
 	// its turn until it has returned.
 	Context context.Context
 
-	// prog is the program in which the cause of the event runs. If it is nil, the event enters a
+	// Program is the program in which the cause of the event runs. If it is nil, the event enters a
 	// program as entry says.
 	Program Program
 	Entry   Entry
 
-	// object receives the event; nil stands for the worker.
+	// Object receives the event; nil stands for the worker.
 	Object *Address
-	// inst is set for an event that a handler in this instance has begun itself. It takes the turn
+	// Instance is set for an event that a handler in this instance has begun itself. It takes the turn
 	// only when its handler asks for it.
 	Instance *Instance
 
-	// step is the one that the event joins. The sender has taken a hold on it for deliver.
+	// Step is the one that the event joins. The sender has taken a hold on it for deliver.
 	Step *clock.Step
-	// caller waits for the event, which holds the caller's step in its place; or nil.
+	// Caller waits for the event, which holds the caller's step in its place; or nil.
 	Caller  *Event
 	Request *wire.Request // of a fetch
 	Served  *Served       // notes the objects that an event of the worker asks, or nil
 
-	// began is called when the event has joined its step, or is nil.
+	// Began is called when the event has joined its step, or is nil.
 	Began func(*Event)
-	// handle talks to the program, and returns when the handler has ended.
+	// Handle talks to the program, and returns when the handler has ended.
 	Handle func(*Event, *Instance) error
-	// ended says what came of the event. It is called once: by complete, or when the event's
+	// Ended says what came of the event. It is called once: by complete, or when the event's
 	// writes are committed or dropped; in any case while the event is part of its step. The event
 	// is nil if it found no program.
 	Ended func(ev *Event, err error)
@@ -48,13 +48,13 @@ type Delivery struct {
 	at time.Time // on the clock, when the event entered its program
 }
 
-// An address is an object that an event is sent to.
+// An Address is an object that an event is sent to.
 type Address struct {
 	ns *Namespace
 	Identity
 }
 
-// deliver takes an event to its handler and returns when the event is over, with what it failed
+// Deliver takes an event to its handler and returns when the event is over, with what it failed
 // with. The order matters:
 //
 //  1. The event enters a program, or stays in that of its cause.
@@ -189,7 +189,7 @@ func (o *object) describe(err error) error {
 	return err
 }
 
-// publishFetch publishes what came of a request to an object. People want to know only when they
+// PublishFetch publishes what came of a request to an object. People want to know only when they
 // ask for details: the worker's own request is published, too, and tells of a failure that nobody
 // took care of.
 func (ev *Event) PublishFetch(status int, took time.Duration, err error) {

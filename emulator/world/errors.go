@@ -9,7 +9,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// asWire returns a copy of err as it travels.
+// WireError returns a copy of err as it travels.
 func WireError(err error) *wire.Error {
 	if e := (*wire.Error)(nil); errors.As(err, &e) {
 		c := *e
@@ -22,7 +22,7 @@ func WireError(err error) *wire.Error {
 	return w
 }
 
-// isCanceled reports whether err only says that nobody waits any more.
+// IsCanceled reports whether err only says that nobody waits any more.
 func IsCanceled(err error) bool {
 	if e := (*wire.Error)(nil); errors.As(err, &e) && e.Canceled {
 		return true
@@ -30,7 +30,7 @@ func IsCanceled(err error) bool {
 	return errors.Is(err, context.Canceled)
 }
 
-// callerError converts the error of an event into the one that its caller sees. A reset of the
+// CallerError converts the error of an event into the one that its caller sees. A reset of the
 // object goes before whatever the event made of it, and is not its handler's failure: Remote is for
 // that alone. Source: the platform, seen in workerd.
 func CallerError(ev *Event, err error) error {
@@ -52,7 +52,7 @@ func CallerError(ev *Event, err error) error {
 // errEnding is why nothing runs any more.
 var ErrEnding = errors.New("the emulator is shutting down")
 
-// detail is what stands below the line of a failure: the stack, if there is one.
+// Detail is what stands below the line of a failure: the stack, if there is one.
 func Detail(err error) string {
 	w := (*wire.Error)(nil)
 	// An error that is not Remote has a Detail only if the program crashed. It is what the program

@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// An event is one delivery to the worker or to an instance of an object.
+// An Event is one delivery to the worker or to an instance of an object.
 type Event struct {
 	ticket
 	number uint64
@@ -19,7 +19,7 @@ type Event struct {
 	prog   Program
 	// request is what a fetch is about. It is set before the program knows of the event.
 	request *wire.Request
-	// complete ends the event's use of its object, and reports what came of it: once.
+	// Complete ends the event's use of its object, and reports what came of it: once.
 	Complete func()
 	// ctx ends when nobody waits for the event any more. Its handler is told then,
 	// but keeps its turn until it has returned.
@@ -58,17 +58,32 @@ func (w *World) newEvent(ctx context.Context, prog Program, obj *object, kind st
 	return ev
 }
 
-// What others may know of an event. Only the world changes it.
+// Number returns the number under which the handler's operations come.
+func (ev *Event) Number() uint64 { return ev.number }
 
-func (ev *Event) Number() uint64           { return ev.number }
-func (ev *Event) Kind() string             { return ev.kind }
+// Kind returns what the event is, for people: "fetch", "alarm".
+func (ev *Event) Kind() string { return ev.kind }
+
+// Context ends when nobody waits for the event any longer.
 func (ev *Event) Context() context.Context { return ev.ctx }
-func (ev *Event) Request() *wire.Request   { return ev.request }
-func (ev *Event) Program() Program         { return ev.prog }
-func (ev *Event) Instance() *Instance      { return ev.instance() }
-func (ev *Event) Caller() *Event           { return ev.callerEvent() }
-func (ev *Event) Step() *clock.Step        { return ev.currentStep() }
-func (ev *Event) Operations() int64        { return ev.operationCount() }
+
+// Request returns what a fetch is about, or nil.
+func (ev *Event) Request() *wire.Request { return ev.request }
+
+// Program returns the program that handles the event.
+func (ev *Event) Program() Program { return ev.prog }
+
+// Instance returns the instance that the event runs in, or nil.
+func (ev *Event) Instance() *Instance { return ev.instance() }
+
+// Caller returns the event whose handler waits for this one, or nil.
+func (ev *Event) Caller() *Event { return ev.callerEvent() }
+
+// Step returns the step that the event holds, or nil.
+func (ev *Event) Step() *clock.Step { return ev.currentStep() }
+
+// Operations returns how often the handler has asked for something.
+func (ev *Event) Operations() int64 { return ev.operationCount() }
 
 // Object returns the object that receives the event, or nil for an event of the worker.
 func (ev *Event) Object() *object { return ev.obj }
@@ -81,7 +96,7 @@ func (ev *Event) String() string {
 	return ev.obj.String() + " " + ev.kind
 }
 
-// carry counts the bodies that come and go for an event of the worker, which nothing pauses
+// CarryBody counts the bodies that come and go for an event of the worker, which nothing pauses
 // meanwhile.
 func (ev *Event) CarryBody(n int) {
 	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
@@ -89,7 +104,7 @@ func (ev *Event) CarryBody(n int) {
 	}
 }
 
-// title names the event as String does, and what it is about.
+// Title names the event as String does, and what it is about.
 func (ev *Event) Title() string {
 	what := ev.kind
 	if ev.request != nil {

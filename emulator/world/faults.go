@@ -151,7 +151,7 @@ func (a *alarm) duplicate(o *object) {
 	next.arm(due)
 }
 
-// injectFault makes something go wrong once with an object, which need not exist yet.
+// InjectFault makes something go wrong once with an object, which need not exist yet.
 func (w *World) InjectFault(q control.Fault) (control.Fault, error) {
 	if !slices.Contains(control.KnownFaults, q.Fault) {
 		return control.Fault{}, &control.Error{

@@ -19,12 +19,12 @@ func (ns *Namespace) At(who Identity) *Address { return &Address{ns, who} }
 // Address returns where the object is.
 func (o *object) Address() *Address { return &Address{o.ns, Identity{id: o.id}} }
 
-// named returns the identity of the object with a name.
+// Named returns the identity of the object with a name.
 func (ns *Namespace) Named(name string) Identity {
 	return Identity{id: wire.IDFromName(ns.uniqueKey, name), Name: name, Named: true}
 }
 
-// withID returns the identity of the object with an id, which must be one of this namespace.
+// WithID returns the identity of the object with an id, which must be one of this namespace.
 func (ns *Namespace) WithID(text string) (Identity, error) {
 	id, err := wire.ParseID(ns.uniqueKey, text)
 	return Identity{id: id}, err

@@ -205,7 +205,7 @@ func (a *alarm) waits() bool {
 	return a.timer == nil
 }
 
-// runEarly runs the early alarms, now that there is a program: one after the other, but that
+// RunEarly runs the early alarms, now that there is a program: one after the other, but that
 // none waits for long, for one whose handler takes its time.
 func (w *World) RunEarly() {
 	alarms := w.early.close()
@@ -235,7 +235,7 @@ func (w *World) RunEarly() {
 	})
 }
 
-// pendingAlarms returns the pending alarms as they fire.
+// PendingAlarms returns the pending alarms as they fire.
 func (w *World) PendingAlarms() []control.Alarm {
 	type entry struct {
 		order int64

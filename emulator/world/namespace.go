@@ -14,7 +14,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// A namespace is the objects of one class.
+// A Namespace is the objects of one class.
 type Namespace struct {
 	w         *World
 	class     string

@@ -53,7 +53,7 @@ type object struct {
 	idle     *clock.Timer
 }
 
-// An instance is an object in the memory of a program. ctx ends when it is reset.
+// An Instance is an object in the memory of a program. ctx ends when it is reset.
 type Instance struct {
 	number uint64
 	prog   Program

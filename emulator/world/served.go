@@ -9,7 +9,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// served are the objects that a request to the worker has reached.
+// Served are the objects that a request to the worker has reached.
 type Served struct {
 	mu      sync.Mutex
 	objects []*object // the first ones, each once
@@ -35,7 +35,7 @@ func (s *Served) add(o *object) {
 	}
 }
 
-// find returns the object with this id, or nil if it is none of those that are kept.
+// Find returns the object with this id, or nil if it is none of those that are kept.
 func (s *Served) Find(id string) *object {
 	if s == nil {
 		return nil
@@ -50,7 +50,7 @@ func (s *Served) Find(id string) *object {
 	return nil
 }
 
-// describe returns the object, if it was one, and what people are told of it.
+// Describe returns the object, if it was one, and what people are told of it.
 func (s *Served) Describe() (object, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

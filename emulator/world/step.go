@@ -83,7 +83,7 @@ func (h *holder) currentStep() *clock.Step {
 	return h.step
 }
 
-// hold returns the step that h holds, or nil, after it has taken another hold on it.
+// HoldStep returns the step that h holds, or nil, after it has taken another hold on it.
 func (h *holder) HoldStep() *clock.Step {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
@@ -139,7 +139,7 @@ func (h *holder) setPaused(paused bool) {
 	h.stepMu.Unlock()
 }
 
-// addOutside counts what the handler may wait for and the emulator does not control.
+// AwaitOutside counts what the handler may wait for and the emulator does not control.
 func (h *holder) AwaitOutside(n int) {
 	h.stepMu.Lock()
 	h.outside += n
@@ -260,7 +260,7 @@ func (ev *Event) callFor(caller *Event) (done func()) {
 	return done
 }
 
-// answered gives the step back to the caller, which goes on.
+// Answered gives the step back to the caller, which goes on.
 func (ev *Event) Answered(caller *Event) {
 	ev.setCaller(nil)
 	step := ev.currentStep()
@@ -301,7 +301,7 @@ func (ev *Event) leaveWhenSilent(step *clock.Step) {
 	}
 }
 
-// stopWaiting makes the event, which its caller has canceled in step, hold that step if it waits.
+// StopWaiting makes the event, which its caller has canceled in step, hold that step if it waits.
 // It may be called more than once.
 func (ev *Event) StopWaiting(step *clock.Step) {
 	if step == nil {
@@ -318,7 +318,7 @@ func (ev *Event) StopWaiting(step *clock.Step) {
 	ev.w.Go(func() { ev.leaveWhenSilent(step) })
 }
 
-// sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx ends first,
+// Sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx ends first,
 // or the object is reset, the event is left without its turn.
 func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -393,7 +393,7 @@ func (ev *Event) endNaps() {
 	}
 }
 
-// expire tells the handler that a timer's time has come, by calling notify, as part of step.
+// Expire tells the handler that a timer's time has come, by calling notify, as part of step.
 // notify reports whether the handler goes on, and whether it has said so: if not, it may have
 // withdrawn the timer.
 func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {

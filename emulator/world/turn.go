@@ -167,7 +167,7 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 	return err
 }
 
-// finish ends the event's part in its object, which a response must not leave before.
+// Finish ends the event's part in its object, which a response must not leave before.
 func (ev *Event) Finish() error {
 	if ev.obj == nil {
 		return nil
@@ -175,7 +175,7 @@ func (ev *Event) Finish() error {
 	return ev.obj.finish(ev)
 }
 
-// pause commits what the event's object wrote and gives the object's turn up, unless ctx has
+// Pause commits what the event's object wrote and gives the object's turn up, unless ctx has
 // ended: then the program goes on already.
 func (ev *Event) Pause(ctx context.Context) error {
 	if ev.obj == nil {
@@ -185,7 +185,7 @@ func (ev *Event) Pause(ctx context.Context) error {
 	return ev.obj.pause(ctx, ev)
 }
 
-// resume takes the turn again. It gives up when ctx ends.
+// Resume takes the turn again. It gives up when ctx ends.
 func (ev *Event) Resume(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
@@ -249,14 +249,14 @@ func (o *object) unblock(ev *Event) error {
 	return nil
 }
 
-// onItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
+// OnItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
 // handler has its object's turn, if it is an object's, and waits neither for the clock nor for
 // another event nor for the outside.
 func (ev *Event) OnItsOwn() bool {
 	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
 }
 
-// circle returns the events by which ev, which keeps its turn, waits for that turn: the one
+// Circle returns the events by which ev, which keeps its turn, waits for that turn: the one
 // it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
 func (ev *Event) Circle() []*Event {
 	if ev.obj == nil {
@@ -279,7 +279,7 @@ func (ev *Event) Circle() []*Event {
 	return nil
 }
 
-// behind says how many events wait for the object's turn, if any do.
+// Behind says how many events wait for the object's turn, if any do.
 func (o *object) Behind() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

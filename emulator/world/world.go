@@ -1,3 +1,20 @@
+// Package world is what a Durable Object is: objects, turns, steps, events, alarms, cron triggers,
+// idle eviction, faults and administration. It knows no process, no HTTP and no configuration.
+//
+// A World is made of a clock, of Programs that run the handlers, and of a Layout of classes. An
+// event takes this way through it:
+//
+//  1. Deliver (delivery.go) lets it enter a program and join the step of its cause (step.go): time
+//     stands still until the event leaves.
+//  2. It waits for its object's turn with a ticket (turn.go). If there is no instance in this
+//     program, one is constructed (object.go).
+//  3. Its handler runs in the program, and asks for what operations.go offers.
+//  4. When the handler has returned, its writes are committed, and only then does the answer leave.
+//  5. What came of it is published as a Happening (happening.go).
+//
+// An alarm (alarm.go, missed.go) and a cron trigger (cron.go) are events that the clock delivers.
+// advance.go moves the clock. Admin (admin*.go) looks at objects and changes them from outside,
+// without waking them up. Tests run a world with a program in their own process.
 package world
 
 import (
@@ -210,14 +227,14 @@ func (w *World) currentNamespaces() map[string]*Namespace {
 	return w.namespaces
 }
 
-// currentBindings returns the namespaces by the names of their bindings.
+// CurrentBindings returns the namespaces by the names of their bindings.
 func (w *World) CurrentBindings() map[string]*Namespace {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.bindings
 }
 
-// namespaceOf returns the namespace of a class, or of the binding of that name.
+// NamespaceOf returns the namespace of a class, or of the binding of that name.
 func (w *World) NamespaceOf(class string) (*Namespace, error) {
 	namespaces := w.currentNamespaces()
 	if ns := namespaces[class]; ns != nil {
