@@ -10,7 +10,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// timeAPI serves the requests for the clock, but for those that move it.
+// timeAPI serves the requests for the clock, except for moving it.
 func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error))) {
 	handle("GET time", func(*http.Request) (any, error) { return e.world.Time(), nil })
 	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Freeze()) })

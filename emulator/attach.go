@@ -24,8 +24,8 @@ type Attach int
 // What an emulator attaches.
 const (
 	AttachNone Attach = iota // the built program alone serves
-	AttachToo                // so does one that was started by hand, as long as it runs
-	AttachOnly               // nothing is built, and only programs that were started by hand serve
+	AttachToo                // so does an attached one, as long as it runs
+	AttachOnly               // nothing is built, and only attached programs serve
 )
 
 // listenForPrograms opens the socket, and leads programs of the project there.

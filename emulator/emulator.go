@@ -51,7 +51,7 @@ type Options struct {
 	// program as it is at the start, for files are not watched, and commands do not find it
 	// by the project's folder.
 	Apart bool
-	// Attach says whether programs that were started by hand may serve, too, or alone.
+	// Attach says whether attached programs may serve, too, or alone.
 	Attach Attach
 	// Listener is where the front door is.
 	Listener net.Listener
@@ -79,12 +79,12 @@ type Options struct {
 	// Output takes what the handler program prints.
 	Output io.Writer
 	Log    *slog.Logger
-	// Journal keeps what Log and Output get, for those who ask later. Whoever makes those two fills it;
+	// Journal keeps what Log and Output get, for later questions. The maker of those two fills it;
 	// nil stands for an empty one.
 	Journal *Journal
 	// Version is what the control API says of this program.
 	Version string
-	// Progress is told how a build that takes long comes along.
+	// Progress receives the progress of a build that takes long.
 	Progress func(plugin.Progress)
 	// Built may look at the sources of each version of the program that is served, at its leisure: it
 	// is called in the background, and its context ends when the next build begins.
@@ -92,7 +92,7 @@ type Options struct {
 	// Prepare makes the project's folder ready for a build. It is called when go.mod has changed, for it is that which says
 	// what there has to be; it may be nil.
 	Prepare func() error
-	// Failed is told what is wrong with a version of the program that is not served.
+	// Failed receives what is wrong with a version of the program that is not served.
 	Failed func(error)
 }
 
@@ -109,7 +109,7 @@ type Emulator struct {
 	listener net.Listener
 	host     *program.Runner
 	builder  *plugin.Builder
-	socket   *plugin.Socket // for programs that were started by hand, or nil
+	socket   *plugin.Socket // where programs attach, or nil
 	journal  *Journal
 	record   record
 	farewell farewell
@@ -283,7 +283,7 @@ func (e *Emulator) urlOf(l net.Listener) string {
 // Run builds and starts the program, calls ready when it takes requests, and serves until
 // ctx ends. Then it ends in good order, and closes the emulator. If the program does not build or does not start, and an edit
 // may mend that, it goes on without one until then (Unserved); but not if it is Apart, for then it sees no edit. With
-// AttachOnly it builds nothing, and requests wait until a program that was started by hand has dialed in.
+// AttachOnly it builds nothing, and requests wait until a program has attached.
 func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	defer func() {
 		if closeErr := e.close(); err == nil {

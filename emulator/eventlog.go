@@ -41,7 +41,7 @@ func (l eventLine) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// noticeable is from when on an event is so late that people are told.
+// noticeable is how late an event must be before its log line says so.
 const noticeable = time.Second
 
 // sentence is the line for people.

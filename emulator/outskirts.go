@@ -25,7 +25,7 @@ type surroundings struct {
 	running sync.WaitGroup
 	project *plugin.Watcher
 
-	// looking is held while the outside is looked at anew.
+	// looking is held while the outside is looked at again.
 	looking sync.Mutex
 	known   plugin.ExternalSources
 
@@ -34,7 +34,7 @@ type surroundings struct {
 	outside *plugin.Watcher // nil while there is nothing outside
 }
 
-// watchSurroundings begins to watch, until ctx ends and close is called. noticed is told each change at once.
+// watchSurroundings begins to watch, until ctx ends and close is called. noticed receives each change at once.
 func (e *Emulator) watchSurroundings(ctx context.Context, configuration []string, noticed func([]string)) (*surroundings, error) {
 	s := &surroundings{e: e, ctx: ctx, roots: []string{e.project}, noticed: noticed, changes: make(chan []string)}
 	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {

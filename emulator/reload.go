@@ -91,7 +91,7 @@ type reloader struct {
 	// stale is set when a file of the configuration has changed and was not yet read, and unprepared when go.mod has and
 	// Options.Prepare was not yet called.
 	stale, unprepared bool
-	// postponed is set when there are changes to build as soon as no program serves that was started by hand.
+	// postponed is set when there are changes to build as soon as no attached program serves.
 	postponed bool
 }
 
@@ -118,7 +118,7 @@ func (r *reloader) run() {
 	}
 }
 
-// build makes a version of what was saved, and has it serve. A change meanwhile begins anew, and the end of ctx ends it.
+// build makes a version of what was saved, and lets it serve. A change meanwhile starts over, and the end of ctx ends it.
 // The error is why what was saved is not served; until it is put right requests fail with it if no other version serves.
 func (r *reloader) build(ctx context.Context) error {
 	for {
@@ -288,7 +288,7 @@ func (r *reloader) reload(ctx context.Context) error {
 		next.End(err)
 		return err
 	}
-	if !e.host.Swap(next) { // one that was started by hand was faster
+	if !e.host.Swap(next) { // an attached one was faster
 		r.postponed = true
 		e.log.Info(postponedLine)
 		return nil

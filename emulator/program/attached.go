@@ -2,10 +2,10 @@ package program
 
 import "devtool.internal/durable/wire"
 
-// errDetached is what events fail with whose program, started by hand, has gone.
+// errDetached is returned to the events of an attached program that has gone.
 var errDetached = &wire.Error{Message: "the handler program, which was started by hand, has ended or let go of its connection", Retryable: true, Reset: true}
 
-// detach goes on without the program that was started by hand, and has ended.
+// detach goes on without an attached program, which has ended.
 func (h *Runner) detach(p *Program) {
 	h.mu.Lock()
 	h.crashes = 0
@@ -28,10 +28,10 @@ func (h *Runner) detach(p *Program) {
 	h.want()
 }
 
-// HowToAttach says how a program comes to serve that is started by hand.
+// HowToAttach tells people how to attach a program.
 const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv debug`, or in an IDE"
 
-// AttachedServes reports whether a program that was started by hand serves.
+// AttachedServes reports whether an attached program serves.
 func (h *Runner) AttachedServes() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -81,7 +81,7 @@ func (p *Program) ending() (what, cause, shown string) {
 }
 
 // underWay returns the program's events in the order in which they began: those whose handlers are
-// running, and those that wait for something.
+// running, and the ones that wait for something.
 func (p *Program) underWay() (running, waiting []*world.Event) {
 	for _, ev := range p.w.RunningIn(p) {
 		if ev.OnItsOwn() {

@@ -40,7 +40,7 @@ type Program struct {
 	// settings are what it was welcomed with.
 	settings Settings
 	lookout  *lookout
-	pulse    *pulse // nil but for a program that was started by hand
+	pulse    *pulse // nil but for an attached program
 
 	report crashReport
 

@@ -8,7 +8,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A program that was started by hand may stand in a debugger. Then nothing of it runs, and whatever
+// An attached program may stand in a debugger. Then nothing of it runs, and whatever
 // bounds it in real time must not go on: the report of handlers that are stuck, the end of a step of an
 // advance, and the limits on the clock, which runs meanwhile.
 

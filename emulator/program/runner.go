@@ -43,7 +43,7 @@ type Runner struct {
 	// expectLimit is how long, in real time, requests wait for a version that is being built.
 	expectLimit time.Duration
 	stuckAfter  time.Duration
-	// pingTimeout is how long a program that was started by hand may take to answer before it counts as
+	// pingTimeout is how long an attached program may take to answer before it counts as
 	// standing in a debugger.
 	pingTimeout time.Duration
 	// BuildWanted holds a token when a program may have to be built although no file has changed: one that was started by
@@ -53,7 +53,7 @@ type Runner struct {
 	// swapping is held while the program is exchanged, before mu.
 	swapping sync.Mutex
 
-	// mu guards what follows. changed is closed and made anew when any of it changes.
+	// mu guards what follows. changed is closed and replaced when any of it changes.
 	mu      sync.Mutex
 	changed chan struct{}
 	current *Program
@@ -73,7 +73,7 @@ type Options struct {
 	Log    *slog.Logger
 	// AttachedOnly says that nothing is built, and only programs that somebody else starts serve.
 	AttachedOnly bool
-	// Private says that whoever uses the host knows which program serves, so the log need not say.
+	// Private says that the user of the runner knows which program serves, so the log need not say.
 	Private bool
 	// Restarted is called when the program that served was started once more.
 	Restarted func()
@@ -314,9 +314,9 @@ func programEnv(env []string) []string {
 // The words are the platform's.
 var errReplaced = &wire.Error{Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true}
 
-// Swap makes next the current program. New events wait until those that are running
+// Swap makes next the current program. New events wait until the ones that run
 // in the old program have ended, or drainLimit has passed. It reports whether next is the
-// current program now: a built one is not while one that was started by hand serves.
+// current program now: a built one is not while an attached one serves.
 func (h *Runner) Swap(next *Program) bool {
 	h.swapping.Lock()
 	defer h.swapping.Unlock()

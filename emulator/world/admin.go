@@ -262,7 +262,7 @@ func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.Ob
 }
 
 // EvictObject drops the instance of an object that is in memory and not running. Its next
-// event constructs it anew.
+// event constructs it again.
 func (a Admin) EvictObject(ctx context.Context, which control.Object) (control.Evicted, error) {
 	t, err := a.target(which)
 	if err != nil {

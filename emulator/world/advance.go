@@ -56,14 +56,13 @@ func (w *World) ResetTime(force bool) error {
 	return nil
 }
 
-// An Advance is one that is under way: it collects what runs in it, for whoever has asked for
-// it.
+// An Advance is a move of the clock that is under way. It collects what runs meanwhile.
 type Advance struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
 	ended   []ended         // in the current step
-	fired   []control.Fired // those that were not yet taken
+	fired   []control.Fired // not yet taken
 	ran     int
 	failed  int
 	Waiting chan struct{} // holds a token when there are some to take
@@ -84,7 +83,7 @@ func (a *Advance) add(step *clock.Step, run ended) {
 }
 
 // settle takes the runs over that a step has ended. Those that end in the same one, as all do that wait for an object when
-// it is reset, end side by side: what began first is told first.
+// it is reset, end side by side: what began first is reported first.
 func (a *Advance) settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -23,7 +23,7 @@ const (
 )
 
 // An alarm is a pending alarm of an object. The truth about it is in the object's file;
-// this is what the clock has to know. It is replaced when the alarm is set anew. There may be
+// this is what the clock has to know. It is replaced when the alarm is set again. There may be
 // many, so it is kept to 128 bytes.
 type alarm struct {
 	// ns.mu guards these.
@@ -34,7 +34,7 @@ type alarm struct {
 	counted bool  // the failure before was
 	running bool
 	missed  bool // it was due while the one before it ran: it runs after that
-	held    bool // it was due at start, and waits until time is moved by hand
+	held    bool // it was due at start, and waits until somebody moves the clock
 
 	// Constant.
 	named bool

@@ -78,7 +78,7 @@ func (c *crontab) restart() {
 	c.armLocked()
 }
 
-// armLocked sets all timers anew, so that those of the same instant fire in the order of the
+// armLocked sets all timers again, so that those of the same instant fire in the order of the
 // configuration, whichever fired last. They do so before the alarms of that instant.
 func (c *crontab) armLocked() {
 	for _, t := range c.triggers {

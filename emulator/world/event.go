@@ -21,7 +21,7 @@ type Event struct {
 	request *wire.Request
 	// Complete ends the event's use of its object, and reports what came of it: once.
 	Complete func()
-	// ctx ends when nobody waits for the event any more. Its handler is told then,
+	// ctx ends when nobody waits for the event any more. Its handler hears of it,
 	// but keeps its turn until it has returned.
 	ctx context.Context
 

@@ -13,14 +13,14 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// Missed says what becomes of alarms that are overdue at start: those that fell due while
+// Missed says what becomes of alarms that are overdue at start: they fell due while
 // nothing ran. What is overdue is what the clock says.
 type Missed string
 
 const (
 	MissedFire Missed = "fire" // they fire at once, in their order; as does the zero value
 	MissedSkip Missed = "skip" // they are deleted, as if they had never been set
-	MissedHold Missed = "hold" // they wait until the clock is moved by hand, or somebody decides about them
+	MissedHold Missed = "hold" // they wait until somebody moves the clock, or decides about them
 )
 
 // armLoaded sets the timers of alarms that were found in the indexes, which are in the order
@@ -170,8 +170,8 @@ func (w *World) Held() []control.Alarm {
 	return held
 }
 
-// earlyAlarms are alarms that are due before there is a program, by a running clock: those that
-// are overdue at start, and those that fall due while it is built. Were they simply to wait
+// earlyAlarms are alarms that are due before there is a program, by a running clock: they
+// are overdue at start, or fall due while it is built. Were they simply to wait
 // for the program, they would all rush at it at once, in any order. They have no timer.
 type earlyAlarms struct {
 	mu     sync.Mutex

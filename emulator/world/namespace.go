@@ -25,7 +25,7 @@ type Namespace struct {
 
 	// mu guards what follows.
 	mu      sync.Mutex
-	objects map[wire.ID]*object // those that are in memory or have an event waiting
+	objects map[wire.ID]*object // in memory, or with an event waiting
 	alarms  map[wire.ID]*alarm
 	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
 }
@@ -118,7 +118,7 @@ func (ns *Namespace) release(o *object) {
 		return
 	}
 	if o.lingers && ns.w.advancing.Load() {
-		return // whoever ends the advance closes the file
+		return // the end of the advance closes the file
 	}
 	if o.lastUsed.IsZero() {
 		o.lastUsed = ns.w.clock.Now()

@@ -30,7 +30,7 @@ type object struct {
 	lingers bool
 	// run is the alarm that is running, or nil.
 	run *alarmRun
-	// transactions counts those that the holder has open.
+	// transactions counts the transactions that the event in turn has open.
 	transactions int
 
 	// mu guards what follows.

@@ -35,7 +35,7 @@ func (s *Served) add(o *object) {
 	}
 }
 
-// Find returns the object with this id, or nil if it is none of those that are kept.
+// Find returns the object with this id, or nil if it is not kept here.
 func (s *Served) Find(id string) *object {
 	if s == nil {
 		return nil
@@ -50,7 +50,7 @@ func (s *Served) Find(id string) *object {
 	return nil
 }
 
-// Describe returns the object, if it was one, and what people are told of it.
+// Describe returns the object, if it was a single one, and a text for people.
 func (s *Served) Describe() (object, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

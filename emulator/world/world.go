@@ -38,7 +38,7 @@ import (
 type Options struct {
 	// Worker is the worker's name, for people.
 	Worker string
-	// Clock is the world's. Whoever made it closes it.
+	// Clock is the world's. Its maker closes it.
 	Clock *clock.Clock
 	// Programs run the handlers; nil stands for none, ever.
 	Programs Programs
