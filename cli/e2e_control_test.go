@@ -108,7 +108,7 @@ func TestARunningEmulatorRefusesWhatMakesNoSense(t *testing.T) {
 		{[]string{"alarms", "trigger", "Basic/other"}, 1, "devtool: Basic/other has no alarm\n  Those that are set: Basic/one\n"},
 		{[]string{"alarms", "trigger", "Bsic/one"}, 1, "devtool: there is no class \"Bsic\"\n  The classes are Basic\n"},
 		{[]string{"alarms", "trigger", "Basic/" + strings.Repeat("0", 64)}, 1, "devtool: Basic/" + strings.Repeat("0", 64) + ": "},
-		{[]string{"alarms", "trigger", "Basic/other", "--json"}, 1, `{"error":"Basic/other has no alarm","hint":"`},
+		{[]string{"alarms", "trigger", "Basic/other", "--json"}, 1, `{"error":"Basic/other has no alarm","code":"no_alarm","hint":"`},
 		{[]string{"alarms", "trigger", "Basic"}, 2, `"Basic" is not an object`},
 		{[]string{"time", "advance", "banana"}, 2, `"banana" is not a duration`},
 		{[]string{"time", "advance", "-5s"}, 2, "the clock cannot go back, so not by -5s"},
