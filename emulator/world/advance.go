@@ -185,6 +185,7 @@ func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *
 	return a, func() (*control.Advanced, error) {
 		defer stop()
 		w.advancing.Store(true)
+		w.aftermath.await(w.waits.Aftermath)
 		report, err := moveClock()
 		w.endAdvance()
 		a.settle() // what ended in a step that is stuck

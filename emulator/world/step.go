@@ -29,6 +29,9 @@ type holder struct {
 	last    *clock.Step // the step held last
 	retired bool
 
+	// ending, unless it is nil, is called when the holder retires (see aftermath).
+	ending func()
+
 	// The rest says what an event's handler is doing. Nobody else has any of it.
 
 	caller     *Event              // its handler waits for this event, or nil
@@ -66,6 +69,8 @@ func (h *holder) retire() {
 	h.stepMu.Lock()
 	old := h.step
 	h.step, h.retired = nil, true
+	ending := h.ending
+	h.ending = nil
 	callees := slices.Collect(maps.Keys(h.callees))
 	h.stepMu.Unlock()
 	for _, callee := range callees {
@@ -74,6 +79,21 @@ func (h *holder) retire() {
 		}
 	}
 	old.Done()
+	if ending != nil {
+		ending()
+	}
+}
+
+// endsSoon makes retire call ended. It does nothing for a holder that has retired, or will call
+// another one.
+func (h *holder) endsSoon(ended func()) bool {
+	h.stepMu.Lock()
+	defer h.stepMu.Unlock()
+	if h.retired || h.ending != nil {
+		return false
+	}
+	h.ending = ended
+	return true
 }
 
 // currentStep returns the step that h holds, or nil. The step cannot end before h leaves it.
@@ -229,22 +249,33 @@ func (o *object) unpark(t *ticket, step *clock.Step) {
 }
 
 // joinAll makes the events that a reset of inst ends part of step: what their callers make of it
-// happens at that time.
+// happens at that time. Without a step the next move of the clock waits for them.
 func (o *object) joinAll(inst *Instance, step *clock.Step) {
-	if step == nil || inst == nil {
+	if inst == nil {
 		return
+	}
+	join := func(ev *Event) {
+		if step != nil {
+			ev.join(step)
+		} else {
+			o.ns.w.aftermath.add(ev)
+		}
 	}
 	events := o.events()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range o.queue {
-		if w.ticket.ev != nil {
+		switch {
+		case w.ticket.ev == nil:
+		case w.ticket.isMain():
+			join(w.ticket.ev)
+		case step != nil:
 			w.ticket.join(step)
 		}
 	}
 	for _, ev := range events {
 		if ev.inst == inst {
-			ev.join(step)
+			join(ev)
 		}
 	}
 }

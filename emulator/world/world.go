@@ -68,6 +68,8 @@ type Waits struct {
 	EarlyAlarm time.Duration
 	// Turn is how long an administration waits for an object's turn.
 	Turn time.Duration
+	// Aftermath is how long a move of the clock waits for events that a reset has ended.
+	Aftermath time.Duration
 	// Quiet is how long an administration waits for events that it must not disturb. One is not
 	// quite over when its response has arrived.
 	Quiet time.Duration
@@ -79,6 +81,7 @@ func (w Waits) withDefaults() Waits {
 		BlockGrace: cmp.Or(w.BlockGrace, 250*time.Millisecond),
 		EarlyAlarm: cmp.Or(w.EarlyAlarm, 250*time.Millisecond),
 		Turn:       cmp.Or(w.Turn, 10*time.Second),
+		Aftermath:  cmp.Or(w.Aftermath, time.Second),
 		Quiet:      cmp.Or(w.Quiet, 300*time.Millisecond),
 	}
 }
@@ -104,6 +107,8 @@ type World struct {
 	crons   crontab
 	faults  faults
 	early   earlyAlarms
+	// aftermath is what resets from outside have not ended yet.
+	aftermath aftermath
 
 	// advancing is set while somebody moves the clock.
 	advancing             atomic.Bool
