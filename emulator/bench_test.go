@@ -230,8 +230,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// fillNamespace gives n objects, whose files are in dir, an alarm: their entries in the index, and files, which are
-// links to a few.
+// fillNamespace gives n objects, whose files are in dir, an alarm: their entries in the index, and
+// files, which are links to a few.
 func fillNamespace(b *testing.B, uniqueKey, dir string, n int) {
 	b.Helper()
 	index, err := store.OpenIndex(dir)

@@ -51,7 +51,8 @@ func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any)
 	return lines, records
 }
 
-// newLoggedWorld is newWorld for an emulator that logs to a book, from level on. The book has nothing of the start.
+// newLoggedWorld is newWorld for an emulator that logs to a book, from level on. The book has nothing
+// of the start.
 func newLoggedWorld(t *testing.T, s *script, level slog.Level) (*testWorld, *logbook) {
 	t.Helper()
 	book := &logbook{}

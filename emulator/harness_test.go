@@ -148,8 +148,8 @@ func (w *testWorld) stop() {
 	w.Emulator = nil
 }
 
-// crash drops the program's connection, as a crash does, and makes s the next program. The emulator has none that it
-// could start again.
+// crash drops the program's connection, as a crash does, and makes s the next program. The emulator
+// has none that it could start again.
 func (w *testWorld) crash(s *script) {
 	w.t.Helper()
 	p := w.host.Serving()
@@ -158,8 +158,8 @@ func (w *testWorld) crash(s *script) {
 	w.swapIn(s)
 }
 
-// crashForGood drops the program's connection, and waits until the emulator has tried in vain, and more than once, to
-// start the program again.
+// crashForGood drops the program's connection, and waits until the emulator has tried in vain, and
+// more than once, to start the program again.
 func (w *testWorld) crashForGood() {
 	w.t.Helper()
 	w.pipe.Close()
@@ -195,7 +195,9 @@ func (w *testWorld) getContext(ctx context.Context, name, path string) (status i
 }
 
 // send is getContext with a header. The body of the response has been read.
-func (w *testWorld) send(ctx context.Context, name, path string, header http.Header) (resp *http.Response, body string, err error) {
+func (w *testWorld) send(
+	ctx context.Context, name, path string, header http.Header,
+) (resp *http.Response, body string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+path, nil)
 	if err != nil {
 		return nil, "", err
@@ -250,8 +252,8 @@ func (w *testWorld) moveOn(d time.Duration) []string {
 	return outcomes(report.Fired)
 }
 
-// awaitTimer waits until the clock's next timer is due in d, as when a handler has begun to sleep that long. Time that
-// is passed before that would not be the handler's.
+// awaitTimer waits until the clock's next timer is due in d, as when a handler has begun to sleep
+// that long. Time that is passed before that would not be the handler's.
 func (w *testWorld) awaitTimer(d time.Duration) {
 	w.t.Helper()
 	eventually(w.t, "a timer is set for "+d.String(), func() bool {
@@ -260,7 +262,8 @@ func (w *testWorld) awaitTimer(d time.Duration) {
 	})
 }
 
-// awaitBehind waits until one event waits for the turn of an object of class Lab, which another event has.
+// awaitBehind waits until one event waits for the turn of an object of class Lab, which another event
+// has.
 func (w *testWorld) awaitBehind(name string) {
 	w.t.Helper()
 	eventually(w.t, "an event waits for the turn of Lab/"+name, func() bool {

@@ -32,8 +32,8 @@ type (
 	call     = scripted.Call
 )
 
-// A testWorld is a world with a frozen clock, and a runner that runs scripts for it. It has neither an
-// HTTP server nor a configuration.
+// A testWorld is a world with a frozen clock, and a runner that runs scripts for it. It has neither
+// an HTTP server nor a configuration.
 type testWorld struct {
 	t        *testing.T
 	world    *world.World
@@ -57,7 +57,8 @@ func newEmptyWorld(t *testing.T, o Options, wo world.Options) *testWorld {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	o.Dir, o.Output, o.Log, o.Restarted = dir, io.Discard, slog.New(slog.NewTextHandler(t.Output(), nil)), func() {}
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	o.Dir, o.Output, o.Restarted = dir, io.Discard, func() {}
 	w := &testWorld{t: t, host: NewRunner(o, filepath.Join(dir, "serving"))}
 	wo.Worker, wo.Clock, wo.Programs, wo.Log = "w", c, w.host, o.Log
 	w.world = world.New(wo)

@@ -4,9 +4,9 @@
 // usually a net.Pipe. It speaks the protocol by itself, without the SDK. So it shows that a program
 // needs no more than the protocol, and a test can do what the SDK never does.
 //
-// Its worker passes each request on to the object in the header "Object", unless Handlers
-// says otherwise. Its classes are Lab, which has alarms, and Mute, which has none. They are bound as
-// LAB and MUTE, with the unique keys "w-Lab" and "w-Mute". What the objects do is up to Handlers.
+// Its worker passes each request on to the object in the header "Object", unless Handlers says
+// otherwise. Its classes are Lab, which has alarms, and Mute, which has none. They are bound as LAB
+// and MUTE, with the unique keys "w-Lab" and "w-Mute". What the objects do is up to Handlers.
 package scripted
 
 import (
@@ -79,7 +79,8 @@ func (p *Program) Serve(rw io.ReadWriteCloser) {
 		{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true},
 	}}
 	hello.Scheduled = p.Handlers["scheduled"] != nil
-	p.Conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{}) //nolint:errcheck // the other end reports it
+	//nolint:errcheck // the other end reports it
+	p.Conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{})
 }
 
 // handle answers one question of the emulator.

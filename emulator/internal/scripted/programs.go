@@ -9,7 +9,8 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// Memory returns a program whose objects count their requests in memory and keep a value in storage.
+// Memory returns a program whose objects count their requests in memory and keep a value in
+// storage.
 func Memory() *Program {
 	p := New(nil)
 	var mu sync.Mutex
@@ -38,7 +39,8 @@ func Memory() *Program {
 }
 
 // Alarms returns a program whose objects set and show their alarm by request. Each run of an alarm
-// is noted as "name@seconds" since the first event, and then does what alarm says, if that is not nil.
+// is noted as "name@seconds" since the first event. Then it does what alarm says, unless that is
+// nil.
 func Alarms(alarm func(*Call) error) *Program {
 	p := New(nil)
 	var once sync.Once
