@@ -127,7 +127,7 @@ func TestDevAttachBuildsNothingAndWaits(t *testing.T) {
 		b := p.startByHand(path)
 		waiting.Wait()
 		b.end()
-		s.awaitLog("the program that was started by hand has ended")
+		s.awaitLog("the attached program has ended")
 	}
 	attach := filepath.Join(p.dir, ".devtool", "attach")
 	if _, err := os.Stat(attach); err != nil {

@@ -245,7 +245,7 @@ func TestTheHostOfTheFirstRouteIsTheOneThatTheWorkerSees(t *testing.T) {
 	load.stop()
 	// Not so the port.
 	p.edit("wrangler.jsonc", `"vars"`, `"dev": { "port": 1 }, "vars"`)
-	s.awaitLog("where dev listens has changed in the configuration: that takes effect when devtool is started again")
+	s.awaitLog("the dev address changed in the configuration; restart devtool to apply it")
 	s.interrupt()
 	s = p.dev("--host", "dev.example:81")
 	if got, want := s.get("/host"), "dev.example:81"; got != want {

@@ -121,8 +121,8 @@ main.go:1:1: what
 		t.Errorf("without a program: got %s, want in it %s", got, want)
 	}
 	for want, r := range map[string]control.Report{
-		"starting, none has been put in place yet":           {Program: control.Program{State: control.ProgramStarting}},
-		"serving, version 1 since 17:00:00, started by hand": {Status: control.Status{Attached: true}, Program: control.Program{State: control.ProgramServing, Version: 1, Since: now.Add(-time.Hour)}},
+		"starting, none has been put in place yet":    {Program: control.Program{State: control.ProgramStarting}},
+		"serving, version 1 since 17:00:00, attached": {Status: control.Status{Attached: true}, Program: control.Program{State: control.ProgramServing, Version: 1, Since: now.Add(-time.Hour)}},
 	} {
 		if got := programText(r, now); got != want {
 			t.Errorf("got %q, want %q", got, want)

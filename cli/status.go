@@ -78,7 +78,7 @@ func programText(r control.Report, now time.Time) string {
 	case p.PID != 0:
 		text += fmt.Sprintf(", process %d", p.PID)
 	case r.Attached:
-		text += ", started by hand"
+		text += ", attached"
 	}
 	return text
 }

@@ -12,16 +12,17 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// controlAPI serves the control API of an emulator. Each api_*.go has the requests for one thing.
+// A controlAPI serves the control API of an emulator. Each api_*.go serves the requests about one
+// thing.
 type controlAPI struct{ *Emulator }
 
-// handler serves all requests of the control API.
+// handler returns the handler of all requests of the control API.
 func (e controlAPI) handler() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, f func(*http.Request) (any, error)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+control.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-			if r.Context().Value(calledSlash{}) != nil {
+			if r.Context().Value(namedSlash{}) != nil {
 				r.SetPathValue("object", "/")
 			}
 			answer, err := f(r)
@@ -43,20 +44,21 @@ func (e controlAPI) handler() http.Handler {
 			Message: "the control API has no " + r.Method + " " + r.URL.Path,
 		})
 	})
-	return seeSlash(mux)
+	return allowSlashName(mux)
 }
 
-// calledSlash marks a request about an object whose name is "/".
-type calledSlash struct{}
+// namedSlash is the context key of a request about an object whose name is "/".
+type namedSlash struct{}
 
-// seeSlash lets an object be called "/", as one is that a worker names by the path of a request. ServeMux takes a segment
-// that is an escaped slash alone for the end of the path, so it gets to see another name.
-func seeSlash(next http.Handler) http.Handler {
+// allowSlashName supports objects whose name is "/": a worker that names objects by a request's
+// path makes one. ServeMux mistakes a segment that is only an escaped slash for the end of the
+// path, so it sees another name.
+func allowSlashName(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, ours := strings.CutPrefix(r.URL.EscapedPath(), control.Prefix)
 		if parts := strings.Split(rest, "/"); ours && len(parts) > 2 && strings.EqualFold(parts[2], "%2F") {
 			parts[2] = "-"
-			r = r.Clone(context.WithValue(r.Context(), calledSlash{}, true))
+			r = r.Clone(context.WithValue(r.Context(), namedSlash{}, true))
 			r.URL.RawPath = control.Prefix + strings.Join(parts, "/")
 			r.URL.Path, _ = url.PathUnescape(r.URL.RawPath) // it was a path before
 		}
@@ -79,7 +81,7 @@ func respond(w http.ResponseWriter, answer any, err error) {
 	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
 }
 
-// Status says which emulator this is.
+// Status describes this emulator: where it listens, what it serves and since when.
 func (e *Emulator) Status() control.Status {
 	attach := ""
 	if e.socket != nil {

@@ -9,7 +9,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// alarmsAPI adds what the control API can do with alarms.
+// alarmsAPI adds the requests about alarms.
 func (e controlAPI) alarmsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	a := e.world.Admin()
 	handle("GET alarms", func(r *http.Request) (any, error) {
@@ -21,7 +21,7 @@ func (e controlAPI) alarmsAPI(handle func(pattern string, f func(*http.Request) 
 			return nil, err
 		}
 		return e.world.TriggerAlarm(q, func() error {
-			if err := e.awaitFirst(r.Context()); err != nil { // the caller is not to wait for the next save
+			if err := e.awaitFirst(r.Context()); err != nil { // do not wait for the next save
 				return refusal(err)
 			}
 			return nil
@@ -49,7 +49,8 @@ func (e controlAPI) alarmsAPI(handle func(pattern string, f func(*http.Request) 
 	})
 }
 
-// awaitFirst waits while the first program is built. The error says why there is none.
+// awaitFirst waits while the first program is built. If no program can serve, it returns the
+// *unservedError.
 func (e controlAPI) awaitFirst(ctx context.Context) error {
 	p, err := e.host.Enter(ctx, world.Impatient)
 	if err == nil {

@@ -10,8 +10,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// cronAPI serves the requests for cron triggers: devtool's own, and the platform's, which are
-// answered as its local server does. Source: miniflare's workers/core/scheduled.ts.
+// cronAPI adds the requests about cron triggers: devtool's own, and the platform's, which it
+// answers as the platform's local server does. Source: miniflare's workers/core/scheduled.ts.
 func (e controlAPI) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
 	handle("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
 	handle("POST cron/trigger", e.triggerCron)
@@ -39,18 +39,18 @@ func (e controlAPI) triggerCron(r *http.Request) (any, error) {
 	if q.Time != nil {
 		scheduled = q.Time.UTC()
 	}
-	fired, _ := e.world.RunCron(nil, expr, scheduled, time.Time{}) // fired has the error, too
+	fired, _ := e.world.RunCron(nil, expr, scheduled, time.Time{}) // fired has the error
 	return fired, nil
 }
 
-// The outcomes of a run as the platform names them.
+// The platform's names for the outcomes of a run.
 const (
 	platformOK        = "ok"
 	platformException = "exception"
 )
 
-// serveScheduled runs the worker's handler for the query's cron, which need not be one of the
-// configuration's, and time, in milliseconds.
+// serveScheduled runs the worker's Scheduled handler with the query's cron and time. The cron need
+// not be one of the configuration's; the time is in milliseconds since 1970.
 func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	scheduled := e.world.Clock().Now()
@@ -72,7 +72,8 @@ func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 	if query.Get("format") == "json" {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(map[string]any{"outcome": outcome, "noRetry": false}) //nolint:errcheck // the caller has gone
+		answer := map[string]any{"outcome": outcome, "noRetry": false}
+		json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
@@ -80,10 +81,10 @@ func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(outcome)) //nolint:errcheck // the caller has gone
 }
 
-// testScheduledPath is where the worker itself seems to answer, with Options.TestScheduled.
+// testScheduledPath is the worker's path that runs cron triggers, with Options.TestScheduled.
 const testScheduledPath = "/__scheduled"
 
-// serveTestScheduled runs the worker's handler for the query's cron. Source: wrangler's
+// serveTestScheduled runs the worker's Scheduled handler for the query's cron. Source: wrangler's
 // templates/middleware/middleware-scheduled.ts.
 func (e frontDoor) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
 	if _, err := e.world.RunCron(nil, r.URL.Query().Get("cron"), e.world.Clock().Now(), time.Time{}); err != nil {

@@ -6,7 +6,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// faultsAPI adds what the control API can do with faults.
+// faultsAPI adds the requests about injected faults.
 func (e controlAPI) faultsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	handle("GET faults", func(*http.Request) (any, error) { return e.world.Faults(false), nil })
 	handle("DELETE faults", func(*http.Request) (any, error) { return e.world.Faults(true), nil })

@@ -8,10 +8,11 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// maxPut bounds the body of a put, and that of SQL with its arguments. Base64 and escapes make it larger than what is stored.
+// maxPut bounds the body of a put, and of SQL with its arguments, in bytes. Base64 and escapes make
+// a body larger than the stored value.
 const maxPut = 64 << 20
 
-// objectsAPI adds what the control API can do with objects.
+// objectsAPI adds the requests about objects and their entries.
 func (e controlAPI) objectsAPI(handle func(pattern string, f func(*http.Request) (any, error))) {
 	a := e.world.Admin()
 	handle("GET objects", func(r *http.Request) (any, error) { return a.ListObjects(r.Context()) })
@@ -50,7 +51,8 @@ func (e controlAPI) objectsAPI(handle func(pattern string, f func(*http.Request)
 		if err != nil {
 			return nil, err
 		}
-		return a.ListEntries(r.Context(), namedObject(r), control.EntriesRequest{Prefix: r.URL.Query().Get("prefix"), Limit: limit})
+		q := control.EntriesRequest{Prefix: r.URL.Query().Get("prefix"), Limit: limit}
+		return a.ListEntries(r.Context(), namedObject(r), q)
 	})
 	handle("GET objects/{class}/{object}/entry", func(r *http.Request) (any, error) {
 		key, err := namedKey(r)
@@ -79,8 +81,8 @@ func (e controlAPI) objectsAPI(handle func(pattern string, f func(*http.Request)
 	})
 }
 
-// namedObject is the object that the path names: 64 hexadecimal digits are an id,
-// everything else is a name.
+// namedObject returns the object that the path names: 64 hexadecimal digits are an id, everything
+// else is a name.
 func namedObject(r *http.Request) control.Object {
 	class, object := r.PathValue("class"), r.PathValue("object")
 	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
@@ -89,7 +91,7 @@ func namedObject(r *http.Request) control.Object {
 	return control.Object{Class: class, Name: object}
 }
 
-// namedKey is the key that the query names. The empty key is one, too.
+// namedKey returns the key that the query names. The empty key is valid.
 func namedKey(r *http.Request) (string, error) {
 	if q := r.URL.Query(); q.Has("key") {
 		return q.Get("key"), nil
@@ -97,7 +99,7 @@ func namedKey(r *http.Request) (string, error) {
 	return "", control.Errorf(control.CodeBadRequest, "%s needs a key: ?key=KEY", r.URL.Path)
 }
 
-// parseQuery reads a parameter that may be missing, and is then zero.
+// parseQuery parses an optional parameter of the query. A missing one is zero.
 func parseQuery[T any](r *http.Request, name string, parse func(string) (T, error)) (value T, err error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {

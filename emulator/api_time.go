@@ -10,7 +10,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// timeAPI serves the requests for the clock, except for moving it.
+// timeAPI adds the requests about the clock, except for advances.
 func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error))) {
 	handle("GET time", func(*http.Request) (any, error) { return e.world.Time(), nil })
 	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Freeze()) })
@@ -22,7 +22,9 @@ func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error)
 			return nil, err
 		}
 		if !(q.Rate >= clock.MinRate && q.Rate <= clock.MaxRate) {
-			return nil, control.Errorf(control.CodeBadRequest, "the clock can't run at %v times real time; give a number from %v to %v", q.Rate, clock.MinRate, clock.MaxRate)
+			return nil, control.Errorf(control.CodeBadRequest,
+				"the clock can't run at %v times real time; give a number from %v to %v",
+				q.Rate, clock.MinRate, clock.MaxRate)
 		}
 		return e.timeAfter(e.world.Clock().SetRate(q.Rate))
 	})
@@ -35,7 +37,7 @@ func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error)
 	})
 }
 
-// timeAfter is the time after a change of the clock's mode that ended with err.
+// timeAfter answers a change of the clock's mode that ended with err.
 func (e controlAPI) timeAfter(err error) (any, error) {
 	if err != nil {
 		return nil, world.Busy(err)
@@ -43,7 +45,7 @@ func (e controlAPI) timeAfter(err error) (any, error) {
 	return e.world.Time(), nil
 }
 
-// serveAdvance moves the clock, and tells what runs as it runs. It ends early when the
+// serveAdvance moves the clock and sends a line for each run as it ends. The advance stops when the
 // client has gone.
 func (e controlAPI) serveAdvance(w http.ResponseWriter, r *http.Request) {
 	var q control.AdvanceRequest
@@ -73,7 +75,7 @@ func (e controlAPI) serveAdvance(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", control.LinesType)
 			began = true
 		}
-		lines.Encode(event) //nolint:errcheck // a client that has gone ends the advance by its context
+		lines.Encode(event) //nolint:errcheck // if the client has gone, its context ends the advance
 	}
 	sendFired := func() {
 		for _, f := range a.Take() {
@@ -96,8 +98,12 @@ func (e controlAPI) serveAdvance(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			sendFired()
-			if r.error != nil { // the clock has refused to move, late
-				r.Advanced = &control.Advanced{From: e.world.Clock().Now(), To: e.world.Clock().Now(), Mode: string(e.world.Clock().Mode()), Stopped: r.Error(), StoppedBy: world.StoppedBy(r.error)}
+			if r.error != nil { // an error after the response has begun
+				c := e.world.Clock()
+				r.Advanced = &control.Advanced{
+					From: c.Now(), To: c.Now(), Mode: string(c.Mode()),
+					Stopped: r.Error(), StoppedBy: world.StoppedBy(r.error),
+				}
 			}
 			send(control.AdvanceEvent{Advanced: r.Advanced})
 			return
@@ -106,5 +112,5 @@ func (e controlAPI) serveAdvance(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// progressEvery is how often, in real time, an advance says how far it has got.
+// progressEvery is how often, in real time, an advance reports its progress.
 const progressEvery = 250 * time.Millisecond

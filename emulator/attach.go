@@ -12,23 +12,24 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// Programs that were started by hand, in an IDE or a debugger perhaps, dial in at a socket and serve in
-// place of the one that was built: by the same swap as after a reload, so that no request is lost. When
-// such a program ends the built one serves again or, where nothing is built, events wait for the next.
-// What is saved meanwhile is not built (reload.go), and nothing that is bound in real time counts while
-// a debugger has stopped the program (pulse.go).
+// An attached program is one that the emulator has not started: it runs in an IDE or a debugger,
+// say. It connects to a socket and takes the built program's place, by the same swap as after a
+// reload, so no request is lost. When it ends, the built program serves again. Without a built
+// program, events wait for the next attached one. While it serves, saved files are not built
+// (reload.go). While a debugger has stopped it, limits in real time do not count
+// (program/pulse.go).
 
-// Attach says which programs serve.
+// Attach says whether attached programs may serve.
 type Attach int
 
-// What an emulator attaches.
+// The values of Attach.
 const (
-	AttachNone Attach = iota // the built program alone serves
-	AttachToo                // so does an attached one, as long as it runs
-	AttachOnly               // nothing is built, and only attached programs serve
+	AttachNone Attach = iota // only the built program serves
+	AttachToo                // an attached program takes the built one's place while it runs
+	AttachOnly               // nothing is built; only attached programs serve
 )
 
-// listenForPrograms opens the socket, and leads programs of the project there.
+// listenForPrograms opens the socket for attached programs, and publishes its path in the project.
 func (e *Emulator) listenForPrograms() error {
 	if e.options.Attach == AttachNone {
 		return nil
@@ -38,7 +39,7 @@ func (e *Emulator) listenForPrograms() error {
 		if e.options.Attach == AttachOnly {
 			return err
 		}
-		e.log.Warn("programs that are started by hand can't serve: " + err.Error())
+		e.log.Warn("programs can't attach: " + err.Error())
 		return nil
 	}
 	e.socket = socket
@@ -48,14 +49,14 @@ func (e *Emulator) listenForPrograms() error {
 	}
 	remove, err := publishSocket(filepath.Join(e.project, filepath.FromSlash(wire.AttachFile)), socket.Path)
 	if err != nil {
-		return fmt.Errorf("lead programs that are started by hand here: %w", err)
+		return fmt.Errorf("publish the socket for attached programs: %w", err)
 	}
 	e.release = append(e.release, remove)
 	return nil
 }
 
-// publishSocket writes the path of a socket into file, in one step. remove takes it away, unless another
-// emulator has put its own there.
+// publishSocket writes the path of a socket into file, atomically. remove deletes the file, unless
+// another emulator has replaced it.
 func publishSocket(file, path string) (remove func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, err
@@ -80,8 +81,8 @@ func publishSocket(file, path string) (remove func() error, err error) {
 	}, nil
 }
 
-// takePrograms lets the programs that dial in serve, until the socket is closed.
-func (e *Emulator) takePrograms() {
+// acceptPrograms attaches each program that connects, until the socket is closed.
+func (e *Emulator) acceptPrograms() {
 	if e.socket == nil {
 		return
 	}
@@ -96,8 +97,8 @@ func (e *Emulator) takePrograms() {
 	})
 }
 
-// attach lets the program at the other end of conn serve. It waits for it to introduce itself as long as
-// the connection lasts, for the program may stand in a debugger already.
+// attach makes the program at the other end of conn serve. It waits for the program's introduction
+// as long as the connection lasts, because a debugger may have stopped the program.
 func (e *Emulator) attach(conn net.Conn) {
 	p, hello := e.host.NewProgram(conn, nil, e.currentSettings().program)
 	p.MarkAttached()
@@ -111,15 +112,15 @@ func (e *Emulator) attach(conn net.Conn) {
 		switch {
 		case e.world.Context().Err() != nil:
 		case !p.Introduced():
-			e.log.Debug("a program that was started by hand has gone before it introduced itself")
+			e.log.Debug("a program closed its connection before it introduced itself")
 		default:
-			e.log.Error("a program that was started by hand can't serve: " + err.Error())
+			e.log.Error("a program can't attach: " + err.Error())
 		}
 		return
 	}
 	if !e.host.Swap(p) {
-		return // the emulator ends
+		return // the emulator shuts down
 	}
 	e.record.serves(true)
-	e.host.Say("a program that was started by hand serves now (" + p.SDK() + ")")
+	e.host.LogServing("an attached program serves now (" + p.SDK() + ")")
 }

@@ -18,11 +18,11 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// frontDoor takes the requests for the worker.
+// A frontDoor serves the requests for the worker.
 type frontDoor struct{ *Emulator }
 
-// door is the HTTP server in front: the control API below /cdn-cgi/, the worker
-// everywhere else.
+// door returns the HTTP server in front: the control API below /cdn-cgi/, the worker everywhere
+// else.
 func (e *Emulator) door() *http.Server {
 	front := frontDoor{e}
 	api := client.Guard(controlAPI{e}.handler())
@@ -44,7 +44,7 @@ func (e *Emulator) door() *http.Server {
 	}
 }
 
-// serveWorker has the worker answer a request.
+// serveWorker delivers a request to the worker and publishes what came of it.
 func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	a := &doorAnswer{w: w}
@@ -74,7 +74,7 @@ func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 	}
 	e.world.Publish(h)
 	if h.Err != nil && a.started {
-		panic(http.ErrAbortHandler) // cut the response off: what has left can't be taken back
+		panic(http.ErrAbortHandler) // cut the response off: its head has left already
 	}
 }
 
@@ -106,7 +106,7 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	})
 }
 
-// endToEnd returns h without the fields that are about this connection only.
+// endToEnd returns a copy of h without the fields that concern only this connection.
 func endToEnd(h http.Header) http.Header {
 	h = h.Clone()
 	for _, list := range h["Connection"] {
@@ -114,18 +114,20 @@ func endToEnd(h http.Header) http.Header {
 			h.Del(textproto.TrimString(name))
 		}
 	}
-	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
+	for _, name := range []string{
+		"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
 		h.Del(name)
 	}
 	return h
 }
 
-// shortWait is how long, in real time, a request waits for its short body, so that
-// both reach the handler together. A body that takes longer comes after it.
+// shortWait is how long, in real time, a request waits for its short body, so that both reach the
+// handler in one frame. A slower body follows the request.
 const shortWait = 2 * time.Millisecond
 
-// arriving is the body of a request that comes in. net/http wants nobody to read it any
-// more when the request is answered: stop sees to that.
+// An arriving is the body of an incoming request. net/http forbids reading it once the request is
+// answered, so stop ends that.
 type arriving struct {
 	body io.Reader
 
@@ -142,17 +144,17 @@ func (in *arriving) Read(p []byte) (int, error) {
 	return in.body.Read(p)
 }
 
-// stop ends a Read that waits for the client.
+// stop ends a Read that waits for the client, and lets no other begin.
 func (in *arriving) stop(w http.ResponseWriter) {
 	if !in.mu.TryLock() {
-		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // it is a connection, which has deadlines
+		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a connection has deadlines
 		in.mu.Lock()
 	}
 	in.stopped = true
 	in.mu.Unlock()
 }
 
-// first puts a short body into m, if it arrives at once, and returns what is left of the body,
+// first puts a short body into m if it arrives within shortWait, and returns the rest of the body,
 // or nil.
 func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
 	switch n := r.ContentLength; {
@@ -181,11 +183,11 @@ func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
 	return short
 }
 
-// shortBody is a short body that did not arrive at once.
+// A shortBody is a short body that did not arrive within shortWait.
 type shortBody struct {
 	done chan struct{}
 	read []byte
-	err  error // why read is not all
+	err  error // why read is not the whole body
 }
 
 func (b *shortBody) Read(p []byte) (int, error) {
@@ -201,13 +203,13 @@ func (b *shortBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// doorAnswer passes a response on to the client.
+// A doorAnswer passes a response on to the client.
 type doorAnswer struct {
 	w        http.ResponseWriter
 	disguise disguise
-	served   world.Served // which objects took part
+	served   world.Served // the objects that took part
 	status   int          // 0 until the head has left
-	started  bool         // the head has left, and a body follows
+	started  bool         // the head has left and a body follows
 }
 
 func (a *doorAnswer) Head(m *wire.Response, end bool) error {
@@ -243,13 +245,14 @@ func (a *doorAnswer) Write(p []byte) (int, error) {
 
 func (a *doorAnswer) Close() error { return nil }
 
-// explain says which object or worker failed, and why, for a request that by has served.
+// explain returns which object or worker failed, and why. by has the objects that the request
+// reached.
 func (e frontDoor) explain(err error, by *world.Served) (what, why string) {
 	if u := (*unservedError)(nil); errors.As(err, &u) {
 		return unservedTitle, err.Error()
 	}
 	if w := (*wire.Error)(nil); errors.As(err, &w) && w.ObjectID != "" {
-		if o := by.Find(w.ObjectID); o != nil { // also one that is gone, because it could not be constructed
+		if o := by.Find(w.ObjectID); o != nil { // knows the name also of an object whose constructor failed
 			return o.String() + " failed", err.Error()
 		}
 		return e.world.NameOf(w.ObjectID) + " failed", err.Error()

@@ -1,15 +1,24 @@
 // Package emulator is the process around a world: what `devtool dev` runs.
 //
-// The front door (door.go) delivers requests to the worker, as from where the worker believes to
-// be (origin.go), and shows errors (errorpage.go). The control API is in api.go and api_*.go.
-// reload.go builds the program when a file changes, and attach.go takes programs that somebody else
-// has started. The log has a line for each event (eventlog.go), and the journal keeps the last
-// lines (journal.go). session.go reports how the emulator does, and how others stop it. Offline
-// (offline.go) does what the control API does while no emulator runs.
+// An Emulator lives like this:
 //
-// The rooms below it stand alone: world is the objects and their clock, program runs handler
-// programs for it, state keeps the state folder, store an object's file, plugin builds, launches
-// and watches programs, control is the control API.
+//  1. New locks the state folder, applies migrations, opens the clock and makes the world
+//     (emulator.go, state.go).
+//  2. Run builds and starts the program. reload.go builds it again after each change of its files,
+//     which watchset.go finds. attach.go accepts programs that somebody else has started.
+//  3. The front door (door.go) delivers requests to the worker and shows errors (errorpage.go).
+//     origin.go rewrites URLs where the worker sees another origin than the client.
+//  4. The control API (api.go, api_*.go) serves commands. session.go reports the emulator's
+//     status, and stops it on request.
+//  5. Each event becomes a line of the log (eventlog.go). The journal keeps the last lines
+//     (journal.go).
+//  6. On shutdown Run stops reloads, drains running events and releases what New acquired.
+//
+// Offline (offline.go) does what the control API does while no emulator runs.
+//
+// The packages below stand alone: world has the objects and their clock, program runs handler
+// programs for a world, state keeps the state folder, store keeps one object's file, plugin builds,
+// launches and watches programs, and control has the types of the control API.
 package emulator
 
 import (
@@ -39,60 +48,60 @@ import (
 
 // Options say what to emulate.
 type Options struct {
-	// Load reads the configuration; it is called again when a file of Watch
-	// changes. It reports its own warnings.
+	// Load reads the configuration. A reload calls it again after a change of the configuration's
+	// files. It reports its own warnings.
 	Load func() (*config.Config, error)
-	// State is the folder that holds everything that outlives the emulator.
+	// State is the folder of everything that outlives the emulator.
 	State string
-	// Build is the folder that the program is built in; empty means .devtool/build of the
-	// project.
+	// Build is the folder for the program's binary; empty means .devtool/build of the project.
 	Build string
-	// Apart keeps this emulator apart from the project, which others may work on: it serves the
-	// program as it is at the start, for files are not watched, and commands do not find it
-	// by the project's folder.
+	// Apart separates this emulator from the project, in which others may work. It watches no files
+	// and serves the program as it is at the start. Commands do not find it by the project's
+	// folder.
 	Apart bool
-	// Attach says whether attached programs may serve, too, or alone.
+	// Attach says whether attached programs may serve, besides the built one or alone.
 	Attach Attach
-	// Listener is where the front door is.
+	// Listener is the front door's.
 	Listener net.Listener
-	// Local is a second front door on the loopback, for commands, where Listener is not to be
-	// reached there: the control API is for callers of this machine. It may be nil.
+	// Local is a second front door on the loopback interface, or nil. Commands use it where they
+	// cannot reach Listener there: the control API serves only callers on this machine.
 	Local net.Listener
-	// TLS makes the front door speak HTTPS, unless it is nil. It has one certificate.
+	// TLS, unless it is nil, makes the front door speak HTTPS. It has one certificate.
 	TLS *tls.Config
-	// Host and UpstreamProtocol are those of the URL that the worker believes to be reached at; empty
-	// means what the configuration says, and at last what the request says.
+	// Host and UpstreamProtocol are the host and scheme in the URLs that the worker sees. Empty
+	// means the configuration's, or else the request's.
 	Host, UpstreamProtocol string
-	// Frozen starts with a clock that stands still.
+	// Frozen starts with a frozen clock.
 	Frozen bool
-	// Time is where the clock starts, unless it is zero; it must not lie before the time at
-	// which the saved one stands.
+	// Time is where the clock starts, unless it is zero. It must not lie before the saved clock's
+	// time.
 	Time time.Time
-	// Seed, unless it is 0, shuffles what is due at the same time, and the waits of retries.
+	// Seed, unless it is 0, shuffles timers of the same instant and the waits of retries.
 	Seed uint64
 	// TestScheduled makes the front door run cron triggers at /__scheduled.
 	TestScheduled bool
-	// Missed says what becomes of alarms that are overdue at start.
+	// Missed says what happens to alarms that are overdue at start.
 	Missed world.Missed
-	// Limits bound what objects may store; zero means ProductionLimits.
+	// Limits bound what objects may store; the zero value means world.ProductionLimits.
 	Limits world.Limits
-	// Output takes what the handler program prints.
+	// Output receives what the handler program prints.
 	Output io.Writer
-	Log    *slog.Logger
-	// Journal keeps what Log and Output get, for later questions. The maker of those two fills it;
-	// nil stands for an empty one.
+	// Log receives a line for each event, and what the emulator has to say.
+	Log *slog.Logger
+	// Journal keeps the last lines of Log and Output for `devtool logs`. The maker of those two
+	// fills it; nil means an empty one.
 	Journal *Journal
-	// Version is what the control API says of this program.
+	// Version is this devtool's version, for the control API.
 	Version string
-	// Progress receives the progress of a build that takes long.
+	// Progress receives the progress of a slow build.
 	Progress func(plugin.Progress)
-	// Built may look at the sources of each version of the program that is served, at its leisure: it
-	// is called in the background, and its context ends when the next build begins.
+	// Built, unless it is nil, is called in the background after each successful build, to inspect
+	// the sources. Its context ends when the next build begins.
 	Built func(context.Context)
-	// Prepare makes the project's folder ready for a build. It is called when go.mod has changed, for it is that which says
-	// what there has to be; it may be nil.
+	// Prepare, unless it is nil, prepares the project's folder for a build. It is called after a
+	// change of go.mod, which says what a build needs there.
 	Prepare func() error
-	// Failed receives what is wrong with a version of the program that is not served.
+	// Failed receives the error of each version of the program that cannot be served.
 	Failed func(error)
 }
 
@@ -103,35 +112,35 @@ type Emulator struct {
 	output   io.Writer
 	options  Options
 	project  string // folder of the configuration file
-	worker   string // the worker's name, for good
+	worker   string // the worker's name; a reload can't change it
 	state    *state.Folder
 	started  time.Time
 	listener net.Listener
 	host     *program.Runner
 	builder  *plugin.Builder
-	socket   *plugin.Socket // where programs attach, or nil
+	socket   *plugin.Socket // accepts attached programs, or nil
 	journal  *Journal
 	record   record
 	farewell farewell
-	release  []func() error // what Close undoes, last first
+	release  []func() error // called by close, last first
 
 	// mu guards what follows.
 	mu         sync.Mutex
 	settings   settings
-	migrations *state.Plan // what the configuration asks of the state, done or not
+	migrations *state.Plan // the configuration's, until it is committed
 }
 
-// settings are what a program needs of the configuration.
+// settings are the parts of the configuration that a reload may change.
 type settings struct {
 	path     string // of the configuration file
 	varFiles []config.VarFile
-	origin   origin // where the worker believes to be
+	origin   origin // of the URLs that the worker sees
 	dev      config.Dev
 	program  program.Settings
 }
 
-// New prepares the emulator: it takes the state folder into its possession and reads
-// the clock and the pending alarms. Run does the rest.
+// New prepares an emulator: it locks the state folder and reads the clock and the pending alarms.
+// The caller calls Run, which also closes the emulator.
 func New(o Options) (_ *Emulator, err error) {
 	c, err := o.Load()
 	if err != nil {
@@ -149,7 +158,9 @@ func New(o Options) (_ *Emulator, err error) {
 	}
 	e.farewell.wanted = make(chan struct{})
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
-	e.builder = &plugin.Builder{Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix)}
+	e.builder = &plugin.Builder{
+		Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix),
+	}
 	e.host = program.NewRunner(program.Options{
 		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
 		Restarted: func() { e.record.serves(false) },
@@ -172,7 +183,8 @@ func New(o Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.world = world.New(world.Options{
-		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent, Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
+		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent,
+		Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
 	})
 	e.host.Serve(e.world)
 	if err := e.configure(c); err != nil {
@@ -181,7 +193,8 @@ func New(o Options) (_ *Emulator, err error) {
 	return e, nil
 }
 
-// mainPackage is the folder of the handler's main package, as go takes it.
+// mainPackage returns the folder of the handler's main package in the form that the go command
+// accepts.
 func mainPackage(c *config.Config) string {
 	main := filepath.ToSlash(c.Main)
 	if strings.HasSuffix(main, ".go") {
@@ -197,36 +210,45 @@ func mainPackage(c *config.Config) string {
 	return "./" + main
 }
 
-// configure takes over what the configuration says: it opens the namespaces of classes
-// that are new.
+// configure applies a configuration: it opens the namespaces of new classes and replaces the
+// settings.
 func (e *Emulator) configure(c *config.Config) error {
 	if c.Name != e.worker {
-		return fmt.Errorf("the worker's name has changed from %q to %q, and with it where its objects are: start devtool again", e.worker, c.Name)
+		return fmt.Errorf("the worker's name has changed from %q to %q; restart devtool to apply it",
+			e.worker, c.Name)
 	}
 	plan, err := e.planQuietly(c)
 	if err != nil {
 		return err
 	}
 	layout := layoutOf(c, e.state, plan)
-	if e.idle() { // a class that was declared by mistake
-		layout.Drops = func(class, key string) bool { return plan.UniqueKey(class) != key && !plan.HasObjects(key) }
+	if e.idle() { // drop a class that was declared by mistake and has no objects
+		layout.Drops = func(class, key string) bool {
+			return plan.UniqueKey(class) != key && !plan.HasObjects(key)
+		}
 	}
-	s := settings{path: c.Path, program: program.Settings{Path: c.Path}, varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev}
+	s := settings{
+		path: c.Path, program: program.Settings{Path: c.Path},
+		varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev,
+	}
+	welcome := &s.program.Welcome
 	for _, v := range c.Vars {
-		s.program.Welcome.Vars = append(s.program.Welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
+		welcome.Vars = append(welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}
 	for _, b := range c.DurableObjects {
 		if !c.Owns(b) {
-			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out", b.Pos, b.ScriptName, b.Name))
-			s.program.Welcome.Lacking = append(s.program.Welcome.Lacking, wire.Lacking{Name: b.Name, Kind: "objects of the worker " + b.ScriptName})
+			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out",
+				b.Pos, b.ScriptName, b.Name))
+			kind := "objects of the worker " + b.ScriptName
+			welcome.Lacking = append(welcome.Lacking, wire.Lacking{Name: b.Name, Kind: kind})
 			continue
 		}
-		s.program.Welcome.Bindings = append(s.program.Welcome.Bindings, wire.Binding{
+		welcome.Bindings = append(welcome.Bindings, wire.Binding{
 			Name: b.Name, Class: b.ClassName, UniqueKey: plan.UniqueKey(b.ClassName),
 		})
 	}
 	for _, b := range c.Others {
-		s.program.Welcome.Lacking = append(s.program.Welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
+		welcome.Lacking = append(welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
 	}
 	if err := e.world.Apply(layout); err != nil {
 		return err
@@ -245,10 +267,12 @@ func (e *Emulator) currentSettings() settings {
 	return e.settings
 }
 
-// layoutOf returns what c, whose migrations plan has been through, says of the classes of a world
-// in a state folder.
+// layoutOf returns the layout of c's world in a state folder. plan has the class names and keys
+// after c's migrations.
 func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.Layout {
-	l := world.Layout{Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm()}
+	l := world.Layout{
+		Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm(),
+	}
 	for _, class := range c.Classes() {
 		key := plan.UniqueKey(class)
 		l.Classes = append(l.Classes, world.Class{
@@ -263,7 +287,7 @@ func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.La
 	return l
 }
 
-// URL is where the front door is, or empty if there is none.
+// URL returns the front door's URL, or empty if there is no front door.
 func (e *Emulator) URL() string {
 	if e.listener == nil {
 		return ""
@@ -280,10 +304,12 @@ func (e *Emulator) urlOf(l net.Listener) string {
 	return fmt.Sprintf("%s://%s", e.scheme(), net.JoinHostPort(host, fmt.Sprint(addr.Port)))
 }
 
-// Run builds and starts the program, calls ready when it takes requests, and serves until
-// ctx ends. Then it ends in good order, and closes the emulator. If the program does not build or does not start, and an edit
-// may mend that, it goes on without one until then (Unserved); but not if it is Apart, for then it sees no edit. With
-// AttachOnly it builds nothing, and requests wait until a program has attached.
+// Run builds and starts the program, calls ready when the front door accepts requests, and serves
+// until ctx ends. Then it drains running events and closes the emulator.
+//
+// If the program does not build or start, and an edit may fix that, Run serves without a program
+// until then (see Unserved). An emulator that is Apart sees no edit, so there Run returns the
+// error. With AttachOnly it builds nothing, and requests wait until a program attaches.
 func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	defer func() {
 		if closeErr := e.close(); err == nil {
@@ -317,7 +343,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	if err := e.listenForPrograms(); err != nil {
 		return err
 	}
-	e.takePrograms()
+	e.acceptPrograms()
 
 	server := e.door()
 	serving := make(chan error, 2)
@@ -326,7 +352,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 		go func() { serving <- e.serve(server, e.options.Local) }()
 	}
 	if e.options.Attach == AttachOnly {
-		e.host.Say("requests and alarms wait for the handler program: " + program.HowToAttach)
+		e.host.LogServing("requests and alarms wait for the handler program: " + program.HowToAttach)
 	}
 	ready()
 	if reloads != nil {
@@ -344,7 +370,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	return err
 }
 
-// startProgram builds the program and makes it the first to serve, and the only one.
+// startProgram builds and serves the program of an emulator that never reloads.
 func (e *Emulator) startProgram(ctx context.Context) error {
 	result, err := e.builder.Build(ctx, e.options.Progress)
 	if err != nil {
@@ -360,7 +386,7 @@ func (e *Emulator) startProgram(ctx context.Context) error {
 	return nil
 }
 
-// serve has the server serve at a front door until it is shut down.
+// serve serves at a front door until server is shut down.
 func (e *Emulator) serve(server *http.Server, l net.Listener) error {
 	if e.options.TLS == nil {
 		return server.Serve(l)
@@ -368,14 +394,14 @@ func (e *Emulator) serve(server *http.Server, l net.Listener) error {
 	return server.ServeTLS(l, "", "")
 }
 
-// announce makes the emulator known to the commands that are run in the project.
+// announce makes the emulator known to commands that run in the project.
 func (e *Emulator) announce() error {
 	if e.options.Apart {
 		return nil
 	}
 	announcement := client.Announcement{
-		URL: e.controlURL(), PID: os.Getpid(), Started: e.started, Config: e.currentSettings().path, State: e.options.State,
-		Certificate: e.fingerprint(),
+		URL: e.controlURL(), PID: os.Getpid(), Started: e.started,
+		Config: e.currentSettings().path, State: e.options.State, Certificate: e.fingerprint(),
 	}
 	release, err := client.Announce(e.project, announcement)
 	if err == nil {
@@ -384,7 +410,7 @@ func (e *Emulator) announce() error {
 	return err
 }
 
-// fingerprint is that of the front door's certificate, or empty if there is none.
+// fingerprint returns that of the front door's certificate, or empty without TLS.
 func (e *Emulator) fingerprint() string {
 	if e.options.TLS == nil {
 		return ""
@@ -392,7 +418,7 @@ func (e *Emulator) fingerprint() string {
 	return client.Fingerprint(e.options.TLS.Certificates[0].Certificate[0])
 }
 
-// shutdownGrace is how long, in real time, running handlers may take at the end.
+// shutdownGrace is the grace period of running handlers at shutdown, in real time.
 const shutdownGrace = 3 * time.Second
 
 func (e *Emulator) shutdown(server *http.Server) {
@@ -400,7 +426,7 @@ func (e *Emulator) shutdown(server *http.Server) {
 	e.journal.end()
 	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
 	defer cancel()
-	// Those that wait for the clock would wait for ever: they are not waited for.
+	// The grace period bounds this: a handler that waits for the clock might never end.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -411,14 +437,14 @@ func (e *Emulator) shutdown(server *http.Server) {
 	server.Close()
 }
 
-// close gives back what New took.
+// close releases everything that New and Run acquired.
 func (e *Emulator) close() error {
 	defer e.farewell.say()
 	if e.world != nil {
 		e.world.Stop()
 	}
 	if e.socket != nil {
-		e.socket.Close() //nolint:errcheck // it is released below
+		e.socket.Close() //nolint:errcheck // release reports the error
 	}
 	e.host.Close()
 	var errs []error

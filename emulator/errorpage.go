@@ -13,15 +13,15 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// errorPage is what a browser sees of a request that failed. It needs nothing from
-// anywhere else.
+// errorPage is what a browser shows for a failed request. It loads nothing else.
 var errorPage = template.Must(template.New("error").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>500: {{.Title}}</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem; color: #222; background: #fff }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem }
+body { color: #222; background: #fff }
 h1 { font-size: 1.3rem; border-left: .4rem solid #c00; padding-left: .8rem }
 pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } pre { background: #2a2a2a } }
@@ -34,8 +34,8 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 </html>
 `))
 
-// fail answers a request that failed before its response had begun: with a page for a
-// browser, with a few lines for everybody else. Both have the stack, if there is one.
+// fail answers a request that failed before its response had begun: a browser gets a page, other
+// clients a few lines. Both have the stack, if there is one.
 func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
 	what, why := e.explain(err, by)
 	stack, hint := "", ""
@@ -63,14 +63,14 @@ func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *w
 	})
 }
 
-// What is said of a request that nobody could take, because of an unservedError.
+// What an answer says about an unservedError.
 const (
 	unservedTitle = "no version of the handler program serves yet"
 	unservedHint  = "It is built again when a file is saved."
 )
 
-// wantsPage reports whether the client is one that shows pages. curl accepts everything,
-// and does not.
+// wantsPage reports whether the client shows pages. curl accepts everything, but does not ask for
+// text/html.
 func wantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -15,8 +15,8 @@ import (
 // eventRequest is the event of a request from outside.
 const eventRequest = "request"
 
-// An eventLine is a happening as the log has it: a sentence for people, and the same in fields for
-// programs.
+// An eventLine is a happening in the form of the log: a sentence for people, and the same in fields
+// for programs.
 type eventLine struct{ world.Happening }
 
 // logEvent writes the line of an event.
@@ -44,7 +44,7 @@ func (l eventLine) level() slog.Level {
 // noticeable is how late an event must be before its log line says so.
 const noticeable = time.Second
 
-// sentence is the line for people.
+// sentence returns the line for people.
 func (l eventLine) sentence() string {
 	var b strings.Builder
 	name, object, outcome := l.Event, l.Object, l.Outcome
@@ -52,7 +52,7 @@ func (l eventLine) sentence() string {
 		outcome = fmt.Sprintf("%d %s", l.Status, http.StatusText(l.Status))
 	}
 	if l.Event == eventRequest {
-		name, object = "", "" // they are plain from what follows
+		name, object = "", "" // the method and path say it
 		if l.Outcome == world.OutcomeCanceled {
 			outcome = "canceled by the client"
 		}
@@ -101,7 +101,7 @@ const (
 	fieldError    = "error"
 )
 
-// fields are the line for programs.
+// fields returns the line for programs.
 func (l eventLine) fields() []slog.Attr {
 	fields := make([]slog.Attr, 0, 10)
 	text := func(key, value string) {
@@ -135,14 +135,15 @@ func inMilliseconds(d time.Duration) float64 {
 	return float64(d.Microseconds()) / 1000
 }
 
-// WithoutFields is for the ReplaceAttr of handlers that write for people: it drops the fields of
-// event lines, whose sentence says the same.
+// WithoutFields drops the fields of event lines, because their sentence says the same. It fits
+// slog.HandlerOptions.ReplaceAttr of handlers that write for people.
 func WithoutFields(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
 	}
 	switch a.Key {
-	case fieldEvent, fieldObject, fieldWhat, fieldOutcome, fieldStatus, fieldDuration, fieldLate, fieldAt, fieldRetry, fieldNext, fieldError:
+	case fieldEvent, fieldObject, fieldWhat, fieldOutcome, fieldStatus, fieldDuration,
+		fieldLate, fieldAt, fieldRetry, fieldNext, fieldError:
 		return slog.Attr{}
 	}
 	return a

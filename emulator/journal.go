@@ -9,25 +9,25 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// What a Journal keeps: whichever is less.
+// A Journal keeps at most so many lines and bytes.
 const (
 	journalLines = 5000
 	journalBytes = 4 << 20
 )
 
-// A Journal keeps the last lines of the log, for those who ask later what has happened, and hands new ones
-// to those who follow it. It holds lines of JSON, as slog's handler for JSON writes them.
+// A Journal keeps the last lines of the log for `devtool logs`, and hands new lines to its
+// followers. Its lines are JSON, as slog's JSON handler writes them.
 type Journal struct {
 	// mu guards what follows.
 	mu      sync.Mutex
 	lines   [][]byte
 	size    int           // of lines, in bytes
-	first   uint64        // the number of lines[0]; the first one ever has 0
-	changed chan struct{} // closed when there is more; nil if nobody waits for that
+	first   uint64        // the number of lines[0]; the first line ever has number 0
+	changed chan struct{} // closed when there are new lines; nil if nobody waits for them
 	ended   bool
 }
 
-// Write adds a line, which p holds with its end.
+// Write adds the line p, which includes its newline. It never fails.
 func (j *Journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -43,7 +43,7 @@ func (j *Journal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end tells those who follow that there will be no more.
+// end tells followers that no more lines will come.
 func (j *Journal) end() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -58,7 +58,8 @@ func (j *Journal) changedLocked() {
 	}
 }
 
-// last returns the number of the first of the last n lines, or of all that are kept if n is negative.
+// last returns the number of the first of the last n lines, or of the first line kept if n is
+// negative.
 func (j *Journal) last(n int) uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -68,8 +69,8 @@ func (j *Journal) last(n int) uint64 {
 	return j.first + uint64(len(j.lines)-n)
 }
 
-// since returns the lines from number on, and the number of the one after them. Those that are not kept any
-// more it leaves out. more is closed when there are others, and nil if there will be none.
+// since returns the lines from number on, without lines that are no longer kept, and the number of
+// the line after them. more is closed when there are new lines; it is nil if no more will come.
 func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -84,11 +85,13 @@ func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan
 	return lines, from + uint64(len(lines)), j.changed
 }
 
-// serveLogs answers a LogsRequest.
+// serveLogs answers a control.LogsRequest.
 func (e controlAPI) serveLogs(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.Atoi(r.URL.Query().Get("lines"))
 	if err != nil {
-		respond(w, nil, &control.Error{Code: control.CodeBadRequest, Message: "lines is not a number", Hint: "-1 stands for all"})
+		respond(w, nil, &control.Error{
+			Code: control.CodeBadRequest, Message: "lines is not a number", Hint: "-1 stands for all",
+		})
 		return
 	}
 	follow, err := strconv.ParseBool(r.URL.Query().Get("follow"))

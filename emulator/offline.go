@@ -13,19 +13,19 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// Offline is the objects in a state folder that no emulator runs on. It does with them what the
-// control API does, in the same way, straight on the files. The folder is locked until Close.
+// Offline administers the objects in a state folder while no emulator runs. It offers what the
+// control API offers, and works directly on the files. The folder stays locked until Close.
 type Offline struct {
 	world.Admin
 	world  *world.World
 	folder *state.Folder
 }
 
-// OpenOffline takes the objects of c's worker in the state folder dir into possession. It makes no
-// folder: where there is none, nothing has run yet.
+// OpenOffline locks the state folder dir and opens the objects of c's worker in it. It makes no
+// folder: a missing one means that nothing has run yet.
 //
-// It is a world without programs and with a clock that stands still, so that no alarm fires and the
-// saved clock stays as it is.
+// Its world has no programs and a frozen clock, so no alarm fires and the saved clock stays as it
+// is.
 func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
 	folder, err := state.OpenExisting(dir, state.Owner{PID: os.Getpid(), Started: time.Now()})
 	if err != nil {
@@ -37,11 +37,11 @@ func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
 			err = errors.Join(err, o.close())
 		}
 	}()
-	stood, err := folder.ReadClock()
+	saved, err := folder.ReadClock()
 	if err != nil {
 		return nil, err
 	}
-	frozen := clock.New(clock.Options{State: stood})
+	frozen := clock.New(clock.Options{State: saved})
 	if err := frozen.Freeze(); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
 	return o, nil
 }
 
-// Close closes all files and gives the folder back.
+// Close closes all files and unlocks the folder.
 func (o *Offline) Close() error {
 	if err := o.close(); err != nil {
 		return fmt.Errorf("close state folder: %w", err)

@@ -12,16 +12,16 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// What the worker believes about the requests that come in at the front door: where it is reached, and what the
-// platform tells it of the client.
+// What the worker sees of the requests that come in at the front door: the origin of their URLs,
+// and the headers in which the platform describes the client.
 
 // An origin is the part of a URL before the path.
 type origin struct{ scheme, host string }
 
 func (o origin) String() string { return o.scheme + "://" + o.host }
 
-// originOf returns where the worker believes to be. Its host is empty if the configuration says nothing of one: then it
-// is that of each request.
+// originOf returns the origin in the URLs that the worker sees. Its host is empty if neither option
+// nor configuration names one: then each request's own host counts.
 func (e *Emulator) originOf(c *config.Config) origin {
 	return origin{
 		scheme: cmp.Or(e.options.UpstreamProtocol, c.Dev.UpstreamProtocol, e.scheme()),
@@ -29,7 +29,7 @@ func (e *Emulator) originOf(c *config.Config) origin {
 	}
 }
 
-// scheme is that of the front door.
+// scheme returns the scheme of the front door.
 func (e *Emulator) scheme() string {
 	if e.options.TLS != nil {
 		return "https"
@@ -37,11 +37,11 @@ func (e *Emulator) scheme() string {
 	return "http"
 }
 
-// A disguise has client and worker believe in different origins, both of them the same server.
-// It is the zero one if they don't differ.
+// A disguise rewrites headers where client and worker see different origins of the same server: the
+// client the outer one, the worker the inner one. The zero disguise rewrites nothing.
 type disguise struct{ outer, inner origin }
 
-// disguise returns that of the request r to a worker that believes to be at inner.
+// disguise returns the rewriting for request r to a worker that sees the origin inner.
 func (e frontDoor) disguise(r *http.Request, inner origin) disguise {
 	outer := origin{e.scheme(), r.Host}
 	inner.host = cmp.Or(inner.host, outer.host)
@@ -51,7 +51,8 @@ func (e frontDoor) disguise(r *http.Request, inner origin) disguise {
 	return disguise{outer, inner}
 }
 
-// request has the headers of a request, such as Origin and Referer, speak of the inner origin.
+// request replaces the outer origin in a request's headers, such as Origin and Referer, by the
+// inner one.
 func (d disguise) request(h http.Header) {
 	if d == (disguise{}) {
 		return
@@ -64,8 +65,8 @@ func (d disguise) request(h http.Header) {
 	}
 }
 
-// response has the headers of a response, such as Location, speak of the outer origin, and cookies be for its host.
-// Fields are the emulator's own, and so is their text.
+// response replaces the inner origin in a response's headers, such as Location, by the outer one,
+// and moves cookies to the outer host. It changes fields in place.
 func (d disguise) response(fields []wire.Field) {
 	if d == (disguise{}) {
 		return
@@ -81,12 +82,13 @@ func (d disguise) response(fields []wire.Field) {
 	}
 }
 
-// rehost gives a cookie for the host from to the host to.
+// rehost replaces the Domain of a cookie by to, if it is from.
 func rehost(cookie, from, to string) string {
 	attributes := strings.Split(cookie, ";")
 	for i, a := range attributes {
 		name, value, _ := strings.Cut(a, "=")
-		if i > 0 && strings.EqualFold(strings.TrimSpace(name), "Domain") && strings.EqualFold(strings.TrimPrefix(strings.TrimSpace(value), "."), from) {
+		isDomain := i > 0 && strings.EqualFold(strings.TrimSpace(name), "Domain")
+		if isDomain && strings.EqualFold(strings.TrimPrefix(strings.TrimSpace(value), "."), from) {
 			attributes[i] = name + "=" + to
 		}
 	}
@@ -101,8 +103,9 @@ func hostname(host string) string {
 	return host
 }
 
-// introduce adds the headers in which the platform tells the worker about the client. What the client says of itself
-// stands, for that is how a test says where a request is from; wrangler's local server has it so, too.
+// introduce adds the headers in which the platform describes the client to the worker. Headers that
+// the client sets itself stay, so that a test can say where a request comes from. wrangler's local
+// server does the same.
 func introduce(h http.Header, remoteAddr, scheme string) {
 	ip, _, _ := strings.Cut(hostname(remoteAddr), "%")
 	ip = cmp.Or(h.Get("Cf-Connecting-Ip"), ip)

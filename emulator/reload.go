@@ -17,27 +17,31 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// newReloader begins to watch the files of the program and of the configuration. What changes from now on is in the first
-// version, or leads to another.
+// newReloader begins to watch the files of the program and of the configuration. A change from now
+// on is either part of the first version or makes another.
 func (e *Emulator) newReloader() (r *reloader, err error) {
-	r = &reloader{e: e, crons: e.world.CronExpressions(), configuration: e.configurationFiles(), stopInspecting: func() {}}
+	r = &reloader{
+		e: e, crons: e.world.CronExpressions(), configuration: e.configurationFiles(),
+		stopInspecting: func() {},
+	}
 	r.ctx, r.cancel = context.WithCancel(e.world.Context())
-	if r.files, err = e.watchSurroundings(r.ctx, r.configuration, r.noticed); err != nil {
+	if r.files, err = e.newWatchSet(r.ctx, r.configuration, r.noticed); err != nil {
 		r.cancel()
 		return nil, err
 	}
 	return r, nil
 }
 
-// start lets changes lead to new versions from now on, until stop is called. unserved is what is wrong with the first one.
+// start makes new versions of later changes, until stop is called. unserved is why the first
+// version is not served, or nil.
 func (r *reloader) start(unserved error) {
 	r.ready = true
-	r.tell(unserved)
-	r.e.host.ExpectNoMore(r.files.stirring)
+	r.report(unserved)
+	r.e.host.ExpectNoMore(r.files.settling)
 	r.running.Go(r.run)
 }
 
-// stop may be called more than once, and without start.
+// stop ends the reloader. It may be called more than once, and without start.
 func (r *reloader) stop() {
 	r.stopping.Do(func() {
 		r.cancel()
@@ -46,8 +50,8 @@ func (r *reloader) stop() {
 	})
 }
 
-// configurationFiles are the files that make the configuration. One that may come to be is among them if it would have
-// a folder.
+// configurationFiles returns the files that make the configuration. A missing file is among them if
+// its folder exists, because it may be created later.
 func (e *Emulator) configurationFiles() []string {
 	s := e.currentSettings()
 	files := []string{s.path}
@@ -65,61 +69,63 @@ func within(path, dir string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// A reloader turns what was saved into versions of the program, beginning with the first.
+// A reloader turns saved files into versions of the program, beginning with the first.
 type reloader struct {
 	e        *Emulator
 	ctx      context.Context
 	cancel   context.CancelFunc
 	running  sync.WaitGroup
 	stopping sync.Once
-	// ready is set when the first version has been tried.
+	// ready is set after the attempt to serve the first version.
 	ready bool
-	// hash and welcome are of the program that runs: what it was built to, and what
-	// it was told of the configuration. There is none yet while hash is empty.
+	// hash is that of the serving program's binary, and welcome what it knows of the configuration.
+	// hash is empty while none has served.
 	hash    string
 	welcome wire.Welcome
 	crons   []string // of the configuration
-	// files are watched, and configuration are those among them that make the configuration.
-	files         *surroundings
+	// files watches all files. configuration are the files among them that make the configuration.
+	files         *watchSet
 	configuration []string
-	// stopInspecting ends what Options.Built does.
+	// stopInspecting ends the goroutines of inspect.
 	stopInspecting context.CancelFunc
-	// told is what was last told to be wrong, and news is set when source has changed since. What has been told is not
-	// told again for nothing: if the file that changes is this program's own log, there would be no end of it.
-	told string
-	news bool
-	// stale is set when a file of the configuration has changed and was not yet read, and unprepared when go.mod has and
-	// Options.Prepare was not yet called.
+	// reported is the error that was reported last, and sourceChanged is set when source has
+	// changed since. The same error is not reported again without such a change. Otherwise a
+	// program whose log is a watched file would cause reports without end.
+	reported      string
+	sourceChanged bool
+	// stale is set while a changed file of the configuration has not been read, and unprepared
+	// while Options.Prepare has not been called after a change of go.mod.
 	stale, unprepared bool
-	// postponed is set when there are changes to build as soon as no attached program serves.
+	// postponed is set while changes wait to be built because an attached program serves.
 	postponed bool
 }
 
-// run handles one change after the other until stop is called.
+// run handles changes, one after the other, until stop is called.
 func (r *reloader) run() {
 	for {
 		select {
 		case <-r.ctx.Done():
 			return
 		case paths := <-r.files.changes:
-			r.take(paths)
+			r.noteChanges(paths)
 		case <-r.e.host.BuildWanted:
 			if !r.postponed && r.e.host.Serving() != nil {
 				continue
 			}
-			r.news = true
+			r.sourceChanged = true
 		}
 		if !r.postpone() {
 			if err := r.build(r.ctx); r.ctx.Err() == nil {
-				r.tell(err)
+				r.report(err)
 			}
 		}
-		r.e.host.ExpectNoMore(r.files.stirring)
+		r.e.host.ExpectNoMore(r.files.settling)
 	}
 }
 
-// build makes a version of what was saved, and lets it serve. A change meanwhile starts over, and the end of ctx ends it.
-// The error is why what was saved is not served; until it is put right requests fail with it if no other version serves.
+// build makes a version of the saved files and serves it. A change meanwhile starts the build over;
+// the end of ctx ends it. The error says why the version is not served. If no other version serves,
+// requests fail with it until a later build succeeds.
 func (r *reloader) build(ctx context.Context) error {
 	for {
 		r.stopInspecting()
@@ -143,19 +149,19 @@ func (r *reloader) build(ctx context.Context) error {
 		case more := <-r.files.changes:
 			cancel()
 			<-done
-			r.take(more)
+			r.noteChanges(more)
 		}
 	}
 }
 
-// mendable reports whether an edit may put right what was wrong with the first version: not that there is no go, or that
-// a file can't be written or started.
+// mendable reports whether an edit may fix err, the first version's. An edit fixes neither a
+// missing go command nor a file that can't be written or started.
 func (r *reloader) mendable(err error) bool {
 	var build *plugin.BuildError
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
-	case err == nil, r.stale: // it is the configuration that is wrong
+	case err == nil, r.stale: // the configuration is wrong
 		return true
 	case errors.As(err, &build):
 		return !build.NoGo
@@ -163,16 +169,16 @@ func (r *reloader) mendable(err error) bool {
 	return !errors.As(err, &path) && !errors.As(err, &link)
 }
 
-// noticed has requests wait for the version to come when paths, which have just changed, are likely to make
-// one. It is called by watchers.
+// noticed makes requests wait for the next version if the changed paths are likely to make one.
+// Watchers call it.
 func (r *reloader) noticed(paths []string) {
 	if !r.e.host.AttachedServes() && slices.ContainsFunc(paths, r.makesVersion) {
 		r.e.host.Expect()
 	}
 }
 
-// makesVersion reports whether path is source of the program or of the configuration. Another file may be embedded in
-// the program, or be its log: no request waits because of one.
+// makesVersion reports whether path is source of the program or of the configuration. Any other
+// file may be embedded in the program, or be its log, so no request waits for it.
 func (r *reloader) makesVersion(path string) bool {
 	switch filepath.Ext(path) {
 	case ".go", ".mod", ".sum", ".work", ".s", ".c", ".h":
@@ -181,17 +187,18 @@ func (r *reloader) makesVersion(path string) bool {
 	return slices.Contains(r.configuration, path)
 }
 
-// take notes that files have changed.
-func (r *reloader) take(paths []string) {
-	r.news = r.news || slices.ContainsFunc(paths, r.makesVersion)
+// noteChanges notes that files have changed.
+func (r *reloader) noteChanges(paths []string) {
+	r.sourceChanged = r.sourceChanged || slices.ContainsFunc(paths, r.makesVersion)
 	r.unprepared = r.unprepared || slices.Contains(paths, filepath.Join(r.e.project, "go.mod"))
-	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool { return slices.Contains(r.configuration, path) })
+	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool {
+		return slices.Contains(r.configuration, path)
+	})
 }
 
-const postponedLine = "a program that was started by hand serves: what is saved is built when it has ended"
+const postponedLine = "an attached program serves: what is saved is built when it has ended"
 
-// postpone reports whether a program serves that was started by hand, so that nothing is built before it
-// ends.
+// postpone reports whether an attached program serves. Nothing is built before it ends.
 func (r *reloader) postpone() bool {
 	said := r.postponed
 	r.postponed = r.e.host.AttachedServes()
@@ -201,28 +208,28 @@ func (r *reloader) postpone() bool {
 	return r.postponed
 }
 
-// inspect finds out what else is to be watched after a build that began at a time, and if it has succeeded lets
-// Options.Built look at the sources. Both have until the next build begins.
+// inspect updates the watched files after a build that began at began and, if the build succeeded,
+// calls Options.Built. Both run in the background until the next build begins.
 func (r *reloader) inspect(built bool, began time.Time) {
 	ctx, stop := context.WithCancel(r.ctx)
 	r.stopInspecting = stop
 	builder := *r.e.builder
-	r.e.world.Go(func() { r.files.look(ctx, builder, built, began) })
+	r.e.world.Go(func() { r.files.refresh(ctx, builder, built, began) })
 	if look := r.e.options.Built; look != nil && built {
 		r.e.world.Go(func() { look(ctx) })
 	}
 }
 
-// tell says what became of what was saved.
-func (r *reloader) tell(err error) {
+// report reports the outcome of a build.
+func (r *reloader) report(err error) {
 	if err == nil {
-		r.told, r.news = "", false
+		r.reported, r.sourceChanged = "", false
 		return
 	}
-	if err.Error() == r.told && !r.news {
+	if err.Error() == r.reported && !r.sourceChanged {
 		return
 	}
-	r.told, r.news = err.Error(), false
+	r.reported, r.sourceChanged = err.Error(), false
 	r.e.options.Failed(err)
 	if r.e.host.Failing() != nil {
 		r.e.log.Warn(unservedTitle + ": it is built again when a file is saved")
@@ -231,14 +238,13 @@ func (r *reloader) tell(err error) {
 	r.e.log.Warn("the version before is still being served")
 }
 
-// reload builds the program and, if it or its configuration is new, starts it in
-// place of the one that runs. After the point where events begin to wait, it
-// does not let itself be cancelled.
+// reload builds the program and, if it or its configuration is new, serves it in place of the
+// running one. The end of ctx cancels it only until events begin to wait for the swap.
 func (r *reloader) reload(ctx context.Context) error {
 	e := r.e
 	started := time.Now()
 	before := e.host.Serving()
-	var crons []string // new ones
+	var crons []string // the configuration's, if they have changed
 	if r.stale {
 		c, err := e.options.Load()
 		if err != nil {
@@ -249,7 +255,7 @@ func (r *reloader) reload(ctx context.Context) error {
 			return err
 		}
 		if c.Dev.IP != was.IP || c.Dev.Port != was.Port || c.Dev.LocalProtocol != was.LocalProtocol {
-			e.log.Warn("where dev listens has changed in the configuration: that takes effect when devtool is started again")
+			e.log.Warn("the dev address changed in the configuration; restart devtool to apply it")
 		}
 		if !slices.Equal(c.Crons, r.crons) {
 			r.crons, crons = c.Crons, c.Crons
@@ -296,12 +302,13 @@ func (r *reloader) reload(ctx context.Context) error {
 	e.record.serves(true)
 	r.hash, r.welcome = result.Hash, now.Welcome
 	switch {
-	case !r.ready: // that will be said
+	case !r.ready: // Run's caller reports the first version
 		return nil
 	case before == nil:
 		e.log.Info(fmt.Sprintf("ready on %s, built in %d ms", e.URL(), result.Took.Milliseconds()))
 		return nil
 	}
-	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)", time.Since(started).Milliseconds(), result.Took.Milliseconds()))
+	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)",
+		time.Since(started).Milliseconds(), result.Took.Milliseconds()))
 	return nil
 }

@@ -16,9 +16,9 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// How the emulator is getting on (Report), and how others end it (serveStop).
+// The emulator's status (Report), and how commands stop it (serveStop).
 
-// A record keeps what became of the program and of the changes of its files.
+// A record has the program's version, its last build and the failure of the last change.
 type record struct {
 	mu sync.Mutex
 	control.Program
@@ -31,7 +31,7 @@ func (r *record) built(took time.Duration) {
 	r.Build = &control.Build{At: time.Now(), DurationMS: took.Milliseconds()}
 }
 
-// serves notes that a program was put in place, another version or the same one once more.
+// serves notes that a program has begun to serve: another version, or the same one restarted.
 func (r *record) serves(another bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +41,8 @@ func (r *record) serves(another bool) {
 	r.Since = time.Now()
 }
 
-// changed notes what became of a change of files, and returns that: err is nil if what serves is what was saved.
+// changed notes the outcome of a change of files, and returns the failure, or nil. err is nil if
+// the saved version serves.
 func (r *record) changed(err error) *control.Failure {
 	failure := failureOf(err)
 	r.mu.Lock()
@@ -50,25 +51,27 @@ func (r *record) changed(err error) *control.Failure {
 	return failure
 }
 
-// An unservedError is what fails while no program serves, because of what was wrong with the first version and with all since.
+// An unservedError is returned to requests while no program serves, because neither the first
+// version nor a later one could be served.
 type unservedError struct {
 	cause   error
-	failure *control.Failure // the same as people see it
+	failure *control.Failure // cause, as it is shown
 }
 
 func (e *unservedError) Error() string { return e.failure.Message }
 
 func (e *unservedError) Unwrap() error { return e.cause }
 
-// refusal is for what can't be asked while no program serves because of why.
+// refusal returns the error for requests that need a program while none serves because of why.
 func refusal(why error) *control.Error {
 	return &control.Error{Code: control.CodeNoProgram, Message: unservedTitle + ": " + why.Error(), Hint: unservedHint}
 }
 
-// Unserved says why no version of the program serves when Run has called ready, or nil if one does.
+// Unserved returns why no version of the program serves, or nil if one does. It is meaningful once
+// Run has called ready.
 func (e *Emulator) Unserved() *control.Failure { return e.program().Unserved() }
 
-// failureOf is err as it is shown, or nil if err is.
+// failureOf returns err as it is shown, or nil for a nil err.
 func failureOf(err error) *control.Failure {
 	if err == nil {
 		return nil
@@ -88,7 +91,7 @@ func failureOf(err error) *control.Failure {
 	return f
 }
 
-// program says how the handler program is getting on.
+// program returns the status of the handler program.
 func (e *Emulator) program() control.Program {
 	e.record.mu.Lock()
 	p := e.record.Program
@@ -97,20 +100,23 @@ func (e *Emulator) program() control.Program {
 	return p
 }
 
-// Report says how the emulator is getting on. It looks at the names of all objects' files, and at nothing in them.
+// Report returns the emulator's status. It reads the names of all objects' files, but does not open
+// them.
 func (e *Emulator) Report() (control.Report, error) {
-	r := control.Report{Status: e.Status(), Clock: e.world.Time(), Alarms: len(e.world.PendingAlarms()), Program: e.program()}
+	r := control.Report{
+		Status: e.Status(), Clock: e.world.Time(), Alarms: len(e.world.PendingAlarms()), Program: e.program(),
+	}
 	var err error
 	r.Objects, r.InMemory, err = e.world.CountObjects()
 	return r, err
 }
 
-// Client is one for this emulator's control API. It can be used while the front door is open.
+// Client returns a client of this emulator's control API. It works while the front door is open.
 func (e *Emulator) Client() *client.Client {
 	return &client.Client{URL: e.controlURL(), Certificate: e.fingerprint()}
 }
 
-// controlURL is where the control API can be reached, which is not to be had from other machines.
+// controlURL returns the URL of the control API, for callers on this machine.
 func (e *Emulator) controlURL() string {
 	if e.options.Local != nil {
 		return e.urlOf(e.options.Local)
@@ -118,7 +124,7 @@ func (e *Emulator) controlURL() string {
 	return e.URL()
 }
 
-// sessionAPI serves what is about the emulator as a whole.
+// sessionAPI adds the requests about the emulator as a whole.
 func (e controlAPI) sessionAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
 	handle("GET status", func(*http.Request) (any, error) { return e.Report() })
 	handle("POST program/restart", func(*http.Request) (any, error) {
@@ -132,20 +138,21 @@ func (e controlAPI) sessionAPI(mux *http.ServeMux, handle func(string, func(*htt
 	mux.HandleFunc("GET /cdn-cgi/local/status", e.serveStatusPage)
 }
 
-// A farewell tells those who have asked the emulator to end that it has.
+// A farewell tells the clients that have asked the emulator to stop when it has stopped: their
+// connections stay open until then.
 type farewell struct {
 	once   sync.Once
-	wanted chan struct{} // closed when somebody has asked
+	wanted chan struct{} // closed by the first request to stop
 
 	mu    sync.Mutex
-	conns []net.Conn // of those who wait
-	over  bool
+	conns []net.Conn // of the clients that wait
+	over  bool       // the emulator has stopped
 }
 
-// ask begins the end.
+// ask makes Run shut the emulator down.
 func (f *farewell) ask() { f.once.Do(func() { close(f.wanted) }) }
 
-// await keeps conn open until the end.
+// await keeps conn open until the emulator has stopped, and then closes it.
 func (f *farewell) await(conn net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -156,7 +163,7 @@ func (f *farewell) await(conn net.Conn) {
 	f.conns = append(f.conns, conn)
 }
 
-// say is called when all is given back.
+// say closes the waiting connections. It is called when everything is released.
 func (f *farewell) say() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,8 +174,9 @@ func (f *farewell) say() {
 	f.conns = nil
 }
 
-// serveStop begins the end of the emulator. The connection lasts until that has come: whoever reads it to its
-// end knows then that the state is free, also if the process was killed meanwhile.
+// serveStop shuts the emulator down. The connection lasts until the emulator has stopped: a client
+// that reads to its end knows that the state folder is free, even if the process was killed
+// meanwhile.
 func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
 	defer e.farewell.ask()
 	body, err := json.Marshal(e.Status())
@@ -189,8 +197,8 @@ func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
 	e.farewell.await(conn)
 }
 
-// Time says where the clock stands.
+// Time returns the clock's time and mode, and what is due next.
 func (e *Emulator) Time() control.Time { return e.world.Time() }
 
-// Held returns the alarms that are held since the start, in the order in which they were due.
+// Held returns the alarms that were overdue at start and are held, in the order of their due times.
 func (e *Emulator) Held() []control.Alarm { return e.world.Held() }

@@ -9,24 +9,24 @@ import (
 	"devtool.internal/emulator/state"
 )
 
-// owner describes this emulator to a process that wants the same state folder.
+// owner describes this emulator to processes that find the state folder locked.
 func (e *Emulator) owner() state.Owner {
 	return state.Owner{PID: os.Getpid(), URL: e.URL(), Started: e.started}
 }
 
-// take keeps the state folder until the emulator closes.
+// take makes the emulator own the state folder, and close it at the end.
 func (e *Emulator) take(f *state.Folder) {
 	e.state = f
 	e.release = append(e.release, f.Close)
 }
 
-// openClock makes the clock continue from its saved time, or from start unless that is zero. The
-// clock is saved with every step.
+// openClock returns a clock that continues from its saved time, or from start unless that is zero.
+// The clock is saved with every step.
 func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.Clock, error) {
 	saved, err := e.state.ReadClock()
 	if err == nil && !start.IsZero() {
 		saved, err = e.state.ReadClockAt(start)
-		if frozen { // from the first moment, so that the clock stands at start exactly
+		if frozen { // from the first moment, so that the clock is exactly at start
 			saved.Mode = clock.Frozen
 		}
 	}
@@ -63,7 +63,7 @@ func (e *Emulator) migrateAll(c *config.Config) error {
 	return e.carryOut(p)
 }
 
-// carryOut commits a plan and logs its steps.
+// carryOut commits a plan of migrations and logs its steps.
 func (e *Emulator) carryOut(p *state.Plan) error {
 	if err := p.Commit(); err != nil {
 		return err
@@ -77,8 +77,8 @@ func (e *Emulator) carryOut(p *state.Plan) error {
 	return nil
 }
 
-// settleMigrations carries out the plan of the configuration once there is a program that fits it:
-// until then the user may still correct a new step.
+// settleMigrations commits the configuration's plan. It is called once a program fits the
+// configuration: until then the user may still correct a new migration.
 func (e *Emulator) settleMigrations() error {
 	e.mu.Lock()
 	p := e.migrations
@@ -90,8 +90,8 @@ func (e *Emulator) settleMigrations() error {
 	return e.carryOut(p)
 }
 
-// planQuietly plans the migrations of c while objects may be in use, or for a command that did not
-// ask for migrations. It refuses a plan that affects existing objects.
+// planQuietly plans the migrations of c while objects may be in use. It refuses a plan that affects
+// existing objects.
 func (e *Emulator) planQuietly(c *config.Config) (*state.Plan, error) {
 	p, err := e.state.Plan(c)
 	if err != nil {
@@ -100,5 +100,5 @@ func (e *Emulator) planQuietly(c *config.Config) (*state.Plan, error) {
 	return p, p.Conflict(e.idle())
 }
 
-// idle reports whether the emulator waits for a program.
+// idle reports whether no program serves, so that no object is in use.
 func (e *Emulator) idle() bool { return e.host != nil && e.host.Serving() == nil }

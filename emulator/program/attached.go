@@ -17,7 +17,7 @@ func (h *Runner) detach(p *Program) {
 	h.mu.Unlock()
 	switch {
 	case h.AttachedOnly:
-		h.Say("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
+		h.LogServing("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
 		return
 	case kept:
 		h.Log.Info("the program that was started by hand has ended: the built one serves again")
@@ -38,8 +38,8 @@ func (h *Runner) AttachedServes() bool {
 	return h.current != nil && h.current.Attached() && !h.current.Lost()
 }
 
-// Say logs which program serves.
-func (h *Runner) Say(line string) {
+// LogServing logs which program serves.
+func (h *Runner) LogServing(line string) {
 	if !h.Private {
 		h.Log.Info(line)
 	}

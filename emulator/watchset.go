@@ -13,30 +13,32 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// surroundings are all files whose change may make another program: those of the project, which are watched from the start,
-// and those outside that the program turns out to be built from, such as a dependency that go.mod replaces by a folder.
-type surroundings struct {
+// A watchSet watches all files whose change may make another program. It watches the project's
+// files from the start. After each build it adds the files outside of the project that the program
+// is built from, such as a dependency that go.mod replaces by a folder.
+type watchSet struct {
 	e       *Emulator
 	ctx     context.Context
 	roots   []string
 	noticed func(paths []string)
-	// changes has the reports of all watchers.
+	// changes receives the reports of all watchers.
 	changes chan []string
 	running sync.WaitGroup
 	project *plugin.Watcher
 
-	// looking is held while the outside is looked at again.
-	looking sync.Mutex
-	known   plugin.ExternalSources
+	// refreshing is held during refresh, and guards known.
+	refreshing sync.Mutex
+	known      plugin.ExternalSources
 
 	// mu guards what follows.
 	mu      sync.Mutex
 	outside *plugin.Watcher // nil while there is nothing outside
 }
 
-// watchSurroundings begins to watch, until ctx ends and close is called. noticed receives each change at once.
-func (e *Emulator) watchSurroundings(ctx context.Context, configuration []string, noticed func([]string)) (*surroundings, error) {
-	s := &surroundings{e: e, ctx: ctx, roots: []string{e.project}, noticed: noticed, changes: make(chan []string)}
+// newWatchSet begins to watch. The caller ends ctx and calls close to stop it. noticed receives
+// each change at once, before it is reported in changes.
+func (e *Emulator) newWatchSet(ctx context.Context, configuration []string, noticed func([]string)) (*watchSet, error) {
+	s := &watchSet{e: e, ctx: ctx, roots: []string{e.project}, noticed: noticed, changes: make(chan []string)}
 	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {
 		s.roots = append(s.roots, main)
 	}
@@ -48,8 +50,8 @@ func (e *Emulator) watchSurroundings(ctx context.Context, configuration []string
 	return s, nil
 }
 
-// watch passes on what a new watcher reports.
-func (s *surroundings) watch(o plugin.WatchOptions) (*plugin.Watcher, error) {
+// watch starts a watcher and forwards its reports.
+func (s *watchSet) watch(o plugin.WatchOptions) (*plugin.Watcher, error) {
 	o.Ignore = func(path string) bool { return within(path, s.e.options.State) }
 	o.OnChange = s.noticed
 	w, err := plugin.Watch(s.ctx, o)
@@ -66,28 +68,29 @@ func (s *surroundings) watch(o plugin.WatchOptions) (*plugin.Watcher, error) {
 	return w, nil
 }
 
-// sayPolling tells once why w polls, if it does.
-func (s *surroundings) sayPolling(w *plugin.Watcher, said string) string {
+// sayPolling logs why w polls, unless said is the same reason. It returns the reason, or empty if w
+// does not poll.
+func (s *watchSet) sayPolling(w *plugin.Watcher, said string) string {
 	reason := w.Polling()
 	if reason != said {
-		s.e.log.Warn("looking for changed files twice a second, for the system does not tell: " + reason)
+		s.e.log.Warn("polling for changes twice a second: file notifications are unavailable: " + reason)
 	}
 	return reason
 }
 
-func (s *surroundings) report(paths []string) {
+func (s *watchSet) report(paths []string) {
 	select {
 	case s.changes <- paths:
 	case <-s.ctx.Done():
 	}
 }
 
-// look finds out what the program of b is built from outside of the project, and watches that too. What has changed there since
-// the program's build began is reported. A program that does not build may have hidden some of it, so then what was
-// watched still is.
-func (s *surroundings) look(ctx context.Context, b plugin.Builder, built bool, since time.Time) {
-	s.looking.Lock()
-	defer s.looking.Unlock()
+// refresh finds the files outside of the project that b's program is built from, and watches them
+// too. It reports those that have changed since the build began. A failed build may hide some of
+// these files, so after one the files watched before stay watched.
+func (s *watchSet) refresh(ctx context.Context, b plugin.Builder, built bool, since time.Time) {
+	s.refreshing.Lock()
+	defer s.refreshing.Unlock()
 	found, err := b.ExternalSources(ctx, s.roots)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -127,18 +130,18 @@ func (s *surroundings) look(ctx context.Context, b plugin.Builder, built bool, s
 	}
 }
 
-// stirring reports whether something has changed that is about to be reported.
-func (s *surroundings) stirring() bool {
+// settling reports whether a change is about to be reported.
+func (s *watchSet) settling() bool {
 	s.mu.Lock()
 	outside := s.outside
 	s.mu.Unlock()
 	return s.project.Settling() || outside != nil && outside.Settling()
 }
 
-// close returns when the watchers have ended. The context of watchSurroundings must have.
-func (s *surroundings) close() {
-	s.looking.Lock() // ctx has ended, so nobody begins to watch any more
-	defer s.looking.Unlock()
+// close returns when the watchers have ended. The context of newWatchSet must have ended before.
+func (s *watchSet) close() {
+	s.refreshing.Lock() // ctx has ended, so refresh starts no watcher any more
+	defer s.refreshing.Unlock()
 	s.project.Close()
 	if s.outside != nil {
 		s.outside.Close()
@@ -146,7 +149,7 @@ func (s *surroundings) close() {
 	s.running.Wait()
 }
 
-// union merges two sorted lists and drops what is not there any more.
+// union merges two lists of files, sorts them and drops those whose folder does not exist any more.
 func union(a, b []string) []string {
 	all := slices.Concat(a, b)
 	all = slices.DeleteFunc(all, func(path string) bool {
@@ -157,7 +160,7 @@ func union(a, b []string) []string {
 	return slices.Compact(all)
 }
 
-// changedSince returns the files that were written after a time.
+// changedSince returns the existing files of o that were written after since.
 func changedSince(o plugin.ExternalSources, since time.Time) []string {
 	files := slices.Clone(o.Files)
 	for _, folder := range o.Folders {
