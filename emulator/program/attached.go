@@ -2,10 +2,13 @@ package program
 
 import "devtool.internal/durable/wire"
 
-// errDetached is returned to the events of an attached program that has gone.
-var errDetached = &wire.Error{Message: "the handler program, which was started by hand, has ended or let go of its connection", Retryable: true, Reset: true}
+// errDetached is returned to the events of an attached program that has ended.
+var errDetached = &wire.Error{
+	Message:   "the attached handler program has ended or closed its connection",
+	Retryable: true, Reset: true,
+}
 
-// detach goes on without an attached program, which has ended.
+// detach goes on after the end of the attached program p.
 func (h *Runner) detach(p *Program) {
 	h.mu.Lock()
 	h.crashes = 0
@@ -17,39 +20,39 @@ func (h *Runner) detach(p *Program) {
 	h.mu.Unlock()
 	switch {
 	case h.AttachedOnly:
-		h.LogServing("the program that was started by hand has ended; requests and alarms wait for the next one: " + HowToAttach)
+		h.LogServing("the attached program has ended; requests and alarms wait for the next one: " + HowToAttach)
 		return
 	case kept:
-		h.Log.Info("the program that was started by hand has ended: the built one serves again")
+		h.Log.Info("the attached program has ended: the built one serves again")
 		h.restart(p, errDetached)
 	default:
-		h.Log.Info("the program that was started by hand has ended, and none has been built that could take its place: that is tried again")
+		h.Log.Info("the attached program has ended, and there is no built one to take its place: building again")
 	}
 	h.want()
 }
 
-// HowToAttach tells people how to attach a program.
+// HowToAttach is what messages say about attaching a program.
 const HowToAttach = "start it in the project's folder, as by `go run .` or `dlv debug`, or in an IDE"
 
-// AttachedServes reports whether an attached program serves.
+// AttachedServes reports whether an attached program serves now.
 func (h *Runner) AttachedServes() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.current != nil && h.current.Attached() && !h.current.Lost()
 }
 
-// LogServing logs which program serves.
+// LogServing logs a line about which program serves, unless the runner is private.
 func (h *Runner) LogServing(line string) {
 	if !h.Private {
 		h.Log.Info(line)
 	}
 }
 
-// MarkAttached makes p one that somebody else has started.
+// MarkAttached marks p as a program that the runner has not started. It must be called before Meet.
 func (p *Program) MarkAttached() { p.pulse = &pulse{conn: p.conn, timeout: p.host.pingTimeout} }
 
-// Introduced reports whether the program has said what it is.
+// Introduced reports whether the program's introduction has arrived.
 func (p *Program) Introduced() bool { return p.hello.MaxVersion != 0 }
 
-// SDK says what the program was built with.
+// SDK returns the name and version of the SDK that the program was built with.
 func (p *Program) SDK() string { return p.hello.SDK }

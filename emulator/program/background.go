@@ -9,9 +9,8 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// runInBackground makes an event out of work that outlives the handler that has begun it.
-// The event lasts until the program ends the body of s; it takes its turn by Resume, as
-// after a pause.
+// runInBackground delivers work that outlives its handler as an event of its own. The event lasts
+// until the program ends the body of s. It takes its turn by Resume, as after a pause.
 func (p *Program) runInBackground(s *wire.Stream) error {
 	var q wire.Operation
 	caller, err := p.asker(s, &q)
@@ -34,16 +33,15 @@ func (p *Program) runInBackground(s *wire.Stream) error {
 		Ended: func(ev *world.Event, err error) {
 			switch {
 			case err == nil:
-				s.CloseWrite() //nolint:errcheck // the program is gone; so is the question
-			case ev.Instance().Context().Err() == nil && !p.Lost(): // else it was said already
+				s.CloseWrite() //nolint:errcheck // a lost program needs no answer
+			case ev.Instance().Context().Err() == nil && !p.Lost(): // else the reset or crash was logged
 				p.host.logFailure(ev.String()+" failed: "+err.Error(), err)
 			}
 		},
 	})
 }
 
-// awaitEnd waits until the body of s, which has nothing but an end, is there, or inst is
-// reset.
+// awaitEnd waits until the body of s, which is empty, ends, or inst is reset.
 func (p *Program) awaitEnd(s *wire.Stream, inst *world.Instance) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -58,7 +56,7 @@ func (p *Program) awaitEnd(s *wire.Stream, inst *world.Instance) error {
 		return p.explain(err)
 	case <-inst.Context().Done():
 		cause := context.Cause(inst.Context())
-		s.Fail(world.WireError(cause)) // which ends the Read as well
+		s.Fail(world.WireError(cause)) // ends the Read as well
 		return cause
 	}
 }

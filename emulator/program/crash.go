@@ -15,15 +15,15 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// A crashReport is what is known of the end of a program that was not asked to end. It is made once, when the
-// first of the program's events fails because of that: what the others were doing can be told only
-// as long as they have not failed, too.
+// A crashReport describes the end of a program that the runner did not end. It is made once, when
+// the first of the program's events fails: what the others were doing is known only until they
+// fail, too.
 type crashReport struct {
 	once sync.Once
 	err  *wire.Error
 }
 
-// crash describes the end of a program that was not asked to end.
+// crash returns a copy of the report of the program's end.
 func (p *Program) crash() *wire.Error {
 	p.report.once.Do(func() { p.report.err = p.describeCrash() })
 	c := *p.report.err
@@ -52,7 +52,8 @@ func (p *Program) describeCrash() *wire.Error {
 	return e
 }
 
-// ending says what has become of the program and why, as far as it is known, and what it printed of that.
+// ending returns how the program ended and why, as far as that is known, and what it printed about
+// it.
 func (p *Program) ending() (what, cause, shown string) {
 	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && !errors.Is(err, io.EOF) {
 		cause = err.Error()
@@ -80,8 +81,8 @@ func (p *Program) ending() (what, cause, shown string) {
 	return fmt.Sprintf("the handler program has crashed (%s)", how), cause, shown
 }
 
-// underWay returns the program's events in the order in which they began: those whose handlers are
-// running, and the ones that wait for something.
+// underWay returns the program's events in the order in which they began: first those whose
+// handlers are running, then those that wait for something.
 func (p *Program) underWay() (running, waiting []*world.Event) {
 	for _, ev := range p.w.RunningIn(p) {
 		if ev.OnItsOwn() {
@@ -96,7 +97,7 @@ func (p *Program) underWay() (running, waiting []*world.Event) {
 // maxTitles is how many events the message of a crash names.
 const maxTitles = 3
 
-// titles names events, with the verb that follows.
+// titles returns the names of events and "was" or "were".
 func titles(events []*world.Event) string {
 	var names []string
 	for _, ev := range events[:min(len(events), maxTitles)] {
@@ -112,11 +113,11 @@ func titles(events []*world.Event) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last] + " were"
 }
 
-// maxLastLines is how many lines are shown of what a program printed that did not say why it ended.
+// maxLastLines is how many of a program's last lines are shown if they do not say why it ended.
 const maxLastLines = 20
 
-// lastWords finds in what a program printed, before it ended in the way that how says, why it did and what
-// there is to show of that: the stack, or else the last lines.
+// lastWords finds the cause of a program's end in its output, and the part of the output to show:
+// the stack, or else the last lines. how is the exit status or signal.
 func lastWords(output, how string) (cause, shown string) {
 	if i := panicAt(output); i >= 0 {
 		line, _, _ := strings.Cut(output[i:], "\n")
@@ -133,8 +134,8 @@ func lastWords(output, how string) (cause, shown string) {
 	return cause, strings.Join(lines, "\n")
 }
 
-// panicAt returns where the Go runtime begins to tell of a crash, or -1: at the last such line, for what was
-// printed before may look like one.
+// panicAt returns the offset of the Go runtime's report of a crash, or -1. It takes the last line
+// that looks like one, because the program may have printed others before.
 func panicAt(output string) int {
 	at, offset := -1, 0
 	for line := range strings.Lines(output) {
@@ -146,11 +147,11 @@ func panicAt(output string) int {
 	return at
 }
 
-// guardFrame is the frame that the SDK leaves below a handler's own, with the number of the event.
+// guardFrame matches the SDK's frame below a handler's own, which has the number of the event.
 var guardFrame = regexp.MustCompile(`durable\.mark\.guard\(\{0x[0-9a-f]+, 0x([0-9a-f]+)\}`)
 
-// eventOf returns the number of the event whose handler's goroutine has crashed, or 0 if the stack does
-// not tell: then it was another goroutine, or it was no panic.
+// eventOf returns the number of the event whose handler's goroutine has crashed. It returns 0 if
+// another goroutine crashed or there was no panic.
 func eventOf(stack string) uint64 {
 	frame := guardFrame.FindStringSubmatch(FirstGoroutine(stack))
 	if frame == nil {
@@ -163,8 +164,8 @@ func eventOf(stack string) uint64 {
 	return number
 }
 
-// FirstGoroutine cuts what the Go runtime tells of a crash after the goroutine that it happened in, which
-// is the first.
+// FirstGoroutine returns the Go runtime's report of a crash up to the end of its first goroutine,
+// which is the one that crashed.
 func FirstGoroutine(stack string) string {
 	i := strings.Index(stack, "\ngoroutine ")
 	if i < 0 {

@@ -14,21 +14,23 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// An Answerer is where a response goes: to a client of the front door, or to the
-// handler that made a subrequest.
+// An Answerer receives a response: it passes it to a client of the front door, or to the handler
+// that made a subrequest.
 type Answerer interface {
-	// Head sends the head. With end set, that is the whole response.
+	// Head sends the head. With end set, m is the whole response, with its short body.
 	Head(m *wire.Response, end bool) error
-	// Write sends a piece of the body, Close its end.
+	// Write sends a piece of the body.
 	io.Writer
+	// Close ends the body.
 	Close() error
 }
 
-// Fetch delivers a request to the worker, or to the object of ev, and passes the
-// response on to a. body is nil if the request has none beyond req.Body. When
-// the error comes after the head, the response is cut off there.
+// Fetch sends the request of ev to the worker or to ev's object, and passes the response on to a.
+// body is nil if the request has no body beyond Request.Body. After an error that follows the head,
+// the response is cut off. The error is a *world.Undelivered if the worker's program was gone
+// before.
 //
-// fetch returns when the handler has. It does not wait for body to end.
+// Fetch returns when the handler has returned. It does not wait for the end of body.
 func (p *Program) Fetch(ev *world.Event, inst *world.Instance, body io.Reader, a Answerer) error {
 	m := &wire.Fetch{Event: ev.Number(), Instance: inst.Number(), Request: *ev.Request()}
 	s, err := p.conn.Open(wire.MethodFetch, m, body == nil)
@@ -54,7 +56,7 @@ func (p *Program) Fetch(ev *world.Event, inst *world.Instance, body io.Reader, a
 	return p.answer(ev, inst, s, b, a)
 }
 
-// answer passes the response whose head is b on to a.
+// answer decodes the head b of a response, and passes the response on to a.
 func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, b []byte, a Answerer) error {
 	var m wire.Response
 	if err := wire.Decode(b, &m); err != nil {
@@ -70,7 +72,7 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 		if err := ev.Finish(); err != nil {
 			return err
 		}
-		a.Head(&m, true) //nolint:errcheck // who asked has gone, the event is complete all the same
+		a.Head(&m, true) //nolint:errcheck // if the client has gone, the event is complete nevertheless
 		return nil
 	}
 	stop := context.AfterFunc(inst.Context(), s.Withdraw)
@@ -81,13 +83,13 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	buf := make([]byte, wire.MaxData)
 	for {
 		n, err := s.Read(buf)
-		// When nobody listens any more the body is still read, for the handler's sake.
+		// After a failed send the body is still read, so that the handler can return.
 		if n > 0 && sendErr == nil {
 			_, sendErr = a.Write(buf[:n])
 		}
 		switch {
 		case err == io.EOF:
-			// The handler has returned: the end leaves after its last writes.
+			// The handler has returned: the end of the body leaves after its writes are committed.
 			if err := ev.Finish(); err != nil {
 				return err
 			}
@@ -103,7 +105,7 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	}
 }
 
-// send sends body as that of s.
+// send sends body as the body of s.
 func send(s *wire.Stream, body io.Reader) {
 	buf := make([]byte, wire.MaxData)
 	for {
@@ -116,13 +118,13 @@ func send(s *wire.Stream, body io.Reader) {
 			return
 		}
 		if err != nil {
-			s.Cancel() // what is left of the body will never come
+			s.Cancel() // the rest of the body will never come
 			return
 		}
 	}
 }
 
-// subrequest answers a handler's request to an object or to the outside.
+// subrequest serves a handler's request to an object or to the outside.
 func (p *Program) subrequest(s *wire.Stream) {
 	var q wire.Subrequest
 	caller, err := p.asker(s, &q)
@@ -151,25 +153,25 @@ func (p *Program) subrequest(s *wire.Stream) {
 	}
 }
 
-// subresponse passes a response on to the handler that asked for it.
+// A subresponse passes a response on to the handler that made the subrequest.
 type subresponse struct {
 	s        *wire.Stream
 	caller   *world.Event
 	callee   *world.Event // nil for the outside
-	retaken  bool         // the caller was told to go on
+	retaken  bool         // the caller has been resumed
 	answered bool
 	status   int // of the response, for the log
 }
 
-// over completes the callee before the end of its response leaves: nobody may know that the request
-// is over, and pass time, before the object counts as idle.
+// over completes the callee before the end of its response leaves. Otherwise the caller could pass
+// time before the object counts as idle.
 func (a *subresponse) over() {
 	if a.callee != nil {
 		a.callee.Complete()
 	}
 }
 
-// retake gives the caller its turn back.
+// retake resumes the caller: it takes its turn again.
 func (a *subresponse) retake() error {
 	if a.callee != nil && !a.retaken {
 		a.callee.Answered(a.caller)
@@ -189,7 +191,7 @@ func (a *subresponse) Head(m *wire.Response, end bool) error {
 	return a.s.Answer(m, end)
 }
 
-// failed returns err, when the caller has its turn to be told of it.
+// failed resumes the caller, unless it has its response already, and returns err.
 func (a *subresponse) failed(err error) error {
 	if err != nil && !a.answered {
 		if e := a.retake(); e != nil {
@@ -218,7 +220,7 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	who.Name, who.Named = q.Name, q.HasName
 	started := time.Now()
 	var failure error
-	p.w.Deliver(&world.Delivery{ //nolint:errcheck // ended takes the error
+	p.w.Deliver(&world.Delivery{ //nolint:errcheck // Ended receives the error
 		Kind: "fetch", Context: a.s.Context(), Program: p, Object: ns.At(who), Caller: a.caller, Request: &q.Request,
 		Began:  func(ev *world.Event) { a.callee = ev },
 		Handle: func(ev *world.Event, inst *world.Instance) error { return p.Fetch(ev, inst, body, a) },
@@ -230,7 +232,7 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	return failure
 }
 
-// fetchOutside sends a request to where its URL says.
+// fetchOutside sends a request to the host of its URL.
 func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse) error {
 	u, err := url.Parse(req.URL)
 	if err != nil {
@@ -250,7 +252,7 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		r.Body = io.NopCloser(strings.NewReader(string(req.Body)))
 		r.ContentLength = int64(len(req.Body))
 	}
-	// It is the platform's to say who the client is; its edge refuses requests that say it themselves.
+	// Only the platform names the client: its edge refuses requests that do.
 	r.Header.Del("Cf-Connecting-Ip")
 	a.caller.AwaitOutside(1)
 	resp, err := p.host.outside.RoundTrip(r)
@@ -261,7 +263,9 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
 	}
 	defer resp.Body.Close()
-	m := &wire.Response{Status: uint64(resp.StatusCode), Header: wire.Fields(resp.Header), ContentLength: resp.ContentLength}
+	m := &wire.Response{
+		Status: uint64(resp.StatusCode), Header: wire.Fields(resp.Header), ContentLength: resp.ContentLength,
+	}
 	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
 		// A short body goes with the head.
 		if m.Body, err = io.ReadAll(resp.Body); err != nil {
@@ -278,8 +282,8 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	return a.Close()
 }
 
-// outsideTransport is how requests leave this machine. What the handler asked for is what
-// is sent: nothing is compressed or decompressed on the way.
+// outsideTransport returns the transport of requests that leave this machine. It sends exactly what
+// the handler asked for: it compresses and decompresses nothing.
 func outsideTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true

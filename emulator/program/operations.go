@@ -11,15 +11,15 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// An operation is how the emulator serves a method of the protocol that a program asks for.
+// An operation says how the emulator serves a method of the protocol.
 type operation struct {
-	// manner is wire.Inline unless the operation waits for more than the disk.
+	// manner is wire.Inline unless the operation waits for something besides the disk.
 	manner wire.Manner
-	// serve answers the question, perhaps much later.
+	// serve answers the question on the stream, perhaps much later.
 	serve func(*Program, *wire.Stream)
 }
 
-// operations are all methods that a program may ask for once it has introduced itself.
+// operations are all methods that a program may call once it has introduced itself.
 var operations = map[wire.Method]operation{
 	wire.MethodGet: ask(func(ev *world.Event, q *wire.Get) (wire.Message, error) {
 		value, found, err := ev.Get(q.Key)
@@ -36,11 +36,15 @@ var operations = map[wire.Method]operation{
 	wire.MethodDeleteMany: ask(func(ev *world.Event, q *wire.Keys) (wire.Message, error) {
 		return ev.DeleteMany(q.Keys)
 	}),
-	wire.MethodList:      ask(func(ev *world.Event, q *wire.List) (wire.Message, error) { return ev.List(listOptions(q)) }),
+	wire.MethodList: ask(func(ev *world.Event, q *wire.List) (wire.Message, error) {
+		return ev.List(listOptions(q))
+	}),
 	wire.MethodDeleteAll: plain((*world.Event).DeleteAll),
 	wire.MethodSync:      plain((*world.Event).Sync),
 
-	wire.MethodSetAlarm: do(func(ev *world.Event, q *wire.SetAlarm) error { return ev.SetAlarm(time.UnixMilli(q.Time)) }),
+	wire.MethodSetAlarm: do(func(ev *world.Event, q *wire.SetAlarm) error {
+		return ev.SetAlarm(time.UnixMilli(q.Time))
+	}),
 	wire.MethodGetAlarm: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
 		at, set, err := ev.GetAlarm()
 		return &wire.AlarmTime{Set: set, Time: at.UnixMilli()}, err
@@ -74,19 +78,19 @@ var operations = map[wire.Method]operation{
 	}),
 
 	wire.MethodSleep:      {wire.Concurrent, (*Program).sleep},
-	wire.MethodTimer:      {wire.InOrder, (*Program).startTimer}, // or the clock could go past it
+	wire.MethodTimer:      {wire.InOrder, (*Program).startTimer}, // otherwise the clock could go past it
 	wire.MethodSubrequest: {wire.Concurrent, (*Program).subrequest},
 	wire.MethodBackground: {wire.Concurrent, failing((*Program).runInBackground)},
 	wire.MethodVisit:      {wire.Concurrent, failing((*Program).visit)},
 }
 
-// waits returns op for a handler that may wait for long.
+// waits returns op as one that may wait for long.
 func (op operation) waits() operation {
 	op.manner = wire.Concurrent
 	return op
 }
 
-// ask is an operation of an event that f answers.
+// ask returns an operation of an event that f answers.
 func ask[Q any, P interface {
 	*Q
 	wire.Asking
@@ -102,7 +106,7 @@ func ask[Q any, P interface {
 	}}
 }
 
-// do is an operation of an event that has no answer but its error.
+// do returns an operation of an event that has no answer but its error.
 func do[Q any, P interface {
 	*Q
 	wire.Asking
@@ -110,12 +114,12 @@ func do[Q any, P interface {
 	return ask(func(ev *world.Event, q P) (wire.Message, error) { return &wire.Empty{}, f(ev, q) })
 }
 
-// plain is an operation that has no arguments either.
+// plain returns an operation that has no arguments either.
 func plain(f func(*world.Event) error) operation {
 	return do(func(ev *world.Event, _ *wire.Operation) error { return f(ev) })
 }
 
-// failing is an operation that answers by itself, unless it fails.
+// failing returns a serve function from f, which answers by itself unless it fails.
 func failing(f func(*Program, *wire.Stream) error) func(*Program, *wire.Stream) {
 	return func(p *Program, s *wire.Stream) {
 		if err := f(p, s); err != nil {
@@ -124,7 +128,7 @@ func failing(f func(*Program, *wire.Stream) error) func(*Program, *wire.Stream) 
 	}
 }
 
-// asker decodes the question of s into q, and returns the event whose handler asks it.
+// asker decodes the question of s into q, and returns the event whose handler asks.
 func (p *Program) asker(s *wire.Stream, q wire.Asking) (*world.Event, error) {
 	if err := wire.Decode(s.Message, q); err != nil {
 		return nil, err
@@ -132,7 +136,7 @@ func (p *Program) asker(s *wire.Stream, q wire.Asking) (*world.Event, error) {
 	return p.event(q.Asker())
 }
 
-// reply answers s. If that fails, the program is gone, and so is the question.
+// reply answers s. If that fails, the program is lost and needs no answer.
 func reply(s *wire.Stream, answer wire.Message, err error) {
 	if err != nil {
 		s.Fail(world.WireError(err))
@@ -141,7 +145,7 @@ func reply(s *wire.Stream, answer wire.Message, err error) {
 	s.Answer(answer, true) //nolint:errcheck // see above
 }
 
-// manner says how a question is served.
+// manner returns how a method is served.
 func manner(method wire.Method) wire.Manner {
 	if op, ok := operations[method]; ok {
 		return op.manner
@@ -152,7 +156,7 @@ func manner(method wire.Method) wire.Manner {
 	return wire.Inline
 }
 
-// serve answers an operation of the program.
+// serve serves an operation of the program.
 func (p *Program) serve(s *wire.Stream) {
 	op, ok := operations[s.Method]
 	if !ok {
@@ -162,19 +166,19 @@ func (p *Program) serve(s *wire.Stream) {
 	op.serve(p, s)
 }
 
-// notice takes what the program puts without waiting for an answer.
+// notice receives the puts that the program sends without waiting for an answer.
 func (p *Program) notice(method wire.Method, message []byte) {
 	var q wire.PutMany
 	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
 		p.host.Log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
 		return
 	}
-	if ev, err := p.event(q.Event); err == nil { // else it is over, and its writes are dropped
+	if ev, err := p.event(q.Event); err == nil { // else the event is over, and its puts are dropped
 		ev.Write(q.Entries)
 	}
 }
 
-// sleep lets an event wait for the clock.
+// sleep makes an event wait for the clock.
 func (p *Program) sleep(s *wire.Stream) {
 	var q wire.Sleep
 	ev, err := p.asker(s, &q)

@@ -1,14 +1,20 @@
 // Package program runs handler programs for a world.
 //
-// A Runner (runner.go) keeps one program running: it starts it, replaces it by a new build, starts
-// it again after a crash, and lets programs serve that somebody else has started (attached.go). It
-// is the Programs of a world.
+// A Runner (runner.go) is the Programs of a world. It keeps one program running:
 //
-// A Program is one of them, connected and introduced. What its handlers ask for arrives in a table
-// of operations (operations.go). Requests travel in fetch.go, timers in timer.go, work that
-// outlives its handler in background.go, a test's visits in visit.go. crash.go describes how a
-// program ended, stuck.go finds handlers that hang, and pulse.go tells whether a debugger has
-// stopped the program.
+//  1. LaunchNew starts a new build. NewProgram and Meet let it introduce itself, check it against
+//     the configuration and welcome it.
+//  2. Swap makes it current: new events wait until the old program's events have ended.
+//  3. Events enter the current program by Enter, and wait there while a version is being built.
+//  4. After a crash the runner starts the program again, from a copy of the binary.
+//  5. An attached program, which somebody else has started, takes the built one's place as long as
+//     it runs (attached.go).
+//
+// A Program (program.go) is one running program, and is what a world sees of it. Read on in
+// operations.go, a table of everything that handlers may ask for. Requests are in fetch.go, timers
+// in timer.go, work that outlives its handler in background.go, and a test's visits in visit.go.
+// crash.go describes how a program ended, stuck.go finds handlers that hang, and pulse.go detects
+// that a debugger has stopped a program.
 package program
 
 import (
@@ -26,7 +32,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// helloTimeout is how long, in real time, a program may take to introduce itself.
+// helloTimeout is how long a program may take to introduce itself, in real time.
 const helloTimeout = 10 * time.Second
 
 // A Program is a running handler program, connected and introduced.
@@ -34,31 +40,31 @@ type Program struct {
 	w       *world.World
 	host    *Runner
 	conn    *wire.Conn
-	process *plugin.Process // nil for a program that we did not start
+	process *plugin.Process // nil for an attached program
 	hello   wire.Hello
 	classes map[string]wire.Class
-	// settings are what it was welcomed with.
+	// settings are those of the welcome.
 	settings Settings
 	lookout  *lookout
-	pulse    *pulse // nil but for an attached program
+	pulse    *pulse // of an attached program, else nil
 
 	report crashReport
 
 	// mu guards what follows.
 	mu sync.Mutex
-	// ended is why the program's events fail when its connection is gone, if it
-	// was us who ended it.
+	// ended is the error of the program's events after End; nil means that End was not called.
 	ended error
 
-	// inflight counts the events that entered through the host. host.mu guards it.
+	// inflight counts the events that entered through the host or stayed. host.mu guards it.
 	inflight int
 }
 
-// connect speaks with the program at the other end of conn. The program is welcomed when
-// it has what c needs.
+// connect returns the program at the other end of conn, once it has introduced itself and been
+// welcomed. It fails after helloTimeout, or if the program does not fit c.
 func (h *Runner) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c Settings) (*Program, error) {
 	p, hello := h.NewProgram(conn, process, c)
-	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout))
+	late := fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, late)
 	defer cancel()
 	if err := p.Meet(ctx, hello); err != nil {
 		return nil, err
@@ -66,7 +72,9 @@ func (h *Runner) connect(ctx context.Context, conn net.Conn, process *plugin.Pro
 	return p, nil
 }
 
-// NewProgram returns the program at the other end of conn, and where its introduction arrives.
+// NewProgram returns the program at the other end of conn, and the channel that receives its
+// introduction. process is nil for a program that the runner has not started. The caller calls
+// Meet.
 func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) (*Program, <-chan *wire.Stream) {
 	p := &Program{
 		w:        h.world,
@@ -85,7 +93,7 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 			select {
 			case hello <- s:
 				<-s.Context().Done()
-			default: // a second hello is left without an answer
+			default: // a second hello gets no answer
 			}
 		},
 		Manner: manner,
@@ -94,7 +102,8 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 	return p, hello
 }
 
-// Meet waits for the program's introduction, and welcomes it.
+// Meet waits for the program's introduction and welcomes the program. On an error it closes the
+// connection: if ctx ends, if the program ends first, or if it does not fit its settings.
 func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	select {
 	case s := <-hello:
@@ -109,7 +118,8 @@ func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	case <-p.conn.Done():
 		crash := p.crash()
 		if p.process != nil && p.process.Err() == nil {
-			return errors.New("the handler program has ended (exit status 0) before it introduced itself: does main call durable.Serve?")
+			return errors.New("the handler program has ended (exit status 0) before it introduced itself: " +
+				"does main call durable.Serve?")
 		}
 		return crash
 	case <-ctx.Done():
@@ -118,13 +128,14 @@ func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	}
 }
 
-// welcome checks what the program says of itself against the configuration.
+// welcome checks the program's introduction against the configuration c, and returns the answer.
 func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 	if err := wire.Decode(message, &p.hello); err != nil {
 		return nil, fmt.Errorf("read the program's introduction: %w", err)
 	}
 	if p.hello.MinVersion > wire.MaxVersion || p.hello.MaxVersion < wire.MinVersion {
-		return nil, fmt.Errorf("the program (%s) speaks protocol %d to %d, this devtool %d to %d: bring both to the same version",
+		return nil, fmt.Errorf(
+			"the program (%s) speaks protocol %d to %d, this devtool %d to %d: bring both to the same version",
 			p.hello.SDK, p.hello.MinVersion, p.hello.MaxVersion, wire.MinVersion, wire.MaxVersion)
 	}
 	var known []string
@@ -147,7 +158,8 @@ func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 	}
 	for _, v := range c.Welcome.Vars {
 		if !utf8.ValidString(v.Name) || !utf8.ValidString(v.Value) {
-			return nil, fmt.Errorf("variable %q is not UTF-8 text, and handlers get no other: correct it where it is set, in %s or by --var", v.Name, c.Path)
+			return nil, fmt.Errorf("variable %q is not UTF-8 text, and handlers get no other: "+
+				"correct it where it is set, in %s or by --var", v.Name, c.Path)
 		}
 	}
 	w := c.Welcome
@@ -156,19 +168,20 @@ func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 	return &w, nil
 }
 
-// A MissingClassError says that the configuration binds classes that the program does
-// not have.
+// A MissingClassError says that the configuration binds classes that the program does not register.
 type MissingClassError struct {
-	Missing    []string
-	Config     string
-	Registered string
+	Missing    []string // the classes, each with the name of its binding
+	Config     string   // the path of the configuration file
+	Registered string   // the classes that the program registers, for people
 }
 
 func (e *MissingClassError) Error() string {
-	return fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s", e.Config, strings.Join(e.Missing, ", "), e.Registered)
+	return fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s",
+		e.Config, strings.Join(e.Missing, ", "), e.Registered)
 }
 
-// Ask asks the program something that has no body, as part of an event of inst.
+// Ask sends a question without a body, as part of an event of inst, and waits for the answer. The
+// error is a *world.Undelivered if inst is the worker's and the program was gone before.
 func (p *Program) Ask(inst *world.Instance, method wire.Method, m wire.Message) error {
 	s, err := p.conn.Open(method, m, true)
 	switch {
@@ -181,8 +194,8 @@ func (p *Program) Ask(inst *world.Instance, method wire.Method, m wire.Message) 
 	return err
 }
 
-// await waits for the answer to a question that is part of an event of inst. A reset of the
-// instance goes before whatever the handler makes of it.
+// await waits for the answer to a question that is part of an event of inst. If inst is reset, the
+// error is the reset's cause, whatever the handler answers.
 func (p *Program) await(inst *world.Instance, s *wire.Stream) ([]byte, error) {
 	b, err := s.Await(inst.Context())
 	if err != nil && inst.Context().Err() != nil {
@@ -193,18 +206,21 @@ func (p *Program) await(inst *world.Instance, s *wire.Stream) ([]byte, error) {
 
 // Destroy makes the program forget inst. It does not wait.
 func (p *Program) Destroy(inst *world.Instance) {
-	go p.conn.Open(wire.MethodDestroy, &wire.Destroy{Instance: inst.Number()}, true) //nolint:errcheck // a program that is gone needs no telling
+	m := &wire.Destroy{Instance: inst.Number()}
+	go p.conn.Open(wire.MethodDestroy, m, true) //nolint:errcheck // a lost program has forgotten it
 }
 
-// Forget drops what the program remembers of the storage of inst, before it sees anything that is
+// Forget makes the program drop its cache of the storage of inst, before it reads anything that is
 // sent later.
 func (p *Program) Forget(inst *world.Instance) {
-	p.conn.Notify(wire.MethodForget, &wire.Forget{Instance: inst.Number()}) //nolint:errcheck // a program that is gone has forgotten
+	m := &wire.Forget{Instance: inst.Number()}
+	p.conn.Notify(wire.MethodForget, m) //nolint:errcheck // a lost program has no cache
 }
 
 func (p *Program) event(number uint64) (*world.Event, error) { return p.w.Ask(p, number) }
 
-// Class returns what the program has registered for a class.
+// Class returns what the program has registered for a class, and whether it has registered the
+// class at all.
 func (p *Program) Class(name string) (wire.Class, bool) {
 	class, ok := p.classes[name]
 	return class, ok
@@ -213,7 +229,7 @@ func (p *Program) Class(name string) (wire.Class, bool) {
 // Scheduled reports whether the worker handles cron triggers.
 func (p *Program) Scheduled() bool { return p.hello.Scheduled }
 
-// explain replaces a lost connection by why it was lost.
+// explain replaces the error of a lost connection by the reason why it was lost.
 func (p *Program) explain(err error) error {
 	if !errors.Is(err, wire.ErrClosed) {
 		return err
@@ -227,18 +243,19 @@ func (p *Program) explain(err error) error {
 	return p.crash()
 }
 
-// Lost reports whether the connection to the program is gone. It does so before anything
+// Lost reports whether the connection to the program is gone. It returns true before any event
 // fails because of that.
 func (p *Program) Lost() bool { return p.conn.Err() != nil }
 
-// endedByUs reports whether the program was asked to end.
+// endedByUs reports whether End was called.
 func (p *Program) endedByUs() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ended != nil
 }
 
-// End ends the program; what it still handles fails with reason.
+// End ends the program. The events that it still handles fail with reason. A second call keeps the
+// first reason.
 func (p *Program) End(reason error) {
 	p.mu.Lock()
 	if p.ended == nil {

@@ -8,16 +8,17 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// An attached program may stand in a debugger. Then nothing of it runs, and whatever
-// bounds it in real time must not go on: the report of handlers that are stuck, the end of a step of an
-// advance, and the limits on the clock, which runs meanwhile.
+// A debugger may stop an attached program. Then nothing of it runs, and no limit in real time may
+// count: neither the report of stuck handlers, nor the end of an advance's step, nor the limits on
+// the clock, which may run meanwhile.
 
 const (
-	// pingTimeout is how long, in real time, a program may take to answer before it counts as standing.
+	// pingTimeout is how long, in real time, a program may take to answer before it counts as
+	// stopped.
 	pingTimeout = 2 * time.Second
 )
 
-// A pulse tells whether a program runs, by asking it.
+// A pulse finds out whether a program runs, by asking it.
 type pulse struct {
 	conn    *wire.Conn
 	timeout time.Duration
@@ -25,10 +26,10 @@ type pulse struct {
 	// mu guards what follows.
 	mu    sync.Mutex
 	asked chan struct{} // closed when the question under way is answered; nil if none is
-	stood time.Time     // when the program was last seen standing, or zero
+	stood time.Time     // when the program was last seen stopped, or zero
 }
 
-// beats reports whether the program runs. It takes up to the timeout to find out that it does not.
+// beats reports whether the program runs. It waits for an answer until the timeout.
 func (u *pulse) beats() bool {
 	u.mu.Lock()
 	asked := u.asked
@@ -49,10 +50,12 @@ func (u *pulse) beats() bool {
 	}
 }
 
-// ask asks one question. A program that stands may not even take it, and answers when it goes on.
+// ask asks one question, and closes asked when the answer is there. A stopped program may not even
+// read the question, and answers when it goes on.
 func (u *pulse) ask(asked chan struct{}) {
 	began := time.Now()
-	u.conn.Call(context.Background(), wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // also an SDK that does not know the question answers it
+	// An SDK that does not know the method answers with an error, which is an answer, too.
+	u.conn.Call(context.Background(), wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // see above
 	if time.Since(began) >= u.timeout {
 		u.seenStanding()
 	}
@@ -68,29 +71,29 @@ func (u *pulse) seenStanding() {
 	u.mu.Unlock()
 }
 
-// stoodWithin reports whether the program was seen standing in the last d.
+// stoodWithin reports whether the program was seen stopped within the last d of real time.
 func (u *pulse) stoodWithin(d time.Duration) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return !u.stood.IsZero() && time.Since(u.stood) < d
 }
 
-// Attached reports whether somebody else started the program.
+// Attached reports whether the program is an attached one: the runner has not started it.
 func (p *Program) Attached() bool { return p.pulse != nil }
 
-// Spared reports whether real time does not count for the program, because it stands in a debugger or
-// has stood there in the last d.
+// Spared reports whether real time does not count for the program: a debugger stops it, or has
+// stopped it within the last d of real time. It may take pingTimeout.
 func (p *Program) Spared(d time.Duration) bool {
 	return p.Attached() && !p.Lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.Lost()
 }
 
-// Responds reports whether the program runs: it has answered then.
+// Responds reports whether the program has answered a ping within pingTimeout.
 func (p *Program) Responds() bool {
 	if p.Attached() {
 		return p.pulse.beats()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
-	p.conn.Call(ctx, wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // as in ask
+	p.conn.Call(ctx, wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // as in pulse.ask
 	return ctx.Err() == nil
 }

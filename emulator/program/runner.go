@@ -18,36 +18,36 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// How long things may take, in real time.
+// Limits in real time.
 const (
-	expectLimit  = 10 * time.Second // a build that takes longer does not keep requests from the version before
-	drainLimit   = 5 * time.Second  // what runs in the old program has this long when a new one is ready
-	stableAfter  = 10 * time.Second // a program that lived this long did not crash at start
+	expectLimit  = 10 * time.Second // after that of a build, requests go to the version before
+	drainLimit   = 5 * time.Second  // the grace period of events in the old program when a new one is ready
+	stableAfter  = 10 * time.Second // a program that ran this long did not crash at start
 	maxBackoff   = 10 * time.Second
 	firstBackoff = 100 * time.Millisecond
-	// patience is how many crashes in a row a request waits for. After that it
-	// fails at once, until the program is up again.
+	// patience is during how many crashes in a row a request waits. After that it fails at once,
+	// until the program runs again.
 	patience = 3
 )
 
-// A Runner keeps a program running: it starts it, replaces it by a new build, and starts it
-// again when it has crashed. Events from outside (requests, alarms) enter through it,
-// and wait while there is no program to take them.
+// A Runner keeps a program running: it starts it, replaces it by a new build, and restarts it after
+// a crash. Events from outside (requests, alarms) enter through the runner, and wait while there is
+// no program.
 type Runner struct {
 	Options
 	world   *world.World
 	outside *http.Transport // for requests that leave this machine
-	// binary is a copy of the program that runs, to start it again from.
+	// binary is the path of a copy of the running program, from which it is restarted.
 	binary     string
 	drainLimit time.Duration
-	// expectLimit is how long, in real time, requests wait for a version that is being built.
+	// expectLimit is how long requests wait for a version that is being built, in real time.
 	expectLimit time.Duration
 	stuckAfter  time.Duration
-	// pingTimeout is how long an attached program may take to answer before it counts as
-	// standing in a debugger.
+	// pingTimeout is how long an attached program may take to answer before it counts as stopped by
+	// a debugger.
 	pingTimeout time.Duration
-	// BuildWanted holds a token when a program may have to be built although no file has changed: one that was started by
-	// hand has ended, or somebody has asked for one while none serves.
+	// BuildWanted holds a token when a program may have to be built although no file has changed:
+	// an attached program has ended, or a restart was requested while no program serves.
 	BuildWanted chan struct{}
 
 	// swapping is held while the program is exchanged, before mu.
@@ -57,37 +57,37 @@ type Runner struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	current *Program
-	kept    bool  // binary is of this emulator, and not of one before
+	kept    bool  // this runner has written binary, and not one before it
 	closed  bool  // new events wait: a swap or a restart is under way
-	failing error // why starting fails again and again, or why there is no first program; or nil
+	failing error // why the program keeps crashing, or why there is no first one; or nil
 	ended   bool
 	crashes int // in a row
-	// expecting is there while requests wait for a version that is about to be built.
+	// expecting is set while requests wait for a version that is about to be built.
 	expecting *time.Timer
 }
 
-// Options say how programs are run.
+// Options say how a Runner runs programs.
 type Options struct {
-	Dir    string    // that programs run in: the project's
-	Output io.Writer // takes what they print
-	Log    *slog.Logger
-	// AttachedOnly says that nothing is built, and only programs that somebody else starts serve.
+	Dir    string       // the project's folder, in which programs run
+	Output io.Writer    // receives what they print
+	Log    *slog.Logger // receives starts, crashes and what happens to programs
+	// AttachedOnly says that nothing is built and only attached programs serve.
 	AttachedOnly bool
-	// Private says that the user of the runner knows which program serves, so the log need not say.
+	// Private says that the log need not name the program that serves.
 	Private bool
-	// Restarted is called when the program that served was started once more.
+	// Restarted is called after the program that served was restarted.
 	Restarted func()
 }
 
-// Settings are what a program needs of the configuration.
+// Settings are the parts of the configuration that a program needs.
 type Settings struct {
-	Path     string // of the configuration file
-	Welcome  wire.Welcome
-	Bindings map[string]*world.Namespace
+	Path     string                      // of the configuration file, for messages
+	Welcome  wire.Welcome                // the answer to the program's introduction
+	Bindings map[string]*world.Namespace // by the names of the bindings
 }
 
-// NewRunner returns a runner that keeps a copy of the program that serves in the file binary. Serve
-// gives it a world.
+// NewRunner returns a runner that keeps a copy of the serving program in the file binary. The
+// caller gives it a world by Serve, before any program starts.
 func NewRunner(o Options, binary string) *Runner {
 	return &Runner{
 		Options: o, outside: outsideTransport(), binary: binary,
@@ -101,7 +101,9 @@ func (h *Runner) changedLocked() {
 	h.changed = make(chan struct{})
 }
 
-// Enter returns the program that is to handle an event, when there is one.
+// Enter returns the program that will handle an event, and counts the event in it. It waits while
+// there is no program, how says how long. The error is ctx's cause, world.ErrEnding, or why no
+// program can be kept running. The caller calls Leave.
 func (h *Runner) Enter(ctx context.Context, how world.Entry) (world.Program, error) {
 	var p *Program
 	var err error
@@ -110,14 +112,13 @@ func (h *Runner) Enter(ctx context.Context, how world.Entry) (world.Program, err
 	} else {
 		p, err = h.enter(ctx, how == world.Patient)
 	}
-	if err != nil { // not a nil *program
+	if err != nil { // a nil *Program in the interface would not be nil
 		return nil, err
 	}
 	return p, nil
 }
 
-// Stay counts another event in p, which an event that has entered has caused. The caller calls
-// Leave.
+// Stay counts another event in p, caused by one that has entered. The caller calls Leave.
 func (h *Runner) Stay(p world.Program) {
 	h.mu.Lock()
 	p.(*Program).inflight++
@@ -127,7 +128,7 @@ func (h *Runner) Stay(p world.Program) {
 // Leave ends what Enter or Stay began.
 func (h *Runner) Leave(p world.Program) { h.leave(p.(*Program)) }
 
-// Running returns the program that is being served, or nil if there is none.
+// Running returns what Serving returns, as a world sees it.
 func (h *Runner) Running() world.Program {
 	if p := h.Serving(); p != nil {
 		return p
@@ -135,7 +136,7 @@ func (h *Runner) Running() world.Program {
 	return nil
 }
 
-// Missing says why no program serves where an event would wait for one, or nothing.
+// Missing returns why no program serves, or empty if one does or may soon.
 func (h *Runner) Missing() string {
 	if why := h.Failing(); why != nil {
 		return "no handler program serves: " + why.Error()
@@ -146,9 +147,8 @@ func (h *Runner) Missing() string {
 	return "no handler program serves: " + HowToAttach
 }
 
-// enter returns the program that is to handle an event, when there is one. The caller
-// calls leave. A patient event waits as long as it takes; others fail when the program
-// can't be kept running.
+// enter is Enter without waiting for expected versions. A patient event waits as long as it takes;
+// others fail when the program can't be kept running. The caller calls leave.
 func (h *Runner) enter(ctx context.Context, patient bool) (*Program, error) {
 	for {
 		h.mu.Lock()
@@ -156,7 +156,7 @@ func (h *Runner) enter(ctx context.Context, patient bool) (*Program, error) {
 		case h.ended:
 			h.mu.Unlock()
 			return nil, world.ErrEnding
-		case !h.closed && !h.current.Lost(): // one that has just crashed is about to be replaced
+		case !h.closed && !h.current.Lost(): // a lost one is about to be replaced
 			p := h.current
 			p.inflight++
 			h.mu.Unlock()
@@ -175,7 +175,7 @@ func (h *Runner) enter(ctx context.Context, patient bool) (*Program, error) {
 	}
 }
 
-// Expect has requests wait until expectNoMore is called, or the limit has passed.
+// Expect makes requests wait until ExpectNoMore is called or expectLimit has passed.
 func (h *Runner) Expect() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,7 +184,8 @@ func (h *Runner) Expect() {
 	}
 }
 
-// ExpectNoMore lets requests go on to the version that now serves, unless there is reason not to.
+// ExpectNoMore lets requests enter the version that serves now. It does nothing if unless is not
+// nil and returns true.
 func (h *Runner) ExpectNoMore(unless func() bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -195,7 +196,7 @@ func (h *Runner) ExpectNoMore(unless func() bool) {
 	}
 }
 
-// enterNewest is enter for a request from outside: what was saved before it came is to answer it.
+// enterNewest is enter for a request from outside, which the version saved before it must answer.
 func (h *Runner) enterNewest(ctx context.Context) (*Program, error) {
 	for {
 		h.mu.Lock()
@@ -212,15 +213,16 @@ func (h *Runner) enterNewest(ctx context.Context) (*Program, error) {
 	}
 }
 
-// Serving returns the program that is being served, or nil if there is none.
+// Serving returns the program that serves, or nil if there is none.
 func (h *Runner) Serving() *Program {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.current
 }
 
-// Fail notes why no program serves, so that requests fail with it and nothing but alarms waits. Nil says that a build is
-// under way, which everything waits for. It does nothing when there is a program.
+// Fail notes why no program serves: requests then fail with it, and only alarms wait. A nil why
+// means that a build is under way, for which all events wait. Fail does nothing while a program
+// serves.
 func (h *Runner) Fail(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -230,7 +232,7 @@ func (h *Runner) Fail(why error) {
 	}
 }
 
-// Failing returns why there is no program, or nil if there is or may soon be one.
+// Failing returns why there is no program, or nil if there is one or may soon be.
 func (h *Runner) Failing() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -240,7 +242,7 @@ func (h *Runner) Failing() error {
 	return h.failing
 }
 
-// want asks for a build, unless that was done already.
+// want requests a build, unless a request is pending.
 func (h *Runner) want() {
 	select {
 	case h.BuildWanted <- struct{}{}:
@@ -256,8 +258,8 @@ func (h *Runner) leave(p *Program) {
 	}
 }
 
-// LaunchNew starts a program that was just built, and keeps a copy if it introduces
-// itself well.
+// LaunchNew starts the program binary, which was just built. When the program has been welcomed, it
+// keeps a copy of the binary. The program does not serve before Swap.
 func (h *Runner) LaunchNew(ctx context.Context, binary string, c Settings) (*Program, error) {
 	p, err := h.launch(ctx, binary, c)
 	if err != nil {
@@ -293,12 +295,13 @@ func (h *Runner) launch(ctx context.Context, binary string, c Settings) (*Progra
 	return p, nil
 }
 
-// programEnv returns the environment of a program, where ours is env.
+// programEnv returns the environment of a program. env is the emulator's own.
 //
-// Go runs it on one processor: as on the platform handlers don't run at the same time, unless the
-// program asks for it (runtime.GOMAXPROCS). Its goroutines and the emulator wait for each other all
-// the time, and to hand each request from one processor to another would cost a fifth of the
-// requests a second. It collects its garbage seldom (debug.SetGCPercent), for there is little else.
+// Go runs the program on one processor. So handlers do not run at the same time, as on the
+// platform, unless the program asks for it (runtime.GOMAXPROCS). The program's goroutines and the
+// emulator wait for each other all the time: moving each request between processors would cost a
+// fifth of the requests a second. The program collects garbage seldom (debug.SetGCPercent), because
+// it has little.
 func programEnv(env []string) []string {
 	env = slices.Clone(env)
 	for _, setting := range []string{"GOMAXPROCS=1", "GOGC=400"} {
@@ -310,13 +313,15 @@ func programEnv(env []string) []string {
 	return env
 }
 
-// errReplaced is what events fail with that a new version of the program did not wait for.
-// The words are the platform's.
-var errReplaced = &wire.Error{Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true}
+// errReplaced is returned to events still running when a reload's drain limit expires. The words
+// are the platform's.
+var errReplaced = &wire.Error{
+	Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true,
+}
 
-// Swap makes next the current program. New events wait until the ones that run
-// in the old program have ended, or drainLimit has passed. It reports whether next is the
-// current program now: a built one is not while an attached one serves.
+// Swap makes next the current program. New events wait until the events in the old program have
+// ended, or drainLimit has passed. Swap reports whether next is the current program now. If not, it
+// has ended next: because the runner ends, or an attached program serves and next is a built one.
 func (h *Runner) Swap(next *Program) bool {
 	h.swapping.Lock()
 	defer h.swapping.Unlock()
@@ -336,7 +341,7 @@ func (h *Runner) Swap(next *Program) bool {
 
 	h.mu.Lock()
 	ended := h.ended
-	old = h.current // a restart may have been faster
+	old = h.current // a restart may have replaced it
 	if !ended {
 		h.current, h.closed, h.failing, h.crashes = next, false, nil, 0
 		h.changedLocked()
@@ -355,7 +360,8 @@ func (h *Runner) Swap(next *Program) bool {
 	return true
 }
 
-// drainForSwap lets what runs in p end, or ends p. While p stands in a debugger it is waited for.
+// drainForSwap waits until the events in p have ended, and ends p after drainLimit. While a
+// debugger stops p, it waits longer.
 func (h *Runner) drainForSwap(p *Program) {
 	for said := false; ; said = true {
 		n := h.drain(p, h.drainLimit)
@@ -371,13 +377,14 @@ func (h *Runner) drainForSwap(p *Program) {
 			return
 		}
 		if !said {
-			h.Log.Warn(fmt.Sprintf("%d events run in a program that stands in a debugger: they are waited for, let it go on or end it", n))
+			h.Log.Warn(fmt.Sprintf("%d events run in a program that a debugger has stopped: "+
+				"continue it or end it to serve the new version", n))
 		}
 	}
 }
 
-// drain waits until no event runs in p any more, or limit has passed, and returns how many
-// still do.
+// drain waits until no event runs in p any more or limit has passed, and returns how many still
+// run.
 func (h *Runner) drain(p *Program, limit time.Duration) int {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -391,18 +398,18 @@ func (h *Runner) drain(p *Program, limit time.Duration) int {
 		select {
 		case <-changed:
 		case <-p.conn.Done():
-			return 0 // they fail
+			return 0 // the events fail
 		case <-timer.C:
 			return n
 		}
 	}
 }
 
-// watch looks out for handlers of p that are stuck, and restarts p when it crashes.
+// watch runs p's lookout for stuck handlers, and restarts p when it crashes.
 func (h *Runner) watch(p *Program, started time.Time) {
 	h.world.Go(p.lookout.run)
 	<-p.conn.Done()
-	ended := p.endedByUs() // by a swap, maybe, which has not made the next one current yet
+	ended := p.endedByUs() // perhaps by a swap that has not made the next one current yet
 	h.mu.Lock()
 	if h.current != p || h.ended || ended {
 		h.mu.Unlock()
@@ -420,11 +427,12 @@ func (h *Runner) watch(p *Program, started time.Time) {
 		h.detach(p)
 		return
 	}
-	h.logFailure(crash.Message, nil) // its output has been seen
+	h.logFailure(crash.Message, nil) // without the stack: the program has printed it
 	h.restart(p, crash)
 }
 
-// restart launches a program in place of old until it runs, or a reload was faster.
+// restart launches a program in place of old, again and again until one runs. It gives up if a
+// reload replaces old first.
 func (h *Runner) restart(old *Program, cause error) {
 	for {
 		h.mu.Lock()
@@ -444,7 +452,8 @@ func (h *Runner) restart(old *Program, cause error) {
 		hopeless, changed := h.crashes > patience, h.changed
 		h.mu.Unlock()
 		if hopeless {
-			h.Log.Warn(fmt.Sprintf("the handler program keeps crashing: it is started again in %s, or built anew when a file is saved", wait))
+			h.Log.Warn(fmt.Sprintf("the handler program keeps crashing: it is started again in %s, "+
+				"or built again when a file is saved", wait))
 		}
 
 		timer := time.NewTimer(wait)
@@ -476,7 +485,7 @@ func (h *Runner) restart(old *Program, cause error) {
 			h.changedLocked()
 		}
 		h.mu.Unlock()
-		if lost { // a reload was faster
+		if lost { // a reload has replaced old first
 			next.End(errReplaced)
 			return
 		}
@@ -488,7 +497,8 @@ func (h *Runner) restart(old *Program, cause error) {
 	}
 }
 
-// End stops the program. What it handles has a moment to come to its end.
+// End ends the program, and lets none serve any more. Running events have the grace period, in real
+// time, to end; after it they fail with world.ErrEnding.
 func (h *Runner) End(grace time.Duration) {
 	h.mu.Lock()
 	h.ended = true
@@ -505,7 +515,7 @@ func (h *Runner) End(grace time.Duration) {
 	p.End(world.ErrEnding)
 }
 
-// logFailure logs what went wrong, and below it the stack if there is one.
+// logFailure logs a failure, and below it the stack of err if it has one.
 func (h *Runner) logFailure(line string, err error) {
 	if world.IsCanceled(err) {
 		h.Log.Info(line)
@@ -514,22 +524,24 @@ func (h *Runner) logFailure(line string, err error) {
 	h.Log.Error(line + world.Detail(err))
 }
 
-// WarnOfCrons says so when the program has nothing to do with the cron triggers that there are.
+// WarnOfCrons logs a warning if there are cron triggers but p has no Scheduled handler.
 func (h *Runner) WarnOfCrons(p *Program) {
 	if n := len(h.world.CronExpressions()); n > 0 && p != nil && !p.hello.Scheduled {
-		h.Log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler", p.settings.Path, n))
+		h.Log.Warn(fmt.Sprintf("cron triggers do not run: %s has %d, and the worker has no Scheduled handler",
+			p.settings.Path, n))
 	}
 }
 
-// errByHand is for a program that was not started by the emulator, so that it can't start it again.
-var errByHand = &control.Error{
+// errAttached refuses to restart an attached program: the emulator has not started it.
+var errAttached = &control.Error{
 	Code:    control.CodeAttached,
-	Message: "the handler program was started by hand",
+	Message: "the handler program is an attached one",
 	Hint:    "start it again where it runs",
 }
 
-// Restart replaces the program by a new process of the same build. If there is none, because it could not be built or did not
-// start, that is tried again.
+// Restart replaces the program by a new process of the same build. If no version could be built or
+// started, it requests a build instead. Its error is a *control.Error if there is no program yet,
+// if the program is attached, or if another one has taken its place meanwhile.
 func (h *Runner) Restart() error {
 	old := h.Serving()
 	switch {
@@ -539,7 +551,7 @@ func (h *Runner) Restart() error {
 	case old == nil:
 		return &control.Error{Code: control.CodeNoProgram, Message: "no handler program has been started yet"}
 	case old.process == nil:
-		return errByHand
+		return errAttached
 	}
 	next, err := h.launch(h.world.Context(), h.binary, old.settings)
 	if err != nil {
@@ -553,7 +565,7 @@ func (h *Runner) Restart() error {
 	return nil
 }
 
-// Describe fills in how the program is getting on.
+// Describe fills in the state, process and failure of the program that serves.
 func (h *Runner) Describe(p *control.Program) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -571,10 +583,10 @@ func (h *Runner) Describe(p *control.Program) {
 	}
 }
 
-// Serve makes the host run programs for a world, which knows it as its Programs.
+// Serve makes the runner run programs for w, whose Programs it is.
 func (h *Runner) Serve(w *world.World) { h.world = w }
 
-// Close gives back what is left when all programs have ended.
+// Close ends the program at once and closes idle connections to the outside.
 func (h *Runner) Close() {
 	h.End(0)
 	h.outside.CloseIdleConnections()

@@ -14,24 +14,23 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// How long a handler may go on without asking for anything before the log names it, and how
-// long its program may take to say where it stands. Both in real time: the clock may well
-// stand still, and wait for that very handler.
+// stuckAfter is how long a handler may ask for nothing before the log names it. stackTimeout is how
+// long its program may take to return a stack. Both are real time: the clock may stand still and
+// wait for that very handler.
 const (
 	stuckAfter   = 10 * time.Second
 	stackTimeout = 2 * time.Second
 )
 
-// looksUntilStuck is how often the lookout looks in the time of stuckAfter.
+// looksUntilStuck is how often the lookout looks within stuckAfter.
 const looksUntilStuck = 4
 
-// A lookout finds the handlers of a program that are stuck: they keep their object busy, or
-// leave their request without an answer, and wait for nothing that the emulator knows of. It
-// names them in the log, with their stacks. To end them is not its business, for they may be in a
-// debugger, or just slow.
+// A lookout finds the stuck handlers of a program: they keep their object's turn, or leave their
+// request unanswered, and wait for nothing that the emulator knows of. It logs their names and
+// stacks. It does not end them, because they may be in a debugger, or only slow.
 //
-// It looks at all running events now and then, and compares. So events pay for it with no
-// more than a few counters, and time in which a laptop sleeps does not count.
+// It looks at all running events at intervals, and compares. So an event costs only a few counters,
+// and time in which a laptop sleeps does not count.
 type lookout struct {
 	p       *Program
 	log     *slog.Logger
@@ -39,14 +38,14 @@ type lookout struct {
 	timeout time.Duration // for a stack
 
 	sightings map[*world.Event]*sighting
-	circles   map[*world.Event]bool // events that wait for themselves, and were named
+	circles   map[*world.Event]bool // events that wait for themselves and have been logged
 }
 
-// A sighting is an event whose handler was seen to be on its own.
+// A sighting is about an event whose handler was seen on its own (see world.Event.OnItsOwn).
 type sighting struct {
-	operations int64         // what the handler had asked for
-	lasts      time.Duration // how long it has asked for nothing more
-	next       time.Duration // when lasts reaches it, the log says so
+	operations int64         // that the handler had asked for
+	lasts      time.Duration // since when it has asked for nothing more
+	next       time.Duration // the value of lasts at which it is logged again
 }
 
 func newLookout(p *Program, after time.Duration) *lookout {
@@ -60,7 +59,7 @@ func newLookout(p *Program, after time.Duration) *lookout {
 	}
 }
 
-// run looks until the program's connection is gone.
+// run looks at intervals until the program's connection is gone.
 func (l *lookout) run() {
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
@@ -74,8 +73,8 @@ func (l *lookout) run() {
 	}
 }
 
-// look looks at the events that are running, every after it did so before. While the program stands in
-// a debugger it does not: that time does not count.
+// look compares the running events with what it saw the last time. While a debugger stops the
+// program it does nothing, so that time does not count.
 func (l *lookout) look() {
 	if l.p.Attached() && !l.p.pulse.beats() {
 		return
@@ -99,7 +98,7 @@ func (l *lookout) look() {
 			delete(l.circles, ev)
 		}
 	}
-	mute := false // a program that did not answer is not asked again at once
+	mute := false // set when the program does not answer: it is not asked again in this look
 	for _, ev := range events {
 		if !ev.OnItsOwn() {
 			l.lookForCircle(ev)
@@ -124,7 +123,7 @@ func (l *lookout) forget(ev *world.Event, s *sighting, how string) {
 	}
 }
 
-// report names a handler that is stuck.
+// report logs a stuck handler and its stack. It sets mute if the program does not answer.
 func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
 	line := ev.Title() + " seems stuck: for " + s.lasts.String() + " it has "
 	if ev.Object() == nil {
@@ -137,7 +136,7 @@ func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
 		stack, err = l.stack(ev)
 	}
 	switch {
-	case l.p.Lost(): // it does not matter any more
+	case l.p.Lost(): // the crash is logged instead
 		return
 	case errors.Is(err, context.DeadlineExceeded):
 		*mute = true
@@ -150,8 +149,8 @@ func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
 	l.log.Warn(line)
 }
 
-// stack asks the program where the handler of ev stands. A program that was stopped may not
-// even take the question.
+// stack returns the stack of the handler of ev, from its program. A stopped program may not even
+// read the question.
 func (l *lookout) stack(ev *world.Event) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
 	defer cancel()
@@ -166,7 +165,7 @@ func (l *lookout) stack(ev *world.Event) (string, error) {
 	}
 }
 
-// relative makes the paths in a stack relative to the project, as far as they are in it.
+// relative makes the paths of a stack that lie in the project relative to it.
 func (h *Runner) relative(stack string) string {
 	folders := []string{h.Dir}
 	if target, err := filepath.EvalSymlinks(h.Dir); err == nil && target != h.Dir {
@@ -178,7 +177,7 @@ func (h *Runner) relative(stack string) string {
 	return stack
 }
 
-// lookForCircle names an event that waits for itself, once.
+// lookForCircle logs, once, that ev waits for itself, if it does.
 func (l *lookout) lookForCircle(ev *world.Event) {
 	if l.circles[ev] {
 		return
@@ -189,14 +188,16 @@ func (l *lookout) lookForCircle(ev *world.Event) {
 	}
 	l.circles[ev] = true
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s waits for itself: in its constructor, a transaction or BlockConcurrencyWhile it has called ", ev.Title())
+	fmt.Fprintf(&b, "%s waits for itself: in its constructor, a transaction or BlockConcurrencyWhile it has called ",
+		ev.Title())
 	for i, callee := range circle {
 		if i > 0 {
 			b.WriteString(", which has called ")
 		}
 		b.WriteString(callee.Title())
 	}
-	fmt.Fprintf(&b, ", which waits for the turn that %s keeps; the object is reset when that has lasted for %s of the clock", ev.Object(), world.BlockLimit)
+	fmt.Fprintf(&b, ", which waits for the turn that %s keeps; "+
+		"the object is reset when that has lasted for %s of the clock", ev.Object(), world.BlockLimit)
 	if w := l.p.w; w.Clock().Mode() == clock.Frozen {
 		fmt.Fprintf(&b, ", which is frozen: `devtool time advance %s` gets there", world.BlockLimit)
 	}

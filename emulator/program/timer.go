@@ -10,9 +10,9 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// startTimer sets a timer that a handler does not wait for: when its time has come, s is
-// answered. It is set before any later question is looked at (see manner), so the clock can't
-// go past it, whatever the event waits for next.
+// startTimer sets a timer that a handler does not wait for: s is answered when the timer is due.
+// The timer is set before any later question of the program is served (see manner). So the clock
+// can't go past it, whatever the event waits for next.
 func (p *Program) startTimer(s *wire.Stream) {
 	var q wire.Sleep
 	ev, err := p.asker(s, &q)
@@ -31,7 +31,8 @@ func (p *Program) startTimer(s *wire.Stream) {
 	context.AfterFunc(s.Context(), func() { timer.Stop() })
 }
 
-// answerTimer answers s, as the timer's time has come, and reads what the program says of it.
+// answerTimer answers s, whose timer is due, and reads the program's reply: whether the handler
+// goes on. known is false if no reply came.
 func answerTimer(s *wire.Stream) (goesOn, known bool) {
 	b := make([]byte, 1)
 	err := s.Answer(&wire.Empty{}, false)
@@ -42,8 +43,8 @@ func answerTimer(s *wire.Stream) (goesOn, known bool) {
 	return b[0] != 0, err == nil
 }
 
-// cancel tells the handler, which was asked by s, that nobody waits for it any more. Where its
-// caller has stopped waiting as part of a step, so does the handler.
+// cancel tells the handler of s that its caller no longer waits. If the caller holds a step, the
+// event joins that step, so that the handler's end belongs to it.
 func cancel(ev *world.Event, s *wire.Stream) {
 	if caller := ev.Caller(); caller != nil {
 		ev.StopWaiting(caller.Step())

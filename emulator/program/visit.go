@@ -7,7 +7,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// visit makes an event of an object of a question of the program's own: a test looks into the object.
+// visit delivers a visit, an event in which a test's own function looks into an object.
 func (p *Program) visit(s *wire.Stream) error {
 	var q wire.Visit
 	if err := wire.Decode(s.Message, &q); err != nil {
@@ -26,11 +26,12 @@ func (p *Program) visit(s *wire.Stream) error {
 	return p.w.Deliver(&world.Delivery{
 		Kind: "visit", Context: s.Context(), Program: p, Object: object,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
-			return p.Ask(inst, wire.MethodVisited, &wire.Visited{Event: ev.Number(), Instance: inst.Number(), Visit: q.Visit})
+			m := &wire.Visited{Event: ev.Number(), Instance: inst.Number(), Visit: q.Visit}
+			return p.Ask(inst, wire.MethodVisited, m)
 		},
 		Ended: func(_ *world.Event, err error) {
 			if err == nil {
-				s.Answer(&wire.Empty{}, true) //nolint:errcheck // the program is gone; so is the question
+				s.Answer(&wire.Empty{}, true) //nolint:errcheck // a lost program needs no answer
 			}
 		},
 	})
