@@ -15,22 +15,22 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// An Admin looks at objects and changes them from outside, on behalf of people.
-// It never wakes an object up: no constructor runs. It takes an object's turn like an
-// event, so that it sees what is committed and tears no handler's transaction. That it has
-// looked does not count as use: an idle object is evicted when it would have been.
+// An Admin reads and changes objects from outside, on behalf of users. It never constructs an
+// object. It takes an object's turn like an event, so it sees committed data and interrupts no
+// handler's transaction. It does not count as use: an idle object is evicted when it would have
+// been without it.
 //
-// The control API serves it while an emulator runs (admin_api.go), and Offline while
-// none does. Its errors are of *control.Error where the caller can do something about them.
+// The control API serves it while an emulator runs, emulator.Offline while none does. An error that
+// the caller can do something about is a *control.Error.
 type Admin struct{ w *World }
 
-// A target is an object that an administration works on. It is pinned until release.
+// A target is an object that an Admin works on. It stays pinned until release.
 type target struct {
 	*object
 	path string
 }
 
-// target finds the object that which names, whether or not there is one.
+// target returns the object that which names, whether or not it exists.
 func (a Admin) target(which control.Object) (target, error) {
 	object, err := a.w.resolve(which)
 	if err != nil {
@@ -47,7 +47,7 @@ func (ns *Namespace) target(who Identity) target {
 	return target{o, store.ObjectPath(ns.dir, who.id.String())}
 }
 
-// release ends what target began.
+// release unpins the object.
 func (t target) release() {
 	t.ns.mu.Lock()
 	t.visitors--
@@ -55,14 +55,14 @@ func (t target) release() {
 	t.ns.release(t.object)
 }
 
-// describe names the object as the control API does.
+// describe returns the object in the form of the control API.
 func (t target) describe() control.Object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return control.Object{Class: t.ns.class, Name: t.name, ID: t.id.String()}
 }
 
-// inMemory reports whether there is an instance in a program that lives.
+// inMemory reports whether the object has an instance in a program that is not lost.
 func (o *object) inMemory() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -76,9 +76,9 @@ func (t target) running() bool {
 	return t.pending > t.visitors
 }
 
-// quieten waits a moment for the events of the object to end. It is an error if they do
-// not.
-func (t target) quieten(ctx context.Context) error {
+// awaitQuiet waits up to Waits.Quiet for the events of the object to end. If they do not, it
+// returns the error of busy.
+func (t target) awaitQuiet(ctx context.Context) error {
 	t.ns.mu.Lock()
 	if t.pending <= t.visitors {
 		t.ns.mu.Unlock()
@@ -114,7 +114,7 @@ func (t target) hasFile() (bool, error) {
 	return err == nil, err
 }
 
-// exists is an error if the object neither has a file nor is in memory.
+// exists returns an error if the object neither has a file nor is in memory.
 func (t target) exists() error {
 	found, err := t.hasFile()
 	if err != nil || found || t.inMemory() {
@@ -126,15 +126,15 @@ func (t target) exists() error {
 	}
 }
 
-// use calls f with the store when it is the object's turn, and commits.
+// use calls f with the store in the object's turn, and commits.
 func (t target) use(ctx context.Context, f func(*store.Object) error) error {
-	ctx, cancel := t.patience(ctx)
+	ctx, cancel := t.boundWait(ctx)
 	defer cancel()
 	return t.administer(ctx, f)
 }
 
-// patience bounds how long the object's turn is waited for.
-func (t target) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+// boundWait returns a context that bounds the wait for the object's turn.
+func (t target) boundWait(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, t.ns.w.waits.Turn, &control.Error{
 		Code:    control.CodeRunning,
 		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", t, t.ns.w.waits.Turn),
@@ -150,7 +150,7 @@ func (t target) read(ctx context.Context, f func(*store.Object) error) error {
 	return t.use(ctx, f)
 }
 
-// info says what can be told without waiting for the turn.
+// info returns what is known of the object without waiting for its turn.
 func (t target) info() (control.ObjectInfo, error) {
 	info := control.ObjectInfo{InMemory: t.inMemory(), Running: t.running()}
 	found, err := t.hasFile()
@@ -161,8 +161,8 @@ func (t target) info() (control.ObjectInfo, error) {
 	return info, err
 }
 
-// readFile fills in what the file tells. While the store is closed, storeMu keeps others
-// from opening it: the file must not be open twice in one process.
+// readFile fills in what the object's file says. It holds storeMu so that nobody opens the store
+// meanwhile: the file must not be open twice in one process.
 func (t target) readFile(info *control.ObjectInfo) (err error) {
 	t.storeMu.Lock()
 	defer t.storeMu.Unlock()
@@ -208,7 +208,7 @@ func (a Admin) ListObjects(context.Context) (control.Objects, error) {
 			}
 			t.release()
 			if info.Size == 0 && info.Problem == "" && !info.InMemory && !info.Running {
-				continue // somebody has only asked for it
+				continue // it is only pinned
 			}
 			answer.Objects = append(answer.Objects, info)
 		}
@@ -243,7 +243,7 @@ func (ns *Namespace) known() ([]wire.ID, error) {
 	return ids, nil
 }
 
-// ShowObject tells what there is to know of an object.
+// ShowObject returns the details of an object, which must exist.
 func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.ObjectDetails, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -261,8 +261,8 @@ func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.Ob
 	return details, err
 }
 
-// EvictObject drops the instance of an object that is in memory and not running. Its next
-// event constructs it again.
+// EvictObject drops the instance of an object that is in memory and not running. The next event
+// constructs the object again.
 func (a Admin) EvictObject(ctx context.Context, which control.Object) (control.Evicted, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -272,7 +272,7 @@ func (a Admin) EvictObject(ctx context.Context, which control.Object) (control.E
 	if err := t.exists(); err != nil {
 		return control.Evicted{}, err
 	}
-	if err := t.quieten(ctx); err != nil {
+	if err := t.awaitQuiet(ctx); err != nil {
 		return control.Evicted{}, err
 	}
 	evicted := t.inMemory()
@@ -281,14 +281,13 @@ func (a Admin) EvictObject(ctx context.Context, which control.Object) (control.E
 	defer ticket.retire() // it may have joined a step in the queue
 	t.evict(ticket)
 	t.ns.release(t.object)
-	if t.inMemory() { // an event was faster
+	if t.inMemory() { // an event came first
 		return control.Evicted{}, t.busy()
 	}
 	return control.Evicted{Object: t.describe(), Evicted: evicted}, nil
 }
 
-// AbortObject resets an object that is in memory, also one that is running, as its own
-// State.Abort does.
+// AbortObject resets an object that is in memory, even while it runs, as its own State.Abort does.
 func (a Admin) AbortObject(_ context.Context, which control.Object, q control.AbortRequest) (control.Object, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -310,7 +309,7 @@ func (a Admin) AbortObject(_ context.Context, which control.Object, q control.Ab
 	return t.describe(), nil
 }
 
-// live returns the instance that is in memory, or is just being made, in a program that lives;
+// live returns the instance that is in memory or under construction in a program that is not lost,
 // or nil.
 func (t target) live() *Instance {
 	t.mu.Lock()
@@ -325,9 +324,9 @@ func (t target) live() *Instance {
 	return inst
 }
 
-// DeleteObject deletes an object's data, alarm and file. What is in memory may be worth
-// more to somebody than its data, so it has to be forced; a running handler
-// would go on with what is no longer there, so that is refused.
+// DeleteObject deletes an object's data, alarm and file. It refuses an object that is in memory,
+// unless force is set, because its memory may be worth more than its data. It refuses a running
+// object always, because its handler would go on without its data.
 func (a Admin) DeleteObject(ctx context.Context, which control.Object, force bool) (control.Object, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -337,13 +336,13 @@ func (a Admin) DeleteObject(ctx context.Context, which control.Object, force boo
 	if err := t.exists(); err != nil {
 		return control.Object{}, err
 	}
-	if err := t.quieten(ctx); err != nil {
+	if err := t.awaitQuiet(ctx); err != nil {
 		return control.Object{}, err
 	}
-	ctx, cancel := t.patience(ctx)
+	ctx, cancel := t.boundWait(ctx)
 	defer cancel()
 	err = t.withTurn(ctx, func() error {
-		if t.running() { // it came meanwhile
+		if t.running() { // an event came meanwhile
 			return t.busy()
 		}
 		if t.inMemory() && !force {
@@ -358,8 +357,8 @@ func (a Admin) DeleteObject(ctx context.Context, which control.Object, force boo
 	return t.describe(), err
 }
 
-// delete commits the deletion of all there is before it removes the file: a crash in
-// between leaves an empty object, and never an alarm of one that is gone.
+// delete commits the deletion of all data before it removes the file. So a crash in between leaves
+// an empty object, and never an alarm without an object.
 func (t target) delete() error {
 	s, err := t.open()
 	if err == nil {
@@ -367,7 +366,7 @@ func (t target) delete() error {
 			err = t.commit()
 		}
 	}
-	if err != nil && !errors.Is(err, store.ErrCorrupt) { // what can't be read can be deleted
+	if err != nil && !errors.Is(err, store.ErrCorrupt) { // a corrupt file can be deleted
 		return errors.Join(err, t.rollback())
 	}
 	if err := t.closeStore(); err != nil {
@@ -383,8 +382,8 @@ func (t target) delete() error {
 	return nil
 }
 
-// CountObjects returns how many objects store something or are in memory, and how many of them are
-// in memory. It looks at the names of all objects' files, and at nothing in them.
+// CountObjects returns how many objects have a file or are in memory, and how many of them are in
+// memory. It reads the names of all files, but does not open them.
 func (w *World) CountObjects() (all, inMemory int, err error) {
 	for _, ns := range w.currentNamespaces() {
 		ids, err := ns.known()

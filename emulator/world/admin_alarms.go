@@ -28,7 +28,7 @@ func (a Admin) ListAlarms(_ context.Context, q control.AlarmsRequest) (control.A
 	return answer, nil
 }
 
-// GetAlarm returns the alarm of an object.
+// GetAlarm returns the alarm of an object, or an error if it has none.
 func (a Admin) GetAlarm(_ context.Context, which control.Object) (control.AlarmDetails, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -38,7 +38,7 @@ func (a Admin) GetAlarm(_ context.Context, which control.Object) (control.AlarmD
 	return t.alarmDetails()
 }
 
-// alarmDetails describes the alarm that the object has.
+// alarmDetails returns the object's alarm, or an error if it has none.
 func (t target) alarmDetails() (control.AlarmDetails, error) {
 	answer := control.AlarmDetails{Now: t.ns.w.clock.Now()}
 	t.ns.mu.Lock()
@@ -59,11 +59,11 @@ func noAlarm(object string) error {
 	}
 }
 
-// lastAlarm is the latest time that the objects' files can hold.
+// lastAlarm is the latest time that an object's file can hold.
 var lastAlarm = time.Unix(0, math.MaxInt64).UTC()
 
-// SetAlarm sets the alarm of an object in place of any other, as its own SetAlarm does. A retry
-// that was to come is forgotten.
+// SetAlarm sets the alarm of an object in place of any other, as its own SetAlarm does. It cancels
+// a pending retry.
 func (a Admin) SetAlarm(ctx context.Context, which control.Object, q control.SetAlarmRequest) (control.AlarmDetails, error) {
 	at, err := a.alarmTime(q)
 	if err != nil {
@@ -83,7 +83,7 @@ func (a Admin) SetAlarm(ctx context.Context, which control.Object, q control.Set
 	return t.alarmDetails()
 }
 
-// alarmTime is the time that q asks for.
+// alarmTime returns the time that q asks for.
 func (a Admin) alarmTime(q control.SetAlarmRequest) (time.Time, error) {
 	var at time.Time
 	switch {
@@ -119,7 +119,7 @@ func checkAlarm(at time.Time) error {
 	return nil
 }
 
-// takesAlarms reports whether the class has an Alarm method, as far as that is known.
+// takesAlarms reports whether the class has an Alarm method. Without a program it returns true.
 func (ns *Namespace) takesAlarms() bool {
 	p := ns.w.programs.Running()
 	return p == nil || handlesAlarms(p, ns.class)
@@ -130,8 +130,8 @@ func handlesAlarms(p Program, class string) bool {
 	return ok && c.Alarm
 }
 
-// resetAlarm sets the alarm, and makes a new one also of that which has the same time. It is the
-// object's turn.
+// resetAlarm sets the alarm in the object's turn. An alarm of the same time is replaced by a new
+// one, too.
 func (t target) resetAlarm(s *store.Object, at time.Time) error {
 	if err := t.setAlarm(s, at); err != nil || s.AlarmChanged() {
 		return err
@@ -146,7 +146,7 @@ func (t target) resetAlarm(s *store.Object, at time.Time) error {
 	if old == nil {
 		return nil
 	}
-	order := t.ns.w.alarmOrder.Add(1) // of those of its time it is the last now, also after a restart
+	order := t.ns.w.alarmOrder.Add(1) // the last of its time from now on, also after a restart
 	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.named); err != nil {
 		return err
 	}
@@ -154,7 +154,8 @@ func (t target) resetAlarm(s *store.Object, at time.Time) error {
 	return nil
 }
 
-// DeleteAlarm deletes the alarm of an object, and returns it as it was.
+// DeleteAlarm deletes the alarm of an object, and returns it as it was. It returns an error if
+// there is none.
 func (a Admin) DeleteAlarm(ctx context.Context, which control.Object) (control.AlarmDetails, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -167,7 +168,7 @@ func (a Admin) DeleteAlarm(ctx context.Context, which control.Object) (control.A
 		if err := s.DeleteAlarm(); err != nil || s.AlarmChanged() {
 			return err
 		}
-		// The object's file knows nothing of it.
+		// The object's file has no alarm: only the index has.
 		if err := t.ns.index.Delete(t.id.String()); err != nil {
 			return err
 		}
@@ -177,8 +178,8 @@ func (a Admin) DeleteAlarm(ctx context.Context, which control.Object) (control.A
 	return was, err
 }
 
-// SnoozeAlarm sets the alarm of an object to a later time: counted from when it is due or, if
-// that is past, from now. A retry that was to come is one no more: the alarm is a new one.
+// SnoozeAlarm sets the alarm of an object to a later time, counted from its due time or, if that is
+// past, from now. The alarm becomes a new one: a pending retry is cancelled.
 func (a Admin) SnoozeAlarm(ctx context.Context, which control.Object, q control.SnoozeRequest) (control.AlarmDetails, error) {
 	by, err := parseLater(q.By)
 	if err != nil {
@@ -212,14 +213,14 @@ func (a Admin) SnoozeAlarm(ctx context.Context, which control.Object, q control.
 	return t.alarmDetails()
 }
 
-// existingAlarm calls f in the object's turn with the alarm that it has. To have none is an
-// error, and makes no object.
+// existingAlarm calls f in the object's turn with the object's alarm. If there is none it returns
+// an error, and makes no object.
 func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control.AlarmDetails) error) error {
 	if _, err := t.alarmDetails(); err != nil {
 		return err
 	}
 	return t.use(ctx, func(s *store.Object) error {
-		pending, err := t.alarmDetails() // another, maybe
+		pending, err := t.alarmDetails() // it may have changed meanwhile
 		if err != nil {
 			return err
 		}
@@ -227,7 +228,8 @@ func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control
 	})
 }
 
-// TriggerAlarm runs the alarm that q names at once, when ready has nothing against it.
+// TriggerAlarm runs the alarm that q names now, and returns when it has run. If ready returns an
+// error, it returns that instead. An empty q names the alarm that is due first.
 func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (control.Triggered, error) {
 	a, err := w.findAlarm(q)
 	if err == nil {
@@ -249,7 +251,7 @@ func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (cont
 	return answer, nil
 }
 
-// findAlarm returns the alarm that q names.
+// findAlarm returns the alarm that q names, or an error if there is none.
 func (w *World) findAlarm(q control.TriggerRequest) (*alarm, error) {
 	if q == (control.TriggerRequest{}) {
 		next := w.nextAlarm()

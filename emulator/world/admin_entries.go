@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// maxListed is about how many bytes of entries one list holds.
+// maxListed is the approximate limit of one list of entries, in bytes.
 const maxListed = 16 << 20
 
 // ListEntries lists entries of an object in the order of their keys.
@@ -29,7 +29,7 @@ func (a Admin) ListEntries(ctx context.Context, which control.Object, q control.
 	defer t.release()
 	answer := control.Entries{Entries: []control.Entry{}}
 	err = t.read(ctx, func(s *store.Object) error {
-		// One more than asked for tells whether there are others.
+		// One entry more than requested shows whether there are others.
 		found, more, err := s.List(store.ListOptions{Prefix: q.Prefix, Limit: q.Limit + 1}, maxListed)
 		answer.More = more || len(found) > q.Limit
 		for _, e := range found[:min(len(found), q.Limit)] {
@@ -41,12 +41,13 @@ func (a Admin) ListEntries(ctx context.Context, which control.Object, q control.
 	return answer, err
 }
 
-// GetEntry returns one entry of an object.
+// GetEntry returns one entry of an object, or an error if there is no such key.
 func (a Admin) GetEntry(ctx context.Context, which control.Object, key string) (control.Entry, error) {
 	return a.entry(ctx, which, key, func(*store.Object) error { return nil })
 }
 
-// DeleteEntry deletes an entry of an object, and returns it as it was.
+// DeleteEntry deletes an entry of an object, and returns it as it was. It returns an error if there
+// is no such key.
 func (a Admin) DeleteEntry(ctx context.Context, which control.Object, key string) (control.Entry, error) {
 	return a.entry(ctx, which, key, func(s *store.Object) error {
 		_, err := s.Delete(key)
@@ -54,8 +55,7 @@ func (a Admin) DeleteEntry(ctx context.Context, which control.Object, key string
 	})
 }
 
-// entry returns the entry of an object, which must be there, and then does what is to be
-// done with it.
+// entry returns an entry, which must exist, after it has called then with the store.
 func (a Admin) entry(ctx context.Context, which control.Object, key string, then func(*store.Object) error) (answer control.Entry, err error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a Admin) entry(ctx context.Context, which control.Object, key string, then
 	return answer, err
 }
 
-// PutEntry stores a value. An object that does not exist is made: state can be prepared
+// PutEntry stores a value. It makes an object that does not exist, so that state can be prepared
 // before the first request.
 func (a Admin) PutEntry(ctx context.Context, which control.Object, key string, q control.PutRequest) (control.Entry, error) {
 	value, err := encodeEntry(q)
@@ -100,8 +100,8 @@ func (a Admin) PutEntry(ctx context.Context, which control.Object, key string, q
 	return describeEntry(key, value), nil
 }
 
-// describeEntry is an entry as the control API shows it. A value that can't be read is
-// shown as such: it must not hide the others.
+// describeEntry returns an entry in the form of the control API. For a value that can't be decoded
+// it sets Problem, so that it does not hide the other entries.
 func describeEntry(key string, stored []byte) control.Entry {
 	e := control.Entry{Key: key, Size: len(stored)}
 	value, kind, err := decodeValue(stored)
@@ -115,7 +115,7 @@ func describeEntry(key string, stored []byte) control.Entry {
 	return e
 }
 
-// decodeValue returns what encoding/json makes the shown form of.
+// decodeValue returns a value that encoding/json encodes into the shown form, and its type.
 func decodeValue(stored []byte) (value any, kind string, err error) {
 	if err := wire.DecodeValue(stored, &value); err != nil {
 		return nil, "", err
@@ -126,7 +126,7 @@ func decodeValue(stored []byte) (value any, kind string, err error) {
 	case time.Time:
 		return value, control.TypeTime, nil
 	}
-	var text json.RawMessage // numbers keep all their digits
+	var text json.RawMessage // so that numbers keep all their digits
 	return &text, control.TypeJSON, wire.DecodeValue(stored, &text)
 }
 

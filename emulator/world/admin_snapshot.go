@@ -11,11 +11,11 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// maxSnapshot is about how many bytes of keys, values and rows one snapshot holds.
+// maxSnapshot is the approximate limit of the keys, values and rows of one snapshot, in bytes.
 const maxSnapshot = 64 << 20
 
-// SnapshotObject returns all that an object stores. It is read in one turn, so that nothing is
-// missing of what belongs together.
+// SnapshotObject returns everything that an object stores. It reads in one turn, so the snapshot is
+// consistent.
 func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (control.Snapshot, error) {
 	t, err := a.target(which)
 	if err != nil {
@@ -26,7 +26,7 @@ func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (contro
 	var failed error
 	err = t.read(ctx, func(s *store.Object) error {
 		failed = t.readAll(s, &stored)
-		return nil // a rollback would end the cursors of handlers that wait, for nothing
+		return nil // an error would roll back, which ends the cursors of waiting handlers
 	})
 	if err = cmp.Or(err, failed); err != nil {
 		return control.Snapshot{}, err
@@ -35,12 +35,12 @@ func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (contro
 	if details.ObjectInfo, err = t.info(); err != nil {
 		return control.Snapshot{}, err
 	}
-	details.Alarm = stored.Alarm // the one of then
+	details.Alarm = stored.Alarm // as read in the turn
 	stored.ObjectDetails = details
 	return stored, nil
 }
 
-// readAll fills in what the store holds. It is the object's turn.
+// readAll fills in what the store holds. The caller has the object's turn.
 func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
 	at, set, err := s.Alarm()
 	if err != nil {
@@ -78,8 +78,8 @@ func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
 	return nil
 }
 
-// readTable reads all rows of a table, or at least maxBytes bytes of them. A table that the engine can't
-// read is described as such: it must not hide the others.
+// readTable reads the rows of a table, and stops after maxBytes bytes. For a table that SQLite
+// can't read it sets Problem, so that it does not hide the other tables.
 func readTable(s *store.Object, table store.Table, maxBytes int) (read control.StoredTable, size int, err error) {
 	read = control.StoredTable{Name: table.Name, SQL: table.SQL, Columns: []string{}, Rows: [][]control.SQLValue{}}
 	cursor, err := s.ReadTable(table.Name)

@@ -9,11 +9,11 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// maxResult is about how many bytes of rows one call of RunSQL returns.
+// maxResult is the approximate limit of the rows that one call of RunSQL returns, in bytes.
 const maxResult = 32 << 20
 
-// RunSQL runs SQL on the database of an object that exists, with the rights and within the
-// limits of the object's own. All of it is committed, or none. When ctx ends, so does the SQL.
+// RunSQL runs SQL on the database of an object, which must exist. It has the rights and limits of
+// the object's own SQL. It commits everything or nothing. The end of ctx interrupts it.
 func (a Admin) RunSQL(ctx context.Context, which control.Object, q control.SQLRequest) (control.SQLResult, error) {
 	if q.Limit < 0 {
 		return control.SQLResult{}, badRequest("the limit is %d: it must be positive", q.Limit)
@@ -38,7 +38,7 @@ func (a Admin) RunSQL(ctx context.Context, which control.Object, q control.SQLRe
 		case s.Dirty():
 			return failed
 		}
-		return nil // a rollback would end the cursors of handlers that wait, for nothing
+		return nil // an error would roll back, which ends the cursors of waiting handlers
 	})
 	if err == nil {
 		err = failed
@@ -68,7 +68,8 @@ func runSQL(s *store.Object, q control.SQLRequest) (control.SQLResult, error) {
 	return answer, nil
 }
 
-// readRows reads up to limit rows, of about maxBytes bytes together, and returns how many bytes they are.
+// readRows reads up to limit rows, stops after about maxBytes bytes, and returns the rows and their
+// size in bytes.
 func readRows(cursor *store.Cursor, limit, maxBytes int) (rows [][]control.SQLValue, size int, err error) {
 	rows = [][]control.SQLValue{}
 	for len(rows) < limit && size < maxBytes {
@@ -89,7 +90,8 @@ func readRows(cursor *store.Cursor, limit, maxBytes int) (rows [][]control.SQLVa
 	return rows, size, nil
 }
 
-// explainSQL makes what is wrong with the SQL the caller's affair.
+// explainSQL converts an error in the SQL into a *control.Error for the caller. args is the number
+// of arguments.
 func explainSQL(err error, args int) error {
 	wrong := (*store.SQLError)(nil)
 	if !errors.As(err, &wrong) {

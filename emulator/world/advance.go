@@ -15,11 +15,11 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// offsetResolution is coarser than the clock, for the two clocks are not read in the same
+// offsetResolution is coarser than the clock, because the two clocks are not read in the same
 // instant.
 const offsetResolution = 10 * time.Millisecond
 
-// Time says where the clock stands.
+// Time returns the clock's time and mode, and what is due next.
 func (w *World) Time() control.Time {
 	now := w.clock.Now()
 	return control.Time{
@@ -33,7 +33,8 @@ func (w *World) Time() control.Time {
 	}
 }
 
-// ResetTime sets the clock to real time.
+// ResetTime sets the clock to real time. It refuses while alarms are pending, unless force is set:
+// they would keep their times. Idle times and cron triggers start over.
 func (w *World) ResetTime(force bool) error {
 	if n := len(w.PendingAlarms()); n > 0 && !force {
 		which := "1 alarm is pending, which would keep its time"
@@ -56,25 +57,26 @@ func (w *World) ResetTime(force bool) error {
 	return nil
 }
 
-// An Advance is a move of the clock that is under way. It collects what runs meanwhile.
+// An Advance is a move of the clock that is under way. It collects the runs of alarms and cron
+// triggers meanwhile.
 type Advance struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	ended   []ended         // in the current step
-	fired   []control.Fired // not yet taken
+	ended   []ended         // runs that have ended in the current step
+	fired   []control.Fired // runs that Take has not returned yet
 	ran     int
 	failed  int
-	Waiting chan struct{} // holds a token when there are some to take
+	Waiting chan struct{} // holds a token when Take has runs to return
 }
 
-// An ended is a run that has come to its end, and when it began: the number of that step.
+// An ended is a run that has ended. began is the number of the step in which it began.
 type ended struct {
 	began uint64
 	fired control.Fired
 }
 
-// add is called for each run, when it ends in step.
+// add adds a run that ends in step.
 func (a *Advance) add(step *clock.Step, run ended) {
 	a.mu.Lock()
 	a.ended = append(a.ended, run)
@@ -82,8 +84,8 @@ func (a *Advance) add(step *clock.Step, run ended) {
 	step.After(a.settle)
 }
 
-// settle takes the runs over that a step has ended. Those that end in the same one, as all do that wait for an object when
-// it is reset, end side by side: what began first is reported first.
+// settle reports the runs that have ended in a step. Runs that end in the same step end side by
+// side, as when they wait for an object that is reset. The run that began first is reported first.
 func (a *Advance) settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,7 +107,7 @@ func (a *Advance) settle() {
 	}
 }
 
-// Take returns what has run since it was last called.
+// Take returns the runs that have ended since the last call.
 func (a *Advance) Take() []control.Fired {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -114,14 +116,16 @@ func (a *Advance) Take() []control.Fired {
 	return fired
 }
 
-// Count returns how many runs have ended, and how many of them failed for good.
+// Count returns how many runs have ended, and how many of them have failed for good.
 func (a *Advance) Count() (ran, failed int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.ran, a.failed
 }
 
-// BeginAdvance prepares a move of the clock, which move then makes.
+// BeginAdvance checks q and prepares an advance. The caller must call move, which moves the clock
+// and returns the report. The end of ctx stops the advance after its current step. If another
+// advance is under way, the error has control.CodeClockBusy.
 func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *Advance, move func() (*control.Advanced, error), err error) {
 	limits := clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding}
 	if q.MaxStep != "" {
@@ -136,7 +140,7 @@ func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *
 	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
 		return nil, nil, badRequest("a limit is negative")
 	}
-	// A clock that runs goes on meanwhile: by how much it is to move counts from when it is moved.
+	// A running clock goes on until move is called: the duration counts from then.
 	by := func(d time.Duration) (clock.Report, error) {
 		if q.Jump {
 			return w.clock.Jump(ctx, d, limits)
@@ -188,7 +192,7 @@ func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *
 		w.aftermath.await(w.waits.Aftermath)
 		report, err := moveClock()
 		w.endAdvance()
-		a.settle() // what ended in a step that is stuck
+		a.settle() // the runs that ended in a stuck step
 		return w.advanced(a, report, err)
 	}, nil
 }
@@ -201,7 +205,7 @@ func (w *World) endAdvance() {
 	w.stores.closeLingering()
 }
 
-// advanced describes a move of the clock that ended with err.
+// advanced returns the report of an advance that ended with err.
 func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.Advanced, error) {
 	if refusal := (*control.Error)(nil); errors.As(err, &refusal) {
 		return nil, refusal
@@ -209,7 +213,7 @@ func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.A
 	if report.From.IsZero() {
 		refusal := &control.Error{Code: control.CodeBadRequest, Message: err.Error()}
 		if errors.Is(err, clock.ErrPast) {
-			refusal.Hint = "`devtool time reset` sets it back to real time, and a fresh state (--persist-to) begins anew"
+			refusal.Hint = "`devtool time reset` sets it back to real time; a new state folder (--persist-to) starts over"
 		}
 		return nil, refusal
 	}
@@ -224,7 +228,7 @@ func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.A
 	return answer, nil
 }
 
-// StoppedBy returns the code of what ended an advance early.
+// StoppedBy returns the code of the reason err for which an advance ended early.
 func StoppedBy(err error) control.StopCode {
 	var limit *clock.LimitError
 	var stuck *clock.StuckError
@@ -241,7 +245,8 @@ func StoppedBy(err error) control.StopCode {
 	return control.StoppedByError
 }
 
-// StopAdvance ends the advance under way after its current step.
+// StopAdvance ends the advance under way after its current step. Without one the error has
+// control.CodeNoAdvance.
 func (w *World) StopAdvance() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -256,7 +261,7 @@ func badDuration(s string) error {
 	return &control.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
 }
 
-// runningNow names the events of objects that are running, for the report of a stuck step.
+// runningNow returns the names of the events that hold a step, for the report of a stuck step.
 func (w *World) runningNow() string {
 	p := w.programs.Running()
 	if p == nil {
@@ -275,7 +280,7 @@ func (w *World) runningNow() string {
 	return "still running: " + strings.Join(names, ", ") + " (the log of `devtool dev` shows where)"
 }
 
-// Busy says so where err is that somebody moves the clock.
+// Busy converts clock.ErrBusy into a *control.Error, and returns other errors as they are.
 func Busy(err error) error {
 	if errors.Is(err, clock.ErrBusy) {
 		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}

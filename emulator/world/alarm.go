@@ -17,44 +17,44 @@ import (
 // The retry schedule. Source: workerd's alarm-scheduler.h and worker-interface.h.
 const (
 	retryStart    = 2 * time.Second
-	RetryMax      = 6 // counted failures; whatever comes after them is not tried again
-	retryMaxShift = 9 // the wait doubles this often
-	retryJitter   = 4 // up to a quarter of the wait is added
+	RetryMax      = 6 // RetryMax is how many counted failures are retried
+	retryMaxShift = 9 // how often the wait doubles
+	retryJitter   = 4 // the jitter is up to a quarter of the wait
 )
 
-// An alarm is a pending alarm of an object. The truth about it is in the object's file;
-// this is what the clock has to know. It is replaced when the alarm is set again. There may be
-// many, so it is kept to 128 bytes.
+// An alarm is a pending alarm of an object, as the clock needs it; the object's file is the truth.
+// It is replaced when the alarm is set again. There may be many, so it has at most 128 bytes.
 type alarm struct {
 	// ns.mu guards these.
-	due     time.Time // at, or when it is tried again
+	due     time.Time // at, or the time of the next retry
 	timer   *clock.Timer
 	retries uint8 // counted failures
 	shift   uint8 // the next wait is retryStart << shift
-	counted bool  // the failure before was
+	counted bool  // the last failure was counted
 	running bool
-	missed  bool // it was due while the one before it ran: it runs after that
-	held    bool // it was due at start, and waits until somebody moves the clock
+	missed  bool // it was due while the alarm before it ran, and runs after that
+	held    bool // it was overdue at start, and waits for an advance
 
 	// Constant.
 	named bool
 	name  string
 	id    wire.ID
 	ns    *Namespace
-	at    time.Time // what it was set for
+	at    time.Time // the time that was set
 	order int64     // alarms of the same time run in this order
 }
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
 type alarmRun struct {
 	changed bool // an alarm was set or deleted meanwhile, and committed
-	dropped bool // it is not to be tried again
+	dropped bool // the handler wants no retry
 }
 
-// identity returns whose alarm it is. Its fields stand apart in an alarm to keep that small.
+// identity returns the identity of the alarm's object. An alarm has its fields one by one, to stay
+// small.
 func (a *alarm) identity() Identity { return Identity{id: a.id, Name: a.name, Named: a.named} }
 
-// schedule takes over what a commit of the object made of its alarm.
+// schedule replaces the pending alarm of an object after a commit. With set false it removes it.
 func (ns *Namespace) schedule(who Identity, at time.Time, set bool, order int64) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -71,7 +71,7 @@ func (ns *Namespace) schedule(who Identity, at time.Time, set bool, order int64)
 	}
 }
 
-// unschedule is schedule for an object that has no alarm any more.
+// unschedule removes the pending alarm of an object.
 func (ns *Namespace) unschedule(id wire.ID) { ns.schedule(Identity{id: id}, time.Time{}, false, 0) }
 
 // arm sets the alarm's timer. ns.mu is held.
@@ -92,7 +92,7 @@ func (a *alarm) fire(step *clock.Step) {
 	a.ns.w.Go(func() { a.runOnce(step, false) })
 }
 
-// early reports whether there was no program yet, and the alarm runs when there is one.
+// early reports whether no program has served yet. Then the alarm waits for RunEarly.
 func (a *alarm) early() bool {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
@@ -103,8 +103,8 @@ func (a *alarm) early() bool {
 	return true
 }
 
-// claim marks the alarm as running, unless it is already or is no longer the
-// object's.
+// claim marks the alarm as running. It returns false if the alarm is running already, is no longer
+// the object's, or must wait for the run of the one before it.
 func (a *alarm) claim() bool {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
@@ -124,8 +124,7 @@ func (a *alarm) claim() bool {
 	return true
 }
 
-// ended undoes claim when the run is over, and lets go of the alarm that was set
-// during it and is due.
+// ended undoes claim after the run, and arms the alarm that fell due during it.
 func (a *alarm) ended() {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
@@ -136,14 +135,13 @@ func (a *alarm) ended() {
 	}
 }
 
-// object says whose alarm it is.
+// object returns the alarm's object.
 func (a *alarm) object() control.Object {
 	return control.Object{Class: a.ns.class, Name: a.name, ID: a.id.String()}
 }
 
-// runOnce runs the alarm, which the caller has claimed, as part of step, of which the
-// caller has taken a hold for it. When triggered is set it runs although its time
-// has not come.
+// runOnce runs the alarm, which the caller has claimed, as part of step, on which the caller has
+// taken a hold for it. A triggered alarm runs before its time, too.
 func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	w, started := a.ns.w, time.Now()
 	run := Happening{
@@ -160,7 +158,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	}
 	d.Ended = func(ev *Event, err error) {
 		run.At, run.Due, run.Took = d.at, a.dueTime(triggered), time.Since(started)
-		if ev == nil { // the emulator ends; the alarm stays in its file
+		if ev == nil { // the world ends; the alarm stays in its file
 			run.Outcome, run.Err = control.OutcomeDropped, err
 			return
 		}
@@ -168,12 +166,12 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 		run.Err = a.conclude(ev.obj, &run, result, err)
 		w.publishRun(step, ev.currentStep(), run)
 	}
-	w.Deliver(d) //nolint:errcheck // run has it
+	w.Deliver(d) //nolint:errcheck // run has the error
 	return run.Fired()
 }
 
-// conclude decides what follows a run that ended with err and result, notes it in run, and
-// returns what went wrong.
+// conclude decides what follows a run that ended with err and result, and notes it in run. It
+// returns the error of the run or of conclude itself.
 func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err error) error {
 	switch {
 	case err == nil && result.dropped != "":
@@ -191,7 +189,7 @@ func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err erro
 	return err
 }
 
-// dueTime returns when the alarm was to run, or zero if somebody has triggered it.
+// dueTime returns when the alarm was due, or zero for a triggered run.
 func (a *alarm) dueTime(triggered bool) time.Time {
 	if triggered {
 		return time.Time{}
@@ -201,12 +199,12 @@ func (a *alarm) dueTime(triggered bool) time.Time {
 	return a.due
 }
 
-// An alarmResult is what came of a run, beside its error.
+// An alarmResult is the outcome of a run, besides its error.
 type alarmResult struct {
 	dropped string // why the handler was not called, or empty
 	called  bool   // the handler was called
-	noRetry bool   // the handler does not want to be called again
-	// duplicate is set where the alarm has been left in the file, to be delivered once more.
+	noRetry bool   // the handler wants no retry
+	// duplicate is set if an injected fault left the alarm in the file, to deliver it once more.
 	duplicate bool
 }
 
@@ -224,13 +222,14 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 		return alarmResult{}, err
 	case !set:
 		return alarmResult{dropped: "the alarm was deleted"}, nil
-	case !triggered && at.After(w.clock.Now()) && !at.Equal(a.at): // a run that was triggered too early has retries that are, too
+	// The time of an unchanged alarm does not matter: retries of a triggered run may be early, too.
+	case !triggered && at.After(w.clock.Now()) && !at.Equal(a.at):
 		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
 	case !handlesAlarms(ev.prog, a.ns.class):
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
 		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
 	}
-	if err := o.struckAlarm(); err != nil {
+	if err := o.alarmFault(); err != nil {
 		return alarmResult{}, err
 	}
 	run := &alarmRun{}
@@ -252,7 +251,7 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 			return s.DeleteAlarm()
 		})
 	}
-	if err != nil { // perhaps a reset which came as the handler returned
+	if err != nil { // perhaps a reset during the commit after the handler returned
 		o.storeMu.Lock()
 		result.noRetry = run.dropped
 		o.storeMu.Unlock()
@@ -260,13 +259,12 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	return result, err
 }
 
-// setAlarm sets the object's alarm in its store; a time that has passed means now. storeMu is
-// held.
+// setAlarm sets the object's alarm in its store. A past time means now. storeMu is held.
 func (o *object) setAlarm(st *store.Object, at time.Time) error {
 	if now := o.ns.w.clock.Now(); at.Before(now) {
 		at = now
 	}
-	// To set the very time of the alarm that is running is a new alarm all the same.
+	// An alarm of the same time as the running one is a new alarm nevertheless.
 	if o.run != nil && !o.run.changed && !st.AlarmChanged() {
 		running, _, err := st.Alarm()
 		if err == nil && running.Equal(at) {
@@ -285,8 +283,8 @@ func (o *object) setRun(run *alarmRun) {
 	o.storeMu.Unlock()
 }
 
-// resync follows the object's file when a run found that it tells something else. If it can't,
-// the run comes again.
+// resync updates the index and the clock when a run found another alarm in the object's file. If it
+// can't read the file, the run is retried.
 func (a *alarm) resync(o *object, run *Happening) error {
 	err := o.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
@@ -315,7 +313,7 @@ func (a *alarm) resync(o *object, run *Happening) error {
 	return err
 }
 
-// follow makes the index and the clock agree with what the object's file tells of its alarm.
+// follow makes the index and the clock agree with the alarm in the object's file.
 func (a *alarm) follow(at time.Time, set bool) (err error) {
 	if set {
 		err = a.ns.index.Set(a.id.String(), at, a.order, a.name, a.named)
@@ -328,11 +326,11 @@ func (a *alarm) follow(at time.Time, set bool) (err error) {
 	return err
 }
 
-// retry decides what follows the failure of a run, and returns the outcome.
+// retry decides what follows a failed run, and returns the outcome.
 func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening) string {
 	a.ns.mu.Lock()
 	a.running = false
-	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile: that goes before a retry
+	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile, which replaces a retry
 		a.ns.mu.Unlock()
 		if result.called {
 			return control.OutcomeFailed
@@ -348,7 +346,7 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening
 		counts := countsAgainstLimit(cause)
 		if counts {
 			a.retries++
-			if !a.counted { // what failed before was something else
+			if !a.counted { // the failure before was not the handler's
 				a.shift = 0
 			}
 		}
@@ -369,7 +367,7 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening
 	return control.OutcomeFailed
 }
 
-// tryAgainLocked sets the timer for another run after the one that fired.
+// tryAgainLocked sets the timer of the next retry.
 func (a *alarm) tryAgainLocked(run *Happening) (outcome string) {
 	due := run.At
 	if now := a.ns.w.clock.Now(); now.After(due) {
@@ -382,8 +380,8 @@ func (a *alarm) tryAgainLocked(run *Happening) (outcome string) {
 	return control.OutcomeRetry
 }
 
-// wait returns how long the alarm waits for its next try. The jitter depends on nothing
-// but the alarm and the seed, so that a run can be repeated.
+// wait returns how long the alarm waits for its next retry. The jitter depends only on the alarm
+// and the seed, so a run can be repeated.
 func (a *alarm) wait() time.Duration {
 	nominal := retryStart << a.shift
 	h := fnv.New64a()
@@ -399,10 +397,10 @@ func (a *alarm) wait() time.Duration {
 	return nominal + time.Duration(h.Sum64()%(most+1))*time.Millisecond
 }
 
-// countsAgainstLimit reports whether the failure was the handler's own: it failed, broke a limit,
-// or left what the database does not take. A constructor that fails, a program that crashes
-// and a disk that does not take the writes are tried again without end, unless the handler's own
-// failures have used up all retries. Source: workerd's global-scope.c++.
+// countsAgainstLimit reports whether the failure was the handler's own: it returned an error,
+// exceeded a limit, or violated a constraint of the database. A failed constructor, a crashed
+// program and a failing disk are retried without end, unless the handler's own failures have used
+// up all retries. Source: workerd's global-scope.c++.
 func countsAgainstLimit(err error) bool {
 	if c := (*constructError)(nil); errors.As(err, &c) {
 		return false

@@ -15,14 +15,14 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// A crontab is the cron triggers of the worker, each with a timer on the clock. When one is due, the
-// next time is set at once: a run does not wait for the one before, as on the platform. What
-// was due while the emulator was down is not made up for.
+// A crontab is the cron triggers of the worker, each with a timer on the clock. When one is due,
+// its next time is set at once: as on the platform, a run does not wait for the run before. Runs
+// that were due while no world ran are skipped.
 type crontab struct {
 	w *World
 
-	// mu guards what follows. The functions of timers take it, so nobody who has it may wait
-	// for the clock.
+	// mu guards what follows. The functions of timers take it, so its holder must not wait for the
+	// clock.
 	mu       sync.Mutex
 	triggers []*cronTrigger // in the order of the configuration
 }
@@ -33,13 +33,12 @@ type cronTrigger struct {
 
 	// crontab.mu guards what follows.
 	due   time.Time
-	ever  bool // there is such a time
+	ever  bool // due is set: some schedules have no next time
 	timer *clock.Timer
-	set   int // how often a timer was set: what an earlier one still does is of no account
+	set   int // counts timers, so that fire ignores an earlier one
 }
 
-// configure takes over the expressions of the configuration. Those that it had before keep
-// their time.
+// configure replaces the expressions. An expression that was there before keeps its next time.
 func (c *crontab) configure(exprs []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +67,7 @@ func (c *crontab) configure(exprs []string) error {
 	return nil
 }
 
-// restart forgets what was due: the clock has gone back.
+// restart computes all next times again after the clock has gone back.
 func (c *crontab) restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,8 +77,8 @@ func (c *crontab) restart() {
 	c.armLocked()
 }
 
-// armLocked sets all timers again, so that those of the same instant fire in the order of the
-// configuration, whichever fired last. They do so before the alarms of that instant.
+// armLocked sets all timers again. So triggers of the same instant always fire in the order of the
+// configuration, and before the alarms of that instant.
 func (c *crontab) armLocked() {
 	for _, t := range c.triggers {
 		t.disarmLocked()
@@ -107,16 +106,16 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	}
 	due, after := t.due, t.due
 	if now := c.w.clock.Now(); now.After(after) {
-		after = now // a clock that has leapt runs it once
+		after = now // after a jump of the clock it runs only once
 	}
 	t.due, t.ever = t.schedule.Next(after)
 	c.armLocked()
 	c.mu.Unlock()
 	step.Add()
-	c.w.Go(func() { c.w.RunCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have it
+	c.w.Go(func() { c.w.RunCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have the error
 }
 
-// cronsListed is how many of the next times of a trigger are shown.
+// cronsListed is how many next times of a trigger list returns.
 const cronsListed = 5
 
 // list returns the triggers with their next times.
@@ -134,7 +133,7 @@ func (c *crontab) list() []control.Cron {
 	return crons
 }
 
-// next returns when the trigger that is due first runs, or nil if none ever does.
+// next returns the trigger that is due first, or nil if none ever is.
 func (c *crontab) next() *control.NextCron {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,8 +154,8 @@ func (c *crontab) firstLocked() (first *cronTrigger) {
 	return first
 }
 
-// find returns the expression of the configuration that is meant by expr, or of the trigger that
-// is due first if that is empty.
+// find returns the expression of the configuration that equals expr but for white space, or that of
+// the trigger due first if expr is empty.
 func (c *crontab) find(expr string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,7 +182,7 @@ func (c *crontab) find(expr string) (string, error) {
 	}
 }
 
-// exprs returns the expressions.
+// exprs returns the expressions in the order of the configuration.
 func (c *crontab) exprs() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,13 +195,14 @@ func (c *crontab) exprs() []string {
 
 var errNoScheduled = errors.New("the worker has no Scheduled handler")
 
-// RunCron has the worker handle a cron trigger that is said to be of the time scheduled, as part of
-// step, on which the caller has taken a hold. due is when it was to run, or zero for a run that
-// somebody has asked for. The error is why it did not go well.
+// RunCron delivers a cron trigger to the worker and returns when its handler has. scheduled is the
+// time that the handler sees, due when the run was due, or zero for a requested one. The run is
+// part of step, on which the caller has taken a hold, or of none if step is nil. The error is the
+// handler's, or why it was not called.
 func (w *World) RunCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
 	started := time.Now()
 	run := Happening{Event: control.KindCron, About: expr, Scheduled: scheduled, Due: due}
-	// Not patient, or runs would heap up while the program keeps crashing.
+	// Impatient: otherwise runs would pile up while the program keeps crashing.
 	d := &Delivery{Kind: "cron " + expr, Context: w.ctx, Entry: Impatient, Step: step}
 	d.Handle = func(ev *Event, inst *Instance) error {
 		if !ev.prog.Scheduled() {
@@ -218,7 +218,7 @@ func (w *World) RunCron(step *clock.Step, expr string, scheduled, due time.Time)
 			run.Outcome = control.OutcomeDropped
 			return
 		case err == errNoScheduled:
-			run.Outcome, run.Detail = control.OutcomeDropped, true // the start has said why
+			run.Outcome, run.Detail = control.OutcomeDropped, true // the reason was logged at start
 		case err != nil:
 			run.Outcome = control.OutcomeFailed
 		default:

@@ -10,63 +10,68 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A Delivery is an event on its way to a handler: of the worker, or of an object. Requests,
-// alarms, cron triggers, background work and visits are all delivered by deliver.
+// A Delivery is an event on its way to a handler of the worker or of an object. Deliver takes all
+// of them: requests, alarms, cron triggers, background work and visits.
 type Delivery struct {
-	Kind string // "fetch", "alarm": for people
-	// Context ends when nobody waits for the event any longer. Its handler hears of that, but keeps
-	// its turn until it has returned.
+	Kind string // "fetch", "alarm": for logs and messages
+	// Context ends when nobody waits for the event any more. The handler's context then ends, too,
+	// but the handler keeps its turn until it returns.
 	Context context.Context
 
 	// Program is the program in which the cause of the event runs. If it is nil, the event enters a
-	// program as entry says.
+	// program as Entry says.
 	Program Program
-	Entry   Entry
+	Entry   Entry // how the event enters a program, if Program is nil
 
-	// Object receives the event; nil stands for the worker.
+	// Object receives the event; nil means the worker.
 	Object *Address
-	// Instance is set for an event that a handler in this instance has begun itself. It takes the turn
-	// only when its handler asks for it.
+	// Instance is set if a handler in this instance has begun the event itself. Such an event takes
+	// the turn only when its handler asks for it.
 	Instance *Instance
 
-	// Step is the one that the event joins. The sender has taken a hold on it for deliver.
+	// Step is the step that the event joins, or nil. The caller of Deliver has taken a hold on it,
+	// which Deliver gives back.
 	Step *clock.Step
-	// Caller waits for the event, which holds the caller's step in its place; or nil.
+	// Caller is the event that waits for this one, or nil. This event then holds the caller's step
+	// in its place.
 	Caller  *Event
-	Request *wire.Request // of a fetch
-	Served  *Served       // notes the objects that an event of the worker asks, or nil
+	Request *wire.Request // of a fetch, or nil
+	Served  *Served       // notes the objects that an event of the worker calls, or nil
 
-	// Began is called when the event has joined its step, or is nil.
+	// Began, unless it is nil, is called when the event has joined its step.
 	Began func(*Event)
-	// Handle talks to the program, and returns when the handler has ended.
+	// Handle calls the handler in the program, and returns when the handler has returned. It is
+	// called in the turn of Object, unless Instance is set. The instance is the worker's if Object
+	// is nil.
 	Handle func(*Event, *Instance) error
-	// Ended says what came of the event. It is called once: by complete, or when the event's
-	// writes are committed or dropped; in any case while the event is part of its step. The event
-	// is nil if it found no program.
+	// Ended, unless it is nil, receives the event's error, or nil. It is called once, while the
+	// event is part of its step: by Event.Complete, or when the event's writes are committed or
+	// dropped. The event is nil if it has entered no program.
 	Ended func(ev *Event, err error)
 
 	at time.Time // on the clock, when the event entered its program
 }
 
-// An Address is an object that an event is sent to.
+// An Address names an object: its namespace and identity. Namespace.At makes one.
 type Address struct {
 	ns *Namespace
 	Identity
 }
 
-// Deliver takes an event to its handler and returns when the event is over, with what it failed
-// with. The order matters:
+// Deliver takes an event to its handler. It returns when the event is over, with the event's error.
+// The order matters:
 //
-//  1. The event enters a program, or stays in that of its cause.
+//  1. The event enters a program, or stays in its cause's.
 //  2. It pins its object and joins its step. From here on it holds that step.
-//  3. It waits for the object's turn, and has the instance constructed if there is none.
+//  3. It waits for the object's turn. If there is no instance, one is constructed.
 //  4. The handler runs.
-//  5. What it wrote is committed, and the turn goes on.
-//  6. What came of it is reported, still as part of the step.
-//  7. The object is unpinned, for when it was last used is part of the step, too.
+//  5. Its writes are committed, and the turn goes to the next in the queue.
+//  6. Ended is called, still as part of the step.
+//  7. The object is unpinned, also in the step: the time of its last use belongs there.
 //  8. The event leaves its step, and the program.
 //
-// An event of the worker that the program did not take, because it was gone, goes to the next one.
+// An event of the worker whose program was gone before it took the event is delivered again, to the
+// next program.
 func (w *World) Deliver(d *Delivery) error {
 	for {
 		err := w.deliverOnce(d)
@@ -77,7 +82,7 @@ func (w *World) Deliver(d *Delivery) error {
 }
 
 func (w *World) deliverOnce(d *Delivery) (err error) {
-	handOver := sync.OnceFunc(d.Step.Done) // once the event has a hold of its own
+	handOver := sync.OnceFunc(d.Step.Done) // called when the event has a hold of its own
 	defer handOver()
 	prog := d.Program
 	switch {
@@ -145,11 +150,11 @@ func (ev *Event) run(d *Delivery) error {
 	}
 }
 
-// workerInstance stands for the instance where an event is the worker's.
+// workerInstance is the instance of the worker's events.
 var workerInstance = &Instance{ctx: context.Background()}
 
-// deliver runs an event of the object: it waits for the turn, sees to it that there is an
-// instance, and lets handle talk to it. The error is what the event failed with.
+// deliver runs an event of the object: it waits for the turn, constructs an instance if there is
+// none, and calls handle. It returns the event's error.
 func (o *object) deliver(ev *Event, handle func(*Instance) error) error {
 	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
 		return o.describe(err)
@@ -179,7 +184,7 @@ func (o *object) runIn(inst *Instance, ev *Event, handle func(*Instance) error) 
 	return o.describe(err)
 }
 
-// describe says in err, if it came from a program, which object it is about.
+// describe adds the object's id to an error that came from a program.
 func (o *object) describe(err error) error {
 	if e := (*wire.Error)(nil); errors.As(err, &e) && e.ObjectID == "" {
 		c := *e
@@ -189,13 +194,13 @@ func (o *object) describe(err error) error {
 	return err
 }
 
-// PublishFetch publishes what came of a request to an object. People want to know only when they
-// ask for details: the worker's own request is published, too, and tells of a failure that nobody
-// took care of.
+// PublishFetch publishes the outcome of a request to an object. status is 0 if there was no
+// response; took is real time. It is a detail: the worker's own request is published, too, and
+// shows a failure that no handler has dealt with.
 func (ev *Event) PublishFetch(status int, took time.Duration, err error) {
 	outcome := OutcomeOK
 	switch {
-	case err == nil && status == 0, IsCanceled(err): // the response has found nobody
+	case err == nil && status == 0, IsCanceled(err): // nobody received the response
 		outcome = OutcomeCanceled
 	case err != nil:
 		outcome = OutcomeError

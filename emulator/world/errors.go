@@ -9,7 +9,8 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// WireError returns a copy of err as it travels.
+// WireError converts err into an error of the protocol. It returns a copy, which the caller may
+// change.
 func WireError(err error) *wire.Error {
 	if e := (*wire.Error)(nil); errors.As(err, &e) {
 		c := *e
@@ -22,7 +23,7 @@ func WireError(err error) *wire.Error {
 	return w
 }
 
-// IsCanceled reports whether err only says that nobody waits any more.
+// IsCanceled reports whether err only says that nobody waits for the event any more.
 func IsCanceled(err error) bool {
 	if e := (*wire.Error)(nil); errors.As(err, &e) && e.Canceled {
 		return true
@@ -30,9 +31,9 @@ func IsCanceled(err error) bool {
 	return errors.Is(err, context.Canceled)
 }
 
-// CallerError converts the error of an event into the one that its caller sees. A reset of the
-// object goes before whatever the event made of it, and is not its handler's failure: Remote is for
-// that alone. Source: the platform, seen in workerd.
+// CallerError converts the error of an event into the one that its caller sees. If the object was
+// reset, that is the reset's error, whatever the handler returned. It is not Remote, because only a
+// handler's own failure is. Source: the platform, seen in workerd.
 func CallerError(ev *Event, err error) error {
 	if err == nil {
 		return nil
@@ -49,14 +50,15 @@ func CallerError(ev *Event, err error) error {
 	return &c
 }
 
-// errEnding is why nothing runs any more.
+// ErrEnding is the error of events after Stop.
 var ErrEnding = errors.New("the emulator is shutting down")
 
-// Detail is what stands below the line of a failure: the stack, if there is one.
+// Detail returns what the log shows below the line of a failure: a newline and the stack, or empty
+// if there is none.
 func Detail(err error) string {
 	w := (*wire.Error)(nil)
-	// An error that is not Remote has a Detail only if the program crashed. It is what the program
-	// printed, which stands in the log already.
+	// An error that is not Remote has a Detail only if the program crashed. It is the program's
+	// output, which the log has already.
 	if IsCanceled(err) || !errors.As(err, &w) || w.Detail == "" || !w.Remote {
 		return ""
 	}

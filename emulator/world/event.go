@@ -17,38 +17,39 @@ type Event struct {
 	number uint64
 	w      *World
 	prog   Program
-	// request is what a fetch is about. It is set before the program knows of the event.
+	// request is that of a fetch, or nil. It is set before the program knows of the event.
 	request *wire.Request
-	// Complete ends the event's use of its object, and reports what came of it: once.
+	// Complete ends the event's use of its object and calls Delivery.Ended. Further calls do
+	// nothing.
 	Complete func()
-	// ctx ends when nobody waits for the event any more. Its handler hears of it,
-	// but keeps its turn until it has returned.
+	// ctx ends when nobody waits for the event any more. The handler keeps its turn until it
+	// returns.
 	ctx context.Context
 
-	// served notes the objects that an event of the worker asks, or is nil.
+	// served notes the objects that an event of the worker calls, or is nil.
 	served *Served
 
-	// noticed guards puts, what the handler has put and is not yet in the store. Each
-	// use of the store comes after them.
+	// noticed guards puts: entries that the handler has put by notices and that are not yet in the
+	// store. Each use of the store stores them first.
 	noticed sync.Mutex
 	puts    []wire.Entry
 
 	// obj.storeMu guards what follows.
 
-	cursors    map[uint64]*store.Cursor // of SQL, that may have more rows
+	cursors    map[uint64]*store.Cursor // of SQL that may have more rows
 	lastCursor uint64
 
 	// obj.mu guards what follows.
 
-	// inst is the instance that the event runs in, from when it first has the turn.
+	// inst is the instance that the event runs in, once it has had the turn, or nil.
 	inst *Instance
 	// over is set when the event has ended: it gets no further turn.
 	over bool
-	// blocked is positive while the event does not give its turn up, and limit
-	// ends that.
+	// blocked is positive while the event keeps its turn where it waits: in a constructor or block.
+	// limit bounds how long.
 	blocked int
 	limit   *timeLimit
-	// constructing is set while the instance is being made for this event.
+	// constructing is set while the instance is constructed for this event.
 	constructing bool
 }
 
@@ -58,16 +59,16 @@ func (w *World) newEvent(ctx context.Context, prog Program, obj *object, kind st
 	return ev
 }
 
-// Number returns the number under which the handler's operations come.
+// Number returns the event's number, which the handler's operations carry.
 func (ev *Event) Number() uint64 { return ev.number }
 
-// Kind returns what the event is, for people: "fetch", "alarm".
+// Kind returns the kind of the event for logs and messages: "fetch", "alarm".
 func (ev *Event) Kind() string { return ev.kind }
 
-// Context ends when nobody waits for the event any longer.
+// Context returns a context that ends when nobody waits for the event any more.
 func (ev *Event) Context() context.Context { return ev.ctx }
 
-// Request returns what a fetch is about, or nil.
+// Request returns the request of a fetch, or nil.
 func (ev *Event) Request() *wire.Request { return ev.request }
 
 // Program returns the program that handles the event.
@@ -82,13 +83,13 @@ func (ev *Event) Caller() *Event { return ev.callerEvent() }
 // Step returns the step that the event holds, or nil.
 func (ev *Event) Step() *clock.Step { return ev.currentStep() }
 
-// Operations returns how often the handler has asked for something.
+// Operations returns how many operations the handler has asked for.
 func (ev *Event) Operations() int64 { return ev.operationCount() }
 
 // Object returns the object that receives the event, or nil for an event of the worker.
 func (ev *Event) Object() *object { return ev.obj }
 
-// String names the event as logs and errors do.
+// String returns the event's name in logs and errors: "CLASS/NAME KIND".
 func (ev *Event) String() string {
 	if ev.obj == nil {
 		return ev.kind
@@ -96,15 +97,15 @@ func (ev *Event) String() string {
 	return ev.obj.String() + " " + ev.kind
 }
 
-// CarryBody counts the bodies that come and go for an event of the worker, which nothing pauses
-// meanwhile.
+// CarryBody adds n to the number of bodies under way for an event of the worker. Such an event is
+// not paused, but waits for the outside meanwhile.
 func (ev *Event) CarryBody(n int) {
 	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
 		ev.AwaitOutside(n)
 	}
 }
 
-// Title names the event as String does, and what it is about.
+// Title returns the event's name like String, with the method and path of a request.
 func (ev *Event) Title() string {
 	what := ev.kind
 	if ev.request != nil {

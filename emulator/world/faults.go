@@ -11,13 +11,13 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// faults are what people want to go wrong, to see how handlers and their callers take it. Each
-// waits for the next event of its object that it can strike. It strikes as part of that event, in
-// the object's turn and in the event's step of the clock, by the very way in which the real thing
-// comes: a commit that fails, an alarm that fails or is found in the file. So a run with faults
-// repeats like any other.
+// faults are the failures that users inject, to test how handlers and their callers react. Each
+// fault waits for the next event of its object that it can strike. It strikes as part of that
+// event, in the object's turn and in the event's step. It takes the way of the real failure: a
+// commit that fails, an alarm that fails or is left in the file. So a run with faults can be
+// repeated like any other.
 type faults struct {
-	// count is how many wait, so that events without any pay for no lock.
+	// count is len(waiting), so that events take no lock while there are no faults.
 	count atomic.Int32
 
 	// mu guards what follows. No other lock is taken while it is held.
@@ -34,15 +34,15 @@ type fault struct {
 // maxFaults bounds how many faults wait at once.
 const maxFaults = 10_000
 
-// What events fail with that a fault has struck. All but the first is the error of a program that
-// has crashed.
+// The errors of events that a fault has struck. All but the first look like the error of a crashed
+// program.
 var (
 	errFailAlarm   = &wire.Error{Message: "injected fault " + control.FaultFailAlarm + ": the alarm failed before its handler was called", Remote: true}
 	errCrashBefore = &wire.Error{Message: "injected fault " + control.FaultCrashBeforeCommit + ": what was written is lost, and the object was reset", Reset: true, Retryable: true}
 	errCrashAfter  = &wire.Error{Message: "injected fault " + control.FaultCrashAfterCommit + ": what was written is stored, and the object was reset", Reset: true, Retryable: true}
 )
 
-// add lets f wait, unless too many do.
+// add makes f wait. It fails if maxFaults wait already.
 func (fs *faults) add(f fault) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -57,8 +57,8 @@ func (fs *faults) add(f fault) error {
 	return nil
 }
 
-// take removes the first fault of the object that is of one of the kinds, and returns its kind; or
-// "" if none waits.
+// take removes the first waiting fault of the object that has one of the kinds, and returns its
+// kind, or "" if none waits.
 func (fs *faults) take(o *object, kinds ...string) string {
 	if fs.count.Load() == 0 {
 		return ""
@@ -77,7 +77,7 @@ func (fs *faults) take(o *object, kinds ...string) string {
 	return kind
 }
 
-// waits reports whether a fault of this kind waits for the object.
+// waits reports whether a fault of a kind waits for the object.
 func (fs *faults) waits(o *object, kind string) bool {
 	if fs.count.Load() == 0 {
 		return false
@@ -93,7 +93,7 @@ func (fs *faults) findLocked(o *object, kinds []string) int {
 	})
 }
 
-// list returns the faults that wait, which with drop wait no longer.
+// list returns the waiting faults. With drop it removes them.
 func (fs *faults) list(drop bool) control.Faults {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -108,17 +108,17 @@ func (fs *faults) list(drop bool) control.Faults {
 	return answer
 }
 
-// struckAlarm returns what the alarm of o, which is about to run, fails with; or nil.
-func (o *object) struckAlarm() error {
+// alarmFault returns the injected error of the alarm of o, which is about to run, or nil.
+func (o *object) alarmFault() error {
 	if o.ns.w.faults.take(o, control.FaultFailAlarm) == "" {
 		return nil
 	}
 	return errFailAlarm
 }
 
-// crashesAtCommit returns what the commit of o that is about to come fails with, before it has taken
-// place or after; or nil. storeMu is held.
-func (o *object) crashesAtCommit() (before, after error) {
+// commitFaults returns the injected errors of the next commit of o: before replaces the commit,
+// after follows it. At most one is not nil. storeMu is held.
+func (o *object) commitFaults() (before, after error) {
 	if !o.uncommitted() {
 		return nil, nil
 	}
@@ -131,9 +131,9 @@ func (o *object) crashesAtCommit() (before, after error) {
 	return nil, nil
 }
 
-// duplicate delivers the alarm of o once more, which has run and was left in the object's file for
-// that: as a start finds it there, with no failures counted. It does nothing if another alarm
-// has been set, or this one deleted, since.
+// duplicate delivers the alarm of o once more. It has run and was left in the object's file. Like
+// an alarm found at start it has no counted failures. duplicate does nothing if another alarm has
+// been set since, or this one deleted.
 func (a *alarm) duplicate(o *object) {
 	ns := a.ns
 	ns.w.faults.take(o, control.FaultDuplicateAlarm)
@@ -151,7 +151,9 @@ func (a *alarm) duplicate(o *object) {
 	next.arm(due)
 }
 
-// InjectFault makes something go wrong once with an object, which need not exist yet.
+// InjectFault makes the fault q wait for its object, which need not exist yet, and returns the
+// fault with the object's full name. A fault that is unknown or cannot strike is a *control.Error,
+// and so is one too many.
 func (w *World) InjectFault(q control.Fault) (control.Fault, error) {
 	if !slices.Contains(control.KnownFaults, q.Fault) {
 		return control.Fault{}, &control.Error{

@@ -7,29 +7,30 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// A Happening is what came of one event that is over. It is published once: the log, the journal
-// and the report of an advance are made of it. What there is of it depends on the event.
+// A Happening is the outcome of one event. It is published once: the log, the journal and the
+// report of an advance are made of it. Which fields are set depends on the event.
 type Happening struct {
 	Event   string         // "request", "alarm", "cron", "fetch", "evict"
 	Object  string         // CLASS/NAME; empty for an event of the worker
 	Which   control.Object // the same object, for an alarm
 	About   string         // what the event was about: "GET /add", an expression
-	Outcome string         // one of control's
+	Outcome string         // a control.Outcome… or, for a request, an Outcome… of this package
 	Status  int            // of a response, or 0
-	Took    time.Duration  // real time
+	Took    time.Duration  // in real time
 	// Scheduled is the time that an alarm was set for or that a cron handler sees. Due is when the
-	// event was to begin and At when it began. All are on the clock, and zero where it has no part.
+	// event was due, and At when it began. All are times of the clock, and zero for events that the
+	// clock does not deliver.
 	Scheduled, Due, At time.Time
 	Retry              int       // 0 for the first run
-	RetryAt            time.Time // when it is tried again, or zero
-	By                 string    // which objects answered a request, for people
-	Err                error     // what it failed with
-	Why                string    // in place of Err's own text, if not empty
-	// Detail is set where people want to know only when they ask for details.
+	RetryAt            time.Time // when it is retried, or zero
+	By                 string    // the objects that answered a request, for people
+	Err                error     // the error of a failed event, or nil
+	Why                string    // replaces Err's own text, unless it is empty
+	// Detail is set if the log shows the happening only on its debug level.
 	Detail bool
 }
 
-// Reason is what the event failed with, or why it was dropped; or empty.
+// Reason returns why the event failed or was dropped, or empty.
 func (h Happening) Reason() string {
 	switch {
 	case h.Why != "":
@@ -40,7 +41,7 @@ func (h Happening) Reason() string {
 	return ""
 }
 
-// Late is how long after its time the event began.
+// Late returns how long after its due time the event began, on the clock; 0 without a due time.
 func (h Happening) Late() time.Duration {
 	if h.Due.IsZero() {
 		return 0
@@ -48,7 +49,7 @@ func (h Happening) Late() time.Duration {
 	return max(h.At.Sub(h.Due), 0)
 }
 
-// Fired describes the run of an alarm or a cron trigger as the control API does.
+// Fired returns the run of an alarm or a cron trigger in the form of the control API.
 func (h Happening) Fired() control.Fired {
 	f := control.Fired{
 		Kind: h.Event, Object: h.Which, At: h.At, Scheduled: h.Scheduled,
@@ -63,15 +64,15 @@ func (h Happening) Fired() control.Fired {
 	return f
 }
 
-// Publish hands a happening to the subscriber of the world.
+// Publish passes a happening to Options.Happened.
 func (w *World) Publish(h Happening) {
 	if w.happened != nil {
 		w.happened(h)
 	}
 }
 
-// publishRun publishes a run that began in one step and ends in another or the same, and adds it to
-// the report of the advance.
+// publishRun publishes a run, and adds it to the report of the advance. began and ends are the
+// steps in which the run began and ends; they may be the same, or nil.
 func (w *World) publishRun(began, ends *clock.Step, h Happening) {
 	w.Publish(h)
 	w.mu.Lock()

@@ -5,33 +5,34 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// An Identity is what is known of which object is meant: its id and, if it was reached by name or
-// its file tells, its name.
+// An Identity is an object's id and, if it is known, its name. The name is known if the object was
+// addressed by it or its file has it.
 type Identity struct {
 	id    wire.ID
-	Name  string
-	Named bool // the name is known; it may be empty
+	Name  string // empty if it is not known
+	Named bool   // the name is known; it may be empty
 }
 
 // At returns the address of an object.
 func (ns *Namespace) At(who Identity) *Address { return &Address{ns, who} }
 
-// Address returns where the object is.
+// Address returns the object's address, without its name.
 func (o *object) Address() *Address { return &Address{o.ns, Identity{id: o.id}} }
 
-// Named returns the identity of the object with a name.
+// Named returns the identity of the object with this name.
 func (ns *Namespace) Named(name string) Identity {
 	return Identity{id: wire.IDFromName(ns.uniqueKey, name), Name: name, Named: true}
 }
 
-// WithID returns the identity of the object with an id, which must be one of this namespace.
+// WithID returns the identity of the object with this id, in hexadecimal digits. It fails if the id
+// is not of this namespace.
 func (ns *Namespace) WithID(text string) (Identity, error) {
 	id, err := wire.ParseID(ns.uniqueKey, text)
 	return Identity{id: id}, err
 }
 
-// resolve finds the object that which names, by its class (or a binding) and its id or name,
-// whether or not there is one.
+// resolve returns the address of the object that which names by its class (or a binding) and its id
+// or name. The object need not exist.
 func (w *World) resolve(which control.Object) (Address, error) {
 	ns, err := w.NamespaceOf(which.Class)
 	if err != nil {
@@ -47,7 +48,8 @@ func (w *World) resolve(which control.Object) (Address, error) {
 	return Address{ns, who}, nil
 }
 
-// NameOf returns the name of the object with this id, as far as it is known.
+// NameOf returns the name of the object with this id for messages: CLASS/NAME, CLASS/ID or, if no
+// class has such ids, "object ID".
 func (w *World) NameOf(id string) string {
 	for _, ns := range w.currentNamespaces() {
 		parsed, err := wire.ParseID(ns.uniqueKey, id)

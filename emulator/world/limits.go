@@ -8,26 +8,27 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// Limits bound what objects may store.
+// Limits bound what objects may store. 0 means no limit where the field says so.
 type Limits struct {
-	Entry int // bytes of key and value together
-	Key   int // bytes of a key, 0 for any number
-	Value int // bytes of a value, 0 for any number
-	Keys  int // keys in one call, 0 for any number
-	SQL   store.Limits
+	Entry int          // bytes of key and value together
+	Key   int          // bytes of a key, 0 for any number
+	Value int          // bytes of a value, 0 for any number
+	Keys  int          // keys in one call, 0 for any number
+	SQL   store.Limits // of SQL statements and databases
 }
 
-// The profiles. Production is the default: what passes here must not fail when it is
-// deployed. Source: the platform's limits for SQLite-backed objects, and workerd's own.
+// ProductionLimits and LocalLimits are the profiles. ProductionLimits is the default: what passes
+// here must not fail when it is deployed. Source: the platform's limits for SQLite-backed objects,
+// and workerd's own.
 var (
 	ProductionLimits = Limits{Entry: 2 << 20, Keys: 128, SQL: store.ProductionLimits}
 	LocalLimits      = Limits{Entry: 8 << 20, SQL: store.LocalLimits}
 )
 
-// keyValueLimits are those of production for objects without SQL.
+// keyValueLimits are the production limits of objects without SQL.
 var keyValueLimits = Limits{Entry: 2 << 20, Key: 2048, Value: 128 << 10, Keys: 128}
 
-// limits are those of the namespace's objects.
+// limits returns the limits of the namespace's objects.
 func (ns *Namespace) limits() Limits {
 	if ns.keyValue.Load() && ns.w.limits == ProductionLimits {
 		return keyValueLimits
@@ -70,8 +71,7 @@ func (l Limits) checkKeys(keys []string) error {
 	return err
 }
 
-// getMany returns the entries of keys, which are ordered, as far as they fit into one
-// answer.
+// getMany returns the entries of keys, in their order, until the answer is full.
 func (l Limits) getMany(st *store.Object, keys []string) (*wire.Listed, error) {
 	if err := l.checkKeys(keys); err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func (l Limits) getMany(st *store.Object, keys []string) (*wire.Listed, error) {
 	return answer, nil
 }
 
-// putMany stores all entries, or none: what can be wrong with them is looked at first, and
-// a disk that fails costs the whole transaction.
+// putMany stores all entries or none: it checks all entries first, and a failing disk undoes the
+// whole transaction.
 func (l Limits) putMany(st *store.Object, entries []wire.Entry) error {
 	if err := l.checkCount(len(entries)); err != nil {
 		return err

@@ -13,18 +13,18 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// Missed says what becomes of alarms that are overdue at start: they fell due while
-// nothing ran. What is overdue is what the clock says.
+// Missed says what happens to alarms that are overdue at start, by the clock: they fell due while
+// nothing ran.
 type Missed string
 
 const (
-	MissedFire Missed = "fire" // they fire at once, in their order; as does the zero value
-	MissedSkip Missed = "skip" // they are deleted, as if they had never been set
-	MissedHold Missed = "hold" // they wait until somebody moves the clock, or decides about them
+	MissedFire Missed = "fire" // MissedFire fires them at once, in their order; so does the zero value
+	MissedSkip Missed = "skip" // MissedSkip deletes them, as if they had never been set
+	MissedHold Missed = "hold" // MissedHold makes them wait until an advance, or until they are changed
 )
 
-// armLoaded sets the timers of alarms that were found in the indexes, which are in the order
-// in which they fire. Those that are overdue are subject to the policy.
+// armLoaded sets the timers of alarms from the indexes, which are in the order in which they fire.
+// It applies the policy to overdue ones.
 func (w *World) armLoaded(alarms []*alarm) {
 	now, runs := w.clock.Now(), w.clock.Mode() == clock.Running
 	var missed []*alarm
@@ -36,7 +36,7 @@ func (w *World) armLoaded(alarms []*alarm) {
 		a.ns.mu.Lock()
 		a.ns.alarms[a.id] = a
 		switch {
-		case overdue && w.missed == MissedSkip: // it has no timer: should it not be skipped, it must not fire
+		case overdue && w.missed == MissedSkip: // no timer: if it can't be skipped, it must not fire
 			a.held = true
 		case overdue && w.missed == MissedHold:
 			a.held = true
@@ -56,8 +56,8 @@ func (w *World) armLoaded(alarms []*alarm) {
 	}
 }
 
-// missedSummary is the line that says how many alarms are overdue, by how much, and what
-// becomes of them. There is at least one.
+// missedSummary returns the log line that says how many alarms are overdue, by how much, and what
+// happens to them. There is at least one.
 func (w *World) missedSummary(missed []*alarm, now time.Time) string {
 	longest, shortest := late(now.Sub(missed[0].at)), late(now.Sub(missed[len(missed)-1].at))
 	one := len(missed) == 1
@@ -88,7 +88,7 @@ func (w *World) missedSummary(missed []*alarm, now time.Time) string {
 	return line + ": they fire as soon as the program is up, the first one first"
 }
 
-// late is how long ago something was due, as people say it.
+// late returns d in the precision that people need.
 func late(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -108,11 +108,10 @@ func late(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// maxSkippedNamed is how many of the alarms that were skipped are named.
+// maxSkippedNamed is how many skipped alarms the log names.
 const maxSkippedNamed = 20
 
-// skip deletes alarms from their objects' files. One that can't be deleted stays as it is,
-// and does not fire.
+// skip deletes alarms from their objects' files. An alarm that can't be deleted stays, and is held.
 func (w *World) skip(missed []*alarm) {
 	skipped := 0
 	for _, a := range missed {
@@ -131,14 +130,14 @@ func (w *World) skip(missed []*alarm) {
 	}
 }
 
-// skip deletes the alarm, and reports whether the object had one that is overdue: the index
-// may say so of one that has been moved.
+// skip deletes the alarm if the object's file has one that is overdue, and reports whether it had:
+// the index may show an alarm that has been moved.
 func (a *alarm) skip() (skipped bool, err error) {
 	t := a.ns.target(a.identity())
 	defer t.release()
 	if found, err := t.hasFile(); err != nil {
 		return false, err
-	} else if !found { // to open it would make it
+	} else if !found { // opening the file would create it
 		return false, a.follow(time.Time{}, false)
 	}
 	now := a.ns.w.clock.Now()
@@ -155,11 +154,11 @@ func (a *alarm) skip() (skipped bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	// There may be thousands: none stays open.
+	// There may be thousands of files: none stays open.
 	return skipped, t.withTurn(context.Background(), t.closeStore)
 }
 
-// Held returns the alarms that are held since the start, in the order in which they were due.
+// Held returns the alarms that are held since the start, in the order of their due times.
 func (w *World) Held() []control.Alarm {
 	var held []control.Alarm
 	for _, a := range w.PendingAlarms() {
@@ -170,16 +169,16 @@ func (w *World) Held() []control.Alarm {
 	return held
 }
 
-// earlyAlarms are alarms that are due before there is a program, by a running clock: they
-// are overdue at start, or fall due while it is built. Were they simply to wait
-// for the program, they would all rush at it at once, in any order. They have no timer.
+// earlyAlarms are alarms that a running clock makes due before there is a program: they are overdue
+// at start, or fall due while the program is built. They have no timer. If they waited as
+// deliveries, all would enter the first program at once, in any order.
 type earlyAlarms struct {
 	mu     sync.Mutex
-	closed bool     // the first program is up
+	closed bool     // the first program serves
 	alarms []*alarm // in the order in which they fell due
 }
 
-// add reports whether a has to wait for the first program.
+// add adds a, and reports true, unless a program has served already.
 func (q *earlyAlarms) add(a *alarm) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -197,16 +196,15 @@ func (q *earlyAlarms) close() []*alarm {
 	return alarms
 }
 
-// waits reports whether the alarm has neither run nor been armed since it was found to be
-// early.
+// waits reports whether the early alarm has neither run nor been armed since it was added.
 func (a *alarm) waits() bool {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
 	return a.timer == nil
 }
 
-// RunEarly runs the early alarms, now that there is a program: one after the other, but that
-// none waits for long, for one whose handler takes its time.
+// RunEarly runs the early alarms, one after the other, in the background. It is called when the
+// first program serves. A slow alarm delays the next one by Waits.EarlyAlarm at most.
 func (w *World) RunEarly() {
 	alarms := w.early.close()
 	if len(alarms) == 0 {
@@ -235,7 +233,7 @@ func (w *World) RunEarly() {
 	})
 }
 
-// PendingAlarms returns the pending alarms as they fire.
+// PendingAlarms returns the pending alarms in the order in which they fire.
 func (w *World) PendingAlarms() []control.Alarm {
 	type entry struct {
 		order int64
@@ -261,7 +259,7 @@ func (a *alarm) describeLocked() control.Alarm {
 	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
 }
 
-// nextAlarm returns the alarm that is due first, or nil.
+// nextAlarm returns the alarm that is due first and does not run, or nil.
 func (w *World) nextAlarm() *control.Alarm {
 	for _, a := range w.PendingAlarms() {
 		if !a.Running {

@@ -14,20 +14,20 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// A Namespace is the objects of one class.
+// A Namespace is the objects of one class, with their files, alarms and idle timers.
 type Namespace struct {
 	w         *World
 	class     string
 	uniqueKey string
 	dir       string // of the objects' files
 	index     *store.Index
-	keyValue  atomic.Bool // its objects have no SQL, and the limits of key-value storage
+	keyValue  atomic.Bool // its objects have no SQL, and key-value limits
 
 	// mu guards what follows.
 	mu      sync.Mutex
-	objects map[wire.ID]*object // in memory, or with an event waiting
+	objects map[wire.ID]*object // in memory or pinned
 	alarms  map[wire.ID]*alarm
-	running map[wire.ID]struct{} // objects whose alarm's handler runs, of whichever alarm
+	running map[wire.ID]struct{} // objects of which any alarm is running
 }
 
 // openNamespace opens the namespace of a class.
@@ -55,8 +55,7 @@ func (w *World) openNamespace(class Class) (*Namespace, error) {
 	return ns, nil
 }
 
-// pin returns the object id, and keeps it until unpin. A name that is given is
-// remembered.
+// pin returns the object, and keeps it until unpin or release. The object remembers a known name.
 func (ns *Namespace) pin(who Identity) *object {
 	ns.mu.Lock()
 	o := ns.objects[who.id]
@@ -68,20 +67,20 @@ func (ns *Namespace) pin(who Identity) *object {
 	ns.mu.Unlock()
 	if who.Named {
 		o.mu.Lock()
-		o.name, o.named = who.Name, true // there is only one that leads to the id
+		o.name, o.named = who.Name, true // only one name leads to the id
 		o.mu.Unlock()
 	}
 	return o
 }
 
-// keep is pin for an object that is pinned already.
+// keep pins an object that is pinned already once more.
 func (ns *Namespace) keep(o *object) {
 	ns.mu.Lock()
 	o.pending++
 	ns.mu.Unlock()
 }
 
-// unpin ends what pin began, and with it a use of the object: from now on it is idle.
+// unpin undoes pin after a use of the object: its idle time begins now.
 func (ns *Namespace) unpin(o *object) {
 	ns.mu.Lock()
 	o.lastUsed = ns.w.clock.Now()
@@ -89,9 +88,9 @@ func (ns *Namespace) unpin(o *object) {
 	ns.release(o)
 }
 
-// release is unpin for who did not use the object.
+// release undoes pin without a use of the object.
 func (ns *Namespace) release(o *object) {
-	// Held to the end: whether o is empty must still be true when it is forgotten.
+	// Held to the end: an empty object must still be empty when it is forgotten.
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	o.mu.Lock()
@@ -128,7 +127,7 @@ func (ns *Namespace) release(o *object) {
 	}
 }
 
-// restartIdling makes all objects idle from now on, when the clock has gone back.
+// restartIdling starts the idle time of all objects now, because the clock has gone back.
 func (ns *Namespace) restartIdling() {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -141,8 +140,8 @@ func (ns *Namespace) restartIdling() {
 	}
 }
 
-// checkIdle evicts the object if it has been idle for long enough, and looks again
-// later if not. One timer an object is enough so, however many events it gets.
+// checkIdle evicts the object if it has been idle for long enough, or else sets the timer again. So
+// an object needs one timer, however many events it gets.
 func (o *object) checkIdle(step *clock.Step) {
 	ns := o.ns
 	ns.mu.Lock()
@@ -166,11 +165,11 @@ func (o *object) checkIdle(step *clock.Step) {
 	})
 }
 
-// evict drops the instance and closes the file, unless an event came first. The caller
-// has pinned o.
+// evict drops the instance and closes the file, unless another event is pending. The caller has
+// pinned o.
 //
-// In an advance, which may come back to the object in no time, a file that nobody could tell from one
-// just opened stays open (see closeLingering).
+// An advance may come back to the object soon. So during one a file stays open if its connection is
+// as good as a fresh one (see closeLingering).
 func (o *object) evict(t *ticket) {
 	if o.acquire(context.Background(), t) != nil {
 		return
@@ -191,8 +190,7 @@ func (o *object) evict(t *ticket) {
 	o.release()
 }
 
-// dropInstance takes the object out of memory, and reports whether it was there. The caller has
-// the turn.
+// dropInstance drops the instance, and reports whether there was one. The caller has the turn.
 func (o *object) dropInstance() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -204,7 +202,7 @@ func (o *object) dropInstance() bool {
 	return true
 }
 
-// close closes all files. No events are running any more.
+// close closes all files. No event may be running any more.
 func (ns *Namespace) close() error {
 	ns.mu.Lock()
 	objects := make([]*object, 0, len(ns.objects))
@@ -226,12 +224,13 @@ func (ns *Namespace) close() error {
 	return first
 }
 
-// compareDue compares two alarms as they fire: by time, then in the order in which they were set.
+// compareDue compares two alarms by the order in which they fire: by time, then by the order in
+// which they were set.
 func compareDue(dueA time.Time, orderA int64, dueB time.Time, orderB int64) int {
 	return cmp.Or(dueA.Compare(dueB), cmp.Compare(orderA, orderB))
 }
 
-// loadAlarms sets the timers of the alarms that the indexes know.
+// loadAlarms sets the timers of the alarms in the indexes.
 func (w *World) loadAlarms(namespaces []*Namespace) error {
 	var all []*alarm
 	for _, ns := range namespaces {
@@ -258,6 +257,6 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 	return nil
 }
 
-// defaultIdleLimit is how long an object stays in memory without an event, on the
-// clock. Source: workerd's server.c++.
+// defaultIdleLimit is how long an object stays in memory without an event, on the clock. Source:
+// workerd's server.c++.
 const defaultIdleLimit = 10 * time.Second

@@ -12,11 +12,10 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// An object is a durable object that is in memory or has an event waiting. Its
-// namespace keeps it only that long.
+// An object is a Durable Object that is in memory or pinned. Its namespace keeps it only that long.
 //
-// Locks, in this order: store use (storeMu), then mu, then the namespace's mu. None
-// is held while an event waits for its turn or for the program.
+// Locks, in this order: store use (storeMu), then mu, then the namespace's mu. None is held while
+// an event waits for its turn or for the program.
 type object struct {
 	ns *Namespace
 	id wire.ID
@@ -30,30 +29,30 @@ type object struct {
 	lingers bool
 	// run is the alarm that is running, or nil.
 	run *alarmRun
-	// transactions counts the transactions that the event in turn has open.
+	// transactions counts the open transactions of the event that has the turn.
 	transactions int
 
 	// mu guards what follows.
 	mu    sync.Mutex
 	name  string
 	named bool      // its name is known
-	inst  *Instance // nil when the object is not in memory
-	turn  *ticket   // has the turn, or nil
+	inst  *Instance // nil if the object is not in memory
+	turn  *ticket   // the ticket that has the turn, or nil
 	queue []*waiter // for the turn, in order of arrival
 	// parked is set while the event that has the turn keeps it and waits for the clock. The
 	// tickets in the queue then wait for the clock, too, and hold no step.
 	parked bool
 
 	// ns.mu guards what follows.
-	pending  int // events that are queued or running, and visitors
-	visitors int // administrations, which do not count as use
-	// quiet, if somebody waits for it, is closed when only visitors are left.
+	pending  int // pins: events that are queued or running, and visitors
+	visitors int // pins of an Admin, which do not count as use
+	// quiet, unless it is nil, is closed when only visitors are left.
 	quiet    chan struct{}
-	lastUsed time.Time
+	lastUsed time.Time // on the clock
 	idle     *clock.Timer
 }
 
-// An Instance is an object in the memory of a program. ctx ends when it is reset.
+// An Instance is an object in the memory of a program. ctx ends when the instance is reset.
 type Instance struct {
 	number uint64
 	prog   Program
@@ -61,21 +60,22 @@ type Instance struct {
 	reset  context.CancelCauseFunc
 }
 
-// IsWorker reports whether inst stands for the worker.
+// IsWorker reports whether inst is the instance of the worker's events.
 func (inst *Instance) IsWorker() bool { return inst == workerInstance }
 
-// Number is what the program knows the instance by: 0 stands for the worker.
+// Number returns the number by which the program knows the instance; the worker's is 0.
 func (inst *Instance) Number() uint64 { return inst.number }
 
-// Context ends when the instance is reset, with the error that its events fail with.
+// Context returns a context that ends when the instance is reset. Its cause is the error of the
+// instance's events.
 func (inst *Instance) Context() context.Context { return inst.ctx }
 
-// lives reports whether inst is there, was not reset, and its program is not lost.
+// lives reports whether inst is not nil, was not reset, and its program is not lost.
 func (inst *Instance) lives() bool {
 	return inst != nil && inst.ctx.Err() == nil && !inst.prog.Lost()
 }
 
-// String names the object as people do: CLASS/NAME, or CLASS/ID without a name.
+// String returns the object's name for people: CLASS/NAME, or CLASS/ID without a name.
 func (o *object) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -85,9 +85,9 @@ func (o *object) String() string {
 	return o.ns.class + "/" + o.id.String()
 }
 
-// abandon gives up an instance whose program is gone: what the holder of its turn has
-// not committed is dropped. Unlike reset it leaves the queue alone, which may hold
-// events of the program that comes next.
+// abandon gives up an instance whose program is gone: uncommitted writes of the event that has the
+// turn are dropped. Unlike reset it leaves the queue alone, which may have events of the next
+// program.
 func (o *object) abandon(inst *Instance, cause error) {
 	err := WireError(cause)
 	err.Reset, err.ObjectID = true, o.id.String()
@@ -99,9 +99,9 @@ func (o *object) abandon(inst *Instance, cause error) {
 	}
 }
 
-// finish ends the event's part in the object: what it wrote is committed, or dropped if the object
-// was reset, and the turn goes on. The error says why nothing was committed. A second call does
-// nothing.
+// finish ends the event's use of the object: its writes are committed, or dropped if the object was
+// reset, and the turn goes to the next in the queue. The error says why nothing was committed. A
+// second call does nothing.
 func (o *object) finish(ev *Event) error {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
@@ -120,8 +120,8 @@ func (o *object) finish(ev *Event) error {
 	return o.endTurn(&ev.ticket)
 }
 
-// endTurn ends the turn of t, an event's, if it has it: with a commit, unless the object was reset.
-// storeMu is held.
+// endTurn ends the turn of t, an event's ticket, if t has the turn. It commits, unless the object
+// was reset. storeMu is held.
 func (o *object) endTurn(t *ticket) error {
 	if !o.has(t) {
 		return nil
@@ -132,7 +132,7 @@ func (o *object) endTurn(t *ticket) error {
 		err = o.rollback()
 	case inst.ctx.Err() != nil:
 		err = context.Cause(inst.ctx)
-		o.rollback() //nolint:errcheck // why it was reset matters more
+		o.rollback() //nolint:errcheck // the cause of the reset matters more
 	default:
 		if err = o.commitTurn(t, inst); err != nil {
 			err = errors.Join(err, o.rollback())
@@ -142,7 +142,8 @@ func (o *object) endTurn(t *ticket) error {
 	return err
 }
 
-// commitTurn commits what t's event wrote in its turn. Transactions that it left open are undone.
+// commitTurn commits the writes of t's event in its turn. It undoes transactions that the event
+// left open.
 func (o *object) commitTurn(t *ticket, inst *Instance) error {
 	if t.isMain() {
 		if err := o.takePuts(t.ev); err != nil {
@@ -156,18 +157,19 @@ func (o *object) commitTurn(t *ticket, inst *Instance) error {
 	return o.commitOrReset(t)
 }
 
-// reset discards the instance of t's event: it loses its memory, its events and those in the queue
-// fail with cause. What the event in turn has not committed is dropped when it finishes.
+// reset discards the instance of t's event: the object loses its memory, and its events, also those
+// in the queue, fail with cause. Uncommitted writes of the event that has the turn are dropped when
+// it finishes.
 func (o *object) reset(t *ticket, cause error) { o.resetIn(t.currentStep(), t.instance(), cause) }
 
-// resetIn is reset as part of step: what it ends belongs to that step, and so does what the callers
-// make of it. A nil inst is none.
+// resetIn is reset as part of step: the events that it ends join that step, and so do their callers
+// when they go on. It does nothing if inst is nil.
 func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
 	if inst == nil {
 		return
 	}
 	o.joinAll(inst, step)
-	defer o.endNaps(inst)
+	defer o.endSleeps(inst)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if inst.ctx.Err() != nil {
@@ -182,7 +184,7 @@ func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
 	}
 	var kept []*waiter
 	for _, w := range o.queue {
-		if w.ticket.ev == nil { // it does not need the instance
+		if w.ticket.ev == nil { // an administration or eviction needs no instance
 			kept = append(kept, w)
 			continue
 		}
@@ -198,17 +200,17 @@ func (o *object) events() []*Event {
 	return o.ns.w.running.find(func(ev *Event) bool { return ev.obj == o })
 }
 
-// endNaps ends the Sleeps of all events of inst, which was reset.
-func (o *object) endNaps(inst *Instance) {
+// endSleeps ends the sleeps of all events of inst, which was reset.
+func (o *object) endSleeps(inst *Instance) {
 	for _, ev := range o.events() {
 		if ev.instance() == inst {
-			ev.endNaps()
+			ev.endSleeps()
 		}
 	}
 }
 
-// abort is reset on behalf of a handler. With dropAlarm, the alarm that is running is not
-// tried again.
+// abort is reset on behalf of a handler or an Admin. With dropAlarm, the running alarm is not
+// retried.
 func (o *object) abort(step *clock.Step, inst *Instance, cause error, dropAlarm bool) {
 	if dropAlarm {
 		o.storeMu.Lock()
@@ -220,8 +222,8 @@ func (o *object) abort(step *clock.Step, inst *Instance, cause error, dropAlarm 
 	o.resetIn(step, inst, cause)
 }
 
-// instanceFor returns the object's instance in the program of ev, which has the turn. If
-// there is none it is constructed.
+// instanceFor returns the object's instance in the program of ev, which has the turn. It constructs
+// one if there is none.
 func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	o.mu.Lock()
 	inst := o.inst
@@ -243,7 +245,7 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 		m.Name, m.HasName = o.name, true
 	}
 	o.mu.Unlock()
-	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // which has been checked
+	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // the id was checked when it was parsed
 	limit := o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
 	ev.w.running.add(ev)
 	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
@@ -264,8 +266,8 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	return inst, nil
 }
 
-// maxKnownName is how long a name may be, in bytes, that an object knows of itself. Source:
-// workerd's server.c++.
+// maxKnownName is the longest name, in bytes, that an object knows of itself. Source: workerd's
+// server.c++.
 const maxKnownName = 1024
 
 // A constructError is the failure of a constructor.
@@ -274,8 +276,8 @@ type constructError struct{ cause *wire.Error }
 func (e *constructError) Error() string { return "construct: " + e.cause.Error() }
 func (e *constructError) Unwrap() error { return e.cause }
 
-// use calls f with the store, on behalf of ev, which normally has the turn. If it has not, a
-// goroutine of its handler asks while the handler waits elsewhere: the call then takes a turn of
+// use calls f with the store on behalf of ev, which normally has the turn. If it does not, one
+// goroutine of its handler asks while the handler waits elsewhere. The call then takes a turn of
 // its own, and commits.
 func (o *object) use(ev *Event, f func(*store.Object) error) error {
 	o.storeMu.Lock()
@@ -313,7 +315,7 @@ func (o *object) useBeside(ev *Event, f func(*store.Object) error) error {
 	err := o.ready(ev)
 	if err == nil {
 		err = f(o.store)
-		if o.store.Dirty() { // the event that had the turn knows nothing of it
+		if o.store.Dirty() { // the program's cache does not know of these writes
 			inst := ev.instance()
 			inst.prog.Forget(inst)
 		}
@@ -333,8 +335,8 @@ func (o *object) ready(ev *Event) error {
 	return err
 }
 
-// takePuts stores what the handler of ev, which has the turn, has put by notices. The handler
-// believes that to be done: where it fails the object is reset. storeMu is held.
+// takePuts stores the entries that the handler of ev, which has the turn, has put by notices. The
+// handler relies on that, so a failure resets the object. storeMu is held.
 func (o *object) takePuts(ev *Event) error {
 	ev.noticed.Lock()
 	puts := ev.puts
@@ -353,8 +355,8 @@ func (o *object) takePuts(ev *Event) error {
 	return err
 }
 
-// administer calls f with the store without an instance, when it is the object's
-// turn, and commits. It gives up waiting when ctx ends.
+// administer calls f with the store in the object's turn, without an instance, and commits. It
+// stops waiting for the turn when ctx ends.
 func (o *object) administer(ctx context.Context, f func(*store.Object) error) error {
 	return o.withTurn(ctx, func() error {
 		s, err := o.open()
@@ -377,7 +379,7 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 	})
 }
 
-// open returns the store. storeMu is held.
+// open returns the store, and opens it if it is closed. storeMu is held.
 func (o *object) open() (*store.Object, error) {
 	if o.store == nil {
 		if err := context.Cause(o.ns.w.ctx); err != nil { // nobody would close it again
@@ -402,8 +404,8 @@ func (o *object) open() (*store.Object, error) {
 	return o.store, nil
 }
 
-// closeStore closes the file if it is open. storeMu is held, and no event has the turn
-// or it is the caller's.
+// closeStore closes the file if it is open. storeMu is held. No event has the turn, or the caller
+// has it.
 func (o *object) closeStore() error {
 	if o.store == nil {
 		return nil
@@ -414,7 +416,7 @@ func (o *object) closeStore() error {
 	return s.Close()
 }
 
-// closeUnused is closeStore where nobody waits for the file.
+// closeUnused is closeStore for callers that can only log an error.
 func (o *object) closeUnused() {
 	if err := o.closeStore(); err != nil {
 		o.ns.w.log.Error("close "+o.String(), "err", err)
@@ -429,11 +431,11 @@ func (o *object) rollback() error {
 	return o.store.Rollback()
 }
 
-// commit commits what the holder of the turn wrote. storeMu is held.
+// commit commits the writes of the turn. storeMu is held.
 //
-// The index must not show an alarm later than the object's file does, or a
-// crash between the two writes would lose it: an earlier alarm goes into the index
-// before the commit, a later one and a deletion after it.
+// The index must never show a later alarm than the object's file, or a crash between the two writes
+// would lose the alarm. So an earlier alarm goes into the index before the commit; a later one, or
+// a deletion, after it.
 func (o *object) commit() error {
 	if !o.uncommitted() {
 		return nil
@@ -477,13 +479,13 @@ func (o *object) commit() error {
 	return nil
 }
 
-// uncommitted reports whether there is anything that a commit would bring to disk. storeMu is held.
+// uncommitted reports whether a commit would write anything to disk. storeMu is held.
 func (o *object) uncommitted() bool { return o.store != nil && o.store.Dirty() && o.transactions == 0 }
 
-// commitOrReset commits what was written in the turn of t, an event's. If that fails the object is
-// reset: what its handlers believe to be stored is not. storeMu is held.
+// commitOrReset commits the writes in the turn of t, an event's ticket. If that fails it resets the
+// object, because its handlers rely on writes that are not stored. storeMu is held.
 func (o *object) commitOrReset(t *ticket) error {
-	before, after := o.crashesAtCommit()
+	before, after := o.commitFaults()
 	err := before
 	if err == nil {
 		err = o.commit()
@@ -494,7 +496,7 @@ func (o *object) commitOrReset(t *ticket) error {
 	if err == nil {
 		return nil
 	}
-	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint; the words are the platform's
+	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint
 		err = fmt.Errorf("Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: %w", e) //nolint:staticcheck // see above
 	}
 	o.reset(t, err)

@@ -9,13 +9,15 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// What the handler of an event may ask for. Each use of storage comes after what the handler has
-// put by notices, and in the event's turn.
+// The operations that the handler of an event may ask for. Each use of storage is in the event's
+// turn, after the entries that the handler has put by notices. The methods that use storage fail if
+// the event is the worker's, is over, or its object was reset.
 
-// listPage is about how many bytes of entries one answer to List carries.
+// listPage is the approximate limit of the entries in one answer, in bytes.
 const listPage = 1 << 20
 
-// Use calls f with the storage of the event's object.
+// Use calls f with the store of the event's object, in the event's turn, and returns f's error. If
+// the event does not have the turn, it takes one for this call and commits.
 func (ev *Event) Use(f func(*store.Object) error) error {
 	if ev.obj == nil {
 		return errors.New("the worker has no storage; only objects do")
@@ -23,15 +25,16 @@ func (ev *Event) Use(f func(*store.Object) error) error {
 	return ev.obj.use(ev, f)
 }
 
-// Write takes entries that the handler has put without waiting for an answer. They are stored when
-// the event's object is next used, or when the event waits or ends.
+// Write takes entries that the handler has put by notices, without waiting for an answer. They are
+// stored at the next use of the store, or when the event waits or ends. If that fails the object is
+// reset.
 func (ev *Event) Write(entries []wire.Entry) {
 	ev.noticed.Lock()
 	ev.puts = append(ev.puts, entries...)
 	ev.noticed.Unlock()
 }
 
-// Get returns the value of a key.
+// Get returns the value of a key, and whether there is one. It fails for a key beyond the limits.
 func (ev *Event) Get(key string) (value []byte, found bool, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		if err := ev.limits().checkKey(key); err != nil {
@@ -43,7 +46,7 @@ func (ev *Event) Get(key string) (value []byte, found bool, err error) {
 	return value, found, err
 }
 
-// Put stores a value.
+// Put stores a value. It fails for an entry beyond the limits.
 func (ev *Event) Put(key string, value []byte) error {
 	return ev.Use(func(st *store.Object) error {
 		if err := ev.limits().checkEntry(key, value); err != nil {
@@ -53,7 +56,7 @@ func (ev *Event) Put(key string, value []byte) error {
 	})
 }
 
-// Delete deletes a key, and reports whether it was there.
+// Delete deletes a key, and reports whether it existed.
 func (ev *Event) Delete(key string) (existed bool, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		if err := ev.limits().checkKey(key); err != nil {
@@ -65,7 +68,8 @@ func (ev *Event) Delete(key string) (existed bool, err error) {
 	return existed, err
 }
 
-// GetMany returns the entries of keys, as far as they fit into one answer.
+// GetMany returns the entries of keys, in their order. If they do not fit into one answer, it sets
+// More.
 func (ev *Event) GetMany(keys []string) (answer *wire.Listed, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		answer, err = ev.limits().getMany(st, keys)
@@ -74,7 +78,7 @@ func (ev *Event) GetMany(keys []string) (answer *wire.Listed, err error) {
 	return answer, err
 }
 
-// PutMany stores all entries, or none.
+// PutMany stores all entries or none. It fails for more keys, or an entry, beyond the limits.
 func (ev *Event) PutMany(entries []wire.Entry) error {
 	return ev.Use(func(st *store.Object) error { return ev.limits().putMany(st, entries) })
 }
@@ -84,7 +88,7 @@ func (ev *Event) PutEach(entries []wire.Entry) error {
 	return ev.Use(func(st *store.Object) error { return ev.limits().putEach(st, entries) })
 }
 
-// DeleteMany deletes keys, and returns how many of them were there.
+// DeleteMany deletes keys, and returns how many of them existed.
 func (ev *Event) DeleteMany(keys []string) (answer *wire.Deleted, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		answer, err = ev.limits().deleteMany(st, keys)
@@ -93,7 +97,8 @@ func (ev *Event) DeleteMany(keys []string) (answer *wire.Deleted, err error) {
 	return answer, err
 }
 
-// List returns entries in the order of their keys, as far as they fit into one answer.
+// List returns entries in the order of their keys. If they do not fit into one answer, it sets
+// More.
 func (ev *Event) List(q store.ListOptions) (answer *wire.Listed, err error) {
 	err = ev.Use(func(st *store.Object) error {
 		entries, more, err := st.List(q, listPage)
@@ -109,7 +114,8 @@ func (ev *Event) List(q store.ListOptions) (answer *wire.Listed, err error) {
 	return answer, err
 }
 
-// DeleteAll deletes all that the object has stored. As on the platform no abort brings it back.
+// DeleteAll deletes everything that the object has stored, and the alarm if the layout says so. It
+// commits: as on the platform, no abort undoes it. It fails within a transaction.
 func (ev *Event) DeleteAll() error {
 	return ev.Use(func(st *store.Object) error {
 		if ev.obj.transactions > 0 {
@@ -122,16 +128,17 @@ func (ev *Event) DeleteAll() error {
 	})
 }
 
-// Sync commits what was written.
+// Sync commits the writes of the turn, unless a transaction is open.
 func (ev *Event) Sync() error {
 	return ev.Use(func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) })
 }
 
-// SetAlarm sets the alarm of the event's object.
+// SetAlarm sets the alarm of the event's object. A past time means now. It fails if the class has
+// no Alarm method.
 func (ev *Event) SetAlarm(at time.Time) error {
 	return ev.Use(func(st *store.Object) error {
 		o := ev.obj
-		// The platform does not look for the handler while the object is being made.
+		// The platform does not check for the method while it constructs the object.
 		if class := o.ns.class; !handlesAlarms(ev.prog, class) && !o.constructing() {
 			return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
 		}
@@ -139,7 +146,7 @@ func (ev *Event) SetAlarm(at time.Time) error {
 	})
 }
 
-// GetAlarm returns the alarm of the event's object. One that is running is as good as gone.
+// GetAlarm returns the alarm of the event's object, and whether one is set. A running alarm is not.
 func (ev *Event) GetAlarm() (at time.Time, set bool, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		if o := ev.obj; o.run != nil && !o.run.changed && !st.AlarmChanged() {
@@ -151,27 +158,28 @@ func (ev *Event) GetAlarm() (at time.Time, set bool, err error) {
 	return at, set, err
 }
 
-// DeleteAlarm deletes the alarm of the event's object.
+// DeleteAlarm deletes the alarm of the event's object, if one is set.
 func (ev *Event) DeleteAlarm() error {
 	return ev.Use(func(st *store.Object) error { return st.DeleteAlarm() })
 }
 
-// Begin opens a transaction inside the one that may be open.
+// Begin opens a transaction, inside the innermost open one if there is one.
 func (ev *Event) Begin() error {
 	return ev.Use(func(st *store.Object) error { return ev.obj.begin(st) })
 }
 
-// Commit ends the innermost transaction.
+// Commit ends the innermost transaction. It fails if none is open.
 func (ev *Event) Commit() error {
 	return ev.Use(func(st *store.Object) error { return ev.obj.commitTransaction(ev, st) })
 }
 
-// Rollback undoes the innermost transaction and ends it.
+// Rollback undoes the innermost transaction and ends it. It fails if none is open.
 func (ev *Event) Rollback() error {
 	return ev.Use(func(st *store.Object) error { return ev.obj.rollbackTransaction(st) })
 }
 
-// Exec runs SQL, and returns its first rows.
+// Exec runs SQL and returns the first rows. Other rows wait in a cursor for NextRows. Errors of the
+// SQL are *store.SQLError.
 func (ev *Event) Exec(query string, args []any) (rows *wire.Rows, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		rows, err = ev.exec(st, query, args)
@@ -180,7 +188,8 @@ func (ev *Event) Exec(query string, args []any) (rows *wire.Rows, err error) {
 	return rows, err
 }
 
-// NextRows returns the rows after those that Exec or NextRows returned.
+// NextRows returns the next rows of a cursor of Exec. It fails if the cursor has been read to its
+// end or closed.
 func (ev *Event) NextRows(cursor uint64) (rows *wire.Rows, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		rows, err = ev.nextRows(st, cursor)
@@ -189,12 +198,13 @@ func (ev *Event) NextRows(cursor uint64) (rows *wire.Rows, err error) {
 	return rows, err
 }
 
-// CloseRows closes a cursor. To close one again is no error.
+// CloseRows closes a cursor. Closing one again is no error.
 func (ev *Event) CloseRows(cursor uint64) error {
 	return ev.Use(func(*store.Object) error { return ev.closeRows(cursor) })
 }
 
-// DatabaseSize returns how many bytes the object's database has.
+// DatabaseSize returns the size of the object's database in bytes. It fails if the class has no
+// SQL.
 func (ev *Event) DatabaseSize() (bytes int64, err error) {
 	err = ev.Use(func(st *store.Object) (err error) {
 		if ev.obj.ns.keyValue.Load() {
@@ -209,7 +219,8 @@ func (ev *Event) DatabaseSize() (bytes int64, err error) {
 // Now returns the time of the clock.
 func (ev *Event) Now() time.Time { return ev.w.clock.Now() }
 
-// Block keeps the turn with the event until Unblock.
+// Block makes the event keep its turn until Unblock, for BlockLimit at most. It waits until the
+// event has the turn, and commits earlier writes.
 func (ev *Event) Block() error {
 	if err := ev.endWrites(); err != nil {
 		return err
@@ -217,7 +228,7 @@ func (ev *Event) Block() error {
 	return ev.obj.block(ev)
 }
 
-// Unblock undoes Block.
+// Unblock undoes Block, after a commit. It fails without Block.
 func (ev *Event) Unblock() error {
 	if err := ev.endWrites(); err != nil {
 		return err
@@ -225,9 +236,9 @@ func (ev *Event) Unblock() error {
 	return ev.obj.unblock(ev)
 }
 
-// endWrites commits what was written. As far as writes are concerned, Block and Unblock are the end
-// of a turn: what was written before outlives a block that fails, and what a good block wrote a
-// later abort. (Seen in workerd.)
+// endWrites commits the writes so far. For writes, Block and Unblock are the end of a turn: writes
+// before a block survive its failure, and writes of a successful block survive a later abort. (Seen
+// in workerd.)
 func (ev *Event) endWrites() error {
 	if ev.obj == nil {
 		return errors.New("the worker has no turn to keep")
@@ -235,7 +246,8 @@ func (ev *Event) endWrites() error {
 	return ev.Sync()
 }
 
-// Abort resets the event's object. With dropAlarm, an alarm that is running is not tried again.
+// Abort resets the event's object: its events fail with reason. With dropAlarm, a running alarm is
+// not retried. It does nothing for an event of the worker.
 func (ev *Event) Abort(reason string, dropAlarm bool) {
 	if ev.obj != nil {
 		cause := &wire.Error{Message: reason, Remote: true}
@@ -243,7 +255,7 @@ func (ev *Event) Abort(reason string, dropAlarm bool) {
 	}
 }
 
-// limits are those of the event's object.
+// limits returns the limits of the event's object.
 func (ev *Event) limits() Limits { return ev.obj.ns.limits() }
 
 // constructing reports whether the event that has the turn is constructing the object.

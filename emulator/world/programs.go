@@ -11,18 +11,19 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// Programs gives the world the program that runs handlers now. Which one that is changes with each
-// reload and crash.
+// Programs gives the world the program that runs handlers now. Each reload and crash replaces it.
 type Programs interface {
-	// Enter returns the program that is to handle an event, when there is one, and counts the event
-	// in it. The caller calls Leave.
+	// Enter waits for a program to handle an event, as Entry says, and counts the event in it. The
+	// caller calls Leave, unless there is an error.
 	Enter(context.Context, Entry) (Program, error)
-	// Stay counts another event in a program, caused by one that has entered. The caller calls Leave.
+	// Stay counts another event in a program, caused by one that has entered. The caller calls
+	// Leave.
 	Stay(Program)
+	// Leave ends an event that Enter or Stay has counted.
 	Leave(Program)
 	// Running returns the program that serves, or nil.
 	Running() Program
-	// Missing says why no program serves where an event would wait for one, or nothing.
+	// Missing returns why no program serves where an event would wait for one, or empty.
 	Missing() string
 }
 
@@ -30,40 +31,44 @@ type Programs interface {
 type Entry int
 
 const (
-	Patient   Entry = iota // it waits for a program as long as it takes
-	Impatient              // it fails when no program can be kept running
-	Newest                 // as Impatient, and what was saved before it came is to handle it
+	Patient   Entry = iota // Patient waits for a program as long as it takes
+	Impatient              // Impatient fails when no program can be kept running
+	Newest                 // Newest is Impatient, but waits for the version saved before the event
 )
 
 // A Program runs the handlers of the worker and of its objects.
 type Program interface {
-	// Class returns what the program has registered for a class.
+	// Class returns what the program has registered for a class, and whether it has registered it.
 	Class(name string) (wire.Class, bool)
 	// Scheduled reports whether the worker handles cron triggers.
 	Scheduled() bool
-	// Ask asks for something that has no body, as part of an event of inst, and returns when the
-	// handler has. Where the event is the worker's, the error is *Undelivered if the program was
-	// gone before it took the question.
+	// Ask sends a question without a body, as part of an event of inst, and returns when the
+	// handler has returned. For an event of the worker, the error is *Undelivered if the program
+	// was gone before it took the question.
 	Ask(inst *Instance, method wire.Method, m wire.Message) error
 	// Destroy makes the program forget an instance. It does not wait.
 	Destroy(*Instance)
-	// Forget drops what the program remembers of an instance's storage, before it sees anything
+	// Forget makes the program drop its cache of an instance's storage, before it reads anything
 	// that is sent later.
 	Forget(*Instance)
-	// Lost reports whether the program is gone. It does so before anything fails because of that.
+	// Lost reports whether the program is gone. It returns true before any event fails because of
+	// that.
 	Lost() bool
-	// Attached reports whether somebody else started the program: a debugger may stop it.
+	// Attached reports whether the program is an attached one, which a debugger may stop.
 	Attached() bool
-	// Responds asks the program for a sign of life. When it returns true, all that the program had
-	// asked for before has arrived.
+	// Responds asks the program for a sign of life, and reports whether it came. If so, everything
+	// that the program had asked for before has arrived.
 	Responds() bool
-	// Spared reports whether real time does not count for the program: it stands in a debugger, or
-	// stood there in the last d.
+	// Spared reports whether real time does not count for the program: a debugger stops it, or has
+	// stopped it within the last d of real time.
 	Spared(d time.Duration) bool
 }
 
-// An Undelivered event of the worker has not reached its program, which was gone.
-type Undelivered struct{ Cause error }
+// An Undelivered is the error of an event of the worker whose program was gone before it took the
+// event. Deliver delivers the event again.
+type Undelivered struct {
+	Cause error // of the lost connection
+}
 
 func (e *Undelivered) Error() string { return e.Cause.Error() }
 func (e *Undelivered) Unwrap() error { return e.Cause }
@@ -89,7 +94,7 @@ func (r *running) remove(ev *Event) {
 	r.mu.Unlock()
 }
 
-// ask returns the event of a program with this number, and counts an operation of its handler.
+// ask returns the event of p with this number, and counts an operation of its handler.
 func (r *running) ask(p Program, number uint64) (*Event, error) {
 	r.mu.Lock()
 	ev := r.events[number]
@@ -115,12 +120,12 @@ func (r *running) find(match func(*Event) bool) []*Event {
 	return found
 }
 
-// in returns the events of a program.
+// in returns the events of p, in the order in which they began.
 func (r *running) in(p Program) []*Event {
 	return r.find(func(ev *Event) bool { return ev.prog == p })
 }
 
-// noPrograms stands for the programs where none ever runs.
+// noPrograms is the Programs of a world in which no program ever runs.
 type noPrograms struct{}
 
 var errNoProgram = errors.New("no handler program runs here")

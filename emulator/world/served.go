@@ -9,17 +9,17 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// Served are the objects that a request to the worker has reached.
+// Served are the objects that a request to the worker has reached. The zero value has none.
 type Served struct {
 	mu      sync.Mutex
 	objects []*object // the first ones, each once
 	more    bool      // there were others
 }
 
-// maxServed is how many objects the line of a request names.
+// maxServed is how many objects the log line of a request names.
 const maxServed = 2
 
-// add does nothing to a nil served.
+// add adds an object. A nil s ignores it.
 func (s *Served) add(o *object) {
 	if s == nil {
 		return
@@ -35,7 +35,8 @@ func (s *Served) add(o *object) {
 	}
 }
 
-// Find returns the object with this id, or nil if it is not kept here.
+// Find returns the object with this id, or nil if it is not one of the first maxServed objects. A
+// nil s has none.
 func (s *Served) Find(id string) *object {
 	if s == nil {
 		return nil
@@ -50,7 +51,8 @@ func (s *Served) Find(id string) *object {
 	return nil
 }
 
-// Describe returns the object, if it was a single one, and a text for people.
+// Describe returns the name of the object, if there is exactly one, and a text for people that
+// names the first objects.
 func (s *Served) Describe() (object, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +68,7 @@ func (s *Served) Describe() (object, text string) {
 	return "", fmt.Sprintf("%s and %s", s.objects[0], s.objects[1])
 }
 
-// requestLine is how people call a request: its method and path.
+// requestLine returns the method and path of a request.
 func requestLine(r *wire.Request) string {
 	u, err := url.Parse(r.URL)
 	switch {

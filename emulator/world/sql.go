@@ -8,14 +8,14 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// rowsPage is about how many bytes of rows one answer to Exec or NextRows carries.
+// rowsPage is the approximate limit of the rows in one answer to Exec or NextRows, in bytes.
 const rowsPage = 64 << 10
 
-// The words are the platform's.
+// errNoSQL is the error of SQL in a class with key-value storage. The words are the platform's.
 var errNoSQL = errors.New("SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` in the migration that creates the class")
 
-// exec runs SQL in the implicit transaction of the event's object, whose store st is in
-// use. Rows beyond the first page wait in a cursor for NextRows.
+// exec runs SQL in the implicit transaction of the event's object. Rows beyond the first page wait
+// in a cursor for nextRows.
 func (ev *Event) exec(st *store.Object, query string, args []any) (*wire.Rows, error) {
 	if ev.obj.ns.keyValue.Load() {
 		return nil, errNoSQL
@@ -41,7 +41,7 @@ func (ev *Event) exec(st *store.Object, query string, args []any) (*wire.Rows, e
 	return page, nil
 }
 
-// nextRows reads on where exec or nextRows stopped.
+// nextRows reads the next page of a cursor.
 func (ev *Event) nextRows(st *store.Object, cursor uint64) (*wire.Rows, error) {
 	c, ok := ev.cursors[cursor]
 	if !ok {
@@ -59,7 +59,7 @@ func (ev *Event) nextRows(st *store.Object, cursor uint64) (*wire.Rows, error) {
 	return page, nil
 }
 
-// closeRows closes a cursor. One that is closed already is no error.
+// closeRows closes a cursor. Closing one again is no error.
 func (ev *Event) closeRows(cursor uint64) error {
 	c, ok := ev.cursors[cursor]
 	if !ok {
@@ -69,10 +69,10 @@ func (ev *Event) closeRows(cursor uint64) error {
 	return c.Close()
 }
 
-// closeCursors closes what the event's handler has left open. storeMu is held.
+// closeCursors closes the cursors that the event's handler has left open. storeMu is held.
 func (ev *Event) closeCursors() {
 	for _, c := range ev.cursors {
-		c.Close() //nolint:errcheck // it has nothing to report
+		c.Close() //nolint:errcheck // nobody needs the error of a cursor left open
 	}
 	ev.cursors = nil
 }
@@ -85,7 +85,7 @@ func readPage(c *store.Cursor) (*wire.Rows, error) {
 		if err != nil && len(page.Values) == 0 {
 			return nil, err
 		}
-		if !ok { // an error comes again when the rows before it have been read
+		if !ok { // the end, or an error, which the next page returns again
 			break
 		}
 		for _, v := range row {
@@ -98,7 +98,7 @@ func readPage(c *store.Cursor) (*wire.Rows, error) {
 	return page, nil
 }
 
-// sizeOf is about how many bytes v has in an answer.
+// sizeOf returns the approximate size of v in an answer, in bytes.
 func sizeOf(v any) int {
 	switch v := v.(type) {
 	case string:

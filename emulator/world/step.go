@@ -11,19 +11,19 @@ import (
 )
 
 // A step of the clock is one present instant: time stands still until nobody holds the step any
-// more. This file is the state machine that decides who does.
+// more. This file is the state machine of those holds.
 //
-// A holder (an event, or anybody else who claims an object's turn) is in one of three states:
+// A stepHolder (an event, or any other claim to an object's turn) is in one of three states:
 //
 //	outside  it holds no step: a request from outside caused it, or it waits for the clock
 //	inside   it holds a step, which cannot end before the holder leaves
 //	retired  it is over, and never joins a step again
 //
-// An event joins the step of whatever caused it. It leaves the step while all that its handler
-// waits for is the clock, or an event that has joined the step in its place. It joins again when
+// An event joins the step of its cause. It leaves the step while its handler waits only for the
+// clock, or for an event that has joined the step in its place. It joins a step again when
 // something wakes the handler up.
-type holder struct {
-	// stepMu guards all fields of a holder. It is the last lock to take but for the step's own.
+type stepHolder struct {
+	// stepMu guards all fields. It is taken last, before only the step's own lock.
 	stepMu  sync.Mutex
 	step    *clock.Step // the step held, or nil
 	last    *clock.Step // the step held last
@@ -32,21 +32,21 @@ type holder struct {
 	// ending, unless it is nil, is called when the holder retires (see aftermath).
 	ending func()
 
-	// The rest says what an event's handler is doing. Nobody else has any of it.
+	// The rest is about an event's handler. It is zero for other holders.
 
-	caller     *Event              // its handler waits for this event, or nil
-	callees    map[*Event]struct{} // events of other objects that the handler waits for
-	naps       map[*nap]struct{}   // Sleeps that the handler waits for
-	canceled   bool                // the caller waits no longer, and this event has joined its step
-	operations int64               // how often the handler has asked for something
-	waits      int                 // goroutines of the handler that sleep or wait for a callee
-	paused     bool                // the handler gives its turn up, or wants it back
-	outside    int                 // answers and bodies from outside that the handler may wait for
+	caller     *Event                   // the event whose handler waits for this one, or nil
+	callees    map[*Event]struct{}      // events of other objects that the handler waits for
+	sleeps     map[*sleepTimer]struct{} // sleeps that the handler waits for
+	canceled   bool                     // the caller no longer waits, and this event has joined its step
+	operations int64                    // how many operations the handler has asked for
+	waits      int                      // goroutines of the handler that sleep or wait for a callee
+	paused     bool                     // the handler gives its turn up, or wants it back
+	outside    int                      // answers and bodies from outside that the handler may wait for
 }
 
-// join makes h hold step in place of the one it held. A nil step only gives that one back.
-// A retired holder stays out: nobody would take it out again.
-func (h *holder) join(step *clock.Step) {
+// join makes h hold step in place of the one it held. A nil step only gives the old one back. A
+// retired holder stays out, because it would never leave again.
+func (h *stepHolder) join(step *clock.Step) {
 	step.Add()
 	h.stepMu.Lock()
 	old := step
@@ -60,12 +60,13 @@ func (h *holder) join(step *clock.Step) {
 	old.Done()
 }
 
-// leave gives the step back: h waits for the clock, or for an event that holds the step for it.
-func (h *holder) leave() { h.join(nil) }
+// leave gives the step back: h waits for the clock, or for an event that holds the step in its
+// place.
+func (h *stepHolder) leave() { h.join(nil) }
 
-// retire gives the step back for good. A callee that the handler has canceled, and that has not
-// heard of it yet, holds the step on.
-func (h *holder) retire() {
+// retire gives the step back for good. A callee that the handler has canceled, but that does not
+// know yet, holds the step on.
+func (h *stepHolder) retire() {
 	h.stepMu.Lock()
 	old := h.step
 	h.step, h.retired = nil, true
@@ -86,7 +87,7 @@ func (h *holder) retire() {
 
 // endsSoon makes retire call ended. It does nothing for a holder that has retired, or will call
 // another one.
-func (h *holder) endsSoon(ended func()) bool {
+func (h *stepHolder) endsSoon(ended func()) bool {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	if h.retired || h.ending != nil {
@@ -97,14 +98,14 @@ func (h *holder) endsSoon(ended func()) bool {
 }
 
 // currentStep returns the step that h holds, or nil. The step cannot end before h leaves it.
-func (h *holder) currentStep() *clock.Step {
+func (h *stepHolder) currentStep() *clock.Step {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.step
 }
 
 // HoldStep returns the step that h holds, or nil, after it has taken another hold on it.
-func (h *holder) HoldStep() *clock.Step {
+func (h *stepHolder) HoldStep() *clock.Step {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	h.step.Add()
@@ -113,80 +114,82 @@ func (h *holder) HoldStep() *clock.Step {
 
 // lastStep returns the step that h holds or, if it has left for a callee, held last. That step may
 // be over: to join it then has no effect.
-func (h *holder) lastStep() *clock.Step {
+func (h *stepHolder) lastStep() *clock.Step {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.last
 }
 
 // asked counts an operation of the handler.
-func (h *holder) asked() {
+func (h *stepHolder) asked() {
 	h.stepMu.Lock()
 	h.operations++
 	h.stepMu.Unlock()
 }
 
-func (h *holder) operationCount() int64 {
+func (h *stepHolder) operationCount() int64 {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.operations
 }
 
-// beginWait counts a goroutine of the handler that begins to wait, endWait one that goes on.
-// endWait returns how many others still wait.
-func (h *holder) beginWait() {
+// beginWait counts a goroutine of the handler that begins to wait. endWait undoes that when the
+// goroutine goes on, and returns how many others still wait.
+func (h *stepHolder) beginWait() {
 	h.stepMu.Lock()
 	h.waits++
 	h.stepMu.Unlock()
 }
 
-func (h *holder) endWait() (left int) {
+func (h *stepHolder) endWait() (left int) {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	h.waits--
 	return h.waits
 }
 
-func (h *holder) waiting() int {
+func (h *stepHolder) waiting() int {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.waits
 }
 
-func (h *holder) setPaused(paused bool) {
+func (h *stepHolder) setPaused(paused bool) {
 	h.stepMu.Lock()
 	h.paused = paused
 	h.stepMu.Unlock()
 }
 
-// AwaitOutside counts what the handler may wait for and the emulator does not control.
-func (h *holder) AwaitOutside(n int) {
+// AwaitOutside adds n to the number of answers and bodies from outside that the handler may wait
+// for. The emulator does not control these.
+func (h *stepHolder) AwaitOutside(n int) {
 	h.stepMu.Lock()
 	h.outside += n
 	h.stepMu.Unlock()
 }
 
-// atRest reports whether the handler waits for something that the emulator knows of.
-func (h *holder) atRest() bool {
+// atRest reports whether the handler waits for something that the emulator knows of: the clock, a
+// callee, the outside or its turn.
+func (h *stepHolder) atRest() bool {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.waits > 0 || h.outside > 0 || h.paused
 }
 
-func (h *holder) setCaller(caller *Event) {
+func (h *stepHolder) setCaller(caller *Event) {
 	h.stepMu.Lock()
 	h.caller = caller
 	h.stepMu.Unlock()
 }
 
-func (h *holder) callerEvent() *Event {
+func (h *stepHolder) callerEvent() *Event {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.caller
 }
 
-// remember puts v into one of the sets of h until forget is called.
-func remember[T comparable](h *holder, set *map[T]struct{}, v T) (forget func()) {
+// remember adds v to one of the sets of h, until forget is called.
+func remember[T comparable](h *stepHolder, set *map[T]struct{}, v T) (forget func()) {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	if *set == nil {
@@ -200,8 +203,8 @@ func remember[T comparable](h *holder, set *map[T]struct{}, v T) (forget func())
 	}
 }
 
-// park takes the event, which waits for the clock, out of its step. With it go the events that
-// wait for a turn which this event, or one that waits for it, keeps.
+// park takes the event, which waits for the clock, out of its step. It also takes out the events
+// that wait for a turn which this event, or one that waits for it, keeps.
 func (ev *Event) park() {
 	ev.leave()
 	for ; ev != nil; ev = ev.callerEvent() {
@@ -211,8 +214,8 @@ func (ev *Event) park() {
 	}
 }
 
-// unpark undoes park when step has woken the event. A nil step means that something else did, and
-// the event stays outside.
+// unpark undoes park when step has woken the event. A nil step means that the outside woke it: the
+// event stays outside.
 func (ev *Event) unpark(step *clock.Step) {
 	if step != nil {
 		ev.join(step)
@@ -248,8 +251,8 @@ func (o *object) unpark(t *ticket, step *clock.Step) {
 	}
 }
 
-// joinAll makes the events that a reset of inst ends part of step: what their callers make of it
-// happens at that time. Without a step the next move of the clock waits for them.
+// joinAll makes the events that a reset of inst ends join step, so that their callers go on in that
+// step. Without a step the next move of the clock waits for them.
 func (o *object) joinAll(inst *Instance, step *clock.Step) {
 	if inst == nil {
 		return
@@ -280,18 +283,18 @@ func (o *object) joinAll(inst *Instance, step *clock.Step) {
 	}
 }
 
-// callFor makes ev, an event that the handler of caller waits for, hold the step in the caller's
-// place. The caller goes on with answered, and forgets ev with done.
+// callFor makes ev, for which the handler of caller waits, hold the step in the caller's place.
+// Answered gives the step back, and done ends the call.
 func (ev *Event) callFor(caller *Event) (done func()) {
 	ev.setCaller(caller)
 	ev.join(caller.lastStep())
-	done = remember(&caller.holder, &caller.callees, ev)
+	done = remember(&caller.stepHolder, &caller.callees, ev)
 	caller.beginWait()
 	caller.leave()
 	return done
 }
 
-// Answered gives the step back to the caller, which goes on.
+// Answered gives the step back to caller, which waited for ev and goes on.
 func (ev *Event) Answered(caller *Event) {
 	ev.setCaller(nil)
 	step := ev.currentStep()
@@ -300,7 +303,7 @@ func (ev *Event) Answered(caller *Event) {
 }
 
 // woken ends the wait of one of the handler's goroutines, which goes on as part of step. A handler
-// whose program is gone does not go on: it must not look like one that ran (see underWay).
+// whose program is lost does not go on: a crash report must not show it as running.
 func (ev *Event) woken(step *clock.Step) {
 	if ev.prog.Lost() {
 		return
@@ -311,15 +314,14 @@ func (ev *Event) woken(step *clock.Step) {
 }
 
 // leaveWhenSilent takes the event out of step when its handler has come to rest. Handlers with
-// several waiting goroutines need it: when one goes on, nothing says that it is done and the
-// handler waits for the others.
+// several waiting goroutines need it: after one has gone on, nothing says when it waits again.
 func (ev *Event) leaveWhenSilent(step *clock.Step) {
 	tick := time.NewTicker(ev.w.waits.Silence)
 	defer tick.Stop()
 	for last := int64(-1); ; <-tick.C {
 		n := ev.operationCount()
-		// On a busy machine the program may not have run at all meanwhile. Once it has answered,
-		// all that it had asked for is here. One that stands in a debugger may yet ask for more.
+		// On a busy machine the program may not have run meanwhile. Once it has answered, everything
+		// that it had asked for has arrived. One that a debugger stops may yet ask for more.
 		rests := n == last && (ev.prog.Responds() || !ev.prog.Attached()) && ev.operationCount() == n
 		if ev.currentStep() != step {
 			return
@@ -332,8 +334,8 @@ func (ev *Event) leaveWhenSilent(step *clock.Step) {
 	}
 }
 
-// StopWaiting makes the event, which its caller has canceled in step, hold that step if it waits.
-// It may be called more than once.
+// StopWaiting makes the event, which its caller has canceled in step, hold that step if its handler
+// waits, until the handler has come to rest. It may be called more than once.
 func (ev *Event) StopWaiting(step *clock.Step) {
 	if step == nil {
 		return
@@ -349,8 +351,8 @@ func (ev *Event) StopWaiting(step *clock.Step) {
 	ev.w.Go(func() { ev.leaveWhenSilent(step) })
 }
 
-// Sleep gives the turn up, waits for d of the clock and takes the turn again. When ctx ends first,
-// or the object is reset, the event is left without its turn.
+// Sleep commits, gives the turn up, waits for d on the clock and takes the turn again. If ctx ends
+// first, or the object is reset, Sleep returns the cause, and the event is left without its turn.
 func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -367,11 +369,11 @@ func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	c := ev.w.clock
 	woken := make(chan *clock.Step, 1)
 	// The timer is set before the event leaves its step: the clock must not go past it.
-	n := &nap{timer: c.At(c.Now().Add(d), func(step *clock.Step) {
+	n := &sleepTimer{timer: c.At(c.Now().Add(d), func(step *clock.Step) {
 		step.Add()
 		woken <- step
 	})}
-	defer remember(&ev.holder, &ev.naps, n)()
+	defer remember(&ev.stepHolder, &ev.sleeps, n)()
 	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
 		return context.Cause(inst.ctx)
 	}
@@ -396,37 +398,36 @@ func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	return ev.Resume(ctx)
 }
 
-// A nap is one Sleep of a handler.
-type nap struct {
+// A sleepTimer is the timer of one Sleep.
+type sleepTimer struct {
 	timer *clock.Timer
 
 	mu    sync.Mutex
-	ended bool // before its time
+	ended bool // stopped before it was due
 }
 
-// end ends the nap before its time, and reports whether it could: if not, the time has come.
-// A second call reports the same.
-func (n *nap) end() bool {
+// end stops the timer, and reports whether it was not due yet. A second call reports the same.
+func (n *sleepTimer) end() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.ended = n.ended || n.timer.Stop()
 	return n.ended
 }
 
-// endNaps ends all Sleeps of the event, which was reset. From then on their timers are not due any
-// more; their goroutines may hear of it later.
-func (ev *Event) endNaps() {
+// endSleeps stops the timers of all sleeps of the event, whose object was reset. Their goroutines
+// may notice the reset later.
+func (ev *Event) endSleeps() {
 	ev.stepMu.Lock()
-	naps := slices.Collect(maps.Keys(ev.naps))
+	sleeps := slices.Collect(maps.Keys(ev.sleeps))
 	ev.stepMu.Unlock()
-	for _, n := range naps {
+	for _, n := range sleeps {
 		n.end()
 	}
 }
 
-// Expire tells the handler that a timer's time has come, by calling notify, as part of step.
-// notify reports whether the handler goes on, and whether it has said so: if not, it may have
-// withdrawn the timer.
+// Expire tells the handler, as part of step, that a timer is due. It calls notify, which reports
+// whether the handler goes on, and whether that is known: if not, the handler may have withdrawn
+// the timer.
 func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 	waits := ev.waiting()
 	if step != nil {
@@ -439,12 +440,12 @@ func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 	goesOn, known := notify()
 	switch {
 	case step == nil:
-	case known && goesOn && waits <= 1: // all of the handler goes on
+	case known && goesOn && waits <= 1: // the whole handler goes on
 	case waits == 0:
 		ev.leave()
 	case known && !goesOn:
 		ev.park()
-	default: // some of it goes on, or it has withdrawn the timer, perhaps because it goes on
+	default: // part of it goes on, or it has withdrawn the timer, perhaps because it goes on
 		ev.leaveWhenSilent(step)
 	}
 }

@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// maxStores is how many objects' files are open at the same time. Each costs two
+// maxStores is how many objects' files may be open at the same time. Each costs two file
 // descriptors and some 150 KB.
 const maxStores = 256
 
-// stores knows which objects have their file open, and closes the one that was not
-// used for the longest time when there are too many. It opens again by itself.
+// stores knows which objects have their file open. When there are too many, it closes the file that
+// was not used for the longest time. The next use opens the file again.
 type stores struct {
 	max int
 
 	mu    sync.Mutex
-	order list.List // of *object, the last used in front
+	order list.List // of *object, the most recently used in front
 	at    map[*object]*list.Element
 }
 
@@ -38,7 +38,7 @@ func (s *stores) touch(o *object) {
 	}
 }
 
-// tryClose closes the file of an object that nobody uses at the moment.
+// tryClose closes the file of an object, unless it is in use or has state that closing would lose.
 func (s *stores) tryClose(o *object) {
 	if !o.storeMu.TryLock() {
 		return
@@ -55,7 +55,8 @@ func (s *stores) tryClose(o *object) {
 	o.forgetLingering()
 }
 
-// closeLingering closes the files of the objects that an advance has evicted. It has ended.
+// closeLingering closes the files of the objects that an advance has evicted. It is called when the
+// advance has ended.
 func (s *stores) closeLingering() {
 	s.mu.Lock()
 	var open []*object
@@ -73,15 +74,15 @@ func (s *stores) closeLingering() {
 	}
 }
 
-// inUse reports whether anybody has pinned o, and so will see to its idling.
+// inUse reports whether o is pinned. If it is, release will start its idle timer.
 func (o *object) inUse() bool {
 	o.ns.mu.Lock()
 	defer o.ns.mu.Unlock()
 	return o.pending > 0
 }
 
-// forgetLingering makes the namespace forget o, whose file lingered and is closed now, if nobody uses it. storeMu is
-// held.
+// forgetLingering makes the namespace forget o, whose lingering file is closed now, unless o is
+// pinned. storeMu is held.
 func (o *object) forgetLingering() {
 	if !o.lingers {
 		return

@@ -8,8 +8,8 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// blockLimit is how long BlockConcurrencyWhile and a constructor may take, on the
-// clock. Source: workerd's io-context.h.
+// BlockLimit is how long BlockConcurrencyWhile and a constructor may take, on the clock. Source:
+// workerd's io-context.h.
 const BlockLimit = 30 * time.Second
 
 var errBlockLimit = &wire.Error{
@@ -22,22 +22,23 @@ var errBlockLimit = &wire.Error{
 // platform's limits, and workerd's server.c++.
 const alarmLimit = 15 * time.Minute
 
-// errAlarmLimit has the platform's words.
+// errAlarmLimit is the error of an alarm that exceeds alarmLimit. The words are the platform's.
 var errAlarmLimit = &wire.Error{
 	Message:    "Alarm exceeded its allowed execution time",
 	Overloaded: true,
 	Reset:      true,
 }
 
-// A timeLimit resets an object, unless it is stopped in time.
+// A timeLimit resets an object unless it is stopped in time.
 type timeLimit struct {
 	timer *clock.Timer
 	once  sync.Once
 	ended chan struct{} // closed by stop
 }
 
-// limit resets the object for cause when ev has taken d on the clock. A handler that does not wait for the clock gets
-// grace more of real time in an advance, and what it takes to leave a debugger.
+// limit resets the object with cause when ev has taken d on the clock. In an advance, a handler
+// that does not wait for the clock gets grace more, in real time. While a debugger stops the
+// handler's program, the limit waits.
 func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error, grace time.Duration) *timeLimit {
 	w, l := o.ns.w, &timeLimit{ended: make(chan struct{})}
 	l.timer = w.clock.AtUpkeep(w.clock.Now().Add(d), func(step *clock.Step) {
@@ -66,22 +67,23 @@ func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error, grace time
 	return l
 }
 
-// stop may be called again and again.
+// stop ends the limit. It may be called more than once.
 func (l *timeLimit) stop() {
 	l.timer.Stop()
 	l.once.Do(func() { close(l.ended) })
 }
 
 const (
-	// recovery is how long after it was last seen standing a program is bound by nothing in real time:
-	// it may stand again every now and then, as it does when somebody goes through it step by step.
+	// recovery is how long limits in real time do not apply to a program after a debugger was last
+	// seen to stop it. In single steps, a debugger stops it again and again.
 	recovery = 30 * time.Second
-	// recoveryPoll is how often, in real time, it is looked whether that is over.
+	// recoveryPoll is how often, in real time, outlastDebugger asks whether the program is still
+	// spared.
 	recoveryPoll = 250 * time.Millisecond
 )
 
-// outlastDebugger waits as long as the event's program is spared, and for ended at most. It reports whether
-// that was not closed: what is limited in real time goes on, and has had its time.
+// outlastDebugger waits while the event's program is spared, and until ended is closed at most. It
+// returns false if ended was closed: the limited work has ended in time.
 func (ev *Event) outlastDebugger(ended <-chan struct{}) bool {
 	tick := time.NewTicker(recoveryPoll)
 	defer tick.Stop()

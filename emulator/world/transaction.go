@@ -6,13 +6,13 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// A handler's transactions are savepoints inside the implicit transaction. While one is
-// open nothing is committed, not even where the handler waits for something: it
-// keeps its turn, so nobody can see what may still be undone.
+// A handler's transactions are savepoints inside the implicit transaction. While one is open
+// nothing is committed, not even where the handler waits. It keeps its turn, so no other event can
+// see writes that may still be undone.
 
 var errNoTransaction = errors.New("no transaction is open")
 
-// begin opens a transaction inside the one that may be open.
+// begin opens a transaction, inside the innermost open one if there is one.
 func (o *object) begin(s *store.Object) error {
 	if err := s.Savepoint(); err != nil {
 		return err
@@ -21,8 +21,8 @@ func (o *object) begin(s *store.Object) error {
 	return nil
 }
 
-// commitTransaction ends the innermost transaction. What it wrote is on disk when there
-// is none around it.
+// commitTransaction ends the innermost transaction. If it was the outermost, its writes are
+// committed to disk.
 func (o *object) commitTransaction(ev *Event, s *store.Object) error {
 	if o.transactions == 0 {
 		return errNoTransaction
@@ -49,8 +49,7 @@ func (o *object) rollbackTransaction(s *store.Object) error {
 	return nil
 }
 
-// endTransactions undoes the transactions that a handler in inst has left open. storeMu is
-// held.
+// endTransactions undoes the transactions that a handler in inst has left open. storeMu is held.
 func (o *object) endTransactions(inst *Instance) error {
 	if o.transactions > 0 {
 		inst.prog.Forget(inst)

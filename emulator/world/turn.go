@@ -9,12 +9,12 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// A ticket is a claim to an object's turn. Each event has one. Administration and eviction, which
-// are no events and need no instance, take tickets of their own.
+// A ticket is a claim to an object's turn. Each event has one. An Admin and an eviction take
+// tickets of their own: they are not events and need no instance.
 type ticket struct {
-	holder
+	stepHolder
 	obj  *object // nil for an event of the worker, which needs no turn
-	kind string  // "fetch", "alarm", "evict": for people
+	kind string  // "fetch", "alarm", "evict": for logs and messages
 	ev   *Event  // the event that the ticket belongs to, or nil
 
 	// obj.mu guards what follows.
@@ -22,8 +22,8 @@ type ticket struct {
 	waiter *waiter // the ticket's place in the queue, or nil
 }
 
-// isMain reports whether t is its event's main ticket. The other ones are for a single use of the
-// store, while the event waits for that in another goroutine.
+// isMain reports whether t is its event's main ticket. Each other ticket of an event is for one use
+// of the store by another goroutine of the handler.
 func (t *ticket) isMain() bool { return t.ev != nil && t == &t.ev.ticket }
 
 // instance returns the instance that the ticket's event runs in, or nil.
@@ -36,15 +36,15 @@ func (t *ticket) instance() *Instance {
 	return t.ev.inst
 }
 
-// A waiter is a ticket's place in the queue. Several goroutines of one handler may wait at it.
+// A waiter is a ticket's place in the queue. Several goroutines of one handler may share it.
 type waiter struct {
 	ticket  *ticket
 	granted chan struct{} // closed when the ticket has the turn, or err is set
 	err     error
-	count   int
+	count   int // of goroutines that wait
 }
 
-// Why a ticket gets no turn.
+// The reasons why a ticket gets no turn.
 var (
 	errOver = &wire.Error{Message: "the event is over: its handler has returned, or its object was reset"}
 	// errHasTurn says that the event's main ticket has the turn already.
@@ -52,7 +52,7 @@ var (
 )
 
 // acquire waits until t has the turn, which another goroutine of the same handler may have taken
-// already. When ctx ends first, the place in the queue is lost.
+// already. If ctx ends first, t loses its place in the queue.
 func (o *object) acquire(ctx context.Context, t *ticket) error {
 	o.mu.Lock()
 	if ev := t.ev; ev != nil && ev.inst != nil && ev.inst.ctx.Err() != nil {
@@ -63,7 +63,7 @@ func (o *object) acquire(ctx context.Context, t *ticket) error {
 		o.mu.Unlock()
 		return errOver
 	}
-	if ctx.Err() != nil { // nobody would give the turn back
+	if ctx.Err() != nil { // otherwise nobody would release the turn
 		o.mu.Unlock()
 		return context.Cause(ctx)
 	}
@@ -120,7 +120,7 @@ func (o *object) has(t *ticket) bool {
 	return o.turn == t
 }
 
-// release hands the turn to the next in the queue.
+// release passes the turn to the next in the queue.
 func (o *object) release() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -141,7 +141,7 @@ func (o *object) releaseLocked() {
 	if !w.ticket.isMain() {
 		return
 	}
-	// The event's other tickets must not wait for it: it may wait for them.
+	// The event's other tickets must not wait for its main one, which may wait for them.
 	o.queue = slices.DeleteFunc(o.queue, func(other *waiter) bool {
 		if other.ticket.ev != w.ticket.ev {
 			return false
@@ -153,7 +153,7 @@ func (o *object) releaseLocked() {
 	})
 }
 
-// withTurn calls f with storeMu held, without an instance, when it is the object's turn.
+// withTurn calls f in the object's turn, without an instance and with storeMu held.
 func (o *object) withTurn(ctx context.Context, f func() error) error {
 	t := &ticket{obj: o, kind: "admin"}
 	defer t.retire() // it may have joined a step in the queue
@@ -167,7 +167,8 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 	return err
 }
 
-// Finish ends the event's part in its object, which a response must not leave before.
+// Finish ends the event's use of its object: it commits the event's writes and passes the turn on.
+// No response may leave before. The error says why the writes were dropped.
 func (ev *Event) Finish() error {
 	if ev.obj == nil {
 		return nil
@@ -175,8 +176,8 @@ func (ev *Event) Finish() error {
 	return ev.obj.finish(ev)
 }
 
-// Pause commits what the event's object wrote and gives the object's turn up, unless ctx has
-// ended: then the program goes on already.
+// Pause commits the event's writes and gives the turn up, where the handler waits. If ctx has ended
+// the turn stays, because the handler goes on already.
 func (ev *Event) Pause(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
@@ -185,7 +186,8 @@ func (ev *Event) Pause(ctx context.Context) error {
 	return ev.obj.pause(ctx, ev)
 }
 
-// Resume takes the turn again. It gives up when ctx ends.
+// Resume takes the turn again after Pause. If ctx ends first it returns the cause, without the
+// turn.
 func (ev *Event) Resume(ctx context.Context) error {
 	if ev.obj == nil {
 		return nil
@@ -197,16 +199,16 @@ func (ev *Event) Resume(ctx context.Context) error {
 	return err
 }
 
-// pause commits what was written and, unless the event is blocked, gives the turn up.
-// It does nothing for an event that does not have the turn. When ctx has ended, whoever
-// asked has been told to go on and the turn must stay.
+// pause commits the event's writes and, unless the event is blocked, gives the turn up. It does
+// nothing for an event that does not have the turn. If ctx has ended the handler goes on already,
+// so the turn must stay.
 func (o *object) pause(ctx context.Context, ev *Event) error {
 	o.storeMu.Lock()
 	defer o.storeMu.Unlock()
 	if !o.has(&ev.ticket) {
 		return nil
 	}
-	if inst := ev.instance(); inst.ctx.Err() != nil { // what it wrote is to be dropped
+	if inst := ev.instance(); inst.ctx.Err() != nil { // its writes will be dropped
 		return context.Cause(inst.ctx)
 	}
 	if err := o.takePuts(ev); err != nil {
@@ -223,7 +225,7 @@ func (o *object) pause(ctx context.Context, ev *Event) error {
 	return nil
 }
 
-// block keeps the turn with ev until unblock.
+// block makes ev keep the turn until unblock.
 func (o *object) block(ev *Event) error {
 	if err := o.acquire(context.Background(), &ev.ticket); err != nil {
 		return err
@@ -249,15 +251,16 @@ func (o *object) unblock(ev *Event) error {
 	return nil
 }
 
-// OnItsOwn reports whether nobody but the handler keeps the event from coming to its end: the
-// handler has its object's turn, if it is an object's, and waits neither for the clock nor for
-// another event nor for the outside.
+// OnItsOwn reports whether only the handler itself keeps the event from ending. It has its object's
+// turn, if it is an object's, and waits neither for the clock nor for another event nor for the
+// outside.
 func (ev *Event) OnItsOwn() bool {
 	return !ev.atRest() && (ev.obj == nil || ev.obj.has(&ev.ticket))
 }
 
-// Circle returns the events by which ev, which keeps its turn, waits for that turn: the one
-// it waits for, the one that waits for, and so on. It is nil if ev does not wait so.
+// Circle returns the chain of events by which ev waits for itself, or nil. Each event waits for the
+// next one, beginning with the one that ev waits for. The last one waits for the turn that ev
+// keeps.
 func (ev *Event) Circle() []*Event {
 	if ev.obj == nil {
 		return nil
@@ -279,7 +282,8 @@ func (ev *Event) Circle() []*Event {
 	return nil
 }
 
-// Behind says how many events wait for the object's turn, if any do.
+// Behind returns a clause for messages that says how many events wait for the object's turn, or
+// empty if none does.
 func (o *object) Behind() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,8 +1,9 @@
-// Package world is what a Durable Object is: objects, turns, steps, events, alarms, cron triggers,
-// idle eviction, faults and administration. It knows no process, no HTTP and no configuration.
+// Package world is what Durable Objects are: objects, turns, steps, events, alarms, cron triggers,
+// idle eviction, faults and administration. It knows no process, no HTTP and no configuration. So
+// tests run a world with a program in their own process, and several worlds fit into one process.
 //
-// A World is made of a clock, of Programs that run the handlers, and of a Layout of classes. An
-// event takes this way through it:
+// A World has a clock, Programs that run the handlers, and a Layout of classes. An event takes this
+// way through it:
 //
 //  1. Deliver (delivery.go) lets it enter a program and join the step of its cause (step.go): time
 //     stands still until the event leaves.
@@ -12,9 +13,18 @@
 //  4. When the handler has returned, its writes are committed, and only then does the answer leave.
 //  5. What came of it is published as a Happening (happening.go).
 //
-// An alarm (alarm.go, missed.go) and a cron trigger (cron.go) are events that the clock delivers.
-// advance.go moves the clock. Admin (admin*.go) looks at objects and changes them from outside,
-// without waking them up. Tests run a world with a program in their own process.
+// Read the files in this order:
+//
+//   - world.go: what a world consists of
+//   - programs.go: how it sees programs
+//   - delivery.go, event.go: an event's way to its handler
+//   - turn.go: who has an object's turn
+//   - step.go: who holds the present instant of the clock
+//   - object.go: instances, commits and resets
+//   - operations.go: what a handler may ask for
+//   - alarm.go, missed.go, cron.go: the events that the clock delivers
+//   - advance.go: moves of the clock, and their report
+//   - admin.go: reads and changes objects from outside, without constructing them
 package world
 
 import (
@@ -34,44 +44,48 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// WorldOptions say what a world consists of.
+// Options say what a World consists of.
 type Options struct {
-	// Worker is the worker's name, for people.
+	// Worker is the worker's name, for messages.
 	Worker string
-	// Clock is the world's. Its maker closes it.
+	// Clock is the world's clock. The caller of New closes it.
 	Clock *clock.Clock
-	// Programs run the handlers; nil stands for none, ever.
+	// Programs run the handlers. Nil means that none ever runs: events fail.
 	Programs Programs
-	Log      *slog.Logger
-	// Happened takes what came of each event, as it ends; it may be nil.
+	// Log receives warnings, errors and what happens to objects besides events.
+	Log *slog.Logger
+	// Happened, unless it is nil, is called with the outcome of each event as it ends.
 	Happened func(Happening)
-	// Limits bound what objects may store; zero means ProductionLimits.
+	// Limits bound what objects may store. The zero value means ProductionLimits.
 	Limits Limits
 	// Seed, unless it is 0, shuffles the waits of retries.
 	Seed uint64
-	// Missed says what becomes of alarms that are overdue when their class is opened.
+	// Missed says what happens to alarms that are overdue when their class is opened.
 	Missed Missed
-	Waits  Waits
+	// Waits are the world's waits in real time.
+	Waits Waits
 }
 
-// Waits are how long a world waits in real time, where it cannot know what it waits for. The zero
-// value of each means its default.
+// Waits are how long a world waits in real time where it cannot know whether what it waits for will
+// come. A zero field means its default.
 type Waits struct {
-	// Silence is how long a handler with goroutines that still wait asks for nothing before it
-	// counts as waiting for the clock with all of them, if its program has run meanwhile.
+	// Silence is for a handler of which some goroutines wait for the clock. If it asks for nothing
+	// for this long although its program runs, all its goroutines count as waiting. The default is
+	// 10 ms.
 	Silence time.Duration
-	// BlockGrace is how long an advance that gets to the limit of a constructor or block waits for
-	// a handler which does not wait for the clock. The clock does not stand still for what the
-	// outside has caused: a constructor that takes a few ms must not fail because hours passed.
+	// BlockGrace is how long an advance that reaches the time limit of a constructor or block waits
+	// for a handler that is not waiting for the clock. The clock does not stand still for events
+	// that the outside has caused. So without this grace a constructor that takes a few ms would
+	// fail because hours passed. The default is 250 ms.
 	BlockGrace time.Duration
-	// EarlyAlarm is how long an early alarm keeps the next one waiting.
+	// EarlyAlarm is how long an early alarm delays the next one at most. The default is 250 ms.
 	EarlyAlarm time.Duration
-	// Turn is how long an administration waits for an object's turn.
+	// Turn is how long an Admin waits for an object's turn. The default is 10 s.
 	Turn time.Duration
 	// Aftermath is how long a move of the clock waits for events that a reset has ended.
 	Aftermath time.Duration
-	// Quiet is how long an administration waits for events that it must not disturb. One is not
-	// quite over when its response has arrived.
+	// Quiet is how long an Admin waits for events that it must not disturb. An event is not quite
+	// over when its response arrives. The default is 300 ms.
 	Quiet time.Duration
 }
 
@@ -86,9 +100,9 @@ func (w Waits) withDefaults() Waits {
 	}
 }
 
-// A World is the objects of a worker with their state and their clock. It knows nothing of
-// processes, HTTP or configuration: programs are what Programs hands out, and Apply says which
-// classes there are.
+// A World is the objects of a worker with their state and their clock. Programs hands out the
+// programs that run their handlers, and Apply says which classes there are. Its methods may be
+// called at the same time, unless they say otherwise.
 type World struct {
 	name     string // the worker's
 	log      *slog.Logger
@@ -110,13 +124,13 @@ type World struct {
 	// aftermath is what resets from outside have not ended yet.
 	aftermath aftermath
 
-	// advancing is set while somebody moves the clock.
+	// advancing is set during an advance.
 	advancing             atomic.Bool
 	deleteAllDeletesAlarm atomic.Bool
 
-	events     atomic.Uint64 // the last event's number
-	instances  atomic.Uint64 // the last instance's
-	alarmOrder atomic.Int64  // the last alarm's
+	events     atomic.Uint64 // the number of the last event
+	instances  atomic.Uint64 // the number of the last instance
+	alarmOrder atomic.Int64  // the order of the last alarm
 
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
@@ -130,7 +144,7 @@ type World struct {
 	dropped    []*Namespace
 }
 
-// NewWorld returns a world without classes.
+// New returns a world without classes; Apply adds them. The caller calls Close.
 func New(o Options) *World {
 	w := &World{
 		name:       o.Worker,
@@ -156,27 +170,29 @@ func New(o Options) *World {
 
 // A Layout says which classes a world has.
 type Layout struct {
-	Classes  []Class
+	Classes  []Class           // all classes
 	Bindings map[string]string // from the name of a binding to its class
 	Crons    []string          // expressions
-	// DeleteAllDeletesAlarm says that DeleteAll takes the alarm, too, as it does by date.
+	// DeleteAllDeletesAlarm says that DeleteAll deletes the alarm, too. It depends on the worker's
+	// compatibility date.
 	DeleteAllDeletesAlarm bool
-	// Drops, unless it is nil, reports whether a class that is open is not wanted any more.
+	// Drops, unless it is nil, reports whether an open class is to be dropped from the world.
 	Drops func(class, uniqueKey string) bool
 }
 
-// A Class is one kind of objects.
+// A Class is one kind of objects, with their own namespace.
 type Class struct {
-	Name string
-	// UniqueKey is what the ids are derived from. The class had it when it was created, so that
-	// ids outlive a change of names.
+	Name string // in the program
+	// UniqueKey is what the ids are derived from. The class got it when it was created, so ids
+	// outlive a change of its name.
 	UniqueKey string
 	Dir       string // of the objects' files
 	KeyValue  bool   // its objects have no SQL, and the limits of key-value storage
 }
 
-// Apply makes the world look as l says: it opens the classes that are new, with their alarms. It
-// is not to be called twice at once.
+// Apply makes the world have the classes, bindings and cron triggers of l: it opens new classes,
+// with their alarms. After an error the world has what it had before. Two calls at the same time
+// are not allowed.
 func (w *World) Apply(l Layout) error {
 	namespaces := maps.Clone(w.currentNamespaces())
 	var opened, dropped []*Namespace
@@ -208,7 +224,7 @@ func (w *World) Apply(l Layout) error {
 	return w.crons.configure(l.Crons)
 }
 
-// openNew opens the classes that are not in namespaces yet, and adds them there and to opened.
+// openNew opens the classes that are not yet in namespaces, and adds them to namespaces and opened.
 func (w *World) openNew(classes []Class, namespaces map[string]*Namespace, opened *[]*Namespace) error {
 	for _, class := range classes {
 		ns := namespaces[class.Name]
@@ -225,21 +241,23 @@ func (w *World) openNew(classes []Class, namespaces map[string]*Namespace, opene
 	return nil
 }
 
-// currentNamespaces returns the namespaces by class.
+// currentNamespaces returns the namespaces by class. The map is not to be changed.
 func (w *World) currentNamespaces() map[string]*Namespace {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.namespaces
 }
 
-// CurrentBindings returns the namespaces by the names of their bindings.
+// CurrentBindings returns the namespaces by the names of their bindings. The map is not to be
+// changed.
 func (w *World) CurrentBindings() map[string]*Namespace {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.bindings
 }
 
-// NamespaceOf returns the namespace of a class, or of the binding of that name.
+// NamespaceOf returns the namespace of the class or, if there is no such class, of the binding of
+// that name. If there is neither, the error is a *control.Error.
 func (w *World) NamespaceOf(class string) (*Namespace, error) {
 	namespaces := w.currentNamespaces()
 	if ns := namespaces[class]; ns != nil {
@@ -258,42 +276,44 @@ func (w *World) NamespaceOf(class string) (*Namespace, error) {
 // Clock returns the world's clock.
 func (w *World) Clock() *clock.Clock { return w.clock }
 
-// Context ends when the world does.
+// Context returns a context that ends with Stop.
 func (w *World) Context() context.Context { return w.ctx }
 
-// MaxEntry is how many bytes a key and its value may have together.
+// MaxEntry returns how many bytes a key and its value may have together.
 func (w *World) MaxEntry() int { return w.limits.Entry }
 
-// Ask returns the event of a program with this number, and counts an operation of its handler.
+// Ask returns the running event of p with this number, and counts an operation of its handler. It
+// fails if the event is over.
 func (w *World) Ask(p Program, number uint64) (*Event, error) { return w.running.ask(p, number) }
 
-// RunningIn returns the events of a program that may ask for operations, in the order in which they
-// began.
+// RunningIn returns the events of p that may ask for operations, in the order in which they began.
 func (w *World) RunningIn(p Program) []*Event { return w.running.in(p) }
 
-// CronExpressions returns the cron triggers in the order of the configuration.
+// CronExpressions returns the expressions of the cron triggers in the order of the layout.
 func (w *World) CronExpressions() []string { return w.crons.exprs() }
 
-// FindCron returns the trigger that expr means, or the one due first if that is empty.
+// FindCron returns the expression of the trigger that expr names, or of the one due first if expr
+// is empty. If there is none, the error is a *control.Error.
 func (w *World) FindCron(expr string) (string, error) { return w.crons.find(expr) }
 
 // Crons lists the cron triggers with their next times.
 func (w *World) Crons() []control.Cron { return w.crons.list() }
 
-// Faults returns the faults that wait. With drop they wait no longer.
+// Faults returns the injected faults that have not struck yet. With drop it removes them.
 func (w *World) Faults(drop bool) control.Faults { return w.faults.list(drop) }
 
 // Admin returns the administration of the world's objects.
 func (w *World) Admin() Admin { return Admin{w} }
 
-// Go runs f on a goroutine of the world's, which Close waits for.
+// Go runs f on a goroutine of the world. Close waits for it.
 func (w *World) Go(f func()) { w.background.Go(f) }
 
-// Stop ends what the world does in the background, and lets nothing begin any more.
+// Stop ends the world's context: background work ends, and no alarm or cron trigger begins any
+// more. It does not wait.
 func (w *World) Stop() { w.cancel(ErrEnding) }
 
-// Close ends the world: it waits for what still runs and closes all files. No event may come in any
-// more, and the clock is closed.
+// Close stops the world, waits for the goroutines of Go and closes all files. The caller must have
+// closed the clock and must deliver no event any more.
 func (w *World) Close() error {
 	w.Stop()
 	w.background.Wait()
