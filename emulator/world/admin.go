@@ -102,7 +102,10 @@ func (t target) awaitQuiet(ctx context.Context) error {
 }
 
 func (t target) busy() error {
-	return &control.Error{Code: control.CodeRunning, Message: t.String() + " is running", Hint: "wait until its events are done"}
+	return &control.Error{
+		Code: control.CodeRunning, Message: t.String() + " is running",
+		Hint: "wait until its events are done",
+	}
 }
 
 // hasFile reports whether the object has ever stored anything.

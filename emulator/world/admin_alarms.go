@@ -55,7 +55,8 @@ func (t target) alarmDetails() (control.AlarmDetails, error) {
 
 func noAlarm(object string) error {
 	return &control.Error{
-		Code: control.CodeNoAlarm, Message: object + " has no alarm", Hint: "`devtool alarms list` shows those that are set",
+		Code: control.CodeNoAlarm, Message: object + " has no alarm",
+		Hint: "`devtool alarms list` shows those that are set",
 	}
 }
 
@@ -64,7 +65,9 @@ var lastAlarm = time.Unix(0, math.MaxInt64).UTC()
 
 // SetAlarm sets the alarm of an object in place of any other, as its own SetAlarm does. It cancels
 // a pending retry.
-func (a Admin) SetAlarm(ctx context.Context, which control.Object, q control.SetAlarmRequest) (control.AlarmDetails, error) {
+func (a Admin) SetAlarm(
+	ctx context.Context, which control.Object, q control.SetAlarmRequest,
+) (control.AlarmDetails, error) {
 	at, err := a.alarmTime(q)
 	if err != nil {
 		return control.AlarmDetails{}, err
@@ -75,7 +78,8 @@ func (a Admin) SetAlarm(ctx context.Context, which control.Object, q control.Set
 	}
 	defer t.release()
 	if !t.ns.takesAlarms() {
-		return control.AlarmDetails{}, badRequest("class %s has no Alarm method, so there is nothing that an alarm could call", t.ns.class)
+		return control.AlarmDetails{}, badRequest(
+			"class %s has no Alarm method, so there is nothing that an alarm could call", t.ns.class)
 	}
 	if err := t.use(ctx, func(s *store.Object) error { return t.resetAlarm(s, at) }); err != nil {
 		return control.AlarmDetails{}, err
@@ -114,7 +118,8 @@ func parseLater(s string) (time.Duration, error) {
 
 func checkAlarm(at time.Time) error {
 	if at.After(lastAlarm) {
-		return badRequest("%s is too late for an alarm: the last can be at %s", at.Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
+		return badRequest("%s is too late for an alarm: the last can be at %s",
+			at.Format(time.RFC3339), lastAlarm.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -180,7 +185,9 @@ func (a Admin) DeleteAlarm(ctx context.Context, which control.Object) (control.A
 
 // SnoozeAlarm sets the alarm of an object to a later time, counted from its due time or, if that is
 // past, from now. The alarm becomes a new one: a pending retry is cancelled.
-func (a Admin) SnoozeAlarm(ctx context.Context, which control.Object, q control.SnoozeRequest) (control.AlarmDetails, error) {
+func (a Admin) SnoozeAlarm(
+	ctx context.Context, which control.Object, q control.SnoozeRequest,
+) (control.AlarmDetails, error) {
 	by, err := parseLater(q.By)
 	if err != nil {
 		return control.AlarmDetails{}, err
@@ -239,7 +246,8 @@ func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (cont
 		return control.Triggered{}, err
 	}
 	if !a.claim() {
-		return control.Triggered{}, control.Errorf(control.CodeRunning, "the alarm of %s is running already", a.object())
+		return control.Triggered{}, control.Errorf(control.CodeRunning,
+			"the alarm of %s is running already", a.object())
 	}
 	answer := control.Triggered{Fired: a.runOnce(nil, true)}
 	a.ns.mu.Lock()

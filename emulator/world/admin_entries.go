@@ -15,7 +15,9 @@ import (
 const maxListed = 16 << 20
 
 // ListEntries lists entries of an object in the order of their keys.
-func (a Admin) ListEntries(ctx context.Context, which control.Object, q control.EntriesRequest) (control.Entries, error) {
+func (a Admin) ListEntries(
+	ctx context.Context, which control.Object, q control.EntriesRequest,
+) (control.Entries, error) {
 	if q.Limit < 0 {
 		return control.Entries{}, badRequest("the limit is %d: it must be positive", q.Limit)
 	}
@@ -56,7 +58,9 @@ func (a Admin) DeleteEntry(ctx context.Context, which control.Object, key string
 }
 
 // entry returns an entry, which must exist, after it has called then with the store.
-func (a Admin) entry(ctx context.Context, which control.Object, key string, then func(*store.Object) error) (answer control.Entry, err error) {
+func (a Admin) entry(
+	ctx context.Context, which control.Object, key string, then func(*store.Object) error,
+) (answer control.Entry, err error) {
 	t, err := a.target(which)
 	if err != nil {
 		return control.Entry{}, err
@@ -81,7 +85,9 @@ func (a Admin) entry(ctx context.Context, which control.Object, key string, then
 
 // PutEntry stores a value. It makes an object that does not exist, so that state can be prepared
 // before the first request.
-func (a Admin) PutEntry(ctx context.Context, which control.Object, key string, q control.PutRequest) (control.Entry, error) {
+func (a Admin) PutEntry(
+	ctx context.Context, which control.Object, key string, q control.PutRequest,
+) (control.Entry, error) {
 	value, err := encodeEntry(q)
 	if err != nil {
 		return control.Entry{}, err

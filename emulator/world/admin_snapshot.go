@@ -58,7 +58,8 @@ func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
 	}
 	left := maxSnapshot
 	for _, e := range entries {
-		stored.Entries = append(stored.Entries, control.StoredEntry{Entry: describeEntry(e.Key, e.Value), Stored: e.Value})
+		entry := control.StoredEntry{Entry: describeEntry(e.Key, e.Value), Stored: e.Value}
+		stored.Entries = append(stored.Entries, entry)
 		left -= len(e.Key) + len(e.Value)
 	}
 	tables, err := s.UserTables()
@@ -99,7 +100,8 @@ func readTable(s *store.Object, table store.Table, maxBytes int) (read control.S
 
 func (t target) tooLarge() error {
 	return &control.Error{
-		Code: control.CodeTooLarge, Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
-		Hint: "read it in parts: `devtool objects get` and `devtool objects sql`",
+		Code:    control.CodeTooLarge,
+		Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
+		Hint:    "read it in parts: `devtool objects get` and `devtool objects sql`",
 	}
 }

@@ -126,7 +126,9 @@ func (a *Advance) Count() (ran, failed int) {
 // BeginAdvance checks q and prepares an advance. The caller must call move, which moves the clock
 // and returns the report. The end of ctx stops the advance after its current step. If another
 // advance is under way, the error has control.CodeClockBusy.
-func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *Advance, move func() (*control.Advanced, error), err error) {
+func (w *World) BeginAdvance(
+	ctx context.Context, q control.AdvanceRequest,
+) (a *Advance, move func() (*control.Advanced, error), err error) {
 	limits := clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding}
 	if q.MaxStep != "" {
 		if limits.Step, err = time.ParseDuration(q.MaxStep); err != nil {
@@ -169,12 +171,16 @@ func (w *World) BeginAdvance(ctx context.Context, q control.AdvanceRequest) (a *
 		moveClock = func() (clock.Report, error) {
 			due, ok := w.clock.Next()
 			if !ok {
-				return clock.Report{}, &control.Error{Code: control.CodeNothingDue, Message: "nothing is due: no alarm is set, and no handler waits for the clock"}
+				return clock.Report{}, &control.Error{
+					Code:    control.CodeNothingDue,
+					Message: "nothing is due: no alarm is set, and no handler waits for the clock",
+				}
 			}
 			return by(max(0, due.Sub(w.clock.Now())))
 		}
 	default:
-		return nil, nil, badRequest("say by how much, to what time or whether to what is due next, and one of them only")
+		return nil, nil, badRequest(
+			"say by how much, to what time or whether to what is due next, and one of them only")
 	}
 
 	ctx, stop := context.WithCancel(ctx)
@@ -213,11 +219,15 @@ func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.A
 	if report.From.IsZero() {
 		refusal := &control.Error{Code: control.CodeBadRequest, Message: err.Error()}
 		if errors.Is(err, clock.ErrPast) {
-			refusal.Hint = "`devtool time reset` sets it back to real time; a new state folder (--persist-to) starts over"
+			refusal.Hint = "`devtool time reset` sets it back to real time; " +
+				"a new state folder (--persist-to) starts over"
 		}
 		return nil, refusal
 	}
-	answer := &control.Advanced{From: report.From, To: report.To, Mode: string(w.clock.Mode()), Next: w.nextAlarm(), NextCron: w.crons.next()}
+	answer := &control.Advanced{
+		From: report.From, To: report.To, Mode: string(w.clock.Mode()),
+		Next: w.nextAlarm(), NextCron: w.crons.next(),
+	}
 	answer.Ran, answer.Failed = a.Count()
 	if err != nil {
 		answer.Stopped, answer.StoppedBy = err.Error(), StoppedBy(err)
@@ -258,7 +268,10 @@ func (w *World) StopAdvance() error {
 }
 
 func badDuration(s string) error {
-	return &control.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("%q is not a duration", s), Hint: `write it as "90s" or "1h30m"`}
+	return &control.Error{
+		Code: control.CodeBadRequest, Message: fmt.Sprintf("%q is not a duration", s),
+		Hint: `write it as "90s" or "1h30m"`,
+	}
 }
 
 // runningNow returns the names of the events that hold a step, for the report of a stuck step.

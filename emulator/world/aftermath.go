@@ -6,16 +6,16 @@ import (
 )
 
 // An aftermath counts the events that a reset from outside has ended and that are not over yet.
-// They hold no step, so nothing keeps the clock where the reset was; but an alarm among them counts
-// its next try from that time. So a move of the clock waits for them first.
+// They hold no step, so nothing keeps the clock at the time of the reset. But an alarm among them
+// counts its next retry from that time. So an advance waits for them first.
 type aftermath struct {
 	mu      sync.Mutex
 	events  int
 	settled chan struct{} // closed when events becomes 0; nil if nobody waits
 }
 
-// add counts an event until it retires. An event whose caller waits is left out: it is over only
-// when the caller has its turn back, which may need the clock.
+// add counts an event until it retires. It leaves out an event whose caller waits: such an event is
+// over only when the caller has its turn back, which may need the clock.
 func (a *aftermath) add(ev *Event) {
 	if ev.callerEvent() != nil {
 		return
@@ -37,7 +37,7 @@ func (a *aftermath) done() {
 	}
 }
 
-// await waits until all these events are over, or for limit of real time.
+// await waits until all these events are over, or limit has passed in real time.
 func (a *aftermath) await(limit time.Duration) {
 	a.mu.Lock()
 	if a.events == 0 {

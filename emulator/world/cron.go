@@ -160,7 +160,10 @@ func (c *crontab) find(expr string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.triggers) == 0 {
-		return "", &control.Error{Code: control.CodeNoCron, Message: "the configuration has no cron triggers", Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`}
+		return "", &control.Error{
+			Code: control.CodeNoCron, Message: "the configuration has no cron triggers",
+			Hint: `add "triggers": { "crons": ["*/5 * * * *"] }`,
+		}
 	}
 	if expr == "" {
 		if first := c.firstLocked(); first != nil {

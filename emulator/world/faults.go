@@ -37,9 +37,20 @@ const maxFaults = 10_000
 // The errors of events that a fault has struck. All but the first look like the error of a crashed
 // program.
 var (
-	errFailAlarm   = &wire.Error{Message: "injected fault " + control.FaultFailAlarm + ": the alarm failed before its handler was called", Remote: true}
-	errCrashBefore = &wire.Error{Message: "injected fault " + control.FaultCrashBeforeCommit + ": what was written is lost, and the object was reset", Reset: true, Retryable: true}
-	errCrashAfter  = &wire.Error{Message: "injected fault " + control.FaultCrashAfterCommit + ": what was written is stored, and the object was reset", Reset: true, Retryable: true}
+	errFailAlarm = &wire.Error{
+		Message: "injected fault " + control.FaultFailAlarm + ": the alarm failed before its handler was called",
+		Remote:  true,
+	}
+	errCrashBefore = &wire.Error{
+		Message: "injected fault " + control.FaultCrashBeforeCommit +
+			": what was written is lost, and the object was reset",
+		Reset: true, Retryable: true,
+	}
+	errCrashAfter = &wire.Error{
+		Message: "injected fault " + control.FaultCrashAfterCommit +
+			": what was written is stored, and the object was reset",
+		Reset: true, Retryable: true,
+	}
 )
 
 // add makes f wait. It fails if maxFaults wait already.
@@ -48,8 +59,9 @@ func (fs *faults) add(f fault) error {
 	defer fs.mu.Unlock()
 	if len(fs.waiting) >= maxFaults {
 		return &control.Error{
-			Code: control.CodeTooManyFaults, Message: fmt.Sprintf("%d faults wait already, and that is the limit", maxFaults),
-			Hint: "drop them, or let some strike first",
+			Code:    control.CodeTooManyFaults,
+			Message: fmt.Sprintf("%d faults wait already, and that is the limit", maxFaults),
+			Hint:    "drop them, or let some strike first",
 		}
 	}
 	fs.waiting = append(fs.waiting, f)

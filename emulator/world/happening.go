@@ -85,7 +85,7 @@ func (w *World) publishRun(began, ends *clock.Step, h Happening) {
 
 // The outcomes of a request.
 const (
-	OutcomeOK       = control.OutcomeOK // there is a response, with whatever status
-	OutcomeCanceled = "canceled"        // nobody waited for it any more
-	OutcomeError    = "error"
+	OutcomeOK       = control.OutcomeOK // OutcomeOK is a response, with whatever status
+	OutcomeCanceled = "canceled"        // OutcomeCanceled is a request for which nobody waited any more
+	OutcomeError    = "error"           // OutcomeError is a request that failed
 )

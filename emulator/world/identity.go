@@ -43,7 +43,7 @@ func (w *World) resolve(which control.Object) (Address, error) {
 	}
 	who, err := ns.WithID(which.ID)
 	if err != nil {
-		return Address{}, &control.Error{Code: control.CodeBadRequest, Message: which.Class + "/" + which.ID + ": " + err.Error()}
+		return Address{}, badRequest("%s/%s: %s", which.Class, which.ID, err)
 	}
 	return Address{ns, who}, nil
 }

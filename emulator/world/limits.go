@@ -17,12 +17,13 @@ type Limits struct {
 	SQL   store.Limits // of SQL statements and databases
 }
 
-// ProductionLimits and LocalLimits are the profiles. ProductionLimits is the default: what passes
-// here must not fail when it is deployed. Source: the platform's limits for SQLite-backed objects,
-// and workerd's own.
+// The profiles. ProductionLimits is the default: what passes here must not fail when it is
+// deployed. Source: the platform's limits for SQLite-backed objects, and workerd's own.
 var (
+	// ProductionLimits are those of the platform, and the default.
 	ProductionLimits = Limits{Entry: 2 << 20, Keys: 128, SQL: store.ProductionLimits}
-	LocalLimits      = Limits{Entry: 8 << 20, SQL: store.LocalLimits}
+	// LocalLimits are those of workerd on a laptop.
+	LocalLimits = Limits{Entry: 8 << 20, SQL: store.LocalLimits}
 )
 
 // keyValueLimits are the production limits of objects without SQL.

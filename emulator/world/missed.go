@@ -256,7 +256,10 @@ func (w *World) PendingAlarms() []control.Alarm {
 }
 
 func (a *alarm) describeLocked() control.Alarm {
-	return control.Alarm{Object: a.object(), Scheduled: a.at, Due: a.due, Retry: int(a.retries), Running: a.running, Held: a.held}
+	return control.Alarm{
+		Object: a.object(), Scheduled: a.at, Due: a.due,
+		Retry: int(a.retries), Running: a.running, Held: a.held,
+	}
 }
 
 // nextAlarm returns the alarm that is due first and does not run, or nil.

@@ -244,7 +244,9 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 				w.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
 				continue
 			}
-			all = append(all, &alarm{ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order})
+			all = append(all, &alarm{
+				ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order,
+			})
 		}
 	}
 	slices.SortFunc(all, func(a, b *alarm) int { return compareDue(a.due, a.order, b.due, b.order) })

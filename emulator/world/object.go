@@ -479,6 +479,11 @@ func (o *object) commit() error {
 	return nil
 }
 
+// constraintsViolated is what a commit that violates a deferred constraint says. The words are the
+// platform's.
+const constraintsViolated = "Durable Object was reset and rolled back to its last known good state " +
+	"because the application left the database in a state where constraints were violated"
+
 // uncommitted reports whether a commit would write anything to disk. storeMu is held.
 func (o *object) uncommitted() bool { return o.store != nil && o.store.Dirty() && o.transactions == 0 }
 
@@ -497,7 +502,7 @@ func (o *object) commitOrReset(t *ticket) error {
 		return nil
 	}
 	if e := (*store.SQLError)(nil); errors.As(err, &e) { // a deferred constraint
-		err = fmt.Errorf("Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: %w", e) //nolint:staticcheck // see above
+		err = fmt.Errorf("%s: %w", constraintsViolated, e)
 	}
 	o.reset(t, err)
 	return err

@@ -12,7 +12,8 @@ import (
 const rowsPage = 64 << 10
 
 // errNoSQL is the error of SQL in a class with key-value storage. The words are the platform's.
-var errNoSQL = errors.New("SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` in the migration that creates the class")
+var errNoSQL = errors.New("SQL is not enabled for this Durable Object class. To enable it, " +
+	"change `new_classes` to `new_sqlite_classes` in the migration that creates the class")
 
 // exec runs SQL in the implicit transaction of the event's object. Rows beyond the first page wait
 // in a cursor for nextRows.

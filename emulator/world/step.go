@@ -252,7 +252,7 @@ func (o *object) unpark(t *ticket, step *clock.Step) {
 }
 
 // joinAll makes the events that a reset of inst ends join step, so that their callers go on in that
-// step. Without a step the next move of the clock waits for them.
+// step. Without a step, the next advance waits for them (see aftermath).
 func (o *object) joinAll(inst *Instance, step *clock.Step) {
 	if inst == nil {
 		return
@@ -320,8 +320,9 @@ func (ev *Event) leaveWhenSilent(step *clock.Step) {
 	defer tick.Stop()
 	for last := int64(-1); ; <-tick.C {
 		n := ev.operationCount()
-		// On a busy machine the program may not have run meanwhile. Once it has answered, everything
-		// that it had asked for has arrived. One that a debugger stops may yet ask for more.
+		// On a busy machine the program may not have run meanwhile. Once it has answered,
+		// everything that it had asked for has arrived. One that a debugger stops may yet ask for
+		// more.
 		rests := n == last && (ev.prog.Responds() || !ev.prog.Attached()) && ev.operationCount() == n
 		if ev.currentStep() != step {
 			return

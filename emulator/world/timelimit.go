@@ -13,7 +13,8 @@ import (
 const BlockLimit = 30 * time.Second
 
 var errBlockLimit = &wire.Error{
-	Message:    "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. The call was canceled and the object was reset.",
+	Message: "A call to BlockConcurrencyWhile (or a constructor) waited for more than 30 s. " +
+		"The call was canceled and the object was reset.",
 	Overloaded: true,
 	Reset:      true,
 }

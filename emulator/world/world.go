@@ -82,7 +82,8 @@ type Waits struct {
 	EarlyAlarm time.Duration
 	// Turn is how long an Admin waits for an object's turn. The default is 10 s.
 	Turn time.Duration
-	// Aftermath is how long a move of the clock waits for events that a reset has ended.
+	// Aftermath is how long an advance waits for events that a reset from outside has ended. The
+	// default is 1 s.
 	Aftermath time.Duration
 	// Quiet is how long an Admin waits for events that it must not disturb. An event is not quite
 	// over when its response arrives. The default is 300 ms.
@@ -121,7 +122,7 @@ type World struct {
 	crons   crontab
 	faults  faults
 	early   earlyAlarms
-	// aftermath is what resets from outside have not ended yet.
+	// aftermath counts the events that resets from outside have ended and that are not over yet.
 	aftermath aftermath
 
 	// advancing is set during an advance.
