@@ -535,7 +535,7 @@ func (h *Runner) WarnOfCrons(p *Program) {
 // errAttached refuses to restart an attached program: the emulator has not started it.
 var errAttached = &control.Error{
 	Code:    control.CodeAttached,
-	Message: "the handler program is an attached one",
+	Message: "cannot restart an attached program",
 	Hint:    "start it again where it runs",
 }
 
