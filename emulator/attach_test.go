@@ -94,7 +94,7 @@ func TestAnEventOfAProgramThatWasStartedByHandEndsWithIt(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		status, body := w.get("a", "/hang")
-		if want := "the handler program, which was started by hand, has ended"; status != 500 || !strings.Contains(body, want) {
+		if want := "the attached handler program has ended"; status != 500 || !strings.Contains(body, want) {
 			t.Errorf("got %d %q, want 500 and %q", status, body, want)
 		}
 	})

@@ -126,7 +126,7 @@ func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
 func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
 	_, err := (&client.Client{URL: w.server.URL}).RestartProgram(t.Context())
-	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "by hand") {
+	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "attached program") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 }
