@@ -233,9 +233,9 @@ func (w *world) deliverTo(id wire.ID, name, path string) error {
 		Object:  w.namespaces["Lab"].At(Identity{id, name, true}),
 		Request: &wire.Request{Method: "GET", URL: "http://lab" + path},
 		Handle: func(ev *Event, inst *Instance) error {
-			s := ev.Program().(*script)
-			c := &call{s: s, event: ev.Number(), instance: inst.Number(), path: path}
-			if _, err := s.run(inst, c, s.handlers[path]); err != nil {
+			run := ev.Program().(*scriptRun)
+			c := &call{run: run, event: ev.Number(), instance: inst.Number(), path: path}
+			if _, err := run.run(inst, c, run.handlers[path]); err != nil {
 				return err
 			}
 			return ev.Finish()

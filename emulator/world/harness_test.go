@@ -109,8 +109,7 @@ func (w *world) serve(s *script) { w.swapIn(s) }
 
 // swapIn makes s the program.
 func (w *world) swapIn(s *script) {
-	s.serve(w.World)
-	w.programs.swap(s)
+	w.programs.swap(s.serve(w.World))
 	w.RunEarly()
 }
 
@@ -195,7 +194,7 @@ func (w *world) getContext(ctx context.Context, name, path string) (status int, 
 		r.err = engine.Deliver(&Delivery{
 			Kind: "fetch", Context: ctx, Entry: Newest, Request: request,
 			Handle: func(ev *Event, _ *Instance) (err error) {
-				r.text, err = ev.Program().(*script).work(ev, name, path)
+				r.text, err = ev.Program().(*scriptRun).work(ev, name, path)
 				return err
 			},
 		})
@@ -359,12 +358,12 @@ func labID(name string) string { return wire.IDFromName("w-Lab", name).String() 
 // labScript is a program whose objects store and set a little.
 func labScript() *script {
 	return newScript(map[string]func(*call) (string, error){
-		"construct": func(c *call) (string, error) { c.s.note("construct:%s", c.object); return "", nil },
+		"construct": func(c *call) (string, error) { c.run.note("construct:%s", c.object); return "", nil },
 		"/get":      func(c *call) (string, error) { return c.load("k"), nil },
 		"/put":      func(c *call) (string, error) { return "", c.store("k", `J"stored"`) },
 		"/alarm":    func(c *call) (string, error) { return "", c.setAlarm(time.Minute) },
 		"/memory":   func(*call) (string, error) { return "", nil },
-		"alarm":     func(c *call) (string, error) { c.s.note("alarm:%s", c.object); return "", nil },
+		"alarm":     func(c *call) (string, error) { c.run.note("alarm:%s", c.object); return "", nil },
 	})
 }
 

@@ -16,8 +16,8 @@ func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
 	var path string
 	s.handlers["/ask"] = func(c *call) (text string, err error) {
 		err = c.ask(func(ev *Event) (err error) {
-			ns := c.s.w.currentNamespaces()["Lab"]
-			text, err = c.s.fetchAt(context.Background(), ev, ns.At(Identity{id, "a", true}), path)
+			ns := c.run.w.currentNamespaces()["Lab"]
+			text, err = c.run.fetchAt(context.Background(), ev, ns.At(Identity{id, "a", true}), path)
 			return err
 		})
 		return text, err

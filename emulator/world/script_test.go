@@ -17,7 +17,7 @@ type scripts struct {
 	// mu guards what follows. changed is closed and replaced when any of it changes.
 	mu      sync.Mutex
 	changed chan struct{}
-	current *script
+	current *scriptRun
 	ended   bool
 }
 
@@ -48,33 +48,33 @@ func (p *scripts) Stay(Program)  {}
 func (p *scripts) Leave(Program) {}
 
 func (p *scripts) Running() Program {
-	if s := p.serving(); s != nil {
-		return s
+	if r := p.serving(); r != nil {
+		return r
 	}
 	return nil
 }
 
 func (p *scripts) Missing() string { return "" }
 
-func (p *scripts) serving() *script {
+func (p *scripts) serving() *scriptRun {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.current
 }
 
-func (p *scripts) set(s *script, ended bool) (before *script) {
+func (p *scripts) set(r *scriptRun, ended bool) (before *scriptRun) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before = p.current
-	p.current, p.ended = s, ended
+	p.current, p.ended = r, ended
 	close(p.changed)
 	p.changed = make(chan struct{})
 	return before
 }
 
-// swap makes s serve, in place of a script that is over.
-func (p *scripts) swap(s *script) {
-	if before := p.set(s, false); before != nil && before != s {
+// swap makes r serve, in place of the run before it.
+func (p *scripts) swap(r *scriptRun) {
+	if before := p.set(r, false); before != nil {
 		before.lose(errReplacedScript)
 	}
 }
@@ -83,8 +83,8 @@ func (p *scripts) swap(s *script) {
 func (p *scripts) drop() { p.set(nil, false).lose(errCrashedScript) }
 
 func (p *scripts) end() {
-	if s := p.set(nil, true); s != nil {
-		s.lose(ErrEnding)
+	if r := p.set(nil, true); r != nil {
+		r.lose(ErrEnding)
 	}
 }
 
@@ -106,10 +106,6 @@ type script struct {
 	// "construct" makes an instance, where they are there.
 	handlers map[string]func(*call) (string, error)
 
-	w    *World
-	gone context.Context // ends when the script is lost
-	lose context.CancelCauseFunc
-
 	mu        sync.Mutex
 	log       []string // what happened, in order
 	names     map[uint64]string
@@ -119,21 +115,26 @@ type script struct {
 	jurisdictions []string // of the instances that were made
 }
 
-var _ Program = (*script)(nil)
-
-func newScript(handlers map[string]func(*call) (string, error)) *script {
-	return &script{handlers: handlers}
+// A scriptRun is one run of a script, as a process is one run of a program: it serves one world
+// until it is lost. What handlers of a lost run still do has no part in the next run.
+type scriptRun struct {
+	*script
+	w    *World
+	gone context.Context // ends when the run is lost
+	lose context.CancelCauseFunc
 }
 
-// serve begins to serve a world. A script may serve one world after the other.
-func (s *script) serve(w *World) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.w = w
-	if s.names == nil {
-		s.names = make(map[uint64]string)
-	}
-	s.gone, s.lose = context.WithCancelCause(context.Background())
+var _ Program = (*scriptRun)(nil)
+
+func newScript(handlers map[string]func(*call) (string, error)) *script {
+	return &script{handlers: handlers, names: make(map[uint64]string)}
+}
+
+// serve starts a run of s that serves w.
+func (s *script) serve(w *World) *scriptRun {
+	r := &scriptRun{script: s, w: w}
+	r.gone, r.lose = context.WithCancelCause(context.Background())
+	return r
 }
 
 func (s *script) Class(name string) (wire.Class, bool) {
@@ -141,7 +142,7 @@ func (s *script) Class(name string) (wire.Class, bool) {
 }
 
 func (s *script) Scheduled() bool           { return s.handlers["scheduled"] != nil }
-func (s *script) Lost() bool                { return s.gone.Err() != nil }
+func (r *scriptRun) Lost() bool             { return r.gone.Err() != nil }
 func (s *script) Attached() bool            { return false }
 func (s *script) Responds() bool            { return true }
 func (s *script) Spared(time.Duration) bool { return false }
@@ -159,15 +160,15 @@ func (s *script) Forget(*Instance) {
 }
 
 // Ask runs the handler that m is for.
-func (s *script) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
-	c := &call{s: s, instance: inst.Number()}
+func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
+	c := &call{run: r, instance: inst.Number()}
 	var name string
 	switch m := m.(type) {
 	case *wire.Construct:
-		s.mu.Lock()
-		s.names[m.Instance] = m.Name
-		s.jurisdictions = append(s.jurisdictions, m.Jurisdiction)
-		s.mu.Unlock()
+		r.mu.Lock()
+		r.names[m.Instance] = m.Name
+		r.jurisdictions = append(r.jurisdictions, m.Jurisdiction)
+		r.mu.Unlock()
 		c.event, name = m.Event, "construct"
 	case *wire.Alarm:
 		c.event, c.alarm, name = m.Event, *m, "alarm"
@@ -176,28 +177,27 @@ func (s *script) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
 	default:
 		return fmt.Errorf("the script does not know %T", m)
 	}
-	if s.Lost() {
-		return context.Cause(s.gone)
+	if r.Lost() {
+		return context.Cause(r.gone)
 	}
-	f := s.handlers[name]
+	f := r.handlers[name]
 	if f == nil && name == "construct" {
 		return nil
 	}
-	_, err := s.run(inst, c, f)
+	_, err := r.run(inst, c, f)
 	return err
 }
 
 // run runs a handler, and returns when it has or when its instance or the script is gone.
-func (s *script) run(inst *Instance, c *call, f func(*call) (string, error)) (string, error) {
-	ev, err := s.w.Ask(s, c.event)
+func (r *scriptRun) run(inst *Instance, c *call, f func(*call) (string, error)) (string, error) {
+	ev, err := r.w.Ask(r, c.event)
 	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	gone := s.gone
-	c.object = s.names[c.instance]
-	s.mu.Unlock()
-	c.ctx, c.canceled = gone, ev.Context().Done()
+	r.mu.Lock()
+	c.object = r.names[c.instance]
+	r.mu.Unlock()
+	c.ctx, c.canceled = r.gone, ev.Context().Done()
 	if f == nil {
 		return "", remote(fmt.Errorf("no handler for %s", c.path))
 	}
@@ -211,15 +211,15 @@ func (s *script) run(inst *Instance, c *call, f func(*call) (string, error)) (st
 		done <- result{text, err}
 	}()
 	select {
-	case r := <-done:
+	case res := <-done:
 		if inst.Context().Err() != nil { // a reset goes before whatever the handler makes of it
 			return "", context.Cause(inst.Context())
 		}
-		return r.text, remote(r.err)
+		return res.text, remote(res.err)
 	case <-inst.Context().Done():
 		return "", context.Cause(inst.Context())
-	case <-gone.Done():
-		return "", context.Cause(gone)
+	case <-r.gone.Done():
+		return "", context.Cause(r.gone)
 	}
 }
 
@@ -236,27 +236,27 @@ func remote(err error) error {
 }
 
 // work is the worker: it passes the request on to the object.
-func (s *script) work(ev *Event, name, path string) (string, error) {
-	if f := s.handlers["worker"]; f != nil {
-		return s.run(ev.workerInstance(), &call{s: s, event: ev.Number(), path: path}, f)
+func (r *scriptRun) work(ev *Event, name, path string) (string, error) {
+	if f := r.handlers["worker"]; f != nil {
+		return r.run(ev.workerInstance(), &call{run: r, event: ev.Number(), path: path}, f)
 	}
-	return s.fetch(ev.Context(), ev, name, path)
+	return r.fetch(ev.Context(), ev, name, path)
 }
 
 // workerInstance stands for the worker's part in an event.
 func (ev *Event) workerInstance() *Instance { return workerInstance }
 
 // fetch sends a request of the handler of caller to an object.
-func (s *script) fetch(ctx context.Context, caller *Event, name, path string) (string, error) {
+func (r *scriptRun) fetch(ctx context.Context, caller *Event, name, path string) (string, error) {
 	class := "Lab"
 	if rest, ok := strings.CutPrefix(name, "mute:"); ok {
 		name, class = rest, "Mute"
 	}
-	ns := s.w.currentNamespaces()[class]
-	return s.fetchAt(ctx, caller, ns.At(ns.Named(name)), path)
+	ns := r.w.currentNamespaces()[class]
+	return r.fetchAt(ctx, caller, ns.At(ns.Named(name)), path)
 }
 
-func (s *script) fetchAt(ctx context.Context, caller *Event, to *Address, path string) (text string, err error) {
+func (r *scriptRun) fetchAt(ctx context.Context, caller *Event, to *Address, path string) (text string, err error) {
 	if err := caller.Pause(ctx); err != nil {
 		return "", err
 	}
@@ -265,12 +265,12 @@ func (s *script) fetchAt(ctx context.Context, caller *Event, to *Address, path s
 		return caller.Resume(ctx)
 	}
 	answered, started := false, time.Now()
-	failure := s.w.Deliver(&Delivery{
-		Kind: "fetch", Context: ctx, Program: s, Object: to, Caller: caller,
+	failure := r.w.Deliver(&Delivery{
+		Kind: "fetch", Context: ctx, Program: r, Object: to, Caller: caller,
 		Request: &wire.Request{Method: "GET", URL: "http://lab" + path},
 		Handle: func(ev *Event, inst *Instance) (err error) {
-			c := &call{s: s, event: ev.Number(), instance: inst.Number(), path: path}
-			if text, err = s.run(inst, c, s.handlers[path]); err != nil {
+			c := &call{run: r, event: ev.Number(), instance: inst.Number(), path: path}
+			if text, err = r.run(inst, c, r.handlers[path]); err != nil {
 				return err
 			}
 			if err := ev.Finish(); err != nil {
@@ -328,7 +328,7 @@ func (s *script) notes() string {
 
 // A call is one event as the script sees it.
 type call struct {
-	s        *script
+	run      *scriptRun
 	ctx      context.Context // ends when the script is gone
 	event    uint64
 	instance uint64
@@ -341,7 +341,7 @@ type call struct {
 
 // ask calls f with the event of c, as a question of the handler.
 func (c *call) ask(f func(*Event) error) error {
-	ev, err := c.s.w.Ask(c.s, c.event)
+	ev, err := c.run.w.Ask(c.run, c.event)
 	if err == nil {
 		err = f(ev)
 	}
@@ -390,14 +390,14 @@ func (c *call) background(work func(*call) error) error {
 	return c.ask(func(caller *Event) error {
 		begun := make(chan error, 1)
 		step := caller.HoldStep()
-		c.s.w.Go(func() {
-			err := c.s.w.Deliver(&Delivery{
-				Kind: "waitUntil", Context: c.ctx, Program: c.s, Object: caller.Object().Address(),
+		c.run.w.Go(func() {
+			err := c.run.w.Deliver(&Delivery{
+				Kind: "waitUntil", Context: c.ctx, Program: c.run, Object: caller.Object().Address(),
 				Instance: caller.Instance(), Step: step,
 				Handle: func(ev *Event, inst *Instance) error {
 					begun <- nil
-					next := &call{s: c.s, event: ev.Number(), instance: c.instance}
-					_, err := c.s.run(inst, next, func(c *call) (string, error) {
+					next := &call{run: c.run, event: ev.Number(), instance: c.instance}
+					_, err := c.run.run(inst, next, func(c *call) (string, error) {
 						err := c.plain(wire.MethodResume)
 						if err == nil {
 							err = work(c)
@@ -441,7 +441,7 @@ func (c *call) alarmIn() string {
 
 func (c *call) fetch(object, path string) (text string, err error) {
 	err = c.ask(func(ev *Event) (err error) {
-		text, err = c.s.fetch(context.Background(), ev, object, path)
+		text, err = c.run.fetch(context.Background(), ev, object, path)
 		return err
 	})
 	return text, err
