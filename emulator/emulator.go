@@ -183,7 +183,7 @@ func New(o Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e.world = world.New(world.Options{
-		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent,
+		Worker: c.Name, Clock: c0, Programs: e.host, Log: o.Log, Happened: e.logEvent, InDetail: e.logsDetails,
 		Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
 	})
 	e.host.Serve(e.world)

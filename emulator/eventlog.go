@@ -29,6 +29,11 @@ func (e *Emulator) logEvent(h world.Happening) {
 	}
 }
 
+// logsDetails reports whether the log shows happenings with Detail set.
+func (e *Emulator) logsDetails() bool {
+	return e.log.Enabled(context.Background(), slog.LevelDebug)
+}
+
 func (l eventLine) level() slog.Level {
 	switch {
 	case l.Detail:

@@ -209,19 +209,14 @@ func (a *subresponse) Close() error {
 }
 
 func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse) error {
-	ns := p.settings.Bindings[q.Binding]
-	if ns == nil {
-		return a.failed(fmt.Errorf("no class is bound as %q", q.Binding))
-	}
-	who, err := ns.WithID(q.ID)
+	object, err := p.addressOf(q)
 	if err != nil {
 		return a.failed(err)
 	}
-	who.Name, who.Named = q.Name, q.HasName
 	started := time.Now()
 	var failure error
 	p.w.Deliver(&world.Delivery{ //nolint:errcheck // Ended receives the error
-		Kind: "fetch", Context: a.s.Context(), Program: p, Object: ns.At(who), Caller: a.caller, Request: &q.Request,
+		Kind: "fetch", Context: a.s.Context(), Program: p, Object: object, Caller: a.caller, Request: &q.Request,
 		Began:  func(ev *world.Event) { a.callee = ev },
 		Handle: func(ev *world.Event, inst *world.Instance) error { return p.Fetch(ev, inst, body, a) },
 		Ended: func(ev *world.Event, err error) {
@@ -230,6 +225,20 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 		},
 	})
 	return failure
+}
+
+// addressOf returns the object that a subrequest is for.
+func (p *Program) addressOf(q *wire.Subrequest) (*world.Address, error) {
+	ns := p.settings.Bindings[q.Binding]
+	if ns == nil {
+		return nil, fmt.Errorf("no class is bound as %q", q.Binding)
+	}
+	who, err := ns.WithID(q.ID)
+	if err != nil {
+		return nil, err
+	}
+	who.Name, who.Named = q.Name, q.HasName
+	return ns.At(who), nil
 }
 
 // fetchOutside sends a request to the host of its URL.

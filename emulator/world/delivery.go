@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"devtool.internal/clock"
@@ -81,18 +80,12 @@ func (w *World) Deliver(d *Delivery) error {
 	}
 }
 
-func (w *World) deliverOnce(d *Delivery) (err error) {
-	handOver := sync.OnceFunc(d.Step.Done) // called when the event has a hold of its own
-	defer handOver()
+func (w *World) deliverOnce(d *Delivery) error {
 	prog := d.Program
 	switch {
 	case prog == nil:
-		prog, err = w.programs.Enter(d.Context, d.Entry)
-		d.at = w.clock.Now()
-		if err != nil {
-			if d.Ended != nil {
-				d.Ended(nil, err)
-			}
+		var err error
+		if prog, err = w.enter(d); err != nil {
 			return err
 		}
 		defer w.programs.Leave(prog)
@@ -100,80 +93,105 @@ func (w *World) deliverOnce(d *Delivery) (err error) {
 		w.programs.Stay(prog)
 		defer w.programs.Leave(prog)
 	}
+	ev := w.begin(d, prog)
+	defer ev.retire()
+	if d.Caller != nil {
+		d.Caller.served.add(ev.obj)
+		defer ev.callFor(d.Caller)()
+	} else {
+		ev.join(d.Step)
+	}
+	d.Step.Done() // the event has a hold of its own
+
+	defer ev.Complete()
+	if d.Began != nil {
+		d.Began(ev)
+	}
+	ev.err = ev.run(d)
+	if ev.undelivered() {
+		d.Step.Add() // for the next try
+	}
+	return ev.err
+}
+
+// enter enters a program for d. If there is none, d has ended.
+func (w *World) enter(d *Delivery) (Program, error) {
+	prog, err := w.programs.Enter(d.Context, d.Entry)
+	d.at = w.clock.Now()
+	if err != nil {
+		if d.Ended != nil {
+			d.Ended(nil, err)
+		}
+		d.Step.Done()
+	}
+	return prog, err
+}
+
+// begin makes the event of d, and pins its object until the event is complete.
+func (w *World) begin(d *Delivery, prog Program) *Event {
 	var o *object
 	if d.Object != nil {
 		o = d.Object.ns.pin(d.Object.Identity)
 	}
 	ev := w.newEvent(d.Context, prog, o, d.Kind)
-	ev.request, ev.served = d.Request, d.Served
-	defer ev.retire()
-	if d.Caller != nil {
-		d.Caller.served.add(o)
-		defer ev.callFor(d.Caller)()
-	} else {
-		ev.join(d.Step)
-	}
-	handOver()
-
-	var u *Undelivered
-	ev.Complete = sync.OnceFunc(func() {
-		if u == nil && d.Ended != nil {
-			d.Ended(ev, err)
-		}
-		if o != nil {
-			o.ns.unpin(o)
-		}
-	})
-	defer ev.Complete()
-	if d.Began != nil {
-		d.Began(ev)
-	}
-	err = ev.run(d)
-	if errors.As(err, &u) {
-		d.Step.Add() // for the next try
-	}
-	return err
+	ev.request, ev.served, ev.ended = d.Request, d.Served, d.Ended
+	return ev
 }
 
-// run waits for the turn and runs the handler.
+// Complete ends the event's use of its object and calls Delivery.Ended. Further calls do nothing.
+func (ev *Event) Complete() { ev.completed.Do(ev.complete) }
+
+func (ev *Event) complete() {
+	if ev.ended != nil && !ev.undelivered() {
+		ev.ended(ev, ev.err)
+	}
+	if ev.obj != nil {
+		ev.obj.ns.unpin(ev.obj)
+	}
+}
+
+// undelivered reports whether the program was gone before it took the event.
+func (ev *Event) undelivered() bool {
+	u := (*Undelivered)(nil)
+	return errors.As(ev.err, &u)
+}
+
+// run waits for the turn and runs the handler. It returns the event's error.
+//
+// The stack of a goroutine that serves a request is deepest below run. So what needs a large frame
+// is done before, in functions that have returned.
 func (ev *Event) run(d *Delivery) error {
-	handle := func(inst *Instance) error { return d.Handle(ev, inst) }
-	switch o := ev.obj; {
-	case o == nil:
+	switch {
+	case ev.obj == nil:
 		ev.w.running.add(ev)
 		defer ev.w.running.remove(ev)
-		return handle(workerInstance)
+		return d.Handle(ev, workerInstance)
 	case d.Instance != nil:
-		return o.runIn(d.Instance, ev, handle)
-	default:
-		return o.deliver(ev, handle)
+		return ev.runIn(d.Instance, d)
 	}
-}
-
-// workerInstance is the instance of the worker's events.
-var workerInstance = &Instance{ctx: context.Background()}
-
-// deliver runs an event of the object: it waits for the turn, constructs an instance if there is
-// none, and calls handle. It returns the event's error.
-func (o *object) deliver(ev *Event, handle func(*Instance) error) error {
+	o := ev.obj
 	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
 		return o.describe(err)
 	}
 	inst, err := o.instanceFor(ev)
 	if err == nil {
-		return o.runIn(inst, ev, handle)
+		return ev.runIn(inst, d)
 	}
 	o.finish(ev) //nolint:errcheck // the constructor's error matters more
 	return o.describe(err)
 }
 
-// runIn runs an event in an instance of the object, and ends its turn.
-func (o *object) runIn(inst *Instance, ev *Event, handle func(*Instance) error) error {
+// workerInstance is the instance of the worker's events.
+var workerInstance = &Instance{ctx: context.Background()}
+
+// runIn runs the handler in an instance of the event's object, and ends the turn.
+func (ev *Event) runIn(inst *Instance, d *Delivery) error {
+	o := ev.obj
 	o.mu.Lock()
 	ev.inst = inst
 	o.mu.Unlock()
 	ev.w.running.add(ev)
-	err := handle(inst)
+	err := d.Handle(ev, inst)
 	ev.w.running.remove(ev)
 	if err != nil && inst.prog.Lost() {
 		o.abandon(inst, err)
@@ -198,6 +216,14 @@ func (o *object) describe(err error) error {
 // response; took is real time. It is a detail: the worker's own request is published, too, and
 // shows a failure that no handler has dealt with.
 func (ev *Event) PublishFetch(status int, took time.Duration, err error) {
+	if w := ev.w; w.inDetail == nil || w.inDetail() {
+		ev.publishFetch(status, took, err)
+	}
+}
+
+// publishFetch is apart from PublishFetch because of its large frame: the stack of a goroutine that
+// serves a request grows only if it is called.
+func (ev *Event) publishFetch(status int, took time.Duration, err error) {
 	outcome := OutcomeOK
 	switch {
 	case err == nil && status == 0, IsCanceled(err): // nobody received the response

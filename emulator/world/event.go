@@ -18,10 +18,10 @@ type Event struct {
 	w      *World
 	prog   Program
 	// request is that of a fetch, or nil. It is set before the program knows of the event.
-	request *wire.Request
-	// Complete ends the event's use of its object and calls Delivery.Ended. Further calls do
-	// nothing.
-	Complete func()
+	request   *wire.Request
+	completed sync.Once
+	ended     func(*Event, error) // Delivery.Ended
+	err       error               // what the handler ended with, for ended
 	// ctx ends when nobody waits for the event any more. The handler keeps its turn until it
 	// returns.
 	ctx context.Context

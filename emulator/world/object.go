@@ -432,18 +432,23 @@ func (o *object) rollback() error {
 }
 
 // commit commits the writes of the turn. storeMu is held.
+func (o *object) commit() error {
+	switch {
+	case !o.uncommitted():
+		return nil
+	case o.store.AlarmChanged():
+		return o.commitWithAlarm()
+	}
+	return o.store.Commit()
+}
+
+// commitWithAlarm commits writes that have changed the alarm. storeMu is held.
 //
 // The index must never show a later alarm than the object's file, or a crash between the two writes
 // would lose the alarm. So an earlier alarm goes into the index before the commit; a later one, or
 // a deletion, after it.
-func (o *object) commit() error {
-	if !o.uncommitted() {
-		return nil
-	}
+func (o *object) commitWithAlarm() error {
 	s := o.store
-	if !s.AlarmChanged() {
-		return s.Commit()
-	}
 	at, set, err := s.Alarm()
 	if err != nil {
 		return err

@@ -56,6 +56,9 @@ type Options struct {
 	Log *slog.Logger
 	// Happened, unless it is nil, is called with the outcome of each event as it ends.
 	Happened func(Happening)
+	// InDetail, unless it is nil, reports whether Happened wants the requests that handlers make to
+	// objects.
+	InDetail func() bool
 	// Limits bound what objects may store. The zero value means ProductionLimits.
 	Limits Limits
 	// Seed, unless it is 0, shuffles the waits of retries.
@@ -110,6 +113,7 @@ type World struct {
 	clock    *clock.Clock
 	programs Programs
 	happened func(Happening)
+	inDetail func() bool
 	limits   Limits
 	seed     uint64
 	missed   Missed
@@ -153,6 +157,7 @@ func New(o Options) *World {
 		clock:      o.Clock,
 		programs:   o.Programs,
 		happened:   o.Happened,
+		inDetail:   o.InDetail,
 		limits:     cmp.Or(o.Limits, ProductionLimits),
 		seed:       o.Seed,
 		missed:     o.Missed,
