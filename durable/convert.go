@@ -28,7 +28,7 @@ func newEnv(w *wire.Welcome) *Env {
 	for _, b := range w.Bindings {
 		e.namespaces[b.Name] = &Namespace{binding: b.Name, uniqueKey: b.UniqueKey}
 	}
-	for _, l := range w.Lacking {
+	for _, l := range w.Unsupported {
 		e.notEmulated[l.Name] = l.Kind
 	}
 	return e

@@ -24,7 +24,7 @@ var env = newEnv(&wire.Welcome{
 		{Name: "OTHERS", Class: "Other", UniqueKey: objectid.UniqueKey("worker", "Other")},
 		{Name: "OBJECTS", Class: "Object", UniqueKey: objectid.UniqueKey("worker", "Object")},
 	},
-	Lacking: []wire.Lacking{{Name: "CACHE", Kind: "KV namespace"}},
+	Unsupported: []wire.UnsupportedBinding{{Name: "CACHE", Kind: "KV namespace"}},
 })
 
 func TestVarReturnsText(t *testing.T) {

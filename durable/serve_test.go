@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -305,12 +306,17 @@ func TestEventsWithoutAHandlerFail(t *testing.T) {
 			&wire.Construct{Class: "Zero", ID: id},
 			`class "Zero" is not one of the program's`,
 		},
-		{"malformed id", wire.MethodConstruct, &wire.Construct{Class: "Mute", ID: id[2:]}, wire.ErrMalformedID.Error()},
+		{
+			"malformed id",
+			wire.MethodConstruct,
+			&wire.Construct{Class: "Mute", ID: id[2:]},
+			objectid.ErrMalformed.Error(),
+		},
 		{
 			"id that is not hex",
 			wire.MethodConstruct,
 			&wire.Construct{Class: "Mute", ID: strings.Repeat("x", 64)},
-			wire.ErrMalformedID.Error(),
+			objectid.ErrMalformed.Error(),
 		},
 		{"unknown method", 99, &wire.Empty{}, "unknown method 99"},
 		{"alarm that does not decode", wire.MethodAlarm, &wire.Empty{}, "decode *wire.Alarm: message ends too early"},

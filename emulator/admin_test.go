@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/internal/scripted"
@@ -37,7 +37,7 @@ func (w *testWorld) client() *client.Client { return &client.Client{URL: w.serve
 
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 
-func labID(name string) string { return wire.IDFromName("w-Lab", name).String() }
+func labID(name string) string { return objectid.FromName("w-Lab", "", name).String() }
 
 // entryText is an entry as "type value".
 func entryText(e control.Entry) string {

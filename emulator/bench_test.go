@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"devtool.internal/config"
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/store"
 )
 
@@ -244,7 +244,7 @@ func fillNamespace(b *testing.B, uniqueKey, dir string, n int) {
 	original := ""
 	for i := range n {
 		name := fmt.Sprint("object ", i)
-		id := wire.IDFromName(uniqueKey, name)
+		id := objectid.FromName(uniqueKey, "", name)
 		path := store.ObjectPath(dir, id.String())
 		if i%linksToOne == 0 {
 			original = path

@@ -240,7 +240,7 @@ func (e *Emulator) configure(c *config.Config) error {
 			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out",
 				b.Pos, b.ScriptName, b.Name))
 			kind := "objects of the worker " + b.ScriptName
-			welcome.Lacking = append(welcome.Lacking, wire.Lacking{Name: b.Name, Kind: kind})
+			welcome.Unsupported = append(welcome.Unsupported, wire.UnsupportedBinding{Name: b.Name, Kind: kind})
 			continue
 		}
 		welcome.Bindings = append(welcome.Bindings, wire.Binding{
@@ -248,7 +248,7 @@ func (e *Emulator) configure(c *config.Config) error {
 		})
 	}
 	for _, b := range c.Others {
-		welcome.Lacking = append(welcome.Lacking, wire.Lacking{Name: b.Name, Kind: b.Kind})
+		welcome.Unsupported = append(welcome.Unsupported, wire.UnsupportedBinding{Name: b.Name, Kind: b.Kind})
 	}
 	if err := e.world.Apply(layout); err != nil {
 		return err

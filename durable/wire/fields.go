@@ -28,7 +28,7 @@ func (m *Welcome) fields(c *codec) {
 		c.string(&b.UniqueKey)
 	})
 	c.uint(&m.MaxEntry)
-	list(c, &m.Lacking, func(c *codec, l *Lacking) {
+	list(c, &m.Unsupported, func(c *codec, l *UnsupportedBinding) {
 		c.string(&l.Name)
 		c.string(&l.Kind)
 	})

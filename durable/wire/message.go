@@ -75,11 +75,11 @@ type Class struct {
 
 // Welcome is the emulator's answer to Hello.
 type Welcome struct {
-	Version  uint64 // of the protocol, for the rest of the connection
-	Vars     []Var
-	Bindings []Binding
-	MaxEntry uint64 // bytes that a key and its value may have together
-	Lacking  []Lacking
+	Version     uint64 // of the protocol, for the rest of the connection
+	Vars        []Var
+	Bindings    []Binding
+	MaxEntry    uint64 // bytes that a key and its value may have together
+	Unsupported []UnsupportedBinding
 }
 
 // Var is a variable of the environment. Value is the text itself, or JSON text
@@ -95,9 +95,9 @@ type Binding struct {
 	Name, Class, UniqueKey string
 }
 
-// Lacking is a binding of the configuration that the emulator does not offer. Kind says what it is
-// in production, for example "KV namespace".
-type Lacking struct {
+// UnsupportedBinding is a binding of the configuration that the emulator does not offer. Kind says
+// what it is in production, for example "KV namespace".
+type UnsupportedBinding struct {
 	Name, Kind string
 }
 

@@ -39,7 +39,7 @@ var messages = []wire.Message{
 // strings carry any bytes.
 var text = []string{
 	"Hello.SDK", "Class.Name", "Var.Name", "Var.Value",
-	"Binding.Name", "Binding.Class", "Binding.UniqueKey", "Lacking.Name", "Lacking.Kind",
+	"Binding.Name", "Binding.Class", "Binding.UniqueKey", "UnsupportedBinding.Name", "UnsupportedBinding.Kind",
 	"Construct.Class", "Construct.ID", "Construct.Jurisdiction", "Scheduled.Cron",
 	"Subrequest.Binding", "Subrequest.ID", "Visit.Class",
 	"Error.ObjectID", "Error.Code",

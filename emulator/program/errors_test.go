@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/internal/scripted"
 )
@@ -58,7 +59,7 @@ func (c *caller) ask(path string) *wire.Error {
 }
 
 // idOf returns the id of an object of class Lab.
-func idOf(name string) string { return wire.IDFromName("w-Lab", name).String() }
+func idOf(name string) string { return objectid.FromName("w-Lab", "", name).String() }
 
 // expectTold compares what a caller was told with want, but for the stack.
 func expectTold(t *testing.T, got *wire.Error, want wire.Error) {
@@ -214,9 +215,9 @@ func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
 	w := newWorld(t, s)
 	tests := []struct{ binding, id, want string }{
 		{"NONE", idOf("a"), `no class is bound as "NONE"`},
-		{"LAB", "", wire.ErrMalformedID.Error()},
-		{"LAB", strings.Repeat("0", 64), wire.ErrForeignID.Error()},
-		{"MUTE", idOf("a"), wire.ErrForeignID.Error()},
+		{"LAB", "", objectid.ErrMalformed.Error()},
+		{"LAB", strings.Repeat("0", 64), objectid.ErrForeign.Error()},
+		{"MUTE", idOf("a"), objectid.ErrForeign.Error()},
 	}
 	for _, tt := range tests {
 		q = wire.Subrequest{Binding: tt.binding, ID: tt.id, Request: wire.Request{Method: "GET", URL: "http://lab/get"}}

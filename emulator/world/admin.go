@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
@@ -223,15 +224,15 @@ func (a Admin) ListObjects(context.Context) (control.Objects, error) {
 }
 
 // known returns the ids of the objects that have a file or are in memory.
-func (ns *Namespace) known() ([]wire.ID, error) {
+func (ns *Namespace) known() ([]objectid.ID, error) {
 	files, err := store.Objects(ns.dir)
 	if err != nil {
 		return nil, err
 	}
-	var ids []wire.ID
-	seen := make(map[wire.ID]bool)
+	var ids []objectid.ID
+	seen := make(map[objectid.ID]bool)
 	for _, file := range files {
-		if id, err := wire.ParseID(ns.uniqueKey, file); err == nil { // others belong to no object of this class
+		if id, _, err := objectid.Parse(ns.uniqueKey, file); err == nil { // others belong to no object of this class
 			ids = append(ids, id)
 			seen[id] = true
 		}

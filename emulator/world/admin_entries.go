@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/stored"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
 )
@@ -108,9 +108,9 @@ func (a Admin) PutEntry(
 
 // describeEntry returns an entry in the form of the control API. For a value that can't be decoded
 // it sets Problem, so that it does not hide the other entries.
-func describeEntry(key string, stored []byte) control.Entry {
-	e := control.Entry{Key: key, Size: len(stored)}
-	value, kind, err := decodeValue(stored)
+func describeEntry(key string, b []byte) control.Entry {
+	e := control.Entry{Key: key, Size: len(b)}
+	value, kind, err := decodeValue(b)
 	if err == nil {
 		e.Type = kind
 		e.Value, err = json.Marshal(value)
@@ -122,8 +122,8 @@ func describeEntry(key string, stored []byte) control.Entry {
 }
 
 // decodeValue returns a value that encoding/json encodes into the shown form, and its type.
-func decodeValue(stored []byte) (value any, kind string, err error) {
-	if err := wire.DecodeValue(stored, &value); err != nil {
+func decodeValue(b []byte) (value any, kind string, err error) {
+	if err := stored.Decode(b, &value); err != nil {
 		return nil, "", err
 	}
 	switch value.(type) {
@@ -133,7 +133,7 @@ func decodeValue(stored []byte) (value any, kind string, err error) {
 		return value, control.TypeTime, nil
 	}
 	var text json.RawMessage // so that numbers keep all their digits
-	return &text, control.TypeJSON, wire.DecodeValue(stored, &text)
+	return &text, control.TypeJSON, stored.Decode(b, &text)
 }
 
 // encodeEntry is the inverse of describeEntry.
@@ -144,16 +144,16 @@ func encodeEntry(q control.PutRequest) ([]byte, error) {
 		if !json.Valid(q.Value) {
 			return nil, badRequest("the value is not JSON")
 		}
-		return wire.EncodeValue(q.Value)
+		return stored.Encode(q.Value)
 	case control.TypeBytes:
 		var b []byte
 		if err = json.Unmarshal(q.Value, &b); err == nil {
-			return wire.EncodeValue(b)
+			return stored.Encode(b)
 		}
 	case control.TypeTime:
 		var t time.Time
 		if err = json.Unmarshal(q.Value, &t); err == nil {
-			return wire.EncodeValue(t)
+			return stored.Encode(t)
 		}
 	default:
 		return nil, badRequest("%q is not a type of values: they are json, bytes and time", q.Type)

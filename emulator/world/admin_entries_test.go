@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/stored"
 	"devtool.internal/emulator/control"
 )
 
@@ -21,14 +21,14 @@ func TestValuesSurviveBeingShownAndStored(t *testing.T) {
 			rapid.String().AsAny(), rapid.Int64().AsAny(), rapid.Bool().AsAny(),
 			rapid.MapOf(rapid.String(), rapid.Float64().AsAny()).AsAny(),
 		).Draw(t, "value")
-		stored, err := wire.EncodeValue(value)
+		b, err := stored.Encode(value)
 		if err != nil {
 			t.Skip("no value") // NaN and such
 		}
-		shown := describeEntry("k", stored)
+		shown := describeEntry("k", b)
 		again, err := encodeEntry(control.PutRequest{Type: shown.Type, Value: shown.Value})
-		if err != nil || string(again) != string(stored) {
-			t.Errorf("%+v became %q, %v, want %q", shown, again, err, stored)
+		if err != nil || string(again) != string(b) {
+			t.Errorf("%+v became %q, %v, want %q", shown, again, err, b)
 		}
 	})
 }
@@ -39,10 +39,10 @@ func FuzzDescribeEntry(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, stored []byte) {
-		e := describeEntry("k", stored)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e := describeEntry("k", b)
 		if (e.Type == control.TypeUnknown) != (e.Problem != "") || (e.Problem == "") != json.Valid(e.Value) {
-			t.Errorf("%q is shown as %+v", stored, e)
+			t.Errorf("%q is shown as %+v", b, e)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devtool.internal/clock"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
@@ -38,7 +39,7 @@ type alarm struct {
 	// Constant.
 	named bool
 	name  string
-	id    wire.ID
+	id    objectid.ID
 	ns    *Namespace
 	at    time.Time // the time that was set
 	order int64     // alarms of the same time run in this order
@@ -72,7 +73,7 @@ func (ns *Namespace) schedule(who Identity, at time.Time, set bool, order int64)
 }
 
 // unschedule removes the pending alarm of an object.
-func (ns *Namespace) unschedule(id wire.ID) { ns.schedule(Identity{id: id}, time.Time{}, false, 0) }
+func (ns *Namespace) unschedule(id objectid.ID) { ns.schedule(Identity{id: id}, time.Time{}, false, 0) }
 
 // arm sets the alarm's timer. ns.mu is held.
 func (a *alarm) arm(due time.Time) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -58,7 +59,7 @@ func (c *caller) ask(path string) *wire.Error {
 }
 
 // idOf returns the id of an object of class Lab.
-func idOf(name string) string { return wire.IDFromName("w-Lab", name).String() }
+func idOf(name string) string { return objectid.FromName("w-Lab", "", name).String() }
 
 // expectTold compares what a caller was told with want, but for the stack.
 func expectTold(t *testing.T, got *wire.Error, want wire.Error) {
@@ -221,10 +222,10 @@ func TestAResetFailsAllThatIsInFlight(t *testing.T) {
 // deliver sends a request to an object of class Lab, past the worker, and returns what the
 // caller is told. The program may end meanwhile, which a caller inside of it would not see.
 func (w *world) deliver(name, path string) error {
-	return w.deliverTo(wire.IDFromName("w-Lab", name), name, path)
+	return w.deliverTo(objectid.FromName("w-Lab", "", name), name, path)
 }
 
-func (w *world) deliverTo(id wire.ID, name, path string) error {
+func (w *world) deliverTo(id objectid.ID, name, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	var told error

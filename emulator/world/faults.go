@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 )
@@ -27,7 +28,7 @@ type faults struct {
 
 type fault struct {
 	ns *Namespace
-	id wire.ID
+	id objectid.ID
 	control.Fault
 }
 

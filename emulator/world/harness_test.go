@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"devtool.internal/clock"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 )
@@ -353,7 +354,7 @@ func (w *world) move(q control.AdvanceRequest) control.Advanced {
 	return advanced
 }
 
-func labID(name string) string { return wire.IDFromName("w-Lab", name).String() }
+func labID(name string) string { return objectid.FromName("w-Lab", "", name).String() }
 
 // labScript is a program whose objects store and set a little.
 func labScript() *script {

@@ -1,14 +1,14 @@
 package world
 
 import (
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 )
 
 // An Identity is an object's id and, if it is known, its name. The name is known if the object was
 // addressed by it or its file has it.
 type Identity struct {
-	id    wire.ID
+	id    objectid.ID
 	Name  string // empty if it is not known
 	Named bool   // the name is known; it may be empty
 }
@@ -21,13 +21,13 @@ func (o *object) Address() *Address { return &Address{o.ns, Identity{id: o.id}} 
 
 // Named returns the identity of the object with this name.
 func (ns *Namespace) Named(name string) Identity {
-	return Identity{id: wire.IDFromName(ns.uniqueKey, name), Name: name, Named: true}
+	return Identity{id: objectid.FromName(ns.uniqueKey, "", name), Name: name, Named: true}
 }
 
 // WithID returns the identity of the object with this id, in hexadecimal digits. It fails if the id
 // is not of this namespace.
 func (ns *Namespace) WithID(text string) (Identity, error) {
-	id, err := wire.ParseID(ns.uniqueKey, text)
+	id, _, err := objectid.Parse(ns.uniqueKey, text)
 	return Identity{id: id}, err
 }
 
@@ -52,7 +52,7 @@ func (w *World) resolve(which control.Object) (Address, error) {
 // class has such ids, "object ID".
 func (w *World) NameOf(id string) string {
 	for _, ns := range w.currentNamespaces() {
-		parsed, err := wire.ParseID(ns.uniqueKey, id)
+		parsed, _, err := objectid.Parse(ns.uniqueKey, id)
 		if err != nil {
 			continue
 		}

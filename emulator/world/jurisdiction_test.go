@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 )
 
 func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
 	s := labScript()
-	var id wire.ID
+	var id objectid.ID
 	var path string
 	s.handlers["/ask"] = func(c *call) (text string, err error) {
 		err = c.ask(func(ev *Event) (err error) {
@@ -24,9 +24,9 @@ func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
 	}
 	s.handlers["/store"] = func(c *call) (string, error) { return "", c.store("k", id.String()) }
 	w := newWorld(t, s)
-	ids := map[string]wire.ID{}
-	for _, jurisdiction := range append(wire.Jurisdictions(), "") {
-		ids[jurisdiction] = wire.IDFromNameIn("w-Lab", jurisdiction, "a")
+	ids := map[string]objectid.ID{}
+	for _, jurisdiction := range append(objectid.Jurisdictions(), "") {
+		ids[jurisdiction] = objectid.FromName("w-Lab", jurisdiction, "a")
 	}
 	for _, path = range []string{"/store", "/get"} {
 		for _, id = range ids {
@@ -42,7 +42,7 @@ func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
 // Files and indexes know objects by their digits, which carry the jurisdiction.
 func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 	w := newWorld(t, labScript())
-	eu := wire.IDFromNameIn("w-Lab", "eu", "a")
+	eu := objectid.FromName("w-Lab", "eu", "a")
 	for _, path := range []string{"/put", "/alarm"} {
 		if err := w.deliverTo(eu, "a", path); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/store"
 )
@@ -338,7 +339,7 @@ func TestWhatABlockWroteOutlivesAnAbort(t *testing.T) {
 func TestAnObjectLearnsItsNameFromWhoeverKnowsIt(t *testing.T) {
 	w := newWorld(t, newScript(nil))
 	ns := w.namespaces["Lab"]
-	id := wire.IDFromName(ns.uniqueKey, "a")
+	id := objectid.FromName(ns.uniqueKey, "", "a")
 	o := ns.pin(Identity{id: id})
 	defer ns.unpin(o)
 	defer ns.unpin(ns.pin(Identity{id, "a", true}))

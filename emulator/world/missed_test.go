@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"devtool.internal/clock"
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 )
 
@@ -357,7 +357,7 @@ func TestStartReadsTheIndexAndNotTheObjects(t *testing.T) {
 	dir := filepath.Join(w.dir, "state", "v3", "do", "w-Lab")
 	garbage := []byte(strings.Repeat("garbage ", 100))
 	for i := range 1000 {
-		id := wire.IDFromName("w-Lab", fmt.Sprint("garbage", i))
+		id := objectid.FromName("w-Lab", "", fmt.Sprint("garbage", i))
 		must(os.WriteFile(filepath.Join(dir, id.String()+".sqlite"), garbage, 0o600))
 	}
 	file := filepath.Join(dir, labID("a")+".sqlite")

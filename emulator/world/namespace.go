@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"devtool.internal/clock"
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
 )
@@ -25,9 +25,9 @@ type Namespace struct {
 
 	// mu guards what follows.
 	mu      sync.Mutex
-	objects map[wire.ID]*object // in memory or pinned
-	alarms  map[wire.ID]*alarm
-	running map[wire.ID]struct{} // objects of which any alarm is running
+	objects map[objectid.ID]*object // in memory or pinned
+	alarms  map[objectid.ID]*alarm
+	running map[objectid.ID]struct{} // objects of which any alarm is running
 }
 
 // openNamespace opens the namespace of a class.
@@ -37,9 +37,9 @@ func (w *World) openNamespace(class Class) (*Namespace, error) {
 		class:     class.Name,
 		uniqueKey: class.UniqueKey,
 		dir:       class.Dir,
-		objects:   make(map[wire.ID]*object),
-		alarms:    make(map[wire.ID]*alarm),
-		running:   make(map[wire.ID]struct{}),
+		objects:   make(map[objectid.ID]*object),
+		alarms:    make(map[objectid.ID]*alarm),
+		running:   make(map[objectid.ID]struct{}),
 	}
 	index, err := store.OpenIndex(ns.dir)
 	if err != nil {
@@ -239,7 +239,7 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 			return err
 		}
 		for _, p := range pending {
-			id, err := wire.ParseID(ns.uniqueKey, p.ID)
+			id, _, err := objectid.Parse(ns.uniqueKey, p.ID)
 			if err != nil {
 				w.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
 				continue

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devtool.internal/clock"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/store"
 )
@@ -18,7 +19,7 @@ import (
 // an event waits for its turn or for the program.
 type object struct {
 	ns *Namespace
-	id wire.ID
+	id objectid.ID
 
 	// storeMu is held while the store is used, and while a turn is given up: an
 	// event whose handler runs several goroutines may ask for both at once.
@@ -245,7 +246,7 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 		m.Name, m.HasName = o.name, true
 	}
 	o.mu.Unlock()
-	_, m.Jurisdiction, _ = wire.ParseIDIn(o.ns.uniqueKey, m.ID) // the id was checked when it was parsed
+	_, m.Jurisdiction, _ = objectid.Parse(o.ns.uniqueKey, m.ID) // the id was checked when it was parsed
 	limit := o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
 	ev.w.running.add(ev)
 	err := ev.prog.Ask(inst, wire.MethodConstruct, m)

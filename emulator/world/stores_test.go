@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"devtool.internal/durable/wire"
+	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/store"
 )
 
@@ -59,7 +59,7 @@ func TestAnAdvanceDoesNotOpenAFileAgainForEachAlarm(t *testing.T) {
 		t.Error("the engine still keeps the object")
 	}
 	ns := w.namespaces["Lab"]
-	o, err := store.OpenObject(store.ObjectPath(ns.dir, wire.IDFromName(ns.uniqueKey, "a").String()), "", false)
+	o, err := store.OpenObject(store.ObjectPath(ns.dir, objectid.FromName(ns.uniqueKey, "", "a").String()), "", false)
 	if err != nil {
 		t.Fatal(err)
 	}

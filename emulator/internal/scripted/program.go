@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 )
 
@@ -192,7 +193,7 @@ func (p *Program) passOn(c *Call, m *wire.Fetch) (*wire.Response, error) {
 func (p *Program) Fetch(ctx context.Context, event uint64, binding, object, url string) (*wire.Response, error) {
 	key := "w-" + map[string]string{"LAB": "Lab", "MUTE": "Mute"}[binding]
 	q := &wire.Subrequest{
-		Event: event, Binding: binding, ID: wire.IDFromName(key, object).String(), Name: object, HasName: true,
+		Event: event, Binding: binding, ID: objectid.FromName(key, "", object).String(), Name: object, HasName: true,
 		Request: wire.Request{Method: "GET", URL: url},
 	}
 	s, err := p.Conn.Open(wire.MethodSubrequest, q, true)
