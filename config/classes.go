@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// history returns the classes that exist, and those that no longer do, according to migrations or
-// exports.
+// history returns the classes that exist, and the former ones, as migrations or exports have them.
 func (c *Config) history() classHistory {
 	if len(c.Exports) == 0 {
 		return fold(c.Migrations, nil)

@@ -91,8 +91,8 @@ func (d *decoder) compatibilityDate(p place) { d.cfg.CompatibilityDate = p.node.
 
 func (d *decoder) compatibilityFlags(p place) { d.cfg.CompatibilityFlags = texts(p.node.elems) }
 
-// triggers takes each expression once. The check of its shape has already reported those that don't
-// parse.
+// triggers takes each expression once. The check of its shape has already reported an expression
+// that does not parse.
 func (d *decoder) triggers(p place) {
 	path := joinPath(p.path, "crons")
 	for i, e := range p.node.array("crons") {

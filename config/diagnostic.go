@@ -93,7 +93,7 @@ func (r *report) warnf(id string, sp span, hint, format string, args ...any) {
 
 func (r *report) failed() bool { return r.counted[SeverityError] > 0 }
 
-// sorted returns the diagnostics in file order, followed by a count of those that were not kept.
+// sorted returns the diagnostics in file order, followed by a count of the rest.
 func (r *report) sorted() []Diagnostic {
 	slices.SortStableFunc(r.list, func(a, b Diagnostic) int {
 		return cmp.Or(

@@ -17,8 +17,8 @@ func sqlOne(cursor string) Op    { return Op{Name: "sqlOne", Key: cursor} }
 func sqlCounts(cursor string) Op { return Op{Name: "sqlCounts", Key: cursor} }
 func sqlSize() Op                { return Op{Name: "sqlSize"} }
 
-// transaction runs a program in a transaction. Its operations belong to the transaction in any
-// case. Those that use the transaction object name it (see Op.in).
+// transaction runs a program in a transaction. All its operations belong to the
+// transaction. An operation that uses the transaction object names it (see Op.in).
 func transaction(name string, program ...Op) Op {
 	return Op{Name: "transaction", Key: name, Do: program}
 }

@@ -19,7 +19,7 @@ const workerdVersion = "1.20261117.1"
 var twin []byte
 
 // workerdConfig has the same worker, classes and compatibility date as the configuration of the Go
-// program. The unique keys are those that wrangler assigns, so both sides derive the same ids.
+// program. The unique keys are wrangler's, so both sides derive the same ids.
 const workerdConfig = `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (

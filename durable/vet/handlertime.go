@@ -285,8 +285,7 @@ func (c *inspection) note(u use) {
 	}
 }
 
-// exportFacts exports facts about the functions that note has recorded, and about those that call
-// them.
+// exportFacts exports facts about the functions that note has recorded, and about their callers.
 func (c *inspection) exportFacts() {
 	for changed := true; changed; {
 		changed = false

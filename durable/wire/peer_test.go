@@ -151,7 +151,7 @@ func checkUsable(t *testing.T, c *wire.Conn) {
 	}
 }
 
-// A rawPeer is the far end of a connection. It sends single frames, including those that a Conn
+// A rawPeer is the far end of a connection. It sends single frames, also frames that a Conn
 // never sends.
 type rawPeer struct {
 	t *testing.T
