@@ -36,7 +36,7 @@ func sqlScript() *script {
 	})
 }
 
-// sqlOn runs SQL by way of f, on Lab/a.
+// sqlOn runs SQL, in the ways that onBoth tests.
 type sqlOn func(context.Context, control.Object, control.SQLRequest) (control.SQLResult, error)
 
 // rows runs SQL that must succeed and returns its rows as text.
@@ -72,8 +72,8 @@ func sqlRequest(query string, args ...any) control.SQLRequest {
 	return q
 }
 
-// onBoth runs a test by way of the control API and, on the files of a world that has had the
-// same requests, offline.
+// onBoth runs a test twice: through the control API, and offline on the files of a world that got
+// the same requests.
 func onBoth(t *testing.T, paths string, test func(*testing.T, sqlOn)) {
 	for _, way := range []string{"online", "offline"} {
 		t.Run(way, func(t *testing.T) {
@@ -94,13 +94,14 @@ func onBoth(t *testing.T, paths string, test func(*testing.T, sqlOn)) {
 	}
 }
 
-func TestSQLOfPeopleWorksOnTheObjectsTables(t *testing.T) {
+func TestAdminSQLWorksOnTheObjectsTables(t *testing.T) {
 	onBoth(t, "/one", func(t *testing.T, run sqlOn) {
 		run.want(t, "1 one", "SELECT * FROM t")
 		run.want(t, "2 two", "INSERT INTO t VALUES (?, ?) RETURNING *", int64(2), "two")
 		run.want(t, "", "UPDATE t SET note = 'both'; DELETE FROM t WHERE id = ?", int64(2))
 		run.want(t, "1 both", "SELECT * FROM t")
-		got, err := run(t.Context(), control.Object{Class: "LAB", ID: labID("a")}, sqlRequest("INSERT INTO t (note) VALUES ('x'), ('y')"))
+		object := control.Object{Class: "LAB", ID: labID("a")}
+		got, err := run(t.Context(), object, sqlRequest("INSERT INTO t (note) VALUES ('x'), ('y')"))
 		want := control.SQLResult{Columns: []string{}, Rows: [][]control.SQLValue{}, RowsWritten: 2}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("insert: %v (-want +got):\n%s", err, diff)
@@ -108,9 +109,13 @@ func TestSQLOfPeopleWorksOnTheObjectsTables(t *testing.T) {
 	})
 }
 
-func TestSQLOfPeopleKeepsAllValues(t *testing.T) {
+func TestAdminSQLKeepsAllValues(t *testing.T) {
 	values := []any{
-		nil, int64(math.MaxInt64), int64(math.MinInt64), 1.0, -0.5, 1e300, math.Inf(-1), "", "ü\n\x00", "\xff", []byte{}, []byte("hi\xff"),
+		nil,
+		int64(math.MaxInt64), int64(math.MinInt64),
+		1.0, -0.5, 1e300, math.Inf(-1),
+		"", "ü\n\x00", "\xff",
+		[]byte{}, []byte("hi\xff"),
 	}
 	query := "SELECT ?" + strings.Repeat(", ?", len(values)-1)
 	onBoth(t, "/one", func(t *testing.T, run sqlOn) {
@@ -127,12 +132,25 @@ func TestSQLThatFailsChangesNothing(t *testing.T) {
 			query string
 			args  []any
 			text  string
-			at    string // the rest of the query from where it is wrong, or "" if that is not known
+			at    string // the query from its mistake on, or "" if the error has no position
 		}{
 			{"SELECT * FORM t", nil, `near "FORM": syntax error at offset 9: SQLITE_ERROR`, "FORM t"},
-			{"INSERT INTO t VALUES (7, ''); SELECT nope FROM t", nil, "no such column: nope at offset 7: SQLITE_ERROR", "nope FROM t"},
-			{"DELETE FROM t; INSERT INTO t VALUES (1, ''), (1, '')", nil, "UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)", ""},
-			{"CREATE TABLE u (a); INSERT INTO t VALUES (?, ?)", []any{int64(2)}, "Wrong number of parameter bindings for SQL query.: give an argument for each parameter of the last statement: there are 1", ""},
+			{
+				query: "INSERT INTO t VALUES (7, ''); SELECT nope FROM t",
+				text:  "no such column: nope at offset 7: SQLITE_ERROR",
+				at:    "nope FROM t",
+			},
+			{
+				query: "DELETE FROM t; INSERT INTO t VALUES (1, ''), (1, '')",
+				text: "UNIQUE constraint failed: t.id: " +
+					"SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)",
+			},
+			{
+				query: "CREATE TABLE u (a); INSERT INTO t VALUES (?, ?)",
+				args:  []any{int64(2)},
+				text: "Wrong number of parameter bindings for SQL query.: " +
+					"give an argument for each parameter of the last statement: there are 1",
+			},
 			{"DELETE FROM t; COMMIT", nil, "To execute a transaction, please use", ""},
 			{"DELETE FROM _cf_KV", nil, "not authorized: SQLITE_AUTH", ""},
 			{"SELECT * FROM _cf_METADATA", nil, "access to _cf_METADATA.key is prohibited: SQLITE_AUTH", ""},
@@ -145,7 +163,7 @@ func TestSQLThatFailsChangesNothing(t *testing.T) {
 				at = test.query[*refused.Offset:]
 			}
 			if at != test.at {
-				t.Errorf("%s: is wrong at %q, want %q", test.query, at, test.at)
+				t.Errorf("%s: got the mistake at %q, want %q", test.query, at, test.at)
 			}
 		}
 		run.want(t, "1 one", "SELECT * FROM t")
@@ -181,10 +199,11 @@ func TestSQLShowsTheFirstRows(t *testing.T) {
 		} {
 			got, err := run(t.Context(), lab("a"), control.SQLRequest{Query: test.query, Limit: test.limit})
 			if err != nil || len(got.Rows) != test.rows || got.More != test.more {
-				t.Errorf("%s, limit %d: got %d rows, more: %t, %v; want %d, %t", test.query, test.limit, len(got.Rows), got.More, err, test.rows, test.more)
+				t.Errorf("%s, limit %d: got %d rows, more: %t, %v; want %d, %t",
+					test.query, test.limit, len(got.Rows), got.More, err, test.rows, test.more)
 			}
 		}
-		run.want(t, "", "INSERT INTO t VALUES (9, 'after')") // no cursor is left
+		run.want(t, "", "INSERT INTO t VALUES (9, 'after')") // no cursor is left open
 	})
 }
 
@@ -260,7 +279,7 @@ func TestSQLDoesNotWakeTheObject(t *testing.T) {
 	}
 }
 
-// abortable has an object that counts in memory, and one request that holds it.
+// abortable returns a program whose objects count in memory. One of its requests holds the turn.
 func abortable() (s *script, entered, finish chan bool) {
 	s = labScript()
 	entered, finish = make(chan bool), make(chan bool)
@@ -273,7 +292,7 @@ func abortable() (s *script, entered, finish chan bool) {
 	return s, entered, finish
 }
 
-func TestAbortFailsWhatRunsAndWaits(t *testing.T) {
+func TestAbortFailsRunningAndWaitingRequests(t *testing.T) {
 	s, entered, finish := abortable()
 	w := newWorld(t, s)
 	defer close(finish)
@@ -287,7 +306,8 @@ func TestAbortFailsWhatRunsAndWaits(t *testing.T) {
 	<-entered
 	go ask("/get")
 	w.awaitBehind("a")
-	got, err := w.client().AbortObject(t.Context(), control.Object{Class: "LAB", Name: "a"}, control.AbortRequest{Reason: "out of luck"})
+	object := control.Object{Class: "LAB", Name: "a"}
+	got, err := w.client().AbortObject(t.Context(), object, control.AbortRequest{Reason: "out of luck"})
 	if want := (control.Object{Class: "Lab", Name: "a", ID: labID("a")}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -365,7 +385,8 @@ func TestAbortDropsTheAlarmThatRunsOnlyIfAsked(t *testing.T) {
 				ended <- err
 			}()
 			<-entered
-			if _, err := w.client().AbortObject(t.Context(), lab("a"), control.AbortRequest{DropAlarm: drop}); err != nil {
+			_, err := w.client().AbortObject(t.Context(), lab("a"), control.AbortRequest{DropAlarm: drop})
+			if err != nil {
 				t.Error(err)
 			}
 			if err := <-ended; err != nil {

@@ -13,14 +13,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// labScript has objects that store, load and set alarms; "constructed" is noted for each
-// instance.
+// labScript returns a program whose objects store, load and set alarms. It notes "constructed" for
+// each instance.
 func labScript() *script {
 	return scripted.New(handlers{
 		"construct": func(c *call) (string, error) { c.Program.Note("construct:%s", c.Object); return "", nil },
@@ -32,14 +31,12 @@ func labScript() *script {
 	})
 }
 
-// client asks the emulator through its control API, as commands do.
+// client returns a client of the emulator's control API, as commands use it.
 func (w *testWorld) client() *client.Client { return &client.Client{URL: w.server.URL} }
 
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 
-func labID(name string) string { return objectid.FromName("w-Lab", "", name).String() }
-
-// entryText is an entry as "type value".
+// entryText returns an entry as "type value".
 func entryText(e control.Entry) string {
 	if e.Problem != "" {
 		return e.Type + " " + e.Problem
@@ -47,7 +44,7 @@ func entryText(e control.Entry) string {
 	return e.Type + " " + string(e.Value)
 }
 
-// wantRefusal checks the status of a refusal and what it says.
+// wantRefusal checks the status and the text of a refusal.
 func wantRefusal(t *testing.T, err error, status int, text string) {
 	t.Helper()
 	refused := (*control.Error)(nil)
@@ -84,7 +81,7 @@ func TestAnObjectIsIdleWhenItsResponseHasArrived(t *testing.T) {
 	for range 100 {
 		w.want("a", "/put", "")
 		if got, err := w.client().ShowObject(t.Context(), lab("a")); err != nil || got.Running {
-			t.Fatalf("got %+v, %v, want it not to run any more", got, err)
+			t.Fatalf("got %+v, %v, want that it no longer runs", got, err)
 		}
 	}
 }
@@ -120,7 +117,8 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 		{"time", `"2026-11-21T17:00:00.5+01:00"`, `time "2026-11-21T16:00:00.5Z"`},
 	} {
 		key := fmt.Sprint(i)
-		stored, err := c.PutEntry(t.Context(), lab("a"), key, control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
+		put := control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)}
+		stored, err := c.PutEntry(t.Context(), lab("a"), key, put)
 		if err != nil || entryText(stored) != test.want {
 			t.Errorf("put %s %s: got %s, %v, want %s", test.kind, test.value, entryText(stored), err, test.want)
 		}
@@ -140,7 +138,8 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 		{"blob", `1`, `"blob" is not a type of values`},
 		{"", `"` + strings.Repeat("x", 2<<20) + `"`, "the limit is"},
 	} {
-		_, err := w.world.Admin().PutEntry(t.Context(), lab("a"), "k", control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)})
+		put := control.PutRequest{Type: test.kind, Value: json.RawMessage(test.value)}
+		_, err := w.world.Admin().PutEntry(t.Context(), lab("a"), "k", put)
 		wantRefusal(t, err, 400, test.want)
 	}
 }
@@ -177,7 +176,8 @@ func TestListEntriesSelectsByPrefixAndLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(got.Entries) != test.n || got.More != test.more || (test.n > 0 && got.Entries[0].Key != test.first) {
-			t.Errorf("%+v: got %d entries, more: %t; want %d from %q, more: %t", test.q, len(got.Entries), got.More, test.n, test.first, test.more)
+			t.Errorf("%+v: got %d entries, more: %t; want %d from %q, more: %t",
+				test.q, len(got.Entries), got.More, test.n, test.first, test.more)
 		}
 		if got.ID != labID("a") {
 			t.Errorf("got entries of %+v", got.Object)
@@ -196,7 +196,10 @@ func TestObjectsAreNamedByClassBindingAndID(t *testing.T) {
 		}
 		want := control.Object{Class: "Lab", Name: name, ID: labID(name)}
 		for _, which := range []control.Object{
-			{Class: "Lab", Name: name}, {Class: "LAB", Name: name}, {Class: "Lab", ID: want.ID}, {Class: "LAB", ID: strings.ToUpper(want.ID)},
+			{Class: "Lab", Name: name},
+			{Class: "LAB", Name: name},
+			{Class: "Lab", ID: want.ID},
+			{Class: "LAB", ID: strings.ToUpper(want.ID)},
 		} {
 			got, err := c.ShowObject(t.Context(), which)
 			if err != nil || got.Object != want || got.Keys != 1 {
@@ -225,11 +228,11 @@ func TestObjectsAreNamedByClassBindingAndID(t *testing.T) {
 	_, err := c.DeleteEntry(t.Context(), lab("a"), "other")
 	wantRefusal(t, err, 404, `Lab/a has no key "other"`)
 	if files, _ := filepath.Glob(filepath.Join(w.dir, "state", "v3", "do", "w-Lab", labID("none")+"*")); files != nil {
-		t.Errorf("asking for an object has made %q", files)
+		t.Errorf("asking for an object created the files %q", files)
 	}
 }
 
-// listed is the list of objects, one "object state" each.
+// listed returns the list of objects as texts, each "object state".
 func listed(t *testing.T, list func() (control.Objects, error)) []string {
 	t.Helper()
 	objects, err := list()
@@ -239,7 +242,12 @@ func listed(t *testing.T, list func() (control.Objects, error)) []string {
 	var lines []string
 	for _, o := range objects.Objects {
 		line := o.String()
-		for text, holds := range map[string]bool{"memory": o.InMemory, "alarm": o.Alarm != nil, "file": o.Size > 0, "damaged": o.Problem != ""} {
+		for text, holds := range map[string]bool{
+			"memory":  o.InMemory,
+			"alarm":   o.Alarm != nil,
+			"file":    o.Size > 0,
+			"damaged": o.Problem != "",
+		} {
 			if holds {
 				line += " " + text
 			}
@@ -279,7 +287,8 @@ func TestListShowsFilesAndMemoryWithNames(t *testing.T) {
 	if diff := cmp.Diff(want, listed(t, list)); diff != "" {
 		t.Errorf("after a restart (-want +got):\n%s", diff)
 	}
-	if _, err := w.client().DeleteObject(t.Context(), control.Object{Class: "Lab", ID: labID("bad")}, false); err != nil {
+	damaged := control.Object{Class: "Lab", ID: labID("bad")}
+	if _, err := w.client().DeleteObject(t.Context(), damaged, false); err != nil {
 		t.Errorf("delete a damaged object: %v", err)
 	}
 	if diff := cmp.Diff(want[1:], listed(t, list)); diff != "" {
@@ -287,7 +296,7 @@ func TestListShowsFilesAndMemoryWithNames(t *testing.T) {
 	}
 }
 
-func TestLookingIsNoUse(t *testing.T) {
+func TestAskingForAnObjectDoesNotKeepItInMemory(t *testing.T) {
 	s := labScript()
 	w := newWorld(t, s)
 	w.want("a", "/put", "")
@@ -343,7 +352,7 @@ func TestARunningObjectIsNeitherEvictedNorDeleted(t *testing.T) {
 		t.Errorf("list: got %+v, %v, want it running", objects, err)
 	}
 
-	// A look at what it stores waits until that is committed.
+	// Reading an entry waits until the running event has committed.
 	seen := make(chan string)
 	go func() {
 		e, err := c.GetEntry(t.Context(), lab("a"), "k")
@@ -357,7 +366,7 @@ func TestARunningObjectIsNeitherEvictedNorDeleted(t *testing.T) {
 	<-ended
 }
 
-func TestDeleteTakesDataAlarmAndFile(t *testing.T) {
+func TestDeleteRemovesDataAlarmAndFile(t *testing.T) {
 	s := labScript()
 	w := newWorld(t, s)
 	w.want("a", "/put", "")
@@ -367,7 +376,7 @@ func TestDeleteTakesDataAlarmAndFile(t *testing.T) {
 	wantRefusal(t, err, 409, "Lab/a is in memory: delete it with --force")
 	details, err := c.ShowObject(t.Context(), lab("a"))
 	if err != nil || details.Keys != 1 || details.Alarm == nil {
-		t.Fatalf("after the refusal: got %+v, %v, want all there", details, err)
+		t.Fatalf("after the refusal: got %+v, %v, want everything still there", details, err)
 	}
 
 	got, err := c.DeleteObject(t.Context(), lab("a"), true)
@@ -387,7 +396,7 @@ func TestDeleteTakesDataAlarmAndFile(t *testing.T) {
 	w.want("a", "/get", "")
 }
 
-func TestTheObjectsAPIRefusesWhatMakesNoSense(t *testing.T) {
+func TestTheObjectsAPIRefusesInvalidRequests(t *testing.T) {
 	w := newWorld(t, labScript())
 	for path, want := range map[string]string{
 		"objects/Lab/a/entry":           "400 needs a key",
@@ -401,7 +410,8 @@ func TestTheObjectsAPIRefusesWhatMakesNoSense(t *testing.T) {
 		var refused json.RawMessage
 		err = json.NewDecoder(response.Body).Decode(&refused)
 		response.Body.Close()
-		if got := fmt.Sprint(response.StatusCode, " ", string(refused)); err != nil || !strings.HasPrefix(got, want[:4]) || !strings.Contains(got, want[4:]) {
+		got := fmt.Sprint(response.StatusCode, " ", string(refused))
+		if err != nil || !strings.HasPrefix(got, want[:4]) || !strings.Contains(got, want[4:]) {
 			t.Errorf("GET %s: got %s, want %s", path, got, want)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// fixed is a request for an alarm at a time, and in for one in a while.
+// fixed returns a request for an alarm at a time; in returns one for an alarm after a duration.
 func fixed(at time.Time) control.SetAlarmRequest { return control.SetAlarmRequest{At: &at} }
 
 func in(d string) control.SetAlarmRequest { return control.SetAlarmRequest{In: d} }
@@ -30,7 +30,8 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 	now := w.world.Clock().Now()
 
 	set, err := c.SetAlarm(ctx, lab("a"), in("10s"))
-	if err != nil || set.Object != (control.Object{Class: "Lab", Name: "a", ID: labID("a")}) || !set.Now.Equal(now) || set.Due.Sub(now) != 10*time.Second {
+	object := control.Object{Class: "Lab", Name: "a", ID: labID("a")}
+	if err != nil || set.Object != object || !set.Now.Equal(now) || set.Due.Sub(now) != 10*time.Second {
 		t.Errorf("set: got %+v, %v, want Lab/a in 10 s", set, err)
 	}
 	got, err := c.GetAlarm(ctx, control.Object{Class: "LAB", ID: labID("a")})
@@ -52,10 +53,10 @@ func TestAlarmsAreSetMovedAndDeletedWithoutWakingTheirObjects(t *testing.T) {
 	_, err = c.DeleteAlarm(ctx, lab("a"))
 	wantRefusal(t, err, 404, "Lab/a has no alarm")
 	if got := s.Notes(); got != before {
-		t.Errorf("it was noted %q, want %q: no object is woken up", got, before)
+		t.Errorf("got notes %q, want %q: no object is woken up", got, before)
 	}
 
-	w.restart(s) // it is all in the files
+	w.restart(s) // everything is in the files
 	wantList(t, "fired", w.moveOn(time.Hour), []string{"Lab/new ok"})
 }
 
@@ -73,7 +74,7 @@ func TestAlarmsAreListedByClass(t *testing.T) {
 	wantRefusal(t, err, 404, `there is no class "Lob": the classes are Lab, Mute`)
 }
 
-func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
+func TestTheAlarmsAPIRefusesInvalidRequests(t *testing.T) {
 	w := newWorld(t, scripted.Alarms(nil))
 	w.want("a", "/set10s", "")
 	c, ctx := w.client(), t.Context()
@@ -93,10 +94,16 @@ func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
 		{set(lab("a"), control.SetAlarmRequest{At: &at, In: "1s"}), 400, "either at what time or in how long"},
 		{set(lab("a"), in("soon")), 400, `"soon" is not a duration: write it as "90s" or "1h30m"`},
 		{set(lab("a"), in("-1s")), 400, "an alarm can't be moved back in time, so not by -1s"},
-		{set(lab("a"), fixed(at.AddDate(300, 0, 0))), 400, "is too late for an alarm: the last can be at 2262-04-11T23:47:16Z"},
+		{
+			set(lab("a"), fixed(at.AddDate(300, 0, 0))), 400,
+			"is too late for an alarm: the last can be at 2262-04-11T23:47:16Z",
+		},
 		{set(control.Object{Class: "Mute", Name: "a"}, in("1s")), 400, "class Mute has no Alarm method"},
 		{set(control.Object{Class: "Nope", Name: "a"}, in("1s")), 404, `there is no class "Nope"`},
-		{set(control.Object{Class: "Lab", ID: strings.Repeat("ab", 32)}, in("1s")), 400, "is not valid for this namespace"},
+		{
+			set(control.Object{Class: "Lab", ID: strings.Repeat("ab", 32)}, in("1s")), 400,
+			"is not valid for this namespace",
+		},
 		{snooze(lab("a"), "-1s"), 400, "an alarm can't be moved back in time"},
 		{snooze(lab("a"), "2500000h"), 400, "is too late for an alarm"},
 		{snooze(lab("b"), "1s"), 404, "Lab/b has no alarm: `devtool alarms list` shows those that are set"},
@@ -104,7 +111,7 @@ func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
 	} {
 		wantRefusal(t, test.err, test.status, test.want)
 	}
-	// Nothing of that has changed or made anything.
+	// The refused requests have neither changed nor created anything.
 	if a, ok := w.alarm("a"); !ok || a.Due.Sub(at) != 10*time.Second || len(w.world.PendingAlarms()) != 1 {
 		t.Errorf("pending after that: %+v", w.world.PendingAlarms())
 	}
@@ -114,7 +121,7 @@ func TestTheAlarmsAPIRefusesWhatMakesNoSense(t *testing.T) {
 	}
 }
 
-// sleepFor stops the emulator, and makes its clock a running one that will have gone on by d.
+// sleepFor stops the emulator and changes its saved clock: it runs, and has moved on by d.
 func (w *testWorld) sleepFor(d time.Duration) {
 	w.t.Helper()
 	stood := w.world.Clock().Now()
@@ -149,8 +156,8 @@ func TestAnOverdueAlarmIsSnoozedFromNow(t *testing.T) {
 	}
 }
 
-// To set, move or delete an alarm is to be done with its failures.
-func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
+// Setting, moving or deleting an alarm also resets its count of failures.
+func TestAnAlarmThatWaitsForARetryCanBeSetAgain(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		do   func(*client.Client, control.Alarm) error
@@ -193,7 +200,7 @@ func TestAnAlarmThatWaitsForARetryIsSetAnew(t *testing.T) {
 			}
 			fail = false
 			got := ""
-			if a, ok := w.alarm("a"); ok { // the jitter of the retry is of no interest
+			if a, ok := w.alarm("a"); ok { // the retry's jitter does not matter here
 				got = a.Due.Sub(w.world.Clock().Now()).Truncate(time.Second).String() + " " + string(rune('0'+a.Retry))
 				got = strings.Replace(got, "1h0m", "1h", 1)
 			}
@@ -217,7 +224,7 @@ func TestTheAlarmOfARunningHandlerIsNotSnoozed(t *testing.T) {
 	c, ctx := w.client(), t.Context()
 	_, err := c.SnoozeAlarm(ctx, lab("a"), control.SnoozeRequest{By: "1h"})
 	wantRefusal(t, err, 409, "the alarm of Lab/a is running: `devtool alarms set` sets the next one")
-	// Its very time is a new alarm all the same.
+	// Even at the time it already has, this is a new alarm.
 	a, _ := w.alarm("a")
 	set, err := c.SetAlarm(ctx, lab("a"), fixed(a.Scheduled))
 	if err != nil || set.Running || !set.Due.Equal(w.world.Clock().Now()) {
@@ -285,13 +292,14 @@ func TestOfflineChangesAlarms(t *testing.T) {
 	wantList(t, "runs", runs, []string{"c", "a"})
 }
 
-// What is set for the time that it has already runs after the others of that time; also when the emulator starts again.
-func TestAnAlarmSetByHandForItsOwnTimeIsTheLastOfThatTimeAlsoAfterARestart(t *testing.T) {
+// An alarm that is set to the time it already has runs after the others of that time, and still
+// does when the emulator starts again.
+func TestAnAlarmSetToItsOwnTimeIsTheLastOfThatTimeAlsoAfterARestart(t *testing.T) {
 	s := scripted.Alarms(nil)
 	w := newWorld(t, s)
 	w.want("a", "/set10s", "")
 	w.want("b", "/set10s", "")
-	if _, err := w.client().SetAlarm(t.Context(), control.Object{Class: "Lab", Name: "a"}, control.SetAlarmRequest{In: "10s"}); err != nil {
+	if _, err := w.client().SetAlarm(t.Context(), lab("a"), control.SetAlarmRequest{In: "10s"}); err != nil {
 		t.Fatal(err)
 	}
 	w.restart(s)

@@ -14,7 +14,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// attachOnly makes a world build nothing.
+// attachOnly makes an emulator build nothing.
 func attachOnly(o *Options) { o.Attach = AttachOnly }
 
 // newEmptyWorld starts an emulator that no program serves.
@@ -26,16 +26,15 @@ func newEmptyWorld(t *testing.T, tune func(*Options)) *testWorld {
 	return w
 }
 
-// attachByHand lets s dial in as a program does that was started by hand. The function that it returns ends
-// s.
-func (w *testWorld) attachByHand(s *script) (end func()) {
+// attachScript connects s as an attached program. The function that it returns ends s.
+func (w *testWorld) attachScript(s *script) (end func()) {
 	ours, theirs := net.Pipe()
 	go s.Serve(theirs)
 	w.world.Go(func() { w.attach(ours) })
 	return func() { theirs.Close() }
 }
 
-// greeter is a program whose objects say who it is.
+// greeter returns a program whose objects answer with its name.
 func greeter(name string) *script {
 	return scripted.New(handlers{
 		"/who": func(*call) (string, error) { return name, nil },
@@ -47,34 +46,34 @@ func (w *testWorld) awaitServing(name string) {
 	eventually(w.t, name+" serves", func() bool { _, got := w.get("a", "/who"); return got == name })
 }
 
-func TestAProgramStartedByHandServesInPlaceOfTheBuiltOne(t *testing.T) {
+func TestAnAttachedProgramReplacesTheBuiltOne(t *testing.T) {
 	w := newWorld(t, greeter("built"))
 	w.want("a", "/who", "built")
 	if w.Status().Attached {
-		t.Error("the status tells of a program that was started by hand")
+		t.Error("the status reports an attached program before there is one")
 	}
-	end := w.attachByHand(greeter("by hand"))
-	w.awaitServing("by hand")
+	end := w.attachScript(greeter("attached"))
+	w.awaitServing("attached")
 	if !w.Status().Attached {
-		t.Error("the status does not tell of the program that was started by hand")
+		t.Error("the status does not report the attached program")
 	}
 
-	// A build does not take its place, and the next one by hand does.
+	// A build does not replace an attached program. Another attached program does.
 	if p, _ := w.connect(greeter("built again")); w.host.Swap(p) {
-		t.Error("a build took the place of a program that was started by hand")
+		t.Error("a build replaced an attached program")
 	}
-	w.want("a", "/who", "by hand")
-	w.attachByHand(greeter("by hand again"))
-	w.awaitServing("by hand again")
+	w.want("a", "/who", "attached")
+	w.attachScript(greeter("attached later"))
+	w.awaitServing("attached later")
 	end()
-	w.want("a", "/who", "by hand again")
+	w.want("a", "/who", "attached later")
 }
 
 func TestEventsWaitForTheNextProgramWhereNothingIsBuilt(t *testing.T) {
 	w := newEmptyWorld(t, attachOnly)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/who", "first") })
-	end := w.attachByHand(greeter("first"))
+	end := w.attachScript(greeter("first"))
 	wg.Wait()
 	end()
 	eventually(t, "the program has gone", func() bool { return w.host.Serving() == nil })
@@ -82,15 +81,15 @@ func TestEventsWaitForTheNextProgramWhereNothingIsBuilt(t *testing.T) {
 		t.Errorf("state of the program: got %q, want %q", got, control.ProgramStarting)
 	}
 	wg.Go(func() { w.want("a", "/who", "second") })
-	w.attachByHand(greeter("second"))
+	w.attachScript(greeter("second"))
 	wg.Wait()
 }
 
-func TestAnEventOfAProgramThatWasStartedByHandEndsWithIt(t *testing.T) {
+func TestAnEventOfAnAttachedProgramEndsWithIt(t *testing.T) {
 	h := scripted.NewHang()
 	t.Cleanup(h.Release)
 	w := newEmptyWorld(t, attachOnly)
-	end := w.attachByHand(scripted.New(handlers{"/hang": h.Here}))
+	end := w.attachScript(scripted.New(handlers{"/hang": h.Here}))
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		status, body := w.get("a", "/hang")
@@ -103,7 +102,7 @@ func TestAnEventOfAProgramThatWasStartedByHandEndsWithIt(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAProgramThatDoesNotFitIsToldSo(t *testing.T) {
+func TestAnAttachedProgramWithoutABoundClassIsRefused(t *testing.T) {
 	w := newEmptyWorld(t, attachOnly)
 	ours, theirs := net.Pipe()
 	w.world.Go(func() { w.attach(ours) })
@@ -113,12 +112,12 @@ func TestAProgramThatDoesNotFitIsToldSo(t *testing.T) {
 	if want := "the program has no class Lab (bound as LAB)"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
-	// The emulator goes on.
-	w.attachByHand(greeter("one that fits"))
+	// The emulator goes on serving.
+	w.attachScript(greeter("one that fits"))
 	w.want("a", "/who", "one that fits")
 }
 
-func TestProgramsAreLedToTheSocket(t *testing.T) {
+func TestTheSocketFileNamesTheLatestEmulator(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".devtool", "attach")
 	first, err := publishSocket(file, "/tmp/one")
 	if err != nil {
@@ -139,7 +138,7 @@ func TestProgramsAreLedToTheSocket(t *testing.T) {
 		if err := remove(); err != nil {
 			t.Error(err)
 		}
-		check("/tmp/two\n") // that of another emulator stays
+		check("/tmp/two\n") // another emulator's socket stays
 	}
 	if err := errors.Join(second(), second()); err != nil {
 		t.Error(err)

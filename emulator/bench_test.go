@@ -20,7 +20,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// benchEngine is an emulator of the bench program that does not run yet.
+// benchEngine returns an emulator for the bench program, which does not run yet.
 func benchEngine(b *testing.B, state string, listener net.Listener) *Emulator {
 	b.Helper()
 	path, err := filepath.Abs("../testdata/handlers/bench/wrangler.jsonc")
@@ -92,7 +92,7 @@ func benchWorld(b *testing.B) (*Emulator, func(object, path string)) {
 	}
 }
 
-// A request that the worker answers.
+// A request that the worker answers by itself.
 func BenchmarkRequestToWorker(b *testing.B) {
 	_, get := benchWorld(b)
 	for b.Loop() {
@@ -100,7 +100,7 @@ func BenchmarkRequestToWorker(b *testing.B) {
 	}
 }
 
-// A request that the worker passes on to an object, one after the other.
+// Requests that the worker passes on to an object, one at a time.
 func BenchmarkRequestThroughWorkerToObject(b *testing.B) {
 	_, get := benchWorld(b)
 	get("a", "/hello")
@@ -109,7 +109,7 @@ func BenchmarkRequestThroughWorkerToObject(b *testing.B) {
 	}
 }
 
-// The same from 16 clients, to one object and to 16.
+// Requests to objects from 16 clients: to one object, and to 16.
 func BenchmarkRequestsThroughWorkerToObjects(b *testing.B) {
 	for _, objects := range []int64{1, 16} {
 		b.Run(fmt.Sprintf("objects=%d", objects), func(b *testing.B) {
@@ -127,7 +127,7 @@ func BenchmarkRequestsThroughWorkerToObjects(b *testing.B) {
 	}
 }
 
-// The first request of an object: its instance and, with a put, its file are made.
+// The first request to an object: it creates the instance and, with a put, the file.
 func BenchmarkNewObject(b *testing.B) {
 	_, get := benchWorld(b)
 	i := 0
@@ -137,7 +137,7 @@ func BenchmarkNewObject(b *testing.B) {
 	}
 }
 
-// Operations inside one handler; now asks for nothing but an answer.
+// Operations inside one handler. "now" is the cheapest: it only asks for the time.
 func BenchmarkOperationsInHandler(b *testing.B) {
 	for _, op := range []string{"put", "get", "now"} {
 		b.Run(op, func(b *testing.B) {
@@ -149,7 +149,7 @@ func BenchmarkOperationsInHandler(b *testing.B) {
 	}
 }
 
-// advanceOver measures how many alarms a second an advance by d fires, which has to be want of them each time.
+// advanceOver measures how many alarms a second an advance by d fires. Each advance must fire want.
 func advanceOver(b *testing.B, e *Emulator, d time.Duration, want int, arm func()) {
 	b.Helper()
 	for b.Loop() {
@@ -172,7 +172,7 @@ func BenchmarkAdvanceOverAnAlarmEveryMinute(b *testing.B) {
 	advanceOver(b, e, days*24*time.Hour, days*24*60, func() {})
 }
 
-// The alarms of as many objects: one a second, and all at the same instant.
+// Alarms of many objects: one a second, or all at the same instant.
 func BenchmarkAdvanceOverAlarmsOfObjects(b *testing.B) {
 	b.Run("1000 one a second", func(b *testing.B) {
 		e, get := benchWorld(b)
@@ -192,8 +192,8 @@ func BenchmarkAdvanceOverAlarmsOfObjects(b *testing.B) {
 	})
 }
 
-// A start with 100,000 objects on disk that have alarms, up to where the program is built, and what each alarm then takes
-// in memory.
+// A start with 100,000 objects on disk that have alarms, up to where the program is built. It also
+// measures what each alarm takes in memory afterwards.
 func BenchmarkStartWith100000Alarms(b *testing.B) {
 	const alarms = 100_000
 	state := filepath.Join(b.TempDir(), "state")
@@ -221,10 +221,10 @@ func BenchmarkStartWith100000Alarms(b *testing.B) {
 	b.ReportMetric(perAlarm, "B/alarm")
 }
 
-// heap is what is in use of it, once the garbage is gone.
+// heap returns how much of the heap is in use after garbage collection.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what the first has finalized
+	runtime.GC() // frees what the first collection has finalized
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -239,7 +239,7 @@ func fillNamespace(b *testing.B, uniqueKey, dir string, n int) {
 		b.Fatal(err)
 	}
 	defer index.Close()
-	const linksToOne = 10_000 // file systems bound them
+	const linksToOne = 10_000 // file systems limit the links to a file
 	at := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
 	original := ""
 	for i := range n {

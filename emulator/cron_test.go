@@ -22,7 +22,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// midnight is when worlds with cron triggers begin, on a Thursday.
+// midnight is the time at which worlds with cron triggers start, a Thursday.
 var midnight = time.Date(2030, 8, 1, 0, 0, 0, 0, time.UTC)
 
 // cronWorld starts an emulator whose configuration has the given cron triggers.
@@ -31,7 +31,7 @@ func cronWorld(t *testing.T, s *script, crons ...string) *testWorld {
 	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, crons...)
 	w.start(s)
-	w.withCrons(time.Time{}, crons...) // a restart goes on where the clock stands
+	w.withCrons(time.Time{}, crons...) // a restart continues at the clock's time
 	return w
 }
 
@@ -50,13 +50,16 @@ func (w *testWorld) withCrons(at time.Time, crons ...string) {
 	}
 }
 
-// cronScript is a program that notes each run of a cron trigger as "expression@time", and then does
-// what scheduled says, if that is not nil.
+// cronScript returns a program that notes each run of a cron trigger as "expression@time", and then
+// calls scheduled unless that is nil.
 func cronScript(scheduled func(*call) error) *script {
 	s := scripted.New(nil)
 	s.Handlers = handlers{
 		"/set1m": func(c *call) (string, error) { return "", c.SetAlarm(time.Minute) },
-		"alarm":  func(c *call) (string, error) { s.Note("%s@%s", c.Object, c.Now().Format(clockTime)); return "", nil },
+		"alarm": func(c *call) (string, error) {
+			s.Note("%s@%s", c.Object, c.Now().Format(clockTime))
+			return "", nil
+		},
 		"scheduled": func(c *call) (string, error) {
 			s.Note("%s@%s", c.Cron.Cron, c.Now().Format(clockTime))
 			if due := time.UnixMilli(c.Cron.Time).UTC(); !due.Equal(c.Now()) {
@@ -90,20 +93,26 @@ func TestCronTriggersRunWhenTheClockGetsThere(t *testing.T) {
 	wantNotes(t, s, "*/5 * * * *@00:05:00", "7 0 * * *@00:07:00", "*/5 * * * *@00:10:00")
 }
 
-func TestTheReportTellsOfCronTriggers(t *testing.T) {
+func TestTheReportListsCronTriggers(t *testing.T) {
 	w := cronWorld(t, cronScript(nil), "0 1 * * *")
 	report, err := w.advanceBy(t.Context(), 2*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	due := midnight.Add(time.Hour)
-	want := []control.Fired{{Kind: control.KindCron, Cron: "0 1 * * *", At: due, Scheduled: due, Outcome: control.OutcomeOK}}
+	want := []control.Fired{{
+		Kind:      control.KindCron,
+		Cron:      "0 1 * * *",
+		At:        due,
+		Scheduled: due,
+		Outcome:   control.OutcomeOK,
+	}}
 	if diff := cmp.Diff(want, report.Fired); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestTriggersOfTheSameInstantRunAsTheConfigurationHasThem(t *testing.T) {
+func TestTriggersOfTheSameInstantRunInTheOrderOfTheConfiguration(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "30 * * * *", "*/15 * * * *", "0,30 * * * *")
 	w.moveOn(20 * time.Minute)
@@ -134,12 +143,13 @@ func TestOneLongAdvanceDoesWhatManyShortOnesDo(t *testing.T) {
 		return s.Notes()
 	}
 	want := run(20 * time.Minute)
-	if got := run(0, 7*time.Minute, time.Millisecond, 59*time.Second, 0, 12*time.Minute+time.Second-time.Millisecond); got != want {
+	rest := 12*time.Minute + time.Second - time.Millisecond
+	if got := run(0, 7*time.Minute, time.Millisecond, 59*time.Second, 0, rest); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-func TestARunDoesNotWaitForTheOneBefore(t *testing.T) {
+func TestARunDoesNotWaitForThePreviousRun(t *testing.T) {
 	var s *script
 	s = cronScript(func(c *call) error {
 		begun := c.Now().Format(clockTime)
@@ -154,7 +164,7 @@ func TestARunDoesNotWaitForTheOneBefore(t *testing.T) {
 	wantNotes(t, s, "* * * * *@00:01:00", "* * * * *@00:02:00", "00:01:00..00:02:30", "* * * * *@00:03:00")
 }
 
-func TestWhatARunCausesIsPartOfIts(t *testing.T) {
+func TestWhatARunCausesIsPartOfItsStep(t *testing.T) {
 	s := cronScript(func(c *call) error { _, err := c.Fetch("a", "/set1m"); return err })
 	w := cronWorld(t, s, "10 0 * * *")
 	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 10 0 * * * ok", "Lab/a ok"})
@@ -168,7 +178,9 @@ func TestAFailedRunIsReportedAndNotTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := report.Fired; len(f) != 1 || f[0].Outcome != control.OutcomeFailed || f[0].Error != "no luck" || f[0].RetryAt != nil || report.Failed != 1 {
+	f := report.Fired
+	if len(f) != 1 || report.Failed != 1 ||
+		f[0].Outcome != control.OutcomeFailed || f[0].Error != "no luck" || f[0].RetryAt != nil {
 		t.Errorf("got %+v, want one failure", report)
 	}
 }
@@ -178,7 +190,7 @@ func TestACrashDuringARunFailsIt(t *testing.T) {
 	s := cronScript(func(c *call) error {
 		close(begun)
 		<-c.Context.Done()
-		return errors.New("nobody hears this")
+		return errors.New("the emulator has lost the connection")
 	})
 	after := cronScript(nil)
 	w := cronWorld(t, s, "0 1 * * *")
@@ -200,7 +212,7 @@ func TestARunFailsWhileTheProgramKeepsCrashing(t *testing.T) {
 	wantNotes(t, s, "0 * * * *@03:00:00")
 }
 
-func TestWhatWasMissedIsNotMadeUpFor(t *testing.T) {
+func TestMissedCronTriggersDoNotRunLater(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "0 * * * *")
 	w.stop()
@@ -211,7 +223,7 @@ func TestWhatWasMissedIsNotMadeUpFor(t *testing.T) {
 	wantNotes(t, s, "0 * * * *@03:00:00")
 }
 
-func TestAClockThatLeapsRunsATriggerOnceAndLate(t *testing.T) {
+func TestAClockThatJumpsRunsATriggerOnceAndLate(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "0 * * * *")
 	_, move, err := w.world.BeginAdvance(t.Context(), control.AdvanceRequest{Duration: "3h30m", Jump: true})
@@ -225,7 +237,7 @@ func TestAClockThatLeapsRunsATriggerOnceAndLate(t *testing.T) {
 	wantNotes(t, s, "0 * * * *@03:30:00", "(due 01:00:00)", "0 * * * *@04:00:00")
 }
 
-func TestAClockThatGoesBackSetsTheTriggersAnew(t *testing.T) {
+func TestAClockThatGoesBackSetsTheTriggersAgain(t *testing.T) {
 	w := cronWorld(t, cronScript(nil), "0 * * * *")
 	if err := w.world.ResetTime(false); err != nil {
 		t.Fatal(err)
@@ -254,7 +266,7 @@ func TestANewConfigurationSetsItsTriggers(t *testing.T) {
 	wantNotes(t, s, "10 * * * *@00:10:00", "30 * * * *@00:30:00", "10 * * * *@01:10:00")
 }
 
-func TestAWorkerWithoutAHandlerIsWarnedOfOnce(t *testing.T) {
+func TestAWorkerWithoutAHandlerCausesOneWarning(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
 	w := newStoppedWorld(t, nil)
@@ -268,7 +280,8 @@ func TestAWorkerWithoutAHandlerIsWarnedOfOnce(t *testing.T) {
 	wantList(t, "runs", w.moveOn(2*time.Minute), []string{"cron * * * * * dropped", "cron * * * * * dropped"})
 	mu.Lock()
 	defer mu.Unlock()
-	if got := log.String(); strings.Count(got, "cron") != 1 || !strings.Contains(got, "has 2, and the worker has no Scheduled handler") {
+	const warning = "has 2, and the worker has no Scheduled handler"
+	if got := log.String(); strings.Count(got, "cron") != 1 || !strings.Contains(got, warning) {
 		t.Errorf("got log\n%s", got)
 	}
 }
@@ -333,7 +346,10 @@ func TestThePlatformsEndpointsRunTheHandler(t *testing.T) {
 		{"/cdn-cgi/local/scheduled?cron=x&time=soon", 400, `time=\"soon\" is not a time`, ""},
 		{"/cdn-cgi/local/scheduled?cron=x&format=json", 200, `{"noRetry":false,"outcome":"ok"}`, "x@00:00:00"},
 		{"/cdn-cgi/local/scheduled?cron=fail", 500, "exception", "fail@00:00:00"},
-		{"/cdn-cgi/local/scheduled?cron=fail&format=json", 500, `{"noRetry":false,"outcome":"exception"}`, "fail@00:00:00"},
+		{
+			"/cdn-cgi/local/scheduled?cron=fail&format=json", 500,
+			`{"noRetry":false,"outcome":"exception"}`, "fail@00:00:00",
+		},
 		{"/__scheduled?cron=*+*+*+*+*", 200, "Ran scheduled event", "* * * * *@00:00:00"},
 		{"/__scheduled?cron=fail", 500, "no luck", "fail@00:00:00"},
 	} {
@@ -348,7 +364,7 @@ func TestThePlatformsEndpointsRunTheHandler(t *testing.T) {
 	}
 }
 
-func TestTheTestPathIsTheWorkersUnlessAskedFor(t *testing.T) {
+func TestTheTestPathBelongsToTheWorkerByDefault(t *testing.T) {
 	s := cronScript(nil)
 	s.Handlers["worker"] = func(*call) (string, error) { return "the worker's", nil }
 	w := cronWorld(t, s, "* * * * *")
@@ -358,7 +374,7 @@ func TestTheTestPathIsTheWorkersUnlessAskedFor(t *testing.T) {
 	wantNotes(t, s)
 }
 
-func TestCronTriggersAreListedAndRunByHand(t *testing.T) {
+func TestCronTriggersAreListedAndTriggered(t *testing.T) {
 	s := cronScript(nil)
 	w := cronWorld(t, s, "0 0 31 4 *", "*/30 * * * *", "0 0 29 2 *")
 	_, answer := w.ask(http.MethodGet, control.Prefix+"cron", "")
@@ -389,7 +405,10 @@ func TestCronTriggersAreListedAndRunByHand(t *testing.T) {
 	}{
 		{`{}`, 200, `"cron":"*/30 * * * *"`, "*/30 * * * *@00:00:00"},
 		{`{"cron":"0  0 31 4\t*"}`, 200, `"outcome":"ok"`, "0 0 31 4 *@00:00:00"},
-		{`{"cron":"0 0 29 2 *","time":"2032-02-29T01:02:03+01:00"}`, 200, `"scheduled":"2032-02-29T00:02:03Z"`, "0 0 29 2 *@00:00:00 (due 00:02:03)"},
+		{
+			`{"cron":"0 0 29 2 *","time":"2032-02-29T01:02:03+01:00"}`, 200,
+			`"scheduled":"2032-02-29T00:02:03Z"`, "0 0 29 2 *@00:00:00 (due 00:02:03)",
+		},
 		{`{"cron":"* * * * *"}`, 404, `no cron trigger \"* * * * *\"`, ""},
 		{`{"when":"now"}`, 400, "unknown field", ""},
 	} {
@@ -403,7 +422,7 @@ func TestCronTriggersAreListedAndRunByHand(t *testing.T) {
 		}
 	}
 	if got := w.moveOn(30 * time.Minute); !slices.Equal(got, []string{"cron */30 * * * * ok"}) {
-		t.Errorf("after runs by hand: got %q, want the one that was due", got)
+		t.Errorf("after triggered runs: got %q, want only the one that was due", got)
 	}
 }
 
@@ -412,7 +431,8 @@ func TestWithoutCronTriggersThereIsNoneToRun(t *testing.T) {
 	if _, answer := w.ask(http.MethodGet, control.Prefix+"cron", ""); !strings.Contains(answer, `"crons":`) {
 		t.Errorf("list: got %s", answer)
 	}
-	if status, answer := w.ask(http.MethodPost, control.Prefix+"cron/trigger", "{}"); status != 404 || !strings.Contains(answer, "the configuration has no cron triggers") {
+	status, answer := w.ask(http.MethodPost, control.Prefix+"cron/trigger", "{}")
+	if status != 404 || !strings.Contains(answer, "the configuration has no cron triggers") {
 		t.Errorf("trigger: got %d %s", status, answer)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
+func TestABrowserGetsAPageAndOtherClientsALine(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/fail"] = func(*call) (string, error) {
 		return "", &wire.Error{Message: "no <b>luck</b>", Remote: true, Detail: "goroutine 1"}
@@ -33,14 +33,14 @@ func TestABrowserGetsAPageAndEverybodyElseALine(t *testing.T) {
 		}
 		for _, part := range []string{"no &lt;b&gt;luck", "goroutine 1", "Event: fetch, GET /fail"} {
 			if page && !strings.Contains(body, part) {
-				t.Errorf("the page shows %q, want it to have %q", body, part)
+				t.Errorf("got page %q, want %q in it", body, part)
 			}
 		}
 	}
 }
 
-// An object that could not be constructed is gone when its failure is told.
-func TestAnObjectThatCannotBeConstructedIsToldOfByItsName(t *testing.T) {
+// When the error is written, an object that could not be constructed is no longer in memory.
+func TestAFailedConstructionNamesTheObject(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["construct"] = func(*call) (string, error) { return "", &wire.Error{Message: "no luck", Remote: true} }
 	w := newWorld(t, s)

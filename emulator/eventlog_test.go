@@ -31,7 +31,7 @@ func (l *logbook) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// lines are the messages at level or above, with the milliseconds of real time as "_".
+// lines returns the messages, with "_" for the milliseconds of real time, and the records.
 func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any) {
 	t.Helper()
 	l.mu.Lock()
@@ -51,8 +51,8 @@ func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any)
 	return lines, records
 }
 
-// newLoggedWorld is newWorld for an emulator that logs to a book, from level on. The book has nothing
-// of the start.
+// newLoggedWorld is newWorld for an emulator that logs to a book, from level on. The book does not
+// have the lines of the start.
 func newLoggedWorld(t *testing.T, s *script, level slog.Level) (*testWorld, *logbook) {
 	t.Helper()
 	book := &logbook{}
@@ -90,7 +90,8 @@ func TestEachEventHasItsLine(t *testing.T) {
 	want := []string{
 		"DEBUG fetch Lab/a GET /set1s 200 OK (_ ms)",
 		"INFO GET /set1s 200 OK (_ ms, by Lab/a)",
-		"ERROR alarm Lab/a retry (_ ms): no luck; next try at " + retried.Format(time.RFC3339Nano) + "\ngoroutine 1:\nmain.go:7",
+		"ERROR alarm Lab/a retry (_ ms): no luck; next try at " + retried.Format(time.RFC3339Nano) +
+			"\ngoroutine 1:\nmain.go:7",
 		"INFO alarm Lab/a ok, retry 1 of 6 (_ ms)",
 		"DEBUG evict Lab/a ok (_ ms)",
 		"DEBUG fetch Lab/a GET /nothing error (_ ms): no handler for /nothing",
@@ -113,7 +114,7 @@ func TestEachEventHasItsLine(t *testing.T) {
 	}
 }
 
-func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
+func TestTheLogShowsWhatIsNotRoutine(t *testing.T) {
 	s := scripted.Alarms(func(*call) error { return errNoLuck })
 	s.Handlers["construct"] = func(c *call) (string, error) { return "", nil }
 	w, book := newLoggedWorld(t, s, slog.LevelWarn)
@@ -128,7 +129,7 @@ func TestPeopleAreToldOfWhatIsNotRoutine(t *testing.T) {
 	}
 }
 
-func TestALineTellsHowLateTheEventWas(t *testing.T) {
+func TestALineSaysHowLateTheEventWas(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, tt := range []struct {
 		line world.Happening
@@ -137,7 +138,10 @@ func TestALineTellsHowLateTheEventWas(t *testing.T) {
 	}{
 		{world.Happening{Due: at, At: at}, "alarm ok (1.0 ms)", 0.0},
 		{world.Happening{Due: at, At: at.Add(999 * time.Millisecond)}, "alarm ok (1.0 ms)", 999.0},
-		{world.Happening{Due: at, At: at.Add(90*time.Minute + 1234*time.Millisecond)}, "alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0},
+		{
+			world.Happening{Due: at, At: at.Add(90*time.Minute + 1234*time.Millisecond)},
+			"alarm ok (1.0 ms, 1h30m1.2s late)", 5401234.0,
+		},
 		{world.Happening{Due: at.Add(time.Hour), At: at}, "alarm ok (1.0 ms)", 0.0},
 		{world.Happening{At: at}, "alarm ok (1.0 ms)", nil},
 	} {
@@ -155,7 +159,7 @@ func TestALineTellsHowLateTheEventWas(t *testing.T) {
 	}
 }
 
-func TestHandlersForPeopleDropAllFieldsOfEvents(t *testing.T) {
+func TestTextHandlersDropTheFieldsOfEvents(t *testing.T) {
 	full := eventLine{world.Happening{
 		Event: "alarm", Object: "Lab/a", About: "x", Outcome: "retry", Status: 200, Took: 1,
 		Due: time.Unix(1, 0), At: time.Unix(2, 0), Retry: 1, RetryAt: time.Unix(3, 0), Err: errNoLuck,
@@ -169,14 +173,15 @@ func TestHandlersForPeopleDropAllFieldsOfEvents(t *testing.T) {
 		}
 	}
 	if a := slog.String("err", "x"); !WithoutFields(nil, a).Equal(a) {
-		t.Error("what is no field of an event is dropped")
+		t.Error("a field that does not belong to events is dropped")
 	}
 	var names []string
 	for _, a := range full.fields() {
 		names = append(names, a.Key)
 	}
 	slices.Sort(names)
-	if got, want := fmt.Sprint(names), "[about at duration_ms error event late_ms object outcome retry retry_at status]"; got != want {
-		t.Errorf("got the fields %s, want %s, as docs/cli.md has them", got, want)
+	const want = "[about at duration_ms error event late_ms object outcome retry retry_at status]"
+	if got := fmt.Sprint(names); got != want {
+		t.Errorf("got the fields %s, want %s, as in docs/cli.md", got, want)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"testing"
 	"time"
 
@@ -24,14 +23,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// deadline is how long anything in these tests may take before it counts as stuck.
-const deadline = 20 * time.Second
-
 // The handler programs of these tests run in the test's own process.
 type (
 	script   = scripted.Program
 	handlers = scripted.Handlers
 	call     = scripted.Call
+)
+
+const deadline = scripted.Deadline
+
+var (
+	eventually = scripted.Eventually
+	wantList   = scripted.WantList
+	must       = scripted.Must
+	labID      = scripted.LabID
 )
 
 // A testWorld is an emulator with a frozen clock, whose handler program is a script.
@@ -44,7 +49,7 @@ type testWorld struct {
 	pipe   io.Closer // the program's end of its connection
 }
 
-// newWorld starts an emulator that s is the program of.
+// newWorld starts an emulator with s as its program.
 func newWorld(t *testing.T, s *script) *testWorld {
 	t.Helper()
 	w := newStoppedWorld(t, nil)
@@ -115,7 +120,7 @@ func (w *testWorld) serve(s *script) {
 // openDoor lets requests come in.
 func (w *testWorld) openDoor() { w.server = httptest.NewServer(w.door().Handler) }
 
-// connect starts s, which then is ready to serve, and returns its end of the connection, too.
+// connect starts s and returns it ready to serve, with its end of the connection.
 func (w *testWorld) connect(s *script) (*program.Program, io.Closer) {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
@@ -127,7 +132,7 @@ func (w *testWorld) connect(s *script) (*program.Program, io.Closer) {
 	return p, theirs
 }
 
-// swapIn makes s the program.
+// swapIn makes s the serving program.
 func (w *testWorld) swapIn(s *script) {
 	w.t.Helper()
 	p, conn := w.connect(s)
@@ -149,7 +154,7 @@ func (w *testWorld) stop() {
 }
 
 // crash drops the program's connection, as a crash does, and makes s the next program. The emulator
-// has none that it could start again.
+// has no build that it could start again.
 func (w *testWorld) crash(s *script) {
 	w.t.Helper()
 	p := w.host.Serving()
@@ -158,8 +163,8 @@ func (w *testWorld) crash(s *script) {
 	w.swapIn(s)
 }
 
-// crashForGood drops the program's connection, and waits until the emulator has tried in vain, and
-// more than once, to start the program again.
+// crashForGood drops the program's connection, and waits until the emulator has failed more than
+// once to start the program again.
 func (w *testWorld) crashForGood() {
 	w.t.Helper()
 	w.pipe.Close()
@@ -173,8 +178,7 @@ func (w *testWorld) restart(s *script) {
 	w.start(s)
 }
 
-// get sends a request for the object name to the worker, which passes it on, and
-// returns what came back.
+// get sends a request to the worker, which passes it on to the object name, and returns the answer.
 func (w *testWorld) get(name, path string) (status int, body string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -252,18 +256,14 @@ func (w *testWorld) moveOn(d time.Duration) []string {
 	return outcomes(report.Fired)
 }
 
-// awaitTimer waits until the clock's next timer is due in d, as when a handler has begun to sleep
-// that long. Time that is passed before that would not be the handler's.
+// awaitTimer waits until a handler has begun to sleep for d.
 func (w *testWorld) awaitTimer(d time.Duration) {
 	w.t.Helper()
-	eventually(w.t, "a timer is set for "+d.String(), func() bool {
-		due, set := w.world.Clock().Next()
-		return set && due.Equal(w.world.Clock().Now().Add(d))
-	})
+	scripted.AwaitTimer(w.t, w.world.Clock(), d)
 }
 
-// awaitBehind waits until one event waits for the turn of an object of class Lab, which another event
-// has.
+// awaitBehind waits until one event has the turn of an object of class Lab, and another waits for
+// it.
 func (w *testWorld) awaitBehind(name string) {
 	w.t.Helper()
 	eventually(w.t, "an event waits for the turn of Lab/"+name, func() bool {
@@ -294,36 +294,7 @@ func (w *testWorld) alarm(name string) (control.Alarm, bool) {
 	return control.Alarm{}, false
 }
 
-// eventually waits until f returns true.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	timeout := time.NewTimer(deadline)
-	defer timeout.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 var errNoLuck = errors.New("no luck")
-
-func wantList(t *testing.T, what string, got, want []string) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: got %q, want %q", what, got, want)
-	}
-}
 
 // fires advances the clock by d, and returns what fired.
 func (w *testWorld) fires(d time.Duration) []control.Fired {

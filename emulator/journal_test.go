@@ -18,7 +18,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// kept are the lines that a journal has from number on.
+// kept returns the journal's lines from number on.
 func kept(j *Journal, number uint64) []string {
 	lines, _, _ := j.since(number)
 	texts := make([]string, len(lines))
@@ -41,7 +41,7 @@ func TestAJournalForgetsTheOldestLines(t *testing.T) {
 		t.Errorf("last 2: got %q, want %q", got, want)
 	}
 
-	// Long lines push more of the short ones out, but never themselves.
+	// A long line displaces several short ones, but never itself.
 	long := bytes.Repeat([]byte("x"), journalBytes)
 	j.Write(long)
 	if got := kept(&j, 0); len(got) != 1 || len(got[0]) != len(long) {
@@ -49,7 +49,8 @@ func TestAJournalForgetsTheOldestLines(t *testing.T) {
 	}
 }
 
-// A reader that takes what there is, whenever it likes, gets each line once and in order, unless it comes too late.
+// A reader gets each line once and in order, however it spaces its reads. It may miss lines only if
+// it comes too late.
 func TestAFollowerOfAJournalMissesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var j Journal
@@ -61,7 +62,7 @@ func TestAFollowerOfAJournalMissesNothing(t *testing.T) {
 				got = append(got, string(line))
 			}
 			if more == nil {
-				t.Fatal("the journal has ended by itself")
+				t.Fatal("the journal ended before the test ended it")
 			}
 			number = next
 		}
@@ -92,11 +93,11 @@ func TestAFollowerOfAJournalIsWoken(t *testing.T) {
 	j.end()
 	<-more
 	if _, _, more := j.since(1); more != nil {
-		t.Error("a journal that has ended promises more")
+		t.Error("a journal that has ended says that more lines follow")
 	}
 }
 
-// journaled is a world whose log is in its journal, too.
+// journaled starts a world that also writes its log to its journal.
 func journaled(t *testing.T, s *script) *testWorld {
 	t.Helper()
 	w := newStoppedWorld(t, nil)
@@ -114,7 +115,10 @@ func TestTheLogIsServedAndFollowed(t *testing.T) {
 	w.want("a", "/count", "1")
 	var last string
 	eventually(t, "the request is in the log", func() bool {
-		err := client.Logs(t.Context(), control.LogsRequest{Lines: 1}, func(line []byte) error { last = string(line); return nil })
+		err := client.Logs(t.Context(), control.LogsRequest{Lines: 1}, func(line []byte) error {
+			last = string(line)
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +138,7 @@ func TestTheLogIsServedAndFollowed(t *testing.T) {
 	}
 	w.log.Info("news")
 	if got := <-lines; !strings.Contains(got, `"msg":"news"`) {
-		t.Errorf("followed: got %s, want news", got)
+		t.Errorf("followed: got %s, want a new line", got)
 	}
 	w.journal.end()
 	if err := <-ended; err != nil {

@@ -14,7 +14,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// offline stops the emulator and opens its objects.
+// offline stops the emulator and opens its objects without it.
 func (w *testWorld) offline() *Offline {
 	w.t.Helper()
 	w.stop()
@@ -96,15 +96,16 @@ func TestOfflineNeitherFiresAlarmsNorMovesTheClock(t *testing.T) {
 	}
 }
 
-func TestOnlyOneHasTheState(t *testing.T) {
+func TestAStateFolderInUseCannotBeOpened(t *testing.T) {
 	w := newWorld(t, labScript())
+	const inUse = "is in use by another devtool"
 	_, err := openOffline(w.dir)
-	if err == nil || !strings.Contains(err.Error(), w.URL()) || !strings.Contains(err.Error(), "is in use by another devtool") {
+	if err == nil || !strings.Contains(err.Error(), w.URL()) || !strings.Contains(err.Error(), inUse) {
 		t.Errorf("while an emulator runs: got %v, want its URL", err)
 	}
 	o := w.offline()
 	_, err = openOffline(w.dir)
-	if err == nil || !strings.Contains(err.Error(), "is in use by another devtool (process ") || strings.Contains(err.Error(), ", ,") {
+	if err == nil || !strings.Contains(err.Error(), inUse+" (process ") || strings.Contains(err.Error(), ", ,") {
 		t.Errorf("while another is open: got %v", err)
 	}
 	if err := o.Close(); err != nil {
@@ -113,8 +114,8 @@ func TestOnlyOneHasTheState(t *testing.T) {
 	w.start(labScript())
 }
 
-// A process that was killed may live on for a moment in one that it was starting.
-func TestAStateThatIsFreeInAMomentIsWaitedFor(t *testing.T) {
+// A child that a killed process was just starting may hold its lock for a moment longer.
+func TestOfflineWaitsBrieflyForTheLock(t *testing.T) {
 	w := newWorld(t, labScript())
 	w.stop()
 	for range 20 {
@@ -136,7 +137,7 @@ func TestAStateThatIsFreeInAMomentIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestOfflineMakesNoState(t *testing.T) {
+func TestOfflineCreatesNoState(t *testing.T) {
 	w := newWorld(t, labScript())
 	w.stop()
 	c, _, err := config.Load(filepath.Join(w.dir, "wrangler.jsonc"), config.Options{})
@@ -147,6 +148,6 @@ func TestOfflineMakesNoState(t *testing.T) {
 	_, err = OpenOffline(c, nowhere)
 	wantRefusal(t, err, 404, "there is no state in "+nowhere)
 	if _, err := os.Stat(nowhere); err == nil {
-		t.Error("the folder was made")
+		t.Error("the folder was created")
 	}
 }

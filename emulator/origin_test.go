@@ -12,20 +12,49 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {
+func TestTheWorkerSeesTheConfiguredOrigin(t *testing.T) {
 	for name, test := range map[string]struct {
 		options  Options
 		dev      config.Dev
 		url      string
 		protocol string
 	}{
-		"nothing is said":              {Options{}, config.Dev{}, "http://127.0.0.1:1/a?b=c", "http"},
-		"a host":                       {Options{}, config.Dev{Host: "shop.example"}, "http://shop.example/a?b=c", "http"},
-		"another host of the command":  {Options{Host: "a.example:81"}, config.Dev{Host: "shop.example"}, "http://a.example:81/a?b=c", "http"},
-		"a protocol":                   {Options{}, config.Dev{UpstreamProtocol: "https"}, "https://127.0.0.1:1/a?b=c", "https"},
-		"another one, of the command":  {Options{UpstreamProtocol: "http"}, config.Dev{UpstreamProtocol: "https"}, "http://127.0.0.1:1/a?b=c", "http"},
-		"what the front door speaks":   {Options{}, config.Dev{LocalProtocol: "https"}, "http://127.0.0.1:1/a?b=c", "http"},
-		"a host, and another protocol": {Options{}, config.Dev{Host: "shop.example", UpstreamProtocol: "https"}, "https://shop.example/a?b=c", "https"},
+		"the default": {
+			url:      "http://127.0.0.1:1/a?b=c",
+			protocol: "http",
+		},
+		"a host": {
+			dev:      config.Dev{Host: "shop.example"},
+			url:      "http://shop.example/a?b=c",
+			protocol: "http",
+		},
+		"a host in the options overrides it": {
+			options:  Options{Host: "a.example:81"},
+			dev:      config.Dev{Host: "shop.example"},
+			url:      "http://a.example:81/a?b=c",
+			protocol: "http",
+		},
+		"a protocol": {
+			dev:      config.Dev{UpstreamProtocol: "https"},
+			url:      "https://127.0.0.1:1/a?b=c",
+			protocol: "https",
+		},
+		"a protocol in the options overrides it": {
+			options:  Options{UpstreamProtocol: "http"},
+			dev:      config.Dev{UpstreamProtocol: "https"},
+			url:      "http://127.0.0.1:1/a?b=c",
+			protocol: "http",
+		},
+		"the front door's protocol changes nothing": {
+			dev:      config.Dev{LocalProtocol: "https"},
+			url:      "http://127.0.0.1:1/a?b=c",
+			protocol: "http",
+		},
+		"a host and a protocol": {
+			dev:      config.Dev{Host: "shop.example", UpstreamProtocol: "https"},
+			url:      "https://shop.example/a?b=c",
+			protocol: "https",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen wire.Request
@@ -56,8 +85,12 @@ func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {
 			}
 			h := wire.Header(seen.Header)
 			for name, want := range map[string]string{
-				"CF-Connecting-IP": `^127\.0\.0\.1$`, "X-Real-IP": `^127\.0\.0\.1$`, "CF-IPCountry": "^XX$", "CF-Ray": "^[0-9a-f]{16}$",
-				"CF-Visitor": `^{"scheme":"` + test.protocol + `"}$`, "X-Forwarded-Proto": "^" + test.protocol + "$",
+				"CF-Connecting-IP":  `^127\.0\.0\.1$`,
+				"X-Real-IP":         `^127\.0\.0\.1$`,
+				"CF-IPCountry":      "^XX$",
+				"CF-Ray":            "^[0-9a-f]{16}$",
+				"CF-Visitor":        `^{"scheme":"` + test.protocol + `"}$`,
+				"X-Forwarded-Proto": "^" + test.protocol + "$",
 			} {
 				if got := strings.Join(h.Values(name), "|"); !regexp.MustCompile(want).MatchString(got) {
 					t.Errorf("%s: got %q, want %s", name, got, want)
@@ -67,12 +100,21 @@ func TestTheWorkerBelievesToBeWhereTheConfigurationSays(t *testing.T) {
 	}
 }
 
-func TestWhatTheClientSaysOfItselfStands(t *testing.T) {
-	h := http.Header{"Cf-Connecting-Ip": {"203.0.113.9"}, "Cf-Ipcountry": {"DE"}, "Cf-Ray": {"1"}, "X-Forwarded-Proto": {"https"}}
+func TestHeadersThatTheClientSetAreKept(t *testing.T) {
+	h := http.Header{
+		"Cf-Connecting-Ip":  {"203.0.113.9"},
+		"Cf-Ipcountry":      {"DE"},
+		"Cf-Ray":            {"1"},
+		"X-Forwarded-Proto": {"https"},
+	}
 	introduce(h, "[fe80::1%eth0]:50000", "http")
 	want := http.Header{
-		"Cf-Connecting-Ip": {"203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"}, "Cf-Ipcountry": {"DE"}, "Cf-Ray": {"1"},
-		"X-Forwarded-Proto": {"https"}, "Cf-Visitor": {`{"scheme":"http"}`},
+		"Cf-Connecting-Ip":  {"203.0.113.9"},
+		"X-Real-Ip":         {"203.0.113.9"},
+		"Cf-Ipcountry":      {"DE"},
+		"Cf-Ray":            {"1"},
+		"X-Forwarded-Proto": {"https"},
+		"Cf-Visitor":        {`{"scheme":"http"}`},
 	}
 	if !reflect.DeepEqual(h, want) {
 		t.Errorf("got %v, want %v", h, want)
@@ -84,7 +126,7 @@ func TestWhatTheClientSaysOfItselfStands(t *testing.T) {
 	}
 }
 
-func TestHeadersSpeakToEachSideOfWhereItBelievesToBe(t *testing.T) {
+func TestHeadersAreRewrittenBetweenOuterAndInnerOrigin(t *testing.T) {
 	d := disguise{outer: origin{"http", "localhost:8787"}, inner: origin{"https", "shop.example"}}
 	request := http.Header{
 		"Origin":  {"http://localhost:8787"},
@@ -108,7 +150,7 @@ func TestHeadersSpeakToEachSideOfWhereItBelievesToBe(t *testing.T) {
 		{"Access-Control-Allow-Origin", "https://shop.example", "http://localhost:8787"},
 		{"Set-Cookie", "a=shop.example; Domain=shop.example; Path=/", "a=shop.example; Domain=localhost; Path=/"},
 		{"set-cookie", "a=b;domain=.Shop.Example", "a=b;domain=localhost"},
-		{"Set-Cookie", "Domain=shop.example", "Domain=shop.example"}, // that is its name and value
+		{"Set-Cookie", "Domain=shop.example", "Domain=shop.example"}, // the cookie's name and value
 		{"Set-Cookie", "a=b; Domain=example", "a=b; Domain=example"},
 	} {
 		fields := []wire.Field{{Name: test.name, Value: test.value}}
@@ -120,7 +162,7 @@ func TestHeadersSpeakToEachSideOfWhereItBelievesToBe(t *testing.T) {
 }
 
 // A host that contains the other one must not be replaced twice.
-func TestAHostWithinTheOther(t *testing.T) {
+func TestAHostThatContainsTheOtherIsReplacedOnce(t *testing.T) {
 	d := disguise{outer: origin{"http", "shop.example"}, inner: origin{"http", "dev.shop.example"}}
 	h := http.Header{"Origin": {"http://shop.example"}}
 	d.request(h)

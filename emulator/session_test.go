@@ -31,7 +31,8 @@ func TestTheReportCountsObjectsAndAlarms(t *testing.T) {
 	w.want("a", "/set1s", "")
 	w.get("b", "/set1s")
 	got := report(t, w)
-	if got.Worker != "w" || got.Clock.Mode != control.Frozen || got.Objects != 2 || got.InMemory != 2 || got.Alarms != 2 {
+	if got.Worker != "w" || got.Clock.Mode != control.Frozen ||
+		got.Objects != 2 || got.InMemory != 2 || got.Alarms != 2 {
 		t.Errorf("got %+v, want two objects in memory with an alarm each", got)
 	}
 	w.moveOn(time.Hour)
@@ -43,7 +44,7 @@ func TestTheReportCountsObjectsAndAlarms(t *testing.T) {
 	}
 }
 
-func TestTheReportTellsWhatIsWrongUntilItIsPutRight(t *testing.T) {
+func TestTheReportShowsAFailureUntilItIsMended(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
 	broken := &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{
 		{File: "main.go", Line: 3, Column: 2, Message: "undefined: x", Source: "\tx()"},
@@ -54,27 +55,32 @@ func TestTheReportTellsWhatIsWrongUntilItIsPutRight(t *testing.T) {
 	}{
 		{broken, "the handler program does not build: main.go:3:2: undefined: x", "x()"},
 		{
-			&config.Error{Diagnostics: []config.Diagnostic{{Message: "name is missing", Position: config.Position{File: "wrangler.jsonc", Line: 1, Column: 1}}}},
+			&config.Error{Diagnostics: []config.Diagnostic{{
+				Message:  "name is missing",
+				Position: config.Position{File: "wrangler.jsonc", Line: 1, Column: 1},
+			}}},
 			"name is missing", "wrangler.jsonc:1:1",
 		},
 		{errors.New("it did not introduce itself"), "it did not introduce itself", ""},
 	} {
 		w.record.changed(test.err)
 		got := report(t, w).Program.Failure
-		if got == nil || !strings.Contains(got.Message, test.message) || !strings.Contains(got.Text, test.text) || got.At.IsZero() {
+		if got == nil || got.At.IsZero() ||
+			!strings.Contains(got.Message, test.message) || !strings.Contains(got.Text, test.text) {
 			t.Errorf("%v: got %+v, want %q with %q", test.err, got, test.message, test.text)
 		}
 		page := statusPageOf(t, w, "text/html")
 		if !strings.Contains(page, "The last change is not served") || !strings.Contains(page, test.message) {
-			t.Errorf("%v: the page does not say so:\n%s", test.err, page)
+			t.Errorf("%v: the page does not say it:\n%s", test.err, page)
 		}
 	}
 	w.record.changed(nil)
 	if got := report(t, w).Program.Failure; got != nil {
-		t.Errorf("when it is right again: got %+v", got)
+		t.Errorf("after the mistake is mended: got %+v, want no failure", got)
 	}
-	if page := statusPageOf(t, w, "text/html"); strings.Contains(page, "not served") || !strings.Contains(page, "w is serving") {
-		t.Errorf("when it is right again, the page is:\n%s", page)
+	page := statusPageOf(t, w, "text/html")
+	if strings.Contains(page, "not served") || !strings.Contains(page, "w is serving") {
+		t.Errorf("after the mistake is mended, got the page:\n%s", page)
 	}
 	if got := statusPageOf(t, w, "*/*"); !strings.HasPrefix(got, `{"version":`) {
 		t.Errorf("for a program: got %s, want JSON", got)
@@ -100,13 +106,14 @@ func statusPageOf(t *testing.T, w *testWorld, accept string) string {
 	return string(body)
 }
 
-func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
+func TestTheReportSaysWhetherRequestsWait(t *testing.T) {
 	w := newStoppedWorld(t, nil)
 	w.startEngine()
 	if got := w.program(); got.State != control.ProgramStarting || got.Version != 0 {
-		t.Errorf("without a program: got %+v, want that one is awaited", got)
+		t.Errorf("without a program: got %+v, want that it is starting", got)
 	}
-	if err := w.host.Restart(); err == nil || !strings.Contains(err.Error(), "no handler program has been started yet") {
+	err := w.host.Restart()
+	if err == nil || !strings.Contains(err.Error(), "no handler program has been started yet") {
 		t.Errorf("restart: got %v", err)
 	}
 	w.serve(scripted.Memory())
@@ -119,24 +126,22 @@ func TestTheReportTellsWhetherRequestsWait(t *testing.T) {
 		t.Errorf("when it can't be kept running: got %+v", got)
 	}
 	if page := statusPageOf(t, w, "text/html"); !strings.Contains(page, why) {
-		t.Errorf("the page does not say so:\n%s", page)
+		t.Errorf("the page does not say it:\n%s", page)
 	}
 }
 
-func TestAProgramStartedByHandIsNotStartedAgain(t *testing.T) {
+func TestAnAttachedProgramIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
 	_, err := (&client.Client{URL: w.server.URL}).RestartProgram(t.Context())
-	if refused := (*control.Error)(nil); !errors.As(err, &refused) || refused.Code.Status() != http.StatusConflict || !strings.Contains(err.Error(), "attached program") {
-		t.Errorf("got %v, want a refusal", err)
-	}
+	wantRefusal(t, err, http.StatusConflict, "attached program")
 }
 
-// Whoever asks for the end hears of it when all is given back, and not before.
+// A request to stop is answered when the emulator has released everything, and not before.
 func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
 	client := &client.Client{URL: w.server.URL}
 	stopped := make(chan error, 2)
-	for range 2 { // it may be asked more than once
+	for range 2 { // more than one client may ask
 		go func() {
 			_, err := client.Stop(t.Context())
 			stopped <- err
@@ -162,7 +167,7 @@ func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 	w.start(scripted.Memory()) // the state is free
 }
 
-func TestStopThatNobodyWaitsForIsForgotten(t *testing.T) {
+func TestAStopWhoseClientHasGoneIsForgotten(t *testing.T) {
 	var f farewell
 	f.wanted = make(chan struct{})
 	f.say()

@@ -45,7 +45,7 @@ func TestBackgroundWorkRunsAfterItsHandlerAndKeepsTheObject(t *testing.T) {
 	w.want("a", "/count", "1")
 }
 
-func TestFailedBackgroundWorkHurtsNobody(t *testing.T) {
+func TestFailedBackgroundWorkFailsNothingElse(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/later"] = func(c *call) (string, error) {
 		return "", c.Background(func(*call) error { s.Note("failed"); return errors.New("no luck") })
@@ -79,7 +79,7 @@ func TestAResetEndsBackgroundWork(t *testing.T) {
 	w.want("a", "/get", "")
 }
 
-func TestAnAbortDuringAnAlarmIsTriedAgainUnlessItSaysNo(t *testing.T) {
+func TestAnAlarmThatAbortsIsTriedAgainUnlessTheAbortDropsIt(t *testing.T) {
 	for drop, want := range map[bool]string{false: "Lab/a retry", true: "Lab/a failed"} {
 		t.Run(fmt.Sprint(drop), func(t *testing.T) {
 			s := scripted.Alarms(nil)
@@ -92,7 +92,8 @@ func TestAnAbortDuringAnAlarmIsTriedAgainUnlessItSaysNo(t *testing.T) {
 				if err := errors.Join(c.Store("k", "lost"), c.SetAlarm(time.Hour)); err != nil {
 					return "", err
 				}
-				_, err := scripted.Op[wire.Empty](c, wire.MethodReset, &wire.Reset{Event: c.Event, Reason: "enough", DropAlarm: drop})
+				reset := &wire.Reset{Event: c.Event, Reason: "enough", DropAlarm: drop}
+				_, err := scripted.Op[wire.Empty](c, wire.MethodReset, reset)
 				return "", errors.Join(err, errors.New("not seen"))
 			}
 			w := newWorld(t, s)
@@ -117,15 +118,20 @@ func TestAnAbortDuringAnAlarmIsTriedAgainUnlessItSaysNo(t *testing.T) {
 func TestSeveralKeysInOneCall(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/many"] = func(c *call) (string, error) {
-		entries := []wire.Entry{{Key: "a", Value: []byte("1")}, {Key: "b", Value: []byte("2")}, {Key: "c", Value: []byte("3")}}
-		if _, err := scripted.Op[wire.Empty](c, wire.MethodPutMany, &wire.PutMany{Event: c.Event, Entries: entries}); err != nil {
+		put := &wire.PutMany{Event: c.Event, Entries: []wire.Entry{
+			{Key: "a", Value: []byte("1")},
+			{Key: "b", Value: []byte("2")},
+			{Key: "c", Value: []byte("3")},
+		}}
+		if _, err := scripted.Op[wire.Empty](c, wire.MethodPutMany, put); err != nil {
 			return "", err
 		}
-		deleted, err := scripted.Op[wire.Deleted](c, wire.MethodDeleteMany, &wire.Keys{Event: c.Event, Keys: []string{"b", "x", "b"}})
+		keys := func(keys ...string) *wire.Keys { return &wire.Keys{Event: c.Event, Keys: keys} }
+		deleted, err := scripted.Op[wire.Deleted](c, wire.MethodDeleteMany, keys("b", "x", "b"))
 		if err != nil {
 			return "", err
 		}
-		got, err := scripted.Op[wire.Listed](c, wire.MethodGetMany, &wire.Keys{Event: c.Event, Keys: []string{"a", "b", "c", "x"}})
+		got, err := scripted.Op[wire.Listed](c, wire.MethodGetMany, keys("a", "b", "c", "x"))
 		text := fmt.Sprint(deleted.Deleted)
 		for _, e := range got.Entries {
 			text += " " + e.Key + "=" + string(e.Value)
@@ -181,7 +187,7 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 			t.Errorf("%s: got %d %q, want a 500 with %q", path, status, body, want)
 		}
 	}
-	w.want("b", "/first", "0") // nothing of what was refused
+	w.want("b", "/first", "0") // what was refused is not stored
 	w.tune = func(o *Options) { o.Limits = world.LocalLimits }
 	w.restart(s)
 	for _, path := range []string{"/put129", "/get129", "/delete129", "/putbig"} {
@@ -189,7 +195,7 @@ func TestLimitsOfTheProfiles(t *testing.T) {
 	}
 }
 
-// What several keys hold may be more than one answer carries.
+// The values of several keys may not fit into one answer.
 func TestManyLargeValuesComePageByPage(t *testing.T) {
 	s := scripted.Memory()
 	const listPage = 1 << 20 // about how many bytes one answer carries

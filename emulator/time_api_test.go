@@ -17,7 +17,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// move moves the clock by way of the control API.
+// move moves the clock through the control API.
 func (w *testWorld) move(q control.AdvanceRequest) control.Advanced {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
@@ -29,7 +29,7 @@ func (w *testWorld) move(q control.AdvanceRequest) control.Advanced {
 	return advanced
 }
 
-func TestTheClockMovesByToAndToWhatIsNext(t *testing.T) {
+func TestTheClockMovesByADurationToATimeAndToTheNextEvent(t *testing.T) {
 	w := newWorld(t, scripted.Alarms(nil))
 	began := w.world.Clock().Now()
 	after := func(d time.Duration) *time.Time { at := began.Add(d); return &at }
@@ -66,7 +66,7 @@ func TestAJumpRunsLateWhatFellDueOnTheWay(t *testing.T) {
 	}
 }
 
-func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidMovesAreRefused(t *testing.T) {
 	w := newWorld(t, scripted.Alarms(nil))
 	past := w.world.Clock().Now().Add(-time.Hour)
 	for _, tt := range []struct {
@@ -92,7 +92,7 @@ func TestMovesThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	_, err := w.client().Advance(t.Context(), control.AdvanceRequest{To: &past}, nil)
 	if c := (*control.Error)(nil); !errors.As(err, &c) || !strings.Contains(c.Hint, "devtool time reset") {
-		t.Errorf("the refusal of a time that has passed does not say how to get there: %v", err)
+		t.Errorf("the refusal of a past time does not say how to get there: %v", err)
 	}
 	if got := w.move(control.AdvanceRequest{Duration: "1s"}); got.Stopped != "" {
 		t.Errorf("after the refusals the clock does not move: %s", got.Stopped)
@@ -108,8 +108,8 @@ func TestAnAdvanceEndsAtItsLimits(t *testing.T) {
 	}
 }
 
-// What runs is told as it runs, and whoever has asked can stop the clock in between.
-func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
+// An advance reports each event as it runs. Its caller can stop it in between.
+func TestAnAdvanceReportsAsItGoesAndCanBeStopped(t *testing.T) {
 	s := scripted.Alarms(func(c *call) error { return c.SetAlarm(time.Second) })
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
@@ -132,7 +132,7 @@ func TestAnAdvanceIsToldAsItGoesAndCanBeStopped(t *testing.T) {
 		t.Errorf("the clock stands at %s, the report says %s", now, got.To)
 	}
 	if next := w.move(control.AdvanceRequest{Next: true}); next.Ran != 1 {
-		t.Errorf("it does not go on: %+v", next)
+		t.Errorf("the next advance runs nothing: %+v", next)
 	}
 }
 
@@ -141,7 +141,8 @@ func TestAClientThatGoesEndsItsAdvance(t *testing.T) {
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server.URL+control.Prefix+"time/advance", strings.NewReader(`{"duration":"100000h"}`))
+	url := w.server.URL + control.Prefix + "time/advance"
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"duration":"100000h"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestAClientThatGoesEndsItsAdvance(t *testing.T) {
 	})
 }
 
-func TestProgressIsToldWhileAStepTakesLong(t *testing.T) {
+func TestALongStepReportsProgress(t *testing.T) {
 	release := make(chan struct{})
 	s := scripted.Alarms(func(*call) error { <-release; return nil })
 	w := newWorld(t, s)
@@ -185,7 +186,8 @@ func TestSpeed(t *testing.T) {
 		t.Errorf("got %+v, %v; want rate 60", got, err)
 	}
 	for _, rate := range []float64{0, -1, clock.MaxRate + 1} {
-		if _, err := w.client().Speed(t.Context(), rate); err == nil || !strings.Contains(err.Error(), "the clock can't run at") {
+		_, err := w.client().Speed(t.Context(), rate)
+		if err == nil || !strings.Contains(err.Error(), "the clock can't run at") {
 			t.Errorf("rate %v: got %v", rate, err)
 		}
 	}
@@ -200,8 +202,10 @@ func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
 	w.moveOn(1000 * time.Hour)
 	w.want("a", "/set1h", "")
 	ahead := w.world.Clock().Now()
-	var c *control.Error
-	if _, err := w.client().ResetTime(t.Context(), control.ResetRequest{}); !errors.As(err, &c) || c.Code != control.CodeAlarmsPending || !strings.Contains(c.Message, "1 alarm is pending, which would keep its time") {
+	var refused *control.Error
+	_, err := w.client().ResetTime(t.Context(), control.ResetRequest{})
+	if !errors.As(err, &refused) || refused.Code != control.CodeAlarmsPending ||
+		!strings.Contains(refused.Message, "1 alarm is pending, which would keep its time") {
 		t.Errorf("got %v, want 409", err)
 	}
 	got, err := w.client().ResetTime(t.Context(), control.ResetRequest{Force: true})
@@ -219,7 +223,7 @@ func TestResetGoesBackUnlessAlarmsArePending(t *testing.T) {
 	eventually(t, "the idle object is evicted on the new time", func() bool { return report(t, w).InMemory == 0 })
 }
 
-func TestTheClockStartsWhereItIsTold(t *testing.T) {
+func TestTheClockStartsAtTheGivenTime(t *testing.T) {
 	start := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	w := newStoppedWorld(t, func(o *Options) { o.Time = start })
 	w.start(scripted.Alarms(nil))
@@ -248,7 +252,7 @@ func TestTheClockStartsWhereItIsTold(t *testing.T) {
 	}
 }
 
-// trace is what happens to some objects that fail at the same time, with a seed.
+// trace returns what happens, with a seed, to some objects that fail at the same time.
 func trace(t *testing.T, seed uint64) string {
 	s := scripted.Alarms(func(*call) error { return errNoLuck })
 	w := newStoppedWorld(t, func(o *Options) {
@@ -273,7 +277,8 @@ func TestTheSameSeedGivesTheSameTrace(t *testing.T) {
 	if a, b := trace(t, 7), trace(t, 8); a == b {
 		t.Errorf("another seed gives the same\n%s", a)
 	}
-	if a, b := trace(t, 0), trace(t, 0); a != b || !strings.HasPrefix(a, "2031-02-03T05:05:06Z a\n2031-02-03T05:05:06Z b\n") {
+	const inOrder = "2031-02-03T05:05:06Z a\n2031-02-03T05:05:06Z b\n"
+	if a, b := trace(t, 0), trace(t, 0); a != b || !strings.HasPrefix(a, inOrder) {
 		t.Errorf("without a seed: got\n%s\nand\n%s\nwant the order in which the alarms were set", a, b)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// unbindLab has the configuration of w bind Lab no more. The class is still in the migrations,
-// and the program still registers it.
+// unbindLab removes the binding of Lab from the configuration. The class is still in the
+// migrations, and the program still registers it.
 func (w *testWorld) unbindLab() *config.Config {
 	w.t.Helper()
 	path := filepath.Join(w.dir, "wrangler.jsonc")
@@ -42,7 +42,7 @@ func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 	if err := w.configure(w.unbindLab()); err != nil {
 		t.Fatal(err)
 	}
-	w.swapIn(s) // the program is welcome
+	w.swapIn(s) // the emulator accepts the program
 	if status, _ := w.get("a", "/get"); status != 500 {
 		t.Errorf("without the binding a request got %d, want 500", status)
 	}
@@ -57,7 +57,7 @@ func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 		t.Errorf("after the alarm: got %+v, %v; want what it stored", e, err)
 	}
 
-	// Nor does it matter when nothing runs.
+	// Offline commands still know the objects, too.
 	c := w.unbindLab()
 	w.stop()
 	offline, err := OpenOffline(c, filepath.Join(w.dir, "state"))

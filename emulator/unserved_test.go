@@ -20,16 +20,16 @@ import (
 	"devtool.internal/emulator/state"
 )
 
-// unservedWorld is an emulator whose first program is wrong because of err.
+// unservedWorld starts an emulator whose first program fails with err.
 func unservedWorld(t *testing.T, err error, tune func(*Options)) *testWorld {
 	t.Helper()
 	w := newEmptyWorld(t, tune)
-	w.lack(err)
+	w.failBuild(err)
 	return w
 }
 
-// lack makes err what is wrong with the first program.
-func (w *testWorld) lack(err error) {
+// failBuild makes err the reason why no program serves.
+func (w *testWorld) failBuild(err error) {
 	w.host.Fail(&unservedError{cause: err, failure: w.record.changed(err)})
 }
 
@@ -37,27 +37,42 @@ var doesNotBuild = &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagno
 	{File: "main.go", Line: 3, Column: 2, Message: "undefined: <x>", Source: "\tx()"},
 }}
 
-func TestARequestIsToldWhatIsWrongWithTheFirstProgram(t *testing.T) {
+func TestARequestFailsWithTheErrorOfTheFirstProgram(t *testing.T) {
 	for name, test := range map[string]struct {
 		err         error
 		line, shown string
 	}{
-		"it does not build": {doesNotBuild, "the handler program does not build: main.go:3:2: undefined: <x>", "x()\n      | "},
-		"it crashes":        {&wire.Error{Message: "it has crashed", Detail: "panic: why\n\ngoroutine 1"}, "it has crashed", "panic: why\n\ngoroutine 1"},
-		"it is mute":        {errors.New("it is mute"), "it is mute", ""},
+		"it does not build": {
+			err:   doesNotBuild,
+			line:  "the handler program does not build: main.go:3:2: undefined: <x>",
+			shown: "x()\n      | ",
+		},
+		"it crashes": {
+			err:   &wire.Error{Message: "it has crashed", Detail: "panic: why\n\ngoroutine 1"},
+			line:  "it has crashed",
+			shown: "panic: why\n\ngoroutine 1",
+		},
+		"it is mute": {err: errors.New("it is mute"), line: "it is mute"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := unservedWorld(t, test.err, nil)
 			status, body := w.get("a", "/who")
 			head := "no version of the handler program serves yet: " + test.line + "\nevent: fetch, GET /who\n\n"
-			if status != 500 || !strings.HasPrefix(body, head) || !strings.Contains(body, test.shown) || !strings.HasSuffix(body, "\n\nIt is built again when a file is saved.\n") {
+			const next = "\n\nIt is built again when a file is saved.\n"
+			if status != 500 || !strings.HasPrefix(body, head) ||
+				!strings.Contains(body, test.shown) || !strings.HasSuffix(body, next) {
 				t.Errorf("got %d %q, want %q, %q and what happens next", status, body, head, test.shown)
 			}
 			_, page, err := w.send(t.Context(), "a", "/who", http.Header{"Accept": {"text/html"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []string{"<h1>no version of the handler program serves yet</h1>", escaped(test.line), escaped(test.shown), "<p>It is built again when a file is saved. The terminal"} {
+			for _, want := range []string{
+				"<h1>no version of the handler program serves yet</h1>",
+				escaped(test.line),
+				escaped(test.shown),
+				"<p>It is built again when a file is saved. The terminal",
+			} {
 				if !strings.Contains(page, want) {
 					t.Errorf("the page has no %q:\n%s", want, page)
 				}
@@ -66,28 +81,31 @@ func TestARequestIsToldWhatIsWrongWithTheFirstProgram(t *testing.T) {
 	}
 }
 
-// escaped is a text as a page has it.
+// escaped returns text as it stands in a page.
 func escaped(text string) string {
 	return strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(text)
 }
 
-func TestTheReportTellsThatNothingIsServed(t *testing.T) {
+func TestTheReportSaysThatNothingIsServed(t *testing.T) {
 	w := unservedWorld(t, doesNotBuild, nil)
 	got := report(t, w).Program
-	if got.State != control.ProgramFailing || got.Version != 0 || got.Crashes != "" || got.Unserved() == nil || !strings.Contains(got.Failure.Text, "undefined: <x>") {
-		t.Errorf("got %+v, want that requests fail because it does not build", got)
+	if got.State != control.ProgramFailing || got.Version != 0 || got.Crashes != "" ||
+		got.Unserved() == nil || !strings.Contains(got.Failure.Text, "undefined: <x>") {
+		t.Errorf("got %+v, want that requests fail because the program does not build", got)
 	}
 	if got := w.Unserved(); got == nil || *got != *w.record.Failure {
 		t.Errorf("got %+v, want the failure of the report", got)
 	}
 	page := statusPageOf(t, w, "text/html")
-	if !strings.Contains(page, "<h1 class=\"bad\">Nothing is served</h1>") || !strings.Contains(page, "built again when a file is saved") || strings.Contains(page, "the version before") {
-		t.Errorf("the page does not say so:\n%s", page)
+	if !strings.Contains(page, "<h1 class=\"bad\">Nothing is served</h1>") ||
+		!strings.Contains(page, "built again when a file is saved") ||
+		strings.Contains(page, "the version before") {
+		t.Errorf("the page does not say it:\n%s", page)
 	}
 
 	w.host.Fail(nil) // the next build begins
 	if got := report(t, w).Program; got.State != control.ProgramStarting || got.Unserved() == nil {
-		t.Errorf("while the next one is built: got %+v, want that requests wait, and what was wrong", got)
+		t.Errorf("while the next one is built: got %+v, want that requests wait, and the last failure", got)
 	}
 	w.record.changed(nil)
 	w.record.serves(true)
@@ -95,9 +113,9 @@ func TestTheReportTellsThatNothingIsServed(t *testing.T) {
 	if got := report(t, w).Program; got.State != control.ProgramServing || got.Failure != nil || got.Unserved() != nil {
 		t.Errorf("when it serves: got %+v", got)
 	}
-	w.lack(doesNotBuild) // a later one
+	w.failBuild(doesNotBuild) // a later one
 	if got := report(t, w).Program; got.State != control.ProgramServing || got.Failure == nil || got.Unserved() != nil {
-		t.Errorf("when a later one is wrong: got %+v, want that the one before serves", got)
+		t.Errorf("when a later one is wrong: got %+v, want that the previous program serves", got)
 	}
 	w.want("a", "/who", "mended")
 }
@@ -116,17 +134,18 @@ func TestAnAlarmWaitsForTheProgramThatServesAtLast(t *testing.T) {
 	w.want("a", "/set10s", "")
 	w.stop()
 	w.startEngine()
-	w.lack(doesNotBuild)
+	w.failBuild(doesNotBuild)
 	w.openDoor()
 	var ran []string
 	var waiting sync.WaitGroup
 	waiting.Go(func() { ran = w.moveOn(10 * time.Second) })
 	eventually(t, "the alarm is due", func() bool { a, _ := w.alarm("a"); return a.Running })
-	if got, want := w.host.Missing(), "no handler program serves: the handler program does not build: main.go:3:2"; !strings.HasPrefix(got, want) {
+	const want = "no handler program serves: the handler program does not build: main.go:3:2"
+	if got := w.host.Missing(); !strings.HasPrefix(got, want) {
 		t.Errorf("what keeps the clock: got %q, want %q", got, want)
 	}
-	w.lack(errors.New("nor does it now"))
-	// Who asks for a run is told, and does not wait.
+	w.failBuild(errors.New("nor does it now"))
+	// A trigger fails at once: it does not wait for a program.
 	_, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
 	wantRefusal(t, err, 409, "no version of the handler program serves yet: nor does it now")
 	w.swapIn(scripted.Alarms(nil))
@@ -139,7 +158,7 @@ func TestAnAdvanceThatWaitsForAProgramSaysSo(t *testing.T) {
 	w.want("a", "/set10s", "")
 	w.stop()
 	w.startEngine()
-	w.lack(doesNotBuild)
+	w.failBuild(doesNotBuild)
 	w.openDoor()
 	got := w.move(control.AdvanceRequest{Next: true, MaxStep: "10ms"})
 	const want = ": no handler program serves: the handler program does not build: main.go:3:2"
@@ -154,17 +173,17 @@ func TestACronTriggerFailsWhileNothingIsServed(t *testing.T) {
 	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, "0 * * * *")
 	w.startEngine()
-	w.lack(doesNotBuild)
+	w.failBuild(doesNotBuild)
 	w.openDoor()
 	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 0 * * * * failed"})
 	if !w.Crons().Handled {
-		t.Error("the worker is said to have no handler, which nobody knows")
+		t.Error("the log says that the worker has no handler, although no program has said so")
 	}
 	w.swapIn(cronScript(nil))
 	wantList(t, "runs", w.moveOn(time.Hour), []string{"cron 0 * * * * ok"})
 }
 
-func TestToRestartWhatIsNotServedIsToBuildIt(t *testing.T) {
+func TestARestartWithoutAProgramBuildsIt(t *testing.T) {
 	w := unservedWorld(t, doesNotBuild, nil)
 	for range 2 { // one build is enough
 		if p, err := w.client().RestartProgram(t.Context()); err != nil || p.State != control.ProgramFailing {
@@ -172,26 +191,26 @@ func TestToRestartWhatIsNotServedIsToBuildIt(t *testing.T) {
 		}
 	}
 	if got := len(w.host.BuildWanted); got != 1 {
-		t.Errorf("builds that are wanted: got %d, want 1", got)
+		t.Errorf("got %d requested builds, want 1", got)
 	}
 	w.host.Fail(nil)
 	_, err := w.client().RestartProgram(t.Context())
 	wantRefusal(t, err, 409, "no handler program has been started yet")
 }
 
-// There is no built one to take the place of a program that was started by hand.
-func TestAProgramStartedByHandServesWhileNoneIsBuilt(t *testing.T) {
+// No built program can replace the attached one here.
+func TestAnAttachedProgramServesWhileNoneIsBuilt(t *testing.T) {
 	w := unservedWorld(t, doesNotBuild, func(o *Options) { o.Attach = AttachToo })
-	end := w.attachByHand(greeter("by hand"))
-	w.awaitServing("by hand")
-	w.lack(doesNotBuild) // changes nothing
-	w.want("a", "/who", "by hand")
+	end := w.attachScript(greeter("attached"))
+	w.awaitServing("attached")
+	w.failBuild(doesNotBuild) // changes nothing
+	w.want("a", "/who", "attached")
 	end()
 	<-w.host.BuildWanted
 	if w.host.Serving() != nil || w.program().State != control.ProgramStarting {
-		t.Errorf("got %+v, want that the build is awaited", w.program())
+		t.Errorf("got %+v, want that it is starting", w.program())
 	}
-	w.lack(doesNotBuild)
+	w.failBuild(doesNotBuild)
 	if status, _ := w.get("a", "/who"); status != 500 {
 		t.Errorf("got %d, want 500", status)
 	}
@@ -199,7 +218,7 @@ func TestAProgramStartedByHandServesWhileNoneIsBuilt(t *testing.T) {
 	w.want("a", "/who", "built")
 }
 
-func TestOnlyWhatAnEditMendsIsWaitedFor(t *testing.T) {
+func TestRequestsWaitOnlyIfAnEditCanHelp(t *testing.T) {
 	missing := &fs.PathError{Op: "mkdir", Path: "build", Err: fs.ErrPermission}
 	for _, test := range []struct {
 		err   error
@@ -221,8 +240,9 @@ func TestOnlyWhatAnEditMendsIsWaitedFor(t *testing.T) {
 	}
 }
 
-// While nothing is served, a class that was declared by mistake is replaced, unless it has objects.
-func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
+// While nothing is served, a class that was declared by mistake can be replaced, unless it has
+// objects.
+func TestADeclaredClassCanBeReplacedWhileNothingIsServed(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(*testWorld)
 		refused bool
@@ -258,11 +278,11 @@ func TestAClassIsDeclaredAnewWhileNothingIsServed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := w.world.NamespaceOf("Lab"); err == nil {
-				t.Error("the class that was declared before is still there")
+				t.Error("the replaced class is still there")
 			}
 			m, err := state.ReadMigrations(c, w.options.State)
 			if err != nil || len(m.Pending()) != 0 {
-				t.Errorf("got %+v, %v, want that all is applied", m, err)
+				t.Errorf("got %+v, %v, want that every migration is applied", m, err)
 			}
 		})
 	}
@@ -282,5 +302,5 @@ func TestARequestWhoseBodyIsBrokenIsCanceled(t *testing.T) {
 	fmt.Fprint(conn, "POST /wait HTTP/1.1\r\nHost: x\r\nObject: a\r\nTransfer-Encoding: chunked\r\n\r\n")
 	eventually(t, "the handler runs", func() bool { return s.Notes() == "waits" })
 	fmt.Fprint(conn, "this is no chunk\r\n")
-	eventually(t, "the handler is told", func() bool { return s.Notes() == "waits canceled" })
+	eventually(t, "the handler is canceled", func() bool { return s.Notes() == "waits canceled" })
 }

@@ -34,16 +34,16 @@ func TestACertificateIsCreatedOnceAndRenewedBeforeItEnds(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "devtool", "https")
 	first := saved(t, folder, now)
 	if got := saved(t, folder, now.Add(300*day)); !got.Equal(first) {
-		t.Error("after 300 days there is another certificate")
+		t.Error("the certificate was renewed after 300 days")
 	}
 	second := saved(t, folder, now.Add(340*day))
 	if second.Equal(first) {
-		t.Error("25 days before its end the certificate is still the same")
+		t.Error("the certificate was not renewed 25 days before it expires")
 	}
 	if got, want := second.NotAfter, now.Add(340*day); got.Before(want.Add(300 * day)) {
 		t.Errorf("the renewed certificate ends at %s", got)
 	}
-	// The clock was wrong and is right again.
+	// The clock was ahead, and has been set back.
 	if got := saved(t, folder, now); got.Equal(second) || now.Before(got.NotBefore) {
 		t.Error("a certificate that is not valid yet is used")
 	}
@@ -70,7 +70,7 @@ func TestACertificateIsForTheNamesOfThisMachineAndIsNoAuthority(t *testing.T) {
 	}
 }
 
-func TestAServerWithItIsTrustedByItsFile(t *testing.T) {
+func TestAServerIsTrustedByTheCertificateFile(t *testing.T) {
 	folder := t.TempDir()
 	pair, err := certificate.FindOrCreate(folder, time.Now())
 	if err != nil {
@@ -133,7 +133,7 @@ func TestADamagedCertificateIsReplaced(t *testing.T) {
 	}
 	second := saved(t, folder, now)
 	if second.Equal(first) {
-		t.Fatal("the certificate came back without its key")
+		t.Fatal("the damaged certificate was used without its key")
 	}
 	public, err := os.ReadFile(certificate.File(folder))
 	if err != nil {

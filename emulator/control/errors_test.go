@@ -17,7 +17,7 @@ func TestTheStatusFollowsFromTheCode(t *testing.T) {
 		control.CodeClockBusy:   409,
 		control.CodeMediaType:   415,
 		control.CodeInternal:    500,
-		control.CodeUnreachable: 500, // it never is an answer
+		control.CodeUnreachable: 500, // the client makes it: it is never an answer
 		"":                      500,
 	} {
 		if got := code.Status(); got != want {

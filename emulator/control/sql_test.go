@@ -43,7 +43,7 @@ func TestSQLValuesInJSON(t *testing.T) {
 		}
 	}
 	if got, err := json.Marshal(control.SQLValue{V: 5}); err == nil {
-		t.Errorf("an int became %s, want an error: it is no value of SQL", got)
+		t.Errorf("an int became %s, want an error: an int is not an SQL value", got)
 	}
 }
 
@@ -99,7 +99,10 @@ func TestSQLValuesSurviveJSON(t *testing.T) {
 }
 
 func FuzzSQLValue(f *testing.F) {
-	for _, seed := range []string{"", "null", "1", "-1.5e3", `"x"`, "true", "[]", `{"type":"bytes","value":"aGk="}`, `{"type":1}`, "nul", "{"} {
+	for _, seed := range []string{
+		"", "null", "1", "-1.5e3", `"x"`, "true", "[]", "nul", "{",
+		`{"type":"bytes","value":"aGk="}`, `{"type":1}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -112,7 +115,7 @@ func FuzzSQLValue(f *testing.F) {
 			t.Fatalf("%q became %#v, which can't be shown: %v", text, value.V, err)
 		}
 		if err := json.Unmarshal(shown, &back); err != nil || !cmp.Equal(value, back) {
-			t.Errorf("%q became %#v and, by way of %s, %#v, %v", text, value.V, shown, back.V, err)
+			t.Errorf("%q became %#v and, through %s, %#v, %v", text, value.V, shown, back.V, err)
 		}
 	})
 }

@@ -375,7 +375,8 @@ func TestHashIsOfTheContentWithoutABuildID(t *testing.T) {
 	}
 }
 
-// However the output is cut into pieces, names are counted, and every other line is kept in order.
+// The names are counted and every other line is kept in order, however the output is cut into
+// pieces.
 func TestBuildOutputSeparatesProgressFromMessages(t *testing.T) {
 	line := rapid.SampledFrom([]string{
 		"runtime", "internal/goarch", "example.com/a_b/v2", "go: downloading example.com/x v1.2.3",

@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds every wait for something that must happen. It does not measure speed: nothing
-// waits that long unless it is broken.
+// patience limits every wait for something that must happen. It does not measure speed: only a
+// broken program makes a test wait that long.
 const patience = 60 * time.Second
 
 // fakeGo in the environment makes this test program behave like a go command.

@@ -305,8 +305,8 @@ func TestWhatGitChangesIsReportedAsOne(t *testing.T) {
 	})
 }
 
-// A report that nobody has received yet takes in later changes.
-func TestUnfetchedReportsAreMerged(t *testing.T) {
+// Later changes are added to a report that has not been received yet.
+func TestReportsThatWereNotReceivedAreMerged(t *testing.T) {
 	changes := [][]string{{"/b", "/c"}, nil, {"/a", "/b"}}
 	received := make(chan struct{})
 	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Quiet: time.Millisecond},
@@ -379,7 +379,7 @@ func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
 
 // The system keeps only a limited number of events for a watcher that is busy, and drops the rest.
 // The watcher still reports those changes.
-func TestLostEventsAreMadeUpFor(t *testing.T) {
+func TestChangesWhoseNotificationsWereLostAreReported(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.go": "1"})
 	busy, free := make(chan struct{}), make(chan struct{})
@@ -522,7 +522,7 @@ func TestRelativeRootsAreReportedAbsolute(t *testing.T) {
 
 // When a root itself is gone, its notifications end. The watcher then polls, gives the reason, and
 // sees the root come back.
-func TestARootThatGoesIsWaitedFor(t *testing.T) {
+func TestTheWatcherWaitsForARemovedRoot(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/a.go": "1", "src/sub/b.go": "1"})
 	w := watch(t, plugin.WatchOptions{Roots: []string{filepath.Join(dir, "src")}})

@@ -12,21 +12,63 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-func TestLastWords(t *testing.T) {
+func TestTheCauseOfACrashIsFoundInTheOutput(t *testing.T) {
 	const traced = "panic: oh no\n\ngoroutine 7 [running]:\nmain.f()\n\tmain.go:3 +0x1\n"
 	many := make([]string, 30)
 	for i := range many {
 		many[i] = fmt.Sprint("line ", i)
 	}
 	for _, tt := range []struct{ name, output, how, cause, shown string }{
-		{"nothing", "", "signal: terminated", "", ""},
-		{"a panic after other output", "hello\n" + traced, "exit status 2", "panic: oh no", strings.TrimRight(traced, "\n")},
-		{"a line that looks like one before it", "panic: in a text\nhello\n" + traced, "exit status 2", "panic: oh no", strings.TrimRight(traced, "\n")},
-		{"a panic in a panic", "panic: one\n\tpanic: two\n", "exit status 2", "panic: one", "panic: one\n\tpanic: two"},
-		{"a fatal error", "fatal error: stack overflow\n", "exit status 2", "fatal error: stack overflow", "fatal error: stack overflow"},
-		{"an exit", "no such file\n", "exit status 1", "has it called os.Exit or log.Fatal?", "no such file"},
-		{"a kill", "busy\n", "signal: killed", "was the system out of memory?", "busy"},
-		{"much output", strings.Join(many, "\n") + "\n", "exit status 1", "has it called os.Exit or log.Fatal?", strings.Join(many[10:], "\n")},
+		{name: "nothing", how: "signal: terminated"},
+		{
+			name:   "a panic after other output",
+			output: "hello\n" + traced,
+			how:    "exit status 2",
+			cause:  "panic: oh no",
+			shown:  strings.TrimRight(traced, "\n"),
+		},
+		{
+			name:   "a line that looks like one before it",
+			output: "panic: in a text\nhello\n" + traced,
+			how:    "exit status 2",
+			cause:  "panic: oh no",
+			shown:  strings.TrimRight(traced, "\n"),
+		},
+		{
+			name:   "a panic in a panic",
+			output: "panic: one\n\tpanic: two\n",
+			how:    "exit status 2",
+			cause:  "panic: one",
+			shown:  "panic: one\n\tpanic: two",
+		},
+		{
+			name:   "a fatal error",
+			output: "fatal error: stack overflow\n",
+			how:    "exit status 2",
+			cause:  "fatal error: stack overflow",
+			shown:  "fatal error: stack overflow",
+		},
+		{
+			name:   "an exit",
+			output: "no such file\n",
+			how:    "exit status 1",
+			cause:  "has it called os.Exit or log.Fatal?",
+			shown:  "no such file",
+		},
+		{
+			name:   "a kill",
+			output: "busy\n",
+			how:    "signal: killed",
+			cause:  "was the system out of memory?",
+			shown:  "busy",
+		},
+		{
+			name:   "much output",
+			output: strings.Join(many, "\n") + "\n",
+			how:    "exit status 1",
+			cause:  "has it called os.Exit or log.Fatal?",
+			shown:  strings.Join(many[10:], "\n"),
+		},
 	} {
 		cause, shown := lastWords(tt.output, tt.how)
 		if cause != tt.cause || shown != tt.shown {
@@ -67,7 +109,8 @@ func FuzzLastWords(f *testing.F) {
 	})
 }
 
-// Who runs when the program is lost is named, and not who only waits: for the clock, or for another.
+// The error names the events that were running when the program was lost. It does not name events
+// that were only waiting for the clock or for another event.
 func TestACrashNamesTheEventsThatWereRunning(t *testing.T) {
 	for _, tt := range []struct {
 		requests []string // "object path"
@@ -113,7 +156,7 @@ func TestACrashNamesTheEventsThatWereRunning(t *testing.T) {
 	}
 }
 
-// A program that a reload has stopped was not crashed, and nothing takes the place of its successor.
+// A reload that stops a program is no crash: nothing may replace the program's successor.
 func TestAProgramThatIsStoppedByAReloadIsNotStartedAgain(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/hang"] = func(c *call) (string, error) { <-c.Context.Done(); return "", nil }
@@ -126,7 +169,10 @@ func TestAProgramThatIsStoppedByAReloadIsNotStartedAgain(t *testing.T) {
 		}
 	})
 	old := w.host.Serving()
-	eventually(t, "the handler runs", func() bool { running, _ := old.underWay(); return len(running) == 1 && running[0].Object() != nil })
+	eventually(t, "the handler runs", func() bool {
+		running, _ := old.underWay()
+		return len(running) == 1 && running[0].Object() != nil
+	})
 	w.swapIn(scripted.Memory())
 	wg.Wait()
 	next := w.host.Serving()

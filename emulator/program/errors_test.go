@@ -7,75 +7,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// A caller is an object whose requests to others fail, and what it is told.
+// A caller is an object whose requests to the object "callee" fail.
 type caller struct {
+	scripted.Caller
 	w *testWorld
-	s *script
-
-	mu   sync.Mutex
-	told *wire.Error
 }
 
-// newCaller gives s a handler "/ask" that passes on what another handler of the object "callee"
-// fails with, and starts a world of it.
+// newCaller gives s a handler "/ask" that calls another handler of the object "callee", and starts
+// a world of s.
 func newCaller(t *testing.T, s *script) *caller {
-	c := &caller{s: s}
-	s.Handlers["/ask"] = func(call *call) (string, error) {
-		c.mu.Lock()
-		ask := c.told
-		c.mu.Unlock()
-		text, err := call.Fetch("callee", ask.Message)
-		var told *wire.Error
-		errors.As(err, &told)
-		c.mu.Lock()
-		c.told = told
-		c.mu.Unlock()
-		return text, nil
-	}
+	c := &caller{}
+	s.Handlers["/ask"] = func(call *call) (string, error) { return c.Relay(call.Fetch) }
 	c.w = newWorld(t, s)
 	return c
 }
 
-// ask has the object "caller" request path of the object "callee", and returns the error that
-// it gets, or nil.
+// ask requests path of the object "callee", and returns the error that the caller gets, or nil.
 func (c *caller) ask(path string) *wire.Error {
 	c.w.t.Helper()
-	c.mu.Lock()
-	c.told = &wire.Error{Message: path}
-	c.mu.Unlock()
-	if status, body := c.w.get("caller", "/ask"); status != 200 {
-		c.w.t.Errorf("ask %s: got %d %q from the caller, want 200", path, status, body)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.told
+	return c.Ask(c.w.t, c.w.get, path)
 }
 
-// idOf returns the id of an object of class Lab.
-func idOf(name string) string { return objectid.FromName("w-Lab", "", name).String() }
-
-// expectTold compares what a caller was told with want, but for the stack.
-func expectTold(t *testing.T, got *wire.Error, want wire.Error) {
-	t.Helper()
-	if got == nil {
-		t.Error("got no error")
-		return
-	}
-	c := *got
-	c.Detail = ""
-	if diff := cmp.Diff(want, c); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
+func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	s := scripted.Memory()
 	construct := s.Handlers["construct"]
 	failing := ""
@@ -94,9 +52,9 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 			return "", &wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true}
 		},
 		"/of another": func(*call) (string, error) {
-			return "", &wire.Error{Message: "no luck there", Remote: true, ObjectID: idOf("another")}
+			return "", &wire.Error{Message: "no luck there", Remote: true, ObjectID: scripted.LabID("another")}
 		},
-		// As the SDK does it for a function that fails in BlockConcurrencyWhile.
+		// The SDK does this when a function fails in BlockConcurrencyWhile.
 		"/block": func(c *call) (string, error) {
 			err := c.Plain(wire.MethodBlock)
 			return "", errors.Join(err, c.Reset("not loaded"), errors.New("and this is what the handler says"))
@@ -109,18 +67,34 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 		s.Handlers[path] = handler
 	}
 	c := newCaller(t, s)
-	id := idOf("callee")
+	id := scripted.LabID("callee")
 	tests := []struct {
 		name, path string
 		want       wire.Error
-		constructs bool // the next event constructs the object anew
+		constructs bool // the next event constructs the object again
 	}{
 		{"error", "/error", wire.Error{Message: "no luck", Remote: true, ObjectID: id}, false},
 		{"panic", "/panic", wire.Error{Message: "panic: no luck", Remote: true, ObjectID: id}, false},
-		{"flags of its own", "/own", wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id}, false},
-		{"what another object failed with", "/of another", wire.Error{Message: "no luck there", Remote: true, ObjectID: idOf("another")}, false},
-		{"a path that nothing handles", "/nowhere", wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id}, false},
-		{"a status that is none", "/status", wire.Error{Message: "the handler answered with status 42; it must be from 200 to 999"}, false},
+		{
+			name: "flags of its own",
+			path: "/own",
+			want: wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id},
+		},
+		{
+			name: "what another object failed with",
+			path: "/of another",
+			want: wire.Error{Message: "no luck there", Remote: true, ObjectID: scripted.LabID("another")},
+		},
+		{
+			name: "a path that nothing handles",
+			path: "/nowhere",
+			want: wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id},
+		},
+		{
+			name: "an invalid status",
+			path: "/status",
+			want: wire.Error{Message: "the handler answered with status 42; it must be from 200 to 999"},
+		},
 		{"abort", "/reset", wire.Error{Message: "enough", Reset: true, ObjectID: id}, true},
 		{"failure in a block", "/block", wire.Error{Message: "not loaded", Reset: true, ObjectID: id}, true},
 	}
@@ -128,34 +102,28 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c.w.want("callee", "/get", "") // it is in memory
 			before := strings.Count(s.Notes(), "construct:callee")
-			expectTold(t, c.ask(tt.path), tt.want)
-			if told := c.ask("/get"); told != nil {
-				t.Errorf("the next call: got %v, want it to work", told)
+			scripted.WantError(t, c.ask(tt.path), tt.want)
+			if err := c.ask("/get"); err != nil {
+				t.Errorf("the next call: got %v, want it to work", err)
 			}
 			if got := strings.Count(s.Notes(), "construct:callee") > before; got != tt.constructs {
-				t.Errorf("constructed anew: %t, want %t", got, tt.constructs)
+				t.Errorf("constructed again: %t, want %t", got, tt.constructs)
 			}
 		})
 	}
 	t.Run("constructor", func(t *testing.T) {
 		c.ask("/reset")
 		for _, failing = range []string{"not yet", "still not"} { // each call tries again
-			expectTold(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
+			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
 		}
 		failing = ""
-		if told := c.ask("/get"); told != nil {
-			t.Errorf("got %v, want the constructor to have worked", told)
+		if err := c.ask("/get"); err != nil {
+			t.Errorf("got %v, want the constructor to have worked", err)
 		}
 	})
 }
 
-func asTold(err error) *wire.Error {
-	var e *wire.Error
-	errors.As(err, &e)
-	return e
-}
-
-func TestACallerIsToldThatTheProgramCrashed(t *testing.T) {
+func TestACallerGetsAnErrorWhenTheProgramCrashes(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/wait"] = func(c *call) (string, error) {
 		s.Note("waits")
@@ -165,12 +133,17 @@ func TestACallerIsToldThatTheProgramCrashed(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		got := asTold(w.deliver("a", "/wait"))
+		got := scripted.WireError(w.deliver("a", "/wait"))
 		if got == nil || !strings.HasPrefix(got.Message, "the handler program has closed its connection") {
-			t.Errorf("got %v, want an error that tells of the crash", got)
+			t.Errorf("got %v, want an error that names the crash", got)
 			return
 		}
-		expectTold(t, got, wire.Error{Message: got.Message, Retryable: true, Reset: true, ObjectID: idOf("a")})
+		scripted.WantError(t, got, wire.Error{
+			Message:   got.Message,
+			Retryable: true,
+			Reset:     true,
+			ObjectID:  scripted.LabID("a"),
+		})
 	})
 	eventually(t, "the handler waits", func() bool { return strings.HasSuffix(s.Notes(), "waits") })
 	w.crash(scripted.Memory())
@@ -180,7 +153,7 @@ func TestACallerIsToldThatTheProgramCrashed(t *testing.T) {
 	}
 }
 
-func TestACallerIsToldThatANewVersionDidNotWait(t *testing.T) {
+func TestACallerGetsAnErrorWhenTheDrainLimitExpires(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/wait"] = func(c *call) (string, error) {
 		s.Note("waits")
@@ -191,8 +164,11 @@ func TestACallerIsToldThatANewVersionDidNotWait(t *testing.T) {
 	w.host.drainLimit = time.Millisecond
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		expectTold(t, asTold(w.deliver("a", "/wait")), wire.Error{
-			Message: "Durable Object reset because its code was updated.", Retryable: true, Reset: true, ObjectID: idOf("a"),
+		scripted.WantError(t, scripted.WireError(w.deliver("a", "/wait")), wire.Error{
+			Message:   "Durable Object reset because its code was updated.",
+			Retryable: true,
+			Reset:     true,
+			ObjectID:  scripted.LabID("a"),
 		})
 	})
 	eventually(t, "the handler waits", func() bool { return strings.HasSuffix(s.Notes(), "waits") })
@@ -200,8 +176,8 @@ func TestACallerIsToldThatANewVersionDidNotWait(t *testing.T) {
 	wg.Wait()
 }
 
-// What is wrong with the question is no failure of an object.
-func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
+// A wrong id is an error of the request, not of an object.
+func TestAWrongAddressIsRefused(t *testing.T) {
 	s := scripted.Memory()
 	var q wire.Subrequest
 	s.Handlers["/ask"] = func(c *call) (string, error) {
@@ -210,18 +186,18 @@ func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
 		if err == nil {
 			return "", nil
 		}
-		return "", &wire.Error{Message: "told: " + err.Error()}
+		return "", &wire.Error{Message: "refused: " + err.Error()}
 	}
 	w := newWorld(t, s)
 	tests := []struct{ binding, id, want string }{
-		{"NONE", idOf("a"), `no class is bound as "NONE"`},
+		{"NONE", scripted.LabID("a"), `no class is bound as "NONE"`},
 		{"LAB", "", objectid.ErrMalformed.Error()},
 		{"LAB", strings.Repeat("0", 64), objectid.ErrForeign.Error()},
-		{"MUTE", idOf("a"), objectid.ErrForeign.Error()},
+		{"MUTE", scripted.LabID("a"), objectid.ErrForeign.Error()},
 	}
 	for _, tt := range tests {
 		q = wire.Subrequest{Binding: tt.binding, ID: tt.id, Request: wire.Request{Method: "GET", URL: "http://lab/get"}}
-		if _, body := w.get("caller", "/ask"); !strings.Contains(body, "told: "+tt.want) {
+		if _, body := w.get("caller", "/ask"); !strings.Contains(body, "refused: "+tt.want) {
 			t.Errorf("%s %s: got %q, want it to say %q", tt.binding, tt.id, body, tt.want)
 		}
 	}
@@ -237,7 +213,8 @@ func TestAVariableThatIsNotTextIsRefusedByName(t *testing.T) {
 		c.Welcome.Vars = []wire.Var{{Name: "GOOD", Value: "grüße"}, v}
 		p := &Program{classes: make(map[string]wire.Class)}
 		_, err := p.welcome(hello, c)
-		if err == nil || !strings.Contains(err.Error(), "is not UTF-8 text") || !strings.Contains(err.Error(), "variable \"GREETING") {
+		if err == nil || !strings.Contains(err.Error(), "is not UTF-8 text") ||
+			!strings.Contains(err.Error(), "variable \"GREETING") {
 			t.Errorf("%q: got %v, want an error that names the variable", v.Name, err)
 		}
 	}

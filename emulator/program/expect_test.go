@@ -8,7 +8,7 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// version is a program that answers with its name, and whose alarms note it.
+// version returns a program that answers with its name, and whose alarms note it.
 func version(name string) *script {
 	var s *script
 	s = scripted.New(handlers{
@@ -18,7 +18,7 @@ func version(name string) *script {
 	return s
 }
 
-// requests sends some and returns what answered them, when all have been.
+// requests sends several requests. The function that it returns waits for the answers.
 func (w *testWorld) requests(n int) (answers func() map[string]int) {
 	var mu sync.Mutex
 	var sending sync.WaitGroup
@@ -67,14 +67,14 @@ func TestRequestsWaitForTheVersionThatIsBeingBuilt(t *testing.T) {
 	}
 }
 
-func TestRequestsDoNotWaitForABuildWithoutEnd(t *testing.T) {
+func TestRequestsWaitForABuildOnlyUntilALimit(t *testing.T) {
 	w := newWorld(t, version("old"))
 	w.host.expectLimit = time.Millisecond
 	w.host.Expect()
 	w.want("a", "/", "old") // there is no ExpectNoMore
 }
 
-// The end of the emulator goes before.
+// The end of the emulator ends the wait.
 func TestRequestsThatWaitForAVersionEndWithTheEmulator(t *testing.T) {
 	w := newWorld(t, version("old"))
 	w.host.Expect()

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -22,14 +21,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// deadline is how long anything in these tests may take before it counts as stuck.
-const deadline = 20 * time.Second
-
 // The handler programs of these tests run in the test's own process.
 type (
 	script   = scripted.Program
 	handlers = scripted.Handlers
 	call     = scripted.Call
+)
+
+const deadline = scripted.Deadline
+
+var (
+	eventually = scripted.Eventually
+	wantList   = scripted.WantList
+	must       = scripted.Must
 )
 
 // A testWorld is a world with a frozen clock, and a runner that runs scripts for it. It has neither
@@ -41,7 +45,7 @@ type testWorld struct {
 	settings Settings
 }
 
-// newWorld returns a world that s is the program of.
+// newWorld returns a world with s as its program.
 func newWorld(t *testing.T, s *script) *testWorld {
 	t.Helper()
 	w := newEmptyWorld(t, Options{}, world.Options{})
@@ -49,7 +53,7 @@ func newWorld(t *testing.T, s *script) *testWorld {
 	return w
 }
 
-// newEmptyWorld returns a world without a program. What is not set in the options is set here.
+// newEmptyWorld returns a world without a program. It fills in the options that o and wo leave out.
 func newEmptyWorld(t *testing.T, o Options, wo world.Options) *testWorld {
 	t.Helper()
 	c := clock.New(clock.Options{})
@@ -70,7 +74,8 @@ func newEmptyWorld(t *testing.T, o Options, wo world.Options) *testWorld {
 		class := layout.Bindings[binding]
 		key := "w-" + class
 		layout.Classes = append(layout.Classes, world.Class{Name: class, UniqueKey: key, Dir: filepath.Join(dir, key)})
-		w.settings.Welcome.Bindings = append(w.settings.Welcome.Bindings, wire.Binding{Name: binding, Class: class, UniqueKey: key})
+		w.settings.Welcome.Bindings = append(w.settings.Welcome.Bindings,
+			wire.Binding{Name: binding, Class: class, UniqueKey: key})
 	}
 	if err := w.world.Apply(layout); err != nil {
 		t.Fatal(err)
@@ -88,7 +93,7 @@ func (w *testWorld) stop() {
 	}
 }
 
-// swapIn makes s the program.
+// swapIn makes s the serving program.
 func (w *testWorld) swapIn(s *script) {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
@@ -100,7 +105,7 @@ func (w *testWorld) swapIn(s *script) {
 	w.host.Swap(p)
 }
 
-// attach lets s serve as a program does that somebody else started.
+// attach makes s serve as an attached program.
 func (w *testWorld) attach(s *script) {
 	ours, theirs := net.Pipe()
 	go s.Serve(theirs)
@@ -127,7 +132,7 @@ func (w *testWorld) crash(s *script) {
 	w.swapIn(s)
 }
 
-// A response takes what answers a request.
+// A response receives the answer to a request.
 type response struct {
 	status int
 	body   []byte
@@ -145,8 +150,8 @@ func (r *response) Write(p []byte) (int, error) {
 
 func (r *response) Close() error { return nil }
 
-// get sends a request for the object name to the worker, which passes it on, and returns what came
-// back: 500 and the error if it failed.
+// get sends a request to the worker, which passes it on to the object name, and returns the answer.
+// It returns 500 and the error if the request fails.
 func (w *testWorld) get(name, path string) (status int, body string) {
 	w.t.Helper()
 	return w.send(name, path, nil)
@@ -180,9 +185,9 @@ func (w *testWorld) want(name, path, want string) {
 	}
 }
 
-// deliver sends a request to an object of class Lab, past the worker, and returns what the
-// caller is told. The program may end meanwhile, which a caller inside of it would not see.
-func (w *testWorld) deliver(name, path string) (told error) {
+// deliver sends a request to an object of class Lab, past the worker, and returns the error that a
+// caller would see. The caller is outside the program, so the program may end meanwhile.
+func (w *testWorld) deliver(name, path string) (seen error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	ns, err := w.world.NamespaceOf("Lab")
@@ -196,13 +201,13 @@ func (w *testWorld) deliver(name, path string) (told error) {
 			return ev.Program().(*Program).Fetch(ev, inst, nil, &response{})
 		},
 		Ended: func(ev *world.Event, err error) {
-			told = err
+			seen = err
 			if ev != nil {
-				told = world.CallerError(ev, err)
+				seen = world.CallerError(ev, err)
 			}
 		},
 	})
-	return told
+	return seen
 }
 
 // move moves the clock, and returns the report with all that ran.
@@ -246,20 +251,16 @@ func (w *testWorld) isSet(name string) bool {
 	return false
 }
 
-// awaitTimer waits until the clock's next timer is due in d, as when a handler has begun to sleep
-// that long. Time that is passed before that would not be the handler's.
+// awaitTimer waits until a handler has begun to sleep for d.
 func (w *testWorld) awaitTimer(d time.Duration) {
 	w.t.Helper()
-	eventually(w.t, "a timer is set for "+d.String(), func() bool {
-		due, set := w.world.Clock().Next()
-		return set && due.Equal(w.world.Clock().Now().Add(d))
-	})
+	scripted.AwaitTimer(w.t, w.world.Clock(), d)
 }
 
 // running returns the events that the program knows of.
 func (w *testWorld) running() []*world.Event { return w.world.RunningIn(w.host.Serving()) }
 
-// awaitBehind waits until n events wait for the turn of an object of class Lab, which another event
+// awaitBehind waits until n events wait for the turn of an object of class Lab that another event
 // has.
 func (w *testWorld) awaitBehind(name string, n int) {
 	w.t.Helper()
@@ -267,7 +268,7 @@ func (w *testWorld) awaitBehind(name string, n int) {
 	if n > 1 {
 		behind = ", and " + strconv.Itoa(n) + " events wait behind it"
 	}
-	eventually(w.t, "it is true"+behind, func() bool {
+	eventually(w.t, "the log would say"+behind, func() bool {
 		for _, ev := range w.running() {
 			if o := ev.Object(); o != nil && o.String() == "Lab/"+name {
 				return o.Behind() == behind
@@ -275,33 +276,4 @@ func (w *testWorld) awaitBehind(name string, n int) {
 		}
 		return false
 	})
-}
-
-func wantList(t *testing.T, what string, got, want []string) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: got %q, want %q", what, got, want)
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-// eventually waits until f returns true.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	timeout := time.NewTimer(deadline)
-	defer timeout.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
 }

@@ -11,10 +11,10 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// A debugger stops a program that was started by hand where one of its handlers calls stop: it answers no
-// question then, whether it runs.
+// A debugger stops an attached program where one of its handlers calls stop. While it is stopped,
+// the program answers no ping.
 type debugger struct {
-	at chan struct{} // gets one for each stop
+	at chan struct{} // receives once for each stop
 
 	mu  sync.Mutex
 	out chan struct{} // closed when the program goes on; nil while it runs
@@ -63,10 +63,12 @@ func newDebugged(t *testing.T, handlers func(*debugger) handlers) (*testWorld, *
 	return w, d
 }
 
-// awaitStanding waits until somebody has asked the program whether it runs, and got no answer.
+// awaitStanding waits until the program has left a ping unanswered.
 func (w *testWorld) awaitStanding() {
 	w.t.Helper()
-	eventually(w.t, "it is seen that the program stands", func() bool { return w.host.Serving().pulse.stoodWithin(time.Hour) })
+	eventually(w.t, "the program has left a ping unanswered", func() bool {
+		return w.host.Serving().pulse.stoodWithin(time.Hour)
+	})
 }
 
 func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
@@ -84,12 +86,12 @@ func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
 		}
 	})
 	<-d.at
-	w.awaitStanding() // the step has taken longer than it may
+	w.awaitStanding() // the step has passed its limit
 	d.goOn()
 	wg.Wait()
 }
 
-func TestAStepIsBoundWhereNoDebuggerIs(t *testing.T) {
+func TestAStepHasALimitWithoutADebugger(t *testing.T) {
 	hang := newHang(t)
 	w, _ := newDebugged(t, func(*debugger) handlers {
 		return handlers{
@@ -145,7 +147,7 @@ func TestTheLimitOfAnAlarmWaitsForADebugger(t *testing.T) {
 	wg.Wait()
 }
 
-func TestTheLookoutDoesNotCountTheTimeInADebugger(t *testing.T) {
+func TestTheStuckWarningDoesNotCountTimeInADebugger(t *testing.T) {
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{"/stop": d.stop}
 	})
@@ -159,16 +161,16 @@ func TestTheLookoutDoesNotCountTheTimeInADebugger(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAnotherProgramWaitsForOneInADebugger(t *testing.T) {
+func TestTheNextProgramWaitsForOneInADebugger(t *testing.T) {
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{"/stop": d.stop}
 	})
-	w.host.drainLimit = time.Second // which passes once while it stands; then it has that long again
+	w.host.drainLimit = time.Second // expires once while the program is stopped, and then starts again
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/stop", "went on") })
 	<-d.at
 	w.attach(scripted.New(handlers{"/who": func(*call) (string, error) { return "next", nil }}))
-	w.awaitStanding() // it has not ended in time
+	w.awaitStanding() // the program has not ended within the drain limit
 	d.goOn()
 	wg.Wait()
 	eventually(t, "the next program serves", func() bool { _, got := w.get("a", "/who"); return got == "next" })

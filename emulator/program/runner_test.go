@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAProgramRunsAsItIsToldTo(t *testing.T) {
+func TestTheEnvironmentOfAProgram(t *testing.T) {
 	for _, c := range []struct{ env, want []string }{
 		{nil, []string{"GOMAXPROCS=1", "GOGC=400"}},
 		{[]string{"HOME=/h"}, []string{"HOME=/h", "GOMAXPROCS=1", "GOGC=400"}},

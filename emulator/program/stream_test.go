@@ -55,7 +55,7 @@ func TestTheEndOfABodyLeavesAfterTheCommit(t *testing.T) {
 		},
 		"/read": func(c *call) (string, error) {
 			q := &wire.Subrequest{
-				Event: c.Event, Binding: "LAB", ID: idOf("b"), Name: "b", HasName: true,
+				Event: c.Event, Binding: "LAB", ID: scripted.LabID("b"), Name: "b", HasName: true,
 				Request: wire.Request{Method: "GET", URL: "http://lab/stream"},
 			}
 			sub, err := c.Program.Conn.Open(wire.MethodSubrequest, q, true)
@@ -105,13 +105,13 @@ func TestASwapWaitsForRunningEventsAndHoldsNewOnes(t *testing.T) {
 	w.want("a", "/get", "kept")
 }
 
-func TestASwapDoesNotWaitForEver(t *testing.T) {
+func TestASwapWaitsOnlyUntilTheDrainLimit(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
 	w.host.drainLimit = time.Nanosecond
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if status, body := w.get("a", "/putsleep"); status != 500 || !strings.Contains(body, "its code was updated") {
-			t.Errorf("got %d %q, want a 500 that tells of the update", status, body)
+			t.Errorf("got %d %q, want a 500 that names the update", status, body)
 		}
 	})
 	eventually(t, "the handler sleeps", func() bool {

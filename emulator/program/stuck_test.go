@@ -20,7 +20,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// lines are the messages of a log.
+// lines collects the messages of a log.
 type lines struct {
 	mu   sync.Mutex
 	list []string
@@ -37,7 +37,7 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// take returns what was logged since the last time.
+// take returns the lines that were logged since the last call.
 func (l *lines) take() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,8 +46,8 @@ func (l *lines) take() []string {
 	return list
 }
 
-// A guard is a lookout of w's program that looks when the test tells it to: no time
-// has to pass.
+// A guard looks for stuck handlers of w's program when the test calls look, so that no time has to
+// pass.
 type guard struct {
 	*lookout
 	t   *testing.T
@@ -60,14 +60,14 @@ func newGuard(w *testWorld) *guard {
 	return g
 }
 
-// pass looks as often as the lookout does in d.
+// pass looks as often as the emulator would in d.
 func (g *guard) pass(d time.Duration) {
 	for range d / g.every {
 		g.look()
 	}
 }
 
-// expect compares what was logged since the last time with want.
+// expect compares the lines that were logged since the last call with want.
 func (g *guard) expect(want ...string) {
 	g.t.Helper()
 	if got := g.log.take(); !slices.Equal(got, want) {
@@ -92,7 +92,8 @@ func TestAStuckHandlerIsNamedWithItsStack(t *testing.T) {
 		"/hang?really": h.Here,
 		"/hi":          func(c *call) (string, error) { s.Note("hi of %s", c.Object); return "hi", nil },
 		"stack": func(*call) (string, error) {
-			return "goroutine 7 [chan receive]:\nmain.(*Lab).ServeHTTP(...)\n\t" + filepath.ToSlash(w.host.Dir) + "/lab.go:12 +0x1d\n", nil
+			lab := filepath.ToSlash(w.host.Dir) + "/lab.go"
+			return "goroutine 7 [chan receive]:\nmain.(*Lab).ServeHTTP(...)\n\t" + lab + ":12 +0x1d\n", nil
 		},
 	}
 	w = newWorld(t, s)
@@ -108,18 +109,19 @@ func TestAStuckHandlerIsNamedWithItsStack(t *testing.T) {
 	g.pass(2500 * time.Millisecond)
 	g.expect("WARN Lab/a GET /hang " + warn10 + stack)
 
-	// Others go on, and those behind it wait.
+	// Other objects go on; other events of this object wait.
 	w.want("b", "/hi", "hi")
 	for i := range 2 {
 		wg.Go(func() { w.want("a", "/hi", "hi") })
 		w.awaitBehind("a", i+1)
 	}
 	g.pass(10 * time.Second)
-	g.expect("WARN Lab/a GET /hang seems stuck: for 20s it has kept its turn and asked for nothing, and 2 events wait behind it" + stack)
+	const behind = "it has kept its turn and asked for nothing, and 2 events wait behind it" + stack
+	g.expect("WARN Lab/a GET /hang seems stuck: for 20s " + behind)
 	g.pass(17500 * time.Millisecond)
 	g.expect()
 	g.pass(2500 * time.Millisecond)
-	g.expect("WARN Lab/a GET /hang seems stuck: for 40s it has kept its turn and asked for nothing, and 2 events wait behind it" + stack)
+	g.expect("WARN Lab/a GET /hang seems stuck: for 40s " + behind)
 	if got, want := s.Notes(), "hi of b"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -162,7 +164,7 @@ func TestAHandlerThatGoesOnIsNoLongerStuck(t *testing.T) {
 	wg.Wait()
 }
 
-// What hangs is named by what it is, whatever that is.
+// The warning names every kind of event.
 func TestEveryKindOfHandlerCanBeStuck(t *testing.T) {
 	const path = "/hang"
 	for _, test := range []struct {
@@ -243,7 +245,9 @@ func TestEveryKindOfHandlerCanBeStuck(t *testing.T) {
 				asked.Wait()
 			}
 			eventually(t, "nothing else runs", func() bool {
-				return !slices.ContainsFunc(w.running(), func(ev *world.Event) bool { return ev.Object() == nil && ev.OnItsOwn() })
+				return !slices.ContainsFunc(w.running(), func(ev *world.Event) bool {
+					return ev.Object() == nil && ev.OnItsOwn()
+				})
 			})
 			g.look()
 			g.pass(10 * time.Second)
@@ -268,7 +272,9 @@ func TestWhatWaitsIsNotStuck(t *testing.T) {
 		return errors.Join(err, c.Plain(wire.MethodResume))
 	}
 	outside := func(h *scripted.Hang, c *call) error {
-		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { h.Here(c) })) //nolint:errcheck // it has none
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			h.Here(c) //nolint:errcheck // it has none
+		}))
 		defer server.Close()
 		q := &wire.Subrequest{Event: c.Event, Request: wire.Request{Method: "GET", URL: server.URL}}
 		_, err := scripted.Op[wire.Response](c, wire.MethodSubrequest, q)
@@ -330,7 +336,8 @@ func TestWhatWaitsIsNotStuck(t *testing.T) {
 	}
 }
 
-// waiting reports whether an event of the object, or of the worker for no name, waits for something.
+// waiting reports whether an event of the object waits for something, or one of the worker if name
+// is empty.
 func (w *testWorld) waiting(name string) bool {
 	for _, ev := range w.running() {
 		if o := ev.Object(); name == "" && o == nil || o != nil && o.String() == "Lab/"+name {
@@ -434,14 +441,14 @@ func TestAProgramThatDoesNotAnswerIsAskedForOneStackAtATime(t *testing.T) {
 	g.expect("WARN Lab/a GET /hang "+warn10+mute, "WARN Lab/b GET /hang "+warn10+mute)
 	<-asked.In
 	if n := len(asked.In); n > 0 {
-		t.Errorf("got %d further questions, want none", n)
+		t.Errorf("got %d further requests for a stack, want none", n)
 	}
 	asked.Release()
 	h.Release()
 	wg.Wait()
 }
 
-// An SDK need not know what a stack is.
+// An older SDK does not answer the request for a stack.
 func TestAStuckHandlerIsNamedWithoutItsStackToo(t *testing.T) {
 	h := newHang(t)
 	w := newWorld(t, scripted.New(handlers{"/hang": h.Here}))
@@ -476,7 +483,11 @@ func TestAnEventThatWaitsForItselfIsNamedAtOnce(t *testing.T) {
 	})
 	w.awaitBehind("a", 1) // it waits for itself
 	g.look()
-	g.expect("WARN Lab/a GET /a waits for itself: in its constructor, a transaction or BlockConcurrencyWhile it has called Lab/b GET /b, which has called Lab/a GET /last, which waits for the turn that Lab/a keeps; the object is reset when that has lasted for 30s of the clock, which is frozen: `devtool time advance 30s` gets there")
+	g.expect("WARN Lab/a GET /a waits for itself: in its constructor, a transaction or BlockConcurrencyWhile " +
+		"it has called Lab/b GET /b, which has called Lab/a GET /last, " +
+		"which waits for the turn that Lab/a keeps; " +
+		"the object is reset when that has lasted for 30s of the clock, which is frozen: " +
+		"`devtool time advance 30s` gets there")
 	g.pass(time.Minute)
 	g.expect()
 	w.moveOn(30 * time.Second)
@@ -485,7 +496,7 @@ func TestAnEventThatWaitsForItselfIsNamedAtOnce(t *testing.T) {
 	g.expect()
 }
 
-// Whoever waits for a turn that is only kept for long does not wait for himself.
+// An event that waits for a turn that another event keeps does not wait for itself.
 func TestWaitingForABlockIsNoCircle(t *testing.T) {
 	h := newHang(t)
 	w := newWorld(t, scripted.New(handlers{
@@ -515,7 +526,7 @@ func TestWaitingForABlockIsNoCircle(t *testing.T) {
 	wg.Wait()
 }
 
-// A turn that one of a handler's goroutines has, and no block keeps, may still be given up.
+// A handler may still give its turn up, unless a block keeps the turn.
 func TestATurnThatIsNotKeptIsNoCircle(t *testing.T) {
 	h := newHang(t)
 	called := make(chan struct{})
@@ -543,7 +554,7 @@ func TestATurnThatIsNotKeptIsNoCircle(t *testing.T) {
 	wg.Wait()
 }
 
-func TestTheEmulatorLooksOutByItself(t *testing.T) {
+func TestTheRunnerLooksForStuckHandlersByItself(t *testing.T) {
 	h := newHang(t)
 	asked := make(chan struct{})
 	once := sync.OnceFunc(func() { close(asked) })

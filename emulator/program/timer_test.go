@@ -13,8 +13,8 @@ import (
 	"devtool.internal/emulator/internal/scripted"
 )
 
-// timeout sets a timer and calls ended when its time has come. ended returns whether something
-// that waited goes on.
+// timeout sets a timer, and calls ended when it expires. ended reports whether something that
+// waited goes on.
 func timeout(c *call, d time.Duration, ended func() bool) *wire.Stream {
 	s, err := c.Program.Conn.Open(wire.MethodTimer, &wire.Sleep{Event: c.Event, Duration: int64(d)}, false)
 	must(err)
@@ -32,7 +32,7 @@ func timeout(c *call, d time.Duration, ended func() bool) *wire.Stream {
 	return s
 }
 
-// sleepAtMost is Sleep with a context that ends after limit, as the SDK does it.
+// sleepAtMost is Sleep with a context that ends after limit, as in the SDK.
 func sleepAtMost(c *call, limit, d time.Duration) error {
 	ctx, cancel := context.WithCancelCause(c.Context)
 	timer := timeout(c, limit, func() bool { cancel(context.DeadlineExceeded); return true })
@@ -44,7 +44,7 @@ func sleepAtMost(c *call, limit, d time.Duration) error {
 	return err
 }
 
-// sinceScheduled is how much later than the alarm's time it is.
+// sinceScheduled returns how much later than the alarm's time it is.
 func sinceScheduled(c *call) time.Duration {
 	return c.Now().Sub(time.UnixMilli(c.Alarm.Scheduled))
 }
@@ -54,7 +54,7 @@ func TestAHandlerGoesOnAtTheTimeOfItsTimeout(t *testing.T) {
 	s.Handlers["alarm"] = func(c *call) (string, error) {
 		err := sleepAtMost(c, 5*time.Second, time.Hour)
 		s.Note("%v at %s", err, sinceScheduled(c))
-		for range 100 { // the clock waits for all of it
+		for range 100 { // the clock waits for all of this
 			if err := c.Store("k", "v"); err != nil {
 				return "", err
 			}
@@ -86,7 +86,7 @@ func TestATimeoutAndASleepOfTheSameInstantComeInTheOrderOfSetting(t *testing.T) 
 	}
 }
 
-func TestATimeoutOfNobodyLetsTheClockGoOn(t *testing.T) {
+func TestATimeoutThatNothingWaitsForLetsTheClockGoOn(t *testing.T) {
 	s := scripted.Alarms(nil)
 	s.Handlers["alarm"] = func(c *call) (string, error) {
 		timeout(c, 5*time.Second, func() bool { s.Note("expired"); return false })
@@ -122,7 +122,7 @@ func TestAHandlerThatIsBusyFindsItsTimeoutOver(t *testing.T) {
 	s.Handlers = handlers{
 		"/x": func(c *call) (string, error) {
 			timeout(c, time.Second, func() bool { close(expired); return false })
-			c.Now() // when this is answered, the timer is set
+			c.Now() // the answer shows that the timer is set
 			close(busy)
 			<-expired
 			return c.Now().Format(time.StampMilli), nil
@@ -139,14 +139,15 @@ func TestAHandlerThatIsBusyFindsItsTimeoutOver(t *testing.T) {
 
 func TestATimeoutEndsARequestToAnotherObjectAndWhatThatOneDoes(t *testing.T) {
 	s := scripted.Alarms(nil)
-	s.Handlers["/slow"] = func(c *call) (string, error) { // honours its end
+	s.Handlers["/slow"] = func(c *call) (string, error) { // ends with its context
 		ctx, cancel := context.WithCancel(c.Context)
 		defer cancel()
 		go func() {
 			<-c.Canceled
 			cancel()
 		}()
-		err := c.Program.Conn.Call(ctx, wire.MethodSleep, &wire.Sleep{Event: c.Event, Duration: int64(time.Hour)}, &wire.Empty{})
+		hour := &wire.Sleep{Event: c.Event, Duration: int64(time.Hour)}
+		err := c.Program.Conn.Call(ctx, wire.MethodSleep, hour, &wire.Empty{})
 		if err := c.Plain(wire.MethodResume); err != nil {
 			return "", err
 		}
@@ -168,7 +169,10 @@ func TestATimeoutEndsARequestToAnotherObjectAndWhatThatOneDoes(t *testing.T) {
 	at := w.world.Clock().Now().Add(6 * time.Second).UnixMilli()
 	w.want("a", "/set1s", "")
 	wantList(t, "fired", w.moveOn(time.Minute), []string{"Lab/a ok"})
-	for _, want := range []string{fmt.Sprintf("a:context deadline exceeded@%d", at), fmt.Sprintf("b:context canceled@%d", at)} {
+	for _, want := range []string{
+		fmt.Sprintf("a:context deadline exceeded@%d", at),
+		fmt.Sprintf("b:context canceled@%d", at),
+	} {
 		if !strings.Contains(s.Notes(), want) {
 			t.Errorf("got %q, want %q in it", s.Notes(), want)
 		}
@@ -180,7 +184,7 @@ func TestATimeoutOnAClockThatRuns(t *testing.T) {
 	s.Handlers = handlers{
 		"/wait": func(c *call) (string, error) {
 			if err := sleepAtMost(c, time.Millisecond, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-				return "", fmt.Errorf("got another end: %w", err)
+				return "", fmt.Errorf("got a different error: %w", err)
 			}
 			return "over", nil
 		},

@@ -21,7 +21,8 @@ func TestAProgramVisitsAnObject(t *testing.T) {
 	})
 	w := newWorld(t, s)
 	visit := func(class, object string) error {
-		return s.Conn.Call(t.Context(), wire.MethodVisit, &wire.Visit{Class: class, Object: object, Visit: 7}, &wire.Empty{})
+		visit := &wire.Visit{Class: class, Object: object, Visit: 7}
+		return s.Conn.Call(t.Context(), wire.MethodVisit, visit, &wire.Empty{})
 	}
 	for _, class := range []string{"Lab", "LAB"} {
 		if err := visit(class, "a"); err != nil {
@@ -37,10 +38,11 @@ func TestAProgramVisitsAnObject(t *testing.T) {
 	if err := visit("Nobody", "a"); err == nil || !strings.Contains(err.Error(), `there is no class "Nobody"`) {
 		t.Errorf("got %v, want that there is no such class", err)
 	}
-	err := s.Conn.Call(t.Context(), wire.MethodVisit, &wire.Visit{Class: "Lab", Object: "abc", HasID: true}, &wire.Empty{})
+	wrong := &wire.Visit{Class: "Lab", Object: "abc", HasID: true}
+	err := s.Conn.Call(t.Context(), wire.MethodVisit, wrong, &wire.Empty{})
 	if err == nil {
-		t.Error("a wrong id: got no error")
+		t.Error("a wrong id: got no error, want one")
 	}
-	// The event is over: another one gets the turn.
+	// The event is over, so another event gets the turn.
 	w.want("bad", "/get", "")
 }

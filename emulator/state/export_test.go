@@ -4,7 +4,7 @@ package state
 func (p *Plan) Writes() []func() error { return p.files.writes(p.record, p.moves) }
 
 // Recorded returns how many steps of worker the record in the state folder has, and how many moves
-// it says are left.
+// are left.
 func (f *Folder) Recorded(worker string) (applied, moving int, err error) {
 	record, err := f.files.readRecord()
 	if err != nil {

@@ -57,12 +57,12 @@ func TestAnOwnerWithoutAFileIsAnotherDevtool(t *testing.T) {
 	}
 }
 
-func TestOnlyOpenMakesTheFolder(t *testing.T) {
+func TestOnlyOpenCreatesTheFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	_, err := state.OpenExisting(dir, state.Owner{})
 	wantRefusal(t, err, 404, "there is no state in "+dir)
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("OpenExisting made the folder")
+		t.Error("OpenExisting created the folder")
 	}
 	for _, open := range []func(string, state.Owner) (*state.Folder, error){state.Open, state.OpenExisting} {
 		f, err := open(dir, state.Owner{})
@@ -79,7 +79,7 @@ func TestOnlyOpenMakesTheFolder(t *testing.T) {
 	}
 }
 
-func TestAFolderThatCannotBeMadeNamesTheFlag(t *testing.T) {
+func TestAFolderThatCannotBeCreatedNamesTheFlag(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

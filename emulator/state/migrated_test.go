@@ -107,7 +107,7 @@ func (m migrated) open(c *config.Config, use func(*state.Folder, *state.Plan)) {
 	}
 }
 
-// object calls use with the object of class that name leads to.
+// object calls use with the object of class that has this name.
 func (m migrated) object(f *state.Folder, p *state.Plan, class, name string, use func(*store.Object) error) {
 	m.t.Helper()
 	key := p.UniqueKey(class)

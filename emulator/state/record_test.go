@@ -53,8 +53,8 @@ func TestMigrationsSurviveAKillAtAnyPoint(t *testing.T) {
 	}
 }
 
-// killed applies c like a process that is killed after n writes, and reports whether there would be
-// more.
+// killed applies c like a process that is killed after n writes, and reports whether more writes
+// were left.
 func (m migrated) killed(c *config.Config, n int) (more bool) {
 	m.t.Helper()
 	f, err := state.OpenExisting(m.dir(), state.Owner{})

@@ -159,7 +159,7 @@ func (c *child) await(acknowledgements int) {
 	for range acknowledgements {
 		if !c.next() {
 			c.cmd.Wait()
-			c.t.Fatalf("the child ended by itself: %s", c.stderr.String())
+			c.t.Fatalf("the child ended before it was killed: %s", c.stderr.String())
 		}
 	}
 }

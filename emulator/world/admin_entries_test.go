@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// What is shown of a value is enough to store it again, whatever it is.
+// Any value can be stored again from the form in which the administration shows it.
 func TestValuesSurviveBeingShownAndStored(t *testing.T) {
 	const firstMS, lastMS = -62135596800000, 253402300799999 // the years 1 to 9999
 	times := rapid.Map(rapid.Int64Range(firstMS, lastMS), func(ms int64) time.Time { return time.UnixMilli(ms).UTC() })
@@ -23,7 +23,7 @@ func TestValuesSurviveBeingShownAndStored(t *testing.T) {
 		).Draw(t, "value")
 		b, err := stored.Encode(value)
 		if err != nil {
-			t.Skip("no value") // NaN and such
+			t.Skip("no value") // such as NaN
 		}
 		shown := describeEntry("k", b)
 		again, err := encodeEntry(control.PutRequest{Type: shown.Type, Value: shown.Value})

@@ -12,7 +12,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// It is not enough that the caller of endless SQL has its answer: the turn goes on, too.
+// When the caller of endless SQL goes, the SQL must give the turn up as well.
 func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 	const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 	frozen := clock.New(clock.Options{})

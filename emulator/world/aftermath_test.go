@@ -12,7 +12,7 @@ func TestAMoveOfTheClockWaitsForWhatAResetHasEnded(t *testing.T) {
 	defer ns.unpin(o)
 	ev := w.newEvent(context.Background(), w.programs.serving(), o, "alarm")
 	w.aftermath.add(ev)
-	w.aftermath.add(ev) // which a second reset does
+	w.aftermath.add(ev) // as at a second reset
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)

@@ -12,12 +12,12 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// A change of an alarm is two writes, one to the object's file and one to the index. These
-// tests stop after each: they make the other one fail, and then start again on what there
-// is. The order of the two must keep the index from showing a later time than the object.
+// A change of an alarm is two writes, one to the object's file and one to the index. These tests
+// stop after each write: they make the other one fail, and then start again on the same files. The
+// order of the writes must keep the index from showing a later time than the object.
 
-// A change takes the alarm from one time to another; 0 is none. The alarm's time is counted
-// from the beginning of the test.
+// A change moves the alarm from one time to another. Times count from the beginning of the test; 0
+// means no alarm.
 var alarmChanges = []struct {
 	name     string
 	from, to time.Duration
@@ -29,8 +29,8 @@ var alarmChanges = []struct {
 	{"deleted", time.Minute, 0, false},
 }
 
-// changing is a world whose object a has the alarm from, and can be asked to change it to to.
-// Each run is noted as how long after the beginning it came.
+// changing starts a world whose object a has an alarm at from, and changes it to to by request.
+// Each run is noted as its time since the beginning.
 func changing(t *testing.T, from, to time.Duration) (*world, *script) {
 	set := func(c *call, d time.Duration) error {
 		if d == 0 {
@@ -43,7 +43,9 @@ func changing(t *testing.T, from, to time.Duration) (*world, *script) {
 		"/from": func(c *call) (string, error) { return "", set(c, from) },
 		"/to":   func(c *call) (string, error) { return "", set(c, to) },
 		"/spoil": func(c *call) (string, error) { // what can't be committed
-			_, err := c.exec("CREATE TABLE p (t PRIMARY KEY); CREATE TABLE c (t REFERENCES p(t) DEFERRABLE INITIALLY DEFERRED); INSERT INTO c VALUES (1)")
+			_, err := c.exec(`CREATE TABLE p (t PRIMARY KEY);
+				CREATE TABLE c (t REFERENCES p(t) DEFERRABLE INITIALLY DEFERRED);
+				INSERT INTO c VALUES (1)`)
 			return "", errors.Join(err, set(c, to))
 		},
 	})
@@ -54,8 +56,8 @@ func changing(t *testing.T, from, to time.Duration) (*world, *script) {
 	return w, s
 }
 
-// crashAndWatch starts again on what there is, and returns how long after the beginning the
-// alarm runs, or 0 if it does not.
+// crashAndWatch starts again on the same files, and returns the alarm's run as time since the
+// beginning, or 0 if the alarm does not run.
 func (w *world) crashAndWatch(s *script) time.Duration {
 	w.t.Helper()
 	w.restart(s)
@@ -140,10 +142,10 @@ func TestADeletedObjectLeavesNoAlarmWhereverTheCrashIs(t *testing.T) {
 	wantList(t, "fired after that", w.moveOn(time.Hour), nil)
 }
 
-// A run that finds its alarm gone or moved has to look it up and may fail to. It comes again.
+// If a run cannot read the alarm from the object's file, the alarm is tried again.
 func TestAnAlarmThatCannotBeLookedUpIsTriedAgain(t *testing.T) {
 	w, s := changing(t, time.Hour, 0)
-	// As after a crash: the index is earlier than the object.
+	// The index has an earlier time than the object, as after a crash.
 	ns := w.namespaces["Lab"]
 	if err := ns.index.Set(labID("a"), w.clock.Now().Add(time.Second), 1, "a", true); err != nil {
 		t.Fatal(err)
@@ -172,19 +174,26 @@ func TestAnAlarmThatCannotBeLookedUpIsTriedAgain(t *testing.T) {
 	}
 }
 
-// An alarm that waits for its turn while another event replaces it has not failed when the
-// program dies: it was never called.
+// An alarm that another event replaces while it waits for its turn was never called. It has not
+// failed when the program crashes.
 func TestAnAlarmThatWasReplacedBeforeItsTurnIsDroppedAndNotFailed(t *testing.T) {
 	for name, test := range map[string]struct {
 		replace func(*call) error
 		want    string
 	}{
-		"set anew": {func(c *call) error { return c.setAlarm(time.Hour) }, "the alarm was set anew for "},
-		"deleted":  {func(c *call) error { return c.plain(wire.MethodDeleteAlarm) }, "the alarm was deleted before its handler was called: "},
+		"set again": {
+			func(c *call) error { return c.setAlarm(time.Hour) },
+			"the alarm was set again to ",
+		},
+		"deleted": {
+			func(c *call) error { return c.plain(wire.MethodDeleteAlarm) },
+			"the alarm was deleted before its handler was called: ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := alarmScript(nil)
-			begun, queued, replaced, die := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+			begun, queued := make(chan struct{}), make(chan struct{})
+			replaced, die := make(chan struct{}), make(chan struct{})
 			s.handlers["/busy"] = func(c *call) (string, error) {
 				close(begun)
 				<-queued
@@ -222,7 +231,8 @@ func TestAnAlarmThatWasReplacedBeforeItsTurnIsDroppedAndNotFailed(t *testing.T) 
 			<-replaced
 			w.crash(alarmScript(nil))
 			<-advanced
-			if len(fired) != 1 || fired[0].Outcome != control.OutcomeDropped || !strings.Contains(fired[0].Error, test.want) {
+			if len(fired) != 1 || fired[0].Outcome != control.OutcomeDropped ||
+				!strings.Contains(fired[0].Error, test.want) {
 				t.Errorf("got %+v, want one run that was dropped because %s", fired, test.want)
 			}
 		})

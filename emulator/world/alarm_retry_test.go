@@ -13,10 +13,10 @@ import (
 )
 
 // The schedule of retries, and what counts as a failure of the handler. Source: workerd's
-// alarm-scheduler.c++ and what was seen of it.
+// alarm-scheduler.c++, and observation of workerd.
 
-// waits returns how long after the run before it each of the runs began, without the jitter; or
-// how far it was off, where it was not within the quarter that jitter may add.
+// waits returns how long after the previous run each run began, without jitter. Where the wait was
+// not within the quarter that jitter may add, it returns how far it was off.
 func waits(fired []control.Fired) []string {
 	var list []string
 	for i := 1; i < len(fired); i++ {
@@ -34,7 +34,7 @@ func waits(fired []control.Fired) []string {
 	return list
 }
 
-// fires advances the clock by d, and returns what fired.
+// fires advances the clock by d, and returns the runs.
 func (w *world) fires(d time.Duration) []control.Fired {
 	w.t.Helper()
 	advanced, err := w.advanceBy(w.t.Context(), d)
@@ -63,7 +63,8 @@ func TestAFailingAlarmIsTriedAgainSixTimes(t *testing.T) {
 	}
 	for i, run := range runs {
 		if run.RetryCount != uint64(i) || run.Scheduled != runs[0].Scheduled {
-			t.Errorf("run %d: got retry %d of the alarm for %d, want %d of %d", i, run.RetryCount, run.Scheduled, i, runs[0].Scheduled)
+			t.Errorf("run %d: got retry %d of the alarm for %d, want %d of %d",
+				i, run.RetryCount, run.Scheduled, i, runs[0].Scheduled)
 		}
 	}
 	if last := fired[len(fired)-1]; last.Outcome != control.OutcomeFailed || last.Retry != 6 {
@@ -114,9 +115,13 @@ func TestWhichFailuresCountAgainstTheLimit(t *testing.T) {
 	}{
 		{"an error", func(*call) error { return errNoLuck }, true},
 		{"an abort", func(c *call) error { return c.abort(false) }, true},
-		{"a block that lasts too long", func(c *call) error { return errors.Join(do(c, wire.MethodBlock), c.sleep(time.Hour)) }, true},
+		{"a block that lasts too long", func(c *call) error {
+			return errors.Join(do(c, wire.MethodBlock), c.sleep(time.Hour))
+		}, true},
 		{"a run that lasts too long", func(c *call) error { return c.sleep(time.Hour) }, true},
-		{"a program that crashes", func(c *call) error { return &wire.Error{Message: "crashed", Reset: true, Retryable: true} }, false},
+		{"a program that crashes", func(c *call) error {
+			return &wire.Error{Message: "crashed", Reset: true, Retryable: true}
+		}, false},
 		{"writes that the database does not take", func(c *call) error {
 			for _, q := range []string{
 				"CREATE TABLE IF NOT EXISTS p (id INTEGER PRIMARY KEY)",
@@ -151,7 +156,7 @@ func TestWhichFailuresCountAgainstTheLimit(t *testing.T) {
 	}
 }
 
-func TestADiskThatFailsDoesNotCountAgainstTheLimit(t *testing.T) {
+func TestAFailingDiskDoesNotCountAgainstTheLimit(t *testing.T) {
 	var w *world
 	w = newWorld(t, alarmScript(func(c *call) error {
 		w.breakIndex()
@@ -167,8 +172,8 @@ func TestADiskThatFailsDoesNotCountAgainstTheLimit(t *testing.T) {
 	}
 }
 
-// unluckyScript is a program whose alarm's run number i fails as plan[i] says: "h" in the handler,
-// which resets its object, "c" in the constructor. It succeeds after that.
+// unluckyScript returns a program whose alarm fails as plan says, one letter a run: "h" in the
+// handler, which resets its object, "c" in the constructor. It succeeds after that.
 func unluckyScript(plan string) *script {
 	s := alarmScript(nil)
 	run := 0

@@ -10,9 +10,9 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// What events may do to an alarm that runs, waits for its next try or is pending, and what comes
-// of it: the platform's behaviour, seen in workerd, case by case. The other rules of alarms
-// are tested here:
+// What events may do to an alarm that runs, waits for its retry or is pending, and the result. Each
+// case is the platform's behaviour, as observed in workerd. The other rules of alarms are tested
+// here:
 //
 //	arguments of SetAlarm         durable: TestStorageErrorsSayWhatWasTried,
 //	                              TestAlarmIsKeptInWholeMilliseconds,
@@ -43,14 +43,20 @@ func (c *call) abort(drop bool) error {
 	})
 }
 
-// undone calls f in a transaction, and undoes it.
+// undone calls f in a transaction and rolls it back.
 func (c *call) undone(f func() error) error {
-	return errors.Join(c.plain(wire.MethodBlock), c.plain(wire.MethodBegin), f(), c.plain(wire.MethodRollback), c.plain(wire.MethodUnblock))
+	return errors.Join(
+		c.plain(wire.MethodBlock),
+		c.plain(wire.MethodBegin),
+		f(),
+		c.plain(wire.MethodRollback),
+		c.plain(wire.MethodUnblock),
+	)
 }
 
-// runsScript is alarmScript, with more that can be asked for by request. The first run of an alarm
-// does first; each run is noted as "SCHEDULED#RETRY", in time since the first alarm's. A
-// retry has "+2s" for how late it is, in whole seconds.
+// runsScript is alarmScript with more requests. The first run of an alarm calls first. Each run is
+// noted as "SCHEDULED#RETRY", with the time since the first alarm's time. A retry also has how late
+// it is, such as "+2s", in whole seconds.
 func runsScript(first func(*call) error) *script {
 	s := alarmScript(nil)
 	for path, f := range map[string]func(*call) error{
@@ -101,6 +107,7 @@ func TestWhatHappensToAnAlarmDuringItsRun(t *testing.T) {
 		}
 	}
 	set := func(c *call) error { return c.setAlarm(time.Minute) }
+	setUndone := func(c *call) error { return c.undone(func() error { return set(c) }) }
 	unset := func(c *call) error { return c.plain(wire.MethodDeleteAlarm) }
 	wipe := func(c *call) error { return c.plain(wire.MethodDeleteAll) }
 	commit := func(c *call) error { return c.sleep(time.Millisecond) }
@@ -124,7 +131,7 @@ func TestWhatHappensToAnAlarmDuringItsRun(t *testing.T) {
 		{"deletes it and aborts: it was not committed", do(unset, abort), again},
 		{"deletes it, waits and aborts", do(unset, commit, abort), once},
 		{"sets another, deletes that and fails", do(set, unset, fail), once},
-		{"sets another in a transaction that is undone, and fails", do(func(c *call) error { return c.undone(func() error { return set(c) }) }, fail), again},
+		{"sets another in a transaction that is rolled back, and fails", do(setUndone, fail), again},
 		{"deletes everything, after setting another", do(set, wipe), once},
 		{"deletes everything and fails", do(wipe, fail), once},
 		{"another event sets another", other("/set1m"), another},
@@ -161,7 +168,7 @@ func TestDroppingAnAlarmNeedsNoInstance(t *testing.T) {
 	}
 }
 
-// That an earlier alarm overrides the retry is our choice: workerd runs the old one at the time
+// An earlier alarm overrides the retry. That is our choice: workerd runs the old alarm at the time
 // of the retry, and forgets the new one.
 func TestWhatHappensToAnAlarmThatWaitsForItsRetry(t *testing.T) {
 	for _, tt := range []struct{ name, path, want string }{
@@ -253,7 +260,7 @@ func TestWhatGetAlarmShows(t *testing.T) {
 
 func TestAConstructorThatSetsTheAlarmPutsItOffForever(t *testing.T) {
 	s := runsScript(nil)
-	// Longer than an object stays in memory: each wake-up constructs it anew.
+	// Longer than an object stays in memory: each wake-up constructs it again.
 	s.handlers["construct"] = func(c *call) (string, error) { return "", c.setAlarm(time.Minute) }
 	w := newWorld(t, s)
 	w.want("a", "/get", "1m0s")

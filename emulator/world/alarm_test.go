@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +14,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// alarmScript is a program whose objects set and show their alarm by request. What the
-// alarm does is up to alarm; each run is noted as "name@seconds" since the world began.
+// alarmScript returns a program whose objects set and show their alarm by request. A run calls
+// alarm, and is noted as "name@seconds" since the world began.
 func alarmScript(alarm func(*call) error) *script {
 	s := newScript(nil)
 	var once sync.Once
@@ -44,13 +43,6 @@ func alarmScript(alarm func(*call) error) *script {
 		},
 	}
 	return s
-}
-
-func wantList(t *testing.T, what string, got, want []string) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: got %q, want %q", what, got, want)
-	}
 }
 
 func TestAnAlarmFiresOnceAtItsTime(t *testing.T) {
@@ -180,7 +172,7 @@ func TestAClassWithoutAlarmHandlerCannotSetOne(t *testing.T) {
 	if status != 500 || !strings.Contains(body, "class Mute has no Alarm method") {
 		t.Errorf("got %d %q, want a 500 that names the class", status, body)
 	}
-	w.want("mute:a", "/get", "none") // which need no handler
+	w.want("mute:a", "/get", "none") // reading needs no handler
 	w.want("mute:a", "/delete", "")
 }
 
@@ -222,7 +214,8 @@ func TestAlarmsOutliveTheEmulator(t *testing.T) {
 }
 
 func TestTheIndexIsRebuiltFromTheObjectsFiles(t *testing.T) {
-	for _, damage := range []string{"", "this is not a database, and long enough to be none: ............................................"} {
+	noDatabase := "this is not a database: " + strings.Repeat(".", 100) // longer than a header
+	for _, damage := range []string{"", noDatabase} {
 		s := alarmScript(nil)
 		w := newWorld(t, s)
 		w.want("a", "/set10s", "")
@@ -308,7 +301,7 @@ func TestTriggerRunsAnAlarmAtOnceWithItsRealTime(t *testing.T) {
 	wantList(t, "later", w.moveOn(2*time.Hour), nil)
 }
 
-func TestTriggerSaysWhatIsNotThere(t *testing.T) {
+func TestTriggerNamesWhatDoesNotExist(t *testing.T) {
 	w := newWorld(t, alarmScript(nil))
 	client := w.client()
 	for want, q := range map[string]control.TriggerRequest{
@@ -340,7 +333,8 @@ func TestTriggerDoesNotRunAnAlarmTwiceAtOnce(t *testing.T) {
 		}
 	})
 	<-running
-	if _, err := client.Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"}); err == nil || !strings.Contains(err.Error(), "is running already") {
+	_, err := client.Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
+	if err == nil || !strings.Contains(err.Error(), "is running already") {
 		t.Errorf("got error %v, want one that says that it is running", err)
 	}
 	list, err := client.ListAlarms(t.Context(), control.AlarmsRequest{})
@@ -351,7 +345,7 @@ func TestTriggerDoesNotRunAnAlarmTwiceAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestTwoAdvancesAreAsGoodAsOne(t *testing.T) {
+func TestTwoAdvancesEqualOne(t *testing.T) {
 	run := func(steps ...time.Duration) string {
 		s := alarmScript(nil)
 		s.handlers["alarm"] = func(c *call) (string, error) {
@@ -384,8 +378,7 @@ func TestTwoAdvancesAreAsGoodAsOne(t *testing.T) {
 	}
 }
 
-// restartIdle restarts the emulator if nothing sleeps in a handler, which would not
-// outlive it.
+// restartIdle restarts the world unless a handler sleeps: the handler would not survive that.
 func (w *world) restartIdle(s *script) {
 	for _, ns := range w.namespaces {
 		ns.mu.Lock()
@@ -411,7 +404,8 @@ func TestAdvanceIsRefusedWhileAnotherIsUnderWay(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.moveOn(time.Minute) })
 	<-running
-	if _, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil); err == nil || !strings.Contains(err.Error(), "an advance is under way") {
+	_, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "an advance is under way") {
 		t.Errorf("advance: got error %v, want one that says that another is under way", err)
 	}
 	if _, err := client.Freeze(t.Context()); err == nil || !strings.Contains(err.Error(), "an advance is under way") {

@@ -14,8 +14,8 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// turn takes the turn of object name of class Lab, with an instance, as an event does. The
-// returned function ends that.
+// turn takes the turn of object name of class Lab, with an instance, as an event does. The function
+// that it returns ends the event.
 func (w *world) turn(name string) (*Event, func() error) {
 	w.t.Helper()
 	ns := w.namespaces["Lab"]
@@ -35,7 +35,7 @@ func (w *world) turn(name string) (*Event, func() error) {
 	}
 }
 
-// breakIndex makes every commit fail that sets an alarm earlier than before.
+// breakIndex makes a commit fail if it sets an alarm to an earlier time.
 func (w *world) breakIndex() {
 	w.t.Helper()
 	if err := w.namespaces["Lab"].index.Close(); err != nil {
@@ -89,7 +89,7 @@ func TestAFailedSetAlarmInTheAlarmHandlerDoesNotCostTheRetry(t *testing.T) {
 	}
 }
 
-// Each of these handlers has goroutines of which one waits longer than the other.
+// Each of these handlers has two goroutines. One of them waits longer than the other.
 func TestAnAdvanceDoesNotWaitForAHandlerWhoseGoroutinesWaitForTheClock(t *testing.T) {
 	both := func(c *call, one, two func() error) (string, error) {
 		errs := make(chan error, 2)
@@ -105,9 +105,15 @@ func TestAnAdvanceDoesNotWaitForAHandlerWhoseGoroutinesWaitForTheClock(t *testin
 		name string
 		fan  func(*call) (string, error)
 	}{
-		{"two requests", func(c *call) (string, error) { return both(c, fetch(c, "b", "/1s"), fetch(c, "c", "/10s")) }},
-		{"request and sleep", func(c *call) (string, error) { return both(c, fetch(c, "b", "/1s"), sleep(c, 10*time.Second)) }},
-		{"two sleeps", func(c *call) (string, error) { return both(c, sleep(c, time.Second), sleep(c, 10*time.Second)) }},
+		{"two requests", func(c *call) (string, error) {
+			return both(c, fetch(c, "b", "/1s"), fetch(c, "c", "/10s"))
+		}},
+		{"request and sleep", func(c *call) (string, error) {
+			return both(c, fetch(c, "b", "/1s"), sleep(c, 10*time.Second))
+		}},
+		{"two sleeps", func(c *call) (string, error) {
+			return both(c, sleep(c, time.Second), sleep(c, 10*time.Second))
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScript(nil)
@@ -130,7 +136,7 @@ func TestAnAdvanceDoesNotWaitForAHandlerWhoseGoroutinesWaitForTheClock(t *testin
 	}
 }
 
-// The turn is kept by a handler of which one goroutine still sleeps.
+// A handler keeps the turn because one of its goroutines still sleeps.
 func TestAnAlarmThatWaitsForATurnThatWaitsForTheClockIsInNoStep(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -203,7 +209,7 @@ func TestAResumeOfAnEventThatIsOverEnds(t *testing.T) {
 			t.Errorf("got error %v, want one that says that the event is over", err)
 		}
 	case <-timeout.C:
-		t.Error("the goroutine waits for ever")
+		t.Error("the goroutine still waits")
 	}
 	close(release)
 	wg.Wait()
@@ -329,8 +335,8 @@ func TestAStorageCallThatWaitedForTheTurnGivesItsStepBack(t *testing.T) {
 	wg.Wait()
 }
 
-// All that a reset at the block limit ends, and what its callers make of it, happens at that
-// time of the clock: the block itself, an event that sleeps, and one that waits for the turn.
+// A reset at the block limit ends the block itself, an event that sleeps, and one that waits for
+// the turn. All of that, and what their callers do then, happens at that time of the clock.
 func TestAResetAtTheBlockLimitIsPartOfItsStep(t *testing.T) {
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){

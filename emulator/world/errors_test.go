@@ -8,74 +8,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/internal/scripted"
 )
 
-// A caller is an object whose requests to others fail, and what it is told.
+// A caller is an object whose requests to the object "callee" fail.
 type caller struct {
+	scripted.Caller
 	w *world
-	s *script
-
-	mu   sync.Mutex
-	told *wire.Error
 }
 
-// newCaller gives s a handler "/ask" that passes on what another handler of the object "callee"
-// fails with, and starts a world of it.
+// newCaller gives s a handler "/ask" that calls another handler of the object "callee", and starts
+// a world of s.
 func newCaller(t *testing.T, s *script) *caller {
-	c := &caller{s: s}
-	s.handlers["/ask"] = func(call *call) (string, error) {
-		c.mu.Lock()
-		ask := c.told
-		c.mu.Unlock()
-		text, err := call.fetch("callee", ask.Message)
-		var told *wire.Error
-		errors.As(err, &told)
-		c.mu.Lock()
-		c.told = told
-		c.mu.Unlock()
-		return text, nil
-	}
+	c := &caller{}
+	s.handlers["/ask"] = func(call *call) (string, error) { return c.Relay(call.fetch) }
 	c.w = newWorld(t, s)
 	return c
 }
 
-// ask has the object "caller" request path of the object "callee", and returns the error that
-// it gets, or nil.
+// ask requests path of the object "callee", and returns the error that the caller gets, or nil.
 func (c *caller) ask(path string) *wire.Error {
 	c.w.t.Helper()
-	c.mu.Lock()
-	c.told = &wire.Error{Message: path}
-	c.mu.Unlock()
-	if status, body := c.w.get("caller", "/ask"); status != 200 {
-		c.w.t.Errorf("ask %s: got %d %q from the caller, want 200", path, status, body)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.told
+	return c.Ask(c.w.t, c.w.get, path)
 }
 
-// idOf returns the id of an object of class Lab.
-func idOf(name string) string { return objectid.FromName("w-Lab", "", name).String() }
-
-// expectTold compares what a caller was told with want, but for the stack.
-func expectTold(t *testing.T, got *wire.Error, want wire.Error) {
-	t.Helper()
-	if got == nil {
-		t.Error("got no error")
-		return
-	}
-	c := *got
-	c.Detail = ""
-	if diff := cmp.Diff(want, c); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
+func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	s := memoryScript()
 	construct := s.handlers["construct"]
 	failing := ""
@@ -94,9 +53,9 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 			return "", &wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true}
 		},
 		"/of another": func(*call) (string, error) {
-			return "", &wire.Error{Message: "no luck there", Remote: true, ObjectID: idOf("another")}
+			return "", &wire.Error{Message: "no luck there", Remote: true, ObjectID: labID("another")}
 		},
-		// As the SDK does it for a function that fails in BlockConcurrencyWhile.
+		// The SDK does this when a function fails in BlockConcurrencyWhile.
 		"/block": func(c *call) (string, error) {
 			err := c.plain(wire.MethodBlock)
 			return "", errors.Join(err, c.reset("not loaded"), errors.New("and this is what the handler says"))
@@ -105,17 +64,29 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 		s.handlers[path] = handler
 	}
 	c := newCaller(t, s)
-	id := idOf("callee")
+	id := labID("callee")
 	tests := []struct {
 		name, path string
 		want       wire.Error
-		constructs bool // the next event constructs the object anew
+		constructs bool // the next event constructs the object again
 	}{
 		{"error", "/error", wire.Error{Message: "no luck", Remote: true, ObjectID: id}, false},
 		{"panic", "/panic", wire.Error{Message: "panic: no luck", Remote: true, ObjectID: id}, false},
-		{"flags of its own", "/own", wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id}, false},
-		{"what another object failed with", "/of another", wire.Error{Message: "no luck there", Remote: true, ObjectID: idOf("another")}, false},
-		{"a path that nothing handles", "/nowhere", wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id}, false},
+		{
+			name: "flags of its own",
+			path: "/own",
+			want: wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id},
+		},
+		{
+			name: "what another object failed with",
+			path: "/of another",
+			want: wire.Error{Message: "no luck there", Remote: true, ObjectID: labID("another")},
+		},
+		{
+			name: "a path that nothing handles",
+			path: "/nowhere",
+			want: wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id},
+		},
 		{"abort", "/reset", wire.Error{Message: "enough", Reset: true, ObjectID: id}, true},
 		{"failure in a block", "/block", wire.Error{Message: "not loaded", Reset: true, ObjectID: id}, true},
 	}
@@ -123,28 +94,28 @@ func TestACallerIsToldWhyAnObjectFailed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c.w.want("callee", "/get", "") // it is in memory
 			before := strings.Count(s.notes(), "construct:callee")
-			expectTold(t, c.ask(tt.path), tt.want)
-			if told := c.ask("/get"); told != nil {
-				t.Errorf("the next call: got %v, want it to work", told)
+			scripted.WantError(t, c.ask(tt.path), tt.want)
+			if err := c.ask("/get"); err != nil {
+				t.Errorf("the next call: got %v, want it to work", err)
 			}
 			if got := strings.Count(s.notes(), "construct:callee") > before; got != tt.constructs {
-				t.Errorf("constructed anew: %t, want %t", got, tt.constructs)
+				t.Errorf("constructed again: %t, want %t", got, tt.constructs)
 			}
 		})
 	}
 	t.Run("constructor", func(t *testing.T) {
 		c.ask("/reset")
 		for _, failing = range []string{"not yet", "still not"} { // each call tries again
-			expectTold(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
+			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
 		}
 		failing = ""
-		if told := c.ask("/get"); told != nil {
-			t.Errorf("got %v, want the constructor to have worked", told)
+		if err := c.ask("/get"); err != nil {
+			t.Errorf("got %v, want the constructor to have worked", err)
 		}
 	})
 }
 
-func TestACallerIsToldThatABlockTookTooLong(t *testing.T) {
+func TestACallerGetsTheErrorOfABlockThatTookTooLong(t *testing.T) {
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
 		"/block": func(c *call) (string, error) {
@@ -157,32 +128,37 @@ func TestACallerIsToldThatABlockTookTooLong(t *testing.T) {
 		},
 	}
 	c := newCaller(t, s)
-	var told *wire.Error
+	var got *wire.Error
 	var wg sync.WaitGroup
-	wg.Go(func() { told = c.ask("/block") })
+	wg.Go(func() { got = c.ask("/block") })
 	eventually(t, "the handler blocks", func() bool { return s.notes() == "blocked" })
 	c.w.moveOn(30 * time.Second)
 	wg.Wait()
-	expectTold(t, told, wire.Error{Message: errBlockLimit.Message, Overloaded: true, Reset: true, ObjectID: idOf("callee")})
+	scripted.WantError(t, got, wire.Error{
+		Message:    errBlockLimit.Message,
+		Overloaded: true,
+		Reset:      true,
+		ObjectID:   labID("callee"),
+	})
 }
 
-func TestACallerIsToldThatWritesCouldNotBeCommitted(t *testing.T) {
+func TestACallerGetsTheErrorOfAFailedCommit(t *testing.T) {
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
 		"/end": func(c *call) (string, error) { return "", c.setAlarm(time.Second) },
 	}
 	c := newCaller(t, s)
 	c.w.breakIndex()
-	told := c.ask("/end")
-	if told == nil || told.Message == "" {
-		t.Fatalf("got %v, want an error with a message", told)
+	got := c.ask("/end")
+	if got == nil || got.Message == "" {
+		t.Fatalf("got %v, want an error with a message", got)
 	}
-	expectTold(t, told, wire.Error{Message: told.Message, Reset: true, ObjectID: idOf("callee")})
+	scripted.WantError(t, got, wire.Error{Message: got.Message, Reset: true, ObjectID: labID("callee")})
 }
 
-// At a reset everybody who waits for the object is told, whether his event runs, has given
-// the turn up, or has not begun.
-func TestAResetFailsAllThatIsInFlight(t *testing.T) {
+// A reset fails every event of the object: one that runs, one that has given its turn up, and those
+// that have not begun.
+func TestAResetFailsEveryEventOfTheObject(t *testing.T) {
 	s := memoryScript()
 	release := make(chan struct{})
 	s.handlers["/sleep"] = func(c *call) (string, error) {
@@ -199,11 +175,14 @@ func TestAResetFailsAllThatIsInFlight(t *testing.T) {
 	var wg sync.WaitGroup
 	ask := func(path string) {
 		wg.Go(func() {
-			expectTold(t, asTold(w.deliver("a", path)), wire.Error{Message: "enough", Reset: true, ObjectID: idOf("a")})
+			got := scripted.WireError(w.deliver("a", path))
+			scripted.WantError(t, got, wire.Error{Message: "enough", Reset: true, ObjectID: labID("a")})
 		})
 	}
 	ask("/sleep")
-	eventually(t, "one sleeps", func() bool { return strings.Contains(s.notes(), "sleeps") && w.object("Lab", "a").holderIsNil() })
+	eventually(t, "one sleeps", func() bool {
+		return strings.Contains(s.notes(), "sleeps") && w.object("Lab", "a").holderIsNil()
+	})
 	ask("/abort")
 	eventually(t, "one holds the turn", func() bool { return strings.Contains(s.notes(), "holds") })
 	ask("/get")
@@ -219,8 +198,8 @@ func TestAResetFailsAllThatIsInFlight(t *testing.T) {
 	w.want("a", "/count", "1") // a new instance
 }
 
-// deliver sends a request to an object of class Lab, past the worker, and returns what the
-// caller is told. The program may end meanwhile, which a caller inside of it would not see.
+// deliver sends a request to an object of class Lab, past the worker, and returns the error that a
+// caller would see. The caller is outside the program, so the program may end meanwhile.
 func (w *world) deliver(name, path string) error {
 	return w.deliverTo(objectid.FromName("w-Lab", "", name), name, path)
 }
@@ -228,7 +207,7 @@ func (w *world) deliver(name, path string) error {
 func (w *world) deliverTo(id objectid.ID, name, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	var told error
+	var seen error
 	w.Deliver(&Delivery{ //nolint:errcheck // Ended has it
 		Kind: "fetch", Context: ctx, Entry: Impatient,
 		Object:  w.namespaces["Lab"].At(Identity{id, name, true}),
@@ -242,22 +221,16 @@ func (w *world) deliverTo(id objectid.ID, name, path string) error {
 			return ev.Finish()
 		},
 		Ended: func(ev *Event, err error) {
-			told = err
+			seen = err
 			if ev != nil {
-				told = CallerError(ev, err)
+				seen = CallerError(ev, err)
 			}
 		},
 	})
-	return told
+	return seen
 }
 
-func asTold(err error) *wire.Error {
-	var e *wire.Error
-	errors.As(err, &e)
-	return e
-}
-
-func TestACallerIsToldThatTheProgramCrashed(t *testing.T) {
+func TestACallerGetsAnErrorWhenTheProgramCrashes(t *testing.T) {
 	s := memoryScript()
 	s.handlers["/wait"] = func(c *call) (string, error) {
 		s.note("waits")
@@ -267,12 +240,12 @@ func TestACallerIsToldThatTheProgramCrashed(t *testing.T) {
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		got := asTold(w.deliver("a", "/wait"))
+		got := scripted.WireError(w.deliver("a", "/wait"))
 		if got == nil || !strings.HasPrefix(got.Message, "the handler program has closed its connection") {
-			t.Errorf("got %v, want an error that tells of the crash", got)
+			t.Errorf("got %v, want an error that names the crash", got)
 			return
 		}
-		expectTold(t, got, wire.Error{Message: got.Message, Retryable: true, Reset: true, ObjectID: idOf("a")})
+		scripted.WantError(t, got, wire.Error{Message: got.Message, Retryable: true, Reset: true, ObjectID: labID("a")})
 	})
 	eventually(t, "the handler waits", func() bool { return strings.HasSuffix(s.notes(), "waits") })
 	w.crash(memoryScript())

@@ -15,12 +15,13 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// inject makes faults wait for Lab/name.
+// inject injects faults into Lab/name. They wait for its next event.
 func (w *world) inject(name string, faults ...string) {
 	w.t.Helper()
 	for _, f := range faults {
 		got, err := w.client().InjectFault(w.t.Context(), control.Fault{Object: lab(name), Fault: f})
-		if want := (control.Fault{Object: control.Object{Class: "Lab", Name: name, ID: labID(name)}, Fault: f}); err != nil || got != want {
+		object := control.Object{Class: "Lab", Name: name, ID: labID(name)}
+		if want := (control.Fault{Object: object, Fault: f}); err != nil || got != want {
 			w.t.Fatalf("inject: got %+v, %v, want %+v", got, err, want)
 		}
 	}
@@ -43,8 +44,8 @@ func faultTexts(all control.Faults) (texts []string) {
 	return texts
 }
 
-// faultScript is alarmScript with objects that also count: "/add" stores how often it was called, and so
-// does each run of the alarm, unless alarm does something else. Instances are noted as "new".
+// faultScript is alarmScript with objects that also count: "/add" stores how often it was called.
+// So does each run of the alarm, unless alarm is set. Instances are noted as "new".
 func faultScript(alarm func(*call) error) *script {
 	add := func(c *call) error { return c.store("k", c.load("k")+"+") }
 	if alarm == nil {
@@ -56,11 +57,13 @@ func faultScript(alarm func(*call) error) *script {
 	s.handlers["/sync"] = func(c *call) (string, error) {
 		return "", errors.Join(add(c), c.plain(wire.MethodSync), add(c))
 	}
-	s.handlers["/sleep"] = func(c *call) (string, error) { return "", errors.Join(add(c), c.sleep(time.Minute), add(c)) }
+	s.handlers["/sleep"] = func(c *call) (string, error) {
+		return "", errors.Join(add(c), c.sleep(time.Minute), add(c))
+	}
 	return s
 }
 
-// cause sends a request that must fail as in a crash, and returns what the worker was told of it.
+// cause sends a request that must fail as in a crash.
 func (w *world) cause(s *script, name, path string) {
 	w.t.Helper()
 	status, body := w.get(name, path)
@@ -78,7 +81,7 @@ func TestAnAlarmCanBeMadeToFail(t *testing.T) {
 	wantList(t, "fired", outcomes(fired), []string{"Lab/a retry", "Lab/a retry", "Lab/a ok"})
 	for i, f := range fired {
 		if f.Retry != i {
-			t.Errorf("run %d: got retry %d, want that the failures before it count", i, f.Retry)
+			t.Errorf("run %d: got retry %d, want that the earlier failures count", i, f.Retry)
 		}
 	}
 	if want := "injected fault fail-alarm: the alarm failed before its handler was called"; fired[0].Error != want {
@@ -89,7 +92,7 @@ func TestAnAlarmCanBeMadeToFail(t *testing.T) {
 	wantList(t, "waiting", w.faultsWaiting(), nil)
 }
 
-func TestSevenInjectedFailuresAreTheEndOfAnAlarm(t *testing.T) {
+func TestAnAlarmFailsForGoodAfterSevenInjectedFailures(t *testing.T) {
 	w := newWorld(t, faultScript(nil))
 	w.want("a", "/set1s", "")
 	w.inject("a", slices.Repeat([]string{control.FaultFailAlarm}, 8)...)
@@ -113,7 +116,8 @@ func TestAnAlarmCanBeDeliveredTwice(t *testing.T) {
 	wantList(t, "fired", w.moveOn(time.Minute), []string{"Lab/a retry", "Lab/b ok", "Lab/a ok", "Lab/a ok"})
 	w.want("a", "/k", "++")
 	w.want("a", "/get", "none")
-	if first, again := runs[1], runs[2]; again.Scheduled != first.Scheduled || first.RetryCount != 1 || again.RetryCount != 0 {
+	first, again := runs[1], runs[2]
+	if again.Scheduled != first.Scheduled || first.RetryCount != 1 || again.RetryCount != 0 {
 		t.Errorf("got %+v and then %+v, want the same alarm, with no failures counted as after a restart", first, again)
 	}
 	if w.object("Lab", "a").inst == nil || strings.Count(s.notes(), "new") > 4 {
@@ -136,7 +140,8 @@ func TestADuplicateIsInTheFileUntilItIsDelivered(t *testing.T) {
 	w := newWorld(t, s)
 	w.want("a", "/set1s", "")
 	w.inject("a", control.FaultDuplicateAlarm)
-	if got, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"}); err != nil || got.Next == nil {
+	got, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
+	if err != nil || got.Next == nil {
 		t.Fatalf("got %+v, %v, want a run after which the alarm is still there", got, err)
 	}
 	w.restart(s)
@@ -145,7 +150,7 @@ func TestADuplicateIsInTheFileUntilItIsDelivered(t *testing.T) {
 	w.want("a", "/k", "++")
 }
 
-func TestADuplicatePassesOverARunThatSetsItsAlarmItself(t *testing.T) {
+func TestADuplicateSkipsARunThatSetsItsAlarmItself(t *testing.T) {
 	again := true
 	w := newWorld(t, faultScript(func(c *call) error {
 		if !again {
@@ -194,17 +199,18 @@ func TestARequestCanCrashAfterItsCommit(t *testing.T) {
 func TestTheCallerOfAnInjectedCrashGetsTheErrorOfACrash(t *testing.T) {
 	for _, fault := range []string{control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit} {
 		s := faultScript(nil)
-		var told *wire.Error
+		var seen *wire.Error
 		s.handlers["/call"] = func(c *call) (string, error) {
 			_, err := c.fetch("b", "/add")
-			errors.As(err, &told)
+			errors.As(err, &seen)
 			return "", nil
 		}
 		w := newWorld(t, s)
-		w.inject("b", fault) // it does not exist yet
+		w.inject("b", fault) // the object does not exist yet
 		w.want("a", "/call", "")
-		if told == nil || !told.Reset || !told.Retryable || told.Remote || told.Overloaded || told.ObjectID != labID("b") {
-			t.Errorf("%s: the caller was told %+v, want Reset and Retryable of b", fault, told)
+		if seen == nil || seen.ObjectID != labID("b") ||
+			!seen.Reset || !seen.Retryable || seen.Remote || seen.Overloaded {
+			t.Errorf("%s: the caller got %+v, want Reset and Retryable of b", fault, seen)
 		}
 	}
 }
@@ -230,7 +236,7 @@ func TestACrashStrikesTheFirstCommitOfAnEvent(t *testing.T) {
 	}
 }
 
-func TestAnAlarmThatCrashesBeforeItsCommitComesAgainAndCountsForNothing(t *testing.T) {
+func TestAnAlarmThatCrashesBeforeItsCommitRunsAgainWithoutCounting(t *testing.T) {
 	w := newWorld(t, faultScript(nil))
 	w.want("a", "/set1s", "")
 	w.inject("a", control.FaultCrashBeforeCommit)
@@ -258,12 +264,17 @@ func TestAnAlarmThatCrashesAfterItsCommitIsDone(t *testing.T) {
 func TestFaultsOfOneObjectStrikeInTheirOrder(t *testing.T) {
 	s := faultScript(nil)
 	w := newWorld(t, s)
-	w.inject("a", control.FaultCrashAfterCommit, control.FaultDuplicateAlarm, control.FaultCrashBeforeCommit, control.FaultFailAlarm)
+	w.inject("a",
+		control.FaultCrashAfterCommit,
+		control.FaultDuplicateAlarm,
+		control.FaultCrashBeforeCommit,
+		control.FaultFailAlarm,
+	)
 	w.cause(s, "a", "/set1s")
 	w.cause(s, "a", "/add")
 	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a duplicate-alarm", "Lab/a fail-alarm"})
 	w.inject("a", control.FaultCrashBeforeCommit)
-	// It fails, loses its writes, is good, and comes once more.
+	// The alarm fails, then loses its writes, then succeeds, and then runs once more.
 	wantList(t, "fired", w.moveOn(time.Minute), []string{"Lab/a retry", "Lab/a retry", "Lab/a ok", "Lab/a ok"})
 	w.want("a", "/k", "++")
 	wantList(t, "waiting", w.faultsWaiting(), nil)
@@ -289,7 +300,10 @@ func TestWhatWaitsInTheObjectFailsWithAnInjectedCrash(t *testing.T) {
 	w.inject("a", control.FaultCrashBeforeCommit)
 	var wg sync.WaitGroup
 	wg.Go(func() { w.cause(s, "a", "/held") })
-	eventually(t, "the first has the turn", func() bool { o := w.object("Lab", "a"); return o != nil && o.pendingEvents() == 1 })
+	eventually(t, "the first has the turn", func() bool {
+		o := w.object("Lab", "a")
+		return o != nil && o.pendingEvents() == 1
+	})
 	wg.Go(func() { w.cause(s, "a", "/add") })
 	eventually(t, "the second waits", func() bool { return w.object("Lab", "a").pendingEvents() == 2 })
 	close(hold)
@@ -297,7 +311,7 @@ func TestWhatWaitsInTheObjectFailsWithAnInjectedCrash(t *testing.T) {
 	w.want("a", "/k", "")
 }
 
-func TestPeopleWriteWithoutBeingStruck(t *testing.T) {
+func TestFaultsDoNotStrikeTheAdministration(t *testing.T) {
 	w := newWorld(t, faultScript(nil))
 	w.inject("a", control.FaultCrashBeforeCommit, control.FaultFailAlarm)
 	if _, err := w.client().PutEntry(t.Context(), lab("a"), "k", put("1")); err != nil {
@@ -334,21 +348,31 @@ func TestFaultsCanNameTheBindingAndTheID(t *testing.T) {
 	w.cause(s, "a", "/add")
 }
 
-func TestFaultsThatCanNotBe(t *testing.T) {
+func TestInvalidFaultsAreRefused(t *testing.T) {
 	w := newWorld(t, faultScript(nil))
 	for _, tt := range []struct {
-		fault  control.Fault
+		object control.Object
+		fault  string
 		status int
 		text   string
 	}{
-		{control.Fault{Object: lab("a"), Fault: "explode"}, 400, `there is no fault "explode": the faults are fail-alarm, duplicate-alarm, crash-before-commit, crash-after-commit`},
-		{control.Fault{Object: lab("a")}, 400, `there is no fault ""`},
-		{control.Fault{Object: control.Object{Class: "Lap", Name: "a"}, Fault: control.FaultFailAlarm}, 404, `there is no class "Lap": the classes are Lab, Mute`},
-		{control.Fault{Object: control.Object{Class: "Lab"}, Fault: control.FaultFailAlarm}, 400, "say which object"},
-		{control.Fault{Object: control.Object{Class: "Lab", ID: "abc"}, Fault: control.FaultFailAlarm}, 400, "Lab/abc: "},
-		{control.Fault{Object: control.Object{Class: "Mute", Name: "a"}, Fault: control.FaultDuplicateAlarm}, 400, "class Mute has no Alarm method"},
+		{
+			lab("a"), "explode", 400, `there is no fault "explode": ` +
+				`the faults are fail-alarm, duplicate-alarm, crash-before-commit, crash-after-commit`,
+		},
+		{lab("a"), "", 400, `there is no fault ""`},
+		{
+			control.Object{Class: "Lap", Name: "a"}, control.FaultFailAlarm,
+			404, `there is no class "Lap": the classes are Lab, Mute`,
+		},
+		{control.Object{Class: "Lab"}, control.FaultFailAlarm, 400, "say which object"},
+		{control.Object{Class: "Lab", ID: "abc"}, control.FaultFailAlarm, 400, "Lab/abc: "},
+		{
+			control.Object{Class: "Mute", Name: "a"}, control.FaultDuplicateAlarm,
+			400, "class Mute has no Alarm method",
+		},
 	} {
-		_, err := w.client().InjectFault(t.Context(), tt.fault)
+		_, err := w.client().InjectFault(t.Context(), control.Fault{Object: tt.object, Fault: tt.fault})
 		wantRefusal(t, err, tt.status, tt.text)
 	}
 	if _, err := w.client().InjectFault(t.Context(), control.Fault{
@@ -370,8 +394,8 @@ func TestTheNumberOfFaultsIsBounded(t *testing.T) {
 	wantRefusal(t, err, 409, "10000 faults wait already")
 }
 
-// Faults are part of the steps of the clock: an advance in pieces, and a second run, fire the same.
-func TestFaultsObeyTheLawsOfTheClock(t *testing.T) {
+// Faults are part of the clock's steps: an advance in pieces and a second run give the same runs.
+func TestFaultsAreRepeatableAndIndependentOfSteps(t *testing.T) {
 	run := func(pieces ...time.Duration) string {
 		s := faultScript(nil)
 		begin := time.UnixMilli(1_800_000_000_000)
@@ -403,7 +427,7 @@ func TestFaultsObeyTheLawsOfTheClock(t *testing.T) {
 	}
 }
 
-// Whatever an advance has caused is over when it returns, also what a fault has ended.
+// When an advance returns, everything that it caused is over, including what a fault has ended.
 func TestAnAdvanceWaitsForTheCallersOfWhatAFaultHasEnded(t *testing.T) {
 	s := faultScript(func(c *call) error {
 		_, err := c.fetch("b", "/add")

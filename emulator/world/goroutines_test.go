@@ -23,7 +23,7 @@ func TestAGoroutineOfAHandlerThatHasTheTurnDoesNotWaitForIt(t *testing.T) {
 	w := newWorld(t, s)
 	done := make(chan struct{})
 	go func() { w.want("a", "/two", ""); close(done) }()
-	eventually(t, "sleeps", func() bool { due, ok := w.clock.Next(); return ok && due.Sub(w.clock.Now()) == time.Second })
+	w.awaitTimer(time.Second)
 	var holding sync.WaitGroup
 	holding.Go(func() { w.want("a", "/hold", "") })
 	o := w.object("Lab", "a")

@@ -14,15 +14,21 @@ import (
 	"go.uber.org/goleak"
 
 	"devtool.internal/clock"
-	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// deadline is how long anything in these tests may take before it counts as stuck.
-const deadline = 20 * time.Second
+const deadline = scripted.Deadline
+
+var (
+	eventually = scripted.Eventually
+	wantList   = scripted.WantList
+	must       = scripted.Must
+	labID      = scripted.LabID
+)
 
 // A world is a World with a frozen clock, whose handler program is a script.
 type world struct {
@@ -33,11 +39,11 @@ type world struct {
 	crons    []string
 	keyValue bool         // the class Lab has no SQL
 	tune     func(*setup) // changes how the world starts, or nil
-	saved    clock.State  // of the clock, where the world was stopped
+	saved    clock.State  // the clock when the world was stopped
 	programs *scripts
 }
 
-// newWorld starts a world that s is the program of.
+// newWorld starts a world with s as its program.
 func newWorld(t *testing.T, s *script) *world {
 	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01"}
 	w.start(s)
@@ -82,7 +88,7 @@ func (w *world) startEngine() {
 	}
 }
 
-// A setup says how a world under test starts.
+// A setup is the options with which a test starts its world.
 type setup struct {
 	Options
 	Frozen bool
@@ -108,7 +114,7 @@ func (w *world) layout() Layout {
 // serve makes s the first program.
 func (w *world) serve(s *script) { w.swapIn(s) }
 
-// swapIn makes s the program.
+// swapIn makes s the serving program.
 func (w *world) swapIn(s *script) {
 	w.programs.swap(s.serve(w.World))
 	w.RunEarly()
@@ -168,8 +174,7 @@ func (o *offline) Close() error {
 	return o.world.Close()
 }
 
-// get sends a request for the object name to the worker, which passes it on, and returns what came
-// back.
+// get sends a request to the worker, which passes it on to the object name, and returns the answer.
 func (w *world) get(name, path string) (status int, body string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -181,7 +186,7 @@ func (w *world) get(name, path string) (status int, body string) {
 	return status, body
 }
 
-// getContext is get for a client that goes when ctx ends, which is the error then.
+// getContext is get for a client that goes when ctx ends. The error is then the cause of that.
 func (w *world) getContext(ctx context.Context, name, path string) (status int, body string, err error) {
 	request := &wire.Request{Method: "GET", URL: "http://lab" + path}
 	type result struct {
@@ -207,7 +212,7 @@ func (w *world) getContext(ctx context.Context, name, path string) (status int, 
 			return 200, r.text, nil
 		}
 		err = r.err
-	case <-ctx.Done(): // the client does not wait for the end of what it has asked for
+	case <-ctx.Done(): // the client does not wait for the handler
 	}
 	if ctx.Err() != nil {
 		return 0, "", context.Cause(ctx)
@@ -258,8 +263,14 @@ func (w *world) moveOn(d time.Duration) []string {
 	return outcomes(report.Fired)
 }
 
-// awaitSleepers waits until n goroutines of objects' handlers wait for the clock, or for another
-// object. Time that is passed from then on is theirs; one that is about to sleep would miss it.
+// awaitTimer waits until a handler has begun to sleep for d.
+func (w *world) awaitTimer(d time.Duration) {
+	w.t.Helper()
+	scripted.AwaitTimer(w.t, w.clock, d)
+}
+
+// awaitSleepers waits until n goroutines of objects' handlers wait for the clock or for another
+// object. A move of the clock counts for them only after that.
 func (w *world) awaitSleepers(n int) {
 	w.t.Helper()
 	eventually(w.t, fmt.Sprintf("%d goroutines of handlers sleep", n), func() bool {
@@ -302,7 +313,7 @@ func (w *world) alarm(name string) (control.Alarm, bool) {
 	return control.Alarm{}, false
 }
 
-// client does what a client of the control API asks of a world.
+// client returns a client that calls the world as the control API does.
 func (w *world) client() client { return client{w.Admin()} }
 
 type client struct{ Admin }
@@ -318,7 +329,9 @@ func (c client) InjectFault(_ context.Context, q control.Fault) (control.Fault, 
 func (c client) ListFaults(context.Context) (control.Faults, error) { return c.w.Faults(false), nil }
 func (c client) DropFaults(context.Context) (control.Faults, error) { return c.w.Faults(true), nil }
 
-func (c client) Advance(ctx context.Context, q control.AdvanceRequest, _ func(control.AdvanceEvent)) (control.Advanced, error) {
+func (c client) Advance(
+	ctx context.Context, q control.AdvanceRequest, _ func(control.AdvanceEvent),
+) (control.Advanced, error) {
 	a, move, err := c.w.BeginAdvance(ctx, q)
 	if err != nil {
 		return control.Advanced{}, err
@@ -342,7 +355,7 @@ func (c client) after(err error) (control.Time, error) {
 	return c.w.Time(), nil
 }
 
-// move makes a move of the clock that must succeed.
+// move moves the clock, and fails the test if that fails.
 func (w *world) move(q control.AdvanceRequest) control.Advanced {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
@@ -354,9 +367,7 @@ func (w *world) move(q control.AdvanceRequest) control.Advanced {
 	return advanced
 }
 
-func labID(name string) string { return objectid.FromName("w-Lab", "", name).String() }
-
-// labScript is a program whose objects store and set a little.
+// labScript returns a program whose objects store a value and set an alarm.
 func labScript() *script {
 	return newScript(map[string]func(*call) (string, error){
 		"construct": func(c *call) (string, error) { c.run.note("construct:%s", c.object); return "", nil },
@@ -370,36 +381,14 @@ func labScript() *script {
 
 func put(value string) control.PutRequest { return control.PutRequest{Value: json.RawMessage(value)} }
 
-// lab is an object of class Lab.
+// lab returns an object of class Lab.
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 
-// wantRefusal checks the code of a refusal and what it says.
+// wantRefusal checks the status and the text of a refusal.
 func wantRefusal(t *testing.T, err error, status int, text string) {
 	t.Helper()
 	refused := (*control.Error)(nil)
 	if !errors.As(err, &refused) || refused.Code.Status() != status || !strings.Contains(refused.Error(), text) {
 		t.Errorf("got %v, want status %d and %q", err, status, text)
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
-// eventually waits until f returns true.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	timeout := time.NewTimer(deadline)
-	defer timeout.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			t.Fatalf("waited in vain until %s", what)
-		}
 	}
 }

@@ -39,7 +39,7 @@ func TestOneNameIsAnotherObjectInEachJurisdiction(t *testing.T) {
 	}
 }
 
-// Files and indexes know objects by their digits, which carry the jurisdiction.
+// Files and indexes name objects by the digits of their ids, which contain the jurisdiction.
 func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 	w := newWorld(t, labScript())
 	eu := objectid.FromName("w-Lab", "eu", "a")
@@ -51,8 +51,9 @@ func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 	s := labScript()
 	w.restart(s)
 	objects, err := w.client().ListObjects(t.Context())
-	if err != nil || len(objects.Objects) != 1 || objects.Objects[0].ID != eu.String() || objects.Objects[0].Name != "a" {
-		t.Errorf("got %+v, %v; want the one of the EU", objects, err)
+	if err != nil || len(objects.Objects) != 1 ||
+		objects.Objects[0].ID != eu.String() || objects.Objects[0].Name != "a" {
+		t.Errorf("got %+v, %v; want the object of the EU", objects, err)
 	}
 	if _, err := w.client().GetEntry(t.Context(), control.Object{Class: "Lab", ID: eu.String()}, "k"); err != nil {
 		t.Errorf("by its id: %v", err)
@@ -63,6 +64,6 @@ func TestObjectsOfAJurisdictionOutliveTheEmulator(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if want := []string{"eu"}; !slices.Equal(s.jurisdictions, want) {
-		t.Errorf("instances were made in %q, want %q", s.jurisdictions, want)
+		t.Errorf("instances were constructed in %q, want %q", s.jurisdictions, want)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"slices"
 )
 
-// A model says what should happen in a universe whose handlers do not sleep, in the plainest way. Only how much later
-// than after its nominal wait a retry comes is not for it to say: it takes that from the course that it is compared with.
+// A model computes in the simplest way what should happen in a universe whose handlers do not
+// sleep. It cannot compute the jitter of retries: it takes that from the course with which it is
+// compared.
 type model struct {
 	universe
 	course
-	jitter []int64 // when the retries come, by that course
+	jitter []int64 // when the retries come in that course
 
 	now     int64
 	timers  []*modelTimer
@@ -21,11 +22,11 @@ type model struct {
 
 type modelTimer struct {
 	due  int64
-	cron bool // it fires before alarms of the same time
+	cron bool // fires before alarms of the same time
 	fire func()
 }
 
-// modelTime is an alarm's, if one is set.
+// A modelTime is the time of an alarm, if one is set.
 type modelTime struct {
 	at  int64
 	set bool
@@ -35,7 +36,7 @@ type modelObject struct {
 	stored  modelTime   // as committed
 	seen    modelTime   // as the turn sees it
 	written bool        // the turn has written it
-	alarm   *modelAlarm // the one that is to run
+	alarm   *modelAlarm // the pending or running alarm
 	running bool
 	changed bool // while it runs, another was committed
 	runs    int
@@ -47,7 +48,7 @@ type modelAlarm struct {
 	retries, shift int
 }
 
-// modelled is the course of u, in which retries come when waits says.
+// modelled returns the course of u. The retries come at the times in waits.
 func modelled(u universe, waits []int64) course {
 	m := &model{universe: u, jitter: waits}
 	for range u.Alarms {
@@ -73,7 +74,7 @@ func (m *model) stop(t *modelTimer) {
 	m.timers = slices.DeleteFunc(m.timers, func(other *modelTimer) bool { return other == t })
 }
 
-// first is the timer that fires next, or nil.
+// first returns the timer that fires next, or nil.
 func (m *model) first() (first *modelTimer) {
 	for _, t := range m.timers {
 		if first == nil || t.due < first.due || t.due == first.due && t.cron && !first.cron {
@@ -147,7 +148,7 @@ func (m *model) make(v move) {
 	}
 }
 
-// call is a request to object n.
+// call sends a request to object n.
 func (m *model) call(n int, list []deed) error {
 	m.note("%s called", objectName(n))
 	_, err := m.perform(n, list)
@@ -157,8 +158,8 @@ func (m *model) call(n int, list []deed) error {
 
 var errModel, errModelAbort, errModelDrop = errors.New("fail"), errors.New("abort"), errors.New("drop")
 
-// perform is what a handler of object n does, or the worker if that is -1. What is to be done after it is left to the
-// caller.
+// perform does what a handler of object n does, or the worker if n is -1. The caller calls after
+// when the handler has ended.
 func (m *model) perform(n int, list []deed) (after func(), err error) {
 	for _, d := range list {
 		switch d.What {
@@ -195,7 +196,7 @@ func (m *model) set(n int, after int64) {
 	}
 	o := m.objects[n]
 	to := modelTime{m.now + max(0, after), true}
-	if o.running && !o.changed && !o.written { // what it sees is the alarm that runs, and none
+	if o.running && !o.changed && !o.written { // while its alarm runs, the handler sees none
 		o.seen = modelTime{}
 	}
 	m.write(o, to)
@@ -236,7 +237,7 @@ func (m *model) arm(n int, due int64) {
 	a.timer = m.at(due, func() { m.run(n, a) })
 }
 
-// run runs the alarm a of object n.
+// run runs alarm a of object n.
 func (m *model) run(n int, a *modelAlarm) {
 	o := m.objects[n]
 	o.running, o.changed = true, false
@@ -256,7 +257,7 @@ func (m *model) run(n int, a *modelAlarm) {
 	}
 }
 
-// outcome is what comes of a run that ended with err.
+// outcome returns the outcome of a run that ended with err.
 func (m *model) outcome(n int, a *modelAlarm, err error) string {
 	switch {
 	case err == nil:
@@ -274,7 +275,7 @@ func (m *model) outcome(n int, a *modelAlarm, err error) string {
 	return "retry"
 }
 
-// retryAt takes from the other course when the retry comes that waits nominally for so long.
+// retryAt takes from the other course the time of a retry with this nominal wait.
 func (m *model) retryAt(nominal int64) int64 {
 	due := m.now + nominal
 	if i := len(m.waits); i < len(m.jitter) && m.jitter[i] >= due && m.jitter[i] <= due+nominal/4 {

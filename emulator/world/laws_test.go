@@ -13,10 +13,10 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// The laws of time, in random worlds of objects that set, delete and re-arm alarms, fail, abort, sleep and call each other. The
-// clock's own laws are in package clock.
+// The laws of time, in random worlds. Their objects set, delete and re-arm alarms, fail, abort,
+// sleep and call each other. The clock's own laws are in package clock.
 
-// same compares two courses to the byte, and checks besides what has to hold of each.
+// same checks that two courses are identical, and that they are lawful.
 func same(t *rapid.T, u universe, want, got course) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(course{})); diff != "" {
@@ -25,14 +25,15 @@ func same(t *rapid.T, u universe, want, got course) {
 	lawful(t, u, got)
 }
 
-// lawful checks that in a course time never runs backwards, nothing comes early, and nobody oversleeps.
+// lawful checks that time in a course never goes back, nothing comes early, and no sleep lasts too
+// long.
 func lawful(t *rapid.T, u universe, c course) {
 	t.Helper()
 	before := int64(0)
 	for _, note := range c.notes {
 		now, what := cutTime(t, note)
 		if now < before {
-			t.Fatalf("time ran backwards: %q after %d", note, before)
+			t.Fatalf("time went back: %q after %d", note, before)
 		}
 		before = now
 		if _, slept, ok := strings.Cut(what, " slept "); ok {
@@ -49,7 +50,8 @@ func lawful(t *rapid.T, u universe, c course) {
 	}
 }
 
-// early objects to a line of something that came before it was due, unless somebody has triggered it.
+// early fails the test if line is about something that ran before it was due. A trigger may do
+// that.
 func early(t *rapid.T, u universe, line string) {
 	t.Helper()
 	now, what := cutTime(t, line)
@@ -61,9 +63,12 @@ func early(t *rapid.T, u universe, line string) {
 	}
 }
 
-// has reports whether the course of u has a move that concerns the object called who, or any if that is empty.
-func has(u universe, what, who string) bool {
-	return slices.ContainsFunc(u.Course, func(m move) bool { return m.What == what && (who == "" || objectName(m.Object) == who) })
+// has reports whether the course of u has a move of this kind that concerns the object called name,
+// or any object if name is empty.
+func has(u universe, what, name string) bool {
+	return slices.ContainsFunc(u.Course, func(m move) bool {
+		return m.What == what && (name == "" || objectName(m.Object) == name)
+	})
 }
 
 func cutTime(t *rapid.T, line string) (ms int64, rest string) {
@@ -81,7 +86,7 @@ func number(t *rapid.T, s string) int64 {
 	return n
 }
 
-// sameAsModel is same, against the model.
+// sameAsModel is same with the course that the model computes.
 func sameAsModel(t *rapid.T, u universe, got course) {
 	t.Helper()
 	same(t, u, modelled(u, got.waits), got)
@@ -122,8 +127,8 @@ func TestLawARestartBetweenTwoStepsChangesNothing(t *testing.T) {
 	})
 }
 
-// retrying reports whether an alarm waits for its next try: that is not written down, as on the platform, and
-// it would be as if it had not run yet.
+// retrying reports whether an alarm waits for its retry. A restart forgets that, as on the
+// platform: the alarm would start again without counted failures.
 func (p *playing) retrying() bool {
 	return slices.ContainsFunc(p.PendingAlarms(), func(a control.Alarm) bool { return !a.Due.Equal(a.Scheduled) })
 }
@@ -158,7 +163,7 @@ func TestLawAdvancingByNothingRunsJustWhatIsOverdue(t *testing.T) {
 	})
 }
 
-// anyUniverse draws one whose handlers may sleep, and a seed.
+// anyUniverse draws a seed, and a universe whose handlers may sleep.
 func anyUniverse(t *rapid.T) (universe, uint64) {
 	sleeps := rapid.Bool().Draw(t, "sleeps")
 	return universes(sleeps).Draw(t, "universe"), rapid.Uint64Range(0, 3).Draw(t, "seed")

@@ -17,42 +17,42 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// The random worlds of laws_test.go: what objects do when their alarms run, and what is done to them from outside.
+// The random worlds of laws_test.go: what their handlers do, and what happens from outside.
 
 // A universe is a random world. Times are in milliseconds.
 type universe struct {
-	Every  int64      // there is a cron trigger for every so many minutes, unless it is 0
-	Cron   []deed     // what it does
+	Every  int64      // minutes between the runs of a cron trigger, or 0 for no trigger
+	Cron   []deed     // of the cron trigger
 	Alarms [][][]deed // run k of object n's alarm does Alarms[n][k % len]
 	Course []move
 }
 
-// A deed is something that a handler does. It ends the handler if it fails.
+// A deed is one action of a handler. If it fails, it ends the handler.
 type deed struct {
 	What   string
 	After  int64  // for set and later: from now; for sleep: how long
-	Object int    // whom to call
-	Do     []deed // what the one that is called is to do
+	Object int    // to call
+	Do     []deed // of the called object
 }
 
 // What handlers do.
 const (
 	doSet    = "set"    // the alarm
 	doDelete = "delete" // the alarm
-	doUndone = "undone" // the alarm is set in a transaction that is undone
+	doUndone = "undone" // sets the alarm in a transaction that is rolled back
 	doSync   = "sync"
 	doFail   = "fail"
 	doAbort  = "abort"
 	doDrop   = "drop"      // abort, and drop the alarm that is running
 	doCall   = "call"      // another object
-	doLater  = "waitUntil" // the alarm is set by what outlives the handler
+	doLater  = "waitUntil" // sets the alarm in work that outlives the handler
 	doSleep  = "sleep"
 )
 
-// A move is something that is done to the world from outside.
+// A move is one action on the world from outside.
 type move struct {
 	What   string
-	After  int64 // how far to go, or when the alarm is to be
+	After  int64 // by how much to move the clock, or the alarm's time from now
 	Object int
 	Do     []deed
 }
@@ -68,10 +68,12 @@ const (
 	moveSet     = "set"     // the same
 )
 
-// mostAlarms bounds how often the objects of a universe set alarms, which could set each other for ever.
+// mostAlarms limits how often the objects of a universe set alarms, because alarms could set each
+// other for ever.
 const mostAlarms = 40
 
-// delays are such that alarms often meet each other, retries, cron triggers and evictions.
+// delays draws delays with which alarms often meet each other, retries, cron triggers and
+// evictions.
 func delays() *rapid.Generator[int64] {
 	return rapid.OneOf(
 		rapid.Map(rapid.Int64Range(-1, 4), func(s int64) int64 { return s * 1000 }),
@@ -80,7 +82,7 @@ func delays() *rapid.Generator[int64] {
 	)
 }
 
-// deeds draws what a handler of the object self does, or of the worker if that is -1.
+// deeds draws what a handler of object self does, or the worker if self is -1.
 func deeds(objects, self int, whats []string) *rapid.Generator[[]deed] {
 	return rapid.Custom(func(t *rapid.T) []deed {
 		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
@@ -96,7 +98,7 @@ func deeds(objects, self int, whats []string) *rapid.Generator[[]deed] {
 			}
 			return d
 		}), 0, 4).Draw(t, "deeds")
-		// What outlives a handler runs beside whatever comes next, in any order.
+		// Work that outlives a handler runs beside what follows, in any order. So nothing follows.
 		if i := slices.IndexFunc(list, func(d deed) bool { return d.What == doLater }); i >= 0 {
 			list = list[:i+1]
 		}
@@ -104,8 +106,8 @@ func deeds(objects, self int, whats []string) *rapid.Generator[[]deed] {
 	})
 }
 
-// calledDeeds are those that an object may do which is called: it calls none, so that what is drawn ends; and it does not
-// abort its caller.
+// calledDeeds returns the deeds that a called object may do. It calls no further object, so that
+// drawing ends, and it does not abort its caller.
 func calledDeeds(whats []string, itself bool) []string {
 	return slices.DeleteFunc(slices.Clone(whats), func(what string) bool {
 		return what == doCall || what == doLater || itself && (what == doAbort || what == doDrop)
@@ -118,7 +120,7 @@ var (
 	sleepyDeeds  = append([]string{doSleep, doSleep, doSleep}, alarmDeeds...)
 )
 
-// universes draws one whose handlers may sleep, or not: then no move waits for a run.
+// universes draws a universe. If its handlers may sleep, no move waits for a run.
 func universes(sleeps bool) *rapid.Generator[universe] {
 	return rapid.Custom(func(t *rapid.T) universe {
 		u := universe{Every: rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "cron")}
@@ -135,7 +137,8 @@ func universes(sleeps bool) *rapid.Generator[universe] {
 		}
 		for n := range objects {
 			u.Alarms = append(u.Alarms, rapid.SliceOfN(deeds(objects, n, whats), 1, 3).Draw(t, "alarm"))
-			u.Course = append(u.Course, move{What: moveRequest, Object: n, Do: []deed{{What: doSet, After: delays().Draw(t, "first")}}})
+			first := deed{What: doSet, After: delays().Draw(t, "first")}
+			u.Course = append(u.Course, move{What: moveRequest, Object: n, Do: []deed{first}})
 		}
 		u.Course = append(u.Course, rapid.SliceOfN(moves(objects, sleeps), 1, 8).Draw(t, "course")...)
 		return u
@@ -144,9 +147,13 @@ func universes(sleeps bool) *rapid.Generator[universe] {
 
 func moves(objects int, sleeps bool) *rapid.Generator[move] {
 	return rapid.Custom(func(t *rapid.T) move {
-		whats := []string{moveOn, moveOn, moveOn, moveNext, moveJump, moveRequest, moveRequest, moveSet, moveDelete, moveTrigger}
+		whats := []string{
+			moveOn, moveOn, moveOn, moveNext, moveJump,
+			moveRequest, moveRequest, moveSet, moveDelete,
+			moveTrigger,
+		}
 		if sleeps {
-			whats = whats[:len(whats)-1] // who triggers an alarm waits for its run
+			whats = whats[:len(whats)-1] // a trigger waits for the run that it starts
 		}
 		m := move{What: rapid.SampledFrom(whats).Draw(t, "what")}
 		switch m.What {
@@ -166,20 +173,20 @@ func moves(objects int, sleeps bool) *rapid.Generator[move] {
 	})
 }
 
-// epoch is when all universes begin: such that cron triggers meet alarms.
+// epoch is the time at which all universes begin. It lets cron triggers meet alarms.
 var epoch = time.Date(2031, 2, 3, 4, 0, 50, 0, time.UTC)
 
 func sinceEpoch(at time.Time) int64 { return at.Sub(epoch).Milliseconds() }
 
-// A course is what can be seen of a universe.
+// A course is what happens in a universe, as seen from outside.
 type course struct {
-	notes []string // by handlers, and of what the moves brought
-	fired []string // what the control API reports
-	waits []int64  // when retries were to come, in the order in which they were decided
-	ended int64    // where the clock stands
+	notes []string // of handlers, and of the results of moves
+	fired []string // the reports of the control API
+	waits []int64  // the times of retries, in the order in which they were scheduled
+	ended int64    // the clock's time at the end
 }
 
-// A playing is a universe in an emulator. The emulator may be started again; the playing goes on.
+// A playing plays a universe in a world. It continues when the world is started again.
 type playing struct {
 	universe
 	*world
@@ -229,11 +236,12 @@ func beginPlaying(t *testing.T, u universe, seed uint64) *playing {
 	}
 	p.start(p.script)
 	tune := p.tune
-	p.tune = func(o *setup) { tune(o); o.Time = time.Time{} } // a restart goes on where the clock stands
+	p.tune = func(o *setup) { tune(o); o.Time = time.Time{} } // a restart continues at the clock's time
 	return p
 }
 
-// serveLists makes objects do the lists of the calls in list, and serveList one that is asked for by its address.
+// serveLists adds a handler for each call in list. serveList adds one for a list of deeds: its path
+// follows from the list.
 func (p *playing) serveLists(list []deed) {
 	for _, d := range list {
 		if d.What == doCall {
@@ -251,14 +259,14 @@ func (p *playing) serveList(list []deed) {
 	}
 }
 
-// pathOf is where a list is served.
+// pathOf returns the path of the handler for list.
 func pathOf(list []deed) string {
 	h := fnv.New64a()
 	fmt.Fprint(h, list)
 	return fmt.Sprintf("/%x", h.Sum64())
 }
 
-// note is what a handler that still has a say notes.
+// note adds a note of a handler, unless the handler's event is over.
 func (p *playing) note(c *call, format string, args ...any) error {
 	now, err := c.nowOrError()
 	if err == nil {
@@ -272,7 +280,8 @@ func (p *playing) runAlarm(c *call) error {
 	run := p.runs[c.object]
 	p.runs[c.object]++
 	p.mu.Unlock()
-	if err := p.note(c, "%s run %d for %d retry %d", c.object, run, sinceEpoch(time.UnixMilli(c.alarm.Scheduled)), c.alarm.RetryCount); err != nil {
+	scheduled := sinceEpoch(time.UnixMilli(c.alarm.Scheduled))
+	if err := p.note(c, "%s run %d for %d retry %d", c.object, run, scheduled, c.alarm.RetryCount); err != nil {
 		return err
 	}
 	programs := p.Alarms[objectNumber(c.object)]
@@ -282,7 +291,7 @@ func (p *playing) runAlarm(c *call) error {
 func (p *playing) perform(c *call, list []deed) error {
 	for _, d := range list {
 		if err := p.do(c, d); err != nil {
-			return errors.New(err.Error()) // so the handler says it, not the platform
+			return errors.New(err.Error()) // an error of the handler, not of the platform
 		}
 	}
 	return nil
@@ -364,7 +373,9 @@ func (p *playing) make(m move) {
 		if p.unlessNone(err) {
 			p.reports = append(p.reports, got.Fired)
 			if object := p.object(o.Class, o.Name); object != nil {
-				eventually(p.t, "what outlives the handler is done", func() bool { return object.pendingEvents() == 0 })
+				eventually(p.t, "the work that outlives the handler is done", func() bool {
+					return object.pendingEvents() == 0
+				})
 			}
 		}
 	}
@@ -386,7 +397,7 @@ func (p *playing) advance(q control.AdvanceRequest) control.Advanced {
 	return advanced
 }
 
-// end stops the emulator and returns what was to be seen.
+// end stops the world and returns its course.
 func (p *playing) end() course {
 	p.t.Helper()
 	c := course{ended: sinceEpoch(p.clock.Now())}
@@ -409,7 +420,7 @@ func firedLine(f control.Fired) string {
 	return fmt.Sprintf("%d: %s for %d retry %d %s", sinceEpoch(f.At), what, sinceEpoch(f.Scheduled), f.Retry, f.Outcome)
 }
 
-// played is the course of u with the given seed.
+// played returns the course of u with the given seed.
 func played(t *testing.T, u universe, seed uint64) course {
 	t.Helper()
 	p := beginPlaying(t, u, seed)

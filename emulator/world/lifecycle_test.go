@@ -14,8 +14,8 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// memoryScript is a program whose objects count their requests in memory and keep a
-// value in storage.
+// memoryScript returns a program whose objects count their requests in memory and keep a value in
+// storage.
 func memoryScript() *script {
 	s := newScript(nil)
 	var mu sync.Mutex
@@ -33,7 +33,9 @@ func memoryScript() *script {
 		"/putsleep": func(c *call) (string, error) {
 			return "", errors.Join(c.store("k", "kept"), c.sleep(time.Hour), c.store("k", "lost"))
 		},
-		"/putfail": func(c *call) (string, error) { return "", errors.Join(c.store("k", "kept"), errors.New("no luck")) },
+		"/putfail": func(c *call) (string, error) {
+			return "", errors.Join(c.store("k", "kept"), errors.New("no luck"))
+		},
 		"/reset": func(c *call) (string, error) {
 			return "", errors.Join(c.store("k", "lost"), c.reset("enough"))
 		},
@@ -52,7 +54,7 @@ func TestAnIdleObjectIsEvictedAfterTenSeconds(t *testing.T) {
 	w.want("a", "/count", "3")
 	w.moveOn(10 * time.Second)
 	if w.object("Lab", "a") != nil {
-		t.Error("the engine still keeps the object")
+		t.Error("the world still keeps the object")
 	}
 	w.want("a", "/count", "1")
 	w.want("a", "/get", "kept")
@@ -142,7 +144,7 @@ func TestAConstructorThatNeverReturnsIsCutOff(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if status, body := w.get("a", "/get"); status != 500 || !strings.Contains(body, "more than 30 s") {
-			t.Errorf("got %d %q, want a 500 that tells of the 30 s", status, body)
+			t.Errorf("got %d %q, want a 500 that names the 30 s", status, body)
 		}
 	})
 	eventually(t, "the constructor runs", func() bool { return s.notes() == "stuck" })
@@ -203,7 +205,7 @@ func TestACrashDropsWhatIsNotCommittedAndKeepsTheRest(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if status, body := w.get("a", "/crash"); status != 500 || !strings.Contains(body, "has closed its connection") {
-			t.Errorf("got %d %q, want a 500 that tells what happened to the program", status, body)
+			t.Errorf("got %d %q, want a 500 that says what happened to the program", status, body)
 		}
 	})
 	eventually(t, "it has stored something", func() bool { return strings.Contains(s.notes(), "stored") })
@@ -227,8 +229,10 @@ func TestWhatIsAnsweredIsOnDisk(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { w.getContext(ctx, "a", "/putsleep") }) //nolint:errcheck // it is cut off
-	eventually(t, "it sleeps", func() bool { return w.object("Lab", "a").holderIsNil() && strings.Contains(s.notes(), "sleeping") })
-	// The death of everything: nobody commits anything from here on.
+	eventually(t, "it sleeps", func() bool {
+		return w.object("Lab", "a").holderIsNil() && strings.Contains(s.notes(), "sleeping")
+	})
+	// The program crashes: nothing is committed from here on.
 	w.crash(memoryScript())
 	cancel()
 	wg.Wait()
@@ -245,7 +249,7 @@ func (o *object) holderIsNil() bool {
 	return o.turn == nil
 }
 
-func TestOnlySoManyFilesAreOpen(t *testing.T) {
+func TestTheNumberOfOpenFilesIsLimited(t *testing.T) {
 	w := newWorld(t, memoryScript())
 	const most, many = 4, 12
 	w.stores.max = most
@@ -271,11 +275,15 @@ func TestOnlySoManyFilesAreOpen(t *testing.T) {
 
 func TestAnEntryHasALimit(t *testing.T) {
 	s := memoryScript()
-	s.handlers["/big"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", ProductionLimits.Entry-1)) }
-	s.handlers["/toobig"] = func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", ProductionLimits.Entry)) }
+	storeX := func(length int) func(*call) (string, error) {
+		return func(c *call) (string, error) { return "", c.store("k", strings.Repeat("x", length)) }
+	}
+	s.handlers["/big"] = storeX(ProductionLimits.Entry - 1)
+	s.handlers["/toobig"] = storeX(ProductionLimits.Entry)
 	w := newWorld(t, s)
 	w.want("a", "/big", "")
-	if status, body := w.get("a", "/toobig"); status != 500 || !strings.Contains(body, "key and value are 2097153 bytes together, the limit is 2097152") {
+	const want = "key and value are 2097153 bytes together, the limit is 2097152"
+	if status, body := w.get("a", "/toobig"); status != 500 || !strings.Contains(body, want) {
 		t.Errorf("got %d %q, want a 500 that names the limit", status, body)
 	}
 }
@@ -312,7 +320,8 @@ func TestAListIsGivenPageByPage(t *testing.T) {
 	w := newWorld(t, s)
 	w.want("a", "/fill", "")
 	_, body := w.get("a", "/list")
-	if got := strings.FieldsFunc(body, func(r rune) bool { return r == ' ' || r == '+' }); len(got) != 6 || strings.Count(body, " ") == 0 {
+	keys := strings.FieldsFunc(body, func(r rune) bool { return r == ' ' || r == '+' })
+	if len(keys) != 6 || strings.Count(body, " ") == 0 {
 		t.Errorf("got %q, want six keys on several pages", body)
 	}
 }
@@ -328,15 +337,20 @@ func TestAnObjectKnowsItsNameUnlessItIsVeryLong(t *testing.T) {
 func TestWhatABlockWroteOutlivesAnAbort(t *testing.T) {
 	s := memoryScript()
 	s.handlers["/blockabort"] = func(c *call) (string, error) {
-		err := errors.Join(c.plain(wire.MethodBlock), c.store("k", "kept"), c.plain(wire.MethodUnblock), c.store("k", "lost"))
-		return "", errors.Join(err, c.reset("enough"))
+		return "", errors.Join(
+			c.plain(wire.MethodBlock),
+			c.store("k", "kept"),
+			c.plain(wire.MethodUnblock),
+			c.store("k", "lost"),
+			c.reset("enough"),
+		)
 	}
 	w := newWorld(t, s)
 	w.get("a", "/blockabort")
 	w.want("a", "/get", "kept")
 }
 
-func TestAnObjectLearnsItsNameFromWhoeverKnowsIt(t *testing.T) {
+func TestAnObjectLearnsItsNameFromAnyCaller(t *testing.T) {
 	w := newWorld(t, newScript(nil))
 	ns := w.namespaces["Lab"]
 	id := objectid.FromName(ns.uniqueKey, "", "a")

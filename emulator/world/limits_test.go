@@ -8,7 +8,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// newKeyValueWorld is newWorld where class Lab has no SQL.
+// newKeyValueWorld is newWorld with a class Lab that has no SQL.
 func newKeyValueWorld(t *testing.T, s *script) *world {
 	w := newWorld(t, s)
 	w.keyValue = true
@@ -47,7 +47,8 @@ func limitScript() *script {
 
 func TestObjectsWithoutSQLHaveNarrowerLimits(t *testing.T) {
 	const tooLong = "a key of 2049 bytes, the limit is 2048"
-	const noSQL = "SQL is not enabled for this Durable Object class. To enable it, change `new_classes` to `new_sqlite_classes` in the migration that creates the class"
+	const noSQL = "SQL is not enabled for this Durable Object class. To enable it, change " +
+		"`new_classes` to `new_sqlite_classes` in the migration that creates the class"
 	w := newKeyValueWorld(t, limitScript())
 	for path, want := range map[string]string{
 		"/largest":  "<nil>",

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Worlds do not know of one another, and leave nothing behind: TestMain looks for goroutines.
+// Worlds are independent of one another. They leave no goroutines behind: TestMain checks that.
 func TestAHundredWorldsRunInOneProcess(t *testing.T) {
 	const worlds = 100
 	var all []*world

@@ -18,8 +18,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// missing starts a world in which alarms are set for a, b and c, and stops it: the clock
-// passes the first two of them, and goes on, while nothing runs. b is the first.
+// missing starts a world with alarms of a, b and c, and stops it. The clock passes those of b and
+// a, in this order, while nothing runs.
 func missing(t *testing.T, s *script) *world {
 	w := newWorld(t, s)
 	w.want("a", "/set10s", "")
@@ -29,7 +29,7 @@ func missing(t *testing.T, s *script) *world {
 	return w
 }
 
-// sleepFor stops the emulator, and makes its clock a running one that will have gone on by d.
+// sleepFor stops the world and changes its saved clock: it runs, and has moved on by d.
 func (w *world) sleepFor(d time.Duration) {
 	w.t.Helper()
 	stood := w.clock.Now()
@@ -38,7 +38,7 @@ func (w *world) sleepFor(d time.Duration) {
 	w.saved = clock.State{Mode: clock.Running, Rate: 1, Offset: time.Until(at), At: at}
 }
 
-// next says how the emulator starts next time, and returns what it then logs.
+// next sets how the world starts next time, and returns the log of that start.
 func (w *world) next(live bool, missed Missed) *syncBuffer {
 	b := &syncBuffer{}
 	w.tune = func(o *setup) {
@@ -85,7 +85,7 @@ func TestMissedAlarmsFireAtStartInTheOrderInWhichTheyWereDue(t *testing.T) {
 	s := alarmScript(nil)
 	w := newWorld(t, s)
 	var want []string
-	for i := range 40 { // the order in which they are due, and then in which they were set, is not that of the ids
+	for i := range 40 { // neither the order of due times nor the order of setting is that of the ids
 		name := fmt.Sprint("o", i)
 		w.want(name, "/set10s", "")
 		want = append(want, name)
@@ -98,7 +98,8 @@ func TestMissedAlarmsFireAtStartInTheOrderInWhichTheyWereDue(t *testing.T) {
 	w.start(s)
 	eventually(t, "all have run", func() bool { return len(runsOf(s)) == len(want) && len(w.PendingAlarms()) == 1 })
 	wantList(t, "runs", runsOf(s), want)
-	wantLine(t, log, "41 alarms are overdue, the first by 29m59s, the last by 29m50s: they fire as soon as the program is up, the first one first")
+	wantLine(t, log, "41 alarms are overdue, the first by 29m59s, the last by 29m50s: "+
+		"they fire as soon as the program is up, the first one first")
 }
 
 func TestMissedAlarmsRunOneAfterTheOther(t *testing.T) {
@@ -114,7 +115,7 @@ func TestMissedAlarmsRunOneAfterTheOther(t *testing.T) {
 	inner := s.handlers["alarm"]
 	s.handlers["alarm"] = func(c *call) (string, error) {
 		text, err := inner(c)
-		c.load("k") // a moment in which another could begin
+		c.load("k") // gives another run the chance to begin
 		mu.Lock()
 		running--
 		mu.Unlock()
@@ -133,7 +134,7 @@ func TestMissedAlarmsRunOneAfterTheOther(t *testing.T) {
 	}
 }
 
-func TestAMissedAlarmThatTakesItsTimeKeepsNoOtherWaiting(t *testing.T) {
+func TestASlowMissedAlarmDelaysNoOther(t *testing.T) {
 	s := alarmScript(nil)
 	block := make(chan struct{})
 	s.handlers["alarm"] = func(c *call) (string, error) {
@@ -153,7 +154,7 @@ func TestAMissedAlarmThatTakesItsTimeKeepsNoOtherWaiting(t *testing.T) {
 	close(block)
 }
 
-func TestAnAlarmThatFallsDueBeforeThereIsAProgramWaitsForIt(t *testing.T) {
+func TestAnAlarmThatIsDueBeforeThereIsAProgramWaitsForIt(t *testing.T) {
 	s := alarmScript(nil)
 	w := newWorld(t, s)
 	w.want("missed", "/set1s", "")
@@ -176,7 +177,8 @@ func TestMissedAlarmsOfAFrozenClockWaitForIt(t *testing.T) {
 	w := missing(t, s)
 	log := w.next(false, MissedFire)
 	w.start(s)
-	wantLine(t, log, "2 alarms are overdue, the first by 29m59s, the last by 29m50s: the clock stands still, so they fire when that is moved")
+	wantLine(t, log, "2 alarms are overdue, the first by 29m59s, the last by 29m50s: "+
+		"the clock stands still, so they fire when that is moved")
 	wantList(t, "before", runsOf(s), nil)
 	wantList(t, "advance 0", w.moveOn(0), []string{"Lab/b ok", "Lab/a ok"})
 }
@@ -204,8 +206,8 @@ func TestSkippedAlarmsAreGoneFromTheFiles(t *testing.T) {
 func TestSkippingFollowsTheObjectsAndNotTheIndex(t *testing.T) {
 	s := alarmScript(nil)
 	w := missing(t, s)
-	// As after a crash between the two writes of each: a was moved to later, b deleted,
-	// and d never committed.
+	// The files are as after crashes between the two writes of a change: a was moved to later, b
+	// was deleted, and d was never committed.
 	w.start(s)
 	past := w.clock.Now().Add(-time.Hour)
 	w.want("a", "/set1h", "")
@@ -219,7 +221,7 @@ func TestSkippingFollowsTheObjectsAndNotTheIndex(t *testing.T) {
 	w.start(s)
 	wantPending(t, w, "c", "a")
 	if _, err := os.Stat(filepath.Join(w.dir, "state", "v3", "do", "w-Lab", labID("d")+".sqlite")); err == nil {
-		t.Error("a file was made for an object that has none")
+		t.Error("a file was created for an object without one")
 	}
 	w.next(false, MissedFire)
 	w.restart(s)
@@ -261,8 +263,9 @@ func TestHeldAlarmsWaitUntilTheClockIsMovedByHand(t *testing.T) {
 	w := missing(t, s)
 	log := w.next(true, MissedHold)
 	w.start(s)
-	wantLine(t, log, "2 alarms are overdue, the first by 29m59s, the last by 29m50s: they are held until the clock is moved by hand")
-	w.want("now", "/setpast", "") // an alarm of today fires as ever
+	wantLine(t, log, "2 alarms are overdue, the first by 29m59s, the last by 29m50s: "+
+		"they are held until the clock is moved by hand")
+	w.want("now", "/setpast", "") // an alarm that was not missed fires as usual
 	eventually(t, "it has run", func() bool { return len(runsOf(s)) == 1 && len(w.PendingAlarms()) == 3 })
 	wantPending(t, w, "b", "a", "c")
 	if held := w.Held(); len(held) != 2 || !held[0].Held || held[0].Name != "b" || held[1].Name != "a" {
@@ -274,7 +277,7 @@ func TestHeldAlarmsWaitUntilTheClockIsMovedByHand(t *testing.T) {
 	}
 }
 
-func TestSomebodyDecidesAboutHeldAlarms(t *testing.T) {
+func TestHeldAlarmsCanBeTriggeredSnoozedAndDeleted(t *testing.T) {
 	s := alarmScript(func(*call) error { return errors.New("no luck") })
 	w := missing(t, s)
 	w.missAnother(s, "d")
@@ -297,7 +300,7 @@ func TestSomebodyDecidesAboutHeldAlarms(t *testing.T) {
 	}
 }
 
-// missAnother sets an alarm that is overdue when the emulator, which has stopped, starts again.
+// missAnother sets an alarm that is overdue when the stopped world starts again.
 func (w *world) missAnother(s *script, name string) {
 	w.t.Helper()
 	w.start(s)
@@ -319,10 +322,10 @@ func TestHeldAlarmsFireAfterAnotherStart(t *testing.T) {
 	wantList(t, "fired", w.moveOn(0), []string{"Lab/b ok", "Lab/a ok"})
 }
 
-func TestNothingMissedIsNotWorthALine(t *testing.T) {
+func TestWithoutMissedAlarmsThereIsNoLogLine(t *testing.T) {
 	s := alarmScript(nil)
 	w := newWorld(t, s)
-	w.want("now", "/setpast", "") // due at this very moment, at which the clock stands
+	w.want("now", "/setpast", "") // due at the time at which the clock stands
 	log := w.next(false, MissedFire)
 	w.restart(s)
 	if strings.Contains(log.String(), "overdue") {

@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// write puts a value by a notice, without waiting for an answer.
+// write puts a value with a notice: it waits for no answer.
 func (c *call) write(key, value string) error {
 	return c.ask(func(ev *Event) error {
 		ev.Write([]wire.Entry{{Key: key, Value: []byte(value)}})
@@ -38,7 +38,7 @@ func noticeScript() *script {
 			err := c.transact(func() error { return errors.Join(c.write("k", "lost"), errNoLuck) })
 			return c.load("k"), unless(errNoLuck, err)
 		},
-		"/leave": func(c *call) (string, error) { // a transaction that nobody ends
+		"/leave": func(c *call) (string, error) { // a transaction that is left open
 			return "", errors.Join(c.plain(wire.MethodBlock), c.plain(wire.MethodBegin), c.write("k", "lost"))
 		},
 		"/abort": func(c *call) (string, error) {
@@ -50,7 +50,7 @@ func noticeScript() *script {
 	return s
 }
 
-func TestWhatIsWrittenByNoticesIsStored(t *testing.T) {
+func TestWritesByNoticeAreStored(t *testing.T) {
 	s := noticeScript()
 	w := newWorld(t, s)
 	w.want("a", "/write", "")
@@ -64,7 +64,7 @@ func TestWhatIsWrittenByNoticesIsStored(t *testing.T) {
 	w.want("a", "/k", "before it failed")
 }
 
-func TestWhatIsWrittenByNoticesIsCommittedWhereTheEventWaits(t *testing.T) {
+func TestWritesByNoticeAreCommittedWhereTheEventWaits(t *testing.T) {
 	w := newWorld(t, noticeScript())
 	answer := make(chan string, 1)
 	go func() {
@@ -84,7 +84,7 @@ func TestWhatIsWrittenByNoticesIsCommittedWhereTheEventWaits(t *testing.T) {
 	w.want("a", "/k", "after")
 }
 
-func TestWhatIsWrittenByNoticesIsUndone(t *testing.T) {
+func TestWritesByNoticeAreRolledBack(t *testing.T) {
 	s := noticeScript()
 	w := newWorld(t, s)
 	w.want("a", "/write", "")
@@ -92,7 +92,7 @@ func TestWhatIsWrittenByNoticesIsUndone(t *testing.T) {
 	w.want("a", "/leave", "")
 	w.want("a", "/k", "written")
 	if n := s.forgettings(); n != 1 {
-		t.Errorf("the program was told %d times to forget, want once for the transaction that nobody ended", n)
+		t.Errorf("the program got %d requests to forget, want one for the transaction that was left open", n)
 	}
 	if status, body := w.get("a", "/abort"); status != 500 || !strings.Contains(body, "enough") {
 		t.Errorf("got %d %q, want 500 with the reason", status, body)
@@ -111,19 +111,21 @@ func TestANoticeThatCannotBeStoredResetsTheObject(t *testing.T) {
 	eventually(t, "one instance was discarded", func() bool { return s.discarded() == 1 })
 }
 
-func TestAWriteFromOutsideMakesTheProgramForget(t *testing.T) {
+func TestAnAdminWriteMakesTheProgramForgetItsCache(t *testing.T) {
 	s := noticeScript()
-	s.handlers["/told"] = func(*call) (string, error) { return fmt.Sprint(s.forgettings()), nil }
+	s.handlers["/forgotten"] = func(*call) (string, error) { return fmt.Sprint(s.forgettings()), nil }
 	w := newWorld(t, s)
 	w.want("a", "/write", "")
 	o := w.object("Lab", "a")
-	if err := o.administer(t.Context(), func(st *store.Object) error { _, _, err := st.Get("k"); return err }); err != nil {
+	read := func(st *store.Object) error { _, _, err := st.Get("k"); return err }
+	if err := o.administer(t.Context(), read); err != nil {
 		t.Fatal(err)
 	}
-	w.want("a", "/told", "0")
-	if err := o.administer(t.Context(), func(st *store.Object) error { return st.Put("k", []byte("from outside")) }); err != nil {
+	w.want("a", "/forgotten", "0")
+	write := func(st *store.Object) error { return st.Put("k", []byte("from outside")) }
+	if err := o.administer(t.Context(), write); err != nil {
 		t.Fatal(err)
 	}
-	w.want("a", "/told", "1") // known before the next event
+	w.want("a", "/forgotten", "1") // the notice arrives before the next event
 	w.want("a", "/k", "from outside")
 }

@@ -12,7 +12,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// scripts are the Programs of a world under test: the script that serves now.
+// scripts are the Programs of a world under test. They hold the script that serves.
 type scripts struct {
 	// mu guards what follows. changed is closed and replaced when any of it changes.
 	mu      sync.Mutex
@@ -79,7 +79,7 @@ func (p *scripts) swap(r *scriptRun) {
 	}
 }
 
-// drop ends the script that serves as a crash does.
+// drop ends the serving script as a crash does.
 func (p *scripts) drop() { p.set(nil, false).lose(errCrashedScript) }
 
 func (p *scripts) end() {
@@ -88,7 +88,7 @@ func (p *scripts) end() {
 	}
 }
 
-// What the events of a script fail with that is gone.
+// The events of a lost script fail with this error.
 var (
 	errCrashedScript = &wire.Error{
 		Message: "the handler program has closed its connection", Reset: true, Retryable: true,
@@ -98,25 +98,25 @@ var (
 	}
 )
 
-// A script is a handler program in the test's own process: a worker that passes every request on to
-// an object of class Lab, unless there is a handler "worker", and what the objects do, by path. It
-// shows that a world needs no process.
+// A script is a handler program in the test's own process. Its worker passes every request on to an
+// object of class Lab, unless there is a handler "worker". What the objects do is up to handlers. A
+// script shows that a world needs no process.
 type script struct {
-	// handlers answer requests by path. "alarm" runs the alarm, "scheduled" a cron trigger,
-	// "construct" makes an instance, where they are there.
+	// handlers answer requests by path. Three names are not paths: "alarm" runs an alarm,
+	// "scheduled" a cron trigger, and "construct" makes an instance.
 	handlers map[string]func(*call) (string, error)
 
 	mu        sync.Mutex
 	log       []string // what happened, in order
 	names     map[uint64]string
-	destroyed []string // names of instances that were
-	forgotten int      // how often the program had to forget
+	destroyed []string // names of the destroyed instances
+	forgotten int      // number of requests to forget the cache
 
-	jurisdictions []string // of the instances that were made
+	jurisdictions []string // of the constructed instances
 }
 
 // A scriptRun is one run of a script, as a process is one run of a program: it serves one world
-// until it is lost. What handlers of a lost run still do has no part in the next run.
+// until it is lost. What handlers of a lost run still do does not affect the next run.
 type scriptRun struct {
 	*script
 	w    *World
@@ -159,7 +159,7 @@ func (s *script) Forget(*Instance) {
 	s.forgotten++
 }
 
-// Ask runs the handler that m is for.
+// Ask runs the handler for m.
 func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
 	c := &call{run: r, instance: inst.Number()}
 	var name string
@@ -188,7 +188,7 @@ func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
 	return err
 }
 
-// run runs a handler, and returns when it has or when its instance or the script is gone.
+// run runs a handler. It returns when the handler does, or when its instance or the script is gone.
 func (r *scriptRun) run(inst *Instance, c *call, f func(*call) (string, error)) (string, error) {
 	ev, err := r.w.Ask(r, c.event)
 	if err != nil {
@@ -212,7 +212,7 @@ func (r *scriptRun) run(inst *Instance, c *call, f func(*call) (string, error)) 
 	}()
 	select {
 	case res := <-done:
-		if inst.Context().Err() != nil { // a reset goes before whatever the handler makes of it
+		if inst.Context().Err() != nil { // the error of a reset replaces the handler's own
 			return "", context.Cause(inst.Context())
 		}
 		return res.text, remote(res.err)
@@ -223,7 +223,7 @@ func (r *scriptRun) run(inst *Instance, c *call, f func(*call) (string, error)) 
 	}
 }
 
-// remote converts the error of a handler into one that travels.
+// remote converts the error of a handler into an error of the protocol.
 func remote(err error) error {
 	if err == nil {
 		return nil
@@ -235,7 +235,7 @@ func remote(err error) error {
 	return w
 }
 
-// work is the worker: it passes the request on to the object.
+// work is what the worker does: it passes the request on to the object.
 func (r *scriptRun) work(ev *Event, name, path string) (string, error) {
 	if f := r.handlers["worker"]; f != nil {
 		return r.run(ev.workerInstance(), &call{run: r, event: ev.Number(), path: path}, f)
@@ -243,7 +243,7 @@ func (r *scriptRun) work(ev *Event, name, path string) (string, error) {
 	return r.fetch(ev.Context(), ev, name, path)
 }
 
-// workerInstance stands for the worker's part in an event.
+// workerInstance stands for the worker, which has no instance.
 func (ev *Event) workerInstance() *Instance { return workerInstance }
 
 // fetch sends a request of the handler of caller to an object.
@@ -294,12 +294,12 @@ func (r *scriptRun) fetchAt(ctx context.Context, caller *Event, to *Address, pat
 		err = failure
 	}
 	if err != nil {
-		return "", WireError(err) // as it travels
+		return "", WireError(err) // as the protocol carries it
 	}
 	return text, nil
 }
 
-// discarded is how many instances the program had to forget.
+// discarded returns how many instances the program has discarded.
 func (s *script) discarded() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -339,14 +339,14 @@ type call struct {
 	canceled <-chan struct{} // closed when nobody waits for the event
 }
 
-// ask calls f with the event of c, as a question of the handler.
+// ask calls f with the event of c, as an operation that the handler asks for.
 func (c *call) ask(f func(*Event) error) error {
 	ev, err := c.run.w.Ask(c.run, c.event)
 	if err == nil {
 		err = f(ev)
 	}
 	if err != nil {
-		return WireError(err) // as it travels
+		return WireError(err) // as the protocol carries it
 	}
 	return nil
 }
@@ -385,7 +385,7 @@ func (c *call) nowOrError() (now time.Time, err error) {
 
 func (c *call) sinceScheduled() time.Duration { return c.now().Sub(time.UnixMilli(c.alarm.Scheduled)) }
 
-// background begins work that outlives the handler of c. The work gets its own call.
+// background starts work that outlives the handler of c. The work gets its own call.
 func (c *call) background(work func(*call) error) error {
 	return c.ask(func(caller *Event) error {
 		begun := make(chan error, 1)
@@ -426,7 +426,7 @@ func (c *call) setAlarmAt(at time.Time) error {
 	return c.ask(func(ev *Event) error { return ev.SetAlarm(at) })
 }
 
-// alarmIn says in how long the object's alarm is due, as the handler sees it.
+// alarmIn returns in how long the object's alarm is due, as the handler sees it.
 func (c *call) alarmIn() string {
 	text := "none"
 	must(c.ask(func(ev *Event) error {

@@ -17,7 +17,7 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// snapshotScript is a program whose objects store a bit of everything with "/fill".
+// snapshotScript returns a program whose objects store a value of each kind with "/fill".
 func snapshotScript() *script {
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
@@ -67,11 +67,17 @@ func wantFilled(t *testing.T, got control.Snapshot) {
 	}
 	tables := []control.StoredTable{
 		{
-			Name: `odd "name`, SQL: `CREATE TABLE "odd ""name" (id INTEGER PRIMARY KEY, note TEXT, data BLOB, real REAL)`,
+			Name:    `odd "name`,
+			SQL:     `CREATE TABLE "odd ""name" (id INTEGER PRIMARY KEY, note TEXT, data BLOB, real REAL)`,
 			Columns: []string{"id", "note", "data", "real"},
 			Rows:    [][]control.SQLValue{v(int64(1), "one", []byte{0, 0xff}, 1.0), v(int64(2), nil, nil, nil)},
 		},
-		{Name: "words", SQL: "CREATE VIRTUAL TABLE words USING fts5(text)", Columns: []string{"text"}, Rows: [][]control.SQLValue{v("hello")}},
+		{
+			Name:    "words",
+			SQL:     "CREATE VIRTUAL TABLE words USING fts5(text)",
+			Columns: []string{"text"},
+			Rows:    [][]control.SQLValue{v("hello")},
+		},
 	}
 	if diff := cmp.Diff(tables, got.Tables); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
@@ -90,20 +96,20 @@ func (w *world) snapshot(name string) control.Snapshot {
 	return got
 }
 
-func TestASnapshotHasAllThatIsStored(t *testing.T) {
+func TestASnapshotHasEverythingThatIsStored(t *testing.T) {
 	s := snapshotScript()
 	w := newWorld(t, s)
 	w.want("a", "/fill", "")
 	got := w.snapshot("a")
 	wantFilled(t, got)
 	if !got.InMemory {
-		t.Error("got that it is not in memory")
+		t.Error("the snapshot says that the object is not in memory")
 	}
 	if alarm, _ := w.alarm("a"); got.Alarm == nil || !got.Alarm.Equal(alarm.Due) {
 		t.Errorf("got alarm %v, want %v", got.Alarm, alarm.Due)
 	}
 	if s.forgettings() != 0 {
-		t.Error("the program was told to forget what it knows, although nothing has changed")
+		t.Error("the program got a request to forget, although nothing has changed")
 	}
 }
 
@@ -115,7 +121,8 @@ func TestASnapshotDoesNotWakeTheObject(t *testing.T) {
 	got := w.snapshot("a")
 	wantFilled(t, got)
 	if got.InMemory || got.Running || s.notes() != "construct:a" {
-		t.Errorf("got in memory %v, running %v after %q, want an object that sleeps on", got.InMemory, got.Running, s.notes())
+		t.Errorf("got in memory %v, running %v after %q, want an object that stays out of memory",
+			got.InMemory, got.Running, s.notes())
 	}
 	byID, err := w.client().SnapshotObject(t.Context(), control.Object{Class: "LAB", ID: labID("a")})
 	if diff := cmp.Diff(got, byID); err != nil || diff != "" {
@@ -164,7 +171,7 @@ func TestASnapshotOfAnObjectThatKeepsItsTurnGivesUp(t *testing.T) {
 	short, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errors.New("no patience"))
 	defer cancel()
 	if _, err := w.Admin().SnapshotObject(short, lab("a")); err == nil || err.Error() != "no patience" {
-		t.Errorf("got %v, want that the caller's patience ends", err)
+		t.Errorf("got %v, want the end of the caller's context", err)
 	}
 	hangUp()
 	wg.Wait()
@@ -186,11 +193,11 @@ func TestASnapshotOfNothingIsAnError(t *testing.T) {
 		wantRefusal(t, err, tt.status, tt.text)
 	}
 	if w.object("Lab", "nobody") != nil {
-		t.Error("to ask for it has made the object")
+		t.Error("asking for the snapshot created the object")
 	}
 }
 
-func TestASnapshotOfTooMuchIsAnError(t *testing.T) {
+func TestASnapshotOfTooMuchDataIsAnError(t *testing.T) {
 	for what, fill := range map[string]func(*store.Object) error{
 		"keys": func(s *store.Object) (err error) {
 			for i := range maxSnapshot>>20 + 1 {
@@ -199,8 +206,10 @@ func TestASnapshotOfTooMuchIsAnError(t *testing.T) {
 			return err
 		},
 		"rows": func(s *store.Object) error {
-			c, err := s.Exec(fmt.Sprintf("CREATE TABLE t (b BLOB); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) "+
-				"INSERT INTO t SELECT zeroblob(1048576) FROM n", maxSnapshot>>20+1), nil)
+			query := fmt.Sprintf(`CREATE TABLE t (b BLOB);
+				WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d)
+				INSERT INTO t SELECT zeroblob(1048576) FROM n`, maxSnapshot>>20+1)
+			c, err := s.Exec(query, nil)
 			return errors.Join(err, c.Close())
 		},
 	} {
@@ -222,14 +231,19 @@ func TestASnapshotOfTooMuchIsAnError(t *testing.T) {
 func TestATableThatCanNotBeReadDoesNotHideTheOthers(t *testing.T) {
 	s := snapshotScript()
 	s.handlers["/broken"] = func(c *call) (string, error) {
-		_, err := c.exec(`CREATE TABLE content (id INTEGER PRIMARY KEY, text); CREATE VIRTUAL TABLE broken USING fts5(text, content=content, content_rowid=id);
-			INSERT INTO broken (rowid, text) VALUES (1, 'hi'); DROP TABLE content; CREATE TABLE good (n); INSERT INTO good VALUES (1)`)
+		_, err := c.exec(`CREATE TABLE content (id INTEGER PRIMARY KEY, text);
+			CREATE VIRTUAL TABLE broken USING fts5(text, content=content, content_rowid=id);
+			INSERT INTO broken (rowid, text) VALUES (1, 'hi');
+			DROP TABLE content;
+			CREATE TABLE good (n);
+			INSERT INTO good VALUES (1)`)
 		return "", err
 	}
 	w := newWorld(t, s)
 	w.want("a", "/broken", "")
 	got := w.snapshot("a")
-	if len(got.Tables) != 2 || got.Tables[0].Problem == "" || got.Tables[0].Rows == nil || len(got.Tables[1].Rows) != 1 {
+	if len(got.Tables) != 2 || got.Tables[0].Problem == "" ||
+		got.Tables[0].Rows == nil || len(got.Tables[1].Rows) != 1 {
 		t.Errorf("got %+v, want a table that can't be read and a good one", got.Tables)
 	}
 }

@@ -24,7 +24,8 @@ func (c *call) all(query string, args ...any) (string, error) {
 	return strings.Trim(fmt.Sprint(rows.Values), "[]"), nil
 }
 
-// sqlScript has an object that makes a table t when it is constructed, and a few things to do with it.
+// sqlScript returns a program whose objects create a table t when they are constructed, and change
+// it by request.
 func sqlScript() *script {
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
@@ -75,7 +76,8 @@ func TestSQLErrorsHaveTheirCode(t *testing.T) {
 	}
 	w := newWorld(t, s)
 	w.want("a", "/one", "")
-	w.want("a", "/twice", "SQLITE_CONSTRAINT_PRIMARYKEY UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)")
+	w.want("a", "/twice", "SQLITE_CONSTRAINT_PRIMARYKEY UNIQUE constraint failed: t.id: "+
+		"SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)")
 	w.want("a", "/cut", "incomplete input: SQLITE_ERROR")
 }
 
@@ -94,7 +96,7 @@ func TestSQLTakesPartInTransactions(t *testing.T) {
 }
 
 func TestRowsComeInPages(t *testing.T) {
-	const rows, width = 100, 5000 // several times a page
+	const rows, width = 100, 5000 // several pages
 	s := sqlScript()
 	s.handlers["/fill"] = func(c *call) (string, error) {
 		for i := range rows {
@@ -189,8 +191,8 @@ func TestACursorOutlivesWaitsAndKeepsItsFileOpen(t *testing.T) {
 		_, body := w.get("a", "/wait")
 		answer <- body
 	}()
-	eventually(t, "the handler sleeps", func() bool { due, ok := w.clock.Next(); return ok && due.Sub(w.clock.Now()) == time.Second })
-	w.want("b", "/one", "") // which needs a file, too
+	w.awaitTimer(time.Second)
+	w.want("b", "/one", "") // needs a file, too
 	w.want("c", "/one", "")
 	w.moveOn(time.Second)
 	if got := <-answer; got != "100000" {
@@ -198,10 +200,11 @@ func TestACursorOutlivesWaitsAndKeepsItsFileOpen(t *testing.T) {
 	}
 }
 
-func TestARowThatFailsDoesNotCostThoseBeforeIt(t *testing.T) {
+func TestRowsBeforeOneThatFailsAreReturned(t *testing.T) {
 	s := sqlScript()
 	s.handlers["/rows"] = func(c *call) (string, error) {
-		rows, err := c.exec("SELECT abs(column1) FROM (VALUES (1), (2), (-9223372036854775807 - 1))") // the cursor is one row ahead
+		// abs overflows in the third row. The cursor reads one row ahead.
+		rows, err := c.exec("SELECT abs(column1) FROM (VALUES (1), (2), (-9223372036854775807 - 1))")
 		if err != nil {
 			return "", err
 		}
@@ -213,10 +216,13 @@ func TestARowThatFailsDoesNotCostThoseBeforeIt(t *testing.T) {
 }
 
 func TestAConstraintThatDoesNotHoldAtTheEndResetsTheObject(t *testing.T) {
-	const text = "Durable Object was reset and rolled back to its last known good state because the application left the database in a state where constraints were violated: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)"
+	const text = "Durable Object was reset and rolled back to its last known good state because " +
+		"the application left the database in a state where constraints were violated: " +
+		"FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)"
 	s := sqlScript()
 	child := func(c *call) error {
-		_, err := c.exec("CREATE TABLE IF NOT EXISTS child (t REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED); INSERT INTO child VALUES (99)")
+		_, err := c.exec(`CREATE TABLE IF NOT EXISTS child (t REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED);
+			INSERT INTO child VALUES (99)`)
 		return err
 	}
 	s.handlers["/child"] = func(c *call) (string, error) { return "", errors.Join(c.store("k", "lost"), child(c)) }
@@ -269,7 +275,7 @@ func TestSQLThatNeverEndsEndsWithItsObject(t *testing.T) {
 		answer <- body
 	}()
 	<-started
-	w.want("b", "/one", "") // nobody else waits for it
+	w.want("b", "/one", "") // other objects do not wait for it
 	o := w.object("Lab", "a")
 	o.mu.Lock()
 	turn := o.turn

@@ -9,7 +9,8 @@ import (
 	"devtool.internal/emulator/store"
 )
 
-// minutely is a program whose objects set their alarm again every minute, after what also does.
+// minutely returns a program whose objects set their alarm again every minute, after they call
+// also.
 func minutely(also func(*call) error) *script {
 	s := newScript(nil)
 	run := func(c *call) (string, error) {
@@ -22,7 +23,7 @@ func minutely(also func(*call) error) *script {
 	return s
 }
 
-// openStore is the file of an object as the engine has it open, or nil.
+// openStore returns an object's file if the world has it open, or nil.
 func (w *world) openStore(name string) *store.Object {
 	o := w.object("Lab", name)
 	if o == nil {
@@ -47,16 +48,16 @@ func TestAnAdvanceDoesNotOpenAFileAgainForEachAlarm(t *testing.T) {
 	w.want("a", "/run", "")
 	wantList(t, "alarms", w.moveOn(3*time.Minute+30*time.Second), []string{"Lab/a ok", "Lab/a ok", "Lab/a ok"})
 	if evicted != 4 {
-		t.Errorf("the object was constructed %d times, want 4: it is evicted after 10 s all the same", evicted)
+		t.Errorf("the object was constructed %d times, want 4: its file stays open, but it is evicted", evicted)
 	}
-	// The first is that of the request, which an advance has evicted.
+	// The first file is the request's: an advance has evicted the object since.
 	if len(seen) != 4 || seen[0] != seen[1] || seen[1] != seen[2] || seen[2] != seen[3] {
-		t.Errorf("the file was opened anew: %p", seen)
+		t.Errorf("the file was opened again: %p", seen)
 	}
 
-	// Once the clock has got there, the file is anybody's.
+	// After the advance, the file may be closed.
 	if o := w.object("Lab", "a"); o != nil {
-		t.Error("the engine still keeps the object")
+		t.Error("the world still keeps the object")
 	}
 	ns := w.namespaces["Lab"]
 	o, err := store.OpenObject(store.ObjectPath(ns.dir, objectid.FromName(ns.uniqueKey, "", "a").String()), "", false)
@@ -68,7 +69,7 @@ func TestAnAdvanceDoesNotOpenAFileAgainForEachAlarm(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatHasRunSQLFindsItsDatabaseAsNewAfterAnEviction(t *testing.T) {
+func TestAnEvictedObjectGetsANewConnectionToItsDatabase(t *testing.T) {
 	var s *script
 	s = minutely(func(c *call) error {
 		rows, err := c.exec("CREATE TABLE IF NOT EXISTS t (x); SELECT last_insert_rowid()")
@@ -83,11 +84,11 @@ func TestAnObjectThatHasRunSQLFindsItsDatabaseAsNewAfterAnEviction(t *testing.T)
 	w.want("a", "/run", "")
 	w.moveOn(2 * time.Minute)
 	if got, want := s.notes(), "[0] [0] [0]"; got != want {
-		t.Errorf("got %s, want %s: an instance begins with a connection of its own", got, want)
+		t.Errorf("got %s, want %s: an instance starts with its own connection", got, want)
 	}
 }
 
-func TestOfTheFilesThatLingerOnlySoManyAreOpen(t *testing.T) {
+func TestTheNumberOfLingeringFilesIsLimited(t *testing.T) {
 	s := minutely(func(c *call) error { return c.store("k", "kept") })
 	w := newWorld(t, s)
 	const most, many = 2, 6
@@ -102,6 +103,6 @@ func TestOfTheFilesThatLingerOnlySoManyAreOpen(t *testing.T) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if n := len(ns.objects); n > 0 {
-		t.Errorf("the engine still keeps %d objects", n)
+		t.Errorf("the world still keeps %d objects", n)
 	}
 }

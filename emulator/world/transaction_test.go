@@ -25,7 +25,7 @@ func (c *call) transact(work func() error) error {
 
 var errNoLuck = errors.New("no luck")
 
-// unless returns err if it is another than the expected one.
+// unless returns err if it is not the expected error.
 func unless(expected, err error) error {
 	if errors.Is(err, expected) {
 		return nil
@@ -58,7 +58,7 @@ func transactionScript() *script {
 	return s
 }
 
-func TestATransactionIsKeptOrUndoneWithItsAlarm(t *testing.T) {
+func TestATransactionIsKeptOrRolledBackWithItsAlarm(t *testing.T) {
 	w := newWorld(t, transactionScript())
 	w.want("a", "/commit", "")
 	w.want("a", "/k", "kept")
@@ -109,7 +109,7 @@ func TestNothingOfATransactionIsCommittedBeforeItsEnd(t *testing.T) {
 	wg.Wait()
 }
 
-func TestACrashInATransactionUndoesIt(t *testing.T) {
+func TestACrashInATransactionRollsItBack(t *testing.T) {
 	s := transactionScript()
 	s.handlers["/crash"] = func(c *call) (string, error) {
 		return "", c.transact(func() error {
@@ -130,10 +130,15 @@ func TestACrashInATransactionUndoesIt(t *testing.T) {
 	w.want("a", "/k", "kept")
 }
 
-func TestATransactionLeftOpenIsUndone(t *testing.T) {
+func TestATransactionLeftOpenIsRolledBack(t *testing.T) {
 	s := transactionScript()
 	s.handlers["/open"] = func(c *call) (string, error) {
-		return "", errors.Join(c.store("outer", "kept"), c.plain(wire.MethodBlock), c.plain(wire.MethodBegin), c.store("k", "lost"))
+		return "", errors.Join(
+			c.store("outer", "kept"),
+			c.plain(wire.MethodBlock),
+			c.plain(wire.MethodBegin),
+			c.store("k", "lost"),
+		)
 	}
 	w := newWorld(t, s)
 	w.want("a", "/open", "")

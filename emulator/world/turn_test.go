@@ -12,7 +12,7 @@ import (
 	"devtool.internal/durable/wire"
 )
 
-// queued reports how many events wait for the object's turn.
+// queued returns how many events wait for the object's turn.
 func (o *object) queued() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -160,7 +160,7 @@ func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if status, body := w.get("a", "/block"); status != 500 || !strings.Contains(body, "more than 30 s") {
-			t.Errorf("got %d %q, want a 500 that tells of the 30 s", status, body)
+			t.Errorf("got %d %q, want a 500 that names the 30 s", status, body)
 		}
 	})
 	eventually(t, "the handler blocks", func() bool { return strings.Contains(s.notes(), "blocked") })
@@ -172,8 +172,8 @@ func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
 	}
 }
 
-// Time that is passed by hand while a handler works is not time for which it waited.
-func TestAnAdvanceDoesNotCutOffWhoIsAboutToFinish(t *testing.T) {
+// A move of the clock while a handler works does not count as time that the handler waited.
+func TestAnAdvanceDoesNotCutOffAHandlerThatIsAboutToFinish(t *testing.T) {
 	s := newScript(nil)
 	release := make(chan struct{})
 	s.handlers = map[string]func(*call) (string, error){
@@ -247,7 +247,7 @@ func TestACanceledHandlerKeepsItsTurnToItsEnd(t *testing.T) {
 	wg.Go(func() { w.getContext(ctx, "a", "/hold") }) //nolint:errcheck // it is given up
 	eventually(t, "the handler runs", func() bool { return s.notes() == "begin" })
 	cancel()
-	eventually(t, "the handler is told", func() bool { return s.notes() == "begin canceled" })
+	eventually(t, "the handler is canceled", func() bool { return s.notes() == "begin canceled" })
 	wg.Go(func() { w.want("a", "/k", "kept") })
 	eventually(t, "the next request waits", func() bool { return w.object("Lab", "a").queued() == 1 })
 	close(release)
@@ -297,6 +297,6 @@ func TestAStorageCallOfAnEventThatIsOverFails(t *testing.T) {
 	if err := late.store("k", "v"); err == nil || !strings.Contains(err.Error(), "the event is over") {
 		t.Errorf("got error %v, want one that says that the event is over", err)
 	}
-	// It must not have taken the turn with it.
+	// The failed call must not have taken the turn.
 	w.want("a", "/hi", "hi")
 }

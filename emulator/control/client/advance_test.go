@@ -16,7 +16,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// telling answers with lines, and then with nothing more.
+// telling answers with lines, one for each event.
 func telling(lines ...control.AdvanceEvent) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", control.LinesType)
@@ -33,7 +33,7 @@ var (
 	end      = control.Advanced{Mode: control.Frozen, Ran: 2}
 )
 
-func TestAdvanceSendsWhatItIsTo(t *testing.T) {
+func TestAdvanceSendsItsRequest(t *testing.T) {
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	for want, q := range map[string]control.AdvanceRequest{
 		`{"duration":"1m30s"}`:                     {Duration: "1m30s"},
@@ -57,11 +57,12 @@ func TestAdvanceSendsWhatItIsTo(t *testing.T) {
 	}
 }
 
-func TestAdvanceTellsOfEachEvent(t *testing.T) {
+func TestAdvanceReportsEachEvent(t *testing.T) {
 	events := []control.AdvanceEvent{{Fired: &one}, {Progress: &progress}, {Fired: &two}}
 	client := serve(t, telling(append(events, control.AdvanceEvent{Advanced: &end})...))
 	var got []control.AdvanceEvent
-	advanced, err := client.Advance(t.Context(), control.AdvanceRequest{Next: true}, func(e control.AdvanceEvent) { got = append(got, e) })
+	each := func(e control.AdvanceEvent) { got = append(got, e) }
+	advanced, err := client.Advance(t.Context(), control.AdvanceRequest{Next: true}, each)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +82,10 @@ func TestAdvanceTellsOfEachEvent(t *testing.T) {
 	}
 }
 
-func TestAdvanceThatIsCancelledStopsTheClockAndHearsWhere(t *testing.T) {
+func TestACancelledAdvanceStopsTheClockAndGetsTheReport(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
-	early := 1 // the first attempt comes before the advance has begun
+	early := 1 // the first request to stop arrives before the advance has begun
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch strings.TrimPrefix(r.URL.Path, control.Prefix) {
 		case "time/stop":
@@ -110,7 +111,7 @@ func TestAdvanceThatIsCancelledStopsTheClockAndHearsWhere(t *testing.T) {
 	}
 }
 
-func TestAdvanceRecognisesWhatIsNoAnswer(t *testing.T) {
+func TestAdvanceRecognisesInvalidAnswers(t *testing.T) {
 	for name, test := range map[string]struct {
 		handler http.HandlerFunc
 		want    string

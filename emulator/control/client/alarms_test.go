@@ -20,7 +20,13 @@ func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
 		ask  func(c *client.Client) error
 		want string
 	}{
-		{func(c *client.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
+		{
+			func(c *client.Client) error {
+				_, err := c.ListAlarms(ctx, control.AlarmsRequest{})
+				return err
+			},
+			"GET alarms ",
+		},
 		{
 			func(c *client.Client) error {
 				_, err := c.ListAlarms(ctx, control.AlarmsRequest{Class: "A&B"})
@@ -29,7 +35,10 @@ func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
 			"GET alarms?class=A%26B ",
 		},
 		{func(c *client.Client) error { _, err := c.GetAlarm(ctx, plain); return err }, "GET alarms/Batcher/a "},
-		{func(c *client.Client) error { _, err := c.GetAlarm(ctx, odd); return err }, "GET alarms/Batcher/a%2Fb%20%3F "},
+		{
+			func(c *client.Client) error { _, err := c.GetAlarm(ctx, odd); return err },
+			"GET alarms/Batcher/a%2Fb%20%3F ",
+		},
 		{
 			func(c *client.Client) error {
 				_, err := c.DeleteAlarm(ctx, control.Object{Class: "Batcher", Name: "a", ID: id})

@@ -18,8 +18,8 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// serve starts a server that answers every request with handler, behind the
-// guard, and returns a client for it.
+// serve starts a server that answers every request with handler, behind the guard, and returns a
+// client for it.
 func serve(t *testing.T, handler http.HandlerFunc) *client.Client {
 	t.Helper()
 	server := httptest.NewServer(client.Guard(handler))
@@ -42,8 +42,20 @@ func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 		want string
 	}{
 		{func(c *client.Client) error { _, err := c.Status(ctx); return err }, "GET status "},
-		{func(c *client.Client) error { _, err := c.ListAlarms(ctx, control.AlarmsRequest{}); return err }, "GET alarms "},
-		{func(c *client.Client) error { _, err := c.Trigger(ctx, control.TriggerRequest{}); return err }, "POST alarms/trigger {}"},
+		{
+			func(c *client.Client) error {
+				_, err := c.ListAlarms(ctx, control.AlarmsRequest{})
+				return err
+			},
+			"GET alarms ",
+		},
+		{
+			func(c *client.Client) error {
+				_, err := c.Trigger(ctx, control.TriggerRequest{})
+				return err
+			},
+			"POST alarms/trigger {}",
+		},
 		{
 			func(c *client.Client) error {
 				_, err := c.Trigger(ctx, control.TriggerRequest{Class: "Batcher", Name: "a/b"})
@@ -94,7 +106,8 @@ func TestClientDecodesTheAnswer(t *testing.T) {
 }
 
 func TestClientReturnsTheEmulatorsOwnError(t *testing.T) {
-	client := serve(t, answer(409, "application/json", `{"error":"the clock is busy","code":"clock_busy","hint":"wait"}`))
+	const busy = `{"error":"the clock is busy","code":"clock_busy","hint":"wait"}`
+	client := serve(t, answer(409, "application/json", busy))
 	_, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "1s"}, nil)
 	var got *control.Error
 	if !errors.As(err, &got) {
@@ -121,7 +134,8 @@ func TestClientRecognisesOtherServers(t *testing.T) {
 		client := serve(t, handler)
 		_, err := client.Time(t.Context())
 		var got *control.Error
-		if !errors.As(err, &got) || !strings.Contains(got.Message, client.URL+" is not this version of devtool") || got.Hint == "" {
+		foreign := client.URL + " is not this version of devtool"
+		if !errors.As(err, &got) || !strings.Contains(got.Message, foreign) || got.Hint == "" {
 			t.Errorf("%s: got %v, want an error that names %s as no devtool", name, err, client.URL)
 		}
 	}
@@ -154,7 +168,7 @@ func TestClientReportsAConnectionThatBreaks(t *testing.T) {
 	}
 }
 
-func TestClientRefusesWhatIsNoURL(t *testing.T) {
+func TestClientRefusesInvalidURLs(t *testing.T) {
 	for _, url := range []string{"", "localhost:8787", "ftp://localhost", "http://", "::"} {
 		_, err := (&client.Client{URL: url}).Time(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "is not the URL of an emulator") {
@@ -191,7 +205,7 @@ func TestClientNeverUsesAProxy(t *testing.T) {
 	}
 }
 
-func TestClientStopsWhenItsContextDoes(t *testing.T) {
+func TestClientStopsWhenItsContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // so that the server notices the client leaving

@@ -14,20 +14,29 @@ import (
 var newYear = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func TestClientAsksForCronTriggers(t *testing.T) {
+	const ran = `{"kind":"cron","cron":"0 * * * *",` +
+		`"at":"2027-01-01T00:00:00Z","scheduled":"2027-01-01T00:00:00Z","outcome":"ok"}`
 	var got string
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		got = r.Method + " " + r.URL.Path + " " + string(body)
-		answer(200, "application/json", `{"kind":"cron","cron":"0 * * * *","at":"2027-01-01T00:00:00Z","scheduled":"2027-01-01T00:00:00Z","outcome":"ok"}`)(w, r)
+		answer(200, "application/json", ran)(w, r)
 	})
 	fired, err := client.TriggerCron(t.Context(), control.CronTriggerRequest{Cron: "0 * * * *", Time: &newYear})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "POST " + control.Prefix + `cron/trigger {"cron":"0 * * * *","time":"2027-01-01T00:00:00Z"}`; got != want {
-		t.Errorf("trigger: got request %s, want %s", got, want)
+	request := "POST " + control.Prefix + `cron/trigger {"cron":"0 * * * *","time":"2027-01-01T00:00:00Z"}`
+	if got != request {
+		t.Errorf("trigger: got request %s, want %s", got, request)
 	}
-	want := control.Fired{Kind: control.KindCron, Cron: "0 * * * *", At: newYear, Scheduled: newYear, Outcome: control.OutcomeOK}
+	want := control.Fired{
+		Kind:      control.KindCron,
+		Cron:      "0 * * * *",
+		At:        newYear,
+		Scheduled: newYear,
+		Outcome:   control.OutcomeOK,
+	}
 	if diff := cmp.Diff(want, fired); diff != "" {
 		t.Errorf("trigger (-want +got):\n%s", diff)
 	}

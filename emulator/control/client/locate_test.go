@@ -19,7 +19,7 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// project is a folder with a config file.
+// project creates a folder with a config file.
 func project(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,7 +51,7 @@ func announce(t *testing.T, dir string, a client.Announcement) (release func() e
 	return release
 }
 
-// runFiles are the files that announcements have made in dir.
+// runFiles returns the files that announcements have created in dir.
 func runFiles(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, ".devtool", "run", "*"))
@@ -92,7 +92,7 @@ func TestAnEmulatorIsFoundUntilItIsReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	if files := runFiles(t, dir); files != nil {
-		t.Errorf("after release there is still %q", files)
+		t.Errorf("files left after the release: %q", files)
 	}
 	if _, err := client.Find(dir); err == nil {
 		t.Error("found after its release")
@@ -144,7 +144,8 @@ func TestFindSaysWhatToDo(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(got.Message, test.message) || !strings.Contains(got.Hint, test.hint) {
-			t.Errorf("Find(%s): got %q, hint %q; want %q, hint %q", test.dir, got.Message, got.Hint, test.message, test.hint)
+			t.Errorf("Find(%s): got %q, hint %q; want %q, hint %q",
+				test.dir, got.Message, got.Hint, test.message, test.hint)
 		}
 	}
 }
@@ -170,7 +171,7 @@ func TestNothingRunsInAFolderWithoutAnnouncements(t *testing.T) {
 	}
 }
 
-func TestWhatADeadEmulatorLeftIsRemoved(t *testing.T) {
+func TestFilesOfADeadEmulatorAreRemoved(t *testing.T) {
 	dir := project(t)
 	run := filepath.Join(dir, ".devtool", "run")
 	write(t, filepath.Join(run, "1-free.json"), `{"url":"dead"}`)
@@ -187,11 +188,11 @@ func TestWhatADeadEmulatorLeftIsRemoved(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if files := runFiles(t, dir); len(files) != 2 {
-		t.Errorf("got files %q, want only those of the living one", files)
+		t.Errorf("got files %q, want only those of the running emulator", files)
 	}
 }
 
-func TestALivingEmulatorWhoseAnnouncementIsBrokenIsAnError(t *testing.T) {
+func TestABrokenAnnouncementOfARunningEmulatorIsAnError(t *testing.T) {
 	dir := project(t)
 	announce(t, dir, client.Announcement{URL: "alive"})
 	files, _ := filepath.Glob(filepath.Join(dir, ".devtool", "run", "*.json"))
@@ -203,7 +204,7 @@ func TestALivingEmulatorWhoseAnnouncementIsBrokenIsAnError(t *testing.T) {
 
 func TestAnnouncementsArePrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		return // has no such permissions
+		return // Windows has no such permissions
 	}
 	dir := project(t)
 	announce(t, dir, client.Announcement{URL: "alive"})
@@ -227,8 +228,8 @@ func TestAnnounceSaysWhereItCannotWrite(t *testing.T) {
 	}
 }
 
-// TestConcurrentFindersNeverMissAnEmulator lets finders, which also sweep, race
-// with each other and with emulators that come and go, next to one that stays.
+// Finders also remove stale files. Here they race with one another, with emulators that come and
+// go, and with one emulator that stays.
 func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 	dir := project(t)
 	announce(t, dir, client.Announcement{URL: "stays"})
@@ -264,7 +265,7 @@ func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 					t.Error(err)
 				}
 				if !strings.Contains(strings.Join(urls(running), " "), "stays") {
-					t.Errorf("got %q without the one that stays", urls(running))
+					t.Errorf("got %q without the emulator that stays", urls(running))
 				}
 			}
 		})
@@ -274,8 +275,8 @@ func TestConcurrentFindersNeverMissAnEmulator(t *testing.T) {
 	others.Wait()
 }
 
-// TestAKilledEmulatorIsForgotten announces from a process of its own: this test
-// binary, told by the environment to be the emulator.
+// The emulator to be killed is a process of its own: this test binary, in a mode that the
+// environment selects.
 func TestAKilledEmulatorIsForgotten(t *testing.T) {
 	if dir := os.Getenv("CONTROL_TEST_ANNOUNCE"); dir != "" {
 		if _, err := client.Announce(dir, client.Announcement{URL: "http://localhost:9"}); err != nil {
@@ -303,7 +304,7 @@ func TestAKilledEmulatorIsForgotten(t *testing.T) {
 	}
 	defer func() { _ = child.Process.Kill() }()
 	if line, err := bufio.NewReader(output).ReadString('\n'); line != "\"announced\"\n" {
-		t.Fatalf("the child said %q, %v", line, err)
+		t.Fatalf("the child printed %q, %v", line, err)
 	}
 
 	found, err := client.Find(dir)

@@ -23,26 +23,43 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 	}{
 		{func(c *client.Client) error { _, err := c.ListObjects(ctx); return err }, "GET objects "},
 		{func(c *client.Client) error { _, err := c.ShowObject(ctx, plain); return err }, "GET objects/Batcher/a "},
-		{func(c *client.Client) error { _, err := c.ShowObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC "},
+		{showing(ctx, odd), "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: ".."}), "GET objects/Batcher/%2E%2E "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: "."}), "GET objects/Batcher/%2E "},
 		{showing(ctx, control.Object{Class: "Batcher", Name: "...", ID: id}), "GET objects/Batcher/" + id + " "},
-		{func(c *client.Client) error { _, err := c.EvictObject(ctx, plain); return err }, "POST objects/Batcher/a/evict "},
-		{func(c *client.Client) error { _, err := c.DeleteObject(ctx, plain, true); return err }, "DELETE objects/Batcher/a?force=true "},
+		{
+			func(c *client.Client) error { _, err := c.EvictObject(ctx, plain); return err },
+			"POST objects/Batcher/a/evict ",
+		},
+		{
+			func(c *client.Client) error { _, err := c.DeleteObject(ctx, plain, true); return err },
+			"DELETE objects/Batcher/a?force=true ",
+		},
 		{listing(ctx, plain, control.EntriesRequest{}), "GET objects/Batcher/a/entries "},
-		{listing(ctx, plain, control.EntriesRequest{Prefix: "a&b", Limit: 5}), "GET objects/Batcher/a/entries?limit=5&prefix=a%26b "},
-		{func(c *client.Client) error { _, err := c.GetEntry(ctx, plain, ""); return err }, "GET objects/Batcher/a/entry?key= "},
-		{func(c *client.Client) error { _, err := c.DeleteEntry(ctx, plain, "a+b c"); return err }, "DELETE objects/Batcher/a/entry?key=a%2Bb+c "},
+		{
+			listing(ctx, plain, control.EntriesRequest{Prefix: "a&b", Limit: 5}),
+			"GET objects/Batcher/a/entries?limit=5&prefix=a%26b ",
+		},
+		{
+			func(c *client.Client) error { _, err := c.GetEntry(ctx, plain, ""); return err },
+			"GET objects/Batcher/a/entry?key= ",
+		},
+		{
+			func(c *client.Client) error { _, err := c.DeleteEntry(ctx, plain, "a+b c"); return err },
+			"DELETE objects/Batcher/a/entry?key=a%2Bb+c ",
+		},
 		{
 			func(c *client.Client) error {
-				_, err := c.PutEntry(ctx, plain, "k", control.PutRequest{Type: control.TypeBytes, Value: json.RawMessage(`"aGk="`)})
+				put := control.PutRequest{Type: control.TypeBytes, Value: json.RawMessage(`"aGk="`)}
+				_, err := c.PutEntry(ctx, plain, "k", put)
 				return err
 			},
 			`PUT objects/Batcher/a/entry?key=k {"type":"bytes","value":"aGk="}`,
 		},
 		{
 			func(c *client.Client) error {
-				_, err := c.RunSQL(ctx, plain, control.SQLRequest{Query: "SELECT ?, ?", Args: []control.SQLValue{{V: int64(1)}, {V: nil}}})
+				args := []control.SQLValue{{V: int64(1)}, {V: nil}}
+				_, err := c.RunSQL(ctx, plain, control.SQLRequest{Query: "SELECT ?, ?", Args: args})
 				return err
 			},
 			`POST objects/Batcher/a/sql {"query":"SELECT ?, ?","args":[1,null]}`,
@@ -54,7 +71,10 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 			},
 			`POST objects/Batcher/a/abort {"reason":"why","dropAlarm":true}`,
 		},
-		{func(c *client.Client) error { _, err := c.SnapshotObject(ctx, odd); return err }, "GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC/snapshot "},
+		{
+			func(c *client.Client) error { _, err := c.SnapshotObject(ctx, odd); return err },
+			"GET objects/Batcher/a%2Fb%3Fc%23d%252F%20%C3%BC/snapshot ",
+		},
 		{
 			func(c *client.Client) error {
 				_, err := c.InjectFault(ctx, control.Fault{Object: plain, Fault: control.FaultFailAlarm})

@@ -23,7 +23,8 @@ func TestLogsAreHandedOnLineByLine(t *testing.T) {
 	if err := client.Logs(t.Context(), control.LogsRequest{Lines: -1}, each); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{`{"msg":"a"}`, `{"msg":"b"}`}; !slices.Equal(got, want) || asked != "GET logs?follow=false&lines=-1" {
+	want := []string{`{"msg":"a"}`, `{"msg":"b"}`}
+	if !slices.Equal(got, want) || asked != "GET logs?follow=false&lines=-1" {
 		t.Errorf("got %q for %s, want the whole lines %q", got, asked, want)
 	}
 	enough := errors.New("enough")
@@ -37,7 +38,8 @@ func TestLogsAreHandedOnLineByLine(t *testing.T) {
 		{answer(400, "application/json", `{"error":"lines is not a number"}`), "lines is not a number"},
 		{answer(200, "text/html", "hello"), "is not this version of devtool"},
 	} {
-		if err := serve(t, test.handler).Logs(t.Context(), control.LogsRequest{}, each); err == nil || !strings.Contains(err.Error(), test.want) {
+		err := serve(t, test.handler).Logs(t.Context(), control.LogsRequest{}, each)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
 	}
@@ -52,7 +54,7 @@ func TestFollowingALogEndsWithItsContextOrTheEmulator(t *testing.T) {
 		written <- struct{}{}
 		select {
 		case <-end:
-			panic(http.ErrAbortHandler) // as a process that is killed
+			panic(http.ErrAbortHandler) // the connection breaks, as when the process is killed
 		case <-r.Context().Done():
 		}
 	})
@@ -82,7 +84,7 @@ func TestStopReturnsWhenTheConnectionEnds(t *testing.T) {
 		fmt.Fprintln(w, `{"worker":"w","pid":7}`)
 		http.NewResponseController(w).Flush() //nolint:errcheck // the test notices
 		<-end
-		panic(http.ErrAbortHandler) // however it ends
+		panic(http.ErrAbortHandler) // the connection breaks
 	})
 	type outcome struct {
 		control.Status
@@ -95,18 +97,19 @@ func TestStopReturnsWhenTheConnectionEnds(t *testing.T) {
 	}()
 	select {
 	case got := <-stopped:
-		t.Fatalf("it did not wait: %+v", got)
+		t.Fatalf("stop returned before the connection ended: %+v", got)
 	case end <- struct{}{}:
 	}
 	if got := <-stopped; got.err != nil || got.PID != 7 {
 		t.Errorf("got %+v, want process 7", got)
 	}
-	if _, err := serve(t, answer(200, "application/json", "no\n")).Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "is not this version of devtool") {
+	_, err := serve(t, answer(200, "application/json", "no\n")).Stop(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "is not this version of devtool") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestReportsAndRestartsAreAskedFor(t *testing.T) {
+func TestClientAsksForReportsAndRestarts(t *testing.T) {
 	var asked []string
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, control.Prefix))

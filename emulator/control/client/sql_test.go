@@ -15,10 +15,12 @@ func TestAnswersOfSQLAreNeverNil(t *testing.T) {
 	}
 }
 
-func TestErrorsOfSQLKeepTheirPlace(t *testing.T) {
-	client := serve(t, answer(http.StatusBadRequest, "application/json", `{"error": "bad", "code": "bad_request", "offset": 0}`))
+func TestErrorsOfSQLKeepTheirOffset(t *testing.T) {
+	const bad = `{"error": "bad", "code": "bad_request", "offset": 0}`
+	client := serve(t, answer(http.StatusBadRequest, "application/json", bad))
 	_, err := client.RunSQL(t.Context(), control.Object{Class: "C", Name: "n"}, control.SQLRequest{})
-	if refused, ok := err.(*control.Error); !ok || refused.Offset == nil || *refused.Offset != 0 || refused.Code != control.CodeBadRequest {
+	refused, ok := err.(*control.Error)
+	if !ok || refused.Code != control.CodeBadRequest || refused.Offset == nil || *refused.Offset != 0 {
 		t.Errorf("got %#v, want offset 0", err)
 	}
 }

@@ -17,7 +17,7 @@ type Call struct {
 	Path     string          // of a request to an object
 	Alarm    wire.Alarm      // of an alarm
 	Cron     wire.Scheduled  // of a cron trigger
-	Canceled <-chan struct{} // closed when nobody waits for the event
+	Canceled <-chan struct{} // closed when the caller has gone
 	Stream   *wire.Stream    // that the event came in
 }
 
@@ -37,7 +37,7 @@ func (c *Call) Plain(method wire.Method) error {
 	return err
 }
 
-// Load returns what is stored under a key, or why it can't be had.
+// Load returns the value of a key, or the error as text.
 func (c *Call) Load(key string) string {
 	v, err := Op[wire.Value](c, wire.MethodGet, &wire.Get{Event: c.Event, Key: key})
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *Call) Store(key, value string) error {
 // Now returns the time on the emulator's clock.
 func (c *Call) Now() time.Time {
 	t, err := Op[wire.Time](c, wire.MethodNow, &wire.Operation{Event: c.Event})
-	must(err)
+	Must(err)
 	return time.UnixMilli(t.Time).UTC()
 }
 
@@ -74,7 +74,7 @@ func (c *Call) SetAlarm(d time.Duration) error {
 // AlarmIn returns in how long the object's alarm is due, or "none".
 func (c *Call) AlarmIn() string {
 	a, err := Op[wire.AlarmTime](c, wire.MethodGetAlarm, &wire.Operation{Event: c.Event})
-	must(err)
+	Must(err)
 	if !a.Set {
 		return "none"
 	}
@@ -107,7 +107,7 @@ func (c *Call) Background(work func(*Call) error) error {
 		return err
 	}
 	var m wire.Background
-	must(wire.Decode(b, &m))
+	Must(wire.Decode(b, &m))
 	next := &Call{Program: c.Program, Context: s.Context(), Event: m.Event, Instance: c.Instance, Object: c.Object}
 	go func() {
 		err := next.Plain(wire.MethodResume)

@@ -1,4 +1,5 @@
-// Package scripted is a handler program for tests, which runs in the test's own process.
+// Package scripted has a handler program for tests, which runs in the test's own process, and the
+// checks and waits that the tests of several packages share.
 //
 // A Program stands at the other end of a connection where the emulator expects a handler program:
 // usually a net.Pipe. It speaks the protocol by itself, without the SDK. So it shows that a program
@@ -30,7 +31,7 @@ type Handler func(*Call) (string, error)
 //	worker     answers the requests to the worker
 //	construct  makes an instance
 //	stack      returns where an event stands
-//	ping       answers the question whether the program runs
+//	ping       answers a ping
 //	alarm      runs an alarm, scheduled a cron trigger, and visited a visit
 type Handlers map[string]Handler
 
@@ -38,7 +39,7 @@ type Handlers map[string]Handler
 type Program struct {
 	Handlers Handlers
 
-	// Conn is the connection that Serve speaks on. It is there once the program is welcomed.
+	// Conn is the connection of Serve. It is set once the program is welcomed.
 	Conn *wire.Conn
 
 	mu    sync.Mutex
@@ -72,8 +73,8 @@ func (p *Program) DropNotes() {
 	p.log = nil
 }
 
-// Serve introduces the program at the other end of rw, and returns when it is welcomed or refused.
-// Events are handled until rw is closed.
+// Serve sends the program's hello to the other end of rw. It returns when the program is welcomed
+// or refused. Events are handled until rw is closed.
 func (p *Program) Serve(rw io.ReadWriteCloser) {
 	p.Conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: p.handle})
 	hello := &wire.Hello{MinVersion: 1, MaxVersion: 1, SDK: "test", Fetch: true, Classes: []wire.Class{
@@ -84,7 +85,7 @@ func (p *Program) Serve(rw io.ReadWriteCloser) {
 	p.Conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{})
 }
 
-// handle answers one question of the emulator.
+// handle answers one request of the emulator.
 func (p *Program) handle(s *wire.Stream) {
 	c := &Call{Program: p, Context: s.Context(), Canceled: s.Interest().Done(), Stream: s}
 	answer, err := p.answer(c)
@@ -96,7 +97,7 @@ func (p *Program) handle(s *wire.Stream) {
 	}
 }
 
-// answer returns the answer to a question, or nil if the handler has given it.
+// answer returns the answer to a request, or nil if the handler has sent it.
 func (p *Program) answer(c *Call) (wire.Message, error) {
 	var err error
 	switch s := c.Stream; s.Method {
@@ -129,7 +130,7 @@ func (p *Program) answer(c *Call) (wire.Message, error) {
 		c.Event = m.Event
 		f := p.Handlers["stack"]
 		if f == nil {
-			return nil, errors.New("unknown method 20") // as an SDK says that does not know it
+			return nil, errors.New("unknown method 20") // the error of an SDK that does not know the method
 		}
 		text, err := f(c)
 		return &wire.Stack{Text: text}, err
@@ -205,7 +206,7 @@ func (p *Program) Fetch(ctx context.Context, event uint64, binding, object, url 
 		return nil, asWire(err, false)
 	}
 	var r wire.Response
-	must(wire.Decode(b, &r))
+	Must(wire.Decode(b, &r))
 	return &r, nil
 }
 
@@ -220,7 +221,7 @@ func (p *Program) nameOf(instance uint64) string {
 	return name
 }
 
-// asWire returns err as it travels.
+// asWire returns err as an error of the protocol.
 func asWire(err error, remote bool) *wire.Error {
 	var w *wire.Error
 	if !errors.As(err, &w) {
@@ -229,10 +230,4 @@ func asWire(err error, remote bool) *wire.Error {
 	return w
 }
 
-func decode(s *wire.Stream, m wire.Message) { must(wire.Decode(s.Message, m)) }
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
+func decode(s *wire.Stream, m wire.Message) { Must(wire.Decode(s.Message, m)) }

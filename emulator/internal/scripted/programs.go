@@ -71,10 +71,10 @@ func Alarms(alarm func(*Call) error) *Program {
 	return p
 }
 
-// A Hang is where handlers hang until it is released.
+// A Hang holds handlers until it is released.
 type Hang struct {
-	In      chan struct{} // gets one for each handler that hangs
-	Release func()        // lets all go on, also those to come
+	In      chan struct{} // receives once for each handler that hangs
+	Release func()        // lets all handlers go on, including later ones
 
 	out chan struct{}
 }
@@ -86,7 +86,7 @@ func NewHang() *Hang {
 	return h
 }
 
-// Here is a handler that hangs, and then answers "after all".
+// Here is a handler that hangs until the release, and then answers "after all".
 func (h *Hang) Here(*Call) (string, error) {
 	h.In <- struct{}{}
 	<-h.out
