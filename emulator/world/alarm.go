@@ -338,7 +338,7 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening
 		}
 		what := "deleted"
 		if next != nil {
-			what = "set anew for " + next.at.Format(time.RFC3339Nano)
+			what = "set again to " + next.at.Format(time.RFC3339Nano)
 		}
 		run.Why = "the alarm was " + what + " before its handler was called: " + cause.Error()
 		return control.OutcomeDropped
