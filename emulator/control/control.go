@@ -1,10 +1,11 @@
 // Package control defines the control API of a running emulator: its requests, answers and errors.
-// The emulator implements the handlers, and package client calls them. This package holds types
-// alone, so that the engine can import it without a network.
+// The emulator implements the handlers, and package client calls them. This package holds only
+// types, so that a world can import it without the network.
 //
-// Each file has the types of one subject: cron.go those of cron triggers, objects.go of objects,
-// alarms.go of their alarms, sql.go of their databases, snapshot.go of all they store, faults.go
-// of injected faults, session.go of the emulator itself, errors.go of errors.
+// Each file has the types of one subject: control.go status and runs of alarms, time.go the clock,
+// cron.go cron triggers, objects.go objects, alarms.go their alarms, sql.go their databases,
+// snapshot.go everything they store, faults.go injected faults, session.go the emulator itself, and
+// errors.go errors.
 //
 // The API is JSON over HTTP below Prefix on the dev server itself:
 //
@@ -45,27 +46,25 @@
 //	POST   faults Fault -> Fault
 //	DELETE faults -> Faults: those that waited
 //
-// CLASS is a class or a binding, OBJECT a name or, 64 hexadecimal digits, an id;
-// both are escaped as segments of a path. None of these but alarms/trigger wakes the object up.
+// CLASS is a class or a binding. OBJECT is a name, or an id of 64 hexadecimal digits. Both are
+// escaped as segments of a path. Of these requests only alarms/trigger wakes the object up.
 //
-// Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations
-// are Go's notation ("1h30m"). An error is an HTTP status of 400 or above
-// with an Error as its body. Its Code (errors.go) says what is wrong, and decides
-// the status: 400 for a request that makes no sense, 404 for an
-// object, key or alarm that is not there, 409 for a clock or an object that is
-// busy, 500 for the rest.
+// Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations are in Go's notation
+// ("1h30m"). An error is an HTTP status of 400 or above with an Error as its body. Its Code
+// (errors.go) decides the status: 400 for an invalid request, 404 for an object, key or alarm that
+// does not exist, 409 for a clock or an object that is busy, 500 for the rest.
 package control
 
 import "time"
 
-// Prefix is the path below which the control API lives. The platform reserves
-// /cdn-cgi/, so no worker expects requests there.
+// Prefix is the path prefix of the control API. The platform reserves /cdn-cgi/, so no worker
+// expects requests there.
 const Prefix = "/cdn-cgi/devtool/v1/"
 
-// LinesType is the content type of an answer in lines of JSON.
+// LinesType is the content type of an answer that has one JSON value a line.
 const LinesType = "application/x-ndjson"
 
-// Status says which emulator is running.
+// Status identifies a running emulator.
 type Status struct {
 	Version string    `json:"version"`
 	Worker  string    `json:"worker"`
@@ -74,22 +73,22 @@ type Status struct {
 	URL     string    `json:"url"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"` // real time
-	// Attach is the socket for programs that an IDE or a debugger starts, or empty.
+	// Attach is the path of the socket for programs that an IDE or a debugger starts, or empty.
 	Attach string `json:"attach,omitempty"`
-	// Attached reports whether such a program serves.
+	// Attached reports whether an attached program serves.
 	Attached bool `json:"attached,omitempty"`
 }
 
-// Object names one object. Name is empty for an object that was reached by a
-// unique id only.
+// Object names one object. Name is empty for an object whose name is not known: it was reached only
+// by its id.
 type Object struct {
 	Class string `json:"class,omitempty"`
 	Name  string `json:"name,omitempty"`
 	ID    string `json:"id,omitempty"`
 }
 
-// String is the object as commands write it: CLASS/NAME, or CLASS/ID for an
-// object without a name.
+// String returns the object as commands write it: CLASS/NAME, or CLASS/ID for an object without a
+// name.
 func (o Object) String() string {
 	if o.Name == "" {
 		return o.Class + "/" + o.ID
@@ -100,15 +99,15 @@ func (o Object) String() string {
 // Alarm is one pending alarm.
 type Alarm struct {
 	Object
-	// Scheduled is the time the alarm was set for, Due when it runs: the same,
-	// but for a failed alarm that waits for a retry.
+	// Scheduled is the time to which the alarm was set. Due is when it runs: later than Scheduled
+	// if it has failed and waits for a retry.
 	Scheduled time.Time `json:"scheduled"`
 	Due       time.Time `json:"due"`
 	// Retry counts the failed runs so far.
 	Retry   int  `json:"retry"`
 	Running bool `json:"running"`
-	// Held tells of an alarm that was overdue at start, and waits until the clock is moved
-	// by hand.
+	// Held reports whether the alarm was overdue at start and waits until a command moves the
+	// clock.
 	Held bool `json:"held,omitempty"`
 }
 
@@ -118,8 +117,8 @@ type Alarms struct {
 	Alarms []Alarm   `json:"alarms"`
 }
 
-// TriggerRequest names the alarm to run at once: by class and name, by class
-// and id, or, all empty, the one that is due first.
+// TriggerRequest names the alarm to run at once: by class and name, or by class and id. If all are
+// empty, it is the alarm that is due first.
 type TriggerRequest struct {
 	Class string `json:"class,omitempty"`
 	Name  string `json:"name,omitempty"`
@@ -129,18 +128,19 @@ type TriggerRequest struct {
 // Outcomes of an alarm's run.
 const (
 	OutcomeOK      = "ok"      // the handler returned without error
-	OutcomeRetry   = "retry"   // it failed and runs again at RetryAt
-	OutcomeFailed  = "failed"  // it failed and does not run again
+	OutcomeRetry   = "retry"   // the run failed, and the alarm runs again at RetryAt
+	OutcomeFailed  = "failed"  // the run failed, and the alarm does not run again
 	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
 )
 
-// Fired is one run: of an alarm, or of a cron trigger, which has Cron and no Object.
+// Fired is one run of an alarm or of a cron trigger. A run of a cron trigger has Cron and no
+// Object.
 type Fired struct {
 	Kind string `json:"kind"` // KindAlarm or KindCron
 	Cron string `json:"cron,omitempty"`
 	Object
 	At        time.Time  `json:"at"`        // virtual time of the run
-	Scheduled time.Time  `json:"scheduled"` // time the alarm was set for, or the trigger due
+	Scheduled time.Time  `json:"scheduled"` // when the alarm or the trigger was due
 	Retry     int        `json:"retry"`     // 0 for the first run
 	Outcome   string     `json:"outcome"`
 	Error     string     `json:"error,omitempty"`
@@ -150,5 +150,5 @@ type Fired struct {
 // Triggered is the answer to a TriggerRequest.
 type Triggered struct {
 	Fired
-	Next *Alarm `json:"next,omitempty"` // the object's alarm afterwards, nil for none
+	Next *Alarm `json:"next,omitempty"` // the object's alarm after the run, or nil
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// A Code says what kind of error an Error is. Programs decide by it, and never by the message,
-// whose words may change. The HTTP status of an answer follows from it.
+// A Code is the kind of an Error. Programs decide by it, and never by the message, whose words may
+// change. The HTTP status of an answer follows from it.
 type Code string
 
 // Codes of the emulator's refusals.
 const (
-	CodeBadRequest Code = "bad_request" // the request makes no sense
+	CodeBadRequest Code = "bad_request" // the request is invalid
 	CodeForbidden  Code = "forbidden"   // the caller may not use the API
 	CodeMediaType  Code = "media_type"  // the body is not JSON
 
@@ -25,37 +25,36 @@ const (
 	CodeNothingDue Code = "nothing_due" // the clock has nothing to move to
 
 	CodeRunning       Code = "running"            // the object or its alarm is running
-	CodeInMemory      Code = "in_memory"          // the object is in memory, so deleting it takes force
+	CodeInMemory      Code = "in_memory"          // the object is in memory: deleting it requires force
 	CodeNotInMemory   Code = "not_in_memory"      // the object is not in memory
 	CodeClockBusy     Code = "clock_busy"         // an advance is under way
 	CodeNoAdvance     Code = "no_advance"         // no advance is under way
-	CodeAlarmsPending Code = "alarms_pending"     // alarms are pending, so setting the clock back takes force
+	CodeAlarmsPending Code = "alarms_pending"     // alarms are pending: resetting the clock requires force
 	CodeNoProgram     Code = "no_program"         // no version of the handler program serves
 	CodeAttached      Code = "attached"           // the handler program was not started by the emulator
-	CodeReplaced      Code = "replaced"           // another handler program was put in place meanwhile
+	CodeReplaced      Code = "replaced"           // another handler program has replaced this one
 	CodeMigrations    Code = "migrations_pending" // migrations wait for the next start
-	CodeTooManyFaults Code = "too_many_faults"    // as many faults wait as may
+	CodeTooManyFaults Code = "too_many_faults"    // the limit of waiting faults is reached
 	CodeTooLarge      Code = "too_large"          // the object stores more than one answer may hold
 
 	CodeInternal Code = "internal" // the emulator failed
 )
 
-// Codes of what a command or the client finds out by itself. They have no status.
+// Codes of errors that a command or the client finds by itself. They have no status.
 const (
 	CodeNoProject        Code = "no_project"        // the folder is in no project
 	CodeNoEmulator       Code = "no_emulator"       // no emulator runs for the project
-	CodeSeveralEmulators Code = "several_emulators" // several do, and none was chosen
+	CodeSeveralEmulators Code = "several_emulators" // several emulators run, and none was chosen
 	CodeUnreachable      Code = "unreachable"       // nothing answers at the URL
-	CodeNoAnswer         Code = "no_answer"         // the URL takes connections and does not answer in time
+	CodeNoAnswer         Code = "no_answer"         // the server at the URL does not answer in time
 	CodeDisconnected     Code = "disconnected"      // the connection ended before the answer did
 	CodeUntrusted        Code = "untrusted"         // the emulator's certificate is not trusted
 	CodeWrongScheme      Code = "wrong_scheme"      // http:// was used for HTTPS, or https:// for HTTP
-	CodeBadURL           Code = "bad_url"           // the URL is not one of an emulator
+	CodeBadURL           Code = "bad_url"           // the URL cannot be an emulator's
 	CodeNotDevtool       Code = "not_devtool"       // something else answers at the URL
 )
 
-// The statuses that answers of the API have. They are HTTP's, written as numbers so that
-// this package needs no net/http.
+// The HTTP statuses of the API's answers, as numbers so that this package needs no net/http.
 const (
 	statusBadRequest = 400
 	statusForbidden  = 403
@@ -93,8 +92,8 @@ var statuses = map[Code]int{
 	CodeTooLarge:      statusConflict,
 }
 
-// Status returns the HTTP status of an answer with an error of this code: 500 for one that has
-// no status of its own.
+// Status returns the HTTP status of an answer with an error of this code. It is 500 for a code
+// without a status of its own.
 func (c Code) Status() int {
 	if status, ok := statuses[c]; ok {
 		return status
@@ -102,13 +101,13 @@ func (c Code) Status() int {
 	return statusInternal
 }
 
-// An Error is the body of an answer with a status of 400 or above, and what the client returns
-// for it.
+// An Error is the body of an answer with a status of 400 or above. The client returns it as an
+// error.
 type Error struct {
 	Message string `json:"error"`
 	Code    Code   `json:"code,omitempty"`
 	Hint    string `json:"hint,omitempty"` // what to do about it
-	// Offset is where in the SQL that was sent it is wrong, in bytes, if that is known.
+	// Offset is the position of the error in the SQL of the request, in bytes, or nil if not known.
 	Offset *int `json:"offset,omitempty"`
 }
 
@@ -124,7 +123,7 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// CodeOf returns the code of an Error that err is or wraps, or "" if there is none.
+// CodeOf returns the code of the Error in err's chain, or "" if there is none.
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {

@@ -5,31 +5,30 @@ const (
 	// FaultFailAlarm makes the next run of the object's alarm fail before its handler is called. It
 	// counts as a failure of the handler.
 	FaultFailAlarm = "fail-alarm"
-	// FaultDuplicateAlarm makes the alarm come once more after its next run that succeeds, as it
-	// may with at-least-once delivery: what the handler wrote is kept, that it ran is forgotten. It
-	// passes over a run that has set or deleted the alarm itself, for then the alarm that ran is
-	// gone.
+	// FaultDuplicateAlarm makes the alarm run once more after its next run that succeeds, as
+	// at-least-once delivery allows. What the first run wrote is kept. The fault skips a run that
+	// has set or deleted the alarm itself, because then the alarm that ran no longer exists.
 	FaultDuplicateAlarm = "duplicate-alarm"
-	// FaultCrashBeforeCommit makes the next event that has written something lose it where it was
-	// to be committed. The object is reset, and the caller gets an error like after a crash of the
+	// FaultCrashBeforeCommit makes the next event that has written something lose its writes just
+	// before the commit. The object is reset, and the caller gets an error as after a crash of the
 	// program.
 	FaultCrashBeforeCommit = "crash-before-commit"
-	// FaultCrashAfterCommit is the same after the commit: what was written is kept, only the caller
-	// does not get to know.
+	// FaultCrashAfterCommit strikes just after the commit: the writes are kept, but the caller gets
+	// the same error.
 	FaultCrashAfterCommit = "crash-after-commit"
 )
 
-// KnownFaults are all there are.
+// KnownFaults lists all faults.
 var KnownFaults = []string{FaultFailAlarm, FaultDuplicateAlarm, FaultCrashBeforeCommit, FaultCrashAfterCommit}
 
-// Fault is what is to go wrong once with an object, which is named by class and either name or id
-// and need not exist yet.
+// Fault is a fault to inject once into an object. Class and either name or id name the object,
+// which need not exist yet.
 type Fault struct {
 	Object
 	Fault string `json:"fault"`
 }
 
-// Faults lists faults in the order in which they were injected: those of one object and kind of
+// Faults lists faults in the order in which they were injected. Faults of one object and kind of
 // event strike in that order.
 type Faults struct {
 	Faults []Fault `json:"faults"`

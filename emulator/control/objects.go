@@ -10,20 +10,20 @@ const (
 	TypeJSON    = "json"
 	TypeBytes   = "bytes"   // a []byte; Value is a JSON string in base64
 	TypeTime    = "time"    // a time.Time; Value is a JSON string in RFC 3339
-	TypeUnknown = "unknown" // it can't be read; Value is missing and Problem says why
+	TypeUnknown = "unknown" // the value can't be read; Value is missing and Problem says why
 )
 
-// ObjectInfo is what a list of objects tells of one.
+// ObjectInfo is one object in a list.
 type ObjectInfo struct {
 	Object
 	Size  int64      `json:"size"` // bytes on disk
 	Alarm *time.Time `json:"alarm,omitempty"`
-	// InMemory tells whether there is an instance, Running whether one of its
-	// events is running or waiting.
+	// InMemory reports whether there is an instance. Running reports whether one of its events is
+	// running or waiting.
 	InMemory bool `json:"inMemory"`
 	Running  bool `json:"running"`
-	// Problem says why the object's file can't be read, if that is so: Name and
-	// Alarm are then missing.
+	// Problem says why the object's file can't be read, or is empty. With a Problem, Name and Alarm
+	// are missing.
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -33,14 +33,14 @@ type Objects struct {
 	Objects []ObjectInfo `json:"objects"`
 }
 
-// ObjectDetails is what there is to know of one object.
+// ObjectDetails is everything that is known about one object.
 type ObjectDetails struct {
 	ObjectInfo
 	Keys int64  `json:"keys"`
 	File string `json:"file"` // absolute path
 }
 
-// Evicted tells whether the object was in memory until then.
+// Evicted reports whether the object was in memory until then.
 type Evicted struct {
 	Object
 	Evicted bool `json:"evicted"`
@@ -55,7 +55,7 @@ type Entry struct {
 	Problem string          `json:"problem,omitempty"`
 }
 
-// Entries lists entries by the bytes of their keys. More tells that others follow.
+// Entries lists entries in the order of their keys' bytes. More reports whether others follow.
 type Entries struct {
 	Object
 	Entries []Entry `json:"entries"`
@@ -68,10 +68,10 @@ type EntriesRequest struct {
 	Limit  int
 }
 
-// DefaultEntries is how many entries are listed unless more are asked for.
+// DefaultEntries is the number of listed entries if the request has no limit.
 const DefaultEntries = 100
 
-// PutRequest is the value to store, in the form of an Entry. An empty Type is TypeJSON.
+// PutRequest is the value to store, in the form of an Entry. An empty Type means TypeJSON.
 type PutRequest struct {
 	Type  string          `json:"type,omitempty"`
 	Value json.RawMessage `json:"value"`

@@ -1,10 +1,10 @@
 package control
 
-// Snapshot is all that an object stores, at one moment between two of its turns. Keys and Alarm of
-// the details are those of that moment.
+// Snapshot is everything that an object stores at one moment between two of its turns. Keys and
+// Alarm of the details are of that moment.
 type Snapshot struct {
 	ObjectDetails
-	Entries []StoredEntry `json:"entries"` // by the bytes of their keys
+	Entries []StoredEntry `json:"entries"` // in the order of their keys' bytes
 	Tables  []StoredTable `json:"tables"`  // by name
 }
 
@@ -14,11 +14,11 @@ type StoredEntry struct {
 	Stored []byte `json:"stored"`
 }
 
-// StoredTable is a table of an object's database, with all its rows. Problem says why there are
-// none, if they can't be read.
+// StoredTable is a table of an object's database with all its rows. If the rows can't be read,
+// there are none, and Problem says why.
 type StoredTable struct {
 	Name    string       `json:"name"`
-	SQL     string       `json:"sql"` // the statement that makes it
+	SQL     string       `json:"sql"` // the statement that creates the table
 	Columns []string     `json:"columns"`
 	Rows    [][]SQLValue `json:"rows"`
 	Problem string       `json:"problem,omitempty"`

@@ -11,19 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// SQLRequest is SQL to run on an object's database: one or more statements, the last of
-// which may have parameters, one for each of Args. A Limit of 0 is DefaultRows.
+// SQLRequest is SQL to run on an object's database: one or more statements. The last statement may
+// have parameters, one for each of Args. A Limit of 0 means DefaultRows.
 type SQLRequest struct {
 	Query string     `json:"query"`
 	Args  []SQLValue `json:"args,omitempty"`
 	Limit int        `json:"limit,omitempty"`
 }
 
-// DefaultRows is how many rows are returned unless more are asked for.
+// DefaultRows is the number of returned rows if the request has no limit.
 const DefaultRows = 1000
 
-// SQLResult is what the last statement returned. More tells that there are other rows, for
-// which the statement was not run on.
+// SQLResult is the result of the last statement. More reports whether it would have returned more
+// rows: the statement stops at the limit.
 type SQLResult struct {
 	Columns     []string     `json:"columns"`
 	Rows        [][]SQLValue `json:"rows"`
@@ -34,18 +34,18 @@ type SQLResult struct {
 
 // A SQLValue is a value of a database: V is nil, int64, float64, string or []byte.
 //
-// In JSON an INTEGER is a number without fraction and exponent, exact to the last digit, and
-// a REAL one with either. A TEXT is a string, and NULL is null. What JSON has no form for is
-// marked with its type, in the manner of an Entry:
+// In JSON an INTEGER is a number without fraction and exponent, exact to the last digit. A REAL is
+// a number with either. A TEXT is a string, and NULL is null. A value that JSON cannot express is
+// an object with its type, as in an Entry:
 //
 //	{"type": "bytes", "value": "aGk="}  a BLOB, in base64
 //	{"type": "text", "value": "/w=="}   a TEXT that is not UTF-8, in base64
 //	{"type": "real", "value": "Inf"}    a REAL that is infinite, or "-Inf"
 //
-// An argument may also be true or false: SQL has 1 and 0 for them.
+// An argument may also be true or false, which are 1 and 0 in SQL.
 type SQLValue struct{ V any }
 
-// Types of a SQLValue that is marked, beside TypeBytes.
+// Types of a SQLValue that is written as an object, besides TypeBytes.
 const (
 	TypeText = "text"
 	TypeReal = "real"
@@ -56,7 +56,7 @@ type markedValue struct {
 	Value any    `json:"value"`
 }
 
-// MarshalJSON is an error for a V of another type.
+// MarshalJSON returns an error if V has another type.
 func (v SQLValue) MarshalJSON() ([]byte, error) {
 	var shown any
 	switch x := v.V.(type) {
@@ -83,12 +83,12 @@ func (v SQLValue) MarshalJSON() ([]byte, error) {
 	return json.Marshal(shown)
 }
 
-// FormatReal writes a REAL in a way that shows that it is one: 1.0 instead of 1.
+// FormatReal formats a REAL so that it differs from an INTEGER: 1.0 instead of 1.
 func FormatReal(f float64) string {
 	switch {
 	case math.IsInf(f, 0):
 		return strings.TrimPrefix(fmt.Sprint(f), "+")
-	case math.IsNaN(f): // SQL has none
+	case math.IsNaN(f): // SQL has no NaN
 		return "null"
 	}
 	text := strconv.FormatFloat(f, 'g', -1, 64)
@@ -125,7 +125,7 @@ func (v *SQLValue) UnmarshalJSON(text []byte) (err error) {
 	return nil
 }
 
-// parseNumber refuses a number that would become another one.
+// parseNumber parses an INTEGER or a REAL. It refuses a number that would lose digits.
 func parseNumber(text string) (any, error) {
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
@@ -172,8 +172,8 @@ func parseMarked(text []byte) (any, error) {
 	return content, nil
 }
 
-// AbortRequest says why an object is reset. An empty Reason is one that names the command.
-// With DropAlarm, the alarm that is running is not tried again.
+// AbortRequest says why an object is reset. An empty Reason means a text that names the command.
+// With DropAlarm, the running alarm is not tried again.
 type AbortRequest struct {
 	Reason    string `json:"reason,omitempty"`
 	DropAlarm bool   `json:"dropAlarm,omitempty"`

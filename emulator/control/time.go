@@ -8,72 +8,72 @@ const (
 	Frozen  = "frozen"
 )
 
-// Time is where the virtual clock stands.
+// Time is the state of the virtual clock.
 type Time struct {
 	Now    time.Time `json:"now"`
 	Mode   string    `json:"mode"`
-	Rate   float64   `json:"rate"`           // how much faster than real time it runs when it runs
+	Rate   float64   `json:"rate"`           // speed of the running clock, relative to real time
 	Offset string    `json:"offset"`         // virtual minus real time, as a duration
 	Next   *Alarm    `json:"next,omitempty"` // the alarm that is due next
 	// NextCron is the cron trigger that is due next.
 	NextCron *NextCron `json:"nextCron,omitempty"`
 }
 
-// NextCron is when a cron trigger runs.
+// NextCron is a cron trigger with the time of its next run.
 type NextCron struct {
 	Cron string    `json:"cron"`
 	Due  time.Time `json:"due"`
 }
 
-// AdvanceRequest moves the clock: on by Duration, up to To, or to whatever is due Next. One
-// of the three is set.
+// AdvanceRequest moves the clock on by Duration, up to To, or to what is due Next. One of the three
+// is set.
 type AdvanceRequest struct {
 	Duration string     `json:"duration,omitempty"`
 	To       *time.Time `json:"to,omitempty"`
 	Next     bool       `json:"next,omitempty"`
-	// Jump leaps to the target at once: what fell due on the way runs there, late.
+	// Jump moves the clock to its new time at once. What fell due on the way runs then, late.
 	Jump bool `json:"jump,omitempty"`
-	// What makes an advance end early: more runs than MaxRuns, more than MaxStanding
-	// without time moving, or a step that takes longer than MaxStep of real time. Empty
-	// ones have defaults.
+	// Limits that end an advance early: more runs than MaxRuns, more runs than MaxStanding at one
+	// time of the clock, or a step that takes longer than MaxStep of real time. Empty limits have
+	// defaults.
 	MaxRuns     int    `json:"maxRuns,omitempty"`
 	MaxStanding int    `json:"maxStanding,omitempty"`
 	MaxStep     string `json:"maxStep,omitempty"`
 }
 
-// AdvanceEvent is a line of the answer to an AdvanceRequest: something that has run, where
-// the clock is by now or, the last one, what came of it all.
+// AdvanceEvent is a line of the answer to an AdvanceRequest: a run, the progress of the clock or,
+// in the last line, the report.
 type AdvanceEvent struct {
 	Fired    *Fired    `json:"fired,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
 	Advanced *Advanced `json:"advanced,omitempty"`
 }
 
-// Progress is where an advance that takes a while has got to.
+// Progress says how far an advance has moved the clock.
 type Progress struct {
 	Now time.Time `json:"now"`
 	Ran int       `json:"ran"`
 }
 
-// Advanced reports an advance. When the advance ended early, Stopped says why
-// and To is where the clock stands.
+// Advanced reports an advance. If the advance ended early, Stopped says why, and To is the time
+// that the clock has reached.
 type Advanced struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
 	Mode   string    `json:"mode"`
-	Ran    int       `json:"ran"`    // how many events ran
-	Failed int       `json:"failed"` // and how many of them failed for good
+	Ran    int       `json:"ran"`    // number of events that ran
+	Failed int       `json:"failed"` // number of events that failed for good
 	Next   *Alarm    `json:"next,omitempty"`
 	// NextCron is the cron trigger that is due next.
 	NextCron *NextCron `json:"nextCron,omitempty"`
 	Stopped  string    `json:"stopped,omitempty"`
 	// StoppedBy is the code of Stopped, for programs.
 	StoppedBy StopCode `json:"stoppedBy,omitempty"`
-	// Fired is what ran. It is not part of the line: Client.Advance collects it.
+	// Fired lists what ran. It is not part of the line: Client.Advance collects it.
 	Fired []Fired `json:"-"`
 }
 
-// A StopCode says what ended an advance early.
+// A StopCode is the kind of reason that ended an advance early.
 type StopCode string
 
 // The codes in Advanced.StoppedBy.
@@ -82,7 +82,7 @@ const (
 	StoppedByStanding StopCode = "max_standing" // AdvanceRequest.MaxStanding, or its default
 	StoppedByStep     StopCode = "max_step"     // AdvanceRequest.MaxStep, or its default
 	StoppedByRequest  StopCode = "canceled"     // the client, or POST time/stop
-	StoppedByError    StopCode = "error"        // something else, which Stopped tells
+	StoppedByError    StopCode = "error"        // another error, which is in Stopped
 )
 
 // Limit reports whether a higher limit would have let the advance go on.

@@ -12,11 +12,11 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// Advance moves the virtual clock and waits until everything that comes due on the way
-// has run, however long that takes. observe, unless it is nil, is told of each event as
-// it comes; without it, the answer has all that ran in Fired, which is never nil.
+// Advance moves the virtual clock and waits until everything that comes due on the way has run,
+// however long that takes. It calls observe with each event as it comes. If observe is nil, the
+// answer has all runs in Fired, which is never nil.
 //
-// When ctx ends, the clock stops after the current step, and the answer says where.
+// When ctx ends, the clock stops after the current step, and the answer says at what time.
 func (c *Client) Advance(
 	ctx context.Context, q control.AdvanceRequest, observe func(control.AdvanceEvent),
 ) (control.Advanced, error) {
@@ -31,7 +31,7 @@ func (c *Client) Advance(
 			}
 		}
 	}
-	// The request itself goes on after ctx, to hear where the clock has stopped.
+	// The request itself outlives ctx, because the report says where the clock has stopped.
 	life, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	over := make(chan struct{})
@@ -59,7 +59,7 @@ func (c *Client) Advance(
 		}
 		return control.Advanced{}, c.refusal(response, content)
 	case response.StatusCode != http.StatusOK || kind != control.LinesType:
-		return control.Advanced{}, c.stranger(response)
+		return control.Advanced{}, c.notDevtool(response)
 	}
 	lines := json.NewDecoder(response.Body)
 	for {
@@ -79,14 +79,14 @@ func (c *Client) Advance(
 }
 
 const (
-	// stopEvery is how often an advance is asked to stop that may not have begun.
+	// stopEvery is the interval of requests to stop an advance, which may not have begun yet.
 	stopEvery = 50 * time.Millisecond
-	// stopTimeout is how long the emulator may take to hear of it.
+	// stopTimeout is how long the emulator may take to answer one.
 	stopTimeout = 5 * time.Second
 )
 
-// stopAdvance stops the advance when ctx ends, unless that is over before. It reports whether
-// the emulator has heard of it.
+// stopAdvance stops the advance when ctx ends, unless the advance is over before. It reports
+// whether the emulator has accepted the request.
 func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	select {
 	case <-over:
@@ -99,7 +99,7 @@ func (c *Client) stopAdvance(ctx context.Context, over <-chan struct{}) bool {
 	defer tick.Stop()
 	for {
 		_, err := quick[control.Time](bounded, c, http.MethodPost, "time/stop")
-		if control.CodeOf(err) != control.CodeNoAdvance { // else the advance has not begun yet
+		if control.CodeOf(err) != control.CodeNoAdvance { // with CodeNoAdvance, the advance has not begun yet
 			return err == nil
 		}
 		select {

@@ -8,8 +8,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// ListAlarms lists pending alarms in the order in which they are due. The list is
-// never nil.
+// ListAlarms lists pending alarms in the order in which they are due. The list is never nil.
 func (c *Client) ListAlarms(ctx context.Context, q control.AlarmsRequest) (control.Alarms, error) {
 	path := "alarms"
 	if q.Class != "" {
@@ -25,8 +24,8 @@ func (c *Client) GetAlarm(ctx context.Context, o control.Object) (control.AlarmD
 	return quick[control.AlarmDetails](ctx, c, http.MethodGet, alarmPath(o))
 }
 
-// SetAlarm sets the alarm of an object, in place of any other, and makes the object if there
-// is none.
+// SetAlarm sets the alarm of an object and replaces an earlier one. It creates the object if it
+// does not exist.
 func (c *Client) SetAlarm(
 	ctx context.Context, o control.Object, q control.SetAlarmRequest,
 ) (control.AlarmDetails, error) {

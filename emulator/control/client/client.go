@@ -1,9 +1,9 @@
-// Package client connects commands with a running emulator. It calls the control API (client.go,
-// and a file for each subject of the API), and finds the emulator of a project (locate.go).
+// Package client connects commands to a running emulator. It calls the control API (client.go, and
+// a file for each subject of the API), and finds the emulator of a project (locate.go).
 //
-// It also holds the two parts of the emulator's side that must agree with the client's: how an
-// emulator announces itself (locate.go, https.go), and the guard that refuses requests of strangers
-// (guard.go).
+// It also holds two parts of the emulator's side that must agree with the client's: how an emulator
+// announces itself (locate.go, https.go), and the guard that refuses requests from other machines
+// and web pages (guard.go).
 package client
 
 import (
@@ -25,31 +25,28 @@ import (
 )
 
 const (
-	// dialTimeout and quickTimeout bound what never takes long, so that a
-	// wrong URL is an error instead of a command that hangs. Requests that run
-	// handlers are bounded by their context alone.
+	// dialTimeout and quickTimeout limit what never takes long, so that a wrong URL is an error and
+	// not a command that hangs. Only their context limits requests that run handlers.
 	dialTimeout  = 5 * time.Second
 	quickTimeout = 30 * time.Second
 
-	// maxAnswer bounds the answer that is read into memory: a million firings
-	// take about 300 MB.
+	// maxAnswer limits the answer that is read into memory. A million runs take about 300 MB.
 	maxAnswer = 1 << 30
 )
 
-// Client asks one emulator. Its methods return an *Error for everything that
-// the emulator refuses and for an emulator that is not there; only the
-// cancellation of ctx comes back as ctx's own error.
+// Client calls the control API of one emulator. Its methods return an *Error if the emulator
+// refuses the request or cannot be reached. If ctx is canceled, they return ctx's own error.
 type Client struct {
 	URL  string       // where the dev server listens, such as http://localhost:8787
-	HTTP *http.Client // nil for one that fits: no proxy, no redirects, no connection kept
+	HTTP *http.Client // nil means the default: no proxy, no redirects, no connection kept
 	// Certificate is the Fingerprint of a certificate that the client accepts for URL, in addition
-	// to all that the system trusts.
+	// to the certificates that the system trusts.
 	Certificate string
 }
 
-// newHTTP returns a client that never goes through a proxy, which could not reach this machine's
-// loopback, and never follows a redirect, which the control API does not send.
-// A command asks once, so connections are not kept.
+// newHTTP returns a client for the control API. It uses no proxy, because a proxy could not reach
+// this machine's loopback. It follows no redirect, because the control API sends none. It keeps no
+// connection, because a command sends one request.
 func newHTTP(trust *tls.Config) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -62,22 +59,22 @@ func newHTTP(trust *tls.Config) *http.Client {
 	}
 }
 
-// Status says which emulator answers.
+// Status returns which emulator answers.
 func (c *Client) Status(ctx context.Context) (control.Status, error) {
 	return quick[control.Status](ctx, c, http.MethodGet, "status")
 }
 
-// Time says where the virtual clock stands.
+// Time returns the state of the virtual clock.
 func (c *Client) Time(ctx context.Context) (control.Time, error) {
 	return quick[control.Time](ctx, c, http.MethodGet, "time")
 }
 
-// Freeze stops the virtual clock where it stands.
+// Freeze stops the virtual clock at its current time.
 func (c *Client) Freeze(ctx context.Context) (control.Time, error) {
 	return quick[control.Time](ctx, c, http.MethodPost, "time/freeze")
 }
 
-// Resume lets the virtual clock run again from where it stands.
+// Resume lets the virtual clock run on from its current time.
 func (c *Client) Resume(ctx context.Context) (control.Time, error) {
 	return quick[control.Time](ctx, c, http.MethodPost, "time/resume")
 }
@@ -92,7 +89,7 @@ func (c *Client) ResetTime(ctx context.Context, q control.ResetRequest) (control
 	return call[control.Time](ctx, c, http.MethodPost, "time/reset", q)
 }
 
-// quick is call for requests without a body that the emulator answers at once.
+// quick is call for a request without a body that the emulator answers at once.
 func quick[T any](ctx context.Context, c *Client, method, path string) (T, error) {
 	bounded, cancel := context.WithTimeout(ctx, quickTimeout)
 	defer cancel()
@@ -101,14 +98,13 @@ func quick[T any](ctx context.Context, c *Client, method, path string) (T, error
 		err = &control.Error{
 			Code:    control.CodeNoAnswer,
 			Message: fmt.Sprintf("nothing was answered at %s within %s", c.URL, quickTimeout),
-			Hint:    "is that a `devtool dev`, and is it alive?",
+			Hint:    "check that a `devtool dev` runs there and has not hung",
 		}
 	}
 	return answer, err
 }
 
-// call sends one request, with body as JSON unless it is nil, and decodes the
-// answer.
+// call sends one request, with body as JSON unless it is nil, and decodes the answer.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var answer T
 	response, err := c.send(ctx, method, path, body)
@@ -127,10 +123,10 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	case response.StatusCode >= 400:
 		return answer, c.refusal(response, content)
 	case response.StatusCode != http.StatusOK || !isJSON(response.Header):
-		return answer, c.stranger(response)
+		return answer, c.notDevtool(response)
 	}
 	if err := json.Unmarshal(content, &answer); err != nil {
-		return answer, c.stranger(response)
+		return answer, c.notDevtool(response)
 	}
 	return answer, nil
 }
@@ -152,7 +148,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	return response, nil
 }
 
-// request makes a request for path below Prefix, which is escaped and may have a query.
+// request makes a request for a path below Prefix. The path is escaped and may have a query.
 func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
@@ -185,7 +181,7 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 	return request, nil
 }
 
-// unreachable is the error for a request that got no answer, or half of one.
+// unreachable returns the error for a request that got no answer, or only part of one.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -222,7 +218,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 }
 
-// refusal is the emulator's own Error, if it is one.
+// refusal returns the emulator's own Error, if the answer is one.
 func (c *Client) refusal(response *http.Response, content []byte) error {
 	if response.StatusCode == http.StatusBadRequest && strings.Contains(string(content), "to an HTTPS server") {
 		return &control.Error{
@@ -232,13 +228,13 @@ func (c *Client) refusal(response *http.Response, content []byte) error {
 	}
 	refused := &control.Error{}
 	if !isJSON(response.Header) || json.Unmarshal(content, refused) != nil || refused.Message == "" {
-		return c.stranger(response)
+		return c.notDevtool(response)
 	}
 	return refused
 }
 
-// stranger is the error for an answer that no emulator gives.
-func (c *Client) stranger(response *http.Response) error {
+// notDevtool returns the error for an answer that no emulator gives.
+func (c *Client) notDevtool(response *http.Response) error {
 	kind := response.Header.Get("Content-Type")
 	if kind == "" {
 		kind = "no content type"

@@ -7,7 +7,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// InjectFault makes something go wrong once. It is forgotten when the emulator ends.
+// InjectFault injects a fault, which strikes once. The emulator forgets it when it ends.
 func (c *Client) InjectFault(ctx context.Context, f control.Fault) (control.Fault, error) {
 	return call[control.Fault](ctx, c, http.MethodPost, "faults", f)
 }
@@ -17,7 +17,7 @@ func (c *Client) ListFaults(ctx context.Context) (control.Faults, error) {
 	return c.faults(ctx, http.MethodGet)
 }
 
-// DropFaults forgets the faults that have not struck yet, and returns them. The list is never nil.
+// DropFaults drops the faults that have not struck yet, and returns them. The list is never nil.
 func (c *Client) DropFaults(ctx context.Context) (control.Faults, error) {
 	return c.faults(ctx, http.MethodDelete)
 }

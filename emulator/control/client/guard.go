@@ -11,27 +11,26 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// Guard lets through to next only what comes from this machine and was not
-// sent by a stranger's web page. It stands before everything below /cdn-cgi/
-// and checks every request it is given, whatever its path: a page in the
-// user's own browser is on the loopback interface too, so the remote address
-// alone says little.
+// Guard passes a request on to next only if it comes from this machine and not from another site's
+// web page. It protects everything below /cdn-cgi/, and checks every request that it gets. The
+// remote address alone is not enough: any page in the user's browser uses the loopback interface,
+// too.
 //
 //   - The remote address must be a loopback address.
-//   - Host must name this machine, or a page whose name was rebound to
-//     127.0.0.1 could read the answers.
-//   - Origin, which browsers add to whatever may change something, must be a
-//     page of this very server.
-//   - A request that the browser calls cross-site is refused.
-//   - A body must be JSON, which no page can send elsewhere without asking
-//     first; a plain form is refused.
+//   - Host must name this machine. Otherwise a page whose name was rebound to 127.0.0.1 could read
+//     the answers.
+//   - Origin, which browsers add to every request that may change something, must be a page of this
+//     server.
+//   - A request that the browser marks as cross-site is refused.
+//   - A body must be JSON: a page cannot send JSON to another site without a preflight request. A
+//     plain form is refused.
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := inspect(r); refused != nil {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			w.WriteHeader(refused.Code.Status())
-			// The status says it already if this cannot be written.
+			// If this cannot be written, the status still says it.
 			_ = json.NewEncoder(w).Encode(refused)
 			return
 		}
@@ -39,7 +38,7 @@ func Guard(next http.Handler) http.Handler {
 	})
 }
 
-// inspect is nil for a request that may pass.
+// inspect returns why r is refused, or nil if it may pass.
 func inspect(r *http.Request) *control.Error {
 	switch {
 	case !isLoopback(r.RemoteAddr):
@@ -76,8 +75,7 @@ func isLoopback(remote string) bool {
 	return err == nil && address.Addr().Unmap().IsLoopback()
 }
 
-// isLocalHost reports whether a Host header, with or without a port, names
-// this machine.
+// isLocalHost reports whether a Host header, with or without a port, names this machine.
 func isLocalHost(hostport string) bool {
 	name, port, ok := splitHost(hostport)
 	return ok && isLocalName(name) && (port == "" || isPort(port))
@@ -93,8 +91,8 @@ func isLocalName(name string) bool {
 	}
 }
 
-// isOwnOrigin reports whether the request has no Origin, or that of a page of
-// this machine on the port that the request itself came to.
+// isOwnOrigin reports whether the request has no Origin, or the Origin of a page of this machine on
+// the port of the request itself.
 func isOwnOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
@@ -114,7 +112,7 @@ func isOwnOrigin(r *http.Request) bool {
 	return isLocalHost(origin.Host) && portOf(origin.Host, origin.Scheme) == portOf(r.Host, scheme)
 }
 
-// portOf is the port of host, or the scheme's own when host has none.
+// portOf returns the port of host, or the scheme's default port.
 func portOf(hostport, scheme string) string {
 	if _, port, ok := splitHost(hostport); ok && port != "" {
 		return port
@@ -125,8 +123,7 @@ func portOf(hostport, scheme string) string {
 	return "80"
 }
 
-// splitHost splits NAME or NAME:PORT; an IPv6 address keeps its brackets and
-// must have them.
+// splitHost splits NAME or NAME:PORT. An IPv6 address must have brackets, and keeps them.
 func splitHost(hostport string) (name, port string, ok bool) {
 	if strings.HasSuffix(hostport, "]") || !strings.Contains(hostport, ":") {
 		return hostport, "", true

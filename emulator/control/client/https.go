@@ -8,24 +8,24 @@ import (
 	"errors"
 )
 
-// How a command knows the emulator that speaks HTTPS. Its certificate is self-signed, or for a name
-// that is not localhost, so no authority helps: the emulator announces the fingerprint in a file
-// that its user alone can write.
+// How a command recognizes an emulator that speaks HTTPS. Its certificate is self-signed, or for a
+// name other than localhost, so no authority can vouch for it. Instead, the emulator announces the
+// fingerprint in a file that only its user can write.
 
-// Fingerprint names a certificate, given in DER.
+// Fingerprint returns the fingerprint of a certificate in DER.
 func Fingerprint(der []byte) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
 }
 
-// trusting takes the certificate with that fingerprint for any server, and every other one as
-// usual.
+// trusting returns a configuration that accepts the certificate with this fingerprint for any
+// server. It checks every other certificate as usual.
 func trusting(fingerprint, server string) *tls.Config {
 	if fingerprint == "" {
 		return nil
 	}
 	return &tls.Config{
-		InsecureSkipVerify: true, // VerifyConnection does what it would
+		InsecureSkipVerify: true, // VerifyConnection does the usual check
 		VerifyConnection: func(state tls.ConnectionState) error {
 			leaf, others := state.PeerCertificates[0], state.PeerCertificates[1:]
 			if Fingerprint(leaf.Raw) == fingerprint {
@@ -41,7 +41,8 @@ func trusting(fingerprint, server string) *tls.Config {
 	}
 }
 
-// untrusted returns why err says that a certificate is no good, or nil if it does not.
+// untrusted returns the reason in err why a certificate is not trusted, or nil if err is another
+// error.
 func untrusted(err error) error {
 	var (
 		authority x509.UnknownAuthorityError

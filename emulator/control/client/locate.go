@@ -24,25 +24,22 @@ import (
 // An emulator announces itself with two files in <project>/.devtool/run whose
 // name, <pid>-<random>, is used only once:
 //
-//	NAME.lock  empty; its owner holds an exclusive lock on it while it lives
+//	NAME.lock  empty; the emulator holds an exclusive lock on it while it runs
 //	NAME.json  the Announcement
 //
-// The system drops the lock when the owner ends, however it ends, so a process
-// id is never trusted. The order of steps is what makes this safe without any
-// waiting:
+// The system releases the lock when its owner ends, even if it is killed. So a process id is never
+// trusted. The order of steps makes this safe without any waiting:
 //
-//   - An owner locks NAME.lock first and only then renames the finished
-//     NAME.json into place. So a process that sees NAME.json finds it whole and,
-//     while the owner lives, its lock held. On release the json goes first.
-//   - A finder starts from NAME.json and tries a shared lock on NAME.lock. Is
-//     it refused, the owner lives. Is it granted, or is the file gone, the
-//     owner is dead for good, because nobody ever locks that name again:
-//     removing both files can hit no one else. Shared locks don't refuse one
-//     another, so finders don't take each other for owners.
+//   - An owner locks NAME.lock first, and only then renames the finished NAME.json into place. So
+//     NAME.json is always complete, and NAME.lock is locked while the owner runs. A release removes
+//     the json first.
+//   - A finder starts from NAME.json and tries a shared lock on NAME.lock. If the lock is refused,
+//     the owner runs. If it is granted, or the file is gone, the owner has ended. No other process
+//     ever uses that name, so the finder can remove both files. Shared locks do not exclude one
+//     another, so finders do not mistake each other for owners.
 //
-// The lock is not on the json itself, because on Windows a locked file cannot
-// be read. An owner killed between its two steps leaves an empty lock file
-// that nobody looks at.
+// The lock is not on the json itself, because on Windows a locked file cannot be read. An owner
+// that is killed between its two steps leaves an empty lock file, which is harmless.
 
 // Announcement says where an emulator can be reached.
 type Announcement struct {
@@ -51,8 +48,7 @@ type Announcement struct {
 	Started time.Time `json:"started"` // real time
 	Config  string    `json:"config"`  // absolute path of the config file
 	State   string    `json:"state"`   // folder that holds the objects' files
-	// Certificate is the Fingerprint of what the emulator proves with who it is, if it speaks
-	// HTTPS.
+	// Certificate is the Fingerprint of the emulator's certificate, or empty without HTTPS.
 	Certificate string `json:"certificate,omitempty"`
 }
 
@@ -63,9 +59,8 @@ func runDir(project string) string {
 	return filepath.Join(project, ".devtool", "run")
 }
 
-// Announce makes the emulator of this process known as one that serves project,
-// a folder, until release is called or the process ends. A process may
-// announce several. release may be called more than once.
+// Announce announces that the emulator of this process serves the folder project, until release is
+// called or the process ends. A process may announce several. release may be called more than once.
 func Announce(project string, a Announcement) (release func() error, err error) {
 	folder := runDir(project)
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
@@ -94,7 +89,7 @@ func Announce(project string, a Announcement) (release func() error, err error) 
 	return release, nil
 }
 
-// publish puts base.json into place in one step.
+// publish writes base.json in one atomic step.
 func publish(base string, a Announcement) error {
 	content, err := json.Marshal(a)
 	if err != nil {
@@ -110,7 +105,7 @@ func publish(base string, a Announcement) error {
 	return nil
 }
 
-// remove is os.Remove for a file that may already be gone.
+// remove removes a file that may already be gone.
 func remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -118,8 +113,8 @@ func remove(path string) error {
 	return nil
 }
 
-// Emulators lists the emulators that serve project, oldest first, and removes
-// what dead ones left behind.
+// Emulators lists the emulators that serve project, oldest first. It removes the files of emulators
+// that were killed.
 func Emulators(project string) ([]Announcement, error) {
 	entries, err := os.ReadDir(runDir(project))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,14 +132,14 @@ func Emulators(project string) ([]Announcement, error) {
 			return nil, fmt.Errorf("list emulators: lock %s.lock: %w", base, err)
 		}
 		if !alive {
-			// What cannot be removed now is left to the next finder.
+			// Files that cannot be removed now are left to the next finder.
 			_ = os.Remove(base + ".json")
 			_ = os.Remove(base + ".lock")
 			continue
 		}
 		a, err := readAnnouncement(base + ".json")
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // released since the folder was read
+			continue // released after the folder was read
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list emulators: %w", err)
@@ -157,8 +152,7 @@ func Emulators(project string) ([]Announcement, error) {
 	return running, nil
 }
 
-// held reports whether some process holds the lock file at path. It never
-// creates the file.
+// held reports whether some process holds the lock file at path. It never creates the file.
 func held(path string) (bool, error) {
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	granted, err := lock.TryRLock()
@@ -186,9 +180,9 @@ func readAnnouncement(path string) (Announcement, error) {
 	return a, nil
 }
 
-// Find returns the emulator that serves the project dir is in: the nearest
-// folder, from dir upwards, that has a wrangler config file. It is an *Error
-// when dir is in no project, or when not exactly one emulator runs there.
+// Find returns the emulator that serves the project of dir. The project is the nearest folder, from
+// dir upwards, with a wrangler config file. Find returns an *Error if dir is in no project, or if
+// not exactly one emulator runs there.
 func Find(dir string) (Announcement, error) {
 	project, found, err := projectOf(dir)
 	if err != nil {
@@ -227,7 +221,7 @@ func Find(dir string) (Announcement, error) {
 	}
 }
 
-// projectOf is the nearest folder from dir upwards that has a config file.
+// projectOf returns the nearest folder from dir upwards with a config file.
 func projectOf(dir string) (project string, found bool, err error) {
 	folder, err := filepath.Abs(dir)
 	if err != nil {

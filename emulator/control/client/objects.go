@@ -18,7 +18,7 @@ func (c *Client) ListObjects(ctx context.Context) (control.Objects, error) {
 	return objects, err
 }
 
-// ShowObject tells what there is to know of an object. Like all that follows it
+// ShowObject returns everything that is known about an object. Like the methods that follow, it
 // names the object by class and either name or id, and waits for its turn.
 func (c *Client) ShowObject(ctx context.Context, o control.Object) (control.ObjectDetails, error) {
 	return quick[control.ObjectDetails](ctx, c, http.MethodGet, objectPath(o))
@@ -29,8 +29,8 @@ func (c *Client) EvictObject(ctx context.Context, o control.Object) (control.Evi
 	return quick[control.Evicted](ctx, c, http.MethodPost, objectPath(o)+"/evict")
 }
 
-// DeleteObject deletes the object's data, its alarm and its file. One that is in
-// memory has to be forced, and one that is running can't be.
+// DeleteObject deletes the object's data, its alarm and its file. If the object is in memory, force
+// is required. A running object can't be deleted.
 func (c *Client) DeleteObject(ctx context.Context, o control.Object, force bool) (control.Object, error) {
 	return quick[control.Object](ctx, c, http.MethodDelete, objectPath(o)+"?force="+strconv.FormatBool(force))
 }
@@ -58,8 +58,8 @@ func (c *Client) GetEntry(ctx context.Context, o control.Object, key string) (co
 	return quick[control.Entry](ctx, c, http.MethodGet, entryPath(o, key))
 }
 
-// PutEntry stores a value, and makes the object if there is none. It returns the
-// entry as it is stored.
+// PutEntry stores a value, and creates the object if it does not exist. It returns the entry as it
+// is stored.
 func (c *Client) PutEntry(
 	ctx context.Context, o control.Object, key string, value control.PutRequest,
 ) (control.Entry, error) {
@@ -73,14 +73,15 @@ func (c *Client) DeleteEntry(ctx context.Context, o control.Object, key string) 
 
 func objectPath(o control.Object) string { return "objects/" + pathOf(o) }
 
-// pathOf names o in a path: by its id if that is known.
+// pathOf returns the path of o: with its id if that is known.
 func pathOf(o control.Object) string { return segment(o.Class) + "/" + segment(cmp.Or(o.ID, o.Name)) }
 
 func entryPath(o control.Object, key string) string {
 	return objectPath(o) + "/entry?" + url.Values{"key": {key}}.Encode()
 }
 
-// segment is s as one segment of a path. One of dots alone would mean a folder.
+// segment returns s as one segment of a path. It escapes a segment of dots, which would mean a
+// folder.
 func segment(s string) string {
 	if s == "." || s == ".." {
 		return strings.ReplaceAll(s, ".", "%2E")

@@ -14,19 +14,19 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// Report says how the emulator is getting on.
+// Report returns the state of the emulator.
 func (c *Client) Report(ctx context.Context) (control.Report, error) {
 	return quick[control.Report](ctx, c, http.MethodGet, "status")
 }
 
-// RestartProgram starts the handler program anew, from the build that is being served. It returns
-// when the new process serves.
+// RestartProgram starts the handler program again from the current build. It returns when the new
+// process serves.
 func (c *Client) RestartProgram(ctx context.Context) (control.Program, error) {
 	return call[control.Program](ctx, c, http.MethodPost, "program/restart", nil)
 }
 
-// Logs calls each with the lines of the log, as they are, until there are no more. That an emulator
-// which is followed ends is no error.
+// Logs calls each with every line of the log, unchanged, until there are no more. With Follow, the
+// end of the emulator is not an error.
 func (c *Client) Logs(ctx context.Context, q control.LogsRequest, each func(line []byte) error) error {
 	query := url.Values{"lines": {strconv.Itoa(q.Lines)}, "follow": {strconv.FormatBool(q.Follow)}}
 	response, err := c.stream(ctx, http.MethodGet, "logs?"+query.Encode(), control.LinesType)
@@ -44,7 +44,7 @@ func (c *Client) Logs(ctx context.Context, q control.LogsRequest, each func(line
 			}
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case q.Follow || err == io.EOF: // it has ended, and maybe not in good order
+		case q.Follow || err == io.EOF: // the emulator has ended, or was killed
 			return nil
 		default:
 			return c.unreachable(ctx, err)
@@ -52,7 +52,8 @@ func (c *Client) Logs(ctx context.Context, q control.LogsRequest, each func(line
 	}
 }
 
-// Stop asks the emulator to end, as Ctrl-C does, and waits until it has: what it held is free then.
+// Stop asks the emulator to end, as Ctrl-C does, and waits until it has ended and released
+// everything.
 func (c *Client) Stop(ctx context.Context) (control.Status, error) {
 	response, err := c.stream(ctx, http.MethodPost, "stop", "application/json")
 	if err != nil {
@@ -67,14 +68,14 @@ func (c *Client) Stop(ctx context.Context) (control.Status, error) {
 	}
 	var status control.Status
 	if err := json.Unmarshal(line, &status); err != nil {
-		return control.Status{}, c.stranger(response)
+		return control.Status{}, c.notDevtool(response)
 	}
-	// Whatever breaks it, nobody is at its other end any more.
-	io.Copy(io.Discard, body) //nolint:errcheck // as said
+	// An error means the same as the end of the connection: the emulator no longer runs.
+	io.Copy(io.Discard, body) //nolint:errcheck // see above
 	return status, ctx.Err()
 }
 
-// stream sends a request whose answer comes bit by bit, in this content type.
+// stream sends a request whose answer comes line by line, in this content type.
 func (c *Client) stream(ctx context.Context, method, path, kind string) (*http.Response, error) {
 	response, err := c.send(ctx, method, path, nil)
 	if err != nil {
@@ -86,7 +87,7 @@ func (c *Client) stream(ctx context.Context, method, path, kind string) (*http.R
 	}
 	defer response.Body.Close()
 	if response.StatusCode < 400 {
-		return nil, c.stranger(response)
+		return nil, c.notDevtool(response)
 	}
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// SnapshotObject returns all that an object stores. Its lists are never nil. It is an error for an
-// object that stores too much for one answer.
+// SnapshotObject returns everything that an object stores. Its lists are never nil. It returns an
+// error if the object stores too much for one answer.
 func (c *Client) SnapshotObject(ctx context.Context, o control.Object) (control.Snapshot, error) {
 	s, err := quick[control.Snapshot](ctx, c, http.MethodGet, objectPath(o)+"/snapshot")
 	s.Entries = append([]control.StoredEntry{}, s.Entries...)

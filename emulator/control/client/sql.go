@@ -7,8 +7,9 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// RunSQL runs SQL on the database of an object, all of it or, with an error, none. It takes
-// as long as the SQL does; to end ctx ends the SQL. Columns and Rows are never nil.
+// RunSQL runs SQL on the database of an object. If it returns an error, none of the SQL has taken
+// effect. It takes as long as the SQL does; the end of ctx ends the SQL. Columns and Rows are never
+// nil.
 func (c *Client) RunSQL(ctx context.Context, o control.Object, q control.SQLRequest) (control.SQLResult, error) {
 	result, err := call[control.SQLResult](ctx, c, http.MethodPost, objectPath(o)+"/sql", q)
 	result.Columns = append([]string{}, result.Columns...)
