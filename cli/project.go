@@ -151,7 +151,7 @@ func checkMain(c *config.Config) *config.Error {
 		return &config.Error{Diagnostics: []config.Diagnostic{c.MissingMain()}}
 	}
 	if _, err := os.Stat(filepath.Join(c.Dir(), c.Main)); errors.Is(err, fs.ErrNotExist) {
-		return &config.Error{Diagnostics: []config.Diagnostic{c.LostMain()}}
+		return &config.Error{Diagnostics: []config.Diagnostic{c.MainNotFound()}}
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ type Clock struct {
 	base      time.Time // while it runs: the virtual time when the wall clock read anchor
 	anchor    time.Time
 	timers    timerHeap
-	held      timerHeap // timers that only an advance fires; see AtByHand
+	held      timerHeap // timers that only an advance fires; see AtHeld
 	set       uint64    // how many timers were ever set
 	numbered  uint64    // how many of them are not upkeep
 }

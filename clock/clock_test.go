@@ -165,8 +165,8 @@ func TestATimerAheadFiresFirstOfItsInstant(t *testing.T) {
 		return func(*clock.Step) { fired = append(fired, name) }
 	}
 	c.At(epoch.Add(2*time.Second), note("set before"))
-	c.AtAhead(epoch.Add(2*time.Second), note("ahead"))
-	c.AtAhead(epoch.Add(2*time.Second), note("ahead, too"))
+	c.AtFirst(epoch.Add(2*time.Second), note("ahead"))
+	c.AtFirst(epoch.Add(2*time.Second), note("ahead, too"))
 	c.At(epoch.Add(time.Second), note("due before"))
 	advance(t, c, 3*time.Second)
 	if got, want := strings.Join(fired, ", "), "due before, ahead, ahead, too, set before"; got != want {

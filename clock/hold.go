@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// AtByHand is At for a timer that a running clock never fires by itself, however long it has been
+// AtHeld is At for a timer that a running clock never fires by itself, however long it has been
 // due. The timer fires in the next advance that gets that far, in its order among the others. Once
 // an advance begins, even one that does not get that far, it is an ordinary timer.
-func (c *Clock) AtByHand(due time.Time, f func(*Step)) *Timer {
+func (c *Clock) AtHeld(due time.Time, f func(*Step)) *Timer {
 	t := &Timer{clock: c, due: millisUp(due), f: f, held: true}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -30,11 +30,11 @@ func TestAHeldTimerWaitsForAnAdvance(t *testing.T) {
 			}
 		}
 		due := c.Now().Add(-time.Hour)
-		c.AtByHand(due.Add(time.Minute), note("later"))
-		c.AtByHand(due, note("first"))
-		stopped := c.AtByHand(due, note("stopped"))
-		c.AtByHand(due, note("second"))
-		c.AtByHand(due.Add(3*time.Hour), note("not yet due"))
+		c.AtHeld(due.Add(time.Minute), note("later"))
+		c.AtHeld(due, note("first"))
+		stopped := c.AtHeld(due, note("stopped"))
+		c.AtHeld(due, note("second"))
+		c.AtHeld(due.Add(3*time.Hour), note("not yet due"))
 		pass(10 * time.Minute)
 		if got := fired(); got != nil {
 			t.Fatalf("fired %q while the clock ran by itself", got)
@@ -66,7 +66,7 @@ func TestARefusedAdvanceReleasesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(clock.Options{})
 		defer c.Close()
-		c.AtByHand(c.Now(), func(*clock.Step) { t.Error("fired") })
+		c.AtHeld(c.Now(), func(*clock.Step) { t.Error("fired") })
 		if _, err := c.Advance(t.Context(), -time.Second, clock.Limits{}); err == nil {
 			t.Fatal("an advance into the past was accepted")
 		}

@@ -207,7 +207,7 @@ func TestAMovingOrClosedClockRefusesRateAndReset(t *testing.T) {
 
 func TestNextPassesOverUpkeep(t *testing.T) {
 	c := frozenAt(t, epoch)
-	c.AtUpkeep(epoch.Add(time.Second), func(*clock.Step) {})
+	c.AtMaintenance(epoch.Add(time.Second), func(*clock.Step) {})
 	if due, ok := c.Next(); ok {
 		t.Errorf("got %v, want nothing", due)
 	}
@@ -266,7 +266,7 @@ func TestUpkeepDoesNotChangeTheOrderThatASeedGivesToOtherTimers(t *testing.T) {
 		var fired []int
 		for i := range 10 {
 			for range upkeep(i) {
-				c.AtUpkeep(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, -1) })
+				c.AtMaintenance(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, -1) })
 			}
 			c.At(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, i) })
 		}

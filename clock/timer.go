@@ -36,16 +36,16 @@ type Timer struct {
 // or Close, which wait for it to return. If it panics, so does that goroutine.
 func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, Timer{}) }
 
-// AtUpkeep is At for the emulator's own maintenance, which no user waits for. Next ignores such a
-// timer.
-func (c *Clock) AtUpkeep(due time.Time, f func(*Step)) *Timer {
+// AtMaintenance is At for the emulator's own maintenance, which no user waits for. Next ignores
+// such a timer.
+func (c *Clock) AtMaintenance(due time.Time, f func(*Step)) *Timer {
 	return c.add(due, f, Timer{upkeep: true})
 }
 
-// AtAhead is At for a timer that fires before all others of the same instant, whenever those were
+// AtFirst is At for a timer that fires before all others of the same instant, whenever those were
 // set. So a clock whose timers are set again after a restart, in another order, behaves the same. A
 // Seed shuffles it all the same.
-func (c *Clock) AtAhead(due time.Time, f func(*Step)) *Timer {
+func (c *Clock) AtFirst(due time.Time, f func(*Step)) *Timer {
 	return c.add(due, f, Timer{ahead: true})
 }
 

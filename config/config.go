@@ -161,11 +161,11 @@ func (c *Config) DeleteAllDeletesAlarm() bool {
 	return c.CompatibilityDate >= "2026-02-24" || slices.Contains(c.CompatibilityFlags, flagDeleteAllDeletesAlarm)
 }
 
-// LostMain returns the error for a command that needs main, when nothing exists at that path.
-func (c *Config) LostMain() Diagnostic {
+// MainNotFound returns the error for a command that needs main, when nothing exists at that path.
+func (c *Config) MainNotFound() Diagnostic {
 	d := c.mainAt
 	d.Severity = SeverityError
-	d.ID = "lost-main"
+	d.ID = "main-not-found"
 	d.Message = fmt.Sprintf("main names %s, but there is no such folder or file", quote(c.Main))
 	d.Hint = "name the folder of the Go program with the handlers, relative to this file"
 	return d

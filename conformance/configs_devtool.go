@@ -12,7 +12,7 @@ import (
 
 // ignoredIDs are the ids of diagnostics that don't count. wrangler looks for main when it builds,
 // and not in the file.
-var ignoredIDs = []string{"missing-main", "lost-main"}
+var ignoredIDs = []string{"missing-main", "main-not-found"}
 
 // judgeOurs returns the verdicts of the devtool at binary on cases, whose files are in root.
 func judgeOurs(ctx context.Context, binary, root string, cases []configCase) ([]configVerdict, error) {
