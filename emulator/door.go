@@ -84,9 +84,9 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	}
 	at := e.currentSettings().origin
 	header := endToEnd(r.Header)
-	a.disguise = e.disguise(r, at)
-	a.disguise.request(header)
-	introduce(header, r.RemoteAddr, at.scheme)
+	a.rewrite = e.rewriteFor(r, at)
+	a.rewrite.request(header)
+	describeClient(header, r.RemoteAddr, at.scheme)
 	at.host = cmp.Or(at.host, r.Host)
 	m := &wire.Request{
 		Method:        r.Method,
@@ -205,15 +205,15 @@ func (b *shortBody) Read(p []byte) (int, error) {
 
 // A doorAnswer passes a response on to the client.
 type doorAnswer struct {
-	w        http.ResponseWriter
-	disguise disguise
-	served   world.Served // the objects that took part
-	status   int          // 0 until the head has left
-	started  bool         // the head has left and a body follows
+	w       http.ResponseWriter
+	rewrite originRewrite
+	served  world.Served // the objects that took part
+	status  int          // 0 until the head has left
+	started bool         // the head has left and a body follows
 }
 
 func (a *doorAnswer) Head(m *wire.Response, end bool) error {
-	a.disguise.response(m.Header)
+	a.rewrite.response(m.Header)
 	h := a.w.Header()
 	for _, f := range m.Header {
 		h.Add(f.Name, f.Value)

@@ -107,22 +107,22 @@ type Options struct {
 
 // An Emulator is a running worker with its objects.
 type Emulator struct {
-	world    *world.World
-	log      *slog.Logger
-	output   io.Writer
-	options  Options
-	project  string // folder of the configuration file
-	worker   string // the worker's name; a reload can't change it
-	state    *state.Folder
-	started  time.Time
-	listener net.Listener
-	host     *program.Runner
-	builder  *plugin.Builder
-	socket   *plugin.Socket // accepts attached programs, or nil
-	journal  *Journal
-	record   record
-	farewell farewell
-	release  []func() error // called by close, last first
+	world        *world.World
+	log          *slog.Logger
+	output       io.Writer
+	options      Options
+	project      string // folder of the configuration file
+	worker       string // the worker's name; a reload can't change it
+	state        *state.Folder
+	started      time.Time
+	listener     net.Listener
+	host         *program.Runner
+	builder      *plugin.Builder
+	socket       *plugin.Socket // accepts attached programs, or nil
+	journal      *Journal
+	record       record
+	stopRequests stopRequests
+	release      []func() error // called by close, last first
 
 	// mu guards what follows.
 	mu         sync.Mutex
@@ -156,7 +156,7 @@ func New(o Options) (_ *Emulator, err error) {
 		listener: o.Listener,
 		journal:  cmp.Or(o.Journal, &Journal{}),
 	}
-	e.farewell.wanted = make(chan struct{})
+	e.stopRequests.requested = make(chan struct{})
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
 	e.builder = &plugin.Builder{
 		Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix),
@@ -360,7 +360,7 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	}
 	select {
 	case <-ctx.Done():
-	case <-e.farewell.wanted:
+	case <-e.stopRequests.requested:
 	case err = <-serving:
 	}
 	if reloads != nil {
@@ -439,7 +439,7 @@ func (e *Emulator) shutdown(server *http.Server) {
 
 // close releases everything that New and Run acquired.
 func (e *Emulator) close() error {
-	defer e.farewell.say()
+	defer e.stopRequests.finish()
 	if e.world != nil {
 		e.world.Stop()
 	}

@@ -37,27 +37,27 @@ func (e *Emulator) scheme() string {
 	return "http"
 }
 
-// A disguise rewrites headers where client and worker see different origins of the same server: the
-// client the outer one, the worker the inner one. The zero disguise rewrites nothing.
-type disguise struct{ outer, inner origin }
+// An originRewrite rewrites headers where client and worker see different origins of the same
+// server: the client the outer one, the worker the inner one. The zero value rewrites nothing.
+type originRewrite struct{ outer, inner origin }
 
-// disguise returns the rewriting for request r to a worker that sees the origin inner.
-func (e frontDoor) disguise(r *http.Request, inner origin) disguise {
+// rewriteFor returns the rewriting for request r to a worker that sees the origin inner.
+func (e frontDoor) rewriteFor(r *http.Request, inner origin) originRewrite {
 	outer := origin{e.scheme(), r.Host}
 	inner.host = cmp.Or(inner.host, outer.host)
 	if outer == inner || outer.host == "" {
-		return disguise{}
+		return originRewrite{}
 	}
-	return disguise{outer, inner}
+	return originRewrite{outer, inner}
 }
 
 // request replaces the outer origin in a request's headers, such as Origin and Referer, by the
 // inner one.
-func (d disguise) request(h http.Header) {
-	if d == (disguise{}) {
+func (w originRewrite) request(h http.Header) {
+	if w == (originRewrite{}) {
 		return
 	}
-	renamed := strings.NewReplacer(d.outer.String(), d.inner.String(), d.outer.host, d.inner.host)
+	renamed := strings.NewReplacer(w.outer.String(), w.inner.String(), w.outer.host, w.inner.host)
 	for _, values := range h {
 		for i := range values {
 			values[i] = renamed.Replace(values[i])
@@ -67,15 +67,15 @@ func (d disguise) request(h http.Header) {
 
 // response replaces the inner origin in a response's headers, such as Location, by the outer one,
 // and moves cookies to the outer host. It changes fields in place.
-func (d disguise) response(fields []wire.Field) {
-	if d == (disguise{}) {
+func (w originRewrite) response(fields []wire.Field) {
+	if w == (originRewrite{}) {
 		return
 	}
-	renamed := strings.NewReplacer(d.inner.String(), d.outer.String(), d.inner.host, d.outer.host)
+	renamed := strings.NewReplacer(w.inner.String(), w.outer.String(), w.inner.host, w.outer.host)
 	for i := range fields {
 		f := &fields[i]
 		if strings.EqualFold(f.Name, "Set-Cookie") {
-			f.Value = rehost(f.Value, hostname(d.inner.host), hostname(d.outer.host))
+			f.Value = rehost(f.Value, hostname(w.inner.host), hostname(w.outer.host))
 			continue
 		}
 		f.Value = renamed.Replace(f.Value)
@@ -103,10 +103,10 @@ func hostname(host string) string {
 	return host
 }
 
-// introduce adds the headers in which the platform describes the client to the worker. Headers that
-// the client sets itself stay, so that a test can say where a request comes from. wrangler's local
-// server does the same.
-func introduce(h http.Header, remoteAddr, scheme string) {
+// describeClient adds the headers in which the platform describes the client to the worker. Headers
+// that the client sets itself stay, so that a test can say where a request comes from. wrangler's
+// local server does the same.
+func describeClient(h http.Header, remoteAddr, scheme string) {
 	ip, _, _ := strings.Cut(hostname(remoteAddr), "%")
 	ip = cmp.Or(h.Get("Cf-Connecting-Ip"), ip)
 	for _, f := range [...]wire.Field{

@@ -107,7 +107,7 @@ func TestHeadersThatTheClientSetAreKept(t *testing.T) {
 		"Cf-Ray":            {"1"},
 		"X-Forwarded-Proto": {"https"},
 	}
-	introduce(h, "[fe80::1%eth0]:50000", "http")
+	describeClient(h, "[fe80::1%eth0]:50000", "http")
 	want := http.Header{
 		"Cf-Connecting-Ip":  {"203.0.113.9"},
 		"X-Real-Ip":         {"203.0.113.9"},
@@ -120,14 +120,14 @@ func TestHeadersThatTheClientSetAreKept(t *testing.T) {
 		t.Errorf("got %v, want %v", h, want)
 	}
 	h = http.Header{}
-	introduce(h, "[fe80::1%eth0]:50000", "http")
+	describeClient(h, "[fe80::1%eth0]:50000", "http")
 	if got := h.Get("CF-Connecting-IP"); got != "fe80::1" {
 		t.Errorf("address of a client with IPv6: got %s, want fe80::1", got)
 	}
 }
 
 func TestHeadersAreRewrittenBetweenOuterAndInnerOrigin(t *testing.T) {
-	d := disguise{outer: origin{"http", "localhost:8787"}, inner: origin{"https", "shop.example"}}
+	d := originRewrite{outer: origin{"http", "localhost:8787"}, inner: origin{"https", "shop.example"}}
 	request := http.Header{
 		"Origin":  {"http://localhost:8787"},
 		"Referer": {"http://localhost:8787/a?to=http://localhost:8787/b"},
@@ -163,7 +163,7 @@ func TestHeadersAreRewrittenBetweenOuterAndInnerOrigin(t *testing.T) {
 
 // A host that contains the other one must not be replaced twice.
 func TestAHostThatContainsTheOtherIsReplacedOnce(t *testing.T) {
-	d := disguise{outer: origin{"http", "shop.example"}, inner: origin{"http", "dev.shop.example"}}
+	d := originRewrite{outer: origin{"http", "shop.example"}, inner: origin{"http", "dev.shop.example"}}
 	h := http.Header{"Origin": {"http://shop.example"}}
 	d.request(h)
 	if got, want := h.Get("Origin"), "http://dev.shop.example"; got != want {

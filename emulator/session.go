@@ -138,47 +138,47 @@ func (e controlAPI) sessionAPI(mux *http.ServeMux, handle func(string, func(*htt
 	mux.HandleFunc("GET /cdn-cgi/local/status", e.serveStatusPage)
 }
 
-// A farewell tells the clients that have asked the emulator to stop when it has stopped: their
+// stopRequests tells the clients that have asked the emulator to stop when it has stopped: their
 // connections stay open until then.
-type farewell struct {
-	once   sync.Once
-	wanted chan struct{} // closed by the first request to stop
+type stopRequests struct {
+	once      sync.Once
+	requested chan struct{} // closed by the first request to stop
 
 	mu    sync.Mutex
 	conns []net.Conn // of the clients that wait
-	over  bool       // the emulator has stopped
+	done  bool       // the emulator has stopped
 }
 
-// ask makes Run shut the emulator down.
-func (f *farewell) ask() { f.once.Do(func() { close(f.wanted) }) }
+// request makes Run shut the emulator down.
+func (s *stopRequests) request() { s.once.Do(func() { close(s.requested) }) }
 
 // await keeps conn open until the emulator has stopped, and then closes it.
-func (f *farewell) await(conn net.Conn) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.over {
+func (s *stopRequests) await(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
 		conn.Close()
 		return
 	}
-	f.conns = append(f.conns, conn)
+	s.conns = append(s.conns, conn)
 }
 
-// say closes the waiting connections. It is called when everything is released.
-func (f *farewell) say() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.over = true
-	for _, conn := range f.conns {
+// finish closes the waiting connections. It is called when everything is released.
+func (s *stopRequests) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+	for _, conn := range s.conns {
 		conn.Close()
 	}
-	f.conns = nil
+	s.conns = nil
 }
 
 // serveStop shuts the emulator down. The connection lasts until the emulator has stopped: a client
 // that reads to its end knows that the state folder is free, even if the process was killed
 // meanwhile.
 func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
-	defer e.farewell.ask()
+	defer e.stopRequests.request()
 	body, err := json.Marshal(e.Status())
 	if err != nil {
 		respond(w, nil, err)
@@ -194,7 +194,7 @@ func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
 		conn.Close()
 		return
 	}
-	e.farewell.await(conn)
+	e.stopRequests.await(conn)
 }
 
 // Time returns the clock's time and mode, and what is due next.

@@ -146,12 +146,12 @@ func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 			_, err := client.Stop(t.Context())
 			stopped <- err
 		}()
-		<-w.farewell.wanted
+		<-w.stopRequests.requested
 	}
 	eventually(t, "both wait", func() bool {
-		w.farewell.mu.Lock()
-		defer w.farewell.mu.Unlock()
-		return len(w.farewell.conns) == 2
+		w.stopRequests.mu.Lock()
+		defer w.stopRequests.mu.Unlock()
+		return len(w.stopRequests.conns) == 2
 	})
 	select {
 	case err := <-stopped:
@@ -168,9 +168,9 @@ func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 }
 
 func TestAStopWhoseClientHasGoneIsForgotten(t *testing.T) {
-	var f farewell
-	f.wanted = make(chan struct{})
-	f.say()
+	var f stopRequests
+	f.requested = make(chan struct{})
+	f.finish()
 	ours, theirs := net.Pipe()
 	f.await(ours) // too late
 	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
@@ -183,7 +183,7 @@ func TestAStopWhoseClientHasGoneIsForgotten(t *testing.T) {
 		_, err := (&client.Client{URL: w.server.URL}).Stop(ctx)
 		ended <- err
 	}()
-	<-w.farewell.wanted
+	<-w.stopRequests.requested
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled", err)

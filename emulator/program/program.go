@@ -45,7 +45,7 @@ type Program struct {
 	classes map[string]wire.Class
 	// settings are those of the welcome.
 	settings Settings
-	lookout  *lookout
+	watchdog *watchdog
 	pulse    *pulse // of an attached program, else nil
 
 	report crashReport
@@ -113,7 +113,7 @@ func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 			p.conn.Close()
 			return err
 		}
-		p.lookout = newLookout(p, p.host.stuckAfter)
+		p.watchdog = newWatchdog(p, p.host.stuckAfter)
 		return s.Answer(welcome, true)
 	case <-p.conn.Done():
 		crash := p.crash()

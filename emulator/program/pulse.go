@@ -24,9 +24,9 @@ type pulse struct {
 	timeout time.Duration
 
 	// mu guards what follows.
-	mu    sync.Mutex
-	asked chan struct{} // closed when the question under way is answered; nil if none is
-	stood time.Time     // when the program was last seen stopped, or zero
+	mu      sync.Mutex
+	asked   chan struct{} // closed when the question under way is answered; nil if none is
+	stopped time.Time     // when the program was last seen stopped, or zero
 }
 
 // beats reports whether the program runs. It waits for an answer until the timeout.
@@ -67,15 +67,15 @@ func (u *pulse) ask(asked chan struct{}) {
 
 func (u *pulse) seenStanding() {
 	u.mu.Lock()
-	u.stood = time.Now()
+	u.stopped = time.Now()
 	u.mu.Unlock()
 }
 
-// stoodWithin reports whether the program was seen stopped within the last d of real time.
-func (u *pulse) stoodWithin(d time.Duration) bool {
+// stoppedWithin reports whether the program was seen stopped within the last d of real time.
+func (u *pulse) stoppedWithin(d time.Duration) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return !u.stood.IsZero() && time.Since(u.stood) < d
+	return !u.stopped.IsZero() && time.Since(u.stopped) < d
 }
 
 // Attached reports whether the program is an attached one: the runner has not started it.
@@ -84,7 +84,7 @@ func (p *Program) Attached() bool { return p.pulse != nil }
 // Spared reports whether real time does not count for the program: a debugger stops it, or has
 // stopped it within the last d of real time. It may take pingTimeout.
 func (p *Program) Spared(d time.Duration) bool {
-	return p.Attached() && !p.Lost() && (!p.pulse.beats() || p.pulse.stoodWithin(d)) && !p.Lost()
+	return p.Attached() && !p.Lost() && (!p.pulse.beats() || p.pulse.stoppedWithin(d)) && !p.Lost()
 }
 
 // Responds reports whether the program has answered a ping within pingTimeout.

@@ -63,11 +63,11 @@ func newDebugged(t *testing.T, handlers func(*debugger) handlers) (*testWorld, *
 	return w, d
 }
 
-// awaitStanding waits until the program has left a ping unanswered.
-func (w *testWorld) awaitStanding() {
+// awaitStopped waits until the program has left a ping unanswered.
+func (w *testWorld) awaitStopped() {
 	w.t.Helper()
 	eventually(w.t, "the program has left a ping unanswered", func() bool {
-		return w.host.Serving().pulse.stoodWithin(time.Hour)
+		return w.host.Serving().pulse.stoppedWithin(time.Hour)
 	})
 }
 
@@ -86,7 +86,7 @@ func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
 		}
 	})
 	<-d.at
-	w.awaitStanding() // the step has passed its limit
+	w.awaitStopped() // the step has passed its limit
 	d.goOn()
 	wg.Wait()
 }
@@ -120,7 +120,7 @@ func TestTheLimitOfAConstructorWaitsForADebugger(t *testing.T) {
 	wg.Go(func() { w.want("a", "/who", "debugged") })
 	<-d.at
 	wg.Go(func() { w.moveOn(time.Minute) })
-	w.awaitStanding()
+	w.awaitStopped()
 	d.goOn()
 	wg.Wait()
 }
@@ -142,7 +142,7 @@ func TestTheLimitOfAnAlarmWaitsForADebugger(t *testing.T) {
 	})
 	<-d.at
 	wg.Go(func() { w.moveOn(time.Hour) })
-	w.awaitStanding()
+	w.awaitStopped()
 	d.goOn()
 	wg.Wait()
 }
@@ -170,7 +170,7 @@ func TestTheNextProgramWaitsForOneInADebugger(t *testing.T) {
 	wg.Go(func() { w.want("a", "/stop", "went on") })
 	<-d.at
 	w.attach(scripted.New(handlers{"/who": func(*call) (string, error) { return "next", nil }}))
-	w.awaitStanding() // the program has not ended within the drain limit
+	w.awaitStopped() // the program has not ended within the drain limit
 	d.goOn()
 	wg.Wait()
 	eventually(t, "the next program serves", func() bool { _, got := w.get("a", "/who"); return got == "next" })

@@ -405,9 +405,9 @@ func (h *Runner) drain(p *Program, limit time.Duration) int {
 	}
 }
 
-// watch runs p's lookout for stuck handlers, and restarts p when it crashes.
+// watch runs p's watchdog for stuck handlers, and restarts p when it crashes.
 func (h *Runner) watch(p *Program, started time.Time) {
-	h.world.Go(p.lookout.run)
+	h.world.Go(p.watchdog.run)
 	<-p.conn.Done()
 	ended := p.endedByUs() // perhaps by a swap that has not made the next one current yet
 	h.mu.Lock()

@@ -22,16 +22,16 @@ const (
 	stackTimeout = 2 * time.Second
 )
 
-// looksUntilStuck is how often the lookout looks within stuckAfter.
+// looksUntilStuck is how often the watchdog looks within stuckAfter.
 const looksUntilStuck = 4
 
-// A lookout finds the stuck handlers of a program: they keep their object's turn, or leave their
+// A watchdog finds the stuck handlers of a program: they keep their object's turn, or leave their
 // request unanswered, and wait for nothing that the emulator knows of. It logs their names and
 // stacks. It does not end them, because they may be in a debugger, or only slow.
 //
 // It looks at all running events at intervals, and compares. So an event costs only a few counters,
 // and time in which a laptop sleeps does not count.
-type lookout struct {
+type watchdog struct {
 	p       *Program
 	log     *slog.Logger
 	every   time.Duration // between two looks
@@ -48,8 +48,8 @@ type sighting struct {
 	next       time.Duration // the value of lasts at which it is logged again
 }
 
-func newLookout(p *Program, after time.Duration) *lookout {
-	return &lookout{
+func newWatchdog(p *Program, after time.Duration) *watchdog {
+	return &watchdog{
 		p:         p,
 		log:       p.host.Log,
 		every:     after / looksUntilStuck,
@@ -60,14 +60,14 @@ func newLookout(p *Program, after time.Duration) *lookout {
 }
 
 // run looks at intervals until the program's connection is gone.
-func (l *lookout) run() {
-	tick := time.NewTicker(l.every)
+func (d *watchdog) run() {
+	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			l.look()
-		case <-l.p.conn.Done():
+			d.look()
+		case <-d.p.conn.Done():
 			return
 		}
 	}
@@ -75,56 +75,56 @@ func (l *lookout) run() {
 
 // look compares the running events with what it saw the last time. While a debugger stops the
 // program it does nothing, so that time does not count.
-func (l *lookout) look() {
-	if l.p.Attached() && !l.p.pulse.beats() {
+func (d *watchdog) look() {
+	if d.p.Attached() && !d.p.pulse.beats() {
 		return
 	}
-	events := l.p.w.RunningIn(l.p)
+	events := d.p.w.RunningIn(d.p)
 	running := make(map[*world.Event]bool, len(events))
 	for _, ev := range events {
 		running[ev] = true
 	}
 
-	for ev, s := range l.sightings {
+	for ev, s := range d.sightings {
 		switch {
 		case !running[ev]:
-			l.forget(ev, s, "has ended")
+			d.forget(ev, s, "has ended")
 		case !ev.OnItsOwn() || ev.Operations() != s.operations:
-			l.forget(ev, s, "goes on")
+			d.forget(ev, s, "goes on")
 		}
 	}
-	for ev := range l.circles {
+	for ev := range d.circles {
 		if !running[ev] {
-			delete(l.circles, ev)
+			delete(d.circles, ev)
 		}
 	}
 	mute := false // set when the program does not answer: it is not asked again in this look
 	for _, ev := range events {
 		if !ev.OnItsOwn() {
-			l.lookForCircle(ev)
+			d.lookForCircle(ev)
 			continue
 		}
-		s := l.sightings[ev]
+		s := d.sightings[ev]
 		if s == nil {
-			l.sightings[ev] = &sighting{operations: ev.Operations(), next: looksUntilStuck * l.every}
+			d.sightings[ev] = &sighting{operations: ev.Operations(), next: looksUntilStuck * d.every}
 			continue
 		}
-		if s.lasts += l.every; s.lasts >= s.next {
+		if s.lasts += d.every; s.lasts >= s.next {
 			s.next *= 2
-			l.report(ev, s, &mute)
+			d.report(ev, s, &mute)
 		}
 	}
 }
 
-func (l *lookout) forget(ev *world.Event, s *sighting, how string) {
-	delete(l.sightings, ev)
-	if s.lasts >= looksUntilStuck*l.every { // it was named
-		l.log.Info(fmt.Sprintf("%s %s after %s", ev.Title(), how, s.lasts))
+func (d *watchdog) forget(ev *world.Event, s *sighting, how string) {
+	delete(d.sightings, ev)
+	if s.lasts >= looksUntilStuck*d.every { // it was named
+		d.log.Info(fmt.Sprintf("%s %s after %s", ev.Title(), how, s.lasts))
 	}
 }
 
 // report logs a stuck handler and its stack. It sets mute if the program does not answer.
-func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
+func (d *watchdog) report(ev *world.Event, s *sighting, mute *bool) {
 	line := ev.Title() + " seems stuck: for " + s.lasts.String() + " it has "
 	if ev.Object() == nil {
 		line += "neither answered nor asked for anything"
@@ -133,10 +133,10 @@ func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
 	}
 	stack, err := "", context.DeadlineExceeded
 	if !*mute {
-		stack, err = l.stack(ev)
+		stack, err = d.stack(ev)
 	}
 	switch {
-	case l.p.Lost(): // the crash is logged instead
+	case d.p.Lost(): // the crash is logged instead
 		return
 	case errors.Is(err, context.DeadlineExceeded):
 		*mute = true
@@ -144,19 +144,19 @@ func (l *lookout) report(ev *world.Event, s *sighting, mute *bool) {
 	case err != nil:
 		line += "; where it stands is not known: " + err.Error()
 	case stack != "":
-		line += "\n" + l.p.host.relative(strings.TrimRight(stack, "\n"))
+		line += "\n" + d.p.host.relative(strings.TrimRight(stack, "\n"))
 	}
-	l.log.Warn(line)
+	d.log.Warn(line)
 }
 
 // stack returns the stack of the handler of ev, from its program. A stopped program may not even
 // read the question.
-func (l *lookout) stack(ev *world.Event) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
+func (d *watchdog) stack(ev *world.Event) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
 	var m wire.Stack
 	answered := make(chan error, 1)
-	go func() { answered <- l.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.Number()}, &m) }()
+	go func() { answered <- d.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.Number()}, &m) }()
 	select {
 	case err := <-answered:
 		return m.Text, err
@@ -178,15 +178,15 @@ func (h *Runner) relative(stack string) string {
 }
 
 // lookForCircle logs, once, that ev waits for itself, if it does.
-func (l *lookout) lookForCircle(ev *world.Event) {
-	if l.circles[ev] {
+func (d *watchdog) lookForCircle(ev *world.Event) {
+	if d.circles[ev] {
 		return
 	}
 	circle := ev.Circle()
 	if circle == nil {
 		return
 	}
-	l.circles[ev] = true
+	d.circles[ev] = true
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s waits for itself: in its constructor, a transaction or BlockConcurrencyWhile it has called ",
 		ev.Title())
@@ -198,8 +198,8 @@ func (l *lookout) lookForCircle(ev *world.Event) {
 	}
 	fmt.Fprintf(&b, ", which waits for the turn that %s keeps; "+
 		"the object is reset when that has lasted for %s of the clock", ev.Object(), world.BlockLimit)
-	if w := l.p.w; w.Clock().Mode() == clock.Frozen {
+	if w := d.p.w; w.Clock().Mode() == clock.Frozen {
 		fmt.Fprintf(&b, ", which is frozen: `devtool time advance %s` gets there", world.BlockLimit)
 	}
-	l.log.Warn(b.String())
+	d.log.Warn(b.String())
 }

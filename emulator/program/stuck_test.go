@@ -49,14 +49,14 @@ func (l *lines) take() []string {
 // A guard looks for stuck handlers of w's program when the test calls look, so that no time has to
 // pass.
 type guard struct {
-	*lookout
+	*watchdog
 	t   *testing.T
 	log *lines
 }
 
 func newGuard(w *testWorld) *guard {
-	g := &guard{lookout: newLookout(w.host.current, stuckAfter), t: w.t, log: &lines{}}
-	g.lookout.log = slog.New(g.log)
+	g := &guard{watchdog: newWatchdog(w.host.current, stuckAfter), t: w.t, log: &lines{}}
+	g.watchdog.log = slog.New(g.log)
 	return g
 }
 

@@ -25,42 +25,42 @@ import (
 // the caller can do something about is a *control.Error.
 type Admin struct{ w *World }
 
-// A target is an object that an Admin works on. It stays pinned until release.
-type target struct {
+// A pinnedObject is an object that an Admin works on. It stays in its namespace until release.
+type pinnedObject struct {
 	*object
 	path string
 }
 
-// target returns the object that which names, whether or not it exists.
-func (a Admin) target(which control.Object) (target, error) {
+// pin pins the object that which names and returns it, whether or not it exists.
+func (a Admin) pin(which control.Object) (pinnedObject, error) {
 	object, err := a.w.resolve(which)
 	if err != nil {
-		return target{}, err
+		return pinnedObject{}, err
 	}
-	return object.ns.target(object.Identity), nil
+	return object.ns.pinForAdmin(object.Identity), nil
 }
 
-func (ns *Namespace) target(who Identity) target {
+func (ns *Namespace) pinForAdmin(who Identity) pinnedObject {
 	o := ns.pin(who)
 	ns.mu.Lock()
 	o.visitors++
 	ns.mu.Unlock()
-	return target{o, store.ObjectPath(ns.dir, who.id.String())}
+	return pinnedObject{o, store.ObjectPath(ns.dir, who.id.String())}
 }
 
 // release unpins the object.
-func (t target) release() {
-	t.ns.mu.Lock()
-	t.visitors--
-	t.ns.mu.Unlock()
-	t.ns.release(t.object)
+func (p pinnedObject) release() {
+	p.ns.mu.Lock()
+	p.visitors--
+	p.ns.mu.Unlock()
+	p.ns.release(p.object)
 }
 
 // describe returns the object in the form of the control API.
-func (t target) describe() control.Object {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return control.Object{Class: t.ns.class, Name: t.name, ID: t.id.String()}
+func (p pinnedObject) describe() control.Object {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return control.Object{Class: p.ns.class, Name: p.name, ID: p.id.String()}
 }
 
 // inMemory reports whether the object has an instance in a program that is not lost.
@@ -71,47 +71,47 @@ func (o *object) inMemory() bool {
 }
 
 // running reports whether an event of the object is running or waiting.
-func (t target) running() bool {
-	t.ns.mu.Lock()
-	defer t.ns.mu.Unlock()
-	return t.pending > t.visitors
+func (p pinnedObject) running() bool {
+	p.ns.mu.Lock()
+	defer p.ns.mu.Unlock()
+	return p.pending > p.visitors
 }
 
 // awaitQuiet waits up to Waits.Quiet for the events of the object to end. If they do not, it
 // returns the error of busy.
-func (t target) awaitQuiet(ctx context.Context) error {
-	t.ns.mu.Lock()
-	if t.pending <= t.visitors {
-		t.ns.mu.Unlock()
+func (p pinnedObject) awaitQuiet(ctx context.Context) error {
+	p.ns.mu.Lock()
+	if p.pending <= p.visitors {
+		p.ns.mu.Unlock()
 		return nil
 	}
-	if t.quiet == nil {
-		t.quiet = make(chan struct{})
+	if p.quiet == nil {
+		p.quiet = make(chan struct{})
 	}
-	quiet := t.quiet
-	t.ns.mu.Unlock()
-	timer := time.NewTimer(t.ns.w.waits.Quiet)
+	quiet := p.quiet
+	p.ns.mu.Unlock()
+	timer := time.NewTimer(p.ns.w.waits.Quiet)
 	defer timer.Stop()
 	select {
 	case <-quiet:
 		return nil
 	case <-timer.C:
-		return t.busy()
+		return p.busy()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (t target) busy() error {
+func (p pinnedObject) busy() error {
 	return &control.Error{
-		Code: control.CodeRunning, Message: t.String() + " is running",
+		Code: control.CodeRunning, Message: p.String() + " is running",
 		Hint: "wait until its events are done",
 	}
 }
 
 // hasFile reports whether the object has ever stored anything.
-func (t target) hasFile() (bool, error) {
-	_, err := os.Stat(t.path)
+func (p pinnedObject) hasFile() (bool, error) {
+	_, err := os.Stat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -119,75 +119,75 @@ func (t target) hasFile() (bool, error) {
 }
 
 // exists returns an error if the object neither has a file nor is in memory.
-func (t target) exists() error {
-	found, err := t.hasFile()
-	if err != nil || found || t.inMemory() {
+func (p pinnedObject) exists() error {
+	found, err := p.hasFile()
+	if err != nil || found || p.inMemory() {
 		return err
 	}
 	return &control.Error{
-		Code: control.CodeNoObject, Message: "there is no object " + t.String(),
+		Code: control.CodeNoObject, Message: "there is no object " + p.String(),
 		Hint: "`devtool objects list` shows which there are",
 	}
 }
 
 // use calls f with the store in the object's turn, and commits.
-func (t target) use(ctx context.Context, f func(*store.Object) error) error {
-	ctx, cancel := t.boundWait(ctx)
+func (p pinnedObject) use(ctx context.Context, f func(*store.Object) error) error {
+	ctx, cancel := p.boundWait(ctx)
 	defer cancel()
-	return t.administer(ctx, f)
+	return p.administer(ctx, f)
 }
 
 // boundWait returns a context that bounds the wait for the object's turn.
-func (t target) boundWait(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, t.ns.w.waits.Turn, &control.Error{
+func (p pinnedObject) boundWait(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, p.ns.w.waits.Turn, &control.Error{
 		Code:    control.CodeRunning,
-		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", t, t.ns.w.waits.Turn),
+		Message: fmt.Sprintf("%s is running, and its turn did not come within %s", p, p.ns.w.waits.Turn),
 		Hint:    "the log of `devtool dev` may show what it does",
 	})
 }
 
 // read is use for an object that must exist.
-func (t target) read(ctx context.Context, f func(*store.Object) error) error {
-	if err := t.exists(); err != nil {
+func (p pinnedObject) read(ctx context.Context, f func(*store.Object) error) error {
+	if err := p.exists(); err != nil {
 		return err
 	}
-	return t.use(ctx, f)
+	return p.use(ctx, f)
 }
 
 // info returns what is known of the object without waiting for its turn.
-func (t target) info() (control.ObjectInfo, error) {
-	info := control.ObjectInfo{InMemory: t.inMemory(), Running: t.running()}
-	found, err := t.hasFile()
+func (p pinnedObject) info() (control.ObjectInfo, error) {
+	info := control.ObjectInfo{InMemory: p.inMemory(), Running: p.running()}
+	found, err := p.hasFile()
 	if err == nil && found {
-		err = t.readFile(&info)
+		err = p.readFile(&info)
 	}
-	info.Object = t.describe()
+	info.Object = p.describe()
 	return info, err
 }
 
 // readFile fills in what the object's file says. It holds storeMu so that nobody opens the store
 // meanwhile: the file must not be open twice in one process.
-func (t target) readFile(info *control.ObjectInfo) (err error) {
-	t.storeMu.Lock()
-	defer t.storeMu.Unlock()
-	if info.Size, err = store.FileSize(t.path); err != nil {
+func (p pinnedObject) readFile(info *control.ObjectInfo) (err error) {
+	p.storeMu.Lock()
+	defer p.storeMu.Unlock()
+	if info.Size, err = store.FileSize(p.path); err != nil {
 		return err
 	}
 	var at time.Time
 	var set bool
-	if t.store != nil {
-		at, set = t.store.Committed()
+	if p.store != nil {
+		at, set = p.store.Committed()
 	} else {
-		read, err := store.ReadObject(t.path)
+		read, err := store.ReadObject(p.path)
 		if err != nil {
 			return err
 		}
 		at, set = read.Alarm, read.HasAlarm
-		t.mu.Lock()
-		if read.HasName && !t.named {
-			t.name, t.named = read.Name, true
+		p.mu.Lock()
+		if read.HasName && !p.named {
+			p.name, p.named = read.Name, true
 		}
-		t.mu.Unlock()
+		p.mu.Unlock()
 	}
 	if set {
 		info.Alarm = &at
@@ -205,12 +205,12 @@ func (a Admin) ListObjects(context.Context) (control.Objects, error) {
 			return control.Objects{}, err
 		}
 		for _, id := range ids {
-			t := ns.target(Identity{id: id})
-			info, err := t.info()
+			p := ns.pinForAdmin(Identity{id: id})
+			info, err := p.info()
 			if err != nil { // one bad file must not hide the others
 				info.Problem = err.Error()
 			}
-			t.release()
+			p.release()
 			if info.Size == 0 && info.Problem == "" && !info.InMemory && !info.Running {
 				continue // it is only pinned
 			}
@@ -249,18 +249,18 @@ func (ns *Namespace) known() ([]objectid.ID, error) {
 
 // ShowObject returns the details of an object, which must exist.
 func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.ObjectDetails, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.ObjectDetails{}, err
 	}
-	defer t.release()
-	details := control.ObjectDetails{File: t.path}
-	err = t.read(ctx, func(s *store.Object) (err error) {
+	defer p.release()
+	details := control.ObjectDetails{File: p.path}
+	err = p.read(ctx, func(s *store.Object) (err error) {
 		details.Keys, err = s.CountKeys()
 		return err
 	})
 	if err == nil {
-		details.ObjectInfo, err = t.info()
+		details.ObjectInfo, err = p.info()
 	}
 	return details, err
 }
@@ -268,59 +268,59 @@ func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.Ob
 // EvictObject drops the instance of an object that is in memory and not running. The next event
 // constructs the object again.
 func (a Admin) EvictObject(ctx context.Context, which control.Object) (control.Evicted, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Evicted{}, err
 	}
-	defer t.release()
-	if err := t.exists(); err != nil {
+	defer p.release()
+	if err := p.exists(); err != nil {
 		return control.Evicted{}, err
 	}
-	if err := t.awaitQuiet(ctx); err != nil {
+	if err := p.awaitQuiet(ctx); err != nil {
 		return control.Evicted{}, err
 	}
-	evicted := t.inMemory()
-	t.ns.keep(t.object)
-	ticket := &ticket{obj: t.object, kind: "evict"}
+	evicted := p.inMemory()
+	p.ns.keep(p.object)
+	ticket := &ticket{obj: p.object, kind: "evict"}
 	defer ticket.retire() // it may have joined a step in the queue
-	t.evict(ticket)
-	t.ns.release(t.object)
-	if t.inMemory() { // an event came first
-		return control.Evicted{}, t.busy()
+	p.evict(ticket)
+	p.ns.release(p.object)
+	if p.inMemory() { // an event came first
+		return control.Evicted{}, p.busy()
 	}
-	return control.Evicted{Object: t.describe(), Evicted: evicted}, nil
+	return control.Evicted{Object: p.describe(), Evicted: evicted}, nil
 }
 
 // AbortObject resets an object that is in memory, even while it runs, as its own State.Abort does.
 func (a Admin) AbortObject(_ context.Context, which control.Object, q control.AbortRequest) (control.Object, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Object{}, err
 	}
-	defer t.release()
-	inst := t.live()
+	defer p.release()
+	inst := p.live()
 	if inst == nil {
-		if err := t.exists(); err != nil {
+		if err := p.exists(); err != nil {
 			return control.Object{}, err
 		}
 		return control.Object{}, &control.Error{
-			Code: control.CodeNotInMemory, Message: t.String() + " is not in memory", Hint: "there is nothing to abort",
+			Code: control.CodeNotInMemory, Message: p.String() + " is not in memory", Hint: "there is nothing to abort",
 		}
 	}
 	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
-	a.w.log.Warn("aborted "+t.String(), "reason", reason)
-	t.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
-	return t.describe(), nil
+	a.w.log.Warn("aborted "+p.String(), "reason", reason)
+	p.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
+	return p.describe(), nil
 }
 
 // live returns the instance that is in memory or under construction in a program that is not lost,
 // or nil.
-func (t target) live() *Instance {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	inst := t.inst
-	if inst == nil && t.turn != nil && t.turn.ev != nil {
-		inst = t.turn.ev.inst
+func (p pinnedObject) live() *Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inst := p.inst
+	if inst == nil && p.turn != nil && p.turn.ev != nil {
+		inst = p.turn.ev.inst
 	}
 	if !inst.lives() {
 		return nil
@@ -332,57 +332,57 @@ func (t target) live() *Instance {
 // unless force is set, because its memory may be worth more than its data. It refuses a running
 // object always, because its handler would go on without its data.
 func (a Admin) DeleteObject(ctx context.Context, which control.Object, force bool) (control.Object, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Object{}, err
 	}
-	defer t.release()
-	if err := t.exists(); err != nil {
+	defer p.release()
+	if err := p.exists(); err != nil {
 		return control.Object{}, err
 	}
-	if err := t.awaitQuiet(ctx); err != nil {
+	if err := p.awaitQuiet(ctx); err != nil {
 		return control.Object{}, err
 	}
-	ctx, cancel := t.boundWait(ctx)
+	ctx, cancel := p.boundWait(ctx)
 	defer cancel()
-	err = t.withTurn(ctx, func() error {
-		if t.running() { // an event came meanwhile
-			return t.busy()
+	err = p.withTurn(ctx, func() error {
+		if p.running() { // an event came meanwhile
+			return p.busy()
 		}
-		if t.inMemory() && !force {
+		if p.inMemory() && !force {
 			return &control.Error{
-				Code: control.CodeInMemory, Message: t.String() + " is in memory",
+				Code: control.CodeInMemory, Message: p.String() + " is in memory",
 				Hint: "delete it with --force, and what it has in memory with it",
 			}
 		}
-		t.dropInstance()
-		return t.delete()
+		p.dropInstance()
+		return p.delete()
 	})
-	return t.describe(), err
+	return p.describe(), err
 }
 
 // delete commits the deletion of all data before it removes the file. So a crash in between leaves
 // an empty object, and never an alarm without an object.
-func (t target) delete() error {
-	s, err := t.open()
+func (p pinnedObject) delete() error {
+	s, err := p.open()
 	if err == nil {
 		if err = s.DeleteAll(false); err == nil {
-			err = t.commit()
+			err = p.commit()
 		}
 	}
 	if err != nil && !errors.Is(err, store.ErrCorrupt) { // a corrupt file can be deleted
-		return errors.Join(err, t.rollback())
+		return errors.Join(err, p.rollback())
 	}
-	if err := t.closeStore(); err != nil {
+	if err := p.closeStore(); err != nil {
 		return err
 	}
-	if err := store.RemoveObject(t.path); err != nil {
+	if err := store.RemoveObject(p.path); err != nil {
 		return err
 	}
-	if err := t.ns.index.Delete(t.id.String()); err != nil {
+	if err := p.ns.index.Delete(p.id.String()); err != nil {
 		return err
 	}
-	t.ns.unschedule(t.id)
+	p.ns.unschedule(p.id)
 	return nil
 }
 

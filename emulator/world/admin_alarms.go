@@ -30,25 +30,25 @@ func (a Admin) ListAlarms(_ context.Context, q control.AlarmsRequest) (control.A
 
 // GetAlarm returns the alarm of an object, or an error if it has none.
 func (a Admin) GetAlarm(_ context.Context, which control.Object) (control.AlarmDetails, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	defer t.release()
-	return t.alarmDetails()
+	defer p.release()
+	return p.alarmDetails()
 }
 
 // alarmDetails returns the object's alarm, or an error if it has none.
-func (t target) alarmDetails() (control.AlarmDetails, error) {
-	answer := control.AlarmDetails{Now: t.ns.w.clock.Now()}
-	t.ns.mu.Lock()
-	pending := t.ns.alarms[t.id]
+func (p pinnedObject) alarmDetails() (control.AlarmDetails, error) {
+	answer := control.AlarmDetails{Now: p.ns.w.clock.Now()}
+	p.ns.mu.Lock()
+	pending := p.ns.alarms[p.id]
 	if pending != nil {
 		answer.Alarm = pending.describeLocked()
 	}
-	t.ns.mu.Unlock()
+	p.ns.mu.Unlock()
 	if pending == nil {
-		return answer, noAlarm(t.String())
+		return answer, noAlarm(p.String())
 	}
 	return answer, nil
 }
@@ -72,19 +72,19 @@ func (a Admin) SetAlarm(
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	defer t.release()
-	if !t.ns.takesAlarms() {
+	defer p.release()
+	if !p.ns.takesAlarms() {
 		return control.AlarmDetails{}, badRequest(
-			"class %s has no Alarm method, so there is nothing that an alarm could call", t.ns.class)
+			"class %s has no Alarm method, so there is nothing that an alarm could call", p.ns.class)
 	}
-	if err := t.use(ctx, func(s *store.Object) error { return t.resetAlarm(s, at) }); err != nil {
+	if err := p.use(ctx, func(s *store.Object) error { return p.resetAlarm(s, at) }); err != nil {
 		return control.AlarmDetails{}, err
 	}
-	return t.alarmDetails()
+	return p.alarmDetails()
 }
 
 // alarmTime returns the time that q asks for.
@@ -137,47 +137,47 @@ func handlesAlarms(p Program, class string) bool {
 
 // resetAlarm sets the alarm in the object's turn. An alarm of the same time is replaced by a new
 // one, too.
-func (t target) resetAlarm(s *store.Object, at time.Time) error {
-	if err := t.setAlarm(s, at); err != nil || s.AlarmChanged() {
+func (p pinnedObject) resetAlarm(s *store.Object, at time.Time) error {
+	if err := p.setAlarm(s, at); err != nil || s.AlarmChanged() {
 		return err
 	}
 	at, _, err := s.Alarm()
 	if err != nil {
 		return err
 	}
-	t.ns.mu.Lock()
-	old := t.ns.alarms[t.id]
-	t.ns.mu.Unlock()
+	p.ns.mu.Lock()
+	old := p.ns.alarms[p.id]
+	p.ns.mu.Unlock()
 	if old == nil {
 		return nil
 	}
-	order := t.ns.w.alarmOrder.Add(1) // the last of its time from now on, also after a restart
-	if err := t.ns.index.Set(t.id.String(), at, order, old.name, old.named); err != nil {
+	order := p.ns.w.alarmOrder.Add(1) // the last of its time from now on, also after a restart
+	if err := p.ns.index.Set(p.id.String(), at, order, old.name, old.named); err != nil {
 		return err
 	}
-	t.ns.schedule(old.identity(), at, true, order)
+	p.ns.schedule(old.identity(), at, true, order)
 	return nil
 }
 
 // DeleteAlarm deletes the alarm of an object, and returns it as it was. It returns an error if
 // there is none.
 func (a Admin) DeleteAlarm(ctx context.Context, which control.Object) (control.AlarmDetails, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	defer t.release()
+	defer p.release()
 	var was control.AlarmDetails
-	err = t.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
+	err = p.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
 		was = pending
 		if err := s.DeleteAlarm(); err != nil || s.AlarmChanged() {
 			return err
 		}
 		// The object's file has no alarm: only the index has.
-		if err := t.ns.index.Delete(t.id.String()); err != nil {
+		if err := p.ns.index.Delete(p.id.String()); err != nil {
 			return err
 		}
-		t.ns.unschedule(t.id)
+		p.ns.unschedule(p.id)
 		return nil
 	})
 	return was, err
@@ -192,15 +192,15 @@ func (a Admin) SnoozeAlarm(
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	defer t.release()
-	err = t.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
+	defer p.release()
+	err = p.existingAlarm(ctx, func(s *store.Object, pending control.AlarmDetails) error {
 		if pending.Running {
 			return &control.Error{
-				Code: control.CodeRunning, Message: "the alarm of " + t.String() + " is running",
+				Code: control.CodeRunning, Message: "the alarm of " + p.String() + " is running",
 				Hint: "`devtool alarms set` sets the next one",
 			}
 		}
@@ -212,22 +212,22 @@ func (a Admin) SnoozeAlarm(
 		if err := checkAlarm(at); err != nil {
 			return err
 		}
-		return t.resetAlarm(s, at)
+		return p.resetAlarm(s, at)
 	})
 	if err != nil {
 		return control.AlarmDetails{}, err
 	}
-	return t.alarmDetails()
+	return p.alarmDetails()
 }
 
 // existingAlarm calls f in the object's turn with the object's alarm. If there is none it returns
 // an error, and makes no object.
-func (t target) existingAlarm(ctx context.Context, f func(*store.Object, control.AlarmDetails) error) error {
-	if _, err := t.alarmDetails(); err != nil {
+func (p pinnedObject) existingAlarm(ctx context.Context, f func(*store.Object, control.AlarmDetails) error) error {
+	if _, err := p.alarmDetails(); err != nil {
 		return err
 	}
-	return t.use(ctx, func(s *store.Object) error {
-		pending, err := t.alarmDetails() // it may have changed meanwhile
+	return p.use(ctx, func(s *store.Object) error {
+		pending, err := p.alarmDetails() // it may have changed meanwhile
 		if err != nil {
 			return err
 		}

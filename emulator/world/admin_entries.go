@@ -24,13 +24,13 @@ func (a Admin) ListEntries(
 	if q.Limit == 0 {
 		q.Limit = control.DefaultEntries
 	}
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Entries{}, err
 	}
-	defer t.release()
+	defer p.release()
 	answer := control.Entries{Entries: []control.Entry{}}
-	err = t.read(ctx, func(s *store.Object) error {
+	err = p.read(ctx, func(s *store.Object) error {
 		// One entry more than requested shows whether there are others.
 		found, more, err := s.List(store.ListOptions{Prefix: q.Prefix, Limit: q.Limit + 1}, maxListed)
 		answer.More = more || len(found) > q.Limit
@@ -39,7 +39,7 @@ func (a Admin) ListEntries(
 		}
 		return err
 	})
-	answer.Object = t.describe()
+	answer.Object = p.describe()
 	return answer, err
 }
 
@@ -61,20 +61,20 @@ func (a Admin) DeleteEntry(ctx context.Context, which control.Object, key string
 func (a Admin) entry(
 	ctx context.Context, which control.Object, key string, then func(*store.Object) error,
 ) (answer control.Entry, err error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Entry{}, err
 	}
-	defer t.release()
-	err = t.read(ctx, func(s *store.Object) error {
+	defer p.release()
+	err = p.read(ctx, func(s *store.Object) error {
 		value, found, err := s.Get(key)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return &control.Error{
-				Code: control.CodeNoKey, Message: fmt.Sprintf("%s has no key %q", t, key),
-				Hint: fmt.Sprintf("`devtool objects get %s` lists its keys", t),
+				Code: control.CodeNoKey, Message: fmt.Sprintf("%s has no key %q", p, key),
+				Hint: fmt.Sprintf("`devtool objects get %s` lists its keys", p),
 			}
 		}
 		answer = describeEntry(key, value)
@@ -92,15 +92,15 @@ func (a Admin) PutEntry(
 	if err != nil {
 		return control.Entry{}, err
 	}
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Entry{}, err
 	}
-	defer t.release()
-	if err := t.ns.limits().checkEntry(key, value); err != nil {
+	defer p.release()
+	if err := p.ns.limits().checkEntry(key, value); err != nil {
 		return control.Entry{}, badRequest("put %.80q: %s", key, err)
 	}
-	if err := t.use(ctx, func(s *store.Object) error { return s.Put(key, value) }); err != nil {
+	if err := p.use(ctx, func(s *store.Object) error { return s.Put(key, value) }); err != nil {
 		return control.Entry{}, err
 	}
 	return describeEntry(key, value), nil

@@ -17,22 +17,22 @@ const maxSnapshot = 64 << 20
 // SnapshotObject returns everything that an object stores. It reads in one turn, so the snapshot is
 // consistent.
 func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (control.Snapshot, error) {
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.Snapshot{}, err
 	}
-	defer t.release()
+	defer p.release()
 	stored := control.Snapshot{Entries: []control.StoredEntry{}, Tables: []control.StoredTable{}}
 	var failed error
-	err = t.read(ctx, func(s *store.Object) error {
-		failed = t.readAll(s, &stored)
+	err = p.read(ctx, func(s *store.Object) error {
+		failed = p.readAll(s, &stored)
 		return nil // an error would roll back, which ends the cursors of waiting handlers
 	})
 	if err = cmp.Or(err, failed); err != nil {
 		return control.Snapshot{}, err
 	}
-	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: t.path}
-	if details.ObjectInfo, err = t.info(); err != nil {
+	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: p.path}
+	if details.ObjectInfo, err = p.info(); err != nil {
 		return control.Snapshot{}, err
 	}
 	details.Alarm = stored.Alarm // as read in the turn
@@ -41,7 +41,7 @@ func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (contro
 }
 
 // readAll fills in what the store holds. The caller has the object's turn.
-func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
+func (p pinnedObject) readAll(s *store.Object, stored *control.Snapshot) error {
 	at, set, err := s.Alarm()
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
 		return err
 	}
 	if more {
-		return t.tooLarge()
+		return p.tooLarge()
 	}
 	left := maxSnapshot
 	for _, e := range entries {
@@ -72,7 +72,7 @@ func (t target) readAll(s *store.Object, stored *control.Snapshot) error {
 			return err
 		}
 		if left -= size; left <= 0 {
-			return t.tooLarge()
+			return p.tooLarge()
 		}
 		stored.Tables = append(stored.Tables, read)
 	}
@@ -98,10 +98,10 @@ func readTable(s *store.Object, table store.Table, maxBytes int) (read control.S
 	return read, size, err
 }
 
-func (t target) tooLarge() error {
+func (p pinnedObject) tooLarge() error {
 	return &control.Error{
 		Code:    control.CodeTooLarge,
-		Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", t, maxSnapshot>>20),
+		Message: fmt.Sprintf("%s stores more than %d MiB, which is the most for one snapshot", p, maxSnapshot>>20),
 		Hint:    "read it in parts: `devtool objects get` and `devtool objects sql`",
 	}
 }

@@ -21,14 +21,14 @@ func (a Admin) RunSQL(ctx context.Context, which control.Object, q control.SQLRe
 	if q.Limit == 0 {
 		q.Limit = control.DefaultRows
 	}
-	t, err := a.target(which)
+	p, err := a.pin(which)
 	if err != nil {
 		return control.SQLResult{}, err
 	}
-	defer t.release()
+	defer p.release()
 	var answer control.SQLResult
 	var failed error
-	err = t.read(ctx, func(s *store.Object) error {
+	err = p.read(ctx, func(s *store.Object) error {
 		stop := s.InterruptAfter(ctx)
 		answer, failed = runSQL(s, q)
 		stop()

@@ -40,11 +40,11 @@ func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 	if _, err := run(t.Context(), "CREATE TABLE t (note TEXT); INSERT INTO t VALUES ('one')"); err != nil {
 		t.Fatal(err)
 	}
-	target, err := w.Admin().target(which) // keeps the object in the namespace
+	pinned, err := w.Admin().pin(which) // keeps the object in the namespace
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer target.release()
+	defer pinned.release()
 	eventually := func(what string, f func() bool) {
 		t.Helper()
 		timeout := time.NewTimer(20 * time.Second)
@@ -66,13 +66,13 @@ func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 		ended <- err
 	}()
 	eventually("the SQL runs", func() bool {
-		if target.storeMu.TryLock() {
-			target.storeMu.Unlock()
+		if pinned.storeMu.TryLock() {
+			pinned.storeMu.Unlock()
 			return false
 		}
-		target.mu.Lock()
-		defer target.mu.Unlock()
-		return target.turn != nil && target.turn.kind == "admin"
+		pinned.mu.Lock()
+		defer pinned.mu.Unlock()
+		return pinned.turn != nil && pinned.turn.kind == "admin"
 	})
 	seen := make(chan string, 1)
 	go func() {
@@ -80,9 +80,9 @@ func TestEndlessSQLHoldsTheTurnNoLongerThanItsCaller(t *testing.T) {
 		seen <- fmt.Sprint(rows, err)
 	}()
 	eventually("another waits for the turn", func() bool {
-		target.mu.Lock()
-		defer target.mu.Unlock()
-		return len(target.queue) == 1
+		pinned.mu.Lock()
+		defer pinned.mu.Unlock()
+		return len(pinned.queue) == 1
 	})
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {

@@ -84,7 +84,7 @@ func (c *crontab) armLocked() {
 		t.disarmLocked()
 		if t.ever {
 			set := t.set
-			t.timer = c.w.clock.AtAhead(t.due, func(step *clock.Step) { c.fire(t, set, step) })
+			t.timer = c.w.clock.AtFirst(t.due, func(step *clock.Step) { c.fire(t, set, step) })
 		}
 	}
 }

@@ -177,15 +177,15 @@ func (w *World) InjectFault(q control.Fault) (control.Fault, error) {
 	if q.Name == "" && q.ID == "" {
 		return control.Fault{}, badRequest("say which object the fault is for: by class and either name or id")
 	}
-	t, err := Admin{w}.target(q.Object)
+	p, err := Admin{w}.pin(q.Object)
 	if err != nil {
 		return control.Fault{}, err
 	}
-	defer t.release()
+	defer p.release()
 	ofAlarm := q.Fault == control.FaultFailAlarm || q.Fault == control.FaultDuplicateAlarm
-	if ofAlarm && !t.ns.takesAlarms() {
-		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", t.ns.class)
+	if ofAlarm && !p.ns.takesAlarms() {
+		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", p.ns.class)
 	}
-	injected := control.Fault{Object: t.describe(), Fault: q.Fault}
-	return injected, w.faults.add(fault{ns: t.ns, id: t.id, Fault: injected})
+	injected := control.Fault{Object: p.describe(), Fault: q.Fault}
+	return injected, w.faults.add(fault{ns: p.ns, id: p.id, Fault: injected})
 }

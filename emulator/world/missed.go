@@ -40,7 +40,7 @@ func (w *World) armLoaded(alarms []*alarm) {
 			a.held = true
 		case overdue && w.missed == MissedHold:
 			a.held = true
-			a.timer = w.clock.AtByHand(a.due, a.fire)
+			a.timer = w.clock.AtHeld(a.due, a.fire)
 		case overdue && runs && w.early.add(a):
 		default:
 			a.arm(a.due)
@@ -133,15 +133,15 @@ func (w *World) skip(missed []*alarm) {
 // skip deletes the alarm if the object's file has one that is overdue, and reports whether it had:
 // the index may show an alarm that has been moved.
 func (a *alarm) skip() (skipped bool, err error) {
-	t := a.ns.target(a.identity())
-	defer t.release()
-	if found, err := t.hasFile(); err != nil {
+	p := a.ns.pinForAdmin(a.identity())
+	defer p.release()
+	if found, err := p.hasFile(); err != nil {
 		return false, err
 	} else if !found { // opening the file would create it
 		return false, a.follow(time.Time{}, false)
 	}
 	now := a.ns.w.clock.Now()
-	err = t.administer(context.Background(), func(s *store.Object) error {
+	err = p.administer(context.Background(), func(s *store.Object) error {
 		at, set, err := s.Alarm()
 		if err != nil {
 			return err
@@ -155,7 +155,7 @@ func (a *alarm) skip() (skipped bool, err error) {
 		return false, err
 	}
 	// There may be thousands of files: none stays open.
-	return skipped, t.withTurn(context.Background(), t.closeStore)
+	return skipped, p.withTurn(context.Background(), p.closeStore)
 }
 
 // Held returns the alarms that are held since the start, in the order of their due times.

@@ -123,7 +123,7 @@ func (ns *Namespace) release(o *object) {
 		o.lastUsed = ns.w.clock.Now()
 	}
 	if o.idle == nil {
-		o.idle = ns.w.clock.AtUpkeep(o.lastUsed.Add(ns.w.idleLimit), o.checkIdle)
+		o.idle = ns.w.clock.AtMaintenance(o.lastUsed.Add(ns.w.idleLimit), o.checkIdle)
 	}
 }
 
@@ -135,7 +135,7 @@ func (ns *Namespace) restartIdling() {
 	for _, o := range ns.objects {
 		o.lastUsed = now
 		if o.idle != nil && o.idle.Stop() {
-			o.idle = ns.w.clock.AtUpkeep(now.Add(ns.w.idleLimit), o.checkIdle)
+			o.idle = ns.w.clock.AtMaintenance(now.Add(ns.w.idleLimit), o.checkIdle)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (o *object) checkIdle(step *clock.Step) {
 	}
 	due := o.lastUsed.Add(ns.w.idleLimit)
 	if due.After(ns.w.clock.Now()) {
-		o.idle = ns.w.clock.AtUpkeep(due, o.checkIdle)
+		o.idle = ns.w.clock.AtMaintenance(due, o.checkIdle)
 		return
 	}
 	o.pending++

@@ -166,7 +166,7 @@ func TestASnapshotOfAnObjectThatKeepsItsTurnGivesUp(t *testing.T) {
 	wg.Go(func() { w.getContext(ctx, "a", "/stuck") }) //nolint:errcheck // it is never answered
 	eventually(t, "the handler has the turn", func() bool {
 		o := w.object("Lab", "a")
-		return o != nil && target{object: o}.inMemory()
+		return o != nil && pinnedObject{object: o}.inMemory()
 	})
 	short, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, errors.New("no patience"))
 	defer cancel()
@@ -214,14 +214,14 @@ func TestASnapshotOfTooMuchDataIsAnError(t *testing.T) {
 		},
 	} {
 		w := newWorld(t, snapshotScript())
-		target, err := w.Admin().target(lab("a"))
+		pinned, err := w.Admin().pin(lab("a"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := target.use(t.Context(), fill); err != nil {
+		if err := pinned.use(t.Context(), fill); err != nil {
 			t.Fatal(err)
 		}
-		target.release()
+		pinned.release()
 		_, err = w.client().SnapshotObject(t.Context(), lab("a"))
 		wantRefusal(t, err, 409, "Lab/a stores more than 64 MiB, which is the most for one snapshot")
 		t.Log(what, err)

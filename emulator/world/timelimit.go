@@ -42,7 +42,7 @@ type timeLimit struct {
 // handler's program, the limit waits.
 func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error, grace time.Duration) *timeLimit {
 	w, l := o.ns.w, &timeLimit{ended: make(chan struct{})}
-	l.timer = w.clock.AtUpkeep(w.clock.Now().Add(d), func(step *clock.Step) {
+	l.timer = w.clock.AtMaintenance(w.clock.Now().Add(d), func(step *clock.Step) {
 		if step == nil { // real time has passed as well
 			grace = 0
 		}
