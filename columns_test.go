@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -123,6 +124,21 @@ func tooWideFolder(file string) string {
 		return ""
 	}
 	return tooWide[i]
+}
+
+// maxLines is the longest that a file may be. A longer one has more than one idea.
+const maxLines = 600
+
+func TestFilesStayShort(t *testing.T) {
+	for _, file := range goFiles(t) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := bytes.Count(source, []byte("\n")); lines > maxLines {
+			t.Errorf("%s has %d lines, want at most %d: split it", filepath.ToSlash(file), lines, maxLines)
+		}
+	}
 }
 
 // goFiles returns all Go files but golden source, tests and their data included.
