@@ -34,8 +34,8 @@ var command = sync.OnceValues(func() (string, error) {
 	}
 	path, err := build()
 	if err != nil {
-		return "", fmt.Errorf("found no devtool command to run the emulator: put it on PATH "+
-			"(with `go install .` in its checkout) or name it in %s; %w", envCommand, err)
+		return "", fmt.Errorf("found no devtool command to run the emulator: build it with "+
+			"`go build -o devtool .` in its checkout, and put it on PATH or name it in %s; %w", envCommand, err)
 	}
 	return path, nil
 })

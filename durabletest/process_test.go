@@ -109,8 +109,9 @@ func TestWhereDevtoolComesFrom(t *testing.T) {
 		},
 		"none, and no module": {
 			[]string{"DEVTOOL=", "PATH=" + goFolder}, empty,
-			"durabletest: found no devtool command to run the emulator: put it on PATH " +
-				"(with `go install .` in its checkout) or name it in DEVTOOL; it can't be built either",
+			"durabletest: found no devtool command to run the emulator: build it with " +
+				"`go build -o devtool .` in its checkout, and put it on PATH or name it in DEVTOOL; " +
+				"it can't be built either",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
