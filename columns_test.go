@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,17 +18,10 @@ const (
 	maxCodeColumns    = 120
 )
 
-// tooWide are the folders that still have wider lines, in themselves or below. Remove a folder when
-// its last line is broken: the test fails until then.
-var tooWide = []string{
-	"cli",
-}
-
 // goldenSource holds analyzer input, where a comment states what the analyzer says of its line.
 const goldenSource = "durable/vet/testdata"
 
 func TestLinesFitTheirColumns(t *testing.T) {
-	faults := map[string]int{}
 	for _, file := range goFiles(t) {
 		source, err := os.ReadFile(file)
 		if err != nil {
@@ -39,20 +31,9 @@ func TestLinesFitTheirColumns(t *testing.T) {
 			continue // its generator decides
 		}
 		for i, line := range strings.Split(string(source), "\n") {
-			fault := columnFault(line)
-			if fault == "" {
-				continue
+			if fault := columnFault(line); fault != "" {
+				t.Errorf("%s:%d: %s", filepath.ToSlash(file), i+1, fault)
 			}
-			if folder := tooWideFolder(file); folder != "" {
-				faults[folder]++
-				continue
-			}
-			t.Errorf("%s:%d: %s", filepath.ToSlash(file), i+1, fault)
-		}
-	}
-	for _, folder := range tooWide {
-		if faults[folder] == 0 {
-			t.Errorf("every line in %s fits: remove it from tooWide", folder)
 		}
 	}
 }
@@ -113,17 +94,6 @@ func columns(line string) int {
 		width += utf8.RuneCountInString(part)
 	}
 	return width
-}
-
-// tooWideFolder returns the folder of tooWide that file lies in, or nothing.
-func tooWideFolder(file string) string {
-	i := slices.IndexFunc(tooWide, func(folder string) bool {
-		return strings.HasPrefix(filepath.ToSlash(file), folder+"/")
-	})
-	if i < 0 {
-		return ""
-	}
-	return tooWide[i]
 }
 
 // maxLines is the longest that a file may be. A longer one has more than one idea.

@@ -12,10 +12,10 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// maxRetries is how often the platform runs a failed alarm again.
+// maxRetries is how often the platform retries a failed alarm.
 const maxRetries = 6
 
-// alarms is what these commands ask of the alarms of objects.
+// alarms is the part of objects that the commands for alarms use.
 type alarms interface {
 	ListAlarms(context.Context, control.AlarmsRequest) (control.Alarms, error)
 	GetAlarm(context.Context, control.Object) (control.AlarmDetails, error)
@@ -28,8 +28,8 @@ func alarmsCommand() *command {
 	return &command{
 		name:    "alarms",
 		summary: "List the pending alarms, and run, set, move or delete them",
-		about: `Only trigger wakes an object up, and needs an emulator that runs. The others work on
-the files while none does.`,
+		about: `Only trigger wakes an object, and needs a running emulator. The others work on the
+files if no emulator runs.`,
 		commands: []*command{
 			alarmsListCommand(),
 			alarmsGetCommand(),
@@ -71,7 +71,7 @@ func alarmsListCommand() *command {
 				shown := control.Alarms{Now: pending.Now, Alarms: pending.selected}
 				return q.printer(s).print(shown, func(w io.Writer) {
 					if len(pending.selected) == 0 {
-						fmt.Fprintln(w, oneLine(some.nothing(pending)))
+						fmt.Fprintln(w, oneLine(some.noAlarmsText(pending)))
 						return
 					}
 					rows := [][]string{{"OBJECT", "DUE", "IN", "RETRY"}}
@@ -86,7 +86,7 @@ func alarmsListCommand() *command {
 	}
 }
 
-// retryText says how often a failed alarm has been tried again.
+// retryText returns the number of an alarm's retry, or nothing for the first try.
 func retryText(alarm control.Alarm) string {
 	if alarm.Retry == 0 {
 		return ""
@@ -94,7 +94,7 @@ func retryText(alarm control.Alarm) string {
 	return fmt.Sprintf("%d of %d", alarm.Retry, maxRetries)
 }
 
-// dueIn is when an alarm runs, seen from now.
+// dueIn describes when an alarm runs, relative to now.
 func dueIn(alarm control.Alarm, now time.Time) string {
 	if alarm.Running {
 		return "running"
@@ -106,7 +106,7 @@ func dueIn(alarm control.Alarm, now time.Time) string {
 	return text
 }
 
-// inText says in how long something is due.
+// inText describes when something is due, with the time that is left.
 func inText(left time.Duration) string {
 	if left < 0 {
 		return "overdue " + formatDuration(-left)
@@ -119,7 +119,7 @@ func alarmsGetCommand() *command {
 	return &command{
 		name:    "get",
 		summary: "Show the alarm of an object",
-		about:   "Exits with 1 when it has none.",
+		about:   "Exits with 1 if it has none.",
 		args:    []argument{objectArgument()},
 		flags:   q.flags(),
 		examples: []example{
@@ -154,16 +154,16 @@ func alarmsGetCommand() *command {
 	}
 }
 
-// parseObject reads CLASS/NAME or CLASS/ID. A name may hold slashes; 64
-// hexadecimal digits are an id.
+// parseObject parses CLASS/NAME or CLASS/ID. A name may contain slashes, and 64 hexadecimal digits
+// are an id.
 func parseObject(s string) (control.Object, error) {
 	class, object, _ := strings.Cut(s, "/")
 	if class == "" || object == "" {
-		return control.Object{}, misuse("write it like Batcher/default; `devtool objects list` shows which there are",
+		return control.Object{}, misuse("write it like Batcher/default; `devtool objects list` shows all objects",
 			"%q is not an object: CLASS/NAME or CLASS/ID", s)
 	}
 	if !utf8.ValidString(s) {
-		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` has it",
+		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` shows it",
 			"%q is not UTF-8 text", s)
 	}
 	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {

@@ -14,11 +14,11 @@ func alarmsSetCommand() *command {
 	return &command{
 		name:    "set",
 		summary: "Set the alarm of an object, in place of any other",
-		about: `As the object's own SetAlarm does: a time that has passed means now. The object is not
-woken up; one that does not exist yet is made. A retry that was to come is forgotten.`,
+		about: `Works as the object's own SetAlarm does: a time in the past means now. The object does
+not wake. An object that does not exist is created. A pending retry is dropped.`,
 		args: []argument{
 			{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID; several are possible", many: true},
-			{name: "WHEN", usage: "10s from the clock's now, or a time such as 2026-12-24T18:00:00Z or 2026-12-24"},
+			{name: "WHEN", usage: "time from the clock's now, such as 10s, or time such as 2026-12-24T18:00:00Z"},
 		},
 		flags: q.flags(),
 		examples: []example{
@@ -46,23 +46,25 @@ woken up; one that does not exist yet is made. A retry that was to come is forgo
 			return q.on(s, func(from objects) error {
 				return each(ctx, s, q.question, named,
 					func(o control.Object) (control.AlarmDetails, error) { return from.SetAlarm(ctx, o, request) },
-					func(a control.AlarmDetails) string { return "set the alarm of " + whenText(a) })
+					func(a control.AlarmDetails) string {
+						return fmt.Sprintf("set the alarm of %s for %s", a.Object, dueText(a))
+					})
 			})
 		},
 	}
 }
 
-// whenText is whose an alarm is and when it is due.
-func whenText(a control.AlarmDetails) string {
-	return fmt.Sprintf("%s for %s, %s", a.Object, formatTime(a.Due), dueIn(a.Alarm, a.Now))
+// dueText describes when an alarm is due, as a time and relative to now.
+func dueText(a control.AlarmDetails) string {
+	return formatTime(a.Due) + ", " + dueIn(a.Alarm, a.Now)
 }
 
-// alarmArguments name the objects whose alarms a command is about, unless flags choose them.
+// alarmArguments is the argument that names the objects of alarms, unless flags select them.
 func alarmArguments() argument {
 	return argument{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID; several are possible", many: true, optional: true}
 }
 
-// change does something with the alarms that are named or chosen.
+// change calls do for the object of each named or selected alarm, and prints text of each result.
 func change(ctx context.Context, s Streams, q *objectsQuestion, some *selection, named []string,
 	do func(alarms, control.Object) (control.AlarmDetails, error), text func(control.AlarmDetails) string,
 ) error {
@@ -72,19 +74,19 @@ func change(ctx context.Context, s Streams, q *objectsQuestion, some *selection,
 			return err
 		}
 		if len(list.selected) == 0 {
-			return sayNothing(s, q.question, some, list)
+			return printNoAlarms(s, q.question, some, list)
 		}
 		return each(ctx, s, q.question, objectsOf(list.selected),
 			func(o control.Object) (control.AlarmDetails, error) { return do(from, o) }, text)
 	})
 }
 
-// sayNothing tells people that the flags choose nothing. Programs see that nothing came.
-func sayNothing(s Streams, q question, some *selection, list selected) error {
+// printNoAlarms prints that the flags select no alarm. With --json it prints nothing.
+func printNoAlarms(s Streams, q question, some *selection, list selected) error {
 	if q.json {
 		return nil
 	}
-	return q.printer(s).print(nil, func(w io.Writer) { fmt.Fprintln(w, oneLine(some.nothing(list))) })
+	return q.printer(s).print(nil, func(w io.Writer) { fmt.Fprintln(w, oneLine(some.noAlarmsText(list))) })
 }
 
 func alarmsDeleteCommand() *command {
@@ -93,13 +95,13 @@ func alarmsDeleteCommand() *command {
 	return &command{
 		name:    "delete",
 		summary: "Delete alarms, so that they do not run",
-		about:   "With them go the retries of one that has failed; one that is running comes to its end.",
+		about:   "A failed alarm is not retried then. A running alarm finishes.",
 		args:    []argument{alarmArguments()},
 		flags:   append(some.flags(), q.flags()...),
 		examples: []example{
 			{"devtool alarms delete Batcher/default", ""},
 			{"devtool alarms delete --class Batcher", ""},
-			{"devtool alarms delete --due-before now", "those that are overdue"},
+			{"devtool alarms delete --due-before now", "the overdue ones"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			if err := some.needed("devtool alarms delete", args); err != nil {
@@ -107,7 +109,9 @@ func alarmsDeleteCommand() *command {
 			}
 			return change(ctx, s, &q, &some, args,
 				func(from alarms, o control.Object) (control.AlarmDetails, error) { return from.DeleteAlarm(ctx, o) },
-				func(a control.AlarmDetails) string { return "deleted the alarm of " + whenText(a) })
+				func(a control.AlarmDetails) string {
+					return fmt.Sprintf("deleted the alarm of %s for %s", a.Object, dueText(a))
+				})
 		},
 	}
 }
@@ -118,14 +122,14 @@ func alarmsSnoozeCommand() *command {
 	return &command{
 		name:    "snooze",
 		summary: "Set alarms to a later time",
-		about: `Counted from when an alarm is due or, if that is past, from the clock's now. One that
-has failed and waits for a retry starts again; one that is running is left alone, and is
-an error.`,
+		about: `The duration counts from the time when an alarm is due or, if that is past, from the
+clock's now. A failed alarm that waits for a retry counts as a new one. A running alarm
+is an error, and goes on.`,
 		args:  []argument{alarmArguments(), {name: "DURATION", usage: "how much later, such as 10s, 1h30m or 2d"}},
 		flags: append(some.flags(), q.flags()...),
 		examples: []example{
 			{"devtool alarms snooze Batcher/default 10m", ""},
-			{"devtool alarms snooze --due-before now 1h", "those that are overdue"},
+			{"devtool alarms snooze --due-before now 1h", "the overdue ones"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			args, last := args[:len(args)-1], args[len(args)-1]
@@ -140,7 +144,9 @@ an error.`,
 				func(from alarms, o control.Object) (control.AlarmDetails, error) {
 					return from.SnoozeAlarm(ctx, o, control.SnoozeRequest{By: d.String()})
 				},
-				func(a control.AlarmDetails) string { return "moved the alarm of " + whenText(a) })
+				func(a control.AlarmDetails) string {
+					return fmt.Sprintf("moved the alarm of %s to %s", a.Object, dueText(a))
+				})
 		},
 	}
 }
@@ -151,7 +157,7 @@ func parseSnooze(s string) (time.Duration, error) {
 		return 0, notADuration("write a number and a unit, like 10s, 1h30m or 2d, after the objects", s)
 	}
 	if d <= 0 {
-		return 0, misuse("`devtool alarms set` sets it to any time",
+		return 0, misuse("`devtool alarms set` can set any time",
 			"an alarm can only be moved to a later time, so not by %s", s)
 	}
 	return d, nil

@@ -12,33 +12,33 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// A selection is the alarms that a command is about: those of the objects that are named, or
-// those that the flags choose.
+// A selection holds the flags that select alarms. Without them, OBJECT arguments name the alarms'
+// objects.
 type selection struct {
 	all       bool
 	class     string
 	dueBefore string
 }
 
-// filters are the flags that narrow a list, flags those that also take the place of
-// arguments.
+// filters returns the flags that narrow a list of alarms.
 func (some *selection) filters() []flag {
 	return []flag{
 		{name: "class", value: "CLASS", target: &some.class,
-			usage: "select those of this class, or of the class of this binding"},
+			usage: "select the alarms of this class, or of the class of this binding"},
 		{name: "due-before", value: "WHEN", target: &some.dueBefore,
-			usage: "select those due before a time, before a duration from now such as 10s, or before now"},
+			usage: "select the alarms due before this time: a duration from now such as 10s, a time or now"},
 	}
 }
 
+// flags returns all flags of the selection. They select alarms in place of arguments.
 func (some *selection) flags() []flag {
 	return append([]flag{{name: "all", usage: "select all pending alarms", target: &some.all}}, some.filters()...)
 }
 
-// byFlags reports whether flags choose.
+// byFlags reports whether flags select the alarms.
 func (some *selection) byFlags() bool { return some.all || some.class != "" || some.dueBefore != "" }
 
-// check refuses what makes no sense, before anything is opened.
+// check returns an error for bad arguments and flags, before anything is opened.
 func (some *selection) check(named []string) error {
 	if len(named) > 0 && some.byFlags() {
 		return misuse("leave out one of them",
@@ -56,7 +56,7 @@ func (some *selection) check(named []string) error {
 	return err
 }
 
-// needed is check for a command that acts only on alarms that the line selects.
+// needed is check for a command that needs arguments or flags.
 func (some *selection) needed(path string, named []string) error {
 	if len(named) == 0 && !some.byFlags() {
 		return misuse(see("", path), "`%s` needs an OBJECT, or --all, --class or --due-before", path)
@@ -64,10 +64,10 @@ func (some *selection) needed(path string, named []string) error {
 	return some.check(named)
 }
 
-// A when is a point of virtual time: one that is named, or one seen from the clock's now.
+// A when is a point of virtual time, absolute or relative to the clock's now.
 type when struct {
-	at *time.Time
-	in time.Duration
+	at *time.Time    // nil if relative
+	in time.Duration // from now, if relative
 }
 
 func parseWhen(s string) (when, error) {
@@ -76,7 +76,7 @@ func parseWhen(s string) (when, error) {
 	}
 	if d, err := parseDuration(s); err == nil {
 		if d < 0 {
-			return when{}, misuse("write a time, or a duration like 10s", "%q lies before the clock's now", s)
+			return when{}, misuse("write a time, or a duration like 10s", "%q is before the clock's now", s)
 		}
 		return when{in: d}, nil
 	}
@@ -91,22 +91,23 @@ func parseWhen(s string) (when, error) {
 	return when{at: &at}, err
 }
 
-// seenFrom is the time that w means when the clock stands at now.
-func (w when) seenFrom(now time.Time) time.Time {
+// relativeTo returns the time that w means if the clock stands at now.
+func (w when) relativeTo(now time.Time) time.Time {
 	if w.at != nil {
 		return *w.at
 	}
 	return now.Add(w.in)
 }
 
-// selected is a list of alarms with those that were chosen, in the order in which they are due.
+// selected is a list of all alarms, with the selected ones. Both are in the order in which the
+// alarms are due.
 type selected struct {
 	control.Alarms
-	before   time.Time // what --due-before means
+	before   time.Time // the value of --due-before
 	selected []control.Alarm
 }
 
-// list returns the alarms that the flags choose. check has passed.
+// list returns the alarms that the flags select. The caller must have called check.
 func (some *selection) list(ctx context.Context, from alarms) (selected, error) {
 	pending, err := from.ListAlarms(ctx, control.AlarmsRequest{Class: some.class})
 	if err != nil {
@@ -118,15 +119,15 @@ func (some *selection) list(ctx context.Context, from alarms) (selected, error) 
 		if err != nil {
 			return selected{}, err
 		}
-		list.before = w.seenFrom(pending.Now)
+		list.before = w.relativeTo(pending.Now)
 		late := func(a control.Alarm) bool { return !a.Due.Before(list.before) }
 		list.selected = slices.DeleteFunc(slices.Clone(pending.Alarms), late)
 	}
 	return list, nil
 }
 
-// nothing says that the flags choose no alarm, and which there are instead.
-func (some *selection) nothing(list selected) string {
+// noAlarmsText says that the flags select no alarm, and which alarm is the first one.
+func (some *selection) noAlarmsText(list selected) string {
 	text := "no alarms are set"
 	if some.class != "" {
 		text += " for objects of " + some.class
@@ -135,12 +136,12 @@ func (some *selection) nothing(list selected) string {
 		return text
 	}
 	first := list.Alarms.Alarms[0]
-	return fmt.Sprintf("no alarm is due before %s: the first is that of %s, at %s",
+	return fmt.Sprintf("no alarm is due before %s; the first one is that of %s, at %s",
 		formatTime(list.before), first, formatTime(first.Due))
 }
 
-// find returns the alarms of the objects that are named, or those that the flags choose, in
-// the order in which they are due. It is an error if one that is named has none.
+// find returns the alarms of the named objects, or those that the flags select, in the order in
+// which they are due. It is an error if a named object has no alarm.
 func (some *selection) find(ctx context.Context, from alarms, named []string) (selected, error) {
 	list, err := some.list(ctx, from)
 	if err != nil || some.byFlags() {
@@ -168,10 +169,11 @@ func (some *selection) find(ctx context.Context, from alarms, named []string) (s
 	return list, nil
 }
 
-// maxNamed is how many alarms an error names.
+// maxNamed is how many objects with alarms an error names.
 const maxNamed = 3
 
-// explainNoAlarm adds to the error that an object has no alarm which ones do.
+// explainNoAlarm adds a hint to the error for an object without an alarm: a similar name, or the
+// objects that have one. Other errors are returned unchanged.
 func explainNoAlarm(ctx context.Context, from alarms, object string, err error) error {
 	var refused *control.Error
 	if !errors.As(err, &refused) || refused.Code != control.CodeNoAlarm {
@@ -191,20 +193,20 @@ func explainNoAlarm(ctx context.Context, from alarms, object string, err error) 
 	switch meant := closest(written, objects); {
 	case meant != "":
 		explained.Hint = "did you mean " + names[slices.Index(objects, meant)] +
-			"? `devtool alarms list` shows all that are set"
+			"? `devtool alarms list` shows all alarms"
 	case len(names) == 0:
 		explained.Hint = "no object has one; `devtool alarms set " + object + " 10s` sets it"
 	case len(names) <= maxNamed:
-		explained.Hint = "those that are set: " + strings.Join(names, ", ")
+		explained.Hint = "objects with an alarm: " + strings.Join(names, ", ")
 	default:
-		explained.Hint = fmt.Sprintf("those that are set: %s and %d others, see `devtool alarms list`",
+		explained.Hint = fmt.Sprintf("objects with an alarm: %s and %d others, see `devtool alarms list`",
 			strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
 	}
 	return &explained
 }
 
-// each does something with one alarm after the other, also when one of them fails, and shows
-// what came of it. When several were meant, each failure is a line of its own.
+// each calls do for one object after the other, and prints text of each result. A failure does not
+// stop the others. With several objects, each failure is a line of its own.
 func each[T any](
 	ctx context.Context, s Streams, q question, objects []control.Object,
 	do func(control.Object) (T, error), text func(T) string,
@@ -229,12 +231,12 @@ func each[T any](
 		report(s, err, q.json)
 	}
 	if failed > 0 {
-		return failure("", "%d of %d did not succeed", failed, len(objects))
+		return failure("", "%d of %d alarms did not succeed", failed, len(objects))
 	}
 	return nil
 }
 
-// objectsOf are the objects of alarms.
+// objectsOf returns the objects of alarms.
 func objectsOf(list []control.Alarm) []control.Object {
 	objects := make([]control.Object, len(list))
 	for i, alarm := range list {

@@ -11,16 +11,20 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// pendingAt is an alarm with an id of its own.
+// pendingAt returns an alarm that is due that long after noon, with an id of its own.
 func pendingAt(name string, due time.Duration) control.Alarm {
 	o := object("Batcher", name)
 	o.ID = strings.Repeat(name, 64)
 	return control.Alarm{Object: o, Scheduled: noon.Add(due), Due: noon.Add(due)}
 }
 
-// several answers for the alarms of c, a and b, which are due in that order.
+// several returns an emulator with alarms of c, a and b, which are due in that order.
 func several() *emulator {
-	list := control.Alarms{Now: noon, Alarms: []control.Alarm{pendingAt("c", time.Second), pendingAt("a", time.Minute), pendingAt("b", time.Hour)}}
+	list := control.Alarms{Now: noon, Alarms: []control.Alarm{
+		pendingAt("c", time.Second),
+		pendingAt("a", time.Minute),
+		pendingAt("b", time.Hour),
+	}}
 	e := &emulator{alarms: list, each: map[string]any{}}
 	for _, alarm := range list.Alarms {
 		for _, path := range []string{"Batcher/" + alarm.Name, "BATCHER/" + alarm.Name, "Batcher/" + alarm.ID} {
@@ -37,9 +41,15 @@ func busy(what string) *control.Error {
 
 func TestSeveralAlarmsAreTriggeredInTheOrderInWhichTheyAreDue(t *testing.T) {
 	e := several()
-	e.triggered = control.Triggered{Fired: control.Fired{Object: object("Batcher", "x"), At: noon, Outcome: control.OutcomeOK}}
+	e.triggered = control.Triggered{
+		Fired: control.Fired{Object: object("Batcher", "x"), At: noon, Outcome: control.OutcomeOK},
+	}
 	c := e.start(t)
-	for _, args := range [][]string{{"Batcher/b", "BATCHER/c", "Batcher/a", "Batcher/b"}, {"--all"}, {"--due-before", "2h"}} {
+	for _, args := range [][]string{
+		{"Batcher/b", "BATCHER/c", "Batcher/a", "Batcher/b"},
+		{"--all"},
+		{"--due-before", "2h"},
+	} {
 		e.asked = nil
 		got := c.run(t.Context(), append([]string{"alarms", "trigger"}, args...)...)
 		if got.code != 0 || strings.Count(got.out, "Batcher/x  ok") != 3 || strings.Count(got.out, "TIME") != 1 {
@@ -59,7 +69,9 @@ func TestSeveralAlarmsAreTriggeredInTheOrderInWhichTheyAreDue(t *testing.T) {
 
 func TestSeveralTriggersFailIfOneDoes(t *testing.T) {
 	e := several()
-	e.triggered = control.Triggered{Fired: control.Fired{Object: object("Batcher", "x"), At: noon, Outcome: control.OutcomeFailed, Error: "boom"}}
+	e.triggered = control.Triggered{Fired: control.Fired{
+		Object: object("Batcher", "x"), At: noon, Outcome: control.OutcomeFailed, Error: "boom",
+	}}
 	c := e.start(t)
 	check(t, c.run(t.Context(), "alarms", "trigger", "Batcher/a", "Batcher/b"), result{code: 1, out: `
 TIME                      OBJECT     OUTCOME  DETAIL
@@ -67,7 +79,7 @@ TIME                      OBJECT     OUTCOME  DETAIL
 2026-10-01T12:00:00.000Z  Batcher/x  failed   boom; not run again
 `[1:], err: "devtool: 2 of 2 alarms did not succeed\n"})
 
-	// With --json each run is a document of its own, and each refusal a line.
+	// With --json, each run is a document of its own, and each refusal is a line.
 	got := c.run(t.Context(), "alarms", "trigger", "Batcher/a", "Batcher/b", "--json")
 	runs := json.NewDecoder(strings.NewReader(got.out))
 	for range 2 {
@@ -84,7 +96,7 @@ TIME                      OBJECT     OUTCOME  DETAIL
 `[1:]})
 }
 
-func TestWhatFailsForOneObjectIsDoneForTheOthers(t *testing.T) {
+func TestAFailureForOneObjectDoesNotStopTheOthers(t *testing.T) {
 	e := several()
 	for path := range e.each {
 		if strings.HasPrefix(path, "DELETE alarms/Batcher/aaaa") {
@@ -97,21 +109,28 @@ deleted the alarm of Batcher/c for 2026-10-01T12:00:01.000Z, in 1s
 deleted the alarm of Batcher/b for 2026-10-01T13:00:00.000Z, in 1h
 `
 	check(t, c.run(t.Context(), "alarms", "delete", "--all"), result{
-		code: 1, out: deleted[1:], err: "devtool: Batcher/a is busy\n  Wait\ndevtool: 1 of 3 did not succeed\n",
+		code: 1, out: deleted[1:], err: "devtool: Batcher/a is busy\n  Wait\ndevtool: 1 of 3 alarms did not succeed\n",
 	})
-	check(t, c.run(t.Context(), "alarms", "delete", "Batcher/a"), result{code: 1, err: "devtool: Batcher/a is busy\n  Wait\n"})
+	check(t, c.run(t.Context(), "alarms", "delete", "Batcher/a"), result{
+		code: 1, err: "devtool: Batcher/a is busy\n  Wait\n",
+	})
 }
 
-func TestNothingIsDoneUnlessAllThatAreNamedHaveAlarms(t *testing.T) {
+func TestNothingIsDoneUnlessEachNamedObjectHasAnAlarm(t *testing.T) {
 	for _, command := range []string{"delete", "trigger", "snooze"} {
 		e := several()
-		e.each["GET alarms/Batcher/d"] = &control.Error{Code: control.CodeNoAlarm, Message: "Batcher/d has no alarm", Hint: "…"}
+		e.each["GET alarms/Batcher/d"] = &control.Error{
+			Code: control.CodeNoAlarm, Message: "Batcher/d has no alarm", Hint: "…",
+		}
 		args := []string{"alarms", command, "Batcher/a", "Batcher/d"}
 		if command == "snooze" {
 			args = append(args, "10m")
 		}
 		got := e.start(t).run(t.Context(), args...)
-		check(t, got, result{code: 1, err: "devtool: Batcher/d has no alarm\n  Those that are set: Batcher/c, Batcher/a, Batcher/b\n"})
+		check(t, got, result{
+			code: 1,
+			err:  "devtool: Batcher/d has no alarm\n  Objects with an alarm: Batcher/c, Batcher/a, Batcher/b\n",
+		})
 		for _, asked := range e.asked {
 			if !strings.HasPrefix(asked, "GET ") {
 				t.Errorf("%s: asked for %s", command, asked)
@@ -120,7 +139,7 @@ func TestNothingIsDoneUnlessAllThatAreNamedHaveAlarms(t *testing.T) {
 	}
 }
 
-func TestAlarmsAreSetBySeenTimeAndByName(t *testing.T) {
+func TestAlarmsAreSetForADurationOrATime(t *testing.T) {
 	details := control.AlarmDetails{Now: noon, Alarm: pendingAt("a", 10*time.Second)}
 	for when, want := range map[string]string{
 		"10s":                       `{"in":"10s"}`,

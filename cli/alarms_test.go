@@ -34,7 +34,9 @@ func TestAlarmsListSaysWhenThereAreNone(t *testing.T) {
 	e := emulator{alarms: control.Alarms{Now: noon}}
 	c := e.start(t)
 	check(t, c.run(t.Context(), "alarms", "list"), result{out: "no alarms are set\n"})
-	check(t, c.run(t.Context(), "alarms", "list", "--json"), result{out: "{\n  \"now\": \"2026-10-01T12:00:00Z\",\n  \"alarms\": []\n}\n"})
+	check(t, c.run(t.Context(), "alarms", "list", "--json"), result{
+		out: "{\n  \"now\": \"2026-10-01T12:00:00Z\",\n  \"alarms\": []\n}\n",
+	})
 }
 
 func TestAlarmsListForPrograms(t *testing.T) {
@@ -78,7 +80,8 @@ func TestAlarmsTriggerNamesTheObject(t *testing.T) {
 
 func TestAlarmsTriggerShowsTheRun(t *testing.T) {
 	again := noon.Add(4 * time.Second)
-	next := control.Alarm{Object: object("Batcher", "a"), Due: again}
+	a := object("Batcher", "a")
+	next := control.Alarm{Object: a, Due: again}
 	for _, test := range []struct {
 		name string
 		run  control.Triggered
@@ -86,7 +89,7 @@ func TestAlarmsTriggerShowsTheRun(t *testing.T) {
 	}{
 		{
 			"ok",
-			control.Triggered{Fired: control.Fired{Object: object("Batcher", "a"), At: noon, Outcome: control.OutcomeOK}},
+			control.Triggered{Fired: control.Fired{Object: a, At: noon, Outcome: control.OutcomeOK}},
 			result{out: `
 TIME                      OBJECT     OUTCOME  DETAIL
 2026-10-01T12:00:00.000Z  Batcher/a  ok
@@ -95,7 +98,10 @@ the object has no alarm now
 		},
 		{
 			"ok after a retry, and set again",
-			control.Triggered{Fired: control.Fired{Object: object("Batcher", "a"), At: noon, Outcome: control.OutcomeOK, Retry: 2}, Next: &next},
+			control.Triggered{
+				Fired: control.Fired{Object: a, At: noon, Outcome: control.OutcomeOK, Retry: 2},
+				Next:  &next,
+			},
 			result{out: `
 TIME                      OBJECT     OUTCOME  DETAIL
 2026-10-01T12:00:00.000Z  Batcher/a  ok       retry 2 of 6
@@ -104,9 +110,13 @@ its next alarm is due in 4s
 		},
 		{
 			"failed, to be retried",
-			control.Triggered{Fired: control.Fired{
-				Object: object("Batcher", "a"), At: noon, Outcome: control.OutcomeRetry, Retry: 1, Error: "boom\nat line 1", RetryAt: &again,
-			}, Next: &next},
+			control.Triggered{
+				Fired: control.Fired{
+					Object: a, At: noon, Outcome: control.OutcomeRetry,
+					Retry: 1, Error: "boom\nat line 1", RetryAt: &again,
+				},
+				Next: &next,
+			},
 			result{code: 1, out: `
 TIME                      OBJECT     OUTCOME  DETAIL
 2026-10-01T12:00:00.000Z  Batcher/a  retry    boom\nat line 1; retry 2 of 6 in 4s
@@ -115,7 +125,7 @@ its next alarm is due in 4s
 		},
 		{
 			"dropped",
-			control.Triggered{Fired: control.Fired{Object: object("Batcher", "a"), At: noon, Outcome: control.OutcomeDropped}},
+			control.Triggered{Fired: control.Fired{Object: a, At: noon, Outcome: control.OutcomeDropped}},
 			result{code: 1, out: `
 TIME                      OBJECT     OUTCOME  DETAIL
 2026-10-01T12:00:00.000Z  Batcher/a  dropped

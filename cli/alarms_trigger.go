@@ -17,16 +17,16 @@ func alarmsTriggerCommand() *command {
 	return &command{
 		name:    "trigger",
 		summary: "Run alarms now, whenever they are due",
-		about: `Without arguments and flags it is the one that is due first; several run one after the
-other, in the order in which they are due. The clock stays where it is. It takes an
-emulator that runs: the alarm's handler is in the program.
-Exits with 1 when a handler did not succeed.`,
+		about: `Without arguments and flags, runs the alarm that is due first. Several alarms run one
+after the other, in the order in which they are due. The clock does not move. Needs a
+running emulator, because the alarm's handler is in the program.
+Exits with 1 if a handler did not succeed.`,
 		args:  []argument{alarmArguments()},
 		flags: append(some.flags(), q.flags()...),
 		examples: []example{
 			{"devtool alarms trigger", "the one due first"},
-			{"devtool alarms trigger Batcher/default", "that of an object"},
-			{"devtool alarms trigger --due-before 1h", "all of the next hour"},
+			{"devtool alarms trigger Batcher/default", "the one of an object"},
+			{"devtool alarms trigger --due-before 1h", "all within the next hour"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			if err := some.check(args); err != nil {
@@ -52,14 +52,15 @@ Exits with 1 when a handler did not succeed.`,
 			case err != nil:
 				return err
 			case len(list.selected) == 0:
-				return sayNothing(s, q, &some, list)
+				return printNoAlarms(s, q, &some, list)
 			}
 			return triggerSeveral(ctx, s, q, client, list.selected)
 		},
 	}
 }
 
-// explainTrigger says why no emulator will not do, where other commands can do without.
+// explainTrigger adds a hint to the error that no emulator runs: why this command needs one, unlike
+// the other commands for alarms.
 func explainTrigger(err error) error {
 	var refused *control.Error
 	if !errors.As(err, &refused) || refused.Code != control.CodeNoEmulator {
@@ -70,6 +71,7 @@ func explainTrigger(err error) error {
 	return &explained
 }
 
+// triggerOne runs one alarm, and shows the run and the object's next alarm.
 func triggerOne(ctx context.Context, s Streams, q question, client *client.Client, which control.TriggerRequest) error {
 	run, err := client.Trigger(ctx, which)
 	if err != nil {
@@ -92,8 +94,8 @@ func triggerOne(ctx context.Context, s Streams, q question, client *client.Clien
 	return failure("", "the alarm of %s failed: %s", run.Object, run.Error)
 }
 
-// triggerSeveral runs one alarm after the other, also when one of them fails. What has run is
-// shown whatever happens.
+// triggerSeveral runs one alarm after the other, even if one fails. It always shows the runs, also
+// after an error or an interrupt.
 func triggerSeveral(ctx context.Context, s Streams, q question, client *client.Client, list []control.Alarm) error {
 	rows := [][]string{firedHeader}
 	failed := 0
@@ -102,7 +104,7 @@ func triggerSeveral(ctx context.Context, s Streams, q question, client *client.C
 		if ctx.Err() != nil {
 			break
 		}
-		if err != nil { // it has gone meanwhile, or runs already
+		if err != nil { // the alarm was deleted meanwhile, or is running
 			failed++
 			report(s, err, q.json)
 			continue
@@ -131,7 +133,7 @@ func triggerSeveral(ctx context.Context, s Streams, q question, client *client.C
 	return nil
 }
 
-// firedHeader is the header of a table of runs, and firedRow a row.
+// firedHeader is the header of a table of runs, whose rows firedRow returns.
 var firedHeader = []string{"TIME", "OBJECT", "OUTCOME", "DETAIL"}
 
 func firedRow(f control.Fired) []string {

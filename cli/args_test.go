@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// options are what a command of the test tree was run with.
+// options are the options that a command of the test tree got.
 type options struct {
 	Path    string
 	Cwd     string
@@ -32,8 +32,8 @@ type options struct {
 	Rest    []string
 }
 
-// testTree is a tree of commands like the real one, with all kinds of flags.
-// Running a command fills seen.
+// testTree returns a tree of commands like the real one, with all kinds of flags. Each command
+// fills seen when it runs.
 func testTree(g *globals, seen *options) *command {
 	root := rootCommand(g)
 	run := func(path string) func(context.Context, Streams, []string) error {
@@ -96,7 +96,9 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		{"time advance 10s -json", options{Path: "time advance", JSON: true, Command: []string{"10s"}}},
 		{"time advance 10s --url http://x", options{Path: "time advance", URL: "http://x", Command: []string{"10s"}}},
 		{"--url http://x time advance 10s", options{Path: "time advance", URL: "http://x", Command: []string{"10s"}}},
-		{"time advance --url=http://x?a=b 10s", options{Path: "time advance", URL: "http://x?a=b", Command: []string{"10s"}}},
+		{"time advance --url=http://x?a=b 10s", options{
+			Path: "time advance", URL: "http://x?a=b", Command: []string{"10s"},
+		}},
 		{"time advance -1h --json", options{Path: "time advance", JSON: true, Command: []string{"-1h"}}},
 		{"time advance --json -.5s", options{Path: "time advance", JSON: true, Command: []string{"-.5s"}}},
 		{"time advance -- --json", options{Path: "time advance", Command: []string{"--json"}}},
@@ -107,8 +109,12 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		{"time --cwd / now --json", options{Path: "time now", Cwd: "/", JSON: true}},
 		{"dev", options{Path: "dev"}},
 		{"dev app --port 1 --port 2", options{Path: "dev", Port: 2, Command: []string{"app"}}},
-		{"dev app -c other.toml -e=staging", options{Path: "dev", Config: "other.toml", Env: "staging", Command: []string{"app"}}},
-		{"dev --var A:1,2 app --var B:x=y --frozen", options{Path: "dev", Vars: []string{"A:1,2", "B:x=y"}, Frozen: true, Command: []string{"app"}}},
+		{"dev app -c other.toml -e=staging", options{
+			Path: "dev", Config: "other.toml", Env: "staging", Command: []string{"app"},
+		}},
+		{"dev --var A:1,2 app --var B:x=y --frozen", options{
+			Path: "dev", Vars: []string{"A:1,2", "B:x=y"}, Frozen: true, Command: []string{"app"},
+		}},
 		{"dev --port -1", options{Path: "dev", Port: -1}},
 		{"dev --config -", options{Path: "dev", Config: "-"}},
 		{"dev --config=--json", options{Path: "dev", Config: "--json"}},
@@ -118,7 +124,10 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		{"dev -- --frozen", options{Path: "dev", Command: []string{"--frozen"}}},
 		{"dev --json json", options{Path: "dev", JSON: true, Command: []string{"json"}}},
 		{"exec -- ls -l", options{Path: "exec", Rest: []string{"ls", "-l"}}},
-		{"exec app --json -- ls --json --env x -- -l", options{Path: "exec", JSON: true, Command: []string{"app"}, Rest: []string{"ls", "--json", "--env", "x", "--", "-l"}}},
+		{"exec app --json -- ls --json --env x -- -l", options{
+			Path: "exec", JSON: true, Command: []string{"app"},
+			Rest: []string{"ls", "--json", "--env", "x", "--", "-l"},
+		}},
 		{"--json exec -- --help", options{Path: "exec", JSON: true, Rest: []string{"--help"}}},
 	} {
 		want := test.want
@@ -175,8 +184,7 @@ func TestMisuseIsRefused(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfFlagsDoesNotMatter shuffles flags, with their values, between
-// the words of a line.
+// TestTheOrderOfFlagsDoesNotMatter shuffles flags, with their values, between the words of a line.
 func TestTheOrderOfFlagsDoesNotMatter(t *testing.T) {
 	flags := map[string][]string{
 		"config": {"-c", "x.toml"}, "env": {"--env=staging"}, "port": {"--port", "1"},
@@ -202,8 +210,8 @@ func TestTheOrderOfFlagsDoesNotMatter(t *testing.T) {
 	})
 }
 
-// FuzzParse checks that no line panics, and that what is accepted is what the
-// flag library understands as well.
+// FuzzParse checks that no line panics, that each error is a misuse, and that commands only get
+// arguments of their line.
 func FuzzParse(f *testing.F) {
 	f.Add("time\x00advance\x0010s\x00--json")
 	f.Add("dev\x00--var\x00a:b\x00--\x00-x")
@@ -216,13 +224,13 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, arg := range seen.Command {
 			if !slices.Contains(args, arg) {
-				t.Errorf("%q: argument %q was made up", args, arg)
+				t.Errorf("%q: the command got %q, which is not an argument of the line", args, arg)
 			}
 		}
 	})
 }
 
-// TestTheTreeIsSound checks what parse and dispatch rely on.
+// TestTheTreeIsSound checks the properties of the tree that arrange and dispatch rely on.
 func TestTheTreeIsSound(t *testing.T) {
 	root := rootCommand(&globals{})
 	takesValue := map[string]bool{}
@@ -253,8 +261,7 @@ func TestTheTreeIsSound(t *testing.T) {
 	})
 }
 
-// TestOneFileKnowsTheFlagLibrary keeps the commands free of it, so that it can
-// be replaced.
+// TestOneFileKnowsTheFlagLibrary keeps the library replaceable: no command may import it.
 func TestOneFileKnowsTheFlagLibrary(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -312,7 +319,8 @@ func flagNames(c *command) []string {
 func TestHelpReportsAnErrorOfItsStream(t *testing.T) {
 	want := errors.New("no space left")
 	root := rootCommand(&globals{})
-	if err := writeHelp(brokenWriter{want}, root, invocation{command: root, path: root.name}); !errors.Is(err, want) {
+	err := writeHelp(brokenWriter{want}, root, invocation{command: root, path: root.name})
+	if !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }

@@ -30,7 +30,8 @@ func TestErrorsAreColoredOnlyOnATerminal(t *testing.T) {
 
 func TestJSONErrorsAreNeverColored(t *testing.T) {
 	got := call{dir: t.TempDir(), terminal: true}.run(t.Context(), "x", "--json")
-	check(t, got, result{code: 2, err: `{"error":"unknown command \"x\"","hint":"See ` + "`devtool --help`" + `"}` + "\n"})
+	want := `{"error":"unknown command \"x\"","hint":"See ` + "`devtool --help`" + `"}` + "\n"
+	check(t, got, result{code: 2, err: want})
 }
 
 func TestAnInterruptedCommandFails(t *testing.T) {
@@ -49,6 +50,6 @@ func TestCallsDoNotShareOptions(t *testing.T) {
 	c := call{dir: t.TempDir()}
 	c.run(t.Context(), "version", "--json")
 	if got := c.run(t.Context(), "version"); got.out[0] == '{' {
-		t.Errorf("--json of one call still holds in the next: %s", got.out)
+		t.Errorf("--json of one call still applies to the next: %s", got.out)
 	}
 }

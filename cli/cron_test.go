@@ -11,7 +11,9 @@ import (
 
 func TestCronListIsATable(t *testing.T) {
 	e := emulator{objects: control.Crons{Now: noon, Handled: true, Crons: []control.Cron{
-		{Cron: "*/5 * * * *", Next: []time.Time{noon.Add(5 * time.Minute), noon.Add(10 * time.Minute), noon.Add(15 * time.Minute)}},
+		{Cron: "*/5 * * * *", Next: []time.Time{
+			noon.Add(5 * time.Minute), noon.Add(10 * time.Minute), noon.Add(15 * time.Minute),
+		}},
 		{Cron: "0 11 * * *", Next: []time.Time{noon.Add(-time.Hour), noon.Add(23 * time.Hour)}},
 		{Cron: "0 0 31 2 *"},
 	}}}
@@ -39,7 +41,8 @@ func TestCronListSaysWhyNothingRuns(t *testing.T) {
 		out: "{\n  \"now\": \"2026-10-01T12:00:00Z\",\n  \"handled\": false,\n  \"crons\": []\n}\n",
 	})
 
-	unhandled := emulator{objects: control.Crons{Now: noon, Crons: []control.Cron{{Cron: "0 * * * *", Next: []time.Time{noon.Add(time.Hour)}}}}}
+	hourly := control.Cron{Cron: "0 * * * *", Next: []time.Time{noon.Add(time.Hour)}}
+	unhandled := emulator{objects: control.Crons{Now: noon, Crons: []control.Cron{hourly}}}
 	check(t, unhandled.start(t).run(t.Context(), "cron", "list"), result{out: `
 CRON       NEXT                      IN     THEN
 0 * * * *  2026-10-01T13:00:00.000Z  in 1h
@@ -102,10 +105,10 @@ TIME                      OBJECT          OUTCOME  DETAIL
 	}
 }
 
-func TestCronTriggerRefusesWhatIsNoTime(t *testing.T) {
+func TestCronTriggerRefusesABadTime(t *testing.T) {
 	var e emulator
 	got := e.start(t).run(t.Context(), "cron", "trigger", "--time", "soon")
 	if got.code != 2 || len(e.asked) > 0 {
-		t.Errorf("got %+v after asking %q, want a misuse", got, e.asked)
+		t.Errorf("got %+v and requests %q, want a misuse without a request", got, e.asked)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// shownOn returns a display on a terminal of that width.
+// shownOn returns a display on a terminal of that width, and the terminal.
 func shownOn(columns int) (*display, *VT) {
 	vt := NewVT(columns)
 	d := &display{w: vt}
@@ -17,7 +17,7 @@ func shownOn(columns int) (*display, *VT) {
 	return d, vt
 }
 
-// fixed is a footer that is always the same, as far as there is room.
+// fixed returns a footer that is always text, cut off at the width.
 func fixed(text string) footer {
 	return func(columns int) (string, bool) { return text[:min(len(text), columns)], false }
 }
@@ -28,7 +28,8 @@ func TestTheFooterStandsBelowAllLines(t *testing.T) {
 	d.show(fixed("[x] exit"))
 	fmt.Fprintln(d, "second, which is longer than the footer")
 	fmt.Fprintln(d.handler(), "third")
-	if got, want := vt.Lines(), []string{"first", "second, which is longer than the footer", "third", "[x] exit"}; !slices.Equal(got, want) {
+	want := []string{"first", "second, which is longer than the footer", "third", "[x] exit"}
+	if got := vt.Lines(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	d.show(nil)
@@ -37,13 +38,13 @@ func TestTheFooterStandsBelowAllLines(t *testing.T) {
 	}
 }
 
-func TestALineThatIsNotCompleteIsEndedWhereAnotherComesIn(t *testing.T) {
+func TestAnIncompleteLineEndsBeforeALineOfTheLog(t *testing.T) {
 	d, vt := shownOn(40)
 	d.show(fixed("[x] exit"))
 	handler := d.handler()
 	fmt.Fprint(handler, "loading")
 	if got, want := vt.Lines(), []string{"loading"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q: the footer has no place there", got, want)
+		t.Errorf("got %q, want %q: the footer hides while a line is incomplete", got, want)
 	}
 	fmt.Fprint(handler, "... done")
 	fmt.Fprintln(d, "log")
@@ -78,15 +79,15 @@ func TestClearLeavesTheFooter(t *testing.T) {
 	}
 }
 
-// Whatever comes from whom, in whatever pieces, and however the footer changes meanwhile: what is seen is the lines, each
-// whole, and the footer at the end.
-func TestNothingIsGarbledByTheFooter(t *testing.T) {
+// TestTheFooterGarblesNoLine writes lines of the log and pieces of the handler's output at random,
+// and changes the footer meanwhile. The terminal must show each line whole, and the footer last.
+func TestTheFooterGarblesNoLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d, vt := shownOn(60)
 		handler := d.handler()
 		shown := ""
 		var lines []string
-		half := "" // what the handler has left unfinished
+		half := "" // the handler's incomplete line
 		complete := func() {
 			if half != "" {
 				lines = append(lines, half)
@@ -115,7 +116,7 @@ func TestNothingIsGarbledByTheFooter(t *testing.T) {
 			}
 		}
 		complete()
-		fmt.Fprint(d, "\x1b[0m") // whoever writes last, the footer is there
+		fmt.Fprint(d, "\x1b[0m") // shows the footer again, even if the handler wrote last
 		fmt.Fprintln(d)
 		want := append(lines, "")
 		if shown != "" {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// goCommand is a call of the go command in the project that finds devtool on PATH.
+// goCommand returns a call of the go command in the project, with devtool on PATH.
 func (p project) goCommand(args ...string) *exec.Cmd {
 	p.t.Helper()
 	path, err := binary()
@@ -21,12 +21,17 @@ func (p project) goCommand(args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = p.dir
-	cmd.Env = append(command(p.t, p.dir).Env, "PATH="+filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"), "DEVTOOL=", "DEVTOOL_URL=")
+	cmd.Env = append(command(p.t, p.dir).Env,
+		"PATH="+filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"DEVTOOL=",
+		"DEVTOOL_URL=",
+	)
 	return cmd
 }
 
-// handBuilt builds the project's program, with an edit that is taken back, as somebody does who is about to debug it.
-func (p project) handBuilt(file, from, to string) (path string) {
+// buildProgram builds the project's program with the go command, as for a debugger, and returns the
+// path. The build includes an edit of file, which buildProgram then undoes.
+func (p project) buildProgram(file, from, to string) (path string) {
 	p.t.Helper()
 	path = filepath.Join(p.t.TempDir(), "handlers")
 	p.edit(file, from, to)
@@ -37,37 +42,40 @@ func (p project) handBuilt(file, from, to string) (path string) {
 	return path
 }
 
-// A byHand is a handler program that was started by hand.
-type byHand struct {
+// attachedProgram is a handler program that the test starts itself, and that attaches to an
+// emulator.
+type attachedProgram struct {
 	*exec.Cmd
 	out output
 }
 
-func (p project) startByHand(path string) *byHand {
+// attach starts the program at path in the project's folder.
+func (p project) attach(path string) *attachedProgram {
 	p.t.Helper()
-	b := &byHand{Cmd: exec.Command(path)}
-	b.Dir = p.dir
-	b.Stdout, b.Stderr = &b.out, &b.out
-	if err := b.Start(); err != nil {
+	a := &attachedProgram{Cmd: exec.Command(path)}
+	a.Dir = p.dir
+	a.Stdout, a.Stderr = &a.out, &a.out
+	if err := a.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(b.end)
-	return b
+	p.t.Cleanup(a.end)
+	return a
 }
 
-func (b *byHand) end() {
-	b.Process.Kill() //nolint:errcheck // it may have ended
-	b.Wait()         //nolint:errcheck // as above
+// end kills the program.
+func (a *attachedProgram) end() {
+	a.Process.Kill() //nolint:errcheck // it may have ended
+	a.Wait()         //nolint:errcheck // as above
 }
 
-func TestAProgramStartedByHandTakesOverAndLosesNoRequest(t *testing.T) {
+func TestAnAttachedProgramTakesOverAndLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
 	p.succeed(nil, "init", "--template", "counter")
-	path := p.handBuilt("main.go", `map[string]int{"count": count}`, `map[string]int{"by hand": count}`)
+	path := p.buildProgram("main.go", `map[string]int{"count": count}`, `map[string]int{"attached": count}`)
 	s := p.dev()
 	if s.Attach == "" || s.Attached {
-		t.Errorf("got status %+v, want a socket and no program that was started by hand", s.Status)
+		t.Errorf("got status %+v, want a socket and no attached program", s.Status)
 	}
 
 	var load sync.WaitGroup
@@ -86,8 +94,8 @@ func TestAProgramStartedByHandTakesOverAndLosesNoRequest(t *testing.T) {
 		})
 	}
 	eventually(t, "requests are served", func() bool { return served.Load() > 100 })
-	b := p.startByHand(path)
-	eventually(t, "the program serves that was started by hand", func() bool { return strings.Contains(s.get("/a"), "by hand") })
+	attached := p.attach(path)
+	eventually(t, "the attached program serves", func() bool { return strings.Contains(s.get("/a"), "attached") })
 	before := served.Load()
 	eventually(t, "requests go on", func() bool { return served.Load() > before+100 })
 	stop.Store(true)
@@ -96,16 +104,16 @@ func TestAProgramStartedByHandTakesOverAndLosesNoRequest(t *testing.T) {
 		Attached bool `json:"attached"`
 	}
 	if p.succeed(&status, "status", "--json"); !status.Attached {
-		t.Error("devtool status does not tell of the program that was started by hand")
+		t.Error("devtool status does not show the attached program")
 	}
 
-	// What is saved meanwhile is built afterwards.
+	// The emulator builds what is saved meanwhile when the program has ended.
 	p.edit("main.go", `{"count": count}`, `{"saved": count}`)
 	s.awaitLog("what is saved is built when it has ended")
-	b.end()
-	eventually(t, "what was saved is served", func() bool { return strings.Contains(s.get("/a"), "saved") })
-	if want := "durable: serving for the emulator of "; !strings.Contains(b.out.String(), want) {
-		t.Errorf("the program printed %q, want %q", b.out.String(), want)
+	attached.end()
+	eventually(t, "the saved version is served", func() bool { return strings.Contains(s.get("/a"), "saved") })
+	if want := "durable: serving for the emulator of "; !strings.Contains(attached.out.String(), want) {
+		t.Errorf("the program printed %q, want %q", attached.out.String(), want)
 	}
 }
 
@@ -113,20 +121,20 @@ func TestDevAttachBuildsNothingAndWaits(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
 	p.succeed(nil, "init", "--template", "counter")
-	path := p.handBuilt("main.go", `map[string]int{"count": count}`, `map[string]int{"by hand": count}`)
+	path := p.buildProgram("main.go", `map[string]int{"count": count}`, `map[string]int{"attached": count}`)
 	p.write("main.go", "this does not compile")
 	s := p.dev("--attach")
 	s.awaitLog("requests and alarms wait for the handler program: start it in the project's folder")
 	var waiting sync.WaitGroup
-	for _, want := range []string{"{\"by hand\":1}\n", "{\"by hand\":2}\n"} {
+	for _, want := range []string{"{\"attached\":1}\n", "{\"attached\":2}\n"} {
 		waiting.Go(func() {
 			if got := s.get("/a"); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
-		b := p.startByHand(path)
+		attached := p.attach(path)
 		waiting.Wait()
-		b.end()
+		attached.end()
 		s.awaitLog("the attached program has ended")
 	}
 	attach := filepath.Join(p.dir, ".devtool", "attach")
@@ -156,20 +164,20 @@ func TestDevApartIsNotFoundAndEndsWithItsInput(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is ready", func() bool { return strings.Contains(out.String(), "\n") })
+	eventually(t, "devtool dev --apart is ready", func() bool { return strings.Contains(out.String(), "\n") })
 	if got := p.devtool("alarms", "list"); got.code == 0 && strings.Contains(got.out, "due") {
-		t.Errorf("it was found: %+v", got)
+		t.Errorf("another command found it: %+v", got)
 	}
 	if _, err := os.Stat(p.path(".devtool/attach")); err == nil {
-		t.Error("programs of the project are led to it")
+		t.Error("programs of the project would attach to it")
 	}
 	input.Close()
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("got %v, want a good end", err)
+		t.Errorf("end of input: got %v, want exit code 0", err)
 	}
 }
 
-// TestAFreshProjectTestsItself runs what `devtool init` writes; the README shows a part of it.
+// TestAFreshProjectTestsItself runs the tests that `devtool init` writes. The README shows one.
 func TestAFreshProjectTestsItself(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
@@ -197,9 +205,10 @@ func TestAFreshProjectTestsItself(t *testing.T) {
 			t.Errorf("the test in the README has %d lines, want at most 15", lines)
 		}
 
-		// It fails when the batcher does not do what it should.
+		// The test fails if the batcher is broken.
 		p.edit("batcher.go", "delay   = 10 * time.Second", "delay   = 11 * time.Second")
-		if out, err := p.goCommand("test", "./...").CombinedOutput(); err == nil || !bytes.Contains(out, []byte("--- FAIL: TestABatchIsSentAfterTenSeconds")) {
+		out, err := p.goCommand("test", "./...").CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("--- FAIL: TestABatchIsSentAfterTenSeconds")) {
 			t.Errorf("a broken batcher: got %v, want a test that fails\n%s", err, out)
 		}
 	}

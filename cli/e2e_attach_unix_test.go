@@ -11,7 +11,8 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// TestADebuggerMayHoldAnAdvance stops a program as debuggers do, for longer than it takes to see that.
+// TestADebuggerMayHoldAnAdvance stops a program as debuggers do, for longer than the emulator needs
+// to notice it.
 func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
@@ -21,23 +22,24 @@ func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	s := p.dev("--attach", "--frozen")
-	b := p.startByHand(path)
+	attached := p.attach(path)
 	s.post("/a", "1")
-	if err := b.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := attached.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	const enough = 12 // four a second
-	waited := 0
+	reports := 0
 	client := &client.Client{URL: s.URL}
-	advanced, err := client.Advance(t.Context(), control.AdvanceRequest{Duration: "10s", MaxStep: "10ms"}, func(e control.AdvanceEvent) {
+	request := control.AdvanceRequest{Duration: "10s", MaxStep: "10ms"}
+	advanced, err := client.Advance(t.Context(), request, func(e control.AdvanceEvent) {
 		if e.Progress == nil {
 			return
 		}
-		if waited++; waited == enough {
-			b.Process.Signal(syscall.SIGCONT) //nolint:errcheck // the advance shows
+		if reports++; reports == enough {
+			attached.Process.Signal(syscall.SIGCONT) //nolint:errcheck // the advance would not end
 		}
 	})
-	if err != nil || advanced.Stopped != "" || advanced.Ran != 1 || waited < enough {
-		t.Errorf("got %+v, %v after %d reports, want an advance that was waited for", advanced, err, waited)
+	if err != nil || advanced.Stopped != "" || advanced.Ran != 1 || reports < enough {
+		t.Errorf("got %+v, %v after %d reports, want one run after at least %d", advanced, err, reports, enough)
 	}
 }

@@ -12,28 +12,30 @@ import (
 func TestTheControlAPIRefusesStrangers(t *testing.T) {
 	t.Parallel()
 	s := handlerProject(t, "basic").dev()
+	const statusPath = control.Prefix + "status"
+	const foreign = "http://evil.example"
 	for _, test := range []struct {
 		name, path string
 		host       string
-		header     http.Header
+		origin     string
 		want       int
 		answer     string // part of it
 	}{
-		{"plain", control.Prefix + "status", "", nil, 200, `"worker":"basic"`},
-		{"own page", control.Prefix + "status", "", http.Header{"Origin": {s.URL}}, 200, `"worker":"basic"`},
-		{"rebound name", control.Prefix + "status", "evil.example", nil, 403, "Invalid Host header"},
-		{"foreign page", control.Prefix + "status", "", http.Header{"Origin": {"http://evil.example"}}, 403, "Invalid Origin header"},
-		{"sandboxed page", control.Prefix + "status", "", http.Header{"Origin": {"null"}}, 403, "Invalid Origin header"},
-		{"foreign page, unknown path", "/cdn-cgi/other", "", http.Header{"Origin": {"http://evil.example"}}, 403, "Invalid Origin header"},
-		{"unknown path", "/cdn-cgi/other", "", nil, 404, "the control API has no GET /cdn-cgi/other"},
-		{"worker by another name", "/host", "shop.example", nil, 200, "shop.example"},
-		{"worker from a foreign page", "/var", "", http.Header{"Origin": {"http://evil.example"}}, 200, "hello"},
+		{"plain", statusPath, "", "", 200, `"worker":"basic"`},
+		{"own page", statusPath, "", s.URL, 200, `"worker":"basic"`},
+		{"rebound name", statusPath, "evil.example", "", 403, "Invalid Host header"},
+		{"foreign page", statusPath, "", foreign, 403, "Invalid Origin header"},
+		{"sandboxed page", statusPath, "", "null", 403, "Invalid Origin header"},
+		{"foreign page, unknown path", "/cdn-cgi/other", "", foreign, 403, "Invalid Origin header"},
+		{"unknown path", "/cdn-cgi/other", "", "", 404, "the control API has no GET /cdn-cgi/other"},
+		{"worker by another name", "/host", "shop.example", "", 200, "shop.example"},
+		{"worker from a foreign page", "/var", "", foreign, 200, "hello"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := s.request(http.MethodGet, test.path, nil)
 			r.Host = test.host
-			for name, values := range test.header {
-				r.Header[name] = values
+			if test.origin != "" {
+				r.Header.Set("Origin", test.origin)
 			}
 			status, body, err := s.send(r)
 			if err != nil {
@@ -86,7 +88,7 @@ func TestCommandsFindTheEmulator(t *testing.T) {
 		t.Errorf("elsewhere: got %q, want %q in it", got, want)
 	}
 
-	// The folder of the project may be named, too.
+	// The command may also name the folder of the project.
 	s.interrupt()
 	from := project{t, elsewhere.dir}
 	again := from.dev(p.dir)
@@ -100,27 +102,38 @@ func TestARunningEmulatorRefusesWhatMakesNoSense(t *testing.T) {
 	p := handlerProject(t, "basic")
 	s := p.dev()
 	s.post("/", "")
+	unknownID := "Basic/" + strings.Repeat("0", 64)
 	for _, test := range []struct {
-		args []string
+		line string // separated by blanks
 		code int
 		err  string // part of it
 	}{
-		{[]string{"alarms", "trigger", "Basic/other"}, 1, "devtool: Basic/other has no alarm\n  Those that are set: Basic/one\n"},
-		{[]string{"alarms", "trigger", "Bsic/one"}, 1, "devtool: there is no class \"Bsic\"\n  The classes are Basic\n"},
-		{[]string{"alarms", "trigger", "Basic/" + strings.Repeat("0", 64)}, 1, "devtool: Basic/" + strings.Repeat("0", 64) + ": "},
-		{[]string{"alarms", "trigger", "Basic/other", "--json"}, 1, `{"error":"Basic/other has no alarm","code":"no_alarm","hint":"`},
-		{[]string{"alarms", "trigger", "Basic"}, 2, `"Basic" is not an object`},
-		{[]string{"time", "advance", "banana"}, 2, `"banana" is not a duration`},
-		{[]string{"time", "advance", "-5s"}, 2, "the clock cannot go back, so not by -5s"},
-		{[]string{"time", "advance", "1000000d"}, 2, `"1000000d" is longer than a duration can be: 292 years`},
-		{[]string{"dev", "--port", "0"}, 1, "devtool: the state in " + s.State},
+		{
+			"alarms trigger Basic/other", 1,
+			"devtool: Basic/other has no alarm\n  Objects with an alarm: Basic/one\n",
+		},
+		{
+			"alarms trigger Bsic/one", 1,
+			"devtool: there is no class \"Bsic\"\n  The classes are Basic\n",
+		},
+		{"alarms trigger " + unknownID, 1, "devtool: " + unknownID + ": "},
+		{
+			"alarms trigger Basic/other --json", 1,
+			`{"error":"Basic/other has no alarm","code":"no_alarm","hint":"`,
+		},
+		{"alarms trigger Basic", 2, `"Basic" is not an object`},
+		{"time advance banana", 2, `"banana" is not a duration`},
+		{"time advance -5s", 2, "the clock cannot go back, so not by -5s"},
+		{"time advance 1000000d", 2, `"1000000d" is longer than a duration can be: 292 years`},
+		{"dev --port 0", 1, "devtool: the state in " + s.State},
 	} {
-		got := p.devtool(test.args...)
+		got := p.devtool(strings.Fields(test.line)...)
 		if got.code != test.code || !strings.Contains(got.err, test.err) {
-			t.Errorf("devtool %s: got exit code %d and %q, want %d and %q", strings.Join(test.args, " "), got.code, got.err, test.code, test.err)
+			t.Errorf("devtool %s: got exit code %d and %q, want %d and %q",
+				test.line, got.code, got.err, test.code, test.err)
 		}
 	}
-	// Whoever comes second learns who was first, and what to do.
+	// The error of a second dev names the first one, and says what to do.
 	got := p.devtool("dev", "--port", "0").err
 	for _, want := range []string{" is in use by another devtool (process ", s.URL, "--persist-to"} {
 		if !strings.Contains(got, want) {
@@ -138,7 +151,8 @@ func TestATakenPort(t *testing.T) {
 	port := takenPort(t, "0")
 
 	got := p.devtool("dev", "--port", port)
-	want := "devtool: port " + port + " on 127.0.0.1 is taken\n  Stop what listens there, or choose another with --port (0 takes any)\n"
+	want := "devtool: port " + port + " on 127.0.0.1 is taken\n" +
+		"  Stop what listens there, or choose another with --port (0 takes any)\n"
 	if got.code != 1 || !strings.HasSuffix(got.err, want) {
 		t.Errorf("a taken port: got exit code %d and %q, want 1 and %q", got.code, got.err, want)
 	}
@@ -147,7 +161,7 @@ func TestATakenPort(t *testing.T) {
 		t.Errorf("a taken port of the configuration: got exit code %d and %q", got.code, got.err)
 	}
 
-	// A port that nobody has asked for is only where the search begins.
+	// The default port is only the first one to try.
 	p.edit("wrangler.jsonc", `"dev": { "port": `+port+` }, `, "")
 	takenPort(t, "8787")
 	s := p.start()

@@ -10,28 +10,59 @@ import (
 	"testing"
 )
 
-// What is known of a crash is named wherever it is told of: in the answer, on the page for browsers, and in the log.
+// TestACrashIsShownAndTheProgramRunsAgain wants the cause of a crash in the answer, on the page for
+// browsers and in the log.
 func TestACrashIsShownAndTheProgramRunsAgain(t *testing.T) {
 	t.Parallel()
 	const crashed = "worker crash failed: the handler program has crashed "
 	for _, test := range []struct{ path, want, stack string }{
 		{"/panic", "worker crash failed: panic: only this request", "main.fetch("},
-		{"/crash", crashed + "(exit status 2) while worker crash GET /crash was running: panic: all of the program", "created by main.crash"},
-		{"/exit", crashed + "(exit status 3) while worker crash GET /exit was running: has it called os.Exit or log.Fatal?", ""},
-		{"/output", crashed + "(exit status 1) while worker crash GET /output was running: has it called os.Exit or log.Fatal?", "there is no such file"},
-		{"/one/crash", crashed + "(exit status 2) while Fragile/one GET /one/crash was running: panic: all of the program", "created by main.crash"},
-		{"/one/fatal", crashed + "(exit status 2) while Fragile/one GET /one/fatal was running: fatal error: concurrent map writes", "main.race"},
-		{"/one/kill", crashed + "(signal: killed) while Fragile/one GET /one/kill was running: was the system out of memory?", ""},
+		{
+			"/crash",
+			crashed + "(exit status 2) while worker crash GET /crash was running: panic: all of the program",
+			"created by main.crash",
+		},
+		{
+			"/exit",
+			crashed + "(exit status 3) while worker crash GET /exit was running: " +
+				"has it called os.Exit or log.Fatal?",
+			"",
+		},
+		{
+			"/output",
+			crashed + "(exit status 1) while worker crash GET /output was running: " +
+				"has it called os.Exit or log.Fatal?",
+			"there is no such file",
+		},
+		{
+			"/one/crash",
+			crashed + "(exit status 2) while Fragile/one GET /one/crash was running: " +
+				"panic: all of the program",
+			"created by main.crash",
+		},
+		{
+			"/one/fatal",
+			crashed + "(exit status 2) while Fragile/one GET /one/fatal was running: " +
+				"fatal error: concurrent map writes",
+			"main.race",
+		},
+		{
+			"/one/kill",
+			crashed + "(signal: killed) while Fragile/one GET /one/kill was running: " +
+				"was the system out of memory?",
+			"",
+		},
 	} {
 		t.Run(test.path[1:], func(t *testing.T) {
 			t.Parallel()
 			s := handlerProject(t, "crash").dev()
 			status, body := s.fetch(http.MethodGet, test.path, "")
-			if status != http.StatusInternalServerError || !strings.HasPrefix(body, test.want+"\nevent: fetch, GET "+test.path+"\n") {
-				t.Errorf("got %d %q, want 500 %q and the event", status, body, test.want)
+			begin := test.want + "\nevent: fetch, GET " + test.path + "\n"
+			if status != http.StatusInternalServerError || !strings.HasPrefix(body, begin) {
+				t.Errorf("got %d %q, want 500 and at the beginning %q", status, body, begin)
 			}
 			if !strings.Contains(body, test.stack) {
-				t.Errorf("got %q, want what the program printed: %q", body, test.stack)
+				t.Errorf("got %q, want the program's output in it: %q", body, test.stack)
 			}
 			s.awaitLog(strings.TrimPrefix(test.want, "worker crash failed: "))
 			if test.stack != "" {
@@ -43,8 +74,13 @@ func TestACrashIsShownAndTheProgramRunsAgain(t *testing.T) {
 			page := s.request(http.MethodGet, test.path, nil)
 			page.Header.Set("Accept", "text/html")
 			_, shown, err := s.send(page)
-			if err != nil || !strings.Contains(shown, "<h1>worker crash failed</h1>") || !strings.Contains(shown, test.stack) {
-				t.Errorf("the page for a browser: got %q, %v, want it to tell of the crash and to show %q", shown, err, test.stack)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{"<h1>worker crash failed</h1>", test.stack} {
+				if !strings.Contains(shown, want) {
+					t.Errorf("the page for a browser: got %q, want %q in it", shown, want)
+				}
 			}
 		})
 	}
@@ -64,12 +100,14 @@ func TestAProgramThatKeepsCrashingIsReplacedByTheNextEdit(t *testing.T) {
 	}
 	p.edit("main.go", `log.Fatal("there is no such file")`, `log.Panic("mended")`)
 	s.awaitLog("reloaded in ")
-	if status, body := s.fetch(http.MethodGet, "/output", ""); status != http.StatusInternalServerError || !strings.Contains(body, "panic: mended") {
-		t.Errorf("got %d %q, want that the new program answers", status, body)
+	status, body = s.fetch(http.MethodGet, "/output", "")
+	if status != http.StatusInternalServerError || !strings.Contains(body, "panic: mended") {
+		t.Errorf("got %d %q, want an answer of the new program", status, body)
 	}
 }
 
-// A handler that never ends does not keep an edit from being served, nor the emulator from ending.
+// TestAHandlerThatHangsIsReplacedByTheNextEdit runs handlers that never end. The emulator must
+// serve an edit all the same, and must end.
 func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/one/loop", "/deadlock"} {
@@ -81,8 +119,9 @@ func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
 			defer hanging.Wait()
 			hanging.Go(func() {
 				status, body := s.fetch(http.MethodGet, path, "")
-				if status != http.StatusInternalServerError || !strings.Contains(body, "reset because its code was updated") {
-					t.Errorf("got %d %q, want that the code was updated", status, body)
+				const want = "reset because its code was updated"
+				if status != http.StatusInternalServerError || !strings.Contains(body, want) {
+					t.Errorf("got %d %q, want 500 and %q", status, body, want)
 				}
 			})
 			s.get("/ok")
@@ -94,7 +133,7 @@ func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			if log := s.stderr.String(); strings.Contains(log, "has crashed") || strings.Contains(log, "restarted") {
-				t.Errorf("what was stopped is called a crash:\n%s", log)
+				t.Errorf("the log calls the stopped program a crash:\n%s", log)
 			}
 		})
 	}
@@ -104,9 +143,9 @@ func TestACrashLoopSlowsDownAndIsSurvived(t *testing.T) {
 	t.Parallel()
 	s := handlerProject(t, "crash").dev()
 	const reason = "panic: all of the program"
-	// At first each request waits for the program; then some are told that it keeps crashing.
+	// The first requests wait for the program. Later ones are refused because it keeps crashing.
 	keepsCrashing := false
-	eventually(t, "a request is told that the program keeps crashing", func() bool {
+	eventually(t, "a request is refused because the program keeps crashing", func() bool {
 		status, body := s.fetch(http.MethodGet, "/crash", "")
 		if status != http.StatusInternalServerError || !strings.Contains(body, reason) {
 			t.Fatalf("got %d %q, want 500 with %q", status, body, reason)
@@ -132,7 +171,7 @@ func TestAnAlarmThatCrashesTheProgramRunsAgain(t *testing.T) {
 	if got, want := advanced.Fired[0].Error, "panic: the alarm"; !strings.Contains(got, want) {
 		t.Errorf("error of the first run: got %q, want %q in it", got, want)
 	}
-	// What the first run had committed counts, what it had not does not.
+	// The first run's committed writes count, and the others do not.
 	if got, want := s.get("/"), "2"; got != want {
 		t.Errorf("runs: got %s, want %s", got, want)
 	}
@@ -141,7 +180,7 @@ func TestAnAlarmThatCrashesTheProgramRunsAgain(t *testing.T) {
 	}
 }
 
-// What was answered is stored, whichever process is killed at whatever moment.
+// TestNoAnsweredWriteIsLostInAKill kills a process under load. Each answered write must be stored.
 func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
 	t.Parallel()
 	const clients = 4
@@ -160,8 +199,10 @@ func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
 			t.Parallel()
 			p := emptyProject(t)
 			p.succeed(nil, "init", "--name", "batcher")
-			p.edit("main.go", `"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
-				"*durable.Env) {\n", "*durable.Env) {\n\tif r.URL.Path == \"/pid\" {\n\t\tfmt.Fprint(w, os.Getpid())\n\t\treturn\n\t}\n")
+			const answersPID = "\tif r.URL.Path == \"/pid\" {\n\t\tfmt.Fprint(w, os.Getpid())\n\t\treturn\n\t}\n"
+			p.edit("main.go",
+				`"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
+				"*durable.Env) {\n", "*durable.Env) {\n"+answersPID)
 			s := p.dev("--frozen")
 
 			var sent, answered atomic.Int64
@@ -173,7 +214,7 @@ func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
 						sent.Add(1)
 						status, _, err := s.send(s.request(http.MethodPost, "/", strings.NewReader("x")))
 						if err != nil || status != http.StatusOK {
-							return // this one is allowed to be lost
+							return // the kill may lose this one
 						}
 						answered.Add(1)
 					}
@@ -189,7 +230,8 @@ func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
 				t.Fatal(err)
 			}
 			if queue.Queued < answered.Load() || queue.Queued > sent.Load() {
-				t.Errorf("items stored: got %d, want from %d answered to %d sent", queue.Queued, answered.Load(), sent.Load())
+				t.Errorf("items stored: got %d, want from %d answered to %d sent",
+					queue.Queued, answered.Load(), sent.Load())
 			}
 			if got := len(p.alarms().Alarms); got != 1 {
 				t.Errorf("alarms: got %d, want 1", got)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestCronTriggersFromTheConfigurationToTheHandler runs triggers by the clock, by command and by
-// the platform's URLs, and changes them while it is served.
+// the platform's URLs, and changes the configuration meanwhile.
 func TestCronTriggersFromTheConfigurationToTheHandler(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "cron")
@@ -26,18 +26,23 @@ func TestCronTriggersFromTheConfigurationToTheHandler(t *testing.T) {
 
 	var crons control.Crons
 	p.succeed(&crons, "cron", "list", "--json")
-	if len(crons.Crons) != 2 || !crons.Handled || !crons.Crons[1].Next[0].Equal(time.Date(2030, 8, 30, 23, 59, 0, 0, time.UTC)) {
+	lastWeekday := time.Date(2030, 8, 30, 23, 59, 0, 0, time.UTC) // of the month
+	if len(crons.Crons) != 2 || !crons.Handled || !crons.Crons[1].Next[0].Equal(lastWeekday) {
 		t.Errorf("list: got %+v", crons)
 	}
 	p.succeed(nil, "time", "advance", "90m")
-	wanted := []string{"0 * * * * due 2030-08-01T01:00:00Z at 2030-08-01T01:00:00Z", "0 * * * * due 2030-08-01T02:00:00Z at 2030-08-01T02:00:00Z"}
-	diary(wanted...)
+	wantedDiary := []string{
+		"0 * * * * due 2030-08-01T01:00:00Z at 2030-08-01T01:00:00Z",
+		"0 * * * * due 2030-08-01T02:00:00Z at 2030-08-01T02:00:00Z",
+	}
+	diary(wantedDiary...)
 
 	p.succeed(nil, "cron", "trigger", "59 23 LW * *", "--time", "2030-08-30T23:59")
-	wanted = append(wanted, "59 23 LW * * due 2030-08-30T23:59:00Z at 2030-08-01T02:00:00Z")
-	diary(wanted...)
-	if got := p.devtool("cron", "trigger", "0 0 * * *"); got.code != 1 || !strings.Contains(got.err, `It has "0 * * * *", "59 23 LW * *"`) {
-		t.Errorf("a trigger that is not there: got %+v", got)
+	wantedDiary = append(wantedDiary, "59 23 LW * * due 2030-08-30T23:59:00Z at 2030-08-01T02:00:00Z")
+	diary(wantedDiary...)
+	unknown := p.devtool("cron", "trigger", "0 0 * * *")
+	if unknown.code != 1 || !strings.Contains(unknown.err, `It has "0 * * * *", "59 23 LW * *"`) {
+		t.Errorf("an unknown trigger: got %+v", unknown)
 	}
 
 	for path, want := range map[string]string{
@@ -48,23 +53,28 @@ func TestCronTriggersFromTheConfigurationToTheHandler(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	if status, answer := s.fetch(http.MethodGet, "/cdn-cgi/handler/scheduled?cron=fail&format=json", ""); status != 500 || !strings.Contains(answer, `"outcome":"exception"`) {
+	status, answer := s.fetch(http.MethodGet, "/cdn-cgi/handler/scheduled?cron=fail&format=json", "")
+	if status != http.StatusInternalServerError || !strings.Contains(answer, `"outcome":"exception"`) {
 		t.Errorf("a handler that fails: got %d %s", status, answer)
 	}
 	r := s.request(http.MethodGet, "/cdn-cgi/local/scheduled?cron=evil", nil)
 	r.Host = "evil.example"
-	if status, answer, err := s.send(r); err != nil || status != 403 || !strings.Contains(answer, "Invalid Host header") {
-		t.Errorf("a stranger: got %d %s, %v", status, answer, err)
+	status, answer, err := s.send(r)
+	if err != nil || status != http.StatusForbidden || !strings.Contains(answer, "Invalid Host header") {
+		t.Errorf("a foreign host: got %d %s, %v, want 403", status, answer, err)
 	}
-	if got := s.get("/"); !strings.Contains(got, "a due 2030-08-01T02:00:00Z") || !strings.Contains(got, "b due") || strings.Contains(got, "evil") {
-		t.Errorf("after requests: got diary\n%s", got)
+	entries := s.get("/")
+	if !strings.Contains(entries, "a due 2030-08-01T02:00:00Z") || !strings.Contains(entries, "b due") ||
+		strings.Contains(entries, "evil") {
+		t.Errorf("after requests: got diary\n%s", entries)
 	}
 
 	p.edit("wrangler.jsonc", `"0 * * * *", "59 23 LW * *"`, `"15 * * * *"`)
 	s.awaitLog(`cron triggers of the configuration: ["15 * * * *"]`)
 	p.succeed(nil, "time", "advance", "30m")
-	if got := s.get("/"); !strings.HasSuffix(got, "15 * * * * due 2030-08-01T02:15:00Z at 2030-08-01T02:15:00Z") {
-		t.Errorf("after a new configuration: got diary\n%s", got)
+	const last = "15 * * * * due 2030-08-01T02:15:00Z at 2030-08-01T02:15:00Z"
+	if got := s.get("/"); !strings.HasSuffix(got, last) {
+		t.Errorf("after a new configuration: got diary\n%s\nwant at its end %q", got, last)
 	}
 
 	p.edit("wrangler.jsonc", `"15 * * * *"`, `"75 * * * *"`)

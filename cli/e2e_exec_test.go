@@ -15,7 +15,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// execCall is `devtool exec` with its state in a folder of the test's own.
+// execCall returns a call of `devtool exec`, and the folder for its temporary files.
 func (p project) execCall(args ...string) (cmd *exec.Cmd, temporary string) {
 	p.t.Helper()
 	path, err := binary()
@@ -24,7 +24,10 @@ func (p project) execCall(args ...string) (cmd *exec.Cmd, temporary string) {
 	}
 	temporary = p.t.TempDir()
 	cmd = command(p.t, p.dir, append([]string{"exec"}, args...)...)
-	cmd.Env = append(cmd.Env, "TMPDIR="+temporary, "PATH="+filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env,
+		"TMPDIR="+temporary,
+		"PATH="+filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"),
+	)
 	return cmd, temporary
 }
 
@@ -39,7 +42,8 @@ func checkEmpty(t *testing.T, folder string) {
 	}
 }
 
-// TestTheScriptOfTheREADMETestsTheBatcher runs what `devtool init` writes, which is what the README shows.
+// TestTheScriptOfTheREADMETestsTheBatcher runs the test.sh that `devtool init` writes and the
+// README shows.
 func TestTheScriptOfTheREADMETestsTheBatcher(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
@@ -58,7 +62,7 @@ func TestTheScriptOfTheREADMETestsTheBatcher(t *testing.T) {
 	}
 	checkEmpty(t, temporary)
 
-	// It fails when the batcher does not do what it should.
+	// The script fails if the batcher is broken.
 	p.edit("batcher.go", "delay   = 10 * time.Second", "delay   = 11 * time.Second")
 	cmd, temporary = p.execCall("--", "sh", "test.sh")
 	out, err := cmd.CombinedOutput()
@@ -66,17 +70,18 @@ func TestTheScriptOfTheREADMETestsTheBatcher(t *testing.T) {
 		t.Errorf("exit code for a broken batcher: got %d (%v), want %d\n%s", got, err, want, out)
 	}
 	if want := "--- sh has failed (exit code 1): the log of its emulator ---\n"; !strings.Contains(string(out), want) {
-		t.Errorf("got no log in\n%s", out)
+		t.Errorf("got\n%s\nwant %q in it", out, want)
 	}
 	checkEmpty(t, temporary)
 }
 
-// TestCommandsDoNotMeet runs several at once, in a project that is being served as well.
+// TestCommandsDoNotMeet runs several commands at once, in a project that `devtool dev` serves.
 func TestCommandsDoNotMeet(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.dev("--frozen")
-	const script = `curl -fsS -d x "$DEVTOOL_URL" && devtool time advance $0 && curl -fsS -d x "$DEVTOOL_URL" && devtool alarms list --json`
+	const script = `curl -fsS -d x "$DEVTOOL_URL" && devtool time advance $0 &&
+		curl -fsS -d x "$DEVTOOL_URL" && devtool alarms list --json`
 	var running sync.WaitGroup
 	outputs := make([]bytes.Buffer, 3)
 	for i := range outputs {
@@ -97,9 +102,9 @@ func TestCommandsDoNotMeet(t *testing.T) {
 		urls[outputs[i].String()] = true
 	}
 	if len(urls) != len(outputs) {
-		t.Error("two commands have seen the same")
+		t.Error("two commands got the same alarms")
 	}
-	// Nothing of it was seen by the emulator of the project, and commands still find that one.
+	// The project's emulator noticed nothing, and commands still find it.
 	if got := p.alarms().Alarms; len(got) != 0 {
 		t.Errorf("alarms of the project: got %v, want none", got)
 	}
@@ -111,8 +116,8 @@ func TestCommandsDoNotMeet(t *testing.T) {
 	}
 }
 
-// TestSignalsAreTheCommands sends signals to `devtool exec` while its command runs.
-func TestSignalsAreTheCommands(t *testing.T) {
+// TestSignalsGoToTheCommand sends signals to `devtool exec` while its command runs.
+func TestSignalsGoToTheCommand(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	for _, test := range []struct {
@@ -121,8 +126,16 @@ func TestSignalsAreTheCommands(t *testing.T) {
 		signal os.Signal
 		code   int
 	}{
-		{"caught", `trap 'curl -fsS "$DEVTOOL_URL/var"; exit 7' TERM; echo ready; while :; do sleep 0.01; done`, syscall.SIGTERM, 7},
-		{"an interrupt, caught", `trap 'curl -fsS "$DEVTOOL_URL/var"; exit 8' INT; echo ready; while :; do sleep 0.01; done`, os.Interrupt, 8},
+		{
+			"caught",
+			`trap 'curl -fsS "$DEVTOOL_URL/var"; exit 7' TERM; echo ready; while :; do sleep 0.01; done`,
+			syscall.SIGTERM, 7,
+		},
+		{
+			"an interrupt, caught",
+			`trap 'curl -fsS "$DEVTOOL_URL/var"; exit 8' INT; echo ready; while :; do sleep 0.01; done`,
+			os.Interrupt, 8,
+		},
 		{"not caught", `printf 'ready\nhello\n'; exec sleep 1000`, syscall.SIGTERM, 128 + 15},
 		{"a lost terminal", `printf 'ready\nhello\n'; exec sleep 1000`, syscall.SIGHUP, 128 + 1},
 	} {
@@ -140,7 +153,7 @@ func TestSignalsAreTheCommands(t *testing.T) {
 			if !lines.Scan() || lines.Text() != "ready" {
 				t.Errorf("got %q, want ready", lines.Text())
 			}
-			cmd.Process.Signal(test.signal) //nolint:errcheck // the code tells
+			cmd.Process.Signal(test.signal) //nolint:errcheck // the exit code shows it
 			// While it ends, the command still has its emulator.
 			if !lines.Scan() || lines.Text() != "hello" {
 				t.Errorf("got %q, want hello", lines.Text())
@@ -148,7 +161,7 @@ func TestSignalsAreTheCommands(t *testing.T) {
 			for lines.Scan() {
 				t.Errorf("got %q, want no more", lines.Text())
 			}
-			cmd.Wait() //nolint:errcheck // the code tells
+			cmd.Wait() //nolint:errcheck // the exit code shows it
 			if got := cmd.ProcessState.ExitCode(); got != test.code {
 				t.Errorf("exit code: got %d, want %d", got, test.code)
 			}
@@ -157,7 +170,7 @@ func TestSignalsAreTheCommands(t *testing.T) {
 	}
 }
 
-// TestASignalBeforeTheCommandRunsEndsTheBuild waits for the build with a toolchain that does nothing else.
+// TestASignalBeforeTheCommandRunsEndsTheBuild puts a fake go command on PATH, which never ends.
 func TestASignalBeforeTheCommandRunsEndsTheBuild(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
@@ -170,7 +183,10 @@ func TestASignalBeforeTheCommandRunsEndsTheBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd, temporary := p.execCall("--", "echo", "never")
-			cmd.Env = append(cmd.Env, "SLOW="+slow.dir, "PATH="+slow.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			cmd.Env = append(cmd.Env,
+				"SLOW="+slow.dir,
+				"PATH="+slow.dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+			)
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			if err := cmd.Start(); err != nil {
@@ -180,8 +196,8 @@ func TestASignalBeforeTheCommandRunsEndsTheBuild(t *testing.T) {
 				_, err := os.Stat(slow.path("started"))
 				return err == nil
 			})
-			cmd.Process.Signal(signal) //nolint:errcheck // the code tells
-			cmd.Wait()                 //nolint:errcheck // the code tells
+			cmd.Process.Signal(signal) //nolint:errcheck // the exit code shows it
+			cmd.Wait()                 //nolint:errcheck // as above
 			if got, want := cmd.ProcessState.ExitCode(), 125; got != want {
 				t.Errorf("exit code: got %d, want %d", got, want)
 			}

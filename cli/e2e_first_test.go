@@ -10,11 +10,12 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// The first version of a program may be as wrong as any later one, and `devtool dev` waits until it is mended.
+// The tests in this file start `devtool dev` with a first version that is broken. The emulator must
+// wait until somebody saves a good one.
 
 const waitsForSave = "no version of the handler program serves yet: it is built again when a file is saved"
 
-// unserved is what the line of `devtool dev --json` says to be wrong with the first version, or nil.
+// unserved returns the failure of the first version in the line of `devtool dev --json`, or nil.
 func (s *server) unserved() *control.Failure {
 	s.t.Helper()
 	var line struct{ Failure *control.Failure }
@@ -24,8 +25,9 @@ func (s *server) unserved() *control.Failure {
 	return line.Failure
 }
 
-// broken is a program that does not compile, and puts it right again as vim saves: under another name first.
-func (p project) broken() (mend func()) {
+// breakProgram makes the program one that does not compile. mend restores it as vim saves: it moves
+// the present file away first.
+func (p project) breakProgram() (mend func()) {
 	p.t.Helper()
 	good := p.read("main.go")
 	p.edit("main.go", "func main() {", "func main() {\n\tundefined()")
@@ -47,16 +49,40 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 		file, from, to string // an edit, or the file that is missing
 		want           string
 	}{
-		"does not compile": {"main.go", "func main() {", "func main() {\n\tundefined()", "main.go:21:2: undefined: undefined"},
-		"is no program":    {"main.go", "package main\n", "package library\n", "is package library, want main"},
-		"is not there":     {"main.go", "", "", "no Go files in "},
-		"is in no module":  {"go.mod", "", "", "go.mod file not found"},
-		"has a bad module": {"go.mod", "go 1.26", "go nowhere", "go.mod:3: invalid go version"},
-		"panics":           {"main.go", "func main() {", "func main() {\n\tpanic(\"not today\")", "the handler program has crashed (exit status 2): panic: not today"},
-		"exits":            {"main.go", "func main() {", "func main() {\n\tos.Exit(7)", "the handler program has crashed (exit status 7)"},
-		"ends":             {"main.go", "func main() {", "func main() {\n\treturn", "(exit status 0) before it introduced itself: does main call durable.Serve?"},
-		"lacks a class":    {"main.go", `{"Basic":`, `{"Other":`, "the program has no class Basic (bound as BASIC); its Worker.Classes registers Other"},
-		"binds another":    {"wrangler.jsonc", `"Basic"`, `"Basil"`, "the program has no class Basil (bound as BASIC); its Worker.Classes registers Basic"},
+		"does not compile": {
+			"main.go", "func main() {", "func main() {\n\tundefined()",
+			"main.go:21:2: undefined: undefined",
+		},
+		"is no program": {
+			"main.go", "package main\n", "package library\n",
+			"is package library, want main",
+		},
+		"is not there":    {"main.go", "", "", "no Go files in "},
+		"is in no module": {"go.mod", "", "", "go.mod file not found"},
+		"has a bad module": {
+			"go.mod", "go 1.26", "go nowhere",
+			"go.mod:3: invalid go version",
+		},
+		"panics": {
+			"main.go", "func main() {", "func main() {\n\tpanic(\"not today\")",
+			"the handler program has crashed (exit status 2): panic: not today",
+		},
+		"exits": {
+			"main.go", "func main() {", "func main() {\n\tos.Exit(7)",
+			"the handler program has crashed (exit status 7)",
+		},
+		"ends": {
+			"main.go", "func main() {", "func main() {\n\treturn",
+			"(exit status 0) before it introduced itself: does main call durable.Serve?",
+		},
+		"lacks a class": {
+			"main.go", `{"Basic":`, `{"Other":`,
+			"the program has no class Basic (bound as BASIC); its Worker.Classes registers Other",
+		},
+		"binds another": {
+			"wrangler.jsonc", `"Basic"`, `"Basil"`,
+			"the program has no class Basil (bound as BASIC); its Worker.Classes registers Basic",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,20 +97,24 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 			}
 			s := p.dev()
 			if f := s.unserved(); f == nil || !strings.Contains(f.Message, test.want) {
-				t.Errorf("the line tells of %+v, want %q", f, test.want)
+				t.Errorf("the line of dev --json: got failure %+v, want %q", f, test.want)
 			}
 			s.awaitLog(test.want)
 			s.awaitLog(waitsForSave)
-			if status, body := s.fetch(http.MethodGet, "/var", ""); status != http.StatusInternalServerError || !strings.Contains(body, test.want) {
+			status, body := s.fetch(http.MethodGet, "/var", "")
+			if status != http.StatusInternalServerError || !strings.Contains(body, test.want) {
 				t.Errorf("a request: got %d %s, want 500 and %q", status, body, test.want)
 			}
-			if got := p.report().Program; got.State != control.ProgramFailing || got.Version != 0 || got.Failure == nil || !strings.Contains(got.Failure.Message, test.want) {
+			if got := p.report().Program; got.State != control.ProgramFailing || got.Version != 0 ||
+				got.Failure == nil || !strings.Contains(got.Failure.Message, test.want) {
 				t.Errorf("status: got %+v, want %q", got, test.want)
 			}
 
-			// One more that is no better, and then one that is.
+			// The next save is also broken, and the one after it is good.
 			p.write("more.go", "package more than one\n")
-			eventually(t, "that is told, too", func() bool { return strings.Count(s.stderr.String(), waitsForSave) == 2 })
+			eventually(t, "the log reports the second failure", func() bool {
+				return strings.Count(s.stderr.String(), waitsForSave) == 2
+			})
 			if err := os.Remove(p.path("more.go")); err != nil {
 				t.Fatal(err)
 			}
@@ -95,11 +125,12 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 			})
 			s.awaitLog("ready on " + s.URL)
 			s.post("/", "")
-			if got := p.report().Program; got.State != control.ProgramServing || got.Version != 1 || got.Failure != nil {
+			got := p.report().Program
+			if got.State != control.ProgramServing || got.Version != 1 || got.Failure != nil {
 				t.Errorf("status: got %+v, want the first version", got)
 			}
 
-			// From now on it is a version before.
+			// From now on, this version serves while a later one is broken.
 			p.edit("main.go", "func main() {", "func main() {\n\tundefined()")
 			s.awaitLog("the version before is still being served")
 			if got := s.get("/var"); got != "hello" {
@@ -116,13 +147,14 @@ func TestASaveReplacesAFirstVersionThatSaysNothing(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	good := p.read("main.go")
-	p.edit("main.go", "func main() {", "func main() {\n\tfmt.Println(\"says nothing\")\n\ttime.Sleep(time.Hour)")
+	p.edit("main.go",
+		"func main() {", "func main() {\n\tfmt.Println(\"says nothing\")\n\ttime.Sleep(time.Hour)")
 	s := p.start("--port", "0")
 	s.awaitLog("says nothing")
 	p.write("main.go", good)
 	s.awaitReady()
 	if f := s.unserved(); f != nil {
-		t.Errorf("the line tells of %+v", f)
+		t.Errorf("the line of dev --json: got failure %+v, want none", f)
 	}
 	if got := s.get("/var"); got != "hello" {
 		t.Errorf("got %q", got)
@@ -133,8 +165,9 @@ func TestDevEndsIfThereIsNoGo(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.startAs([]string{"PATH=" + t.TempDir()}, "--port", "0")
-	if code := s.await(); code != 1 || s.stdout.String() != "" || !strings.Contains(s.stderr.String(), "go was not found on PATH") {
-		t.Errorf("got exit code %d and %s%s", code, s.stdout.String(), s.stderr.String())
+	code, out, log := s.await(), s.stdout.String(), s.stderr.String()
+	if code != 1 || out != "" || !strings.Contains(log, "go was not found on PATH") {
+		t.Errorf("got exit code %d and %s%s", code, out, log)
 	}
 }
 
@@ -144,13 +177,19 @@ func TestAlarmsAndObjectsAreThereBeforeTheFirstVersion(t *testing.T) {
 	s := p.dev("--frozen")
 	s.post("/", "")
 	s.interrupt()
-	mend := p.broken()
+	mend := p.breakProgram()
 	s = p.dev("--frozen")
 	if got := p.alarms().Alarms; len(got) != 1 || got[0].String() != "Basic/one" {
 		t.Errorf("alarms: got %+v", got)
 	}
-	if got := p.devtool("alarms", "trigger"); got.code != 1 || !strings.Contains(got.err, "no version of the handler program serves yet: ") || !strings.Contains(got.err, "It is built again when a file is saved") {
-		t.Errorf("trigger: got %+v, want that it is refused", got)
+	triggered := p.devtool("alarms", "trigger")
+	for _, want := range []string{
+		"no version of the handler program serves yet: ",
+		"It is built again when a file is saved",
+	} {
+		if triggered.code != 1 || !strings.Contains(triggered.err, want) {
+			t.Errorf("trigger: got %+v, want exit code 1 and %q", triggered, want)
+		}
 	}
 	if got := p.devtool("objects", "list"); got.code != 0 || !strings.Contains(got.out, "Basic/one") {
 		t.Errorf("objects: got %+v", got)
@@ -158,7 +197,7 @@ func TestAlarmsAndObjectsAreThereBeforeTheFirstVersion(t *testing.T) {
 	if got := p.advance("30m"); got.Stopped != "" || got.Ran != 0 {
 		t.Errorf("advance: got %+v", got)
 	}
-	// An advance waits for the program, which the alarm that is due needs.
+	// An advance waits for the program, because the alarm that is due needs it.
 	done := make(chan control.Advanced, 1)
 	go func() { done <- p.advance("30m") }()
 	eventually(t, "the alarm is due", func() bool {
@@ -172,10 +211,10 @@ func TestAlarmsAndObjectsAreThereBeforeTheFirstVersion(t *testing.T) {
 	s.awaitLog("alarm Basic/one ok")
 }
 
-func TestWhoFollowsIsToldThatNothingIsServed(t *testing.T) {
+func TestAFollowerShowsThatNothingIsServed(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
-	p.broken()
+	p.breakProgram()
 	s := p.dev("--log-format", "json")
 	s.awaitLog(waitsForSave)
 	for line := range strings.Lines(s.stderr.String()) {
@@ -186,7 +225,7 @@ func TestWhoFollowsIsToldThatNothingIsServed(t *testing.T) {
 	follower := p.start("--attach")
 	follower.awaitReady()
 	if f := follower.unserved(); f == nil || !strings.Contains(f.Message, "undefined: undefined") {
-		t.Errorf("got %+v, want what is wrong", f)
+		t.Errorf("got failure %+v, want the compiler's message", f)
 	}
 	follower.awaitLog(waitsForSave)
 }

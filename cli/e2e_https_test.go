@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,24 +22,29 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// startWith is start with the user's settings in a folder of the test's.
+// startWith is start with the user's settings in the folder settings.
 func (p project) startWith(settings string, args ...string) *server {
 	p.t.Helper()
 	return p.startAs(settingsIn(p.t, settings), args...)
 }
 
-// settingsIn are the variables that say, on each system, that a user's settings are in a folder. What go
-// has compiled stays where it is.
+// settingsIn returns the variables that, on each system, move the user's settings to folder. Go's
+// build cache stays where it is.
 func settingsIn(t *testing.T, folder string) []string {
 	t.Helper()
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{"XDG_CONFIG_HOME=" + folder, "HOME=" + folder, "AppData=" + folder, "GOCACHE=" + strings.TrimSpace(string(cache))}
+	return []string{
+		"XDG_CONFIG_HOME=" + folder,
+		"HOME=" + folder,
+		"AppData=" + folder,
+		"GOCACHE=" + strings.TrimSpace(string(cache)),
+	}
 }
 
-// trust has the client trust the certificates in a PEM file, and no others.
+// trust makes the client trust the certificates in a PEM file, and no others.
 func (s *server) trust(file string) {
 	s.t.Helper()
 	b, err := os.ReadFile(file)
@@ -52,17 +58,18 @@ func (s *server) trust(file string) {
 	s.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
 }
 
-// kept is the file with the certificate that is kept among the user's settings.
+// kept returns the path of the certificate that devtool keeps in the user's settings.
 func kept(t *testing.T, settings string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(settings, "*", "devtool", "https", "certificate.pem")) // on macOS it is in Library
+	// On macOS it is below Library.
+	found, err := filepath.Glob(filepath.Join(settings, "*", "devtool", "https", "certificate.pem"))
 	if err != nil || len(found) == 0 {
 		return certificate.File(filepath.Join(settings, "devtool", "https"))
 	}
 	return found[0]
 }
 
-func TestHTTPSWithACertificateThatIsKept(t *testing.T) {
+func TestHTTPSKeepsItsCertificate(t *testing.T) {
 	t.Parallel()
 	settings := t.TempDir()
 	p := handlerProject(t, "basic")
@@ -84,13 +91,16 @@ func TestHTTPSWithACertificateThatIsKept(t *testing.T) {
 		t.Errorf("X-Forwarded-Proto: got %q, want %q", got, want)
 	}
 
-	// Commands find it by the project, and by its URL if they have the same settings.
+	// Commands find the emulator by the project, and by its URL if they have the same settings.
 	s.post("/", "")
 	if got, want := len(p.alarms().Alarms), 1; got != want {
 		t.Errorf("alarms: got %d, want %d", got, want)
 	}
 	p.advance("2h")
-	for settings, want := range map[string]string{settings: "", t.TempDir(): "the certificate of " + s.URL + " is not trusted"} {
+	for settings, want := range map[string]string{
+		settings:    "",
+		t.TempDir(): "the certificate of " + s.URL + " is not trusted",
+	} {
 		cmd := command(t, t.TempDir(), "time", "now", "--json")
 		cmd.Env = append(append(cmd.Env, "DEVTOOL_URL="+s.URL), settingsIn(t, settings)...)
 		var errs bytes.Buffer
@@ -100,12 +110,12 @@ func TestHTTPSWithACertificateThatIsKept(t *testing.T) {
 			t.Errorf("devtool time now with DEVTOOL_URL: got %s%s, %v, want error %q", out, &errs, err, want)
 		}
 	}
-	// What runs beside an emulator of its own speaks to it as before.
+	// The emulator of `devtool exec` still speaks HTTP.
 	if got := p.devtool("exec", "--", "go", "env", "GOVERSION"); got.code != 0 {
 		t.Errorf("devtool exec: got exit code %d: %s", got.code, got.err)
 	}
 
-	// The next one has the same certificate.
+	// The next emulator has the same certificate.
 	s.interrupt()
 	again := p.startWith(settings, "--port", "0")
 	again.awaitReady()
@@ -127,13 +137,14 @@ func TestHTTPSWithACertificateOfTheUsersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.write("key.pem", string(content))
-	s := p.startWith(settings, "--port", "0", "--local-protocol", "https", "--https-key-path", "key.pem", "--https-cert-path", cert)
+	s := p.startWith(settings, "--port", "0", "--local-protocol", "https",
+		"--https-key-path", "key.pem", "--https-cert-path", cert)
 	s.awaitReady()
 	s.trust(cert)
 	s.get("/var")
-	p.time() // the command trusts it
+	p.time() // the command trusts the certificate
 	if _, err := os.Stat(kept(t, settings)); err == nil {
-		t.Error("a certificate was made, too")
+		t.Error("devtool made a certificate of its own")
 	}
 	s.interrupt()
 
@@ -142,14 +153,33 @@ func TestHTTPSWithACertificateOfTheUsersOwn(t *testing.T) {
 		want string
 		code int
 	}{
-		"a key alone":   {[]string{"--local-protocol", "https", "--https-key-path", key}, "needs its key (--https-key-path), and a key its certificate", 2},
-		"no such file":  {[]string{"--local-protocol", "https", "--https-key-path", "none", "--https-cert-path", cert}, "read key of the certificate: open ", 1},
-		"over http":     {[]string{"--https-key-path", key, "--https-cert-path", cert}, "a certificate is of no use over http\n  Add --local-protocol https", 2},
-		"no protocol":   {[]string{"--local-protocol", "htps"}, `there is no protocol "htps"`, 2},
-		"no host":       {[]string{"--host", "http://a"}, `"http://a" is not the name of a host`, 2},
-		"no protocol 2": {[]string{"--upstream-protocol", "ftp"}, `there is no protocol "ftp"`, 2},
+		"a key alone": {
+			[]string{"--local-protocol", "https", "--https-key-path", key},
+			"needs its key (--https-key-path), and a key its certificate", 2,
+		},
+		"no such file": {
+			[]string{"--local-protocol", "https", "--https-key-path", "none", "--https-cert-path", cert},
+			"read key of the certificate: open ", 1,
+		},
+		"over http": {
+			[]string{"--https-key-path", key, "--https-cert-path", cert},
+			"a certificate is of no use over http\n  Add --local-protocol https", 2,
+		},
+		"an unknown protocol": {
+			[]string{"--local-protocol", "htps"},
+			`there is no protocol "htps"`, 2,
+		},
+		"a bad host": {
+			[]string{"--host", "http://a"},
+			`"http://a" is not the name of a host`, 2,
+		},
+		"an unknown upstream protocol": {
+			[]string{"--upstream-protocol", "ftp"},
+			`there is no protocol "ftp"`, 2,
+		},
 	} {
-		if got := p.devtool(append([]string{"dev", "--port", "0"}, test.args...)...); got.code != test.code || !strings.Contains(got.err, test.want) {
+		got := p.devtool(append([]string{"dev", "--port", "0"}, test.args...)...)
+		if got.code != test.code || !strings.Contains(got.err, test.want) {
 			t.Errorf("%s: got exit code %d and %q, want %d and %q", name, got.code, got.err, test.code, test.want)
 		}
 	}
@@ -165,7 +195,7 @@ func TestTheWorkerIsExposedAndTheControlAPINever(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// To be sent to this very machine's address makes it the sender's, too.
+		// A request to this machine's own address also comes from that address, not from loopback.
 		s.URL = "http://" + net.JoinHostPort(address, u.Port())
 		if got, want := s.get("/var"), "hello"; got != want {
 			t.Errorf("--ip %s: the worker answered %q, want %q", ip, got, want)
@@ -186,17 +216,23 @@ func TestTheWorkerIsExposedAndTheControlAPINever(t *testing.T) {
 				}
 			}
 		}
-		// A path that only becomes one of the control API's is the worker's affair, or nobody's.
-		for _, target := range []string{"/x/../cdn-cgi/devtool/v1/status", "//cdn-cgi/devtool/v1/status", "/%63dn-cgi/devtool/v1/status"} {
-			if got := rawGet(t, net.JoinHostPort(address, u.Port()), target); strings.Contains(got, `"worker":"basic"`) {
+		// A path that leads to the control API only after cleaning or decoding must not reach it.
+		for _, target := range []string{
+			"/x/../cdn-cgi/devtool/v1/status",
+			"//cdn-cgi/devtool/v1/status",
+			"/%63dn-cgi/devtool/v1/status",
+		} {
+			got := rawGet(t, net.JoinHostPort(address, u.Port()), target)
+			if strings.Contains(got, `"worker":"basic"`) {
 				t.Errorf("--ip %s: %s: got %s", ip, target, got)
 			}
 		}
-		p.time() // commands of this machine go on working
+		p.time() // commands on this machine still work
 	}
 }
 
-// rawGet sends a path as it stands, which an HTTP client would tidy up.
+// rawGet sends a GET with the path unchanged, where an HTTP client would clean it, and returns the
+// whole response.
 func rawGet(t *testing.T, address, path string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -204,7 +240,8 @@ func rawGet(t *testing.T, address, path string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.Write([]byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")); err != nil {
+	request := "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
@@ -214,7 +251,7 @@ func rawGet(t *testing.T, address, path string) string {
 	return got.String()
 }
 
-// ownAddress is an address of this machine under which others reach it.
+// ownAddress returns an address of this machine that others can reach.
 func ownAddress(t *testing.T) string {
 	t.Helper()
 	addresses, err := net.InterfaceAddrs()
@@ -230,7 +267,7 @@ func ownAddress(t *testing.T) string {
 	return ""
 }
 
-func TestTheHostOfTheFirstRouteIsTheOneThatTheWorkerSees(t *testing.T) {
+func TestTheWorkerSeesTheHostOfTheFirstRoute(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.edit("wrangler.jsonc", `"vars"`, `"routes": ["*.shop.example/*"], "vars"`)
@@ -243,7 +280,7 @@ func TestTheHostOfTheFirstRouteIsTheOneThatTheWorkerSees(t *testing.T) {
 	p.edit("wrangler.jsonc", "shop.example", "bakery.example")
 	load.awaitAnswer("bakery.example")
 	load.stop()
-	// Not so the port.
+	// A changed port needs a restart.
 	p.edit("wrangler.jsonc", `"vars"`, `"dev": { "port": 1 }, "vars"`)
 	s.awaitLog("the dev address changed in the configuration; restart devtool to apply it")
 	s.interrupt()
@@ -253,7 +290,7 @@ func TestTheHostOfTheFirstRouteIsTheOneThatTheWorkerSees(t *testing.T) {
 	}
 }
 
-func TestWhoTheClientIsStaysHere(t *testing.T) {
+func TestTheClientsAddressDoesNotLeaveTheMachine(t *testing.T) {
 	t.Parallel()
 	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the client notices

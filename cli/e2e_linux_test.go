@@ -13,12 +13,12 @@ import (
 	"testing"
 )
 
-// These tests look at processes through /proc.
+// The tests in this file look at processes through /proc.
 
 const (
 	hugeBody = 1 << 30
-	// memoryLimit is the most that a process may ever have had in memory while a
-	// huge body passed through it: it is passed on piece by piece.
+	// memoryLimit bounds the peak memory of a process that passes a huge body on: it must do so
+	// piece by piece.
 	memoryLimit = 128 << 20
 )
 
@@ -69,15 +69,17 @@ func TestNoProcessOutlivesTheEmulator(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
 			s := p.dev()
-			// Those that look for uses of the real clock come to their end.
-			eventually(t, "emulator and handler run in the project", func() bool { return len(processesIn(t, p.dir)) == 2 })
+			// The processes that look for uses of the real clock end by themselves.
+			eventually(t, "only emulator and handler run in the project", func() bool {
+				return len(processesIn(t, p.dir)) == 2
+			})
 			end(s)
 			eventually(t, "no process is left in the project", func() bool { return len(processesIn(t, p.dir)) == 0 })
 		})
 	}
 }
 
-// processes calls f with the id of every process there is.
+// processes calls f with the id of every process.
 func processes(t *testing.T, f func(pid int)) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -91,8 +93,7 @@ func processes(t *testing.T, f func(pid int)) {
 	}
 }
 
-// processesIn lists the processes whose working folder is dir. One that has ended and
-// was not yet waited for has none.
+// processesIn returns the processes whose working folder is dir. A zombie has no working folder.
 func processesIn(t *testing.T, dir string) (pids []int) {
 	t.Helper()
 	processes(t, func(pid int) {
@@ -103,7 +104,7 @@ func processesIn(t *testing.T, dir string) (pids []int) {
 	return pids
 }
 
-// onlyChild returns the process that parent has started.
+// onlyChild returns the one child of parent.
 func onlyChild(t *testing.T, parent int) int {
 	t.Helper()
 	var children []int
@@ -118,7 +119,7 @@ func onlyChild(t *testing.T, parent int) int {
 	return children[0]
 }
 
-// peakMemory is the most memory, in bytes, that the process has had.
+// peakMemory returns the peak memory of the process, in bytes.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	text := statusOf(pid, "VmHWM")
@@ -130,7 +131,7 @@ func peakMemory(t *testing.T, pid int) int {
 	return kilobytes << 10
 }
 
-// statusOf returns a field of a process's status, or "" when it has none or is gone.
+// statusOf returns a field of a process's status, or "" if there is no such field or process.
 func statusOf(pid int, field string) string {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {

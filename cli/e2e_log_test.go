@@ -11,16 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent moves the clock past what a handler has no
-// patience for, and reads in the log, as a program does, what has happened.
-func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
+// TestTimeoutsFollowTheClockAndTheLogShowsEachEvent moves the clock past a handler's timeouts, and
+// reads the events from the JSON log.
+func TestTimeoutsFollowTheClockAndTheLogShowsEachEvent(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "timeouts")
 	s := p.dev("--frozen", "--log-format", "json", "--log-level", "debug")
 	s.post("/", "")
 	p.advance("1h")
 	if got, want := s.get("/"), "5s: context deadline exceeded\n10s: context deadline exceeded\n"; got != want {
-		t.Errorf("got what came of it %q, want %q", got, want)
+		t.Errorf("timeouts: got %q, want %q", got, want)
 	}
 	s.interrupt()
 
@@ -51,8 +51,14 @@ func TestTimeoutsFollowTheClockAndTheLogTellsOfEachEvent(t *testing.T) {
 		t.Errorf("the handler printed %q, want %q", printed, want)
 	}
 	slices.Sort(events)
-	// The objects leave memory once each in the hour, unless the first comes back for the alarm.
-	want := []string{"alarm ok", "evict ok", "evict ok", "evict ok", "fetch canceled", "fetch ok", "fetch ok", "request ok", "request ok"}
+	// In the hour, each of the two objects is evicted once, and the one with the alarm once more.
+	want := []string{
+		"alarm ok",
+		"evict ok", "evict ok", "evict ok",
+		"fetch canceled",
+		"fetch ok", "fetch ok",
+		"request ok", "request ok",
+	}
 	if diff := cmp.Diff(want, events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

@@ -8,7 +8,8 @@ import (
 	"devtool.internal/emulator/state"
 )
 
-// The life of a class: it is created, renamed while its object has an alarm pending, and deleted.
+// TestMigrationsAreAppliedToObjects creates a class, renames it while its object has a pending
+// alarm, and deletes it.
 func TestMigrationsAreAppliedToObjects(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
@@ -20,24 +21,27 @@ func TestMigrationsAreAppliedToObjects(t *testing.T) {
 		t.Fatalf("alarms: got %+v, want that of Basic/one", before)
 	}
 
-	// While objects are in use they stay where they are, and the old version serves.
-	v1, v2 := `"new_sqlite_classes": ["Basic"] }`, `, { "tag": "v2", "renamed_classes": [{ "from": "Basic", "to": "Basil" }] }`
+	// While an emulator serves the objects, they do not move, and the old version goes on.
+	const v1 = `"new_sqlite_classes": ["Basic"] }`
+	const v2 = `, { "tag": "v2", "renamed_classes": [{ "from": "Basic", "to": "Basil" }] }`
 	p.edit("wrangler.jsonc", v1, v1+v2, `"class_name": "Basic"`, `"class_name": "Basil"`)
 	s.awaitLog("pending migrations affect existing objects (v2: rename Basic to Basil)")
 	s.awaitLog("the version before is still being served")
 	s.post("/", "")
 	var status state.Migrations
 	p.succeed(&status, "migrations", "status", "--json")
-	if pending := status.Pending(); len(pending) != 1 || pending[0].String() != "v2: rename Basic to Basil" || status.State != s.State {
+	pending := status.Pending()
+	if len(pending) != 1 || pending[0].String() != "v2: rename Basic to Basil" || status.State != s.State {
 		t.Errorf("status: got %+v, want v2 pending in %s", status, s.State)
 	}
-	if got := p.devtool("migrations", "apply"); got.code != 1 || !strings.Contains(got.err, "is in use by another devtool") {
-		t.Errorf("apply: got exit code %d, %s", got.code, got.err)
+	applied := p.devtool("migrations", "apply")
+	if applied.code != 1 || !strings.Contains(applied.err, "is in use by another devtool") {
+		t.Errorf("apply: got exit code %d, %s, want a refusal", applied.code, applied.err)
 	}
 	s.kill()
 
-	// The next start applies them. The name leads to the object that it has always led to, and its alarm
-	// runs in the class as it is called now.
+	// The next start applies the migration. The name leads to the same object, and its alarm runs
+	// in the class under the new name.
 	p.edit("main.go", `"Basic": durable.NewClass`, `"Basil": durable.NewClass`)
 	s = p.dev("--frozen")
 	s.awaitLog("applied migration v2: rename Basic to Basil")
@@ -50,21 +54,27 @@ func TestMigrationsAreAppliedToObjects(t *testing.T) {
 		t.Errorf("fired: got %+v, want Basil/one", moved.Fired)
 	}
 	if pending := p.alarms().Alarms; len(pending) != 1 || !pending[0].Due.Equal(before[0].Due.Add(time.Hour)) {
-		t.Errorf("alarms: got %+v, want the one that was set again because of what was stored", pending)
+		t.Errorf("alarms: got %+v, want the one that the handler set again because of its storage", pending)
 	}
 
-	// An edit of what was applied is refused, with its place, and the version before serves on.
+	// An edit of an applied migration is refused with its position, and the version before serves.
 	p.edit("wrangler.jsonc", `"to": "Basil"`, `"to": "Basis"`, `"class_name": "Basil"`, `"class_name": "Basis"`)
-	s.awaitLog(`the migration "v2" was applied as "rename Basic to Basil", and now says "rename Basic to Basis" [migration-edited]`)
+	s.awaitLog(`the migration "v2" was applied as "rename Basic to Basil", ` +
+		`and now says "rename Basic to Basis" [migration-edited]`)
 	s.post("/", "")
 	s.interrupt()
-	if got := p.devtool("dev", "--port", "0"); got.code != 1 || !strings.Contains(got.err, "wrangler.jsonc:6:") || !strings.Contains(got.err, "devtool migrations adopt") {
-		t.Errorf("dev: got exit code %d, %s", got.code, got.err)
+	refused := p.devtool("dev", "--port", "0")
+	for _, want := range []string{"wrangler.jsonc:6:", "devtool migrations adopt"} {
+		if refused.code != 1 || !strings.Contains(refused.err, want) {
+			t.Errorf("dev: got exit code %d, %s, want 1 and %q", refused.code, refused.err, want)
+		}
 	}
 
-	// A class that is deleted goes with its alarm. Its name can be used anew.
+	// Deleting a class deletes its alarms. A new class can then have the same name.
 	p.edit("wrangler.jsonc", `"to": "Basis"`, `"to": "Basil"`, `"class_name": "Basis"`, `"class_name": "Basil"`)
-	p.edit("wrangler.jsonc", `"to": "Basil" }] }`, `"to": "Basil" }] }, { "tag": "v3", "deleted_classes": ["Basil"] }, { "tag": "v4", "new_sqlite_classes": ["Basil"] }`)
+	const v3 = `, { "tag": "v3", "deleted_classes": ["Basil"] }`
+	const v4 = `, { "tag": "v4", "new_sqlite_classes": ["Basil"] }`
+	p.edit("wrangler.jsonc", `"to": "Basil" }] }`, `"to": "Basil" }] }`+v3+v4)
 	s = p.dev("--frozen")
 	s.awaitLog("applied migration v3: delete Basil (1 object; kept in ")
 	s.awaitLog("applied migration v4: create Basil")

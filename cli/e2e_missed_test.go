@@ -15,12 +15,13 @@ func TestMissedAlarms(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.dev("--time", "2030-01-01")
-	// later makes a start at a time after the alarms that it sets, while nothing runs.
+	// later sets alarms without an emulator, and starts one a day on, after the alarms were due.
 	day := time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC)
 	later := func(args ...string) *server {
 		s.interrupt()
 		for i, name := range []string{"z", "m", "a"} {
-			p.succeed(nil, "alarms", "set", "Basic/"+name, day.Add(time.Duration(i+1)*time.Hour).Format(time.RFC3339))
+			due := day.Add(time.Duration(i+1) * time.Hour)
+			p.succeed(nil, "alarms", "set", "Basic/"+name, due.Format(time.RFC3339))
 		}
 		p.succeed(nil, "alarms", "set", "Basic/after", day.Add(36*time.Hour).Format(time.RFC3339))
 		day = day.Add(24 * time.Hour)
@@ -37,7 +38,7 @@ func TestMissedAlarms(t *testing.T) {
 
 	later()
 	s.awaitLog(overdue + ": they fire as soon as the program is up, the first one first")
-	eventually(t, "they have run", func() bool { return slices.Equal(names(), []string{"after"}) })
+	eventually(t, "the overdue alarms have run", func() bool { return slices.Equal(names(), []string{"after"}) })
 	runs := regexp.MustCompile(`alarm Basic/(\w+) ok`).FindAllStringSubmatch(s.stderr.String(), -1)
 	if len(runs) != 3 || runs[0][1] != "z" || runs[1][1] != "m" || runs[2][1] != "a" {
 		t.Errorf("the log has the runs %q, want those of z, m and a", runs)
@@ -47,13 +48,13 @@ func TestMissedAlarms(t *testing.T) {
 	s.awaitLog(overdue + ": they are skipped")
 	s.awaitLog("skipped the alarm of Basic/m for 2030-01-02T02:00:00Z")
 	if got := names(); !slices.Equal(got, []string{"after"}) || strings.Contains(s.stderr.String(), " ok") {
-		t.Errorf("skipped: left are %q, want after alone, and no run in\n%s", got, s.stderr.String())
+		t.Errorf("skipped: got alarms %q, want only that of after, and no run in\n%s", got, s.stderr.String())
 	}
 
 	later("--missed", "hold")
 	s.awaitLog(overdue + ": they are held until the clock is moved by hand")
 	if got := names(); !slices.Equal(got, []string{"z", "m", "a", "after"}) || !p.alarms().Alarms[0].Held {
-		t.Errorf("held: %q, want all", got)
+		t.Errorf("held: got alarms %q, want all, the first one held", got)
 	}
 	p.succeed(nil, "alarms", "snooze", "Basic/m", "1h")
 	p.succeed(nil, "alarms", "delete", "Basic/z")
@@ -68,7 +69,7 @@ func TestMissedAlarms(t *testing.T) {
 	}
 }
 
-// TestSeveralAlarmsAtOnce works on the alarms of several objects with one command each.
+// TestSeveralAlarmsAtOnce sets and triggers the alarms of several objects with one command each.
 func TestSeveralAlarmsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
@@ -82,7 +83,8 @@ func TestSeveralAlarmsAtOnce(t *testing.T) {
 		t.Errorf("trigger: got %+v, want the runs of a, b and late", got)
 	}
 	got = p.devtool("alarms", "trigger", "--all", "--json")
-	if run := decode[control.Triggered](t, got.out); got.code != 0 || run.Name != "c" || run.Outcome != control.OutcomeOK {
+	run := decode[control.Triggered](t, got.out)
+	if got.code != 0 || run.Name != "c" || run.Outcome != control.OutcomeOK {
 		t.Errorf("trigger --all: got %+v, want the run of c", got)
 	}
 	if got := p.devtool("alarms", "trigger", "--all"); got.code != 0 || got.out != "no alarms are set\n" {

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// offline is the environment of a user who has Go and nothing else: no network, and no module
-// downloaded.
+// offline returns the environment of a user with Go and nothing else: no network and no downloaded
+// modules.
 func offline(t *testing.T) []string {
 	t.Helper()
 	return append(os.Environ(), "GOPROXY=off", "GOMODCACHE="+t.TempDir(), "GOFLAGS=-mod=mod", "GOWORK=", "GO111MODULE=",
@@ -21,7 +21,7 @@ func offline(t *testing.T) []string {
 		"GOTOOLCHAIN=local", "NO_COLOR=1", "DEVTOOL_URL=", "CLOUDFLARE_ENV=")
 }
 
-// run runs a program in dir with env and returns all that it prints.
+// run runs a program in dir with env and returns its output.
 func run(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -49,8 +49,8 @@ func makeProject(t *testing.T, dir, name string) project {
 	return project{t, filepath.Join(dir, name)}
 }
 
-// TestAFreshProjectLivesOfflineWithTheGoCommand runs what people and editors run.
-func TestAFreshProjectLivesOfflineWithTheGoCommand(t *testing.T) {
+// TestTheGoCommandWorksOfflineInAFreshProject runs the commands that people and editors run.
+func TestTheGoCommandWorksOfflineInAFreshProject(t *testing.T) {
 	t.Parallel()
 	p := makeProject(t, t.TempDir(), "app")
 	before := p.read("go.mod")
@@ -68,17 +68,17 @@ func TestAFreshProjectLivesOfflineWithTheGoCommand(t *testing.T) {
 		t.Errorf("go.mod has changed: got\n%s\nwant\n%s", after, before)
 	}
 	if _, err := os.Stat(p.path("go.sum")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("there is a go.sum (%v): the project depends on something", err)
+		t.Errorf("there is a go.sum (%v): the project has a dependency", err)
 	}
 
-	// A workspace does not take -mod=mod, whoever has that set.
+	// A workspace does not accept -mod=mod.
 	env = append(env, "GOFLAGS=")
 	for _, line := range []string{"work init .", "work sync", "work use .", "vet ./...", "build ./...", "mod verify"} {
 		mustRun(t, p.dir, env, "go", strings.Fields(line)...)
 	}
 }
 
-// TestTwoProjectsInAWorkspace follows what the messages say.
+// TestTwoProjectsInAWorkspace runs the commands that the messages suggest.
 func TestTwoProjectsInAWorkspace(t *testing.T) {
 	t.Parallel()
 	path, err := binary()
@@ -94,13 +94,13 @@ func TestTwoProjectsInAWorkspace(t *testing.T) {
 	folder := regexp.QuoteMeta(dir)
 	const share = "go work edit -replace devtool.internal=./a/.devtool/sdk"
 
-	// The first project only has to join.
+	// The first project only has to be added to the workspace.
 	out := mustRun(t, dir, env, path, "init", "a", "--template", "counter")
 	wantMatch(t, out, `\nThe go.work file in `+folder+` needs these commands, run there:\n\n  go work use ./a\n$`)
 	mustRun(t, dir, env, "go", "work", "use", "./a")
 	mustRun(t, dir, env, path, "exec", "a", "--", "go", "version")
 
-	// The second one has to share the SDK, too.
+	// The second one must also share the SDK.
 	out = mustRun(t, dir, env, path, "init", "b", "--template", "counter")
 	wantMatch(t, out, `run there:\n\n  go work use ./b\n  `+regexp.QuoteMeta(share)+`\n$`)
 	mustRun(t, dir, env, "go", "work", "use", "./b")
@@ -117,10 +117,10 @@ func TestTwoProjectsInAWorkspace(t *testing.T) {
 	mustRun(t, dir, env, "go", "vet", "./a", "./b")
 	mustRun(t, dir, env, path, "vet", "b")
 	if out := mustRun(t, dir, env, path, "init", "c", "--template", "counter"); strings.Contains(out, "-replace") {
-		t.Errorf("init of a third project wants to share once more:\n%s", out)
+		t.Errorf("init of a third project suggests to share the SDK again:\n%s", out)
 	}
 
-	// The SDK that b is built with is kept up to date by b.
+	// b keeps the shared SDK up to date, although it is in the folder of a.
 	a := project{t, filepath.Join(dir, "a")}
 	want := a.read(".devtool/sdk/durable/durable.go")
 	a.write(".devtool/sdk/durable/durable.go", "package durable\n")
@@ -138,7 +138,7 @@ func wantMatch(t *testing.T, got, pattern string) {
 	}
 }
 
-// oldProject is a project as the first devtool made it, with the SDK under its old path.
+// oldProject makes a project like those of the first devtool, with the SDK under its old path.
 func oldProject(t *testing.T) project {
 	t.Helper()
 	p := makeProject(t, t.TempDir(), "app")
@@ -187,7 +187,7 @@ func TestAProjectWithTheOldPathIsRefusedAndUpgraded(t *testing.T) {
 	p.succeed(nil, "types")
 	p.succeed(nil, "exec", "--", "go", "version")
 
-	// An import that comes later, from an old example perhaps, is pointed at.
+	// An error points at a later import of the old path, which an old example may have.
 	p.write("late.go", "package main\n\nimport (\n\t_ \"devtool/durable\"\n)\n")
 	hint := "  The SDK's module is called devtool.internal now, but late.go:4 imports devtool/durable: " +
 		"run `devtool init --upgrade` in " + p.dir + "\n"

@@ -13,11 +13,11 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// endless would take as long as the machine lives.
+// endless is SQL that never ends.
 const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
-// TestObjectsTakeSQLWithAndWithoutAnEmulator works on the database of one object: while it is
-// served, while nothing is, and with SQL that has to be interrupted, either way.
+// TestObjectsTakeSQLWithAndWithoutAnEmulator works on the database of one object, with an emulator
+// and without. Both ways it also interrupts SQL that does not end.
 func TestObjectsTakeSQLWithAndWithoutAnEmulator(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
@@ -28,11 +28,13 @@ func TestObjectsTakeSQLWithAndWithoutAnEmulator(t *testing.T) {
 		return fmt.Sprint(result.Rows)
 	}
 	s := p.dev("--frozen")
-	if got := p.devtool("objects", "sql", "Counter/visits", "SELECT 1"); got.code != 1 || !strings.Contains(got.err, "there is no object Counter/visits") {
-		t.Errorf("before there is an object: got %+v", got)
+	early := p.devtool("objects", "sql", "Counter/visits", "SELECT 1")
+	if early.code != 1 || !strings.Contains(early.err, "there is no object Counter/visits") {
+		t.Errorf("before the object exists: got %+v", early)
 	}
 	s.get("/visits")
-	p.succeed(nil, "objects", "sql", "Counter/visits", "CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO notes VALUES (?, ?)", "1", "one")
+	const create = "CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO notes VALUES (?, ?)"
+	p.succeed(nil, "objects", "sql", "Counter/visits", create, "1", "one")
 	if got, want := rows(), "[[{1} {one}]]"; got != want {
 		t.Errorf("while running: got %s, want %s", got, want)
 	}
@@ -45,8 +47,9 @@ func TestObjectsTakeSQLWithAndWithoutAnEmulator(t *testing.T) {
 	if got, want := rows(), "[[{1} {one}] [{2} {two}]]"; got != want {
 		t.Errorf("without an emulator: got %s, want %s", got, want)
 	}
-	if got := p.devtool("objects", "sql", "COUNTER/visits", "DELETE FROM notes; SELECT * FORM notes"); got.code != 1 || !strings.Contains(got.err, "\n"+strings.Repeat(" ", 30)+"^\n") {
-		t.Errorf("bad SQL: got %+v", got)
+	bad := p.devtool("objects", "sql", "COUNTER/visits", "DELETE FROM notes; SELECT * FORM notes")
+	if bad.code != 1 || !strings.Contains(bad.err, "\n"+strings.Repeat(" ", 30)+"^\n") {
+		t.Errorf("bad SQL: got %+v", bad)
 	}
 	p.interruptedSQL()
 	if got, want := rows(), "[[{1} {one}] [{2} {two}]]"; got != want {
@@ -73,20 +76,23 @@ func (p project) interruptedSQL() {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	class := filepath.Join(p.dir, ".devtool", "state", "v3", "do", "counter-Counter")
+	ofObject := strings.Repeat("?", 64) + ".sqlite-wal" // unlike the log of the class's index
 	eventually(p.t, "the object's file is open", func() bool {
-		logs, err := filepath.Glob(filepath.Join(p.dir, ".devtool", "state", "v3", "do", "counter-Counter", "????????????????????????????????????????????????????????????????.sqlite-wal"))
+		logs, err := filepath.Glob(filepath.Join(class, ofObject))
 		return err == nil && len(logs) == 1
 	})
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		p.t.Error(err)
 	}
 	failed := (*exec.ExitError)(nil)
-	if err := cmd.Wait(); !errors.As(err, &failed) || failed.ExitCode() != 1 || errs.String() != "devtool: interrupted\n" || out.Len() > 0 {
+	if err := cmd.Wait(); !errors.As(err, &failed) || failed.ExitCode() != 1 ||
+		errs.String() != "devtool: interrupted\n" || out.Len() > 0 {
 		p.t.Errorf("interrupted SQL: got %v, %s%s", err, out.String(), errs.String())
 	}
 }
 
-// TestObjectsAreAborted resets an object by command, and says so when there is none.
+// TestObjectsAreAborted resets an object by command. Without an object in memory, that is an error.
 func TestObjectsAreAborted(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)

@@ -8,8 +8,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// TestObjectsAreAdministeredWithAndWithoutAnEmulator prepares, reads and deletes the state
-// of one object: while it is served, and while nothing is.
+// TestObjectsAreAdministeredWithAndWithoutAnEmulator prepares, reads and deletes the state of an
+// object, while an emulator serves it and while none does.
 func TestObjectsAreAdministeredWithAndWithoutAnEmulator(t *testing.T) {
 	t.Parallel()
 	p := emptyProject(t)
@@ -27,7 +27,7 @@ func TestObjectsAreAdministeredWithAndWithoutAnEmulator(t *testing.T) {
 
 	p.succeed(nil, "objects", "put", "Counter/visits", "count", "41")
 	if got := state(); got.InMemory || got.Keys != 1 || got.Name != "visits" {
-		t.Errorf("after put: got %+v, want it with one key and not in memory", got)
+		t.Errorf("after put: got %+v, want one key, and the object not in memory", got)
 	}
 	if got, want := s.get("/visits"), "{\"count\":42}\n"; got != want {
 		t.Errorf("the handler: got %s, want %s", got, want)
@@ -57,7 +57,7 @@ func TestObjectsAreAdministeredWithAndWithoutAnEmulator(t *testing.T) {
 	s = p.dev("--frozen")
 	for path, want := range map[string]string{"/visits": "{\"count\":100}\n", "/other": "{\"count\":8}\n"} {
 		if got := s.get(path); got != want {
-			t.Errorf("%s after all: got %s, want %s", path, got, want)
+			t.Errorf("%s after put: got %s, want %s", path, got, want)
 		}
 	}
 	file := state().File
@@ -65,18 +65,18 @@ func TestObjectsAreAdministeredWithAndWithoutAnEmulator(t *testing.T) {
 	var left control.Objects
 	p.succeed(&left, "objects", "list", "--json")
 	if len(left.Objects) != 1 || left.Objects[0].Name != "other" {
-		t.Errorf("after delete: got %+v, want other alone", left.Objects)
+		t.Errorf("after delete: got %+v, want only other", left.Objects)
 	}
 	if files, _ := filepath.Glob(file + "*"); files != nil {
-		t.Errorf("after delete: left behind %q", files)
+		t.Errorf("after delete: files were left behind: %q", files)
 	}
 	if got, want := s.get("/visits"), "{\"count\":1}\n"; got != want {
-		t.Errorf("anew: got %s, want %s", got, want)
+		t.Errorf("the object after its deletion: got %s, want %s", got, want)
 	}
 
-	// With the folder named, the files are meant: those are the emulator's.
+	// --persist-to asks for the files, which the emulator uses.
 	got := p.devtool("objects", "list", "--persist-to", filepath.Join(p.dir, ".devtool", "state"))
 	if got.code != 1 || !strings.Contains(got.err, " is in use by another devtool (process ") {
-		t.Errorf("a second hand on the files: got %+v", got)
+		t.Errorf("list with the emulator's folder: got %+v, want that it is in use", got)
 	}
 }

@@ -20,7 +20,7 @@ func TestAChangedVariableReachesTheProgram(t *testing.T) {
 	p.edit("wrangler.jsonc", `"hello"`, `"good evening"`)
 	load.awaitAnswer("good evening")
 
-	// A file that can't be read is told, and everything goes on.
+	// The log reports a file that can't be read, and the version before goes on.
 	p.edit("wrangler.jsonc", `"main": ".",`, `"main": ".`)
 	s.awaitLog("the version before is still being served")
 	if got, want := s.stderr.String(), "wrangler.jsonc:3:"; !strings.Contains(got, want) {
@@ -64,7 +64,7 @@ func TestAChangedConfigurationThatDoesNotFitIsRefused(t *testing.T) {
 			if got, want := s.get("/var"), "hello"; got != want {
 				t.Errorf("variable afterwards: got %q, want %q", got, want)
 			}
-			// That holds for the program that takes its place after a crash, too.
+			// A program that is started again after a crash also has the old configuration.
 			killProcess(t, s.handlerPID("/pid"))
 			s.awaitLog("restarted the handler program")
 			if got, want := s.get("/var"), "hello"; got != want {
@@ -86,9 +86,10 @@ func TestAClassIsAddedWhileTheEmulatorRuns(t *testing.T) {
 		`"class_name": "Basic" }]`, `"class_name": "Basic" }, { "name": "OTHER", "class_name": "Other" }]`,
 		`["Basic"]`, `["Basic", "Other"]`)
 	s.awaitLog("the program has no class Other")
+	const serveOther = "case \"/other\":\n\t\tenv.Namespace(\"OTHER\").GetByName(\"two\").ServeHTTP(w, r)\n\t"
 	p.edit("main.go",
 		`durable.NewClass(newBasic)}`, `durable.NewClass(newBasic), "Other": durable.NewClass(newBasic)}`,
-		`case "/host":`, "case \"/other\":\n\t\tenv.Namespace(\"OTHER\").GetByName(\"two\").ServeHTTP(w, r)\n\tcase \"/host\":")
+		`case "/host":`, serveOther+`case "/host":`)
 	s.awaitLog("reloaded in ")
 	s.post("/", "")
 	s.post("/other", "")
@@ -130,7 +131,8 @@ func TestTheLastOfManySavesIsServed(t *testing.T) {
 	load.stop()
 }
 
-// What a program is built from may lie outside of its project, and is watched there.
+// TestSourcesOutsideOfTheProjectAreFollowed builds a program from a replaced module and a linked
+// file outside of its project. The emulator must watch both.
 func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
 	t.Parallel()
 	dep, linked := emptyProject(t), emptyProject(t)
@@ -142,7 +144,9 @@ func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
 	if err := os.Symlink(linked.path("text.go"), p.path("text.go")); err != nil {
 		t.Skip("this system makes no symbolic links: " + err.Error())
 	}
-	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"example.org/dep\"", `env.Var("GREETING")`, `dep.Text + " " + linked`)
+	p.edit("main.go",
+		`"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"example.org/dep\"",
+		`env.Var("GREETING")`, `dep.Text + " " + linked`)
 	s := p.dev()
 	s.awaitLog("watching outside of the project, too: ")
 	load := startLoad(s, "/var")
@@ -152,7 +156,8 @@ func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
 	linked.edit("text.go", "un", "deux")
 	load.awaitAnswer("two deux")
 
-	// A broken dependency is told like a broken program, and a package that is new is followed as well.
+	// The log reports a broken dependency like a broken program. The emulator also watches new
+	// packages.
 	dep.write("dep.go", "package dep\n\nconst Text = \n")
 	s.awaitLog("the version before is still being served")
 	dep.write("more/more.go", "package more\n\nconst Text = \"three\"\n")
@@ -164,7 +169,8 @@ func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
 	load.stop()
 }
 
-// Nor does the log, if somebody keeps it in the project's folder.
+// TestALogInTheProjectDoesNotKeepTheProgramBuilding writes the log into the project's folder. The
+// log changes with each build, and must not cause the next one.
 func TestALogInTheProjectDoesNotKeepTheProgramBuilding(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
@@ -177,15 +183,15 @@ func TestALogInTheProjectDoesNotKeepTheProgramBuilding(t *testing.T) {
 	s.awaitReady()
 	good := p.read("main.go")
 	const wrong = "the version before is still being served"
-	told := func() int { return strings.Count(p.read("dev.log"), wrong) }
-	for round := 1; round <= 3; round++ { // each is told once
+	reports := func() int { return strings.Count(p.read("dev.log"), wrong) }
+	for round := 1; round <= 3; round++ { // the log reports each error once
 		p.write("main.go", good+fmt.Sprintf("\nvar wrong%d int = \"\"\n", round))
-		eventually(t, "the error is told", func() bool { return told() >= round })
+		eventually(t, "the log reports the error", func() bool { return reports() >= round })
 	}
 	p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, `"mended"`, 1))
 	eventually(t, "the mended program serves", func() bool { return s.get("/var") == "mended" })
-	if got, want := told(), 3; got > want {
-		t.Errorf("%q: told %d times, want %d", wrong, got, want)
+	if got, want := reports(), 3; got > want {
+		t.Errorf("%q: logged %d times, want %d", wrong, got, want)
 	}
 }
 
@@ -193,7 +199,9 @@ func TestAFolderOfTheProgramIsRenamed(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.write("text/text.go", "package text\n\nconst Text = \"here\"\n")
-	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, "text.Text")
+	p.edit("main.go",
+		`"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"",
+		`env.Var("GREETING")`, "text.Text")
 	s := p.dev()
 	load := startLoad(s, "/var")
 	load.awaitAnswer("here")
@@ -214,7 +222,8 @@ func TestSwitchingBranchesIsOneReload(t *testing.T) {
 	}
 	p := handlerProject(t, "basic")
 	git := func(args ...string) {
-		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
+		user := []string{"-c", "user.name=t", "-c", "user.email=t@example.org"}
+		cmd := exec.Command("git", append(user, args...)...)
 		cmd.Dir = p.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -223,13 +232,16 @@ func TestSwitchingBranchesIsOneReload(t *testing.T) {
 	const files = 100
 	branch := func(name string) {
 		for i := range files {
-			p.write(fmt.Sprintf("text/%s%d.go", name, i%2*i), fmt.Sprintf("package text\n\nconst Of%d = %q\n", i%2*i, name))
-			p.write(fmt.Sprintf("text/all%d.go", i), fmt.Sprintf("package text\n\nconst All%d = %q\n", i, name))
+			own, both := fmt.Sprintf("text/%s%d.go", name, i%2*i), fmt.Sprintf("text/all%d.go", i)
+			p.write(own, fmt.Sprintf("package text\n\nconst Of%d = %q\n", i%2*i, name))
+			p.write(both, fmt.Sprintf("package text\n\nconst All%d = %q\n", i, name))
 		}
 		git("add", "-A", ".")
 		git("commit", "-q", "-m", name)
 	}
-	p.edit("main.go", `"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"", `env.Var("GREETING")`, fmt.Sprintf("text.All%d", files-1))
+	p.edit("main.go",
+		`"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"handler/text\"",
+		`env.Var("GREETING")`, fmt.Sprintf("text.All%d", files-1))
 	p.write(".gitignore", ".devtool\n")
 	git("init", "-q", "-b", "first")
 	branch("first")

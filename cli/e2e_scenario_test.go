@@ -16,7 +16,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// TestBatchesFromInitToInterrupt is what devtool is for, from an empty folder on.
+// TestBatchesFromInitToInterrupt plays the life of a project from an empty folder on: init,
+// requests, an alarm, edits, crashes and the end.
 func TestBatchesFromInitToInterrupt(t *testing.T) {
 	for _, config := range []string{"wrangler.jsonc", "wrangler.toml"} {
 		t.Run(config, func(t *testing.T) {
@@ -35,7 +36,8 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 
 			// Three requests make one alarm.
 			for i := range 3 {
-				if got, want := s.post("/", fmt.Sprintf(`{"n":%d}`, i)), fmt.Sprintf("{\"queued\":%d}\n", i+1); got != want {
+				got, want := s.post("/", fmt.Sprintf(`{"n":%d}`, i)), fmt.Sprintf("{\"queued\":%d}\n", i+1)
+				if got != want {
 					t.Errorf("request %d: got %q, want %q", i, got, want)
 				}
 			}
@@ -48,7 +50,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 				t.Errorf("alarm due in: got %s, want %s", got, want)
 			}
 
-			// It fires once, at its own time, and sends everything in order.
+			// The alarm fires once, at its own time, and sends everything in order.
 			advanced := p.advance("10s")
 			if got, want := outcomes(advanced), []string{"Batcher/default ok"}; !slices.Equal(got, want) {
 				t.Errorf("fired: got %q, want %q", got, want)
@@ -68,7 +70,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 
 			// A save under load is served soon, and no request fails.
 			load := startLoad(s, "/version")
-			load.awaitAnswer("queued") // from the object of that name
+			load.awaitAnswer("queued") // from the object named version
 			p.edit("main.go", `"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
 				"*durable.Env) {\n", "*durable.Env) {\n"+
 					"\tif r.URL.Path == \"/version\" {\n\t\tfmt.Fprintf(w, \"one %d\", os.Getpid())\n\t\treturn\n\t}\n")
@@ -86,7 +88,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 				t.Errorf("request after the crash: got %q, want %q", got, want)
 			}
 
-			// The emulator may be killed, too: nothing of the state is lost.
+			// A killed emulator loses nothing of the state.
 			wantTime, wantAlarms := p.time(), p.alarms()
 			s.kill()
 			s = p.dev(run...)
@@ -104,7 +106,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 			}
 			upstream.check(t, `[{"n":0},{"n":1},{"n":2}]`, `["again","more"]`)
 
-			// An edit that does not compile is told, and the old version goes on.
+			// The log reports an edit that does not compile, and the version before goes on.
 			good := p.read("main.go")
 			p.write("main.go", good+"\nfunc broken() { return 1 }\n")
 			s.awaitLog("the version before is still being served")
@@ -123,14 +125,15 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 			if got := s.interrupt(); got != 0 {
 				t.Errorf("exit code after an interrupt: got %d, want 0", got)
 			}
-			if got := p.devtool("time", "now"); got.code != 1 || !strings.Contains(got.err, "no emulator runs for ") {
-				t.Errorf("after the end: got exit code %d and %q, want 1 and that no emulator runs", got.code, got.err)
+			after := p.devtool("time", "now")
+			if want := "no emulator runs for "; after.code != 1 || !strings.Contains(after.err, want) {
+				t.Errorf("after the end: got exit code %d and %q, want 1 and %q", after.code, after.err, want)
 			}
 		})
 	}
 }
 
-// useTOML replaces the project's configuration by the same one in TOML.
+// useTOML replaces the project's configuration with the same one in TOML.
 func (p project) useTOML() {
 	p.t.Helper()
 	b, err := os.ReadFile("../testdata/config/batcher/wrangler.toml")
@@ -143,7 +146,7 @@ func (p project) useTOML() {
 	}
 }
 
-// outcomes lists the runs of an advance as OBJECT OUTCOME.
+// outcomes returns the runs of an advance as "OBJECT OUTCOME".
 func outcomes(advanced control.Advanced) []string {
 	var list []string
 	for _, f := range advanced.Fired {
@@ -152,7 +155,7 @@ func outcomes(advanced control.Advanced) []string {
 	return list
 }
 
-// handlerPID asks the program for its process id: the last word of the answer.
+// handlerPID returns the program's process id, which must be the last word of its answer on path.
 func (s *server) handlerPID(path string) int {
 	s.t.Helper()
 	words := strings.Fields(s.get(path))
@@ -174,7 +177,7 @@ func killProcess(t *testing.T, pid int) {
 	}
 }
 
-// upstream is where batches are sent.
+// upstream is the server to which the batcher sends batches.
 type upstream struct {
 	url string
 
@@ -199,7 +202,7 @@ func newUpstream(t *testing.T) *upstream {
 	return u
 }
 
-// check compares all that has arrived.
+// check compares all batches that have arrived.
 func (u *upstream) check(t *testing.T, want ...string) {
 	t.Helper()
 	u.mu.Lock()
@@ -209,7 +212,7 @@ func (u *upstream) check(t *testing.T, want ...string) {
 	}
 }
 
-// load is several clients that send one request after the other.
+// load is several clients, each of which sends one request after the other.
 type load struct {
 	s       *server
 	end     chan struct{}
@@ -249,10 +252,10 @@ func (l *load) note(status int, body string, err error) {
 	l.answers[body]++
 }
 
-// awaitAnswer waits until an answer with text in it has come.
+// awaitAnswer waits until an answer that contains text has come, or a request has failed.
 func (l *load) awaitAnswer(text string) {
 	l.s.t.Helper()
-	eventually(l.s.t, "a client under load is answered with "+text, func() bool {
+	eventually(l.s.t, "a client under load gets the answer "+text, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for answer := range l.answers {
@@ -264,7 +267,7 @@ func (l *load) awaitAnswer(text string) {
 	})
 }
 
-// stop ends the load, all of which must have been answered with 200.
+// stop ends the load. Each request must have got a 200.
 func (l *load) stop() {
 	l.s.t.Helper()
 	close(l.end)

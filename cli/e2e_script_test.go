@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestDevScripts runs what `devtool dev` refuses. The scripts use the binary itself, as
-// they build programs against the real SDK.
+// TestDevScripts runs the scripts of testdata/script/dev. They call the binary itself, because they
+// build programs with the real SDK.
 func TestDevScripts(t *testing.T) {
 	path, err := binary()
 	if err != nil {

@@ -17,31 +17,39 @@ func (p project) report() (r control.Report) {
 	return r
 }
 
-func TestStatusTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
+func TestStatusShowsWhatIsServedAndWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.dev("--frozen")
 	s.post("/", "")
 	got := p.report()
-	if got.Status.URL != s.URL || got.Clock.Mode != control.Frozen || got.Objects != 1 || got.Alarms != 1 ||
-		got.Program.State != control.ProgramServing || got.Program.Version != 1 || got.Program.PID == 0 || got.Program.Build == nil || got.Program.Failure != nil {
-		t.Errorf("got %+v, want the first version with one object and its alarm", got)
+	if got.Status.URL != s.URL || got.Clock.Mode != control.Frozen || got.Objects != 1 || got.Alarms != 1 {
+		t.Errorf("got %+v, want a frozen clock, and one object with its alarm", got)
+	}
+	if program := got.Program; program.State != control.ProgramServing || program.Version != 1 ||
+		program.PID == 0 || program.Build == nil || program.Failure != nil {
+		t.Errorf("got %+v, want that the first version serves", program)
 	}
 	first := got.Program.PID
 
 	p.edit("main.go", `case "/var":`, `case "/vra":
 		undefined()
 	case "/var":`)
-	eventually(t, "the status tells of the failed build", func() bool { return p.report().Program.Failure != nil })
+	eventually(t, "the status shows the failed build", func() bool { return p.report().Program.Failure != nil })
 	got = p.report()
-	if f := got.Program.Failure; !strings.Contains(f.Message, "main.go:") || !strings.Contains(f.Text, "undefined: undefined") {
-		t.Errorf("got %+v, want what does not compile", f)
+	f := got.Program.Failure
+	if !strings.Contains(f.Message, "main.go:") || !strings.Contains(f.Text, "undefined: undefined") {
+		t.Errorf("got %+v, want the compiler's message", f)
 	}
 	if got.Program.Version != 1 || got.Program.PID != first {
 		t.Errorf("got %+v, want that the first version goes on", got.Program)
 	}
 	text := p.devtool("status")
-	for _, want := range []string{"program  serving, version 1 since ", "The last change is not served, since ", "undefined: undefined"} {
+	for _, want := range []string{
+		"program  serving, version 1 since ",
+		"The last change is not served, since ",
+		"undefined: undefined",
+	} {
 		if text.code != 0 || !strings.Contains(text.out, want) {
 			t.Errorf("status: got exit code %d and\n%s\nwant in it %q", text.code, text.out, want)
 		}
@@ -49,7 +57,7 @@ func TestStatusTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
 	r := s.request(http.MethodGet, "/cdn-cgi/local/status", nil)
 	r.Header.Set("Accept", "text/html")
 	if _, page, err := s.send(r); err != nil || !strings.Contains(page, "undefined: undefined") {
-		t.Errorf("the browser's page does not say so: %v\n%s", err, page)
+		t.Errorf("the browser's page does not show the error: %v\n%s", err, page)
 	}
 	if got, want := s.get("/var"), "hello"; got != want {
 		t.Errorf("meanwhile: got %q, want %q", got, want)
@@ -61,9 +69,9 @@ func TestStatusTellsWhatIsServedAndWhatIsWrong(t *testing.T) {
 		return got.Version == 2 && got.Failure == nil && got.PID != first
 	})
 
-	// A class that disappears is told, too.
+	// The status also shows that a class has disappeared.
 	p.edit("main.go", `durable.Classes{"Basic":`, `durable.Classes{"Other":`)
-	eventually(t, "the status tells of the lost class", func() bool {
+	eventually(t, "the status shows the missing class", func() bool {
 		f := p.report().Program.Failure
 		return f != nil && strings.Contains(f.Message, "the program has no class Basic (bound as BASIC)")
 	})
@@ -89,7 +97,9 @@ func TestLogsAreShownAndFollowed(t *testing.T) {
 		return strings.Contains(followed.String(), "printed by the handler")
 	})
 	s.post("/", "")
-	eventually(t, "the request is followed", func() bool { return strings.Contains(followed.String(), `"object":"Basic/one"`) })
+	eventually(t, "the request is followed", func() bool {
+		return strings.Contains(followed.String(), `"object":"Basic/one"`)
+	})
 
 	got := p.devtool("logs")
 	for _, want := range []string{"INF GET /print 200 OK (", "\nprinted by the handler\n", ", by Basic/one)\n"} {
@@ -97,8 +107,9 @@ func TestLogsAreShownAndFollowed(t *testing.T) {
 			t.Errorf("logs: got exit code %d and\n%s\nwant in it %q", got.code, got.out, want)
 		}
 	}
-	if got := p.devtool("logs", "-n", "1"); strings.Count(got.out, "\n") != 1 || !strings.Contains(got.out, "POST / 200 OK") {
-		t.Errorf("logs -n 1: got %q, want the last line", got.out)
+	last := p.devtool("logs", "-n", "1")
+	if strings.Count(last.out, "\n") != 1 || !strings.Contains(last.out, "POST / 200 OK") {
+		t.Errorf("logs -n 1: got %q, want the last line", last.out)
 	}
 	s.interrupt()
 	if err := <-ended; err != nil {
@@ -107,11 +118,13 @@ func TestLogsAreShownAndFollowed(t *testing.T) {
 	for line := range strings.Lines(followed.String()) {
 		var r control.LogRecord
 		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Time.IsZero() || r.Level == "" {
-			t.Errorf("a line that is not as promised: %s", line)
+			t.Errorf("got the line %s, want JSON with time and level", line)
 		}
 	}
-	if !strings.Contains(followed.String(), `"source":"handler"`) || !strings.Contains(followed.String(), "shutting down") {
-		t.Errorf("got\n%s\nwant the source, and the end", followed.String())
+	for _, want := range []string{`"source":"handler"`, "shutting down"} {
+		if !strings.Contains(followed.String(), want) {
+			t.Errorf("got\n%s\nwant in it %q", followed.String(), want)
+		}
 	}
 	if got := p.devtool("logs"); got.code != 1 || !strings.Contains(got.err, "no emulator runs for ") {
 		t.Errorf("logs without an emulator: got %+v", got)
@@ -121,8 +134,11 @@ func TestLogsAreShownAndFollowed(t *testing.T) {
 func TestStopEndsTheEmulatorAndFreesTheState(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
-	if got := p.devtool("stop"); got.code != 1 || !strings.Contains(got.err, "no emulator runs for ") || !strings.Contains(got.err, "There is nothing to stop") {
-		t.Errorf("stop without an emulator: got %+v", got)
+	got := p.devtool("stop")
+	for _, want := range []string{"no emulator runs for ", "There is nothing to stop"} {
+		if got.code != 1 || !strings.Contains(got.err, want) {
+			t.Errorf("stop without an emulator: got %+v, want exit code 1 and %q", got, want)
+		}
 	}
 	for range 3 {
 		s := p.dev()
@@ -130,31 +146,37 @@ func TestStopEndsTheEmulatorAndFreesTheState(t *testing.T) {
 		if want := "stopped " + s.URL + " (basic, process "; got.code != 0 || !strings.HasPrefix(got.out, want) {
 			t.Errorf("stop: got %+v, want %q", got, want)
 		}
-		// The next one starts on the same state at once.
+		// The next emulator can use the state at once.
 		next := p.start("--port", "0")
 		next.awaitReady()
 		if code := s.await(); code != 0 {
-			t.Errorf("the emulator that was stopped: got exit code %d, want 0", code)
+			t.Errorf("the stopped emulator: got exit code %d, want 0", code)
 		}
 		p.succeed(nil, "stop", "--url", next.URL)
 	}
 }
 
-func TestASecondDevIsToldWhoWasFirst(t *testing.T) {
+func TestTheErrorOfASecondDevNamesTheFirst(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.dev()
 	for _, args := range [][]string{
-		{"dev"}, {"dev", "--port", s.URL[strings.LastIndex(s.URL, ":")+1:]}, {"dev", "--persist-to", filepath.Join(p.dir, ".devtool", "state")},
+		{"dev"},
+		{"dev", "--port", s.URL[strings.LastIndex(s.URL, ":")+1:]},
+		{"dev", "--persist-to", filepath.Join(p.dir, ".devtool", "state")},
 	} {
 		got := p.devtool(args...)
-		for _, want := range []string{" is in use by another devtool (process ", s.URL + ", since ", "`devtool dev --attach` follows it, `devtool stop` ends it"} {
+		for _, want := range []string{
+			" is in use by another devtool (process ",
+			s.URL + ", since ",
+			"`devtool dev --attach` follows it, `devtool stop` ends it",
+		} {
 			if got.code != 1 || !strings.Contains(got.err, want) {
 				t.Errorf("%q: got exit code %d and %q, want %q in it", args, got.code, got.err, want)
 			}
 		}
 	}
-	// Another state is another matter, and who was killed holds nothing.
+	// A second emulator may use another state. A killed one no longer counts.
 	other := p.dev("--persist-to", "other")
 	if got := p.devtool("status"); got.code != 1 || !strings.Contains(got.err, "2 emulators run for ") {
 		t.Errorf("status of two: got %+v", got)
@@ -177,8 +199,10 @@ func TestAttachFollowsTheEmulatorThatRuns(t *testing.T) {
 	if err := follower.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it shows the start screen", func() bool { return strings.Contains(out.String(), "Ready on "+s.URL+" (") })
-	eventually(t, "it follows the log", func() bool {
+	eventually(t, "the follower shows the start screen", func() bool {
+		return strings.Contains(out.String(), "Ready on "+s.URL+" (")
+	})
+	eventually(t, "the follower shows the log", func() bool {
 		s.post("/", "")
 		return strings.Contains(errs.String(), "POST / 200 OK")
 	})
@@ -190,17 +214,19 @@ func TestAttachFollowsTheEmulatorThatRuns(t *testing.T) {
 	}
 	s.post("/", "") // the emulator goes on
 
-	// Another one, when the emulator ends first.
+	// A second follower ends with the emulator.
 	follower = command(t, p.dir, "dev", "--attach", "--log-format", "json")
 	var screen, lines output
 	follower.Stdout, follower.Stderr = &screen, &lines
 	if err := follower.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it shows the start screen", func() bool { return strings.Contains(screen.String(), "Ready on ") })
+	eventually(t, "the follower shows the start screen", func() bool {
+		return strings.Contains(screen.String(), "Ready on ")
+	})
 	s.interrupt()
 	if err := follower.Wait(); err != nil {
-		t.Errorf("when the emulator has ended: %v", err)
+		t.Errorf("after the emulator's end: %v", err)
 	}
 	for line := range strings.Lines(lines.String()) {
 		if !json.Valid([]byte(line)) {

@@ -20,28 +20,35 @@ import (
 // reloadEdits is small because each edit is a build; `make reload` does fifty.
 var reloadEdits = flag.Int("reload.edits", 8, "how often the reload test edits the program under load")
 
-// Bounds of what a reload may leave behind in the emulator.
+// Bounds of what reloads may leave behind in the emulator.
 const (
-	moreMemory     = 32 << 20 // what the heap may swing by; a program that stayed in memory would be 10 MB an edit
-	moreGoroutines = 3        // a timer or a connection that is just about to go
+	// moreMemory is a usual change of the heap. A leaked program would add 10 MB an edit.
+	moreMemory = 32 << 20
+
+	// moreGoroutines allows for a timer or a connection that is about to end.
+	moreGoroutines = 3
 )
 
-// While a program is edited, broken, mended and edited again, its clients notice nothing: each request is executed once
-// and answered, no stream is cut off, each alarm runs. And nothing of all the versions is left.
+// TestEditsUnderLoadLoseNothingAndLeaveNothing edits and breaks a program under load. Its clients
+// must notice nothing: each request runs once and is answered, no stream is cut off, and each alarm
+// runs. The old versions must leave nothing behind.
 func TestEditsUnderLoadLoseNothingAndLeaveNothing(t *testing.T) {
 	t.Parallel()
 	fresh := emulatorAfter(t, 1)
 	soaked := emulatorAfter(t, *reloadEdits)
 	t.Logf("after 1 edit: %v; after %d: %v", fresh, *reloadEdits, soaked)
 	if soaked.goroutines > fresh.goroutines+moreGoroutines {
-		t.Errorf("goroutines after %d edits: got %d, want about %d as after one; they were\n%s", *reloadEdits, soaked.goroutines, fresh.goroutines, soaked.stacks)
+		t.Errorf("goroutines after %d edits: got %d, want about %d as after one; they were\n%s",
+			*reloadEdits, soaked.goroutines, fresh.goroutines, soaked.stacks)
 	}
 	if soaked.memory > fresh.memory+moreMemory {
-		t.Errorf("memory after %d edits: got %d KiB, want about %d as after one", *reloadEdits, soaked.memory>>10, fresh.memory>>10)
+		t.Errorf("memory after %d edits: got %d KiB, want about %d as after one",
+			*reloadEdits, soaked.memory>>10, fresh.memory>>10)
 	}
 }
 
-// A program that starts and says nothing is waited for. To save it mended is enough, and what has hung is gone.
+// TestAProgramThatNeverIntroducesItselfIsReplacedByTheNextSave starts a program that hangs. Saving
+// a good one must end it, and serve the good one.
 func TestAProgramThatNeverIntroducesItselfIsReplacedByTheNextSave(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "reload")
@@ -51,14 +58,14 @@ func TestAProgramThatNeverIntroducesItselfIsReplacedByTheNextSave(t *testing.T) 
 	}
 	good := p.read("version.go")
 	p.write("hang.go", "package main\n\nimport \"time\"\n\nfunc init() { time.Sleep(time.Hour) }\n")
-	eventually(t, "the program that hangs was started", func() bool { return children(t, s.PID) == 2 })
+	eventually(t, "the hanging program runs", func() bool { return children(t, s.PID) == 2 })
 	p.write("hang.go", "package main\n")
 	p.write("version.go", strings.Replace(good, "v0", "v1", 1))
 	eventually(t, "the next version is served", func() bool { return s.get("/version") == "v1" })
-	eventually(t, "the program that hung is gone", func() bool { return children(t, s.PID) == 1 })
+	eventually(t, "the hanging program has ended", func() bool { return children(t, s.PID) == 1 })
 }
 
-// A residue is what an emulator has when all is quiet.
+// A residue is what an idle emulator has in memory.
 type residue struct {
 	goroutines int
 	memory     int64
@@ -69,7 +76,7 @@ func (r residue) String() string {
 	return fmt.Sprintf("%d goroutines, %d MiB", r.goroutines, r.memory>>20)
 }
 
-// children is how many processes a process has started that have not ended.
+// children returns how many child processes a process has.
 func children(t *testing.T, pid int) (n int) {
 	t.Helper()
 	processes(t, func(child int) {
@@ -80,7 +87,7 @@ func children(t *testing.T, pid int) (n int) {
 	return n
 }
 
-// descriptors is how many files and connections a process has open.
+// descriptors returns how many files and connections a process has open.
 func descriptors(t *testing.T, pid int) int {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
@@ -90,10 +97,11 @@ func descriptors(t *testing.T, pid int) int {
 	return len(entries)
 }
 
-// emulatorAfter plays the scene with a number of edits, and returns what is left.
+// emulatorAfter edits a program under load, and returns what the emulator then has in memory.
 func emulatorAfter(t *testing.T, edits int) residue {
 	p := handlerProject(t, "reload")
-	s := p.startAs([]string{"GOGC=50"}, "--port", "0", "--log-level", "info") // little garbage, so that memory tells something
+	frequentGC := []string{"GOGC=50"} // garbage would hide leaks
+	s := p.startAs(frequentGC, "--port", "0", "--log-level", "info")
 	s.awaitReady()
 	before := descriptors(t, s.PID)
 	l := &ledgers{s: s, end: make(chan struct{})}
@@ -101,20 +109,22 @@ func emulatorAfter(t *testing.T, edits int) residue {
 	editor{project: p, s: s, load: l}.edit(edits)
 	l.stop()
 
-	// The last version is the only process.
+	// Only the process of the last version remains.
 	var left residue
 	eventually(t, "one program is left", func() bool { return children(t, s.PID) == 1 })
 	s.client.CloseIdleConnections()
-	// Objects that nobody asks leave memory, and their files are closed.
+	// Idle objects are evicted, and their files are closed.
 	p.advance("1m")
-	eventually(t, "as many descriptors are open as at the start", func() bool { return descriptors(t, s.PID) <= before })
+	eventually(t, "no more descriptors are open than at the start", func() bool {
+		return descriptors(t, s.PID) <= before
+	})
 	kilobytes, err := strconv.ParseInt(strings.TrimSuffix(statusOf(s.PID, "VmRSS"), " kB"), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
 	left.memory = kilobytes << 10
 
-	// Asked to quit, a Go program prints the stacks of its goroutines.
+	// On SIGQUIT, a Go program prints the stacks of its goroutines.
 	printed := len(s.stderr.String())
 	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
@@ -138,28 +148,34 @@ type editor struct {
 // someLoad is how many requests are answered between two edits.
 const someLoad = 40
 
-// edit makes edits: each second one is good, and those in between are wrong in turn.
+// edit makes edits. Each second one is broken, in one of three ways, and the last one is good.
 func (e editor) edit(edits int) {
 	e.t.Helper()
 	const file = "version.go"
 	wrong := []struct{ program, log string }{
 		{"package main\n\nconst version = \n", "the handler program does not build"},
-		{"package main\n\nconst version = \"wrong\"\n\nfunc init() { panic(\"in the beginning\") }\n", "panic: in the beginning"},
-		{"package main\n\nimport (\n\t\"os\"\n)\n\nconst version = \"wrong\"\n\nfunc init() { os.Exit(0) }\n", "before it introduced itself"},
+		{
+			"package main\n\nconst version = \"wrong\"\n\nfunc init() { panic(\"in the beginning\") }\n",
+			"panic: in the beginning",
+		},
+		{
+			"package main\n\nimport (\n\t\"os\"\n)\n\nconst version = \"wrong\"\n\nfunc init() { os.Exit(0) }\n",
+			"before it introduced itself",
+		},
 	}
+	const refused = "the version before is still being served"
+	refusals := func() int { return strings.Count(e.s.stderr.String(), refused) }
 	good := e.read(file)
 	for i := 1; i <= edits; i++ {
 		before := e.load.count()
 		eventually(e.t, "the load goes on", func() bool { return e.load.count() >= before+someLoad })
 		if i%2 == 0 && i < edits {
 			bad := wrong[i/2%len(wrong)]
-			told := strings.Count(e.s.stderr.String(), "the version before is still being served")
+			earlier := refusals()
 			e.write(file, bad.program)
-			eventually(e.t, "the emulator tells of "+bad.log, func() bool {
-				return strings.Count(e.s.stderr.String(), "the version before is still being served") > told
-			})
+			eventually(e.t, "the emulator refuses the edit, "+bad.log, func() bool { return refusals() > earlier })
 			if !strings.Contains(e.s.stderr.String(), bad.log) {
-				e.t.Errorf("edit %d: the emulator did not say %q", i, bad.log)
+				e.t.Errorf("edit %d: the log does not contain %q", i, bad.log)
 			}
 			continue
 		}
@@ -169,8 +185,8 @@ func (e editor) edit(edits int) {
 	}
 }
 
-// ledgers are clients that keep book of what they have asked for, and compare it with the books of the
-// program's objects.
+// ledgers are clients that record their requests, and compare them with the books of the program's
+// objects.
 type ledgers struct {
 	s       *server
 	end     chan struct{}
@@ -182,7 +198,7 @@ type ledgers struct {
 	failed   []string
 }
 
-// start starts clients that add, stream and set alarms, a request each few milliseconds.
+// start starts clients that add, stream and set alarms. Each sends a request every 3 ms at most.
 func (l *ledgers) start() {
 	l.answered = make(map[string][]string)
 	for _, do := range []string{"add", "add", "stream", "slow", "arm", "arm"} {
@@ -222,7 +238,7 @@ func (l *ledgers) ask(object, do string) {
 	l.answered[object] = append(l.answered[object], number)
 }
 
-// count is how many requests were answered or failed.
+// count returns how many requests were answered or failed.
 func (l *ledgers) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,7 +249,7 @@ func (l *ledgers) count() int {
 	return n
 }
 
-// isWhole reports whether a stream came to its end, in one version.
+// isWhole reports whether a stream was complete, and all from one version.
 func isWhole(body string) bool {
 	lines := strings.Split(strings.TrimSpace(body), "\n")
 	last := len(lines) - 1
@@ -268,7 +284,8 @@ func (l *ledgers) stop() {
 		if strings.HasPrefix(object, "arm") { // the last alarm is still to come
 			eventually(t, "all alarms of "+object+" have run", func() bool { return len(missing()) == 0 })
 		} else if lost := missing(); len(lost) > 0 {
-			t.Errorf("%s: %d of %d requests that were answered left no trace, such as %s", object, len(lost), len(numbers), lost[0])
+			t.Errorf("%s: %d of %d answered requests left no trace, such as %s",
+				object, len(lost), len(numbers), lost[0])
 		}
 		for number, times := range book {
 			if times != 1 || !slices.Contains(numbers, number) && len(l.failed) == 0 {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An account is what the program of testdata/handlers/sql says of one.
+// An account is the answer of testdata/handlers/sql for one account.
 type account struct {
 	ID       int64     `json:"id"`
 	Owner    string    `json:"owner"`
@@ -18,8 +18,8 @@ type account struct {
 	OpenedAt time.Time `json:"opened_at"`
 }
 
-// TestGeneratedQueriesRunInsideAnObject has code that sqlc has generated work on an object's
-// tables, through database/sql.
+// TestGeneratedQueriesRunInsideAnObject runs code that sqlc has generated on an object's tables,
+// through database/sql.
 func TestGeneratedQueriesRunInsideAnObject(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "sql")
@@ -43,44 +43,54 @@ func TestGeneratedQueriesRunInsideAnObject(t *testing.T) {
 		}
 	}
 
+	conflict := func(what, path, body, code string) {
+		t.Helper()
+		status, answer := s.fetch(http.MethodPost, path, body)
+		if status != http.StatusConflict || answer != code+"\n" {
+			t.Errorf("%s: got %d %q, want 409 with SQLite's code %s", what, status, answer, code)
+		}
+	}
+
 	var opened []account
-	if err := json.Unmarshal([]byte(s.post("/main/accounts", `[{"owner":"ann","balance":1000000},{"owner":"bob","balance":5}]`)), &opened); err != nil {
+	answer := s.post("/main/accounts", `[{"owner":"ann","balance":1000000},{"owner":"bob","balance":5}]`)
+	if err := json.Unmarshal([]byte(answer), &opened); err != nil {
 		t.Fatal(err)
 	}
-	if len(opened) != 2 || opened[0].ID != 1 || opened[1].ID != 2 || !opened[1].Active || opened[0].OpenedAt != p.time().Now {
+	if len(opened) != 2 || opened[0].ID != 1 || opened[1].ID != 2 || !opened[1].Active ||
+		opened[0].OpenedAt != p.time().Now {
 		t.Errorf("opened at %s: got %+v", p.time().Now, opened)
 	}
 	expect("opened", 1000000, 5)
-	if status, answer := s.fetch(http.MethodPost, "/main/accounts", `[{"owner":"eve","balance":1},{"owner":"ann","balance":1}]`); status != http.StatusConflict || answer != "SQLITE_CONSTRAINT_UNIQUE\n" {
-		t.Errorf("an owner who has an account: got %d %q, want SQLite's code", status, answer)
-	}
-	expect("two accounts of which one failed", 1000000, 5)
+	conflict("a second account of one owner", "/main/accounts",
+		`[{"owner":"eve","balance":1},{"owner":"ann","balance":1}]`, "SQLITE_CONSTRAINT_UNIQUE")
+	expect("after two accounts of which one failed", 1000000, 5)
 
 	if got := s.post("/main/transfers", `{"from":"ann","to":"bob","amount":400000}`); got != "1\n" {
 		t.Errorf("the first transfer has the id %s, want 1", got)
 	}
 	expect("after a transfer", 600000, 400005)
-	if status, answer := s.fetch(http.MethodPost, "/main/transfers", `{"from":"bob","to":"ann","amount":400006}`); status != http.StatusConflict || answer != "SQLITE_CONSTRAINT_CHECK\n" {
-		t.Errorf("a transfer of too much: got %d %q, want SQLite's code", status, answer)
-	}
+	conflict("a transfer of too much", "/main/transfers",
+		`{"from":"bob","to":"ann","amount":400006}`, "SQLITE_CONSTRAINT_CHECK")
 	expect("after a transfer that failed", 600000, 400005)
 	s.post("/main/close?owner=bob", "")
-	if status, answer := s.fetch(http.MethodPost, "/main/transfers", `{"from":"ann","to":"bob","amount":1}`); status != http.StatusInternalServerError || !strings.Contains(answer, "0 accounts have changed") {
+	status, answer := s.fetch(http.MethodPost, "/main/transfers", `{"from":"ann","to":"bob","amount":1}`)
+	if status != http.StatusInternalServerError || !strings.Contains(answer, "0 accounts have changed") {
 		t.Errorf("a transfer to a closed account: got %d %q", status, answer)
 	}
 	expect("after a transfer to a closed account", 600000, 400005)
 	if got := s.get("/main/transfers"); got != "1\n" {
-		t.Errorf("got %s transfers, want 1: the others were undone", got)
+		t.Errorf("got %s transfers, want 1: the others must be rolled back", got)
 	}
-	if got, want := s.get("/main/balances?owner=bob&owner=nobody"), `[{"owner":"bob","balance":400005}]`+"\n"; got != want {
-		t.Errorf("balances: got %s, want %s", got, want)
+	balances, want := s.get("/main/balances?owner=bob&owner=nobody"), `[{"owner":"bob","balance":400005}]`+"\n"
+	if balances != want {
+		t.Errorf("balances: got %s, want %s", balances, want)
 	}
 
 	before := accounts()
 	p.edit("main.go", `version = "v1"`, `version = "v2"`)
 	s.awaitLog("reloaded in ")
 	if got := s.get("/version"); got != "v2" {
-		t.Errorf("after the reload the version is %q", got)
+		t.Errorf("after the reload: got version %q, want v2", got)
 	}
 	if got := accounts(); fmt.Sprint(got) != fmt.Sprint(before) {
 		t.Errorf("after the reload: got %v, want %v", got, before)
@@ -91,11 +101,12 @@ func TestGeneratedQueriesRunInsideAnObject(t *testing.T) {
 		t.Errorf("after the emulator was killed: got %v, want %v", got, before)
 	}
 	if got := s.get("/other/accounts"); got != "null\n" {
-		t.Errorf("another object has the accounts %s", got)
+		t.Errorf("another object: got accounts %s, want none", got)
 	}
 }
 
-// TestMoreRowsThanFitIntoAPageAreListed reads a result of some hundred KiB.
+// TestMoreRowsThanFitIntoAPageAreListed reads a result of some hundred KiB, which takes several
+// pages.
 func TestMoreRowsThanFitIntoAPageAreListed(t *testing.T) {
 	t.Parallel()
 	s := handlerProject(t, "sql").dev()

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	legendLong  = "[b] open browser  [a] fire next alarm  [t] advance time  [f] freeze/resume  [r] restart program  [c] clear  [x] exit  [?] help"
+	legendLong = "[b] open browser  [a] fire next alarm  [t] advance time  [f] freeze/resume  " +
+		"[r] restart program  [c] clear  [x] exit  [?] help"
 	legendShort = "b browser  a alarm  t time  f freeze  r restart  c clear  x exit  ? help"
 	legendBare  = "b a t f r c x ?"
 )
@@ -23,14 +24,26 @@ func TestTheLegendFitsTheWindowAndStaysBelowTheLog(t *testing.T) {
 	x := p.newTTY(140)
 	s := x.dev(p, "--frozen")
 	x.awaitLast(legendLong)
-	if screen := strings.Join(x.screen.Lines(), "\n"); !strings.Contains(screen, "devtool "+s.Version+", worker basic\n──────") ||
-		!strings.Contains(screen, "env.BASIC (Basic)") || !strings.Contains(screen, "state  .devtool/state\n") {
-		t.Errorf("start screen: got\n%s", screen)
+	start := strings.Join(x.screen.Lines(), "\n")
+	for _, want := range []string{
+		"devtool " + s.Version + ", worker basic\n──────",
+		"env.BASIC (Basic)",
+		"state  .devtool/state\n",
+	} {
+		if !strings.Contains(start, want) {
+			t.Errorf("start screen: got\n%s\nwant in it %q", start, want)
+		}
 	}
 	for _, test := range []struct {
 		columns int
 		want    string
-	}{{100, legendShort}, {len(legendShort) + 1, legendShort}, {len(legendShort), legendBare}, {10, "?"}, {140, legendLong}} {
+	}{
+		{100, legendShort},
+		{len(legendShort) + 1, legendShort},
+		{len(legendShort), legendBare},
+		{10, "?"},
+		{140, legendLong},
+	} {
 		x.size(test.columns)
 		x.awaitLast(test.want)
 	}
@@ -70,7 +83,7 @@ func TestHotkeysDoWhatCommandsDo(t *testing.T) {
 	s.post("/", "")
 	x.typed("t")
 	x.awaitLast("advance the clock by (10s, 1h30m, 2d; Esc cancels):")
-	s.post("/", "") // a line of the log comes in between
+	s.post("/", "") // logs a line while the prompt is open
 	x.await("POST / 200 OK")
 	x.typed("1x")
 	x.awaitLast("advance the clock by (10s, 1h30m, 2d; Esc cancels): 1x")
@@ -84,7 +97,7 @@ func TestHotkeysDoWhatCommandsDo(t *testing.T) {
 	x.awaitLast("advance the clock by (10s, 1h30m, 2d; Esc cancels): 10s")
 	x.typed("\x1b")
 	x.awaitLast(legendLong)
-	x.typed("\x1b[A\x1bOB") // arrows mean nothing
+	x.typed("\x1b[A\x1bOB") // arrow keys do nothing
 
 	now := p.time()
 	x.typed("f")
@@ -92,14 +105,14 @@ func TestHotkeysDoWhatCommandsDo(t *testing.T) {
 	x.typed("F")
 	x.await("the clock is frozen, at ")
 	if then := p.time(); then.Mode != control.Frozen || then.Now.Before(now.Now) {
-		t.Errorf("got %+v, want it frozen after %s", then, now.Now)
+		t.Errorf("got %+v, want a clock that is frozen, not before %s", then, now.Now)
 	}
 
 	pid := s.handlerPID("/pid")
 	x.typed("r")
 	x.await("restarted the handler program, as asked")
 	if again := s.handlerPID("/pid"); again == pid {
-		t.Errorf("the program is the same process as before: %v", again)
+		t.Errorf("after a restart the program is still process %v", again)
 	}
 	x.typed("b")
 	eventually(t, "the browser is opened", func() bool {
@@ -120,7 +133,7 @@ func TestHotkeysDoWhatCommandsDo(t *testing.T) {
 func TestHotkeysWorkBeforeTheFirstVersion(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
-	mend := p.broken()
+	mend := p.breakProgram()
 	x := p.newTTY(140)
 	listen := func() {
 		t.Helper()
@@ -137,7 +150,7 @@ func TestHotkeysWorkBeforeTheFirstVersion(t *testing.T) {
 	x.awaitMode(modeOfShell)
 
 	listen()
-	x.typed("r") // builds once more
+	x.typed("r") // builds again
 	x.await("the handler program does not build: ")
 	x.await(waitsForSave)
 	x.typed("f")
@@ -171,14 +184,14 @@ func TestAStoppedDevLeavesTheTerminalAsItWas(t *testing.T) {
 	s.post("/", "")
 	x.await("POST / 200 OK")
 
-	// In the background it serves, and leaves the terminal to the shell.
+	// In the background, dev serves and leaves the terminal to the shell.
 	x.typed("\x1a")
 	x.await("Stopped")
 	x.typed("bg\n")
 	s.post("/", "")
 	x.await("POST / 200 OK")
 	if got := x.mode(); got != modeOfShell {
-		t.Errorf("in the background: got mode %s", got)
+		t.Errorf("in the background: got mode %s, want %s", got, modeOfShell)
 	}
 	x.typed("echo \"hello $((40+3)).\"\n")
 	x.await("hello 43.")
@@ -193,10 +206,10 @@ func TestTheTerminalIsRestoredHoweverDevEnds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		signal syscall.Signal
-		want   string // what the shell, or the runtime, says
+		want   string // part of the output
 	}{
 		{syscall.SIGTERM, "exit code 0."},
-		{syscall.SIGQUIT, "exit code 2."}, // what the runtime does then is what it does at a panic
+		{syscall.SIGQUIT, "exit code 2."}, // Go's runtime ends as after a panic
 		{syscall.SIGKILL, "exit code 137."},
 	} {
 		t.Run(fmt.Sprint(test.signal), func(t *testing.T) {
@@ -234,7 +247,7 @@ func TestACrashOfTheHandlerProgramLeavesTheHotkeys(t *testing.T) {
 	x.awaitMode(modeOfShell)
 }
 
-// servesIn returns a terminal in which dev runs, under that variable, and has answered a request.
+// servesIn returns a terminal in which dev, with that variable, has answered a request.
 func servesIn(t *testing.T, variable string) *tty {
 	t.Helper()
 	p := handlerProject(t, "basic")
@@ -255,7 +268,7 @@ func TestAPlainTerminalGetsPlainLines(t *testing.T) {
 	x.typed("\x03")
 	x.await("exit code 0.")
 	if raw := x.raw.String(); strings.Contains(raw, "\x1b") || strings.Contains(raw, "open browser") {
-		t.Errorf("there are sequences, or a legend: %q", raw)
+		t.Errorf("got escape sequences or a legend, want plain lines: %q", raw)
 	}
 }
 
@@ -266,11 +279,11 @@ func TestNoColorLeavesTheHotkeys(t *testing.T) {
 	x.typed("x")
 	x.await("exit code 0.")
 	if raw := x.raw.String(); strings.Contains(raw, "m[b] open") || strings.Contains(raw, "\x1b[0m") {
-		t.Errorf("there are colors: %q", raw)
+		t.Errorf("got colors: %q", raw)
 	}
 }
 
-func TestADevThatIsAttachedDetaches(t *testing.T) {
+func TestAFollowingDevDetaches(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	s := p.dev("--frozen")
@@ -287,6 +300,6 @@ func TestADevThatIsAttachedDetaches(t *testing.T) {
 	x.await("exit code 0.")
 	x.awaitMode(modeOfShell)
 	if status, _ := s.fetch(http.MethodPost, "/", ""); status != http.StatusOK {
-		t.Errorf("the emulator has not gone on: %d", status)
+		t.Errorf("a request after the detach: got %d, want 200", status)
 	}
 }

@@ -19,15 +19,15 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// The end-to-end tests (e2e_*_test.go) drive the binary itself as its users do:
-// real processes, real projects in temporary folders, real ports, no network. This
-// file is what they have in common.
+// The end-to-end tests (e2e_*_test.go) drive the binary itself as its users do: with real
+// processes, real projects in temporary folders and real ports, but without a network. This file
+// has their common parts.
 //
-// Each test has projects; project.dev starts an emulator for one and returns
-// when it is ready; project.devtool runs any other command.
+// Each test has projects. project.dev starts an emulator for one and returns when it is ready.
+// project.devtool runs any other command.
 
-// patience bounds every wait. It is long because the machine may be busy; nothing that
-// works needs a noticeable part of it.
+// patience bounds every wait. It is long because the machine may be busy. A test that works needs
+// only a small part of it.
 const patience = 60 * time.Second
 
 // eventually waits until condition holds.
@@ -44,7 +44,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// binaryFolder is where the binary is, once it was needed.
+// binaryFolder is the folder of the binary, or empty before a test has needed it.
 var binaryFolder string
 
 // binary builds devtool as it is released, once for all tests, and returns its path.
@@ -61,7 +61,7 @@ var binary = sync.OnceValues(func() (path string, err error) {
 	return path, nil
 })
 
-// command is a call of the binary in dir that can't reach the network.
+// command returns a call of the binary in dir that can't reach the network.
 func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := binary()
@@ -75,7 +75,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// A project is a folder that devtool is run in.
+// A project is a folder in which a test runs devtool.
 type project struct {
 	t   *testing.T
 	dir string
@@ -83,14 +83,15 @@ type project struct {
 
 func emptyProject(t *testing.T) project { return project{t, t.TempDir()} }
 
-// handlerProject is a project with one of the programs of testdata/handlers.
+// handlerProject returns a project with one of the programs of testdata/handlers.
 func handlerProject(t *testing.T, name string) project {
 	t.Helper()
 	p := emptyProject(t)
 	if err := os.CopyFS(p.dir, os.DirFS(filepath.Join("..", "testdata", "handlers", name))); err != nil {
 		t.Fatal(err)
 	}
-	p.write("go.mod", "module handler\n\ngo 1.26\n\nrequire devtool.internal v0.0.0\n\nreplace devtool.internal => ./.devtool/sdk\n")
+	p.write("go.mod", "module handler\n\ngo 1.26\n\n"+
+		"require devtool.internal v0.0.0\n\nreplace devtool.internal => ./.devtool/sdk\n")
 	return p
 }
 
@@ -115,8 +116,8 @@ func (p project) write(name, content string) {
 	}
 }
 
-// edit replaces texts, each of which must occur once, in one save. They are given in
-// pairs: what there is, and what is to be.
+// edit replaces texts in one save. pairs are old and new texts in turn. Each old text must occur
+// exactly once.
 func (p project) edit(name string, pairs ...string) {
 	p.t.Helper()
 	content := p.read(name)
@@ -196,8 +197,8 @@ type server struct {
 	ended  chan struct{}
 }
 
-// dev starts an emulator on a free port and returns when it is ready. It is
-// interrupted at the end of the test, if it then still runs.
+// dev starts an emulator on a free port and returns when it is ready. The end of the test
+// interrupts it, if it still runs.
 func (p project) dev(args ...string) *server {
 	p.t.Helper()
 	return p.devOn("0", args...)
@@ -210,7 +211,7 @@ func (p project) devOn(port string, args ...string) *server {
 	return s
 }
 
-// start starts `devtool dev --json` with args, and does not wait.
+// start starts `devtool dev --json` with args, and does not wait until it is ready.
 func (p project) start(args ...string) *server {
 	p.t.Helper()
 	return p.startAs(nil, args...)
@@ -222,7 +223,7 @@ func (p project) startAs(env []string, args ...string) *server {
 	return p.startLogging(io.Discard, env, args...)
 }
 
-// startLogging is startAs with the log written to a further place.
+// startLogging is startAs that also writes standard error to log.
 func (p project) startLogging(log io.Writer, env []string, args ...string) *server {
 	p.t.Helper()
 	s := &server{t: p.t, ended: make(chan struct{})}
@@ -234,7 +235,7 @@ func (p project) startLogging(log io.Writer, env []string, args ...string) *serv
 	}
 	go func() {
 		defer close(s.ended)
-		s.cmd.Wait() //nolint:errcheck // ProcessState tells
+		s.cmd.Wait() //nolint:errcheck // ProcessState has the outcome
 	}()
 	s.client = httpClient(p.t)
 	p.t.Cleanup(func() {
@@ -246,7 +247,7 @@ func (p project) startLogging(log io.Writer, env []string, args ...string) *serv
 	return s
 }
 
-// httpClient is one whose connections are closed at the end of the test.
+// httpClient returns a client whose connections are closed at the end of the test.
 func httpClient(t *testing.T) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -271,7 +272,7 @@ func (s *server) interrupt() int {
 	return s.await()
 }
 
-// kill ends the emulator without a chance to tidy up.
+// kill kills the emulator, which has no chance to clean up.
 func (s *server) kill() {
 	s.cmd.Process.Kill() //nolint:errcheck // it may have ended
 	s.await()
@@ -327,7 +328,7 @@ func (s *server) fetch(method, path, body string) (status int, answer string) {
 	return status, answer
 }
 
-// get returns the body of a response that must be 200.
+// get sends a GET, whose response must be 200, and returns the body.
 func (s *server) get(path string) string { s.t.Helper(); return s.ok(http.MethodGet, path, "") }
 
 // post is get for a POST.
@@ -345,7 +346,7 @@ func (s *server) ok(method, path, body string) string {
 	return answer
 }
 
-// output is what a process has printed so far.
+// output collects what a process prints.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -363,12 +364,12 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// takenPort is a port that a stranger listens on until the test ends.
+// takenPort occupies the port want, or any for "0", until the test ends, and returns it.
 func takenPort(t *testing.T, want string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", want))
 	if err != nil {
-		return want // taken already, then
+		return want // another process has it
 	}
 	t.Cleanup(func() { l.Close() })
 	_, port, err := net.SplitHostPort(l.Addr().String())

@@ -21,11 +21,12 @@ func TestTheClockOfARunningEmulatorIsMovedInEveryWay(t *testing.T) {
 		return clock
 	}
 	if got := now("now"); !got.Now.Equal(start) || got.Mode != control.Frozen {
-		t.Fatalf("got %+v, want it frozen at %s", got, start)
+		t.Fatalf("got %+v, want a clock that is frozen at %s", got, start)
 	}
 	s.fetch(http.MethodPost, "/", "")
-	if got := p.move("next"); !got.To.Equal(start.Add(time.Hour)) || !slices.Equal(outcomes(got), []string{"Basic/one ok"}) {
-		t.Errorf("next: got %+v, want the alarm after an hour", got)
+	moved := p.move("next")
+	if !moved.To.Equal(start.Add(time.Hour)) || !slices.Equal(outcomes(moved), []string{"Basic/one ok"}) {
+		t.Errorf("next: got %+v, want the alarm after an hour", moved)
 	}
 	if got := p.devtool("time", "next"); got.code != 1 || !strings.Contains(got.err, "nothing is due") {
 		t.Errorf("next, when nothing is due: got %+v", got)
@@ -38,8 +39,9 @@ func TestTheClockOfARunningEmulatorIsMovedInEveryWay(t *testing.T) {
 	if got := p.move("set", "2030-02-01"); !got.To.Equal(start.AddDate(0, 1, 0)) {
 		t.Errorf("set: got %+v", got)
 	}
-	if got := p.devtool("time", "set", "2030-01-01"); got.code != 1 || !strings.Contains(got.err, "time does not run backwards") {
-		t.Errorf("set back: got %+v", got)
+	refused := p.devtool("time", "set", "2030-01-01")
+	if refused.code != 1 || !strings.Contains(refused.err, "time does not run backwards") {
+		t.Errorf("set back: got %+v, want a refusal", refused)
 	}
 	if got := now("speed", "1000"); got.Rate != 1000 || got.Mode != control.Frozen {
 		t.Errorf("speed: got %+v", got)
@@ -51,7 +53,8 @@ func TestTheClockOfARunningEmulatorIsMovedInEveryWay(t *testing.T) {
 	if got := p.devtool("time", "reset"); got.code != 1 || !strings.Contains(got.err, "1 alarm is pending") {
 		t.Errorf("reset with an alarm: got %+v", got)
 	}
-	if got := now("reset", "--force"); got.Mode != control.Running || got.Rate != 1 || !got.Now.Before(start.AddDate(0, 1, 0)) {
-		t.Errorf("reset: got %+v", got)
+	back := now("reset", "--force")
+	if back.Mode != control.Running || back.Rate != 1 || !back.Now.Before(start.AddDate(0, 1, 0)) {
+		t.Errorf("reset: got %+v", back)
 	}
 }

@@ -49,7 +49,9 @@ func TestCtrlCStopsAnAdvanceBetweenTwoRuns(t *testing.T) {
 		advanced = e.Advanced
 	}
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(errs.String(), "interrupted; the clock stands at") {
+	err = cmd.Wait()
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+		!strings.Contains(errs.String(), "interrupted; the clock stands at") {
 		t.Errorf("got %v with %q, want exit code 1 and where the clock stands", err, errs.String())
 	}
 	if advanced == nil || advanced.Ran != ran {
@@ -61,6 +63,6 @@ func TestCtrlCStopsAnAdvanceBetweenTwoRuns(t *testing.T) {
 		t.Errorf("got %+v, want the clock at %s and the next alarm", clock, advanced.To)
 	}
 	if got := p.move("next"); got.Ran != 1 {
-		t.Errorf("it does not go on: %+v", got)
+		t.Errorf("next after the interrupt: got %+v, want one run", got)
 	}
 }

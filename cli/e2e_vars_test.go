@@ -13,7 +13,7 @@ func (p project) remove(name string) {
 	}
 }
 
-// startScreen runs `devtool dev` until it is ready, and returns what people see.
+// startScreen runs `devtool dev` until it is ready, and returns its start screen.
 func (p project) startScreen(args ...string) string {
 	p.t.Helper()
 	var screen, log output
@@ -42,7 +42,7 @@ func TestFilesWithVariablesAreFollowedWhileTheEmulatorRuns(t *testing.T) {
 	load.awaitAnswer("'secret-three")
 	s.awaitLog(".dev.vars:2:10:")
 
-	// A file that can't be read is told, and everything goes on.
+	// The log reports a file that can't be read, and the version before goes on.
 	p.write(".dev.vars", "GREETING=secret-four\xff")
 	s.awaitLog("the version before is still being served")
 	if got, want := s.get("/var"), "'secret-three"; got != want {

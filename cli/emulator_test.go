@@ -14,16 +14,16 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// emulator answers the control API, behind its guard, with what a test puts
-// into it, and remembers what it was asked.
+// emulator serves the control API, behind its guard. It answers with the values of its fields, and
+// records the requests.
 type emulator struct {
 	alarms    control.Alarms
 	triggered control.Triggered
 	time      control.Time
 	advanced  control.Advanced
-	objects   any            // answered to all that is asked of objects
-	each      map[string]any // answers by "METHOD path", before all others; may be a *control.Error
-	err       *control.Error // answered to everything, if there is one
+	objects   any            // the answer to every other request
+	each      map[string]any // answers by "METHOD path", which go before all others; a *control.Error refuses
+	err       *control.Error // if not nil, refuses every request
 
 	url   string
 	asked []string // "METHOD path body", for objects with the query
@@ -65,7 +65,7 @@ func (e *emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// advanceLines is how an advance is told.
+// advanceLines returns an advance as the control API reports it: a line of JSON for each event.
 func advanceLines(a control.Advanced) string {
 	var b strings.Builder
 	lines := json.NewEncoder(&b)
@@ -76,7 +76,7 @@ func advanceLines(a control.Advanced) string {
 	return b.String()
 }
 
-// advancedOf reads what advanceLines has written.
+// advancedOf parses the lines that advanceLines writes.
 func advancedOf(t *testing.T, text string) control.Advanced {
 	t.Helper()
 	fired := []control.Fired{}
@@ -96,7 +96,7 @@ func advancedOf(t *testing.T, text string) control.Advanced {
 	}
 }
 
-// start serves e for a project and returns what runs commands there.
+// start serves e for a new project, and returns a call in its folder.
 func (e *emulator) start(t *testing.T) call {
 	t.Helper()
 	server := httptest.NewServer(client.Guard(e))
@@ -123,7 +123,7 @@ func object(class, name string) control.Object {
 	return control.Object{Class: class, Name: name, ID: strings.Repeat("0a", 32)}
 }
 
-// check compares what a command did with what is wanted.
+// check compares the result of a command with the wanted one.
 func check(t *testing.T, got, want result) {
 	t.Helper()
 	if got.code != want.code {
@@ -159,7 +159,7 @@ func TestTheEmulatorIsNamedByFlagThenEnvironmentThenProject(t *testing.T) {
 	c.run(t.Context(), "time", "now", "--url", strings.TrimPrefix(flag.url, "http://"))
 	for name, e := range map[string]*emulator{"project": &project, "environment": &env, "flag": &flag} {
 		if len(e.asked) != 1 {
-			t.Errorf("the emulator of the %s was asked %q, want one question", name, e.asked)
+			t.Errorf("the emulator of the %s: got requests %q, want one", name, e.asked)
 		}
 	}
 }
@@ -177,8 +177,12 @@ func TestSeveralEmulatorsOfAProjectAreListed(t *testing.T) {
 	}
 }
 
-func TestWhatTheEmulatorRefusesIsShown(t *testing.T) {
-	e := emulator{err: &control.Error{Code: control.CodeClockBusy, Message: "the clock is busy", Hint: "wait for the other advance"}}
+func TestARefusalOfTheEmulatorIsShown(t *testing.T) {
+	e := emulator{err: &control.Error{
+		Code:    control.CodeClockBusy,
+		Message: "the clock is busy",
+		Hint:    "wait for the other advance",
+	}}
 	c := e.start(t)
 	check(t, c.run(t.Context(), "time", "advance", "1s"), result{
 		code: 1, err: "devtool: the clock is busy\n  Wait for the other advance\n",

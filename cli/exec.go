@@ -18,11 +18,11 @@ import (
 	"devtool.internal/emulator"
 )
 
-// Exit codes of `devtool exec` besides those of the command that it runs. They are the shell's, and
-// those of other programs that run a program.
+// Exit codes of `devtool exec` besides those of the command that it runs. Shells, env and timeout
+// use the same codes.
 const (
-	exitNotReady  = 125 // the emulator could not be started, or not be ended in good order
-	exitNotRun    = 126 // the command is there, and can't be run
+	exitNotReady  = 125 // the emulator did not start, or did not end well
+	exitNotRun    = 126 // the command exists, but can't be run
 	exitNotFound  = 127
 	exitSignalled = 128 // plus the number of the signal that ended the command
 )
@@ -43,20 +43,19 @@ func execCommand() *command {
 	return &command{
 		name:    "exec",
 		summary: "Run a command beside an emulator of its own, for tests",
-		about: `Builds the handler program and serves it on a free port, with no objects, and with
-a clock that stands still until the command moves it. The command finds it in
-DEVTOOL_URL, and so does every devtool that the command calls, from any folder and
-whatever else runs for the project. When the command ends all of it is gone.
+		about: `Builds the handler program and serves it on a free port, with no objects and a frozen
+clock. DEVTOOL_URL has the emulator's URL, so every devtool that the command calls uses
+this emulator, from any folder. When the command ends, devtool removes everything.
 
-The exit code is the command's, 128 and the signal's number if a signal ended it.
-125 says that the emulator did not start, 126 that the command can't be run, 127
-that it was not found. The log is shown only if the command failed.`,
+The exit code is that of the command, or 128 plus the signal's number if a signal ended
+it. 125 means that the emulator did not start, 126 that the command can't be run, and
+127 that it was not found. The log is shown only if the command fails.`,
 		args: []argument{{name: "DIR", optional: true,
 			usage: "folder of the project (default: the one above with a wrangler file)"}},
 		rest: &o.command,
 		flags: append(flags,
-			flag{name: "running", usage: "start with a clock that runs", target: &o.running},
-			flag{name: "verbose", usage: "show the log, and what handlers print, as it comes", target: &o.verbose},
+			flag{name: "running", usage: "start with a running clock", target: &o.running},
+			flag{name: "verbose", usage: "show the log and the output of handlers as they come", target: &o.verbose},
 			flag{name: "json", usage: "print devtool's own errors as JSON", target: &o.dev.json},
 		),
 		examples: []example{
@@ -69,7 +68,7 @@ that it was not found. The log is shown only if the command failed.`,
 			if len(args) > 0 {
 				var err error
 				if there, err = s.in(args[0]); err != nil {
-					return misuse("the command to run stands after --", "%s is not a folder", args[0])
+					return misuse("write the command to run after --", "%s is not a folder", args[0])
 				}
 			}
 			return execute(ctx, s, there, o)
@@ -77,15 +76,15 @@ that it was not found. The log is shown only if the command failed.`,
 	}
 }
 
-// execute runs the command in the folder of s beside an emulator of the project that there
-// is in.
+// execute runs the command in the folder of s, with an emulator for the project in the folder of
+// there.
 func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	program, err := findProgram(s, o.command[0])
 	if err != nil {
 		return err
 	}
-	// The command, and not what it needs, is to decide what a signal means. Until it runs a
-	// signal ends this one by way of ctx, but for a lost terminal, which Main does not mind.
+	// While the command runs, signals go to the command, which decides what they mean. Before that,
+	// they end devtool. Most of them cancel ctx, but not SIGHUP, which Main does not handle.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -94,13 +93,13 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	if o.verbose {
 		log.live = s.Err
 	}
-	b, err := startBeside(ctx, there, o, log, signals)
+	e, err := startExecEmulator(ctx, there, o, log, signals)
 	if err != nil {
 		log.show(s.Err, "")
 		return notReady(err)
 	}
-	status, err := b.runCommand(s, program, o.command, signals)
-	endErr := b.end()
+	status, err := e.runCommand(s, program, o.command, signals)
+	endErr := e.end()
 	switch {
 	case err != nil:
 		return errors.Join(err, endErr)
@@ -114,7 +113,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	return nil
 }
 
-// findProgram is the path of the program that is called name.
+// findProgram returns the path of the program called name.
 func findProgram(s Streams, name string) (string, error) {
 	if strings.ContainsRune(filepath.ToSlash(name), '/') {
 		name = s.path(name)
@@ -129,7 +128,8 @@ func findProgram(s Streams, name string) (string, error) {
 	return "", &problem{fmt.Sprintf("run command: %v", err), "", exitNotRun}
 }
 
-// notReady is the error for an emulator that did not serve the command.
+// notReady returns the error for an emulator that did not start or did not end well. A misuse stays
+// one.
 func notReady(err error) error {
 	if exitCode(err) == exitMisuse {
 		return err
@@ -138,18 +138,18 @@ func notReady(err error) error {
 	return &problem{message, hint, exitNotReady}
 }
 
-// beside is an emulator that serves one command.
-type beside struct {
+// execEmulator is the emulator of one command.
+type execEmulator struct {
 	url    string
-	folder string // its state and the built program, and nothing else
+	folder string // for its state and the built program, and nothing else
 	stop   context.CancelFunc
-	ended  chan error // has the outcome, once
+	ended  chan error // gets the outcome, once
 }
 
-// startBeside returns when the emulator is ready. Everything that it says goes to log.
-func startBeside(
+// startExecEmulator starts an emulator and returns when it is ready. All its output goes to log.
+func startExecEmulator(
 	ctx context.Context, s Streams, o execOptions, log *execLog, signals <-chan os.Signal,
-) (_ *beside, err error) {
+) (_ *execEmulator, err error) {
 	o.dev.frozen = !o.running
 	p, err := openProject(s, o.dev, log, log)
 	if err != nil {
@@ -159,15 +159,15 @@ func startBeside(
 	if err != nil {
 		return nil, fmt.Errorf("make folder for the state: %w", err)
 	}
-	// A signal meant for the command must not take the emulator away from it.
+	// The emulator must outlive ctx: a signal for the command must not end the emulator under it.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	b := &beside{folder: folder, stop: stop, ended: make(chan error, 1)}
+	b := &execEmulator{folder: folder, stop: stop, ended: make(chan error, 1)}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.ended <- nil
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), b.end())
 	}
-	// By number, because another server may listen on [::1], and "localhost" may lead there.
+	// The URL has the address, because "localhost" may mean [::1], where another server may listen.
 	b.url = "http://" + listener.Addr().String()
 
 	options := p.options()
@@ -201,8 +201,8 @@ func startBeside(
 	return nil, errors.Join(err, b.end())
 }
 
-// end stops the emulator and removes what it has left.
-func (b *beside) end() error {
+// end stops the emulator and removes its folder.
+func (b *execEmulator) end() error {
 	b.stop()
 	err := <-b.ended
 	if removeErr := os.RemoveAll(b.folder); removeErr != nil {
@@ -211,13 +211,13 @@ func (b *beside) end() error {
 	return err
 }
 
-// outputDelay is how long a command that has ended may keep us waiting because something that it
-// has started still holds its output open. It plays no part where the command writes into a file or
-// a terminal itself.
+// outputDelay bounds the wait for output after the command has ended, if a process that it started
+// still holds its output open. There is no wait if the command writes to a file or a terminal
+// itself.
 const outputDelay = 2 * time.Second
 
 // runCommand runs the command to its end and returns its exit code.
-func (b *beside) runCommand(s Streams, program string, line []string, signals <-chan os.Signal) (int, error) {
+func (b *execEmulator) runCommand(s Streams, program string, line []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(program)
 	cmd.Args = line
 	cmd.Dir = s.Dir
@@ -227,12 +227,12 @@ func (b *beside) runCommand(s Streams, program string, line []string, signals <-
 	if err := cmd.Start(); err != nil {
 		hint := ""
 		if errors.Is(err, syscall.ENOEXEC) {
-			hint = "a script has to begin with a line like #!/bin/sh"
+			hint = "begin the script with a line like #!/bin/sh"
 		}
 		return 0, &problem{fmt.Sprintf("run command: %v", err), hint, exitNotRun}
 	}
-	// The command is in our process group. So Ctrl-C reaches it by itself when it is typed, and it
-	// can read from the terminal.
+	// The command is in devtool's process group. So it can read from the terminal, and a typed
+	// Ctrl-C reaches it directly.
 	typed := s.IsTerminal(s.In) || s.IsTerminal(s.Out) || s.IsTerminal(s.Err)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -251,7 +251,7 @@ func (b *beside) runCommand(s Streams, program string, line []string, signals <-
 	}
 }
 
-// statusOf is the exit code that a shell would show for a command.
+// statusOf returns the exit code of a command as a shell shows it.
 func statusOf(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return exitSignalled + int(status.Signal())

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// logLimit is how much of the log is shown when a command has failed: its end.
+// logLimit is how much of the log's end is shown if a command fails, in bytes.
 const logLimit = 64 << 10
 
-// An execLog takes what is logged while a command runs. It passes it on at once, or keeps the end
-// of it for the case that the command fails.
+// An execLog is the log of an emulator while a command runs. It passes the log on at once, or keeps
+// its end for show.
 type execLog struct {
-	live io.Writer // where it goes at once, or nil
+	live io.Writer // gets the log at once; nil to keep it
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -34,7 +34,7 @@ func (l *execLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// trimLocked drops the beginning, up to the end of a line where there is one.
+// trimLocked keeps the last logLimit bytes. It also drops the rest of a line that is cut.
 func (l *execLog) trimLocked() {
 	from := len(l.kept) - logLimit
 	if from <= 0 {
@@ -47,7 +47,8 @@ func (l *execLog) trimLocked() {
 	l.kept = append(l.kept[:0], l.kept[from:]...)
 }
 
-// show writes what was kept, between lines that say what it is if why is not empty.
+// show writes the kept log. If why is not empty, it adds lines around the log that say why it is
+// shown.
 func (l *execLog) show(w io.Writer, why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,5 +70,5 @@ func (l *execLog) show(w io.Writer, why string) {
 	if why != "" {
 		text.WriteString("--- end of the log ---\n")
 	}
-	w.Write(text.Bytes()) //nolint:errcheck // there is nowhere left to say so
+	w.Write(text.Bytes()) //nolint:errcheck // an error could not be shown either
 }

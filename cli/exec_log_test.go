@@ -16,8 +16,14 @@ func TestALogIsShownBetweenLinesThatSayWhy(t *testing.T) {
 		want    string
 	}{
 		{"nothing", nil, "x has failed", ""},
-		{"lines", []string{"one\ntw", "o\n"}, "x has failed", "--- x has failed: the log of its emulator ---\none\ntwo\n--- end of the log ---\n"},
-		{"half a line", []string{"one"}, "x has failed", "--- x has failed: the log of its emulator ---\none\n--- end of the log ---\n"},
+		{
+			"lines", []string{"one\ntw", "o\n"}, "x has failed",
+			"--- x has failed: the log of its emulator ---\none\ntwo\n--- end of the log ---\n",
+		},
+		{
+			"half a line", []string{"one"}, "x has failed",
+			"--- x has failed: the log of its emulator ---\none\n--- end of the log ---\n",
+		},
 		{"without a reason", []string{"one\n"}, "", "one\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -44,14 +50,14 @@ func TestALogThatIsShownAtOnceIsNotShownAgain(t *testing.T) {
 	}
 }
 
-// TestOfALongLogTheEndIsShown writes more than is kept, in pieces of all sizes.
-func TestOfALongLogTheEndIsShown(t *testing.T) {
+// TestTheEndOfALongLogIsShown writes logs around and above the limit, in pieces of several sizes.
+func TestTheEndOfALongLogIsShown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var all strings.Builder
 		for i := range rapid.IntRange(0, 8000).Draw(t, "lines") {
 			fmt.Fprintf(&all, "line %d\n", i)
 		}
-		if rapid.Bool().Draw(t, "a line that is longer than what is kept") {
+		if rapid.Bool().Draw(t, "a line longer than the limit") {
 			all.WriteString(strings.Repeat("x", 3*logLimit))
 		}
 		var log execLog
@@ -61,7 +67,7 @@ func TestOfALongLogTheEndIsShown(t *testing.T) {
 				t.Fatalf("wrote %d, %v, want %d", got, err, n)
 			}
 			if len(log.kept) > 2*logLimit+5*logLimit {
-				t.Fatalf("%d bytes are kept", len(log.kept))
+				t.Fatalf("the log keeps %d bytes", len(log.kept))
 			}
 			rest = rest[n:]
 		}
@@ -80,10 +86,10 @@ func TestOfALongLogTheEndIsShown(t *testing.T) {
 			t.Fatalf("the first line is %q, %v", first, err)
 		}
 		if rest != want[dropped:] && rest != want[dropped:]+"\n" {
-			t.Fatalf("what follows %d bytes is not what was written there", dropped)
+			t.Fatalf("the log shown is not the log after %d bytes", dropped)
 		}
 		if len(rest) > logLimit+1 {
-			t.Errorf("%d bytes are shown, want %d at most", len(rest), logLimit)
+			t.Errorf("got %d bytes, want %d at most", len(rest), logLimit)
 		}
 	})
 }

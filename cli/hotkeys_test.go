@@ -19,7 +19,7 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// keysOf returns hotkeys for an emulator that answers as api does, and what they have shown.
+// keysOf returns hotkeys for an emulator that answers as api does, and their terminal.
 func keysOf(t *testing.T, columns int, api http.HandlerFunc) (*hotkeys, *VT) {
 	t.Helper()
 	server := httptest.NewServer(api)
@@ -101,13 +101,23 @@ func TestOneHotkeyWaitsForTheOther(t *testing.T) {
 
 func TestKeysThatEndAndKeysThatDoNot(t *testing.T) {
 	for keys, want := range map[string]int{
-		"x": 1, "q": 1, "X": 1, "\x1b": 0, "\x1b[A": 0, "\x1b[1;5Cx": 1, "\x1bOx": 0, "tx\x1b": 0, "tx\x15\r": 0, "tx\x1bx": 1, "z\x00\xff": 0,
+		"x":          1,
+		"q":          1,
+		"X":          1,
+		"\x1b":       0,
+		"\x1b[A":     0,
+		"\x1b[1;5Cx": 1,
+		"\x1bOx":     0,
+		"tx\x1b":     0,
+		"tx\x15\r":   0,
+		"tx\x1bx":    1,
+		"z\x00\xff":  0,
 	} {
 		h, _ := keysOf(t, 200, http.NotFound)
 		ended := 0
 		h.quit = func() { ended++ }
-		for i := range len(keys) { // however it arrives
-			if keys[i] == '\x1b' { // a sequence comes at once
+		for i := range len(keys) { // a key at a time
+			if keys[i] == '\x1b' { // a terminal sends a sequence in one piece
 				h.feed(t.Context(), []byte(keys[i:]))
 				break
 			}
@@ -121,7 +131,10 @@ func TestKeysThatEndAndKeysThatDoNot(t *testing.T) {
 
 func TestTheLegendNeverWraps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := &hotkeys{leaving: rapid.SampledFrom([]string{"exit", "detach"}).Draw(t, "leaving"), colored: rapid.Bool().Draw(t, "colored")}
+		h := &hotkeys{
+			leaving: rapid.SampledFrom([]string{"exit", "detach"}).Draw(t, "leaving"),
+			colored: rapid.Bool().Draw(t, "colored"),
+		}
 		if rapid.Bool().Draw(t, "asking") {
 			h.asking = &prompt{text: "how far? ", typed: []rune(rapid.String().Draw(t, "typed"))}
 		}
@@ -138,7 +151,8 @@ func TestTheLegendNeverWraps(t *testing.T) {
 	})
 }
 
-// Whatever is typed, in whatever pieces, nothing breaks, and what is asked is sensible.
+// FuzzHotkeys types any bytes, in pieces of any size. The terminal must show no escape sequence,
+// and each advance must have a duration.
 func FuzzHotkeys(f *testing.F) {
 	for _, seed := range []string{"t10s\r", "t\x1b[A1h\x7f\x7f\r", "af?c", "\x1b", "\x1b[", "tt\x15\x03é\xc3"} {
 		f.Add([]byte(seed), 1)
@@ -159,7 +173,13 @@ func FuzzHotkeys(f *testing.F) {
 	f.Cleanup(server.Close)
 	f.Fuzz(func(t *testing.T, typed []byte, piece int) {
 		d, vt := shownOn(40)
-		h := &hotkeys{display: d, client: &client.Client{URL: server.URL}, quit: func() {}, leaving: "exit", browse: func(string) error { return nil }}
+		h := &hotkeys{
+			display: d,
+			client:  &client.Client{URL: server.URL},
+			quit:    func() {},
+			leaving: "exit",
+			browse:  func(string) error { return nil },
+		}
 		h.show()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -171,13 +191,13 @@ func FuzzHotkeys(f *testing.F) {
 		}
 		for _, line := range vt.Lines() {
 			if strings.ContainsRune(line, '\x1b') {
-				t.Errorf("a sequence is shown: %q", line)
+				t.Errorf("the terminal shows an escape sequence: %q", line)
 			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		if bad != "" {
-			t.Errorf("asked for %s", bad)
+			t.Errorf("a bad advance was sent: %s", bad)
 		}
 	})
 }

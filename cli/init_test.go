@@ -27,7 +27,7 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
-// goCommand runs the go command offline in dir and returns all that it prints.
+// goCommand runs the go command offline in dir and returns its output.
 func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	command := exec.Command("go", args...)
@@ -40,7 +40,7 @@ func goCommand(t *testing.T, dir string, args ...string) string {
 	return string(output)
 }
 
-// TestANewProjectBuildsOffline uses the SDK as it is in this repository.
+// TestANewProjectBuildsOffline makes projects with the SDK of this repository.
 func TestANewProjectBuildsOffline(t *testing.T) {
 	for _, template := range templates.All() {
 		t.Run(template.Name, func(t *testing.T) {
@@ -166,10 +166,10 @@ func TestInitDoesNotWriteThroughAFile(t *testing.T) {
 	}
 }
 
-// unreadable is a file system whose files can be listed, but only read a number of times in all.
+// unreadable is a file system whose files can be listed, but not read after a number of reads.
 type unreadable struct {
 	fstest.MapFS
-	after int // how many reads still succeed
+	after int // reads that still succeed
 }
 
 func (u *unreadable) ReadFile(name string) ([]byte, error) {

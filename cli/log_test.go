@@ -19,7 +19,13 @@ import (
 func TestALogForPeopleLeavesTheFieldsOfEventsOut(t *testing.T) {
 	var b bytes.Buffer
 	log := newEmulatorLog(logText, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
-	log.Info("alarm Batcher/orders ok (1.1 ms)", "event", "alarm", "object", "Batcher/orders", "outcome", "ok", "duration_ms", 1.1, "late_ms", 0, "retry", 0)
+	log.Info("alarm Batcher/orders ok (1.1 ms)",
+		"event", "alarm",
+		"object", "Batcher/orders",
+		"outcome", "ok",
+		"duration_ms", 1.1,
+		"late_ms", 0,
+		"retry", 0)
 	log.Error("save clock", "err", errors.New("disk full"))
 	log.Debug("not shown")
 	fmt.Fprintln(log.text, "building…")
@@ -40,7 +46,7 @@ func TestALogForPeopleLeavesTheFieldsOfEventsOut(t *testing.T) {
 	}
 }
 
-// records are the lines of a log as JSON, without their times.
+// records returns the records of a log of JSON lines, without their times.
 func records(t *testing.T, text string) (records []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -79,7 +85,7 @@ func TestALogForProgramsIsAllJSON(t *testing.T) {
 	}
 }
 
-func TestALineIsTheSameHoweverItIsWritten(t *testing.T) {
+func TestLinesDoNotDependOnThePiecesOfWrites(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lines := rapid.SliceOf(rapid.StringMatching(`[a-z é"]{1,20}`)).Draw(rt, "lines")
 		rest := strings.Join(lines, "\n")

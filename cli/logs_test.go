@@ -15,13 +15,14 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// What is shown later, from the journal, is what was shown at once.
+// TestALogLooksTheSameLater compares a log that is shown at once with one that is read from JSON
+// lines later.
 func TestALogLooksTheSameLater(t *testing.T) {
 	for _, color := range []bool{false, true} {
 		var now, later, kept bytes.Buffer
 		journal := new(emulator.Journal)
 		log := newEmulatorLog(logText, slog.LevelInfo, &now, &now, journal, color)
-		// The same, as it is kept.
+		// The same records, as the journal keeps them.
 		asJSON := newEmulatorLog(logJSON, slog.LevelInfo, &kept, io.Discard, new(emulator.Journal), color)
 		for _, l := range []emulatorLog{log, asJSON} {
 			l.Info("alarm Batcher/orders ok (1.1 ms)", "event", "alarm", "object", "Batcher/orders", "duration_ms", 1.1)
@@ -37,7 +38,7 @@ func TestALogLooksTheSameLater(t *testing.T) {
 				t.Fatalf("%v in %s", err, line)
 			}
 		}
-		// The two are written at almost the same time: it is left out.
+		// clean removes the times of the lines, which differ a little.
 		clean := func(s string) string {
 			var lines []string
 			for line := range strings.Lines(s) {
@@ -48,7 +49,9 @@ func TestALogLooksTheSameLater(t *testing.T) {
 			}
 			return strings.Join(lines, "")
 		}
-		if diff := cmp.Diff(strings.Replace(clean(now.String()), "build=3s a=1", "a=1 build=3s", 1), clean(later.String())); !color && diff != "" {
+		// The journal sorts the fields of a record by name.
+		atOnce := strings.Replace(clean(now.String()), "build=3s a=1", "a=1 build=3s", 1)
+		if diff := cmp.Diff(atOnce, clean(later.String())); !color && diff != "" {
 			t.Errorf("(-at once +later):\n%s", diff)
 		}
 		if color && !strings.Contains(later.String(), "\x1b[93mWRN") {
@@ -57,7 +60,7 @@ func TestALogLooksTheSameLater(t *testing.T) {
 	}
 }
 
-func TestOfALogThatIsFollowedLessIsShownIfLessIsAskedFor(t *testing.T) {
+func TestAFollowedLogIsShownFromItsLevelOn(t *testing.T) {
 	var b bytes.Buffer
 	show := logPrinter{out: &b, printed: &b, handler: textHandler(&b, slog.LevelWarn, false), level: slog.LevelWarn}
 	for _, line := range []string{
@@ -82,13 +85,29 @@ func TestOfALogThatIsFollowedLessIsShownIfLessIsAskedFor(t *testing.T) {
 func TestTheStatusShowsWhatIsWrongLast(t *testing.T) {
 	now := time.Date(2026, 11, 21, 18, 0, 0, 0, time.Local)
 	r := control.Report{
-		Status:  control.Status{Worker: "shop", URL: "http://localhost:1", PID: 7, Started: now.Add(-24 * time.Hour), State: "/shop/.devtool/state"},
-		Clock:   control.Time{Now: now, Mode: control.Running, Rate: 60, Offset: "0s"},
-		Objects: 3, InMemory: 1, Alarms: 2,
+		Status: control.Status{
+			Worker:  "shop",
+			URL:     "http://localhost:1",
+			PID:     7,
+			Started: now.Add(-24 * time.Hour),
+			State:   "/shop/.devtool/state",
+		},
+		Clock:    control.Time{Now: now, Mode: control.Running, Rate: 60, Offset: "0s"},
+		Objects:  3,
+		InMemory: 1,
+		Alarms:   2,
 		Program: control.Program{
-			State: control.ProgramFailing, Version: 2, Since: now.Add(-time.Minute), PID: 8, Crashes: "it keeps\ncrashing",
+			State:   control.ProgramFailing,
+			Version: 2,
+			Since:   now.Add(-time.Minute),
+			PID:     8,
+			Crashes: "it keeps\ncrashing",
 			Build:   &control.Build{At: now.Add(-time.Minute), DurationMS: 371},
-			Failure: &control.Failure{At: now, Message: "it does not build", Text: "main.go:1:1: what\n\tx\n\x1b[1m\n"},
+			Failure: &control.Failure{
+				At:      now,
+				Message: "it does not build",
+				Text:    "main.go:1:1: what\n\tx\n\x1b[1m\n",
+			},
 		},
 	}
 	var b strings.Builder
@@ -117,12 +136,18 @@ main.go:1:1: what
 	r.Program = control.Program{State: control.ProgramFailing, Failure: r.Program.Failure}
 	b.Reset()
 	writeReport(&b, Streams{Dir: "/shop"}, r, now)
-	if got, want := b.String(), "\nNothing is served, since 18:00:00: it does not build\n"; !strings.Contains(got, want) {
-		t.Errorf("without a program: got %s, want in it %s", got, want)
+	const nothing = "\nNothing is served, since 18:00:00: it does not build\n"
+	if got := b.String(); !strings.Contains(got, nothing) {
+		t.Errorf("without a program: got %s, want in it %s", got, nothing)
 	}
 	for want, r := range map[string]control.Report{
-		"starting, none has been put in place yet":    {Program: control.Program{State: control.ProgramStarting}},
-		"serving, version 1 since 17:00:00, attached": {Status: control.Status{Attached: true}, Program: control.Program{State: control.ProgramServing, Version: 1, Since: now.Add(-time.Hour)}},
+		"starting, no version has served yet": {
+			Program: control.Program{State: control.ProgramStarting},
+		},
+		"serving, version 1 since 17:00:00, attached": {
+			Status:  control.Status{Attached: true},
+			Program: control.Program{State: control.ProgramServing, Version: 1, Since: now.Add(-time.Hour)},
+		},
 	} {
 		if got := programText(r, now); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -17,9 +17,9 @@ import (
 	"devtool.internal/cli"
 )
 
-var update = flag.Bool("update", false, "write what was printed into the scripts as what is wanted")
+var update = flag.Bool("update", false, "write the actual output into the scripts as the wanted output")
 
-// fakeSDK stands in for the source of the SDK where it is not compiled.
+// fakeSDK stands in for the SDK's source in tests that do not compile it.
 var fakeSDK = fstest.MapFS{
 	"durable/durable.go":        {Data: []byte("package durable\n")},
 	"durable/durable_test.go":   {Data: []byte("package durable\n")},
@@ -62,13 +62,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// result is what a command did.
+// result is the outcome of a command.
 type result struct {
 	code     int
 	out, err string
 }
 
-// call is a command line and what it runs in.
+// call holds the environment of a command. Its run method runs one.
 type call struct {
 	dir      string // must be set
 	env      map[string]string

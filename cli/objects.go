@@ -14,8 +14,8 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// objects is what these commands ask: the control API of the emulator that runs, or the
-// files themselves while none does.
+// objects serves the commands for objects: a client of the running emulator's control API, or the
+// files while no emulator runs.
 type objects interface {
 	alarms
 	ListObjects(context.Context) (control.Objects, error)
@@ -34,8 +34,8 @@ var (
 	_ objects = (*emulator.Offline)(nil)
 )
 
-// objectsQuestion holds the options of a command that works on objects, whether or not an
-// emulator runs.
+// objectsQuestion holds the options of a command that works on objects with and without a running
+// emulator.
 type objectsQuestion struct {
 	question
 	config    string
@@ -47,15 +47,15 @@ func (q *objectsQuestion) flags() []flag {
 	q.env = unset
 	return append(q.question.flags(),
 		flag{name: "config", short: "c", value: "FILE", target: &q.config,
-			usage: "read this configuration, while no emulator runs"},
+			usage: "read this configuration, if no emulator runs"},
 		flag{name: "env", short: "e", value: "NAME", target: &q.env,
 			usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
 		flag{name: "persist-to", value: "DIR", target: &q.persistTo,
-			usage: "work on the state there, which no emulator may be using"},
+			usage: "use the state in this folder, which no emulator may be using"},
 	)
 }
 
-// on calls f with the objects that the command is about.
+// on calls f with the objects that the options select.
 func (q *objectsQuestion) on(s Streams, f func(objects) error) error {
 	path, running, err := q.running(s)
 	if err != nil {
@@ -75,11 +75,12 @@ func (q *objectsQuestion) on(s Streams, f func(objects) error) error {
 	return errors.Join(f(offline), offline.Close())
 }
 
-// running reports whether an emulator is to be asked. If not, path is the configuration.
+// running reports whether a running emulator serves the command. If not, path is the configuration.
 func (q *objectsQuestion) running(s Streams) (path string, running bool, err error) {
 	named := q.url != "" || (s.Env("DEVTOOL_URL") != "" && q.persistTo == "")
 	if named && q.persistTo != "" {
-		return "", false, misuse("give one of them", "--url asks an emulator, --persist-to works on files")
+		return "", false, misuse("--url asks an emulator, and --persist-to uses the files without one",
+			"cannot combine --url and --persist-to")
 	}
 	if named {
 		return "", true, nil
@@ -96,7 +97,8 @@ func (q *objectsQuestion) running(s Streams) (path string, running bool, err err
 
 // offline opens the objects of the configuration at path.
 func (q *objectsQuestion) offline(s Streams, path string) (*emulator.Offline, error) {
-	c, _, err := config.Load(path, config.Options{Env: s.environment(q.env)}) // `devtool dev` shows the warnings
+	// Only `devtool dev` shows the configuration's warnings.
+	c, _, err := config.Load(path, config.Options{Env: s.environment(q.env)})
 	if err != nil {
 		return nil, s.explainDev(s.Err, err)
 	}
@@ -108,9 +110,9 @@ func objectsCommand() *command {
 	return &command{
 		name:    "objects",
 		summary: "Look at objects and what they store, and change it",
-		about: `Nothing here wakes an object up: no constructor runs. While an emulator serves the
-project it is asked, and waits for the object's turn; while none does, the files are
-read and written directly.`,
+		about: `These commands do not wake an object: no constructor runs. They ask the emulator that
+serves the project, which waits for the object's turn. If none runs, they read and write
+the files.`,
 		commands: []*command{
 			objectsListCommand(),
 			objectsShowCommand(),
@@ -124,7 +126,7 @@ read and written directly.`,
 		},
 		examples: []example{
 			{"devtool objects list", ""},
-			{"devtool objects get Batcher/default", "all it stores"},
+			{"devtool objects get Batcher/default", "all keys, with their values"},
 			{`devtool objects put Batcher/default limit 5`, ""},
 			{`devtool objects sql Batcher/default 'SELECT * FROM items'`, ""},
 		},
@@ -138,7 +140,7 @@ func objectsListCommand() *command {
 	var q objectsQuestion
 	return &command{
 		name:    "list",
-		summary: "List all objects: those that have stored anything, and those in memory",
+		summary: "List all objects, on disk and in memory",
 		flags:   q.flags(),
 		run: func(ctx context.Context, s Streams, _ []string) error {
 			return q.on(s, func(from objects) error {
@@ -186,16 +188,16 @@ func objectsShowCommand() *command {
 	var storage bool
 	return &command{
 		name:    "show",
-		summary: "Show what there is to know of an object",
+		summary: "Show an object's state, alarm and size",
 		args:    []argument{objectArgument()},
 		flags: append(q.flags(),
 			flag{name: "storage", target: &storage,
-				usage: "with all it stores at one moment: keys with their values, and tables with their rows"},
+				usage: "also show everything it stores, at one moment: keys with values, tables with rows"},
 		),
 		examples: []example{
 			{"devtool objects show Batcher/default", ""},
 			{"devtool objects show Batcher/default --storage --json",
-				"all there is, for a program or to compare it later"},
+				"everything, for a program or to compare later"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			object, err := parseObject(args[0])
@@ -232,7 +234,7 @@ func showDetails(w io.Writer, o control.ObjectDetails) {
 	)
 }
 
-// showStorage shows an object with all it stores.
+// showStorage shows an object with everything that it stores.
 func showStorage(ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object) error {
 	o, err := from.SnapshotObject(ctx, which)
 	if err != nil {
@@ -264,7 +266,7 @@ func objectsEvictCommand() *command {
 	return &command{
 		name:    "evict",
 		summary: "Drop an object from memory; its next event constructs it again",
-		about:   "What it has stored, its alarm included, stays. One that is running is left alone, and is an error.",
+		about:   "Its storage and its alarm stay. An object that is running is an error, and is not evicted.",
 		args:    []argument{objectArgument()},
 		flags:   q.flags(),
 		run: func(ctx context.Context, s Streams, args []string) error {
@@ -296,18 +298,18 @@ func objectsAbortCommand() *command {
 	var why control.AbortRequest
 	return &command{
 		name:    "abort",
-		summary: "Reset an object in memory, also one that is running",
-		about: `As if it had called State.Abort: what it has in memory and has not committed is gone,
-its events fail with the reason, and its next event constructs it again. What it has
-stored, its alarm included, stays.`,
+		summary: "Reset an object in memory, even while it is running",
+		about: `Works as the object's own State.Abort does: its memory and uncommitted writes are lost,
+its events fail with the reason, and its next event constructs it again. Its storage and
+its alarm stay.`,
 		args: []argument{objectArgument()},
 		flags: append(q.flags(),
-			flag{name: "reason", value: "TEXT", usage: "what its events fail with", target: &why.Reason},
-			flag{name: "drop-alarm", usage: "do not try the alarm that is running again", target: &why.DropAlarm},
+			flag{name: "reason", value: "TEXT", usage: "the error of its events", target: &why.Reason},
+			flag{name: "drop-alarm", usage: "do not retry the running alarm", target: &why.DropAlarm},
 		),
 		examples: []example{
 			{"devtool objects abort Batcher/default", ""},
-			{"devtool objects abort Batcher/default --reason 'out of luck'", "see how callers take it"},
+			{"devtool objects abort Batcher/default --reason 'out of luck'", "see how callers handle the error"},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			object, err := parseObject(args[0])
@@ -335,10 +337,10 @@ func objectsDeleteCommand() *command {
 	return &command{
 		name:    "delete",
 		summary: "Delete an object: its data, its alarm and its file",
-		about: `There is no way back. An object in memory has to be forced, for what it has there is
-lost as well; one that is running is left alone, and is an error.`,
+		about: `This cannot be undone. An object in memory needs --force, because its memory is lost
+too. An object that is running is an error, and is not deleted.`,
 		args:  []argument{objectArgument()},
-		flags: append(q.flags(), flag{name: "force", usage: "also if it is in memory", target: &force}),
+		flags: append(q.flags(), flag{name: "force", usage: "delete it even if it is in memory", target: &force}),
 		run: func(ctx context.Context, s Streams, args []string) error {
 			object, err := parseObject(args[0])
 			if err != nil {
@@ -357,7 +359,7 @@ lost as well; one that is running is left alone, and is an error.`,
 	}
 }
 
-// formatSize is a number of bytes as people say it.
+// formatSize formats a number of bytes with a unit.
 func formatSize(bytes int64) string {
 	if bytes < 1000 {
 		return fmt.Sprintf("%d B", bytes)

@@ -16,16 +16,16 @@ func objectsGetCommand() *command {
 	return &command{
 		name:    "get",
 		summary: "Show a value that an object stores, or list its keys",
-		about: `A value is JSON, or is marked as bytes (in base64) or as a time. Exits with 1 when
-there is no such key.`,
+		about: `A value is shown as JSON, or marked as bytes (in base64) or as a time. Exits with 1 if
+the key does not exist.`,
 		args: []argument{
 			objectArgument(),
 			{name: "KEY", usage: "which value (default: list all keys)", optional: true},
 		},
 		flags: append(q.flags(),
-			flag{name: "prefix", value: "TEXT", usage: "list only keys that begin with it", target: &list.Prefix},
+			flag{name: "prefix", value: "TEXT", usage: "list only keys with this prefix", target: &list.Prefix},
 			flag{name: "limit", value: "N", target: &list.Limit,
-				usage: fmt.Sprintf("list at most so many keys (default: %d)", control.DefaultEntries)},
+				usage: fmt.Sprintf("list at most N keys (default: %d)", control.DefaultEntries)},
 		),
 		examples: []example{
 			{"devtool objects get Batcher/default", "all keys, with their values"},
@@ -96,8 +96,8 @@ func entriesTable(w io.Writer, entries []control.Entry) {
 	table(w, rows...)
 }
 
-// valueText is a value for people: JSON as it is, and anything else marked as what it is,
-// which no JSON begins like.
+// valueText formats a value for people. JSON stays as it is. Other values begin with their type,
+// which no JSON does.
 func valueText(e control.Entry) string {
 	switch e.Type {
 	case control.TypeJSON:
@@ -121,16 +121,17 @@ func objectsPutCommand() *command {
 	return &command{
 		name:    "put",
 		summary: "Store a value in an object",
-		about: `An object that does not exist is made, so state can be prepared before the first
-request. One in memory may go on with what it has read before: evict it then.`,
+		about: `An object that does not exist is created, so you can prepare state before the first
+request. An object in memory may go on with values that it has already read: evict it
+then.`,
 		args: []argument{
 			objectArgument(),
-			{name: "KEY", usage: "of any text"},
-			{name: "VALUE", usage: "as JSON: a string is written with its quotes"},
+			{name: "KEY", usage: "any text"},
+			{name: "VALUE", usage: "JSON: write a string with its quotes"},
 		},
 		flags: append(q.flags(),
 			flag{name: "type", value: "TYPE", target: &kind,
-				usage: "json, or bytes for base64, or time for one like 2026-11-21T17:00:00Z (default: json)"},
+				usage: "json, bytes (in base64) or time (like 2026-11-21T17:00:00Z); default: json"},
 		),
 		examples: []example{
 			{"devtool objects put Batcher/default limit 5", ""},
@@ -162,7 +163,7 @@ request. One in memory may go on with what it has read before: evict it then.`,
 	}
 }
 
-// parseValue reads a value as it is written on the command line.
+// parseValue parses a value of the command line.
 func parseValue(kind, text string) (control.PutRequest, error) {
 	if !utf8.ValidString(text) {
 		return control.PutRequest{}, misuse("write other bytes in base64, with --type bytes",
@@ -179,7 +180,7 @@ func parseValue(kind, text string) (control.PutRequest, error) {
 		value, err := json.Marshal(text)
 		return control.PutRequest{Type: kind, Value: value}, err
 	}
-	return control.PutRequest{}, misuse("choose json, bytes or time", "there is no type of values %q", kind)
+	return control.PutRequest{}, misuse("choose json, bytes or time", "there is no type %q", kind)
 }
 
 func objectsRmCommand() *command {
@@ -187,7 +188,7 @@ func objectsRmCommand() *command {
 	return &command{
 		name:    "rm",
 		summary: "Delete a value of an object",
-		about:   "Exits with 1 when there is no such key.",
+		about:   "Exits with 1 if the key does not exist.",
 		args:    []argument{objectArgument(), {name: "KEY", usage: "which value"}},
 		flags:   q.flags(),
 		run: func(ctx context.Context, s Streams, args []string) error {

@@ -13,7 +13,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// maxQuery is more than any object takes.
+// maxQuery is the longest SQL that is read, in bytes. It is above the limit of any object.
 const maxQuery = 1 << 20
 
 func objectsSQLCommand() *command {
@@ -23,15 +23,16 @@ func objectsSQLCommand() *command {
 	return &command{
 		name:    "sql",
 		summary: "Run SQL on an object's database",
-		about: `With the rights and limits of the object's own SQL. Several statements are separated
-by semicolons; the rows are those of the last one. All of it is committed, or, when it
-fails, nothing. Events of the object wait meanwhile; Ctrl-C ends it.
+		about: `The SQL has the permissions and limits of the object's own SQL. Semicolons separate
+statements; the rows are those of the last one. All statements are committed together,
+or none if one fails. Events of the object wait meanwhile. Ctrl-C ends the SQL.
 
-An ARG is text as it stands, unless it is JSON: a number, null, true or false, a string
-in its quotes, or {"type": "bytes", "value": "aGk="}, a blob in base64.
+An ARG is text, unless it is JSON: a number, null, true or false, a string in its
+quotes, or {"type": "bytes", "value": "aGk="}, a blob in base64.
 
-A terminal gets a table in which long values are shortened. Anything else gets all of
-them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break a line.`,
+A terminal gets a table in which long values are shortened. Other output has whole
+values, separated by tabs, with \N for NULL and \t, \n, \r and \\ for the characters
+that would break a line.`,
 		args: []argument{
 			objectArgument(),
 			{name: "QUERY", usage: "the SQL; - or none reads it from standard input", optional: true},
@@ -39,9 +40,9 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 		},
 		flags: append(q.flags(),
 			flag{name: "file", value: "FILE", target: &file,
-				usage: "read the SQL there; all that follows OBJECT is an ARG"},
+				usage: "read the SQL from this file; everything after OBJECT is an ARG"},
 			flag{name: "limit", value: "N", target: &limit,
-				usage: fmt.Sprintf("show at most so many rows (default: %d)", control.DefaultRows)},
+				usage: fmt.Sprintf("show at most N rows (default: %d)", control.DefaultRows)},
 		),
 		examples: []example{
 			{"devtool objects sql Batcher/default 'SELECT * FROM items'", ""},
@@ -64,7 +65,7 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 			for i, arg := range rest {
 				value, err := parseSQLValue(arg)
 				if err != nil {
-					return misuse("a text that looks like JSON is written as a JSON string",
+					return misuse("write text that looks like JSON as a JSON string",
 						"argument %d: %s", i+1, err)
 				}
 				request.Args = append(request.Args, value)
@@ -74,7 +75,7 @@ them, separated by tabs, with \N for NULL and \t, \n and \\ for what would break
 	}
 }
 
-// readQuery returns the SQL to run, and the arguments that are left for its parameters.
+// readQuery returns the SQL to run, and the other arguments, which are for its parameters.
 func readQuery(s Streams, file string, args []string) (query string, rest []string, err error) {
 	if file == "" && len(args) > 0 && args[0] != "-" {
 		return args[0], args[1:], nil
@@ -99,15 +100,15 @@ func readQuery(s Streams, file string, args []string) (query string, rest []stri
 		return "", nil, fmt.Errorf("read SQL: %w", err)
 	}
 	if len(text) > maxQuery {
-		return "", nil, misuse("split it", "the SQL is longer than %s", formatSize(maxQuery))
+		return "", nil, misuse("split it into several calls", "the SQL is longer than %s", formatSize(maxQuery))
 	}
 	return string(text), rest, nil
 }
 
-// parseSQLValue reads an argument of SQL as it is written on the command line.
+// parseSQLValue parses an argument of SQL on the command line.
 func parseSQLValue(text string) (control.SQLValue, error) {
 	if !json.Valid([]byte(text)) || strings.TrimSpace(text) != text ||
-		text[0] == '[' || text[0] == '{' && !marked(text) {
+		text[0] == '[' || text[0] == '{' && !isTypedValue(text) {
 		return control.SQLValue{V: text}, nil
 	}
 	var value control.SQLValue
@@ -115,9 +116,9 @@ func parseSQLValue(text string) (control.SQLValue, error) {
 	return value, err
 }
 
-// marked reports whether a JSON object is a value with its type, as --json shows it, and no
-// text.
-func marked(text string) bool {
+// isTypedValue reports whether a JSON object is a value with its type, as --json shows it. Other
+// JSON objects are text.
+func isTypedValue(text string) bool {
 	var value struct{ Type, Value string }
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -125,6 +126,7 @@ func marked(text string) bool {
 	return decoder.Decode(&value) == nil && slices.Contains(types, value.Type)
 }
 
+// runSQL runs SQL on an object, and shows its rows or, for an error in the SQL, the place.
 func runSQL(
 	ctx context.Context, s Streams, q objectsQuestion, from objects, which control.Object, request control.SQLRequest,
 ) error {
@@ -144,20 +146,20 @@ func runSQL(
 		sqlRows(w, s, result)
 	})
 	if err == nil && result.More && !q.json {
-		hint := "more with --limit N"
+		hint := "; more with --limit N"
 		if len(result.Rows) < request.Limit {
-			hint = "they are long: read on with LIMIT and OFFSET"
+			hint = " because they are long; read on with LIMIT and OFFSET"
 		}
 		shown := "only the first row is shown"
 		if n := len(result.Rows); n != 1 {
 			shown = fmt.Sprintf("only the first %d rows are shown", n)
 		}
-		fmt.Fprintf(s.Err, "%s; %s\n", shown, hint)
+		fmt.Fprintln(s.Err, shown+hint)
 	}
 	return err
 }
 
-// sqlRows writes rows for people at a terminal, and for other programs.
+// sqlRows writes rows as a table for a terminal, and as lines for other programs.
 func sqlRows(w io.Writer, s Streams, result control.SQLResult) {
 	if s.IsTerminal(s.Out) {
 		sqlTable(w, result, s.Width(s.Out))
@@ -166,7 +168,7 @@ func sqlRows(w io.Writer, s Streams, result control.SQLResult) {
 	}
 }
 
-// pointAt shows the line of a query that is wrong, with a caret below the place.
+// pointAt shows the line of a query that has an error, with a caret below the place.
 func pointAt(w io.Writer, query string, offset int) {
 	if offset < 0 || offset > len(query) {
 		return
@@ -174,7 +176,7 @@ func pointAt(w io.Writer, query string, offset int) {
 	before := query[:offset]
 	before = before[strings.LastIndexByte(before, '\n')+1:]
 	after, _, _ := strings.Cut(query[offset:], "\n")
-	const around = 60 // characters of a long line that are shown before and after
+	const around = 60 // characters of a long line, before the place and after it
 	if runes := []rune(before); len(runes) > around {
 		before = "…" + string(runes[len(runes)-around:])
 	}

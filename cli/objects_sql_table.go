@@ -11,14 +11,14 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// cellGap is how far the columns of a table are apart.
+// cellGap is the number of blanks between the columns of a table.
 const cellGap = 2
 
-// narrowest is how few characters a column is shortened to, however narrow the terminal.
+// narrowest is the least width of a column, in characters, even on a narrow terminal.
 const narrowest = 8
 
-// sqlTable writes rows for people: in columns that fit on lines of width characters, if that
-// can be, with numbers on the right of theirs.
+// sqlTable writes rows for people. It shortens columns to fit lines of width characters, but to no
+// less than narrowest. Columns of numbers are aligned on the right.
 func sqlTable(w io.Writer, result control.SQLResult, width int) {
 	columns := len(result.Columns)
 	rows := [][]string{make([]string, columns)}
@@ -61,7 +61,7 @@ func sqlTable(w io.Writer, result control.SQLResult, width int) {
 	}
 }
 
-// holdsNumbers reports whether all values of a column are numbers, but for NULL, and some are.
+// holdsNumbers reports whether a column has numbers, and nothing else except NULL.
 func holdsNumbers(rows [][]control.SQLValue, column int) bool {
 	some := false
 	for _, row := range rows {
@@ -79,7 +79,7 @@ func holdsNumbers(rows [][]control.SQLValue, column int) bool {
 	return some
 }
 
-// widestColumn is how wide columns may be so that all of them take no more than room.
+// widestColumn returns how wide a column may be so that all columns together fit in room.
 func widestColumn(widths []int, room int) int {
 	sorted := slices.Sorted(slices.Values(widths))
 	for i, width := range sorted {
@@ -92,7 +92,8 @@ func widestColumn(widths []int, room int) int {
 	return max(narrowest, slices.Max(append(sorted, 0)))
 }
 
-// sqlCell is a value in a table, of which no more than about most characters are of use.
+// sqlCell formats a value for a table. It cuts long text and blobs off, but leaves at least most
+// characters.
 func sqlCell(v control.SQLValue, most int) string {
 	switch x := v.V.(type) {
 	case nil:
@@ -110,7 +111,7 @@ func sqlCell(v control.SQLValue, most int) string {
 	return sqlText(v)
 }
 
-// sqlText is a value that is not NULL, whole.
+// sqlText formats a whole value that is not NULL.
 func sqlText(v control.SQLValue) string {
 	switch x := v.V.(type) {
 	case float64:
@@ -122,15 +123,15 @@ func sqlText(v control.SQLValue) string {
 	}
 }
 
-// unbreaking escapes what has a meaning in lines separated by tabs. (It is how PostgreSQL
-// copies a table as text.)
-var unbreaking = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+// lineEscaper escapes the characters that would break a line of cells separated by tabs. PostgreSQL
+// uses the same format to copy a table as text.
+var lineEscaper = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
-// sqlLines writes rows for programs: a line each, with the names of the columns before them.
+// sqlLines writes rows for programs: a line of column names, and then a line for each row.
 func sqlLines(w io.Writer, result control.SQLResult) {
 	var line []string
 	for _, name := range result.Columns {
-		line = append(line, unbreaking.Replace(name))
+		line = append(line, lineEscaper.Replace(name))
 	}
 	fmt.Fprintln(w, strings.Join(line, "\t"))
 	for _, row := range result.Rows {
@@ -138,7 +139,7 @@ func sqlLines(w io.Writer, result control.SQLResult) {
 		for _, value := range row {
 			cell := `\N`
 			if value.V != nil {
-				cell = unbreaking.Replace(sqlText(value))
+				cell = lineEscaper.Replace(sqlText(value))
 			}
 			line = append(line, cell)
 		}

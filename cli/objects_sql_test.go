@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// sqlResult is one with these columns, and these values as rows.
+// sqlResult returns a result with these columns, separated by blanks, and these values in rows.
 func sqlResult(columns string, values ...any) control.SQLResult {
 	r := control.SQLResult{Columns: strings.Fields(columns), Rows: [][]control.SQLValue{}}
 	for len(values) > 0 {
@@ -29,13 +29,17 @@ func TestObjectsSQLIsATableThatFitsTheTerminal(t *testing.T) {
 		result control.SQLResult
 		want   string
 	}{
-		"all kinds": {sqlResult("id x v", int64(1), 1.0, "one", int64(-20), nil, []byte("hi"), nil, 0.5, nil), `
+		"all kinds": {sqlResult("id x v",
+			int64(1), 1.0, "one",
+			int64(-20), nil, []byte("hi"),
+			nil, 0.5, nil), `
   id     x  v
    1   1.0  one
  -20  NULL  x'6869'
 NULL   0.5  NULL
 `},
-		"long values share the room": {sqlResult("id a b", int64(7), strings.Repeat("ü", 100), strings.Repeat("b", 30)), `
+		"long values share the room": {sqlResult("id a b",
+			int64(7), strings.Repeat("ü", 100), strings.Repeat("b", 30)), `
 id  a                  b
  7  üüüüüüüüüüüüüüüü…  bbbbbbbbbbbbbbbb…
 `},
@@ -47,11 +51,12 @@ id  a      b
 b
 x'` + strings.Repeat("0", 37) + `…
 `},
-		"columns that do not fit": {sqlResult("a b c d e f", "123456789", "123456789", "123456789", "123456789", "123456789", "1"), `
+		"columns that do not fit": {sqlResult("a b c d e f",
+			"123456789", "123456789", "123456789", "123456789", "123456789", "1"), `
 a         b         c         d         e         f
 1234567…  1234567…  1234567…  1234567…  1234567…  1
 `},
-		"what would drive the terminal": {sqlResult("a", "x\ny\x1b[31m"), `
+		"text with control characters": {sqlResult("a", "x\ny\x1b[31m"), `
 a
 x\ny\u001b[31m
 `},
@@ -93,12 +98,17 @@ func TestObjectsSQLSaysWhatItLeavesOut(t *testing.T) {
 		out: "id\n1\n2\n", err: "only the first 2 rows are shown; more with --limit N\n",
 	})
 	check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "SELECT", "--limit", "9"), result{
-		out: "id\n1\n2\n", err: "only the first 2 rows are shown; they are long: read on with LIMIT and OFFSET\n",
+		out: "id\n1\n2\n",
+		err: "only the first 2 rows are shown because they are long; read on with LIMIT and OFFSET\n",
 	})
 }
 
 func TestObjectsSQLWithoutRowsSaysWhatItWrote(t *testing.T) {
-	for n, want := range map[int64]string{0: "done, 0 rows written\n", 1: "done, 1 row written\n", 3: "done, 3 rows written\n"} {
+	for n, want := range map[int64]string{
+		0: "done, 0 rows written\n",
+		1: "done, 1 row written\n",
+		3: "done, 3 rows written\n",
+	} {
 		e := emulator{objects: control.SQLResult{RowsWritten: n}}
 		check(t, e.start(t).run(t.Context(), "objects", "sql", "Batcher/a", "UPDATE"), result{out: want})
 	}
@@ -120,11 +130,21 @@ func TestObjectsSQLReadsItsQueryAndArguments(t *testing.T) {
 		{[]string{"--file", file}, "ignored", `{"query":"SELECT 'file'","limit":1000}`},
 		{[]string{"--file", file, "5", "-"}, "ignored", `{"query":"SELECT 'file'","args":[5,"-"],"limit":1000}`},
 		{
-			[]string{"?", "text", "", "5", "-5", "1.0", "null", "true", `"5"`, "05", " 5", "[1]", `{"a":1}`, `{"type":"order","value":"x"}`},
-			"",
-			`{"query":"?","args":["text","",5,-5,1.0,null,1,"5","05"," 5","[1]","{\"a\":1}","{\"type\":\"order\",\"value\":\"x\"}"],"limit":1000}`,
+			[]string{"?", "text", "", "5", "-5", "1.0", "null", "true"}, "",
+			`{"query":"?","args":["text","",5,-5,1.0,null,1],"limit":1000}`,
 		},
-		{[]string{"?", `{"type":"bytes","value":"aGk="}`}, "", `{"query":"?","args":[{"type":"bytes","value":"aGk="}],"limit":1000}`},
+		{
+			[]string{"?", `"5"`, "05", " 5", "[1]", `{"a":1}`}, "",
+			`{"query":"?","args":["5","05"," 5","[1]","{\"a\":1}"],"limit":1000}`,
+		},
+		{
+			[]string{"?", `{"type":"order","value":"x"}`}, "",
+			`{"query":"?","args":["{\"type\":\"order\",\"value\":\"x\"}"],"limit":1000}`,
+		},
+		{
+			[]string{"?", `{"type":"bytes","value":"aGk="}`}, "",
+			`{"query":"?","args":[{"type":"bytes","value":"aGk="}],"limit":1000}`,
+		},
 		{[]string{"?", "--", "--limit"}, "", `{"query":"?","args":["--limit"],"limit":1000}`},
 	} {
 		e := emulator{objects: sqlResult("a")}
@@ -150,8 +170,14 @@ func TestObjectsSQLRefusesWhatMakesNoSense(t *testing.T) {
 		{[]string{"Batcher", "SELECT 1"}, "devtool: \"Batcher\" is not an object: CLASS/NAME or CLASS/ID\n"},
 		{[]string{"Batcher/a", "SELECT 1", "--limit", "0"}, "devtool: --limit is 0: it must be positive\n"},
 		{[]string{"Batcher/a", "--file", "nowhere.sql"}, "nowhere.sql"},
-		{[]string{"Batcher/a", "?", "1", "9223372036854775808"}, "devtool: argument 2: 9223372036854775808 is too large for an integer of SQL: pass it as text\n"},
-		{[]string{"Batcher/a", "?", `{"type":"bytes","value":"?"}`}, "devtool: argument 1: the value of type bytes is not a string in base64\n"},
+		{
+			[]string{"Batcher/a", "?", "1", "9223372036854775808"},
+			"devtool: argument 2: 9223372036854775808 is too large for an integer of SQL: pass it as text\n",
+		},
+		{
+			[]string{"Batcher/a", "?", `{"type":"bytes","value":"?"}`},
+			"devtool: argument 1: the value of type bytes is not a string in base64\n",
+		},
 	} {
 		got := c.run(t.Context(), append([]string{"objects", "sql"}, test.args...)...)
 		if got.code != 2 || !strings.Contains(got.err, test.want) {
@@ -160,18 +186,23 @@ func TestObjectsSQLRefusesWhatMakesNoSense(t *testing.T) {
 	}
 	c.terminal, c.env = true, map[string]string{"NO_COLOR": "1"}
 	check(t, c.run(t.Context(), "objects", "sql", "Batcher/a"), result{
-		code: 2, err: "devtool: there is no SQL to run\n  Write it in quotes, name a file with --file, or type it after -\n",
+		code: 2,
+		err: "devtool: there is no SQL to run\n" +
+			"  Write it in quotes, name a file with --file, or type it after -\n",
 	})
 	c.in = strings.Repeat(" ", 1<<20+1)
-	if got := c.run(t.Context(), "objects", "sql", "Batcher/a", "-"); got.code != 2 || !strings.Contains(got.err, "the SQL is longer than 1 MB") {
-		t.Errorf("with very long SQL: got %+v", got)
+	tooLong := c.run(t.Context(), "objects", "sql", "Batcher/a", "-")
+	if tooLong.code != 2 || !strings.Contains(tooLong.err, "the SQL is longer than 1 MB") {
+		t.Errorf("very long SQL: got %+v", tooLong)
 	}
 	if e.asked != nil {
 		t.Errorf("the emulator was asked %q, want nothing", e.asked)
 	}
 }
 
-func TestObjectsSQLPointsAtWhatIsWrong(t *testing.T) {
+func TestObjectsSQLPointsAtTheError(t *testing.T) {
+	long := strings.Repeat("a", 100) + "!" + strings.Repeat("b", 100)
+	cut := strings.Repeat("a", 60) + "!" + strings.Repeat("b", 59)
 	for _, test := range []struct {
 		query string
 		at    int
@@ -182,13 +213,16 @@ func TestObjectsSQLPointsAtWhatIsWrong(t *testing.T) {
 		{"x", 1, "  x\n   ^\n"},
 		{"", 0, "  \n  ^\n"},
 		{"x", 99, ""},
-		{strings.Repeat("a", 100) + "!" + strings.Repeat("b", 100), 100,
-			"  …" + strings.Repeat("a", 60) + "!" + strings.Repeat("b", 59) + "…\n   " + strings.Repeat(" ", 60) + "^\n"},
+		{long, 100, "  …" + cut + "…\n   " + strings.Repeat(" ", 60) + "^\n"},
 	} {
 		e := emulator{err: &control.Error{Code: control.CodeBadRequest, Message: "it is wrong", Offset: &test.at}}
 		c := e.start(t)
-		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--", test.query), result{code: 1, err: test.want + "devtool: it is wrong\n"})
-		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--json", "--", test.query), result{code: 1, err: `{"error":"it is wrong","code":"bad_request"}` + "\n"})
+		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--", test.query), result{
+			code: 1, err: test.want + "devtool: it is wrong\n",
+		})
+		check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "--json", "--", test.query), result{
+			code: 1, err: `{"error":"it is wrong","code":"bad_request"}` + "\n",
+		})
 	}
 }
 
@@ -207,7 +241,11 @@ func TestObjectsAbort(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	e := emulator{err: &control.Error{Code: control.CodeNotInMemory, Message: "Batcher/a is not in memory", Hint: "there is nothing to abort"}}
+	e := emulator{err: &control.Error{
+		Code:    control.CodeNotInMemory,
+		Message: "Batcher/a is not in memory",
+		Hint:    "there is nothing to abort",
+	}}
 	check(t, e.start(t).run(t.Context(), "objects", "abort", "Batcher/a"), result{
 		code: 1, err: "devtool: Batcher/a is not in memory\n  There is nothing to abort\n",
 	})

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,20 +23,23 @@ func TestObjectsListIsATable(t *testing.T) {
 		{Object: object("Session", "bad"), Problem: "no database"},
 	}}}
 	c := e.start(t)
-	check(t, c.run(t.Context(), "objects", "list"), result{out: `
-OBJECT                                                                    SIZE     ALARM       STATE                    ID
-Batcher/a                                                                 12.3 KB  in 9.2s     in memory                `[1:] + id + `
-Batcher/b\n                                                               1.2 MB   overdue 1s  running                  ` + id + `
-Session/` + id + `  999 B                on disk                  ` + id + `
-Session/bad                                                               0 B                  unreadable: no database  ` + id + `
-`})
+	row := func(object, rest string) string { return fmt.Sprintf("%-72s  %s\n", object, rest) }
+	check(t, c.run(t.Context(), "objects", "list"), result{
+		out: row("OBJECT", "SIZE     ALARM       STATE                    ID") +
+			row("Batcher/a", "12.3 KB  in 9.2s     in memory                "+id) +
+			row(`Batcher/b\n`, "1.2 MB   overdue 1s  running                  "+id) +
+			row("Session/"+id, "999 B                on disk                  "+id) +
+			row("Session/bad", "0 B                  unreadable: no database  "+id),
+	})
 	got := c.run(t.Context(), "objects", "list", "--json")
 	if diff := cmp.Diff(e.objects, any(decode[control.Objects](t, got.out))); diff != "" {
 		t.Errorf("with --json (-want +got):\n%s", diff)
 	}
 	e.objects = control.Objects{Now: noon}
 	check(t, c.run(t.Context(), "objects", "list"), result{out: "there are no objects\n"})
-	check(t, c.run(t.Context(), "objects", "list", "--json"), result{out: "{\n  \"now\": \"2026-10-01T12:00:00Z\",\n  \"objects\": []\n}\n"})
+	check(t, c.run(t.Context(), "objects", "list", "--json"), result{
+		out: "{\n  \"now\": \"2026-10-01T12:00:00Z\",\n  \"objects\": []\n}\n",
+	})
 }
 
 func TestObjectsShow(t *testing.T) {
@@ -56,10 +60,11 @@ file    /state/x.sqlite
 `[1:]})
 	details.Alarm = &noon
 	e.objects = details
-	if got := c.run(t.Context(), "objects", "show", "Batcher/a"); !strings.Contains(got.out, "alarm   2026-10-01T12:00:00.000Z\n") {
+	got := c.run(t.Context(), "objects", "show", "Batcher/a")
+	if !strings.Contains(got.out, "alarm   2026-10-01T12:00:00.000Z\n") {
 		t.Errorf("with an alarm: got %s", got.out)
 	}
-	got := c.run(t.Context(), "objects", "show", "Batcher/a", "--json")
+	got = c.run(t.Context(), "objects", "show", "Batcher/a", "--json")
 	if diff := cmp.Diff(details, decode[control.ObjectDetails](t, got.out)); diff != "" {
 		t.Errorf("with --json (-want +got):\n%s", diff)
 	}
@@ -85,7 +90,10 @@ func TestObjectsCommandsSendRequests(t *testing.T) {
 		{"put Batcher/a k -5", `PUT objects/Batcher/a/entry?key=k {"type":"json","value":-5}`},
 		{`put Batcher/a k {"n":[1]}`, `PUT objects/Batcher/a/entry?key=k {"type":"json","value":{"n":[1]}}`},
 		{"put Batcher/a k aGk= --type bytes", `PUT objects/Batcher/a/entry?key=k {"type":"bytes","value":"aGk="}`},
-		{"put Batcher/a k 2026-11-21T17:00:00Z --type=time", `PUT objects/Batcher/a/entry?key=k {"type":"time","value":"2026-11-21T17:00:00Z"}`},
+		{
+			"put Batcher/a k 2026-11-21T17:00:00Z --type=time",
+			`PUT objects/Batcher/a/entry?key=k {"type":"time","value":"2026-11-21T17:00:00Z"}`,
+		},
 	} {
 		e := emulator{objects: struct{}{}}
 		got := e.start(t).run(t.Context(), append([]string{"objects"}, strings.Fields(test.line)...)...)
@@ -139,7 +147,9 @@ time        time 2026-11-21T17:00:00Z
 
 	e.objects = control.Entries{Object: object("Batcher", "a")}
 	check(t, c.run(t.Context(), "objects", "get", "Batcher/a"), result{out: "Batcher/a has no keys\n"})
-	check(t, c.run(t.Context(), "objects", "get", "Batcher/a", "--prefix", "n:"), result{out: "Batcher/a has no keys that begin with \"n:\"\n"})
+	check(t, c.run(t.Context(), "objects", "get", "Batcher/a", "--prefix", "n:"), result{
+		out: "Batcher/a has no keys that begin with \"n:\"\n",
+	})
 }
 
 func TestObjectsCommandsSayWhatTheyDid(t *testing.T) {
@@ -155,16 +165,20 @@ func TestObjectsCommandsSayWhatTheyDid(t *testing.T) {
 		{"rm Batcher/a k", control.Entry{Key: "k"}, "deleted \"k\" of Batcher/a\n"},
 	} {
 		e := emulator{objects: test.answer}
-		check(t, e.start(t).run(t.Context(), append([]string{"objects"}, strings.Fields(test.line)...)...), result{out: test.want})
+		args := append([]string{"objects"}, strings.Fields(test.line)...)
+		check(t, e.start(t).run(t.Context(), args...), result{out: test.want})
 	}
 }
 
-// JSON would have another character for each byte that is not UTF-8.
-func TestTextThatIsNotUTF8IsNeitherStoredNorTakenForAName(t *testing.T) {
+// TestTextThatIsNotUTF8IsRefused has a reason: in a JSON request, each byte that is not UTF-8 would
+// silently become another character.
+func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
 	var e emulator
 	for _, kind := range []string{"json", "bytes", "time"} {
-		check(t, e.start(t).run(t.Context(), "objects", "put", "Batcher/a", "k", "\"\xff\"", "--type", kind), result{
-			code: 2, err: "devtool: \"\\\"\\xff\\\"\" is not UTF-8 text\n  Write other bytes in base64, with --type bytes\n",
+		put := []string{"objects", "put", "Batcher/a", "k", "\"\xff\"", "--type", kind}
+		check(t, e.start(t).run(t.Context(), put...), result{
+			code: 2,
+			err:  "devtool: \"\\\"\\xff\\\"\" is not UTF-8 text\n  Write other bytes in base64, with --type bytes\n",
 		})
 	}
 	check(t, e.start(t).run(t.Context(), "objects", "put", "Batcher/a", "k\xff", "1"), result{
@@ -172,18 +186,21 @@ func TestTextThatIsNotUTF8IsNeitherStoredNorTakenForAName(t *testing.T) {
 	})
 	for _, line := range []string{"objects put Batcher/\xff k 1", "alarms trigger Batcher/\xff"} {
 		check(t, e.start(t).run(t.Context(), strings.Fields(line)...), result{
-			code: 2, err: "devtool: \"Batcher/\\xff\" is not UTF-8 text\n  Name such an object by its ID: `devtool objects list` has it\n",
+			code: 2,
+			err: "devtool: \"Batcher/\\xff\" is not UTF-8 text\n" +
+				"  Name such an object by its ID: `devtool objects list` shows it\n",
 		})
 	}
 	if e.asked != nil {
-		t.Errorf("it was sent all the same: %q", e.asked)
+		t.Errorf("got requests %q, want none", e.asked)
 	}
 }
 
-func TestObjectsShowsWhatTheEmulatorRefuses(t *testing.T) {
+func TestObjectsShowsARefusalOfTheEmulator(t *testing.T) {
 	e := emulator{err: &control.Error{Code: control.CodeRunning, Message: "Batcher/a is running", Hint: "wait"}}
 	c := e.start(t)
 	for _, line := range []string{"evict Batcher/a", "delete Batcher/a", "show Batcher/a", "rm Batcher/a k"} {
-		check(t, c.run(t.Context(), append([]string{"objects"}, strings.Fields(line)...)...), result{code: 1, err: "devtool: Batcher/a is running\n  Wait\n"})
+		args := append([]string{"objects"}, strings.Fields(line)...)
+		check(t, c.run(t.Context(), args...), result{code: 1, err: "devtool: Batcher/a is running\n  Wait\n"})
 	}
 }

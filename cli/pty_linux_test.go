@@ -19,9 +19,9 @@ type tty struct {
 	t      *testing.T
 	master *os.File
 	shell  *exec.Cmd
-	raw    output // all that was written to the terminal
+	raw    output // everything that was written to the terminal
 	screen *cli.VT
-	seen   int // how much of raw was waited for
+	seen   int // the length of raw up to the last match of await
 }
 
 // newTTY starts the shell in the project's folder. $DEVTOOL is the binary.
@@ -55,7 +55,7 @@ func (p project) newTTY(columns int, env ...string) *tty {
 			x.raw.Write(b[:n])
 			x.screen.Write(b[:n])
 			if err != nil {
-				return // nobody has the other end any more
+				return // no process has the other end open
 			}
 		}
 	}()
@@ -73,14 +73,14 @@ func (p project) newTTY(columns int, env ...string) *tty {
 	return x
 }
 
-// openPTY opens a pair of a terminal's two ends.
+// openPTY opens the two ends of a terminal.
 func openPTY(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	fd, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	master = os.NewFile(uintptr(fd), "ptmx") // a read ends when it is closed, for it does not block
+	master = os.NewFile(uintptr(fd), "ptmx") // it does not block, so Close ends a read
 	var unlocked, number int32
 	terminalCall(t, master, syscall.TIOCSPTLCK, unsafe.Pointer(&unlocked))
 	terminalCall(t, master, syscall.TIOCGPTN, unsafe.Pointer(&number))
@@ -106,7 +106,7 @@ func terminalCall(t *testing.T, f *os.File, request uintptr, argument unsafe.Poi
 	}
 }
 
-// size sets how many columns the window has.
+// size sets the number of the window's columns.
 func (x *tty) size(columns int) {
 	x.t.Helper()
 	x.screen.Resize(columns)
@@ -114,7 +114,7 @@ func (x *tty) size(columns int) {
 	terminalCall(x.t, x.master, syscall.TIOCSWINSZ, unsafe.Pointer(&window))
 }
 
-// mode describes what the terminal does with what is typed and printed.
+// mode returns the names of the terminal's modes that are on.
 func (x *tty) mode() string {
 	x.t.Helper()
 	var m syscall.Termios
@@ -137,7 +137,7 @@ func (x *tty) mode() string {
 	return strings.Join(on, " ")
 }
 
-// The modes of a terminal: as a shell leaves it, and while hotkeys work.
+// The modes of a terminal under a shell, and while hotkeys work.
 const (
 	modeOfShell   = "lines echo signals output enter"
 	modeOfHotkeys = "signals output enter"
@@ -185,7 +185,7 @@ func (x *tty) awaitLast(text string) {
 	})
 }
 
-// dev starts an emulator by the shell, and returns when its hotkeys work.
+// dev starts an emulator with the shell, and returns when its hotkeys work.
 func (x *tty) dev(p project, args ...string) *server {
 	x.t.Helper()
 	x.devtool("dev --port 0 " + strings.Join(args, " "))
@@ -194,7 +194,7 @@ func (x *tty) dev(p project, args ...string) *server {
 	return s
 }
 
-// devtool has the shell run a command of devtool, and then tell its exit code.
+// devtool types a command of devtool into the shell, which then prints its exit code.
 func (x *tty) devtool(command string) {
 	x.typed(`"$DEVTOOL" ` + command + "; echo \"exit code $?.\"\n")
 }

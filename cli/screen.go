@@ -14,18 +14,18 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// screenFacts are what the start screen tells of an emulator.
+// screenFacts is the content of the start screen besides the configuration.
 type screenFacts struct {
 	status control.Status
 	time   control.Time
 	crons  []control.Cron
 	held   []control.Alarm
-	ending string // what ends the command, and what that ends
+	ending string // how to end the command
 	// unserved says why no version of the program serves, or is nil.
 	unserved *control.Failure
 }
 
-// startScreen tells what is served, with what, and where, in lines of that width.
+// startScreen shows the worker, its bindings, its state and its URL, in lines of that width.
 func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, width int) {
 	status, now := facts.status, facts.time
 	title := fmt.Sprintf("devtool %s, worker %s", status.Version, status.Worker)
@@ -56,15 +56,15 @@ func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, w
 	fmt.Fprintf(w, "\nReady on %s (%s)\n", status.URL, facts.ending)
 }
 
-// fitted writes a table of bindings. If it is wider than the lines, each of them has its value in a
-// line of its own.
+// fitted writes a table of bindings. If the table is wider than width, each value gets a line of
+// its own.
 func fitted(w io.Writer, rows [][]string, width int) {
 	var b strings.Builder
 	table(&b, rows...)
 	text := b.String()
 	tooWide := func(line string) bool { return utf8.RuneCountInString(line) > width }
 	if !slices.ContainsFunc(strings.Split(text, "\n"), tooWide) {
-		io.WriteString(w, text) //nolint:errcheck // the printer's buffer takes everything
+		io.WriteString(w, text) //nolint:errcheck // the printer's buffer does not fail
 		return
 	}
 	narrow, values := make([][]string, len(rows)), make([]string, len(rows))
@@ -86,12 +86,12 @@ func fitted(w io.Writer, rows [][]string, width int) {
 // maxHeld is how many of the held alarms the start screen shows.
 const maxHeld = 10
 
-// heldAlarms asks what is to become of the alarms that were missed and are held.
+// heldAlarms shows the missed alarms that are held, and the commands that decide about them.
 func heldAlarms(w io.Writer, held []control.Alarm, now time.Time) {
 	if len(held) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nHeld alarms, which fell due while nothing ran:\n")
+	fmt.Fprintf(w, "\nHeld alarms, which came due while no emulator ran:\n")
 	var rows [][]string
 	for _, alarm := range held[:min(len(held), maxHeld)] {
 		rows = append(rows, []string{"  " + alarm.String(), formatTime(alarm.Due), inText(alarm.Due.Sub(now))})
@@ -100,16 +100,16 @@ func heldAlarms(w io.Writer, held []control.Alarm, now time.Time) {
 	if more := len(held) - maxHeld; more > 0 {
 		fmt.Fprintf(w, "  and %d more: `devtool alarms list --due-before now`\n", more)
 	}
-	fmt.Fprintln(w, "They run when the clock is moved by hand. Or decide about them, or some of them:")
+	fmt.Fprintln(w, "They run when a command moves the clock. Or decide now about them, or some of them:")
 	table(w,
 		[]string{"  devtool alarms trigger --due-before now", "run them now"},
 		[]string{"  devtool alarms snooze --due-before now 1h", "run them later"},
-		[]string{"  devtool alarms delete --due-before now", "forget them"},
+		[]string{"  devtool alarms delete --due-before now", "drop them"},
 	)
 }
 
-// resources are the rows of the table of what handlers find in their environment, and of
-// the classes that they don't find there: their objects exist all the same.
+// resources returns the rows of the table of bindings. It includes classes without a binding,
+// because their objects exist all the same.
 func resources(c *config.Config) [][]string {
 	rows := [][]string{{"Binding", "Resource"}}
 	bound := make(map[string]bool)

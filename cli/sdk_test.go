@@ -28,7 +28,7 @@ var otherPackages = map[string]string{
 	"internal/inside/i.go":  "i",
 }
 
-// sdkOf returns a source of the SDK that consists of files and otherPackages.
+// sdkOf returns the source of an SDK that consists of files and otherPackages.
 func sdkOf(files map[string]string) fs.FS {
 	fsys := fstest.MapFS{}
 	for name, content := range otherPackages {
@@ -40,8 +40,8 @@ func sdkOf(files map[string]string) fs.FS {
 	return fsys
 }
 
-// wholeSDK returns the copy of an SDK that sdkOf has made of durable/a.go, which contains "a", and
-// durable/wire/b.go, which contains b.
+// wholeSDK returns the files that writeSDK must write for an SDK of sdkOf with durable/a.go, which
+// contains "a", and durable/wire/b.go, which contains b.
 func wholeSDK(b string) map[string]string {
 	files := map[string]string{
 		"go.mod": sdkGoMod, schemaFile: string(config.Schema()), "durable/a.go": "a", "durable/wire/b.go": b,

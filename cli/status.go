@@ -15,9 +15,9 @@ func statusCommand() *command {
 	return &command{
 		name:    "status",
 		summary: "Show which emulator runs here, what it serves, and what is wrong with the last change",
-		about: `A change that does not build, a program that does not start or a class that has
-disappeared leave the version before serving, if there was one: here is why. A
-browser shows the same at /cdn-cgi/local/status.`,
+		about: `If a change does not build, does not start or lacks a class, the version before goes on
+serving, if there was one. This command shows the reason. A browser shows the same at
+/cdn-cgi/local/status.`,
 		flags: q.flags(),
 		examples: []example{
 			{"devtool status", ""},
@@ -37,7 +37,7 @@ browser shows the same at /cdn-cgi/local/status.`,
 	}
 }
 
-// writeReport writes what is wrong last, where it is seen.
+// writeReport writes a table of the emulator's state and, at the end, what is wrong.
 func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 	clock, p := r.Clock, r.Program
 	table(w,
@@ -71,7 +71,7 @@ func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 func programText(r control.Report, now time.Time) string {
 	p := r.Program
 	if p.Version == 0 {
-		return p.State + ", none has been put in place yet"
+		return p.State + ", no version has served yet"
 	}
 	text := fmt.Sprintf("%s, version %d since %s", p.State, p.Version, control.Since(p.Since, now))
 	switch {

@@ -10,13 +10,18 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// Rows that come late keep to the columns of the first ones.
+// TestRowsOfALongAdvanceAreAlignedAsTheyCome prints rows before the later ones are known. Those
+// keep to the columns of the first ones.
 func TestRowsOfALongAdvanceAreAlignedAsTheyCome(t *testing.T) {
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	var out strings.Builder
 	p := &movePrinter{out: &out, terminal: true}
 	row := func(name string) control.AdvanceEvent {
-		return control.AdvanceEvent{Fired: &control.Fired{Object: control.Object{Class: "Batcher", Name: name}, At: noon, Outcome: control.OutcomeOK}}
+		return control.AdvanceEvent{Fired: &control.Fired{
+			Object:  control.Object{Class: "Batcher", Name: name},
+			At:      noon,
+			Outcome: control.OutcomeOK,
+		}}
 	}
 	p.event(row("a"))
 	if out.Len() > 0 {

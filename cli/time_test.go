@@ -41,7 +41,11 @@ next   no alarm is set
 				t.Errorf("time %s --json (-want +got):\n%s", name, diff)
 			}
 		}
-		want := []string{"GET time", "GET time", "POST time/freeze", "POST time/freeze", "POST time/resume", "POST time/resume"}
+		want := []string{
+			"GET time", "GET time",
+			"POST time/freeze", "POST time/freeze",
+			"POST time/resume", "POST time/resume",
+		}
 		if diff := cmp.Diff(want, e.asked); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
@@ -57,7 +61,7 @@ func TestTimeShowsTheCronTriggerThatIsDueFirst(t *testing.T) {
 		e := emulator{time: control.Time{Now: noon, Mode: control.Frozen, Offset: "0s", Next: &alarm,
 			NextCron: &control.NextCron{Cron: "* * * * *", Due: noon.Add(due)}}}
 		if got := e.start(t).run(t.Context(), "time", "now"); !strings.Contains(got.out, want) {
-			t.Errorf("got %q, want it with %q", got.out, want)
+			t.Errorf("got %q, want %q in it", got.out, want)
 		}
 	}
 }
@@ -82,7 +86,8 @@ func TestTheLongestStepOfAMoveMayBeInDays(t *testing.T) {
 		if got := e.start(t).run(t.Context(), "time", "advance", "10s", "--max-step", given, "--json"); got.code != 0 {
 			t.Errorf("--max-step %s: got %+v", given, got)
 		}
-		if diff := cmp.Diff([]string{`POST time/advance {"duration":"10s","maxStep":"` + want + `"}`}, e.asked); diff != "" {
+		request := `POST time/advance {"duration":"10s","maxStep":"` + want + `"}`
+		if diff := cmp.Diff([]string{request}, e.asked); diff != "" {
 			t.Errorf("--max-step %s (-want +got):\n%s", given, diff)
 		}
 	}
@@ -92,8 +97,12 @@ func TestTimeAdvanceReportsWhatFired(t *testing.T) {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 	again := at(12)
 	ok := control.Fired{Object: object("Batcher", "default"), At: at(5), Outcome: control.OutcomeOK}
-	retry := control.Fired{Object: object("Batcher", "x"), At: at(10), Outcome: control.OutcomeRetry, Error: "boom", RetryAt: &again}
-	failed := control.Fired{Object: object("Session", "y"), At: at(10), Outcome: control.OutcomeFailed, Error: "bang", Retry: 6}
+	retry := control.Fired{
+		Object: object("Batcher", "x"), At: at(10), Outcome: control.OutcomeRetry, Error: "boom", RetryAt: &again,
+	}
+	failed := control.Fired{
+		Object: object("Session", "y"), At: at(10), Outcome: control.OutcomeFailed, Error: "bang", Retry: 6,
+	}
 	next := control.Alarm{Object: object("Batcher", "x"), Due: again, Retry: 1}
 
 	for _, test := range []struct {
@@ -114,7 +123,10 @@ next   no alarm is set
 		},
 		{
 			"a success and a retry to come",
-			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Ran: 2, Fired: []control.Fired{ok, retry}, Next: &next},
+			control.Advanced{
+				From: noon, To: at(10), Mode: control.Frozen,
+				Ran: 2, Fired: []control.Fired{ok, retry}, Next: &next,
+			},
 			result{out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok
@@ -127,7 +139,10 @@ next   Batcher/x in 2s, at 2026-10-01T12:00:12.000Z
 		},
 		{
 			"a failure for good",
-			control.Advanced{From: noon, To: at(10), Mode: control.Frozen, Ran: 2, Failed: 1, Fired: []control.Fired{ok, failed}},
+			control.Advanced{
+				From: noon, To: at(10), Mode: control.Frozen,
+				Ran: 2, Failed: 1, Fired: []control.Fired{ok, failed},
+			},
 			result{code: 1, out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok
@@ -140,7 +155,10 @@ next   no alarm is set
 		},
 		{
 			"an early end",
-			control.Advanced{From: noon, To: at(5), Mode: control.Frozen, Ran: 1, Fired: []control.Fired{ok}, Stopped: "Batcher/x did not return within 30 s"},
+			control.Advanced{
+				From: noon, To: at(5), Mode: control.Frozen,
+				Ran: 1, Fired: []control.Fired{ok}, Stopped: "Batcher/x did not return within 30 s",
+			},
 			result{code: 1, out: `
 TIME                      OBJECT           OUTCOME  DETAIL
 2026-10-01T12:00:05.000Z  Batcher/default  ok

@@ -21,7 +21,7 @@ type typesOptions struct {
 	json   bool
 }
 
-// typesFile is where the types go, in the folder of main.
+// typesFile is the default file of types, in the folder of main.
 const typesFile = "env_gen.go"
 
 const defaultTypeName = "Env"
@@ -31,13 +31,14 @@ func typesCommand() *command {
 	return &command{
 		name:    "types",
 		summary: "Write a Go file with a method for each binding and variable",
-		about: `With it a handler says NewEnv(env).Batcher() for env.Namespace("BATCHER"), and the compiler
-finds what is misspelt. All environments are taken together. Run it after each change of
-the bindings; with --check it writes nothing and exits with 1 when that is due.`,
+		about: `With this file, handlers write NewEnv(env).Batcher() instead of env.Namespace("BATCHER"),
+and the compiler finds misspelt names. The file covers the bindings of all environments.
+Run it after each change of the bindings. With --check it writes nothing, and exits with
+1 if the file is out of date.`,
 		args: []argument{{name: "FILE", optional: true,
 			usage: "Go file to write (default: " + typesFile + " in the folder of main)"}},
 		flags: []flag{
-			{name: "check", usage: "only compare, for CI", target: &o.check},
+			{name: "check", usage: "only compare the file, for CI", target: &o.check},
 			{name: "env-interface", value: "NAME", target: &o.name,
 				usage: "name of the type (default: " + defaultTypeName + ")"},
 			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
@@ -79,7 +80,7 @@ func types(s Streams, o typesOptions, target string) error {
 		}
 		target = filepath.Join(mainFolder(configs[0]), typesFile)
 	}
-	present, err := presentTypes(s, target)
+	present, err := readTypes(s, target)
 	if err != nil {
 		return err
 	}
@@ -94,10 +95,10 @@ func types(s Streams, o typesOptions, target string) error {
 	for _, c := range configs {
 		file.all = append(file.all, c.Env)
 	}
-	if file.pkg, err = lookAtPackage(target); err != nil {
+	if file.pkg, err = readPackage(target); err != nil {
 		return err
 	}
-	if err := file.pkg.refuse(s, file); err != nil {
+	if err := file.pkg.checkNames(s, file); err != nil {
 		return err
 	}
 	source, err := file.source()
@@ -134,7 +135,7 @@ func types(s Streams, o typesOptions, target string) error {
 	})
 }
 
-// everyEnvironment loads the file at path for the top level, and then for each environment.
+// everyEnvironment loads the file at path for the top level, and for each environment.
 func everyEnvironment(path string) ([]*config.Config, error) {
 	names, err := config.Environments(path)
 	if err != nil {
@@ -151,7 +152,8 @@ func everyEnvironment(path string) ([]*config.Config, error) {
 	return configs, nil
 }
 
-// mainFolder is the folder of the Go program: main may also name a file in it.
+// mainFolder returns the folder of the Go program. In the configuration, main may also name a file
+// in it.
 func mainFolder(c *config.Config) string {
 	main := filepath.Join(c.Dir(), c.Main)
 	if filepath.Ext(main) == ".go" {
@@ -160,9 +162,10 @@ func mainFolder(c *config.Config) string {
 	return main
 }
 
-// presentTypes is the file at target, or nil if there is none. What was not generated is not to be
-// overwritten. Line endings may have been changed by a checkout.
-func presentTypes(s Streams, target string) ([]byte, error) {
+// readTypes returns the file at target with LF line endings, or nil if there is no file. git may
+// have changed the line endings. A file that devtool did not generate is an error, because it must
+// not be overwritten.
+func readTypes(s Streams, target string) ([]byte, error) {
 	present, err := os.ReadFile(target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -177,14 +180,14 @@ func presentTypes(s Streams, target string) ([]byte, error) {
 	return bytes.ReplaceAll(present, []byte("\r\n"), []byte("\n")), nil
 }
 
-// staleTypes is the error for a file that is not what would be written.
+// staleTypes returns the error for a file that differs from what devtool would write.
 func staleTypes(s Streams, target, path string, present []byte) error {
 	const hint = "run `devtool types`, and commit what it writes"
 	switch {
 	case present == nil:
 		return failure(hint, "%s is missing", s.short(target))
 	case !intact(present):
-		return failure(hint, "%s has been changed by hand", s.short(target))
+		return failure(hint, "%s was edited after `devtool types` wrote it", s.short(target))
 	}
 	return failure(hint, "%s is out of date with %s", s.short(target), s.short(path))
 }

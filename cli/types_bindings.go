@@ -15,16 +15,16 @@ import (
 
 var validTypeName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_]*$`)
 
-// bindingKind is what a method returns.
+// bindingKind is the kind of a binding's value, which decides the signature of its method.
 type bindingKind string
 
 const (
 	namespaceBinding bindingKind = "namespace"
 	textBinding      bindingKind = "text"
 	boolBinding      bindingKind = "bool"
-	wholeBinding     bindingKind = "whole"  // a number without a fraction, wherever it is given
+	wholeBinding     bindingKind = "whole"  // an integer in all environments
 	numberBinding    bindingKind = "number" // any other number
-	valueBinding     bindingKind = "value"  // any other JSON, or of several kinds
+	valueBinding     bindingKind = "value"  // any other JSON, or different kinds in environments
 )
 
 // signatures are the parameters and results of the methods.
@@ -37,7 +37,8 @@ var signatures = map[bindingKind]string{
 	valueBinding:     "(v any) error",
 }
 
-// envBinding is a name in the environment of handlers, over all environments of the configuration.
+// envBinding is a name in the environment of handlers. It covers all environments of the
+// configuration.
 type envBinding struct {
 	Name      string      `json:"name"`
 	Method    string      `json:"method"`
@@ -45,10 +46,10 @@ type envBinding struct {
 	Kind      bindingKind `json:"kind"`
 	Classes   []string    `json:"classes,omitempty"` // of a namespace; more than one if environments differ
 
-	has []string // the environments that have it, "" for the top level
+	envs []string // the environments with this binding, "" for the top level
 }
 
-// collectBindings returns what handlers find in their environment, in the order of names.
+// collectBindings returns the bindings of all environments, sorted by name.
 func collectBindings(configs []*config.Config) ([]envBinding, error) {
 	byName := make(map[string]*envBinding)
 	var conflict error
@@ -68,7 +69,7 @@ func collectBindings(configs []*config.Config) ([]envBinding, error) {
 		if class != "" && !slices.Contains(b.Classes, class) {
 			b.Classes = append(b.Classes, class)
 		}
-		b.has = append(b.has, env)
+		b.envs = append(b.envs, env)
 	}
 	for _, c := range configs {
 		for _, o := range c.DurableObjects {
@@ -98,7 +99,7 @@ func collectBindings(configs []*config.Config) ([]envBinding, error) {
 	return list, nil
 }
 
-// widen returns the kind that has the values of both, which differ.
+// widen returns the kind that has the values of both a and b, which differ.
 func widen(a, b bindingKind) bindingKind {
 	if a != wholeBinding && a != numberBinding || b != wholeBinding && b != numberBinding {
 		return valueBinding
@@ -126,11 +127,11 @@ func kindOf(v config.Var) bindingKind {
 	return valueBinding
 }
 
-// lacks says in which environments of all a binding is missing, or is empty.
-func (b envBinding) lacks(all []string) string {
+// missingIn says which of all environments do not have the binding, or returns nothing if all do.
+func (b envBinding) missingIn(all []string) string {
 	var missing []string
 	for _, env := range all {
-		if slices.Contains(b.has, env) {
+		if slices.Contains(b.envs, env) {
 			continue
 		}
 		if env == "" {
@@ -142,9 +143,9 @@ func (b envBinding) lacks(all []string) string {
 	return strings.Join(missing, ", ")
 }
 
-// nameMethods gives each binding a method of its own. Where two names come to the same method, as
-// FOO_BAR and fooBar do, both keep their spelling instead, so that it does not depend on which was
-// there first.
+// nameMethods gives each binding a unique method name. If two names lead to the same method, as
+// FOO_BAR and fooBar do, both keep their spelling instead. So the result does not depend on their
+// order.
 func nameMethods(bindings []envBinding) {
 	count := make(map[string]int)
 	for i := range bindings {
@@ -164,7 +165,7 @@ func nameMethods(bindings []envBinding) {
 		}
 		literal := literalName(b.Name)
 		b.Method = literal
-		for n := 2; taken[b.Method]; n++ { // "a-b" and "a_b" are spelt alike, too
+		for n := 2; taken[b.Method]; n++ { // "a-b" and "a_b" also have the same spelling
 			b.Method = fmt.Sprintf("%s_%d", literal, n)
 		}
 		taken[b.Method] = true
@@ -175,7 +176,7 @@ func nameMethods(bindings []envBinding) {
 var initialisms = strings.Fields("ACL AI API ASCII CPU CSS DB DNS HTML HTTP HTTPS ID IP JSON JWT KV " +
 	"RPC SQL SSH TCP TLS TTL UDP UI URI URL UTF8 UUID XML")
 
-// methodName is name as Go writes it: UPSTREAM_URL becomes UpstreamURL.
+// methodName returns name in Go's style: UPSTREAM_URL becomes UpstreamURL.
 func methodName(name string) string {
 	var b strings.Builder
 	between := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
@@ -193,7 +194,7 @@ func methodName(name string) string {
 	return exported(b.String())
 }
 
-// literalName is name with as little changed as an exported method bears.
+// literalName returns name with the fewest changes that make it the name of an exported method.
 func literalName(name string) string {
 	return exported(strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -203,7 +204,7 @@ func literalName(name string) string {
 	}, name))
 }
 
-// exported is name with something before it if Go would not export it as it is.
+// exported returns name with a capital at the beginning, or with an X before it if there is none.
 func exported(name string) string {
 	first := append([]rune(name), 0)[0]
 	switch {

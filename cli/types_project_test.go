@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestTypesCompile writes the types of a configuration with every kind of binding, and uses each.
+// TestTypesCompile writes types for every kind of binding, and compiles a program that uses each.
 func TestTypesCompile(t *testing.T) {
 	c := call{dir: t.TempDir(), sdk: os.DirFS("..")}
 	if got := c.run(t.Context(), "init", ".", "--name", "app", "--template", "counter"); got.code != 0 {
@@ -67,7 +67,7 @@ var _ = use
 	}
 }
 
-// TestANewProjectsConfigurationHasItsSchema follows $schema.
+// TestANewProjectsConfigurationHasItsSchema reads the file that $schema names.
 func TestANewProjectsConfigurationHasItsSchema(t *testing.T) {
 	c := call{dir: t.TempDir(), sdk: fakeSDK}
 	if got := c.run(t.Context(), "init"); got.code != 0 {

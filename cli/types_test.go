@@ -37,7 +37,14 @@ func TestMethodsAreNamedAsGoWrites(t *testing.T) {
 }
 
 func TestNamesThatCollideKeepTheirSpelling(t *testing.T) {
-	bindings := []envBinding{{Name: "A_B"}, {Name: "FooBar"}, {Name: "a-b"}, {Name: "a_b"}, {Name: "foo_bar"}, {Name: "other"}}
+	bindings := []envBinding{
+		{Name: "A_B"},
+		{Name: "FooBar"},
+		{Name: "a-b"},
+		{Name: "a_b"},
+		{Name: "foo_bar"},
+		{Name: "other"},
+	}
 	nameMethods(bindings)
 	for i, want := range []string{"A_B", "FooBar", "A_b_2", "A_b", "Foo_bar", "Other"} {
 		if got := bindings[i].Method; want == "A_b_2" || want == "A_b" {
@@ -50,9 +57,14 @@ func TestNamesThatCollideKeepTheirSpelling(t *testing.T) {
 	}
 }
 
-// drawEnvironments draws two environments, whose names may be anything that a configuration bears.
+// drawEnvironments draws two environments, with any names that a configuration may have.
 func drawEnvironments(t *rapid.T) []*config.Config {
-	name := rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9_. -]{1,6}`), rapid.String(), rapid.SampledFrom([]string{"env", "Env", "durable", "fmt", "err", "value", "v", "e"}))
+	usedByTheCode := []string{"env", "Env", "durable", "fmt", "err", "value", "v", "e"}
+	name := rapid.OneOf(
+		rapid.StringMatching(`[A-Za-z0-9_. -]{1,6}`),
+		rapid.String(),
+		rapid.SampledFrom(usedByTheCode),
+	)
 	var configs []*config.Config
 	for _, env := range []string{"", "staging"} {
 		c := &config.Config{Name: "w", Env: env}
@@ -67,7 +79,8 @@ func drawEnvironments(t *rapid.T) []*config.Config {
 				c.RequiredSecrets = append(c.RequiredSecrets, n)
 			case 3:
 				script := rapid.SampledFrom([]string{"", "w", "other", "*/\n\u2028package"}).Draw(t, "script")
-				c.DurableObjects = append(c.DurableObjects, config.DurableObject{Name: n, ClassName: "Class", ScriptName: script})
+				o := config.DurableObject{Name: n, ClassName: "Class", ScriptName: script}
+				c.DurableObjects = append(c.DurableObjects, o)
 			}
 		}
 		configs = append(configs, c)
@@ -75,12 +88,12 @@ func drawEnvironments(t *rapid.T) []*config.Config {
 	return configs
 }
 
-// TestTypesAreGoWhateverTheNames is about syntax, gofmt and names; that they compile, TestTypesCompile shows.
+// TestTypesAreGoWhateverTheNames checks syntax, format and names. TestTypesCompile compiles types.
 func TestTypesAreGoWhateverTheNames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bindings, err := collectBindings(drawEnvironments(t))
 		if err != nil {
-			return // a class here and a variable there
+			return // a name is a class in one environment and a variable in the other
 		}
 		methods := make(map[string]bool)
 		for _, b := range bindings {
@@ -92,7 +105,13 @@ func TestTypesAreGoWhateverTheNames(t *testing.T) {
 			}
 			methods[b.Method] = true
 		}
-		f := envFile{config: "wrangler.jsonc", typeName: "Env", bindings: bindings, all: []string{"", "staging"}, pkg: goPackage{name: "main"}}
+		f := envFile{
+			config:   "wrangler.jsonc",
+			typeName: "Env",
+			bindings: bindings,
+			all:      []string{"", "staging"},
+			pkg:      goPackage{name: "main"},
+		}
 		source, err := f.source()
 		if err != nil {
 			t.Fatal(err)
@@ -102,16 +121,17 @@ func TestTypesAreGoWhateverTheNames(t *testing.T) {
 			t.Fatalf("%v in\n%s", err, source)
 		}
 		if !ast.IsGenerated(parsed) {
-			t.Errorf("the header does not say that it is generated:\n%s", source)
+			t.Errorf("the header does not mark the file as generated:\n%s", source)
 		}
 		if got, err := format.Source(source); err != nil || !bytes.Equal(got, source) {
 			t.Errorf("gofmt would change (error %v)\n%s\nto\n%s", err, source, got)
 		}
 		if len(parsed.Decls) != 3+len(bindings) {
-			t.Errorf("got %d declarations, want imports, type, constructor and %d methods", len(parsed.Decls), len(bindings))
+			t.Errorf("got %d declarations, want imports, type, constructor and %d methods",
+				len(parsed.Decls), len(bindings))
 		}
 		if !intact(source) {
-			t.Errorf("the hash does not fit:\n%s", source)
+			t.Errorf("the hash does not match the code:\n%s", source)
 		}
 		i := rapid.IntRange(bytes.Index(source, []byte("package")), len(source)-1).Draw(t, "edit")
 		edited := bytes.Clone(source)

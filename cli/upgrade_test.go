@@ -14,7 +14,7 @@ import (
 
 const oldGoMod = "module app\n\nrequire devtool v0.0.0\n\nreplace devtool => ./.devtool/sdk\n"
 
-// oldModule is a module in a temporary folder with oldGoMod and files.
+// oldModule makes a module with oldGoMod and files in a temporary folder.
 func oldModule(t *testing.T, files map[string]string) (*goModule, Streams) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -132,13 +132,13 @@ func TestAnUpgradeFollowsLinksToFiles(t *testing.T) {
 	}
 }
 
-// TestAnUpgradeKeepsTheHashOfTypes takes a file as `devtool types` of the old path has written it.
+// TestAnUpgradeKeepsTheHashOfTypes upgrades a file that `devtool types` wrote with the old path.
 func TestAnUpgradeKeepsTheHashOfTypes(t *testing.T) {
 	want, err := envFile{
 		config: "wrangler.jsonc", typeName: "Env", pkg: goPackage{name: "main"}, all: []string{""},
 		bindings: []envBinding{{
 			Name: "BATCHER", Method: "Batcher", Signature: "() *durable.Namespace",
-			Kind: namespaceBinding, Classes: []string{"Batcher"}, has: []string{""},
+			Kind: namespaceBinding, Classes: []string{"Batcher"}, envs: []string{""},
 		}},
 	}.source()
 	if err != nil {
@@ -211,7 +211,8 @@ func TestTheProjectsOwnPackagesAreNotTheSDKs(t *testing.T) {
 	}
 }
 
-// TestEditsAreApplied compares with replacing pieces of a text that is cut up.
+// TestEditsAreApplied replaces each second piece of a text, and compares the result with the pieces
+// joined.
 func TestEditsAreApplied(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOf(rapid.StringMatching("[a-z]{0,3}")).Draw(t, "pieces")

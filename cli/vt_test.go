@@ -6,27 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-// VT is as much of a terminal as the tests need: it shows what was written to it. It does not scroll, and it knows only
-// the sequences that a display writes.
+// VT is a small terminal for tests, which shows the text that is written to it. It does not scroll,
+// and it knows only the sequences that a display writes.
 type VT struct {
 	mu       sync.Mutex
 	columns  int
 	lines    [][]rune
 	row, col int
-	rest     []byte // of a sequence or a character that is not complete
+	rest     []byte // an incomplete sequence or character
 }
 
 // NewVT returns an empty terminal.
 func NewVT(columns int) *VT { return &VT{columns: columns, lines: [][]rune{nil}} }
 
-// Resize changes the width, as a terminal does that does not wrap its lines anew.
+// Resize changes the width. It does not wrap the present lines again.
 func (v *VT) Resize(columns int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.columns = columns
 }
 
-// Lines are what is seen, without the empty lines at the end.
+// Lines returns the lines on the screen, without the empty ones at the end.
 func (v *VT) Lines() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -55,7 +55,8 @@ func (v *VT) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// stepLocked takes a character or a sequence from b and returns how long it was; 0 if it is not complete.
+// stepLocked takes a character or a sequence from b, and returns its length, or 0 if it is
+// incomplete.
 func (v *VT) stepLocked(b []byte) int {
 	switch {
 	case b[0] == '\x1b':
@@ -69,7 +70,7 @@ func (v *VT) stepLocked(b []byte) int {
 	case b[0] == '\r':
 		v.col = 0
 	case b[0] == '\n':
-		v.col = 0 // as the system makes of it, which the tests of the display do not pass
+		v.col = 0 // a real system turns \n into \r\n; tests of the display have none
 		v.downLocked()
 	case b[0] == '\a' || b[0] == '\b':
 		v.col = max(v.col-1, 0)
