@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -267,34 +265,20 @@ func TestANewConfigurationSetsItsTriggers(t *testing.T) {
 }
 
 func TestAWorkerWithoutAHandlerCausesOneWarning(t *testing.T) {
-	var log bytes.Buffer
-	var mu sync.Mutex
+	var log scripted.Buffer
 	w := newStoppedWorld(t, nil)
 	w.withCrons(midnight, "* * * * *", "0 0 1 1 *")
 	crons := w.tune
 	w.tune = func(o *Options) {
 		crons(o)
-		o.Log = slog.New(slog.NewTextHandler(lockedBuffer{&mu, &log}, nil))
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	}
 	w.start(scripted.New(nil))
 	wantList(t, "runs", w.moveOn(2*time.Minute), []string{"cron * * * * * dropped", "cron * * * * * dropped"})
-	mu.Lock()
-	defer mu.Unlock()
 	const warning = "has 2, and the worker has no Scheduled handler"
 	if got := log.String(); strings.Count(got, "cron") != 1 || !strings.Contains(got, warning) {
 		t.Errorf("got log\n%s", got)
 	}
-}
-
-type lockedBuffer struct {
-	mu *sync.Mutex
-	b  *bytes.Buffer
-}
-
-func (l lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
 }
 
 // ask sends a request to the front door.

@@ -1,14 +1,12 @@
 package emulator
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,23 +18,12 @@ import (
 )
 
 // A logbook keeps what an emulator logs, as JSON.
-type logbook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type logbook struct{ scripted.Buffer }
 
 // lines returns the messages, with "_" for the milliseconds of real time, and the records.
 func (l *logbook) lines(t *testing.T) (lines []string, records []map[string]any) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for text := range strings.Lines(l.b.String()) {
+	for text := range strings.Lines(l.String()) {
 		var r map[string]any
 		if err := json.Unmarshal([]byte(text), &r); err != nil {
 			t.Fatal(err)
@@ -60,9 +47,7 @@ func newLoggedWorld(t *testing.T, s *script, level slog.Level) (*testWorld, *log
 		o.Log = slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: level}))
 	})
 	w.start(s)
-	book.mu.Lock()
-	defer book.mu.Unlock()
-	book.b.Reset()
+	book.Reset()
 	return w, book
 }
 

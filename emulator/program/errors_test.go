@@ -68,46 +68,21 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	}
 	c := newCaller(t, s)
 	id := scripted.LabID("callee")
-	tests := []struct {
-		name, path string
-		want       wire.Error
-		constructs bool // the next event constructs the object again
-	}{
-		{"error", "/error", wire.Error{Message: "no luck", Remote: true, ObjectID: id}, false},
-		{"panic", "/panic", wire.Error{Message: "panic: no luck", Remote: true, ObjectID: id}, false},
-		{
-			name: "flags of its own",
-			path: "/own",
-			want: wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id},
-		},
-		{
-			name: "what another object failed with",
-			path: "/of another",
-			want: wire.Error{Message: "no luck there", Remote: true, ObjectID: scripted.LabID("another")},
-		},
-		{
-			name: "a path that nothing handles",
-			path: "/nowhere",
-			want: wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id},
-		},
-		{
-			name: "an invalid status",
-			path: "/status",
-			want: wire.Error{Message: "the handler answered with status 42; it must be from 200 to 999"},
-		},
-		{"abort", "/reset", wire.Error{Message: "enough", Reset: true, ObjectID: id}, true},
-		{"failure in a block", "/block", wire.Error{Message: "not loaded", Reset: true, ObjectID: id}, true},
-	}
+	tests := append(scripted.CalleeErrors(), scripted.CalleeError{
+		Name: "an invalid status",
+		Path: "/status",
+		Want: wire.Error{Message: "the handler answered with status 42; it must be from 200 to 999"},
+	})
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.Name, func(t *testing.T) {
 			c.w.want("callee", "/get", "") // it is in memory
 			before := strings.Count(s.Notes(), "construct:callee")
-			scripted.WantError(t, c.ask(tt.path), tt.want)
+			scripted.WantError(t, c.ask(tt.Path), tt.Want)
 			if err := c.ask("/get"); err != nil {
 				t.Errorf("the next call: got %v, want it to work", err)
 			}
-			if got := strings.Count(s.Notes(), "construct:callee") > before; got != tt.constructs {
-				t.Errorf("constructed again: %t, want %t", got, tt.constructs)
+			if got := strings.Count(s.Notes(), "construct:callee") > before; got != tt.Constructs {
+				t.Errorf("constructed again: %t, want %t", got, tt.Constructs)
 			}
 		})
 	}
@@ -123,13 +98,18 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	})
 }
 
-func TestACallerGetsAnErrorWhenTheProgramCrashes(t *testing.T) {
-	s := scripted.Memory()
-	s.Handlers["/wait"] = func(c *call) (string, error) {
+// waitForEnd returns a handler that notes "waits" and lasts until its program ends.
+func waitForEnd(s *script) scripted.Handler {
+	return func(c *call) (string, error) {
 		s.Note("waits")
 		<-c.Context.Done()
 		return "", c.Context.Err()
 	}
+}
+
+func TestACallerGetsAnErrorWhenTheProgramCrashes(t *testing.T) {
+	s := scripted.Memory()
+	s.Handlers["/wait"] = waitForEnd(s)
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -155,11 +135,7 @@ func TestACallerGetsAnErrorWhenTheProgramCrashes(t *testing.T) {
 
 func TestACallerGetsAnErrorWhenTheDrainLimitExpires(t *testing.T) {
 	s := scripted.Memory()
-	s.Handlers["/wait"] = func(c *call) (string, error) {
-		s.Note("waits")
-		<-c.Context.Done()
-		return "", c.Context.Err()
-	}
+	s.Handlers["/wait"] = waitForEnd(s)
 	w := newWorld(t, s)
 	w.host.drainLimit = time.Millisecond
 	var wg sync.WaitGroup

@@ -15,8 +15,8 @@ import (
 // The schedule of retries, and what counts as a failure of the handler. Source: workerd's
 // alarm-scheduler.c++, and observation of workerd.
 
-// waits returns how long after the previous run each run began, without jitter. Where the wait was
-// not within the quarter that jitter may add, it returns how far it was off.
+// waits returns how long after the previous run each run began. It leaves out jitter, which may add
+// a quarter. It returns a wait with more than that as it was.
 func waits(fired []control.Fired) []string {
 	var list []string
 	for i := 1; i < len(fired); i++ {

@@ -65,41 +65,16 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	}
 	c := newCaller(t, s)
 	id := labID("callee")
-	tests := []struct {
-		name, path string
-		want       wire.Error
-		constructs bool // the next event constructs the object again
-	}{
-		{"error", "/error", wire.Error{Message: "no luck", Remote: true, ObjectID: id}, false},
-		{"panic", "/panic", wire.Error{Message: "panic: no luck", Remote: true, ObjectID: id}, false},
-		{
-			name: "flags of its own",
-			path: "/own",
-			want: wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id},
-		},
-		{
-			name: "what another object failed with",
-			path: "/of another",
-			want: wire.Error{Message: "no luck there", Remote: true, ObjectID: labID("another")},
-		},
-		{
-			name: "a path that nothing handles",
-			path: "/nowhere",
-			want: wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id},
-		},
-		{"abort", "/reset", wire.Error{Message: "enough", Reset: true, ObjectID: id}, true},
-		{"failure in a block", "/block", wire.Error{Message: "not loaded", Reset: true, ObjectID: id}, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for _, tt := range scripted.CalleeErrors() {
+		t.Run(tt.Name, func(t *testing.T) {
 			c.w.want("callee", "/get", "") // it is in memory
 			before := strings.Count(s.notes(), "construct:callee")
-			scripted.WantError(t, c.ask(tt.path), tt.want)
+			scripted.WantError(t, c.ask(tt.Path), tt.Want)
 			if err := c.ask("/get"); err != nil {
 				t.Errorf("the next call: got %v, want it to work", err)
 			}
-			if got := strings.Count(s.notes(), "construct:callee") > before; got != tt.constructs {
-				t.Errorf("constructed again: %t, want %t", got, tt.constructs)
+			if got := strings.Count(s.notes(), "construct:callee") > before; got != tt.Constructs {
+				t.Errorf("constructed again: %t, want %t", got, tt.Constructs)
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"devtool.internal/clock"
 	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/internal/scripted"
 )
 
 // missing starts a world with alarms of a, b and c, and stops it. The clock passes those of b and
@@ -39,8 +40,8 @@ func (w *world) sleepFor(d time.Duration) {
 }
 
 // next sets how the world starts next time, and returns the log of that start.
-func (w *world) next(live bool, missed Missed) *syncBuffer {
-	b := &syncBuffer{}
+func (w *world) next(live bool, missed Missed) *scripted.Buffer {
+	b := &scripted.Buffer{}
 	w.tune = func(o *setup) {
 		o.Frozen, o.Missed = !live, missed
 		o.Log = slog.New(slog.NewTextHandler(b, nil))
@@ -48,24 +49,7 @@ func (w *world) next(live bool, missed Missed) *syncBuffer {
 	return b
 }
 
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func wantLine(t *testing.T, log *syncBuffer, want string) {
+func wantLine(t *testing.T, log *scripted.Buffer, want string) {
 	t.Helper()
 	if !strings.Contains(log.String(), want) {
 		t.Errorf("the log does not say %q:\n%s", want, log)

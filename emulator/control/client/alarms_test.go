@@ -1,8 +1,6 @@
 package client_test
 
 import (
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -68,18 +66,7 @@ func TestClientSendsTheRequestsOfAlarms(t *testing.T) {
 			`POST alarms/Batcher/a/snooze {"by":"1m"}`,
 		},
 	} {
-		var got string
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			got = r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), control.Prefix) + " " + string(body)
-			answer(200, "application/json", "{}")(w, r)
-		})
-		if err := test.ask(client); err != nil {
-			t.Errorf("%s: %v", test.want, err)
-		}
-		if got != test.want {
-			t.Errorf("got request %q, want %q", got, test.want)
-		}
+		wantRequest(t, test.ask, test.want)
 	}
 }
 

@@ -35,6 +35,23 @@ func answer(status int, kind, body string) http.HandlerFunc {
 	}
 }
 
+// wantRequest checks the request that ask sends, as "METHOD path body".
+func wantRequest(t *testing.T, ask func(*client.Client) error, want string) {
+	t.Helper()
+	var got string
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), control.Prefix) + " " + string(body)
+		answer(200, "application/json", "{}")(w, r)
+	})
+	if err := ask(client); err != nil {
+		t.Errorf("%s: %v", want, err)
+	}
+	if got != want {
+		t.Errorf("got request %q, want %q", got, want)
+	}
+}
+
 func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 	ctx := t.Context()
 	for _, test := range []struct {
@@ -72,18 +89,7 @@ func TestClientSendsTheRequestsThatTheAPINames(t *testing.T) {
 		{func(c *client.Client) error { _, err := c.Freeze(ctx); return err }, "POST time/freeze "},
 		{func(c *client.Client) error { _, err := c.Resume(ctx); return err }, "POST time/resume "},
 	} {
-		var got string
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			got = r.Method + " " + strings.TrimPrefix(r.URL.Path, control.Prefix) + " " + string(body)
-			answer(200, "application/json", "{}")(w, r)
-		})
-		if err := test.ask(client); err != nil {
-			t.Errorf("%s: %v", test.want, err)
-		}
-		if got != test.want {
-			t.Errorf("got request %q, want %q", got, test.want)
-		}
+		wantRequest(t, test.ask, test.want)
 	}
 }
 

@@ -3,8 +3,6 @@ package client_test
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -85,18 +83,7 @@ func TestClientSendsTheRequestsOfObjects(t *testing.T) {
 		{func(c *client.Client) error { _, err := c.ListFaults(ctx); return err }, "GET faults "},
 		{func(c *client.Client) error { _, err := c.DropFaults(ctx); return err }, "DELETE faults "},
 	} {
-		var got string
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			got = r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), control.Prefix) + " " + string(body)
-			answer(200, "application/json", "{}")(w, r)
-		})
-		if err := test.ask(client); err != nil {
-			t.Errorf("%s: %v", test.want, err)
-		}
-		if got != test.want {
-			t.Errorf("got request %q, want %q", got, test.want)
-		}
+		wantRequest(t, test.ask, test.want)
 	}
 }
 

@@ -41,3 +41,56 @@ func (c *Caller) Ask(t *testing.T, get func(name, path string) (int, string), pa
 	defer c.mu.Unlock()
 	return c.err
 }
+
+// A CalleeError is an error that a callee may fail with.
+type CalleeError struct {
+	Name       string
+	Path       string // of the request
+	Want       wire.Error
+	Constructs bool // the next event constructs the callee again
+}
+
+// CalleeErrors returns the errors of a callee whose handlers for these paths fail in the ways that
+// the names say.
+func CalleeErrors() []CalleeError {
+	id := LabID("callee")
+	return []CalleeError{
+		{
+			Name: "error",
+			Path: "/error",
+			Want: wire.Error{Message: "no luck", Remote: true, ObjectID: id},
+		},
+		{
+			Name: "panic",
+			Path: "/panic",
+			Want: wire.Error{Message: "panic: no luck", Remote: true, ObjectID: id},
+		},
+		{
+			Name: "flags of its own",
+			Path: "/own",
+			Want: wire.Error{Message: "later", Remote: true, Retryable: true, Overloaded: true, ObjectID: id},
+		},
+		{
+			Name: "what another object failed with",
+			Path: "/of another",
+			Want: wire.Error{Message: "no luck there", Remote: true, ObjectID: LabID("another")},
+		},
+		{
+			Name: "a path that nothing handles",
+			Path: "/nowhere",
+			Want: wire.Error{Message: "no handler for /nowhere", Remote: true, ObjectID: id},
+		},
+		{
+			Name:       "abort",
+			Path:       "/reset",
+			Want:       wire.Error{Message: "enough", Reset: true, ObjectID: id},
+			Constructs: true,
+		},
+		{
+			Name:       "failure in a block",
+			Path:       "/block",
+			Want:       wire.Error{Message: "not loaded", Reset: true, ObjectID: id},
+			Constructs: true,
+		},
+	}
+}
