@@ -83,7 +83,7 @@ type Clock struct {
 	timers    timerHeap
 	held      timerHeap // timers that only an advance fires; see AtHeld
 	set       uint64    // how many timers were ever set
-	numbered  uint64    // how many of them are not upkeep
+	numbered  uint64    // how many of them are not maintenance
 }
 
 // New returns a clock that continues from o.State. Close it to stop its goroutine.

@@ -216,7 +216,7 @@ func TestNextPassesOverUpkeep(t *testing.T) {
 		t.Errorf("got %v, want the one in an hour", due)
 	}
 	if r := advance(t, c, time.Minute); r.Firings != 1 {
-		t.Errorf("%d timers fired, want the upkeep", r.Firings)
+		t.Errorf("%d timers fired, want the maintenance", r.Firings)
 	}
 }
 
@@ -258,20 +258,20 @@ func TestASeedShufflesWhatIsDueAtOnce(t *testing.T) {
 	}
 }
 
-// How many upkeep timers are set in between depends on how goroutines run, and must not matter.
+// How many maintenance timers are set in between depends on how goroutines run, and must not matter.
 func TestUpkeepDoesNotChangeTheOrderThatASeedGivesToOtherTimers(t *testing.T) {
-	course := func(upkeep func(i int) int) []int {
+	course := func(maintenance func(i int) int) []int {
 		c := clock.New(clock.Options{Seed: 3, State: clock.State{Mode: clock.Frozen, At: epoch}})
 		defer c.Close()
 		var fired []int
 		for i := range 10 {
-			for range upkeep(i) {
+			for range maintenance(i) {
 				c.AtMaintenance(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, -1) })
 			}
 			c.At(epoch.Add(time.Second), func(*clock.Step) { fired = append(fired, i) })
 		}
 		advance(t, c, time.Second)
-		for len(fired) > 0 && fired[len(fired)-1] == -1 { // upkeep comes last
+		for len(fired) > 0 && fired[len(fired)-1] == -1 { // maintenance comes last
 			fired = fired[:len(fired)-1]
 		}
 		return fired
@@ -279,7 +279,7 @@ func TestUpkeepDoesNotChangeTheOrderThatASeedGivesToOtherTimers(t *testing.T) {
 	want := course(func(int) int { return 0 })
 	got := course(func(i int) int { return i % 3 })
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-without upkeep +with):\n%s", diff)
+		t.Errorf("(-without maintenance +with):\n%s", diff)
 	}
 }
 

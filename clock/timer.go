@@ -11,8 +11,8 @@ type Timer struct {
 	clock *Clock
 	due   int64  // Unix ms
 	order uint64 // how many timers were set before it
-	// number is how many timers were set before it that are not upkeep. Their order alone may
-	// decide a run, because the number of upkeep timers differs from run to run.
+	// number is how many timers were set before it that are not maintenance. Their order alone may
+	// decide a run, because the number of maintenance timers differs from run to run.
 	number uint64
 
 	// clock.mu guards what follows.
@@ -21,8 +21,8 @@ type Timer struct {
 	held  bool        // waits for an advance to begin
 
 	// Constant after At, too; here they keep the struct small.
-	upkeep bool
-	ahead  bool // fires before other timers of the same instant
+	maintenance bool
+	first       bool // fires before other timers of the same instant
 }
 
 // At sets a timer: the clock calls f once, at or after due and never early. due is rounded up to a
@@ -39,14 +39,14 @@ func (c *Clock) At(due time.Time, f func(*Step)) *Timer { return c.add(due, f, T
 // AtMaintenance is At for the emulator's own maintenance, which no user waits for. Next ignores
 // such a timer.
 func (c *Clock) AtMaintenance(due time.Time, f func(*Step)) *Timer {
-	return c.add(due, f, Timer{upkeep: true})
+	return c.add(due, f, Timer{maintenance: true})
 }
 
 // AtFirst is At for a timer that fires before all others of the same instant, whenever those were
 // set. So a clock whose timers are set again after a restart, in another order, behaves the same. A
 // Seed shuffles it all the same.
 func (c *Clock) AtFirst(due time.Time, f func(*Step)) *Timer {
-	return c.add(due, f, Timer{ahead: true})
+	return c.add(due, f, Timer{first: true})
 }
 
 // add sets a timer of the given kind.
@@ -67,20 +67,20 @@ func (c *Clock) add(due time.Time, f func(*Step), kind Timer) *Timer {
 func (c *Clock) numberLocked(t *Timer) {
 	t.order, t.number = c.set, c.numbered
 	c.set++
-	if !t.upkeep {
+	if !t.maintenance {
 		c.numbered++
 	}
 }
 
-// before reports whether t fires before o, which is due at the same instant. With a seed, upkeep
+// before reports whether t fires before o, which is due at the same instant. With a seed, maintenance
 // comes last, and the seed alone decides the order of the other timers.
 func (t *Timer) before(o *Timer) bool {
 	seed := t.clock.seed
 	switch {
-	case seed == 0 || t.upkeep && o.upkeep:
+	case seed == 0 || t.maintenance && o.maintenance:
 		return t.order < o.order
-	case t.upkeep || o.upkeep:
-		return o.upkeep
+	case t.maintenance || o.maintenance:
+		return o.maintenance
 	}
 	return mix(mix(t.number)^seed) < mix(mix(o.number)^seed) // never equal, because mix is reversible
 }
@@ -123,7 +123,7 @@ func (t *Timer) takeLocked() func(*Step) {
 	return f
 }
 
-// Next returns when the earliest pending timer that is not upkeep is due, which may be in the past.
+// Next returns when the earliest pending timer that is not maintenance is due, which may be in the past.
 // It returns false if there is none.
 func (c *Clock) Next() (due time.Time, ok bool) {
 	c.mu.Lock()
@@ -131,7 +131,7 @@ func (c *Clock) Next() (due time.Time, ok bool) {
 	var first *Timer
 	for _, timers := range []timerHeap{c.timers, c.held} {
 		for _, t := range timers {
-			if !t.upkeep && (first == nil || t.due < first.due) {
+			if !t.maintenance && (first == nil || t.due < first.due) {
 				first = t
 			}
 		}
@@ -162,8 +162,8 @@ func (h timerHeap) Less(i, j int) bool {
 	if h[i].due != h[j].due {
 		return h[i].due < h[j].due
 	}
-	if h[i].ahead != h[j].ahead && h[i].clock.seed == 0 {
-		return h[i].ahead
+	if h[i].first != h[j].first && h[i].clock.seed == 0 {
+		return h[i].first
 	}
 	return h[i].before(h[j])
 }
