@@ -258,7 +258,8 @@ func TestASeedShufflesWhatIsDueAtOnce(t *testing.T) {
 	}
 }
 
-// How many maintenance timers are set in between depends on how goroutines run, and must not matter.
+// How many maintenance timers are set in between depends on how goroutines run, and must not
+// matter.
 func TestUpkeepDoesNotChangeTheOrderThatASeedGivesToOtherTimers(t *testing.T) {
 	course := func(maintenance func(i int) int) []int {
 		c := clock.New(clock.Options{Seed: 3, State: clock.State{Mode: clock.Frozen, At: epoch}})

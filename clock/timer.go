@@ -72,8 +72,8 @@ func (c *Clock) numberLocked(t *Timer) {
 	}
 }
 
-// before reports whether t fires before o, which is due at the same instant. With a seed, maintenance
-// comes last, and the seed alone decides the order of the other timers.
+// before reports whether t fires before o, which is due at the same instant. With a seed,
+// maintenance comes last, and the seed alone decides the order of the other timers.
 func (t *Timer) before(o *Timer) bool {
 	seed := t.clock.seed
 	switch {
@@ -123,8 +123,8 @@ func (t *Timer) takeLocked() func(*Step) {
 	return f
 }
 
-// Next returns when the earliest pending timer that is not maintenance is due, which may be in the past.
-// It returns false if there is none.
+// Next returns when the earliest pending timer that is not maintenance is due, which may be in the
+// past. It returns false if there is none.
 func (c *Clock) Next() (due time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
