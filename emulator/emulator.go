@@ -5,7 +5,7 @@
 //  1. New locks the state folder, applies migrations, opens the clock and makes the world
 //     (emulator.go, state.go).
 //  2. Run builds and starts the program. reload.go builds it again after each change of its files,
-//     which watchset.go finds. attach.go accepts programs that somebody else has started.
+//     which watchset.go finds. attach.go accepts programs that the user has started.
 //  3. The front door (door.go) delivers requests to the worker and shows errors (errorpage.go).
 //     origin.go rewrites URLs where the worker sees another origin than the client.
 //  4. The control API (api.go, api_*.go) serves commands. session.go reports the emulator's

@@ -77,7 +77,7 @@ func (p *Program) ending() (what, cause, shown string) {
 	if err := p.process.Err(); err != nil {
 		how = err.Error()
 	}
-	cause, shown = lastWords(p.process.Tail(), how)
+	cause, shown = crashCause(p.process.Tail(), how)
 	return fmt.Sprintf("the handler program has crashed (%s)", how), cause, shown
 }
 
@@ -116,9 +116,9 @@ func titles(events []*world.Event) string {
 // maxLastLines is how many of a program's last lines are shown if they do not say why it ended.
 const maxLastLines = 20
 
-// lastWords finds the cause of a program's end in its output, and the part of the output to show:
+// crashCause finds the cause of a program's end in its output, and the part of the output to show:
 // the stack, or else the last lines. how is the exit status or signal.
-func lastWords(output, how string) (cause, shown string) {
+func crashCause(output, how string) (cause, shown string) {
 	if i := panicAt(output); i >= 0 {
 		line, _, _ := strings.Cut(output[i:], "\n")
 		return strings.TrimSpace(line), strings.TrimRight(output[i:], "\n")

@@ -70,7 +70,7 @@ func TestTheCauseOfACrashIsFoundInTheOutput(t *testing.T) {
 			shown:  strings.Join(many[10:], "\n"),
 		},
 	} {
-		cause, shown := lastWords(tt.output, tt.how)
+		cause, shown := crashCause(tt.output, tt.how)
 		if cause != tt.cause || shown != tt.shown {
 			t.Errorf("%s: got %q and %q, want %q and %q", tt.name, cause, shown, tt.cause, tt.shown)
 		}
@@ -98,7 +98,7 @@ func FuzzLastWords(f *testing.F) {
 	f.Add("panic: \n\ngoroutine ", "exit status 2")
 	f.Add("\ngoroutine 1\n\n", "")
 	f.Fuzz(func(t *testing.T, output, how string) {
-		_, shown := lastWords(output, how)
+		_, shown := crashCause(output, how)
 		if !strings.Contains(output, shown) {
 			t.Errorf("%q is not from %q", shown, output)
 		}

@@ -7,7 +7,7 @@
 //  2. Swap makes it current: new events wait until the old program's events have ended.
 //  3. Events enter the current program by Enter, and wait there while a version is being built.
 //  4. After a crash the runner starts the program again, from a copy of the binary.
-//  5. An attached program, which somebody else has started, takes the built one's place as long as
+//  5. An attached program, which the user has started, takes the built one's place as long as
 //     it runs (attached.go).
 //
 // A Program (program.go) is one running program, and is what a world sees of it. Read on in

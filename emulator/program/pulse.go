@@ -45,7 +45,7 @@ func (u *pulse) beats() bool {
 	case <-asked:
 		return true
 	case <-timer.C:
-		u.seenStanding()
+		u.markStopped()
 		return false
 	}
 }
@@ -57,7 +57,7 @@ func (u *pulse) ask(asked chan struct{}) {
 	// An SDK that does not know the method answers with an error, which is an answer, too.
 	u.conn.Call(context.Background(), wire.MethodPing, &wire.Empty{}, &wire.Empty{}) //nolint:errcheck // see above
 	if time.Since(began) >= u.timeout {
-		u.seenStanding()
+		u.markStopped()
 	}
 	u.mu.Lock()
 	u.asked = nil
@@ -65,7 +65,8 @@ func (u *pulse) ask(asked chan struct{}) {
 	close(asked)
 }
 
-func (u *pulse) seenStanding() {
+// markStopped notes that the program is stopped now.
+func (u *pulse) markStopped() {
 	u.mu.Lock()
 	u.stopped = time.Now()
 	u.mu.Unlock()

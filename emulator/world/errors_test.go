@@ -156,7 +156,7 @@ func TestAResetFailsEveryEventOfTheObject(t *testing.T) {
 	}
 	ask("/sleep")
 	eventually(t, "one sleeps", func() bool {
-		return strings.Contains(s.notes(), "sleeps") && w.object("Lab", "a").holderIsNil()
+		return strings.Contains(s.notes(), "sleeps") && w.object("Lab", "a").turnIsFree()
 	})
 	ask("/abort")
 	eventually(t, "one holds the turn", func() bool { return strings.Contains(s.notes(), "holds") })

@@ -230,7 +230,7 @@ func TestWhatIsAnsweredIsOnDisk(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.getContext(ctx, "a", "/putsleep") }) //nolint:errcheck // it is cut off
 	eventually(t, "it sleeps", func() bool {
-		return w.object("Lab", "a").holderIsNil() && strings.Contains(s.notes(), "sleeping")
+		return w.object("Lab", "a").turnIsFree() && strings.Contains(s.notes(), "sleeping")
 	})
 	// The program crashes: nothing is committed from here on.
 	w.crash(memoryScript())
@@ -243,7 +243,8 @@ func TestWhatIsAnsweredIsOnDisk(t *testing.T) {
 	w.want("a", "/slept", "kept")
 }
 
-func (o *object) holderIsNil() bool {
+// turnIsFree reports whether no event has the turn of the object.
+func (o *object) turnIsFree() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.turn == nil

@@ -16,8 +16,8 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// telling answers with lines, one for each event.
-func telling(lines ...control.AdvanceEvent) http.HandlerFunc {
+// answerLines answers with lines, one for each event.
+func answerLines(lines ...control.AdvanceEvent) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", control.LinesType)
 		for _, l := range lines {
@@ -46,7 +46,7 @@ func TestAdvanceSendsItsRequest(t *testing.T) {
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			got = r.Method + " " + strings.TrimPrefix(r.URL.Path, control.Prefix) + " " + string(body)
-			telling(control.AdvanceEvent{Advanced: &end})(w, r)
+			answerLines(control.AdvanceEvent{Advanced: &end})(w, r)
 		})
 		if _, err := client.Advance(t.Context(), q, nil); err != nil {
 			t.Errorf("%s: %v", want, err)
@@ -59,7 +59,7 @@ func TestAdvanceSendsItsRequest(t *testing.T) {
 
 func TestAdvanceReportsEachEvent(t *testing.T) {
 	events := []control.AdvanceEvent{{Fired: &one}, {Progress: &progress}, {Fired: &two}}
-	client := serve(t, telling(append(events, control.AdvanceEvent{Advanced: &end})...))
+	client := serve(t, answerLines(append(events, control.AdvanceEvent{Advanced: &end})...))
 	var got []control.AdvanceEvent
 	each := func(e control.AdvanceEvent) { got = append(got, e) }
 	advanced, err := client.Advance(t.Context(), control.AdvanceRequest{Next: true}, each)
@@ -99,7 +99,7 @@ func TestACancelledAdvanceStopsTheClockAndGetsTheReport(t *testing.T) {
 		default:
 			cancel()
 			<-stopped
-			telling(control.AdvanceEvent{Advanced: &control.Advanced{Stopped: "canceled"}})(w, r)
+			answerLines(control.AdvanceEvent{Advanced: &control.Advanced{Stopped: "canceled"}})(w, r)
 		}
 	})
 	advanced, err := client.Advance(ctx, control.AdvanceRequest{Next: true}, nil)
@@ -118,7 +118,7 @@ func TestAdvanceRecognisesInvalidAnswers(t *testing.T) {
 	}{
 		"another server":      {answer(200, "application/json", "{}"), "is not this version of devtool"},
 		"a page":              {answer(404, "text/html", "no"), "is not this version of devtool"},
-		"an end before it is": {telling(control.AdvanceEvent{Fired: &one}), "broke"},
+		"an end before it is": {answerLines(control.AdvanceEvent{Fired: &one}), "broke"},
 		"a broken line": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", control.LinesType)
 			fmt.Fprint(w, `{"fired":`)

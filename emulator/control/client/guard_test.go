@@ -20,8 +20,8 @@ func request() *http.Request {
 	return r
 }
 
-// through returns the status with which a guarded handler answers r, and the message of a refusal.
-func through(t *testing.T, r *http.Request) (status int, message string) {
+// guarded returns the status with which a guarded handler answers r, and the message of a refusal.
+func guarded(t *testing.T, r *http.Request) (status int, message string) {
 	t.Helper()
 	guarded := client.Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
@@ -53,7 +53,7 @@ func TestGuardRequiresALoopbackCaller(t *testing.T) {
 	} {
 		r := request()
 		r.RemoteAddr = remote
-		if got, message := through(t, r); got != want {
+		if got, message := guarded(t, r); got != want {
 			t.Errorf("RemoteAddr %q: got %d %s, want %d", remote, got, message, want)
 		}
 	}
@@ -86,7 +86,7 @@ func TestGuardRefusesForeignHosts(t *testing.T) {
 	} {
 		r := request()
 		r.Host = host
-		got, message := through(t, r)
+		got, message := guarded(t, r)
 		if got != want {
 			t.Errorf("Host %q: got %d, want %d", host, got, want)
 		}
@@ -126,7 +126,7 @@ func TestGuardAcceptsOnlyPagesOfThisServer(t *testing.T) {
 		if test.tls {
 			r.TLS = &tls.ConnectionState{}
 		}
-		if got, message := through(t, r); got != test.want {
+		if got, message := guarded(t, r); got != test.want {
 			t.Errorf("Host %q, Origin %q: got %d %s, want %d", test.host, test.origin, got, message, test.want)
 		}
 	}
@@ -136,7 +136,7 @@ func TestGuardRefusesSeveralOrigins(t *testing.T) {
 	r := request()
 	r.Header.Add("Origin", "http://localhost:8787")
 	r.Header.Add("Origin", "http://evil.example")
-	if got, _ := through(t, r); got != 403 {
+	if got, _ := guarded(t, r); got != 403 {
 		t.Errorf("got %d, want 403", got)
 	}
 }
@@ -147,7 +147,7 @@ func TestGuardRefusesWhatTheBrowserCallsCrossSite(t *testing.T) {
 	} {
 		r := request()
 		r.Header.Set("Sec-Fetch-Site", site)
-		if got, _ := through(t, r); got != want {
+		if got, _ := guarded(t, r); got != want {
 			t.Errorf("Sec-Fetch-Site %q: got %d, want %d", site, got, want)
 		}
 	}
@@ -177,7 +177,7 @@ func TestGuardRequiresJSONBodies(t *testing.T) {
 		if test.chunked {
 			r.ContentLength = -1
 		}
-		if got, message := through(t, r); got != test.want {
+		if got, message := guarded(t, r); got != test.want {
 			t.Errorf("body %q of type %q: got %d %s, want %d", test.body, test.kind, got, message, test.want)
 		}
 	}
@@ -191,7 +191,7 @@ func FuzzGuardLetsNoStrangerThrough(f *testing.F) {
 		r := request()
 		r.Host = host
 		r.Header.Set("Origin", origin)
-		if got, _ := through(t, r); got != 200 {
+		if got, _ := guarded(t, r); got != 200 {
 			return
 		}
 		lower := strings.ToLower(host)
