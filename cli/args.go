@@ -58,8 +58,8 @@ func arrange(root *command, args []string) (invocation, error) {
 	return p.finish()
 }
 
-// looksLikeFlag reports whether arg is meant as a flag: "-" is the usual name
-// for a stream, "-5s" is a number, and "-- text" a comment of SQL.
+// looksLikeFlag reports whether arg is a flag. "-" is the usual name for a stream, "-5s" is a
+// number, and "-- text" is a comment of SQL.
 func looksLikeFlag(arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' {
 		return false
@@ -86,8 +86,7 @@ type usedFlag struct {
 	value   string
 }
 
-// word takes a part of the command's name or, when that is complete, an
-// argument.
+// word takes a part of the command's name or, if the name is complete, an argument.
 func (p *parser) word(word string) {
 	switch child := p.command.find(word); {
 	case len(p.command.commands) == 0:
@@ -102,8 +101,8 @@ func (p *parser) word(word string) {
 	}
 }
 
-// flag takes a flag, and its value from rest if it stands there. It returns
-// what is left of rest.
+// flag takes a flag, and its value from rest if the value is the next argument. It returns the
+// remaining part of rest.
 func (p *parser) flag(arg string, rest []string) []string {
 	written, value, attached := strings.Cut(arg, "=")
 	name := strings.TrimPrefix(strings.TrimPrefix(written, "-"), "-")
@@ -124,15 +123,14 @@ func (p *parser) flag(arg string, rest []string) []string {
 	return rest
 }
 
-// isFlag reports whether arg is one of ours, and so hardly the value of the
-// flag before it.
+// isFlag reports whether arg is a flag of devtool, and so hardly the value of the flag before it.
 func (p *parser) isFlag(arg string) bool {
 	name, _, _ := strings.Cut(arg, "=")
 	_, known := p.known[strings.TrimPrefix(strings.TrimPrefix(name, "-"), "-")]
 	return arg == "--" || (looksLikeFlag(arg) && known)
 }
 
-// finish checks the whole against the command that was named.
+// finish checks the whole line against its command.
 func (p *parser) finish() (invocation, error) {
 	var problem error
 	for _, used := range p.used {
@@ -159,7 +157,7 @@ func (p *parser) finish() (invocation, error) {
 	return p.invocation, nil
 }
 
-// keep files one flag where it belongs.
+// keep adds a flag to the root's flags or to the command's.
 func (p *parser) keep(used usedFlag) error {
 	own, isOwn := p.command.flag(used.flag.name)
 	if used.known && used.flag.name == "json" {
@@ -189,8 +187,8 @@ func (p *parser) keep(used usedFlag) error {
 	return nil
 }
 
-// missingRest is the error for a line without a command after "--". The command was perhaps
-// written without it.
+// missingRest returns the error for a line without a command after "--". It assumes that the
+// arguments may be a command without "--".
 func (p *parser) missingRest() error {
 	meant := "CMD"
 	if len(p.args) > 0 && len(p.used) == 0 {
@@ -230,8 +228,7 @@ func (p *parser) suggestFlag(written string) string {
 	return ""
 }
 
-// see is the hint below a misuse: the suggestion, if there is one, and where to
-// read on.
+// see returns the hint below a misuse: the suggestion, if there is one, and the help to read.
 func see(suggestion, path string) string {
 	if suggestion == "" {
 		return "see `" + path + " --help`"

@@ -12,7 +12,7 @@ import (
 	"devtool.internal/emulator/state"
 )
 
-// One emulator has a state at a time. This file is about the second `devtool dev` on it.
+// Only one emulator can use a state at a time. This file is about a second `devtool dev` on it.
 
 // runningOn returns the emulator that uses the state that o selects, or nil if there is none. It
 // leaves errors of the configuration to openProject.
@@ -48,7 +48,7 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-// inUseHint says what to do about a state that somebody else has.
+// inUseHint says what to do about a state that another emulator uses.
 func inUseHint(e *state.InUseError) string {
 	if e.URL == "" {
 		return "wait until that has ended, or choose another folder with --persist-to"
@@ -56,7 +56,7 @@ func inUseHint(e *state.InUseError) string {
 	return "`devtool dev --attach` follows it, `devtool stop` ends it; or choose another folder with --persist-to"
 }
 
-// followedLines are how many lines of the log, from before it was followed, are shown.
+// followedLines is how many earlier lines of the log a follower shows.
 const followedLines = 10
 
 // follow shows the log of a running emulator until ctx or the emulator ends. When ctx ends, the
@@ -105,7 +105,7 @@ func follow(
 	return err
 }
 
-// factsOf asks an emulator what its start screen tells.
+// factsOf asks an emulator for the content of its start screen.
 func factsOf(ctx context.Context, client *client.Client) (facts screenFacts, err error) {
 	facts.ending = "Ctrl-C detaches, and it goes on"
 	now, err := client.Report(ctx)

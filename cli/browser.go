@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// browser returns what opens a URL in the user's browser: BROWSER, or what the system has for it.
+// browser returns the command that opens a URL in the user's browser: that of BROWSER, or else the
+// system's.
 func browser(s Streams) func(url string) error {
 	return func(url string) error {
 		opener := strings.Fields(s.Env("BROWSER"))

@@ -1,12 +1,12 @@
-// Package cli is the command line of devtool. It parses, asks the emulator or
-// writes files, and prints; what things mean is decided elsewhere.
+// Package cli is the command line of devtool. It parses, asks the emulator or writes files, and
+// prints. Other packages decide what things mean.
 //
 // A call runs through these steps:
 //
 //  1. Main binds the process's streams, environment and signals; tests call Run
 //     with their own.
-//  2. arrange (args.go) walks the tree of commands (app.go), sorts flags from
-//     arguments wherever they stand, and refuses names that it does not know.
+//  2. arrange (args.go) walks the tree of commands (app.go), separates flags from arguments
+//     anywhere in the line, and refuses unknown names.
 //  3. dispatch (app.go), the only code that knows the flag library, lets it parse the
 //     flags into the command's options and run the command.
 //  4. The command (a file each: init.go, dev.go, exec.go, alarms.go, objects.go, time.go,
@@ -41,7 +41,7 @@ const (
 	exitMisuse = 2 // what was asked for makes no sense
 )
 
-// Streams are what a command may touch of the process that it runs in.
+// Streams are the parts of the process that a command may use.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -50,21 +50,21 @@ type Streams struct {
 	Dir      string          // absolute; every relative path is meant from here
 	SDK      fs.FS           // source of the packages that handlers import; see sdk.go
 
-	// IsTerminal reports whether In, Out or Err is one, and Width how many characters fit
-	// on its line.
+	// IsTerminal reports whether In, Out or Err is a terminal. Width returns how many characters
+	// fit on its line.
 	IsTerminal func(stream any) bool
 	Width      func(stream any) int
 }
 
-// Main runs the command line args, without the program's name, and returns the
-// exit code. sdk holds the source of the handler packages.
+// Main runs the command line args, without the program's name, and returns the exit code. sdk holds
+// the source of the handler packages.
 func Main(args []string, sdk fs.FS) int {
 	if code, asked := keepTerminal(os.Getenv); asked {
 		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first signal asks to end, the second one ends.
+	// The first signal cancels ctx, and a second one kills the process.
 	context.AfterFunc(ctx, stop)
 
 	streams := Streams{
@@ -85,7 +85,7 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// width is that of most terminals where it is not known.
+// width returns the width of a terminal, or that of most terminals if it is unknown.
 func width(stream any) int {
 	if file, ok := stream.(*os.File); ok {
 		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
@@ -119,7 +119,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	return exitCode(err)
 }
 
-// problem is an error with what commands know about it.
+// problem is an error with a hint and an exit code.
 type problem struct {
 	message string
 	hint    string // what to do; may be empty
@@ -128,18 +128,18 @@ type problem struct {
 
 func (p *problem) Error() string { return p.message }
 
-// misuse is the error for a call that makes no sense.
+// misuse returns the error for a call that makes no sense.
 func misuse(hint, format string, args ...any) error {
 	return &problem{fmt.Sprintf(format, args...), hint, exitMisuse}
 }
 
-// failure is the error for a call that did not succeed.
+// failure returns the error for a call that did not succeed.
 func failure(hint, format string, args ...any) error {
 	return &problem{fmt.Sprintf(format, args...), hint, exitFailed}
 }
 
-// exitStatus is the exit code of a command that was run for the user. It has said itself what
-// was wrong.
+// exitStatus is the exit code of a command that `devtool exec` ran. The command has reported its
+// error itself.
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -159,7 +159,7 @@ func exitCode(err error) int {
 	}
 }
 
-// explain splits err into what was wrong and what to do, which may be empty.
+// explain splits err into a message and a hint, which may be empty.
 func explain(err error) (message, hint string) {
 	var p *problem
 	var refused *control.Error
@@ -187,7 +187,7 @@ func report(s Streams, err error, asJSON bool) {
 	if asJSON {
 		encoder := json.NewEncoder(s.Err)
 		encoder.SetEscapeHTML(false)
-		// There is nowhere left to report an error of the error stream.
+		// An error of the error stream can't be reported.
 		_ = encoder.Encode(control.Error{Message: message, Code: control.CodeOf(err), Hint: hint})
 		return
 	}
@@ -201,8 +201,8 @@ func report(s Streams, err error, asJSON bool) {
 	}
 }
 
-// colored reports whether stream takes colors, as FORCE_COLOR and NO_COLOR or
-// else the terminal say.
+// colored reports whether stream gets colors. FORCE_COLOR and NO_COLOR decide, or else whether it
+// is a terminal.
 func colored(s Streams, stream any) bool {
 	if s.Env("NO_COLOR") != "" {
 		return false
@@ -213,7 +213,7 @@ func colored(s Streams, stream any) bool {
 	return s.IsTerminal(stream) && s.Env("TERM") != "dumb"
 }
 
-// path is the absolute form of a path that was given to a command.
+// path returns the absolute form of a path on the command line.
 func (s Streams) path(given string) string {
 	if filepath.IsAbs(given) {
 		return filepath.Clean(given)
@@ -221,7 +221,7 @@ func (s Streams) path(given string) string {
 	return filepath.Join(s.Dir, given)
 }
 
-// in is s as if the command had been started in dir.
+// in returns s with dir as the folder in which the command runs.
 func (s Streams) in(dir string) (Streams, error) {
 	if dir == "" {
 		return s, nil

@@ -6,8 +6,7 @@ import (
 	"strconv"
 )
 
-// command is a node in the tree of commands: either a group, which has
-// commands, or one that runs.
+// command is a node in the tree of commands: either a group of commands, or a command that runs.
 type command struct {
 	name     string
 	summary  string // one line, for the group's list
@@ -17,17 +16,17 @@ type command struct {
 	examples []example
 	commands []*command
 
-	// rest takes what stands after "--", if that is a command line of its own that must be
-	// there; nil if "--" just ends the flags.
+	// rest gets the arguments after "--", if they are a command line that must not be empty. It is
+	// nil if "--" only ends the flags.
 	rest *[]string
 
-	// run does it. The flags have been stored in their targets, and args has
-	// as many elements as the command's args allow.
+	// run runs the command. The flags have been stored in their targets, and args has as many
+	// elements as the command's args allow.
 	run func(ctx context.Context, s Streams, args []string) error
 }
 
-// argument is a positional argument. Optional ones come last, but for one that may be there
-// many times: only one of a command's may.
+// argument is a positional argument. Optional ones come last, except one that may occur many times.
+// A command has at most one of those.
 type argument struct {
 	name     string // in capitals
 	usage    string
@@ -35,9 +34,8 @@ type argument struct {
 	many     bool
 }
 
-// flag is an option. A name has the same meaning wherever it occurs in the
-// tree, so that it can be understood before it is known which command it is
-// for.
+// flag is an option. In the whole tree, a flag of one name either takes a value or does not. So
+// arrange can read it before the command is known.
 type flag struct {
 	name   string // long form, without dashes
 	short  string // one letter, or empty
@@ -48,7 +46,7 @@ type flag struct {
 
 type example struct{ line, about string }
 
-// find is the command below c of that name, or nil.
+// find returns the command of that name directly below c, or nil.
 func (c *command) find(name string) *command {
 	for _, child := range c.commands {
 		if child.name == name {
@@ -58,7 +56,7 @@ func (c *command) find(name string) *command {
 	return nil
 }
 
-// flag is the flag of that name, long or short.
+// flag returns the flag of that name, long or short, or nil.
 func (c *command) flag(name string) (flag, bool) {
 	for _, f := range c.flags {
 		if f.name == name || (f.short != "" && f.short == name) {

@@ -36,7 +36,7 @@ func configSchemaCommand() *command {
 	}
 }
 
-// configPath is the absolute path of the configuration that was given, or of the nearest one.
+// configPath returns the absolute path of the given configuration, or else of the nearest one.
 func (s Streams) configPath(given string) (string, error) {
 	if given != "" {
 		return s.path(given), nil
@@ -44,7 +44,7 @@ func (s Streams) configPath(given string) (string, error) {
 	return config.Find(s.Dir)
 }
 
-// environment is the one that was given, or else the one that CLOUDFLARE_ENV names.
+// environment returns the given environment, or else that of CLOUDFLARE_ENV.
 func (s Streams) environment(given string) string {
 	if given == unset {
 		return s.Env("CLOUDFLARE_ENV")
@@ -52,7 +52,7 @@ func (s Streams) environment(given string) string {
 	return given
 }
 
-// stateFolder is the one that was given, or else that of the project.
+// stateFolder returns the given folder for the state, or else that of the project.
 func (s Streams) stateFolder(project, given string) string {
 	if given != "" {
 		return s.path(given)
@@ -60,7 +60,7 @@ func (s Streams) stateFolder(project, given string) string {
 	return filepath.Join(project, ".devtool", "state")
 }
 
-// short is path as one would write it here: relative, unless it is somewhere else.
+// short returns path relative to the command's folder, or unchanged if it is outside of that.
 func (s Streams) short(path string) string {
 	rel, err := filepath.Rel(s.Dir, path)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {

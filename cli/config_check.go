@@ -96,8 +96,8 @@ func configCheck(s Streams, o configCheckOptions, files []string) error {
 	return failure(hint, "%s", problems(answer.Errors, answer.Warnings))
 }
 
-// diagnose returns what is wrong with the file at path, each thing once and in the file's order: in
-// env, or, if that is unset, at the top level and in all environments.
+// diagnose returns the diagnostics of the file at path, without duplicates and in the file's order.
+// They are those of env or, if that is unset, of the top level and all environments.
 func diagnose(path, env string) ([]config.Diagnostic, error) {
 	envs := []string{env}
 	if env == unset {
@@ -136,7 +136,7 @@ func diagnose(path, env string) ([]config.Diagnostic, error) {
 	return list, nil
 }
 
-// diagnostics returns those of err, if it is about what a file says, in place of found.
+// diagnostics returns the diagnostics in err, if it has some, or else found.
 func diagnostics(found []config.Diagnostic, err error) ([]config.Diagnostic, error) {
 	var bad *config.Error
 	if errors.As(err, &bad) {
@@ -156,7 +156,7 @@ func raised(found []config.Diagnostic) []config.Diagnostic {
 	return found
 }
 
-// problems says how many there are.
+// problems formats the number of errors and warnings.
 func problems(bad, doubtful int) string {
 	var parts []string
 	if bad > 0 {

@@ -10,21 +10,20 @@ import (
 	"devtool.internal/config"
 )
 
-// configNotes tell what there is to know about a configuration that has nothing wrong with it, each
-// thing once.
+// configNotes logs facts about a configuration that are neither errors nor warnings, each once.
 type configNotes struct {
 	log    *slog.Logger
-	unused []string // the keys that have been told
+	unused []string // the keys that were logged
 }
 
-// found says so where wrangler, called in dir, would read another file than the one at path.
+// found logs it if wrangler, called in dir, would not read the file at path but another one.
 func (n *configNotes) found(dir, path string) {
 	if other, why := config.WranglersChoice(dir, path); other != "" {
 		n.log.Info(fmt.Sprintf("this is %s; wrangler would read %s, because %s", path, other, why))
 	}
 }
 
-// loaded names the keys of c that have no effect here; why, is for those who look closer.
+// loaded logs the keys of c that have no effect here. The reasons are in the debug log.
 func (n *configNotes) loaded(c *config.Config) {
 	var keys []string
 	for _, u := range c.Unused {

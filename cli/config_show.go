@@ -41,7 +41,7 @@ Variables of --var, .dev.vars and .env files are named, and their values hidden.
 	}
 }
 
-// shownSetting is a setting as JSON has it.
+// shownSetting is the JSON form of a setting.
 type shownSetting struct {
 	Key    string          `json:"key"`
 	Value  json.RawMessage `json:"value,omitempty"` // not of variables from elsewhere: they may be secret
@@ -112,7 +112,7 @@ func configShow(s Streams, o configShowOptions) error {
 	})
 }
 
-// devDefaults are what `devtool dev` does where settings say nothing.
+// devDefaults are the defaults of `devtool dev` for settings that are missing.
 func devDefaults(settings []config.Setting) []config.Setting {
 	var missing []config.Setting
 	for _, d := range []struct{ key, value string }{

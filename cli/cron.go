@@ -69,7 +69,7 @@ func cronTable(w io.Writer, crons control.Crons) {
 	}
 }
 
-// cronText says when a cron trigger runs next, seen from now.
+// cronText describes when a cron trigger runs next, relative to now.
 func cronText(c control.Cron, now time.Time) string {
 	if len(c.Next) == 0 {
 		return c.Cron + " never"

@@ -17,11 +17,10 @@ import (
 	"devtool.internal/emulator/state"
 )
 
-// unset is the value of an option that was not given, where an empty one means
-// something.
+// unset is the value of an option that was not given, if an empty value has a meaning.
 const unset = "\x00"
 
-// unsetPort is the port that was not given.
+// unsetPort is the value of --port if it was not given.
 const unsetPort = math.MinInt
 
 // devOptions are the options of `devtool dev`.
@@ -48,7 +47,7 @@ type devOptions struct {
 	json      bool
 }
 
-// flags are those of `devtool dev`; other commands that run an emulator take some of them.
+// flags returns the flags of `devtool dev`. Other commands that run an emulator take some of them.
 func (o *devOptions) flags() []flag {
 	return slices.Concat([]flag{
 		{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
@@ -171,7 +170,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	if o.hidden {
 		options.Apart, options.Build = true, filepath.Join(options.State, "build")
-		// The reader of the log may be gone, and the shutdown must go on all the same.
+		// The reader of the log may have ended, but the shutdown must go on.
 		signal.Ignore(syscall.SIGPIPE)
 		var end context.CancelFunc
 		ctx, end = context.WithCancel(ctx)
@@ -206,13 +205,13 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	return s.explainDev(p.log.text, err)
 }
 
-// readyLine is what --json prints.
+// readyLine is the line that --json prints.
 type readyLine struct {
 	control.Status
 	Failure *control.Failure `json:"failure,omitempty"` // why nothing is served yet
 }
 
-// present shows what is served, on standard output.
+// present prints the start screen, or the line of JSON, on standard output.
 func present(s Streams, o devOptions, out *display, c *config.Config, facts screenFacts) error {
 	if o.json { // on one line, for a program that goes on while this one runs
 		return json.NewEncoder(s.Out).Encode(readyLine{facts.status, facts.unserved})

@@ -12,15 +12,15 @@ import (
 	"devtool.internal/config"
 )
 
-// Where dev listens: the port is tried first, and then that many after it.
+// Without a given port, dev tries the first port, and then that many after it.
 const (
 	defaultHost = "localhost"
 	defaultPort = 8787
 	morePorts   = 10
 )
 
-// listen opens the port that the flags or the configuration name. If they name none it is
-// 8787, or one of the next if that is taken, or any.
+// listen opens the port of the flags or the configuration. Without one, it takes 8787, or the next
+// free one after it, or any.
 func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, error) {
 	host := cmp.Or(o.ip, c.IP, defaultHost)
 	switch host {
@@ -62,7 +62,7 @@ func listen(ctx context.Context, o devOptions, c config.Dev) (net.Listener, erro
 	}
 }
 
-// explainListen says why nothing can listen there.
+// explainListen returns the error for an address on which dev can't listen.
 func explainListen(err error, host string, port int) error {
 	var unknown *net.DNSError
 	switch {
@@ -77,8 +77,8 @@ func explainListen(err error, host string, port int) error {
 	return fmt.Errorf("listen: %w", err)
 }
 
-// listenLocally opens a port on the loopback, the same one if it is free, where listener is not to
-// be reached there: commands need it. It returns nil where there is no need.
+// listenLocally opens a port on the loopback, the same one if it is free, for commands on this
+// machine. It returns nil if listener already serves the loopback.
 func listenLocally(ctx context.Context, listener net.Listener) (net.Listener, error) {
 	at, ok := listener.Addr().(*net.TCPAddr)
 	if !ok || at.IP.IsLoopback() || at.IP.IsUnspecified() {

@@ -9,7 +9,7 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// devSettings is what the flags of devOptions mean, where their text has to be read.
+// devSettings are the parsed values of those flags of devOptions whose text must be parsed.
 type devSettings struct {
 	level  slog.Level
 	limits world.Limits
@@ -18,7 +18,7 @@ type devSettings struct {
 	vars   []config.Var
 }
 
-// parse reads the values of the flags. It looks at nothing else.
+// parse parses the values of the flags. It opens no file.
 func (o devOptions) parse() (p devSettings, err error) {
 	if p.level, err = parseLevel(o.logLevel); err != nil {
 		return p, err
@@ -78,7 +78,7 @@ func parseMissed(s string) (world.Missed, error) {
 	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)
 }
 
-// parseVars reads the values of --var.
+// parseVars parses the values of --var.
 func parseVars(given []string) ([]config.Var, error) {
 	var vars []config.Var
 	for _, g := range given {

@@ -11,7 +11,7 @@ import (
 
 const day = 24 * time.Hour
 
-// parseTime reads a time on the clock: RFC 3339, or less of it, in UTC.
+// parseTime parses a time on the clock: RFC 3339, or the beginning of one, in UTC.
 func parseTime(s string) (time.Time, error) {
 	t, err := readTime(s)
 	if errors.Is(err, errNotATime) {
@@ -41,15 +41,14 @@ func readTime(s string) (time.Time, error) {
 	return time.Time{}, errNotATime
 }
 
-// parseDuration reads Go's notation, with days before it: "2d", "1d12h",
-// "1.5d", "90s".
+// parseDuration parses a duration in Go's notation, with days before it: "2d", "1d12h", "1.5d",
+// "90s".
 func parseDuration(s string) (time.Duration, error) {
 	days, rest, hasDays := strings.Cut(s, "d")
 	if !hasDays {
 		return time.ParseDuration(s)
 	}
-	// A number of days is read as that number of hours, which keeps fractions
-	// exact.
+	// Parsing days as hours, to be multiplied later, keeps fractions exact.
 	hours, err := time.ParseDuration(days + "h")
 	if err != nil || strings.Trim(days, "+-.0123456789") != "" || hours > math.MaxInt64/24 || hours < math.MinInt64/24 {
 		return 0, fmt.Errorf("%q is no number of days", days)
@@ -76,7 +75,8 @@ func parseDuration(s string) (time.Duration, error) {
 
 var digits = regexp.MustCompile("[0-9]+")
 
-// tooLong reports whether s, which parseDuration refuses, is a duration but for its length.
+// tooLong reports whether s, which parseDuration refuses, is a well-formed duration that is too
+// long.
 func tooLong(s string) bool {
 	_, err := parseDuration(digits.ReplaceAllString(s, "1"))
 	return err == nil

@@ -22,8 +22,8 @@ func (q *question) flags() []flag {
 	}
 }
 
-// client is for the emulator that --url or DEVTOOL_URL names, or else for the
-// one that serves the project the command is run in.
+// client returns a client of the emulator that --url or DEVTOOL_URL names, or else of the one that
+// serves the project.
 func (q *question) client(s Streams) (*client.Client, error) {
 	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
 	if given == "" {

@@ -32,7 +32,7 @@ type hotkeys struct {
 	asking *prompt
 	escape []byte // of the sequence that a special key sends, as far as it has come
 
-	// mu guards busy: what runs beside the keys, or empty.
+	// mu guards busy, the name of the running action, or empty.
 	mu   sync.Mutex
 	busy string
 }
@@ -76,7 +76,7 @@ func (h *hotkeys) table() []hotkey {
 	}
 }
 
-// legend is the footer that lists the keys, in as many words as fit.
+// legend is the footer that lists the keys, in the longest form that fits.
 func (h *hotkeys) legend(columns int) (text string, cursorAtEnd bool) {
 	var long, short, bare []string
 	for _, k := range h.table() {
@@ -96,7 +96,7 @@ func (h *hotkeys) legend(columns int) (text string, cursorAtEnd bool) {
 	return "", false
 }
 
-// show puts up the legend, or the question that is being asked.
+// show shows the legend, or the open question.
 func (h *hotkeys) show() {
 	h.typing.Lock()
 	defer h.typing.Unlock()
@@ -111,7 +111,7 @@ func (h *hotkeys) showLocked() {
 	h.display.show(h.legend)
 }
 
-// feed takes what was typed.
+// feed handles input from the keyboard.
 func (h *hotkeys) feed(ctx context.Context, typed []byte) {
 	h.typing.Lock()
 	defer h.typing.Unlock()
@@ -132,7 +132,7 @@ func (h *hotkeys) feed(ctx context.Context, typed []byte) {
 	}
 }
 
-// sequence takes a byte of what a special key sends. It ends with a letter or ~.
+// sequence takes a byte of the sequence of a special key, which ends with a letter or ~.
 func (h *hotkeys) sequence(b byte) {
 	h.escape = append(h.escape, b)
 	if b >= 0x40 && b <= 0x7e || len(h.escape) > 16 {
@@ -164,12 +164,12 @@ func (h *hotkeys) key(ctx context.Context, r rune) {
 	}
 }
 
-// say writes a line among those of the log.
+// say writes a line into the log.
 func (h *hotkeys) say(format string, args ...any) {
 	fmt.Fprintln(h.display, oneLine(fmt.Sprintf(format, args...)))
 }
 
-// complain writes a line about err, with what to do.
+// complain writes a line with err and its hint.
 func (h *hotkeys) complain(what string, err error) {
 	message, hint := explain(err)
 	if hint != "" {
@@ -178,8 +178,8 @@ func (h *hotkeys) complain(what string, err error) {
 	h.say("%s: %s", what, message)
 }
 
-// start runs do beside the keys, unless something else is under way. It shows the result after do
-// has ended, so that the next key works as soon as the result is on the screen.
+// start runs do beside the keys, unless another action runs. It shows the result after do has
+// ended, so that the next key works as soon as the result is on the screen.
 func (h *hotkeys) start(ctx context.Context, what string, do func(context.Context) (said string, err error)) {
 	h.mu.Lock()
 	under := h.busy
@@ -295,17 +295,17 @@ func (h *hotkeys) help(context.Context) {
 	h.display.Write([]byte(b.String())) //nolint:errcheck // nobody sees it
 }
 
-// prompt is a question that is asked on the line of the legend.
+// prompt is a question on the line of the legend.
 type prompt struct {
 	text     string
 	typed    []rune
 	answered func(answer string) // is called with what was typed, unless that is nothing
 }
 
-// longestAnswer is in characters.
+// longestAnswer is the longest answer to a prompt, in characters.
 const longestAnswer = 64
 
-// key takes a key. It is done when there is an answer, which is empty if there is to be none.
+// key takes a key. done means that the question is answered or, with an empty answer, canceled.
 func (q *prompt) key(r rune) (answer string, done bool) {
 	switch r {
 	case '\r', '\n':
@@ -324,7 +324,7 @@ func (q *prompt) key(r rune) (answer string, done bool) {
 	return "", false
 }
 
-// footer is the question and what was typed so far: the end of it if there is no room for all.
+// footer returns the question and the input so far, or the end of both if they do not fit.
 func (q *prompt) footer() footer {
 	all := append([]rune(q.text), q.typed...)
 	return func(columns int) (string, bool) { return string(all[max(len(all)-columns, 0):]), true }

@@ -13,7 +13,7 @@ import (
 	"devtool.internal/emulator/control/client"
 )
 
-// The variables that wrangler takes the same paths from.
+// The environment variables from which wrangler also takes these paths.
 const (
 	envHTTPSKey  = "WRANGLER_HTTPS_KEY_PATH"
 	envHTTPSCert = "WRANGLER_HTTPS_CERT_PATH"
@@ -24,8 +24,7 @@ const (
 	secureHTTP = "https"
 )
 
-// urlOptions are about the URL that a project is served at, and the one that its worker believes
-// in.
+// urlOptions are the options for the URL of a project, and for the URL that its worker sees.
 type urlOptions struct {
 	localProtocol    string
 	httpsKey         string
@@ -49,7 +48,7 @@ func (o *urlOptions) flags() []flag {
 	}
 }
 
-// check returns what makes no sense of what was given.
+// check returns an error for options that make no sense.
 func (o *urlOptions) check() error {
 	for _, protocol := range []string{o.localProtocol, o.upstreamProtocol} {
 		if protocol != "" && protocol != plainHTTP && protocol != secureHTTP {
@@ -62,7 +61,7 @@ func (o *urlOptions) check() error {
 	return nil
 }
 
-// tls returns what the front door needs to speak HTTPS, or nil if it is not to.
+// tls returns the front door's configuration for HTTPS, or nil for HTTP.
 func (s Streams) tls(o urlOptions, c config.Dev) (*tls.Config, error) {
 	if cmp.Or(o.localProtocol, c.LocalProtocol, plainHTTP) == plainHTTP {
 		if o.httpsKey != "" || o.httpsCert != "" {
@@ -88,7 +87,7 @@ func (s Streams) tls(o urlOptions, c config.Dev) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
 }
 
-// keptCertificate is the one that all projects of this user share.
+// keptCertificate returns the certificate that all projects of this user share.
 func (s Streams) keptCertificate() (tls.Certificate, error) {
 	folder, err := certificateFolder()
 	if err != nil {
@@ -101,7 +100,7 @@ func (s Streams) keptCertificate() (tls.Certificate, error) {
 	return pair, nil
 }
 
-// certificateFolder is in the user's folder for settings.
+// certificateFolder returns the folder of the kept certificate, in the user's folder for settings.
 func certificateFolder() (string, error) {
 	settings, err := os.UserConfigDir()
 	if err != nil {
@@ -110,7 +109,7 @@ func certificateFolder() (string, error) {
 	return filepath.Join(settings, "devtool", "https"), nil
 }
 
-// trustedCertificate is the fingerprint of the certificate that is kept, or empty if there is none.
+// trustedCertificate returns the fingerprint of the kept certificate, or nothing if there is none.
 func trustedCertificate() string {
 	folder, err := certificateFolder()
 	if err != nil {

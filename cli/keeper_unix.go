@@ -31,13 +31,14 @@ type keptMode struct {
 // allWell is the line that makes a keeper end and change nothing.
 const allWell = "ok"
 
-// keeper is the process, as seen from the one that needs it. A nil one does nothing.
+// keeper is the keeper's process, in the process that started it. A nil keeper does nothing.
 type keeper struct {
 	cmd  *exec.Cmd
 	pipe *os.File
 }
 
-// startKeeper returns nil if none can be had: all goes well without, as long as nothing crashes.
+// startKeeper starts a keeper, or returns nil if that fails: the keyboard then works without one,
+// except after a crash.
 func startKeeper(terminal *os.File) *keeper {
 	program, err := os.Executable()
 	if err != nil {
@@ -71,7 +72,7 @@ func (k *keeper) remember(before, ours terminalMode) {
 	}
 }
 
-// end is for when all has been put back.
+// end ends the keeper. The terminal must have been restored before.
 func (k *keeper) end() {
 	if k == nil {
 		return

@@ -62,7 +62,7 @@ func useKeyboard(ctx context.Context, stream any, keys *hotkeys) (release func()
 	})
 }
 
-// follow does what signals ask for, and gives the terminal back at the end.
+// follow handles signals, and gives the terminal back at the end.
 func (k *keyboard) follow(ctx context.Context, signals chan os.Signal, ended <-chan struct{}) {
 	defer k.end()
 	for {
@@ -89,8 +89,8 @@ func (k *keyboard) follow(ctx context.Context, signals chan os.Signal, ended <-c
 	}
 }
 
-// stop stops this process, as Ctrl-Z does if nobody catches it, and returns when it goes on. It
-// sends SIGSTOP, because the Go runtime keeps SIGTSTP to itself once a program has asked for it.
+// stop stops this process, as an uncaught Ctrl-Z does, and returns when it goes on. It sends
+// SIGSTOP, because the Go runtime keeps SIGTSTP to itself once a program has asked for it.
 func stop() {
 	release := betweenForks()
 	defer release()
@@ -117,7 +117,7 @@ func betweenForks() (release func()) {
 	return syscall.ForkLock.Unlock
 }
 
-// take makes the terminal hand out each key, if it is this job's.
+// take makes the terminal pass on each key at once, if this job has the terminal.
 func (k *keyboard) take() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -144,7 +144,7 @@ func (k *keyboard) take() {
 	k.keys.show()
 }
 
-// give gives the terminal back as it was.
+// give restores the terminal's mode.
 func (k *keyboard) give() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -188,7 +188,7 @@ func (k *keyboard) read(ctx context.Context) {
 	}
 }
 
-// await waits until the terminal is this job's, and reports whether it will be.
+// await waits until this job has the terminal. It returns false if the keyboard has ended.
 func (k *keyboard) await() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -20,19 +20,19 @@ const (
 	logJSON = "json"
 )
 
-// An emulatorLog is where an emulator tells what it does.
+// An emulatorLog is the log of an emulator.
 type emulatorLog struct {
 	*slog.Logger
-	// text takes what others write: diagnostics and the progress of builds. output takes what the
-	// handler program prints. Each line of the two is a line of the log.
+	// text takes diagnostics and the progress of builds. output takes the output of the handler
+	// program. Each line of the two is a line of the log.
 	text, output io.Writer
-	// end completes the last lines.
+	// end logs incomplete last lines.
 	end func()
 }
 
-// newEmulatorLog returns a log in one of the formats that writes to out, and to journal in that of
-// programs. As text, what the handler program prints goes to printed as it is. Level is for what
-// the emulator tells; what others write is always shown.
+// newEmulatorLog returns a log that writes to out in a format, and to journal as JSON. As text, the
+// handler program's output goes to printed unchanged. level applies to the emulator's own lines;
+// lines of text and output are always shown.
 func newEmulatorLog(
 	format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool,
 ) emulatorLog {
@@ -90,10 +90,10 @@ func (l *logLines) Write(p []byte) (int, error) {
 	}
 }
 
-// colors are the sequences that set them.
+// colors are the escape sequences that set colors.
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// end logs the line that was not completed.
+// end logs an incomplete last line.
 func (l *logLines) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -53,7 +53,7 @@ object that --log-format json of ` + "`devtool dev`" + ` makes, on one line.`,
 	}
 }
 
-// A logPrinter shows lines of a log that come as JSON as the emulator's own terminal does.
+// A logPrinter shows lines of JSON from a log, in the form of the emulator's own terminal.
 type logPrinter struct {
 	out     io.Writer
 	printed io.Writer // for what the handler program has printed
@@ -108,7 +108,7 @@ func furtherAttributes(line []byte) (attributes []slog.Attr) {
 	return attributes
 }
 
-// errBadLine is for a line of the log that is not one.
+// errBadLine is the error for a line that is not a record of the log.
 var errBadLine = errors.New("a line of the log is not JSON: are emulator and command of the same version?")
 
 func parseRecord(line []byte) (r control.LogRecord, err error) {

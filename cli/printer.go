@@ -11,14 +11,13 @@ import (
 	"unicode"
 )
 
-// printer prints the results of a command: as text for people or as JSON for
-// programs, never both.
+// printer prints the results of a command, as text for people or as JSON for programs.
 type printer struct {
 	out  io.Writer
 	json bool
 }
 
-// print writes value as JSON, or else what text writes.
+// print writes value as JSON, or calls text to write it.
 func (p printer) print(value any, text func(w io.Writer)) error {
 	var buffer bytes.Buffer
 	if p.json {
@@ -40,8 +39,8 @@ func (p printer) print(value any, text func(w io.Writer)) error {
 // table writes rows in columns.
 func table(w io.Writer, rows ...[]string) { align(w, 2, rows) }
 
-// align writes rows in columns that are gap apart. Cells may hold anything:
-// names of objects and errors of handlers come from outside.
+// align writes rows in columns that are gap apart. It escapes the cells, because names of objects
+// and errors of handlers may contain any character.
 func align(w io.Writer, gap int, rows [][]string) {
 	var aligned bytes.Buffer
 	columns := tabwriter.NewWriter(&aligned, 0, 0, gap, ' ', 0)
@@ -60,8 +59,7 @@ func align(w io.Writer, gap int, rows [][]string) {
 	}
 }
 
-// oneLine is s with everything escaped that could break the line or drive the
-// terminal.
+// oneLine returns s with all characters escaped that could break the line or control the terminal.
 func oneLine(s string) string {
 	safe := func(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
 	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
@@ -83,7 +81,7 @@ func oneLine(s string) string {
 	return b.String()
 }
 
-// abridge is text in no more than most characters.
+// abridge cuts text to at most that many characters.
 func abridge(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) <= most {
@@ -92,7 +90,7 @@ func abridge(text string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-// plural is how many there are of what.
+// plural formats a number of things.
 func plural(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -100,8 +98,7 @@ func plural(n int64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// formatTime is a point of virtual time as everything here shows it: in UTC,
-// to the millisecond.
+// formatTime formats a point of virtual time as all commands show it: in UTC, to the millisecond.
 func formatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }

@@ -16,7 +16,7 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// A project is what `devtool dev` and `devtool exec` run an emulator for.
+// A project is a project for which `devtool dev` or `devtool exec` runs an emulator.
 type project struct {
 	s       Streams
 	dev     devOptions
@@ -59,7 +59,7 @@ func openProject(s Streams, o devOptions, out, printed io.Writer) (*project, err
 	return p, nil
 }
 
-// load reads the configuration and its variables, and logs what is worth knowing about them.
+// load reads the configuration and its variables, and logs its warnings and notes.
 func (p *project) load() (*config.Config, error) {
 	c, warnings, err := config.Load(p.path, config.Options{Env: p.s.environment(p.dev.env)})
 	if err != nil {
@@ -105,7 +105,7 @@ func (p *project) prepare() error {
 // options returns the options of an emulator of the project. They lack the listener and the
 // folder of the state.
 func (p *project) options() emulator.Options {
-	// The heap is small and memory is plenty, so the garbage collector may run less often.
+	// The heap is small, so the garbage collector may run less often.
 	if p.s.Env("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
@@ -136,7 +136,7 @@ func (p *project) options() emulator.Options {
 	}
 }
 
-// warn shows warnings about the configuration. When it is strict they are errors.
+// warn shows warnings about the configuration. With --strict they are errors.
 func (s Streams) warn(w io.Writer, warnings []config.Diagnostic, strict bool) error {
 	if strict && len(warnings) > 0 {
 		return &config.Error{Diagnostics: raised(warnings)}
@@ -174,7 +174,7 @@ func (s Streams) explainDev(w io.Writer, err error) error {
 	return err
 }
 
-// progressText is the line that is shown now and then during a long build.
+// progressText is the line that dev repeats during a long build.
 func progressText(p plugin.Progress) string {
 	text := fmt.Sprintf("building… %d s", int(p.Elapsed.Seconds()))
 	if p.Downloaded > 0 {
@@ -186,7 +186,7 @@ func progressText(p plugin.Progress) string {
 	return text
 }
 
-// describeVarFiles says which of the files with variables are used. It is empty if none is.
+// describeVarFiles names the files with variables that are used. It returns nothing if none is.
 func describeVarFiles(files []config.VarFile) string {
 	var used []string
 	for _, f := range files {

@@ -14,8 +14,8 @@ func stopCommand() *command {
 	return &command{
 		name:    "stop",
 		summary: "End the emulator that runs, and wait until it has ended",
-		about: `It ends as by Ctrl-C: running handlers get three seconds to finish. Its state is free
-when the command returns.`,
+		about: `The emulator ends as with Ctrl-C: running handlers get three seconds to finish. When the
+command returns, the state and the port are free.`,
 		flags: q.flags(),
 		examples: []example{
 			{"devtool stop", ""},

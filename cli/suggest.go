@@ -2,12 +2,12 @@ package cli
 
 import "strings"
 
-// maxSuggestion is the longest word that is compared; nobody mistypes a longer
-// one by a letter or two.
+// maxSuggestion is the longest word to compare, in bytes. A longer one is hardly a misspelt
+// command.
 const maxSuggestion = 40
 
-// closest is the candidate that word was probably meant to be, or empty: one
-// that it abbreviates, or one a few slips away, the fewer the shorter it is.
+// closest returns the candidate that word probably means, or nothing: one that it abbreviates, or
+// one with few differences. The shorter the word, the fewer differences are allowed.
 func closest(word string, candidates []string) string {
 	best, fewest := "", 1+min(3, (len(word)+1)/2-1)
 	if len(word) > maxSuggestion {
@@ -29,8 +29,8 @@ func closest(word string, candidates []string) string {
 	return ""
 }
 
-// distance counts the letters that must be added, dropped, replaced or swapped
-// with their neighbour to make b of a.
+// distance returns how many letters must be added, dropped, replaced or swapped with their
+// neighbour to turn a into b.
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	before, above := make([]int, len(to)+1), make([]int, len(to)+1)
@@ -55,8 +55,8 @@ func distance(a, b string) int {
 	return above[len(to)]
 }
 
-// suggestCommand is the command, in full, that word was meant to be in group,
-// whose full name is path, or that has this very name elsewhere in the tree.
+// suggestCommand returns the full name of the command that word probably means: one of group, whose
+// full name is path, or one with exactly this name elsewhere in the tree.
 func suggestCommand(root, group *command, path, word string) string {
 	var names []string
 	for _, child := range group.commands {

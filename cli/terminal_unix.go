@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// terminalMode is what a terminal does with what is typed and printed.
+// terminalMode is how a terminal treats input and output.
 type terminalMode = syscall.Termios
 
 func modeOf(fd int) (m terminalMode, err error) {
@@ -18,8 +18,8 @@ func modeOf(fd int) (m terminalMode, err error) {
 
 func setModeOf(fd int, m terminalMode) error { return ioctl(fd, setMode, unsafe.Pointer(&m)) }
 
-// byKeys is m, but each key is there at once, and is not shown. All else is as before: Ctrl-C and
-// Ctrl-Z are signals, and lines that are printed end as lines.
+// byKeys returns m changed so that each key arrives at once, and without an echo. The rest stays:
+// Ctrl-C and Ctrl-Z are signals, and output has whole line ends.
 func byKeys(m terminalMode) terminalMode {
 	m.Lflag &^= syscall.ICANON | syscall.ECHO
 	m.Cc[syscall.VMIN] = 1
@@ -27,15 +27,15 @@ func byKeys(m terminalMode) terminalMode {
 	return m
 }
 
-// inForeground reports whether the terminal is this job's at the moment: a job in the background
-// must leave it alone.
+// inForeground reports whether this job has the terminal. A job in the background must not touch
+// it.
 func inForeground(fd int) bool {
 	var group int32
 	return ioctl(fd, syscall.TIOCGPGRP, unsafe.Pointer(&group)) == nil && int(group) == syscall.Getpgrp()
 }
 
-// ofShell reports whether this job was started by a shell that could continue it once it is
-// stopped. That which leads its session, as in a window of its own, was not.
+// ofShell reports whether a shell started this job, and so can continue it after a stop. The leader
+// of a session, as in a window of its own, has no such shell.
 func ofShell() bool {
 	session, _, errno := syscall.RawSyscall(syscall.SYS_GETSID, 0, 0, 0)
 	return errno == 0 && int(session) != syscall.Getpgrp()

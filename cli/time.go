@@ -37,8 +37,7 @@ at its own time.`,
 	}
 }
 
-// timeModeCommand is a command that does ask and shows where the clock then
-// stands.
+// timeModeCommand returns a command that calls ask and shows the clock that ask returns.
 func timeModeCommand(name, summary string, ask func(*client.Client, context.Context) (control.Time, error)) *command {
 	var q question
 	return &command{
@@ -51,7 +50,7 @@ func timeModeCommand(name, summary string, ask func(*client.Client, context.Cont
 	}
 }
 
-// showTime does ask and shows where the clock then stands.
+// showTime calls ask and shows the clock that ask returns.
 func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, error)) error {
 	client, err := q.client(s)
 	if err != nil {
@@ -70,7 +69,7 @@ func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, e
 	})
 }
 
-// rateText says how fast the clock runs, unless that is as usual.
+// rateText describes the clock's rate, or returns nothing for the usual one.
 func rateText(rate float64) string {
 	if rate == 1 || rate == 0 {
 		return ""
@@ -78,7 +77,7 @@ func rateText(rate float64) string {
 	return fmt.Sprintf(" at %s times real time", strconv.FormatFloat(rate, 'f', -1, 64))
 }
 
-// offsetText says how virtual time compares with real time.
+// offsetText describes the difference between virtual and real time.
 func offsetText(offset string) string {
 	switch d, err := time.ParseDuration(offset); {
 	case err != nil:
@@ -92,7 +91,7 @@ func offsetText(offset string) string {
 	}
 }
 
-// nextText says what is due next, seen from now.
+// nextText describes what is due next, relative to now.
 func nextText(alarm *control.Alarm, cron *control.NextCron, now time.Time) string {
 	switch {
 	case cron != nil && (alarm == nil || cron.Due.Before(alarm.Due)):

@@ -11,7 +11,7 @@ import (
 	"devtool.internal/emulator/control"
 )
 
-// A moving is the options of the commands that move the clock.
+// A moving holds the options of the commands that move the clock.
 type moving struct {
 	question
 	request control.AdvanceRequest
@@ -146,7 +146,7 @@ func parseAdvance(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// checkLimits refuses limits that make no sense, and writes the others as the emulator takes them.
+// checkLimits returns an error for bad limits, and converts the others to the emulator's format.
 func (m *moving) checkLimits() error {
 	if n := m.request.MaxRuns; n < 0 {
 		return misuse("", "--max-runs is %d: it can't be negative", n)
@@ -222,8 +222,8 @@ func (j jsonMover) end(a control.Advanced) {
 	j.lines.Encode(control.AdvanceEvent{Advanced: &a}) //nolint:errcheck // as above
 }
 
-// A movePrinter writes a table whose rows come one by one. The first ones are kept back for a
-// moment, to learn how wide the columns have to be.
+// A movePrinter writes a table whose rows come one by one. It holds the first rows back for a
+// moment, to know the widths of the columns.
 type movePrinter struct {
 	out      io.Writer
 	terminal bool
@@ -235,7 +235,7 @@ type movePrinter struct {
 	status bool // a line that says how far it has got stands at the end
 }
 
-// keptRows is how many rows are kept back at first.
+// keptRows is how many rows are held back at first.
 const keptRows = 20
 
 func (p *movePrinter) event(e control.AdvanceEvent) {
@@ -255,7 +255,7 @@ func (p *movePrinter) event(e control.AdvanceEvent) {
 	}
 }
 
-// flush writes the rows that were kept back.
+// flush writes the rows that were held back.
 func (p *movePrinter) flush() {
 	if p.status {
 		fmt.Fprint(p.out, "\r\x1b[K")

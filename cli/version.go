@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// Version is the released version that this source becomes.
+// Version is the version of the next release.
 const Version = "0.1.0-dev"
 
 func versionCommand() *command {

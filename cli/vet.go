@@ -83,7 +83,7 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 		"%s", clockUses(len(found)))
 }
 
-// explainVet adds to err that a name of args is no folder's, if go has taken it for that of a
+// explainVet adds a hint to err if a name of args is not a folder, so that go has taken it for a
 // package.
 func explainVet(s Streams, args []string, err error) error {
 	for _, arg := range args {
@@ -97,13 +97,14 @@ func explainVet(s Streams, args []string, err error) error {
 	return err
 }
 
-// clockUses is how many findings there are, in words.
+// clockUses describes the number of findings.
 func clockUses(n int) string {
 	return plural(int64(n), "use") + " of the machine's clock in handler code"
 }
 
-// hintAtClock returns a function that logs how many uses of the machine's clock are in the handler
-// code of project, if that is news. What it can't check it leaves to `devtool vet` to say.
+// hintAtClock returns a function that logs the number of uses of the machine's clock in the handler
+// code of project, if the number has changed. It ignores code that it can't check, which `devtool
+// vet` reports.
 func hintAtClock(project string, log *slog.Logger) func(context.Context) {
 	var mu sync.Mutex
 	said := 0
