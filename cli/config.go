@@ -25,8 +25,8 @@ func configSchemaCommand() *command {
 	return &command{
 		name:    "schema",
 		summary: "Print a JSON Schema of the configuration, for editors",
-		about: `It has the keys that wrangler knows, as devtool reads them. New projects have it in
-.devtool/sdk/config-schema.json, where their configuration's $schema names it.`,
+		about: `The schema has the keys of wrangler, as devtool reads them. New projects have a copy in
+.devtool/sdk/config-schema.json, which $schema in their configuration names.`,
 		run: func(_ context.Context, s Streams, _ []string) error {
 			if _, err := s.Out.Write(config.Schema()); err != nil {
 				return fmt.Errorf("print schema: %w", err)

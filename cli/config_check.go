@@ -24,13 +24,13 @@ func configCheckCommand() *command {
 		name:    "check",
 		summary: "Report what is wrong with the configuration",
 		about: `Reads the file as devtool dev does, at the top level and for each of its environments.
-Exits with 1 when dev could not use it.`,
+Exits with 1 if dev could not use it.`,
 		args: []argument{{name: "FILE", optional: true, many: true,
-			usage: "a configuration (default: the nearest wrangler file, from here upwards)"}},
+			usage: "configuration (default: the wrangler file here or in the nearest folder above)"}},
 		flags: []flag{
 			{name: "env", short: "e", value: "NAME", target: &o.env,
 				usage: `check for this environment only; "" is the top level`},
-			{name: "strict", usage: "take warnings for errors", target: &o.strict},
+			{name: "strict", usage: "treat warnings as errors", target: &o.strict},
 			{name: "json", usage: "print JSON", target: &o.json},
 		},
 		examples: []example{

@@ -41,7 +41,7 @@ func (n *configNotes) loaded(c *config.Config) {
 	if more := len(keys) - most; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	n.log.Info(fmt.Sprintf("without effect here, in %s: %s (--log-level debug tells why)", filepath.Base(c.Path), list))
+	n.log.Info(fmt.Sprintf("without effect here, in %s: %s (--log-level debug shows why)", filepath.Base(c.Path), list))
 	for _, u := range c.Unused {
 		n.log.Debug(fmt.Sprintf("%s: %s %s", u.Pos, u.Key, u.Reason))
 	}

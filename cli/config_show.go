@@ -24,8 +24,8 @@ func configShowCommand() *command {
 	return &command{
 		name:    "show",
 		summary: "Show each value that applies, and where it is from",
-		about: `What environments inherit and what they don't is worked out, and defaults are filled in.
-Variables of --var, .dev.vars and .env files are named, and their values hidden.`,
+		about: `Shows the values that an environment inherits and its own, and the defaults. The values of
+variables from --var, .dev.vars and .env files are hidden.`,
 		flags: []flag{
 			{name: "config", short: "c", value: "FILE", usage: "read this configuration", target: &o.config},
 			{name: "env", short: "e", value: "NAME", target: &o.env,

@@ -83,12 +83,12 @@ func cronTriggerCommand() *command {
 	return &command{
 		name:    "trigger",
 		summary: "Run a cron trigger now, whenever it is due",
-		about: "Without an argument it is the one that is due first. The clock stays where it is, and the\n" +
-			"trigger runs at its own time all the same. Exits with 1 when the handler did not succeed.",
+		about: "Without an argument, runs the trigger that is due first. The clock does not move, and the\n" +
+			"trigger also runs at its own time. Exits with 1 if the handler did not succeed.",
 		args: []argument{{name: "EXPR", usage: "expression of the configuration, in quotes", optional: true}},
 		flags: append(q.flags(), flag{
 			name: "time", value: "TIME", target: &at,
-			usage: "tell the handler that it was due then, such as 2026-12-24T18:00:00Z (default: now)",
+			usage: "scheduled time that the handler sees, such as 2026-12-24T18:00:00Z (default: now)",
 		}),
 		examples: []example{
 			{"devtool cron trigger", "the one due first"},

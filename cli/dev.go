@@ -64,9 +64,9 @@ func (o *devOptions) flags() []flag {
 		{name: "var", value: "KEY:VALUE", target: &o.vars,
 			usage: "set a variable, over the configuration's and those of files; may be repeated"},
 		{name: "strict", usage: "treat warnings about the configuration as errors", target: &o.strict},
-		{name: "frozen", usage: "start with a clock that stands still", target: &o.frozen},
+		{name: "frozen", usage: "start with a frozen clock", target: &o.frozen},
 		{name: "missed", value: "POLICY", target: &o.missed,
-			usage: "fire, skip or hold alarms that fell due while nothing ran (default: fire)"},
+			usage: "fire, skip or hold alarms that came due while no emulator ran (default: fire)"},
 		{name: "time", value: "TIME", target: &o.time,
 			usage: "start the clock at that time, such as 2026-01-01T00:00:00Z"},
 		{name: "seed", value: "N", target: &o.seed,
@@ -101,9 +101,9 @@ func devCommand() *command {
 		summary: "Build and serve the project, and reload it when a file is saved",
 		about: `Builds the handler program that the configuration names, serves its worker, and
 keeps its objects in .devtool/state. A save rebuilds and swaps the program without
-losing a request; an edit that does not compile leaves the old version serving.
-If the first version is broken, so that there is none, it waits for the next save.
-The clock goes on from where it stood.`,
+losing a request. If an edit does not compile, the version before goes on serving.
+If the first version is broken, dev waits for the next save. The clock continues
+from where it stood.`,
 		args: []argument{{name: "DIR", optional: true,
 			usage: "folder of the project (default: the one above with a wrangler file)"}},
 		flags: o.flags(),

@@ -146,24 +146,24 @@ func migrationsStatusCommand() *command {
 func migrationsPlanCommand() *command {
 	return new(migrationsQuestion).command(&command{
 		name:    "plan",
-		summary: "Show what is pending, and what it comes to here; nothing is changed",
+		summary: "Show the pending steps and their effect on this state, without changing it",
 	}, state.ReadMigrations, func(w io.Writer, m state.Migrations) { printPending(w, m, "") })
 }
 
 func migrationsApplyCommand() *command {
 	return new(migrationsQuestion).command(&command{
 		name:    "apply",
-		summary: "Apply what is pending, while no emulator runs",
-		about:   "Objects of a class that is deleted are moved to backups in the state's folder.",
+		summary: "Apply the pending steps, while no emulator runs",
+		about:   "The objects of a deleted class move to backups in the state's folder.",
 	}, state.ApplyMigrations, func(w io.Writer, m state.Migrations) { printPending(w, m, "applied ") })
 }
 
 func migrationsAdoptCommand() *command {
 	return new(migrationsQuestion).command(&command{
 		name:    "adopt",
-		summary: "Take the steps as they are now for applied, while no emulator runs",
-		about: `For steps that were edited, moved or removed after they were applied: nothing happens to any
-object, all classes keep theirs, and new ones begin without.`,
+		summary: "Mark the present steps as applied, while no emulator runs",
+		about: `For steps that were edited, moved or removed after they were applied. No object changes:
+each class keeps its objects, and a new class begins without any.`,
 	}, state.AdoptMigrations, func(w io.Writer, m state.Migrations) {
 		last := "the configuration has no migrations"
 		if n := len(m.Steps); n > 0 {

@@ -108,7 +108,7 @@ func timeSpeedCommand() *command {
 	return &command{
 		name:    "speed",
 		summary: "Let the clock run faster or slower than real time",
-		about:   "A clock that is frozen stays so, and runs at that rate later. 1 is real time.",
+		about:   "A frozen clock stays frozen, and later runs at this rate. 1 is real time.",
 		args:    []argument{{name: "RATE", usage: "how many times real time, such as 60 or 0.5"}},
 		flags:   q.flags(),
 		examples: []example{
@@ -131,10 +131,9 @@ func timeResetCommand() *command {
 	return &command{
 		name:    "reset",
 		summary: "Set the clock back to real time",
-		about: `The clock then runs at the real time, whatever it showed before. This is the only
-way for it to go back. Alarms keep the times that they were set for, so while some
-are pending it asks for --force.`,
-		flags: append(q.flags(), flag{name: "force", usage: "do it although alarms are pending", target: &reset.Force}),
+		about: `The clock then runs at real time, even if that is earlier. No other command can set it
+back. Alarms keep the times that they were set for, so pending alarms need --force.`,
+		flags: append(q.flags(), flag{name: "force", usage: "reset even if alarms are pending", target: &reset.Force}),
 		examples: []example{
 			{"devtool time reset", ""},
 		},

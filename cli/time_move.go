@@ -93,7 +93,7 @@ func timeJumpCommand() *command {
 	return &command{
 		name:    "jump",
 		summary: "Let the clock leap, as if the machine had slept",
-		about: "What fell due on the way runs once the clock is there, late, as after a closed laptop.\n" +
+		about: "Whatever came due on the way runs late, when the clock is there, as after a closed laptop.\n" +
 			aboutMoving,
 		args:  []argument{{name: "DURATION", usage: "such as 2h or 3d"}},
 		flags: m.flags(),
@@ -116,8 +116,8 @@ func timeSetCommand() *command {
 	return &command{
 		name:    "set",
 		summary: "Let the clock leap to a time",
-		about: "Like jump: what fell due on the way runs once the clock is there. It cannot go back; `devtool time\n" +
-			"reset` alone does, and a fresh state (--persist-to) begins at real time.\n" + aboutMoving,
+		about: "Like jump: whatever came due on the way runs when the clock is there. The clock cannot go\n" +
+			"back, except with `devtool time reset`. A new state (--persist-to) begins at real time.\n" + aboutMoving,
 		args: []argument{{name: "TIME",
 			usage: "such as 2026-12-24, 2026-12-24T18:00 or 2026-12-24T18:00:00.000Z, in UTC"}},
 		flags: m.flags(),

@@ -19,14 +19,13 @@ func vetCommand() *command {
 		summary: "Find uses of the machine's clock in handler code",
 		about: `time.Now, time.Sleep, context.WithTimeout and the like don't follow the emulator's
 clock. Handlers use durable.Now(ctx), durable.Sleep and durable.WithTimeout instead.
-Handler code is what is in packages that import devtool.internal/durable, and what it calls in
-the module's others. Measuring how long something took is left alone; where else the
-machine's clock is meant, a comment //devtool:realtime says so, on the line, above it
-or above the function.
+Handler code is the code of packages that import devtool.internal/durable, and the code
+of the module that it calls. Measuring durations is allowed. For other intended uses,
+write a comment //devtool:realtime on the line, above it or above the function.
 
-Exits with 1 when something was found.`,
+Exits with 1 if it finds a use.`,
 		args: []argument{{name: "DIR|PACKAGE", optional: true, many: true,
-			usage: "a folder, with all below it (default: this one), or packages as go names them"}},
+			usage: "folder, with all folders below (default: this one), or packages as go names them"}},
 		flags: []flag{{name: "json", usage: "print JSON", target: &asJSON}},
 		examples: []example{
 			{"devtool vet", ""},
