@@ -66,7 +66,7 @@ func (o *devOptions) flags() []flag {
 		{name: "strict", usage: "treat warnings about the configuration as errors", target: &o.strict},
 		{name: "frozen", usage: "start with a frozen clock", target: &o.frozen},
 		{name: "missed", value: "POLICY", target: &o.missed,
-			usage: "fire, skip or hold alarms that came due while no emulator ran (default: fire)"},
+			usage: "fire, skip or hold alarms that were due without an emulator (default: fire)"},
 		{name: "time", value: "TIME", target: &o.time,
 			usage: "start the clock at that time, such as 2026-01-01T00:00:00Z"},
 		{name: "seed", value: "N", target: &o.seed,
