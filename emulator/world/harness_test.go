@@ -37,9 +37,10 @@ type world struct {
 	dir      string
 	date     string // compatibility date
 	crons    []string
-	keyValue bool         // the class Lab has no SQL
-	tune     func(*setup) // changes how the world starts, or nil
-	saved    clock.State  // the clock when the world was stopped
+	keyValue bool             // the class Lab has no SQL
+	tune     func(*setup)     // changes how the world starts, or nil
+	saved    clock.State      // the clock when the world was stopped
+	wall     func() time.Time // the real clock, or nil for the machine's
 	programs *scripts
 }
 
@@ -75,7 +76,7 @@ func (w *world) startEngine() {
 			w.saved.Mode = clock.Frozen
 		}
 	}
-	o.Clock = clock.New(clock.Options{State: w.saved, Seed: o.Seed})
+	o.Clock = clock.New(clock.Options{State: w.saved, Wall: w.wall, Seed: o.Seed})
 	if o.Frozen {
 		if err := o.Clock.Freeze(); err != nil {
 			w.t.Fatal(err)
@@ -152,7 +153,7 @@ func (w *world) restart(s *script) {
 func (w *world) offline() *offline {
 	w.t.Helper()
 	w.stop()
-	c := clock.New(clock.Options{State: w.saved})
+	c := clock.New(clock.Options{State: w.saved, Wall: w.wall})
 	if err := c.Freeze(); err != nil {
 		w.t.Fatal(err)
 	}

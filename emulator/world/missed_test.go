@@ -30,13 +30,15 @@ func missing(t *testing.T, s *script) *world {
 	return w
 }
 
-// sleepFor stops the world and changes its saved clock: it runs, and has moved on by d.
+// sleepFor stops the world and changes its saved clock: it runs, and has moved on by d. Real time
+// stands still from then on, so the time that has passed is exactly d.
 func (w *world) sleepFor(d time.Duration) {
 	w.t.Helper()
 	stood := w.clock.Now()
 	w.stop()
-	at := stood.Add(d)
-	w.saved = clock.State{Mode: clock.Running, Rate: 1, Offset: time.Until(at), At: at}
+	at, now := stood.Add(d), time.Now()
+	w.wall = func() time.Time { return now }
+	w.saved = clock.State{Mode: clock.Running, Rate: 1, Offset: at.Sub(now), At: at}
 }
 
 // next sets how the world starts next time, and returns the log of that start.
