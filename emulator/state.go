@@ -48,6 +48,9 @@ func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.
 		save(c.State())
 		return file.Close()
 	})
+	if !start.IsZero() { // otherwise an emulator that is killed before the first step forgets start
+		save(c.State())
+	}
 	if frozen {
 		err = c.Freeze()
 	}

@@ -252,6 +252,26 @@ func TestTheClockStartsAtTheGivenTime(t *testing.T) {
 	}
 }
 
+// An emulator that is killed saves nothing at its end. The next one must not start before this one.
+func TestTheGivenTimeIsSavedAtTheStart(t *testing.T) {
+	start := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
+	for name, frozen := range map[string]bool{"frozen": true, "running": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newStoppedWorld(t, func(o *Options) { o.Time, o.Frozen = start, frozen })
+			w.start(scripted.Alarms(nil))
+			saved, err := w.state.ReadClock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := clock.New(clock.Options{State: saved})
+			defer next.Close()
+			if now := next.Now(); now.Before(start) || frozen && !now.Equal(start) {
+				t.Errorf("the next emulator would start at %s, want %s", now, start)
+			}
+		})
+	}
+}
+
 // trace returns what happens, with a seed, to some objects that fail at the same time.
 func trace(t *testing.T, seed uint64) string {
 	s := scripted.Alarms(func(*call) error { return errNoLuck })

@@ -146,6 +146,7 @@ func TestAnAlarmThatIsDueBeforeThereIsAProgramWaitsForIt(t *testing.T) {
 	w.want("missed", "/set1s", "")
 	w.want("meanwhile", "/set10s", "")
 	w.sleepFor(9900 * time.Millisecond)
+	w.wall = nil // real time passes
 	w.next(true, MissedFire)
 	w.startEngine()
 	eventually(t, "the second has fallen due", func() bool {
