@@ -1,5 +1,5 @@
 // Package main_test checks the shape of the source: the plan of imports that docs/architecture.md
-// draws, and the width of lines.
+// draws, the width of lines and the length of files.
 package main_test
 
 import (
