@@ -134,6 +134,36 @@ func TestAStuckHandlerIsNamedWithItsStack(t *testing.T) {
 	g.expect()
 }
 
+// A handler that has answered has ended, even while its caller cannot go on yet.
+func TestAHandlerHasEndedAlthoughItsCallerWaitsForItsTurn(t *testing.T) {
+	h, busy := newHang(t), newHang(t)
+	w := newWorld(t, scripted.New(handlers{
+		"/call": func(c *call) (string, error) { return c.Fetch("b", "/hang") },
+		"/hang": h.Here,
+		"/busy": busy.Here,
+		"/hi":   func(*call) (string, error) { return "hi", nil },
+		"stack": func(*call) (string, error) { return "here", nil },
+	}))
+	g := newGuard(w)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/call", "after all") })
+	<-h.In
+	wg.Go(func() { w.want("a", "/busy", "after all") })
+	<-busy.In
+	g.look()
+	g.pass(10 * time.Second)
+	g.expect("WARN Lab/b GET /hang "+warn10+"\nhere", "WARN Lab/a GET /busy "+warn10+"\nhere")
+
+	h.Release()
+	w.want("b", "/hi", "hi") // which gets its turn when the other has ended
+	g.look()
+	g.expect("INFO Lab/b GET /hang has ended after 10s")
+	busy.Release()
+	wg.Wait()
+	g.look()
+	g.expect("INFO Lab/a GET /busy has ended after 12.5s")
+}
+
 func TestAHandlerThatGoesOnIsNoLongerStuck(t *testing.T) {
 	h := newHang(t)
 	again := newHang(t)

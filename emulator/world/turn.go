@@ -168,8 +168,10 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 }
 
 // Finish ends the event's use of its object: it commits the event's writes and passes the turn on.
-// No response may leave before. The error says why the writes were dropped.
+// No response may leave before. The error says why the writes were dropped. The event asks for
+// nothing more, so it no longer counts as running: its caller may go on before Handle returns.
 func (ev *Event) Finish() error {
+	ev.w.running.remove(ev)
 	if ev.obj == nil {
 		return nil
 	}
