@@ -178,11 +178,13 @@ func TestACursorOutlivesWaitsAndKeepsItsFileOpen(t *testing.T) {
 		if err := c.sleep(time.Second); err != nil {
 			return "", err
 		}
-		for rows.More && err == nil {
-			rows, err = c.nextRows(rows.Cursor)
+		for rows.More {
+			if rows, err = c.nextRows(rows.Cursor); err != nil {
+				return "", err
+			}
 			n += len(rows.Values)
 		}
-		return fmt.Sprint(n), err
+		return fmt.Sprint(n), nil
 	}
 	w := newWorld(t, s)
 	w.stores.max = 1
