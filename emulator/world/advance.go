@@ -195,7 +195,7 @@ func (w *World) BeginAdvance(
 	return a, func() (*control.Advanced, error) {
 		defer stop()
 		w.advancing.Store(true)
-		w.aftermath.await(w.waits.Aftermath)
+		w.awaitAftermath()
 		report, err := moveClock()
 		w.endAdvance()
 		a.settle() // the runs that ended in a stuck step

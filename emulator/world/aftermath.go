@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// An aftermath counts the events that a reset from outside has ended and that are not over yet.
-// They hold no step, so nothing keeps the clock at the time of the reset. But an alarm among them
-// counts its next retry from that time. So an advance waits for them first.
+// An aftermath counts the events that a reset from outside, or the loss of their program, has ended
+// and that are not over yet. They hold no step, so nothing keeps the clock at that time. But an
+// alarm among them counts its next retry from that time. So an advance waits for them first.
 type aftermath struct {
 	mu      sync.Mutex
 	events  int
@@ -55,4 +55,42 @@ func (a *aftermath) await(limit time.Duration) {
 	case <-settled:
 	case <-timer.C:
 	}
+}
+
+// awaitAftermath waits until the events are over that a reset or the loss of their program has
+// ended.
+func (w *World) awaitAftermath() {
+	for _, ev := range w.alarmsUnderWay(Program.Lost) {
+		w.aftermath.add(ev)
+	}
+	w.aftermath.await(w.waits.Aftermath)
+}
+
+// keepForLost makes the alarms that have been lost with the program of ev part of the step of ev,
+// which was lost with it. Those that slept, or waited for their turn, have left their step.
+// Otherwise time could pass before they count their next retry.
+func (w *World) keepForLost(ev *Event) {
+	step := ev.currentStep()
+	if step == nil || ev.staysInStep() { // then it was kept with all others
+		return
+	}
+	for _, alarm := range w.alarmsUnderWay(func(p Program) bool { return p == ev.prog }) {
+		if alarm != ev {
+			alarm.stay(step)
+		}
+	}
+}
+
+// alarmsUnderWay returns the events of alarms that have entered a program that matches.
+func (w *World) alarmsUnderWay(match func(Program) bool) (events []*Event) {
+	for _, ns := range w.currentNamespaces() {
+		ns.mu.Lock()
+		for _, ev := range ns.running {
+			if ev != nil && match(ev.prog) {
+				events = append(events, ev)
+			}
+		}
+		ns.mu.Unlock()
+	}
+	return events
 }

@@ -116,13 +116,20 @@ func (a *alarm) claim() bool {
 		a.missed = true
 		return false
 	}
-	a.ns.running[a.id] = struct{}{}
+	a.ns.running[a.id] = nil
 	a.running, a.held = true, false
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
 	}
 	return true
+}
+
+// entered notes the event of the run, which has entered a program.
+func (a *alarm) entered(ev *Event) {
+	a.ns.mu.Lock()
+	defer a.ns.mu.Unlock()
+	a.ns.running[a.id] = ev
 }
 
 // ended undoes claim after the run, and arms the alarm that fell due during it.
@@ -153,6 +160,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	d := &Delivery{
 		Kind: "alarm", Context: w.ctx, Entry: Patient, Step: step, Object: &Address{a.ns, a.identity()},
 	}
+	d.Began = a.entered
 	d.Handle = func(ev *Event, inst *Instance) (err error) {
 		result, err = a.handle(ev, inst, triggered)
 		return err

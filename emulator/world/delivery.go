@@ -108,6 +108,9 @@ func (w *World) deliverOnce(d *Delivery) error {
 		d.Began(ev)
 	}
 	ev.err = ev.run(d)
+	if ev.err != nil && prog.Lost() {
+		w.keepForLost(ev)
+	}
 	if ev.undelivered() {
 		d.Step.Add() // for the next try
 	}

@@ -27,7 +27,7 @@ type Namespace struct {
 	mu      sync.Mutex
 	objects map[objectid.ID]*object // in memory or pinned
 	alarms  map[objectid.ID]*alarm
-	running map[objectid.ID]struct{} // objects of which any alarm is running
+	running map[objectid.ID]*Event // of objects of which any alarm is running; nil outside a program
 }
 
 // openNamespace opens the namespace of a class.
@@ -39,7 +39,7 @@ func (w *World) openNamespace(class Class) (*Namespace, error) {
 		dir:       class.Dir,
 		objects:   make(map[objectid.ID]*object),
 		alarms:    make(map[objectid.ID]*alarm),
-		running:   make(map[objectid.ID]struct{}),
+		running:   make(map[objectid.ID]*Event),
 	}
 	index, err := store.OpenIndex(ns.dir)
 	if err != nil {

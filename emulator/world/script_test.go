@@ -105,6 +105,8 @@ type script struct {
 	// handlers answer requests by path. Three names are not paths: "alarm" runs an alarm,
 	// "scheduled" a cron trigger, and "construct" makes an instance.
 	handlers map[string]func(*call) (string, error)
+	// failing, unless it is nil, is called before a handler fails because the script is gone.
+	failing func(*call)
 
 	mu        sync.Mutex
 	log       []string // what happened, in order
@@ -210,17 +212,22 @@ func (r *scriptRun) run(inst *Instance, c *call, f func(*call) (string, error)) 
 		text, err := f(c)
 		done <- result{text, err}
 	}()
+	var res result
 	select {
-	case res := <-done:
-		if inst.Context().Err() != nil { // the error of a reset replaces the handler's own
-			return "", context.Cause(inst.Context())
-		}
-		return res.text, remote(res.err)
+	case res = <-done:
 	case <-inst.Context().Done():
-		return "", context.Cause(inst.Context())
 	case <-r.gone.Done():
+	}
+	switch {
+	case inst.Context().Err() != nil: // the error of a reset replaces the handler's own
+		return "", context.Cause(inst.Context())
+	case r.Lost(): // so does that of a crash
+		if r.failing != nil {
+			r.failing(c)
+		}
 		return "", context.Cause(r.gone)
 	}
+	return res.text, remote(res.err)
 }
 
 // remote converts the error of a handler into an error of the protocol.

@@ -28,6 +28,7 @@ type stepHolder struct {
 	step    *clock.Step // the step held, or nil
 	last    *clock.Step // the step held last
 	retired bool
+	stays   bool // it leaves no step before it retires
 
 	// ending, unless it is nil, is called when the holder retires (see aftermath).
 	ending func()
@@ -44,13 +45,13 @@ type stepHolder struct {
 	outside    int                      // answers and bodies from outside that the handler may wait for
 }
 
-// join makes h hold step in place of the one it held. A nil step only gives the old one back. A
-// retired holder stays out, because it would never leave again.
+// join makes h hold step in place of the one it held. A nil step only gives the old one back,
+// unless h stays in it. A retired holder stays out, because it would never leave again.
 func (h *stepHolder) join(step *clock.Step) {
 	step.Add()
 	h.stepMu.Lock()
 	old := step
-	if !h.retired {
+	if !h.retired && (step != nil || !h.stays) {
 		old, h.step = h.step, step
 	}
 	if step != nil {
@@ -63,6 +64,24 @@ func (h *stepHolder) join(step *clock.Step) {
 // leave gives the step back: h waits for the clock, or for an event that holds the step in its
 // place.
 func (h *stepHolder) leave() { h.join(nil) }
+
+// stay makes h hold step until it retires: its program is lost, so it waits for the clock no more.
+// It does nothing if it was called before.
+func (h *stepHolder) stay(step *clock.Step) {
+	h.stepMu.Lock()
+	stayed := h.stays
+	h.stays = true
+	h.stepMu.Unlock()
+	if !stayed {
+		h.join(step)
+	}
+}
+
+func (h *stepHolder) staysInStep() bool {
+	h.stepMu.Lock()
+	defer h.stepMu.Unlock()
+	return h.stays
+}
 
 // retire gives the step back for good. A callee that the handler has canceled, but that does not
 // know yet, holds the step on.

@@ -85,8 +85,8 @@ type Waits struct {
 	EarlyAlarm time.Duration
 	// Turn is how long an Admin waits for an object's turn. The default is 10 s.
 	Turn time.Duration
-	// Aftermath is how long an advance waits for events that a reset from outside has ended. The
-	// default is 1 s.
+	// Aftermath is how long an advance waits for events that a reset from outside or the loss of
+	// their program has ended. The default is 1 s.
 	Aftermath time.Duration
 	// Quiet is how long an Admin waits for events that it must not disturb. An event is not quite
 	// over when its response arrives. The default is 300 ms.
@@ -126,7 +126,8 @@ type World struct {
 	crons   crontab
 	faults  faults
 	early   earlyAlarms
-	// aftermath counts the events that resets from outside have ended and that are not over yet.
+	// aftermath counts the events that resets from outside and lost programs have ended and that
+	// are not over yet.
 	aftermath aftermath
 
 	// advancing is set during an advance.
