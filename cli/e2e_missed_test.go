@@ -52,7 +52,7 @@ func TestMissedAlarms(t *testing.T) {
 	}
 
 	later("--missed", "hold")
-	s.awaitLog(overdue + ": they are held until the clock is moved by hand")
+	s.awaitLog(overdue + ": they are held until you move the clock")
 	if got := names(); !slices.Equal(got, []string{"z", "m", "a", "after"}) || !p.alarms().Alarms[0].Held {
 		t.Errorf("held: got alarms %q, want all, the first one held", got)
 	}

@@ -79,9 +79,9 @@ func (w *World) missedSummary(missed []*alarm, now time.Time) string {
 	case w.clock.Mode() == clock.Frozen:
 		return line + ": the clock stands still, so they fire when that is moved (`devtool time advance 0s`)"
 	case w.missed == MissedHold && one:
-		return line + ": it is held until the clock is moved by hand"
+		return line + ": it is held until you move the clock"
 	case w.missed == MissedHold:
-		return line + ": they are held until the clock is moved by hand"
+		return line + ": they are held until you move the clock"
 	case one:
 		return line + ": it fires as soon as the program is up"
 	}

@@ -260,13 +260,13 @@ func TestAnAlarmThatCannotBeSkippedIsHeld(t *testing.T) {
 	wantList(t, "with the file mended", w.moveOn(0), []string{"Lab/a ok"})
 }
 
-func TestHeldAlarmsWaitUntilTheClockIsMovedByHand(t *testing.T) {
+func TestHeldAlarmsWaitUntilTheClockIsMoved(t *testing.T) {
 	s := alarmScript(nil)
 	w := missing(t, s)
 	log := w.next(true, MissedHold)
 	w.start(s)
 	wantLine(t, log, "2 alarms are overdue, the first by 29m59s, the last by 29m50s: "+
-		"they are held until the clock is moved by hand")
+		"they are held until you move the clock")
 	w.want("now", "/setpast", "") // an alarm that was not missed fires as usual
 	eventually(t, "it has run", func() bool { return len(runsOf(s)) == 1 && len(w.PendingAlarms()) == 3 })
 	wantPending(t, w, "b", "a", "c")
