@@ -140,8 +140,8 @@ func (some *selection) noAlarmsText(list selected) string {
 		formatTime(list.before), first, formatTime(first.Due))
 }
 
-// find returns the alarms of the named objects, or those that the flags select, in the order in
-// which they are due. It is an error if a named object has no alarm.
+// find returns the alarms of the named objects or of the flags, in the order in which they are due.
+// It is an error if a named object has no alarm.
 func (some *selection) find(ctx context.Context, from alarms, named []string) (selected, error) {
 	list, err := some.list(ctx, from)
 	if err != nil || some.byFlags() {

@@ -126,7 +126,7 @@ type month struct {
 // path returns the path on which the program plans and shows the chore.
 func (c chore) path() string { return "/" + url.PathEscape(c.name) }
 
-// plan plans all chores, except those that other chores and cron triggers plan.
+// plan plans all chores, except chores that another one or a cron trigger plans.
 func (m *month) plan(k *killing, s *server) {
 	k.t.Helper()
 	k.args = quietly // later emulators must not set the clock

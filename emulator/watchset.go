@@ -86,7 +86,7 @@ func (s *watchSet) report(paths []string) {
 }
 
 // refresh finds the files outside of the project that b's program is built from, and watches them
-// too. It reports those that have changed since the build began. A failed build may hide some of
+// too. It reports which of them have changed since the build began. A failed build may hide some of
 // these files, so after one the files watched before stay watched.
 func (s *watchSet) refresh(ctx context.Context, b plugin.Builder, built bool, since time.Time) {
 	s.refreshing.Lock()

@@ -133,8 +133,7 @@ func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// save writes the key and the certificate into folder in one step, and replaces those that were
-// there.
+// save writes the key and the certificate into folder in one step, and replaces what was there.
 func save(folder string, both []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err

@@ -42,9 +42,9 @@
 //	POST   objects/CLASS/OBJECT/abort       AbortRequest -> Object
 //	GET    objects/CLASS/OBJECT/snapshot    -> Snapshot
 //
-//	GET    faults -> Faults: those that wait
+//	GET    faults -> Faults: the pending ones
 //	POST   faults Fault -> Fault
-//	DELETE faults -> Faults: those that waited
+//	DELETE faults -> Faults: the ones that were pending
 //
 // CLASS is a class or a binding. OBJECT is a name, or an id of 64 hexadecimal digits. Both are
 // escaped as segments of a path. Of these requests only alarms/trigger wakes the object up.

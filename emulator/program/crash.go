@@ -81,8 +81,8 @@ func (p *Program) ending() (what, cause, shown string) {
 	return fmt.Sprintf("the handler program has crashed (%s)", how), cause, shown
 }
 
-// underWay returns the program's events in the order in which they began: first those whose
-// handlers are running, then those that wait for something.
+// underWay returns the program's events in the order in which they began: running holds the
+// events whose handlers are running, and waiting the others.
 func (p *Program) underWay() (running, waiting []*world.Event) {
 	for _, ev := range p.w.RunningIn(p) {
 		if ev.OnItsOwn() {

@@ -210,7 +210,7 @@ func (p *Plan) apply(m config.Migration) {
 	p.steps = append(p.steps, MigrationStep{Tag: m.Tag, Does: does})
 }
 
-// give gives the objects of key to class and discards those that the class has: it may have had a
+// give gives the objects of key to class and discards the class's own: it may have had a
 // binding, and stored something, before its step was written. An empty key has no objects, and
 // replaces none.
 func (p *Plan) give(class, key string) (note string) {

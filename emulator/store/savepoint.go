@@ -14,7 +14,7 @@ type savepoint struct {
 	alarmWritten bool
 }
 
-// Savepoint opens a savepoint inside those that are open, and begins the implicit transaction if
+// Savepoint opens a savepoint inside the open ones, and begins the implicit transaction if
 // necessary. Commit is refused until each is released; Rollback and Close drop them with everything
 // else.
 func (o *Object) Savepoint() error {

@@ -67,8 +67,8 @@ func (w *World) awaitAftermath() {
 }
 
 // keepForLost makes the alarms that have been lost with the program of ev part of the step of ev,
-// which was lost with it. Those that slept, or waited for their turn, have left their step.
-// Otherwise time could pass before they count their next retry.
+// which was lost with it. An alarm that slept, or waited for its turn, has left its step.
+// Otherwise time could pass before it counts its next retry.
 func (w *World) keepForLost(ev *Event) {
 	step := ev.currentStep()
 	if step == nil || ev.staysInStep() { // then it was kept with all others

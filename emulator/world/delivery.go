@@ -74,7 +74,7 @@ type Address struct {
 func (w *World) Deliver(d *Delivery) error {
 	for {
 		err := w.deliverOnce(d)
-		if u := (*Undelivered)(nil); !errors.As(err, &u) {
+		if !isUndelivered(err) {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (w *World) deliverOnce(d *Delivery) error {
 	if ev.err != nil && prog.Lost() {
 		w.keepForLost(ev)
 	}
-	if ev.undelivered() {
+	if isUndelivered(ev.err) {
 		d.Step.Add() // for the next try
 	}
 	return ev.err
@@ -145,18 +145,12 @@ func (w *World) begin(d *Delivery, prog Program) *Event {
 func (ev *Event) Complete() { ev.completed.Do(ev.complete) }
 
 func (ev *Event) complete() {
-	if ev.ended != nil && !ev.undelivered() {
+	if ev.ended != nil && !isUndelivered(ev.err) {
 		ev.ended(ev, ev.err)
 	}
 	if ev.obj != nil {
 		ev.obj.ns.unpin(ev.obj)
 	}
-}
-
-// undelivered reports whether the program was gone before it took the event.
-func (ev *Event) undelivered() bool {
-	u := (*Undelivered)(nil)
-	return errors.As(ev.err, &u)
 }
 
 // run waits for the turn and runs the handler. It returns the event's error.

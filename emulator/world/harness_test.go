@@ -238,6 +238,10 @@ func (w *world) advanceBy(ctx context.Context, d time.Duration) (*control.Advanc
 }
 
 func (w *world) advanceAs(ctx context.Context, q control.AdvanceRequest) (*control.Advanced, error) {
+	return advanceAs(ctx, w.World, q)
+}
+
+func advanceAs(ctx context.Context, w *World, q control.AdvanceRequest) (*control.Advanced, error) {
 	a, move, err := w.BeginAdvance(ctx, q)
 	if err != nil {
 		return nil, err
@@ -333,15 +337,10 @@ func (c client) DropFaults(context.Context) (control.Faults, error) { return c.w
 func (c client) Advance(
 	ctx context.Context, q control.AdvanceRequest, _ func(control.AdvanceEvent),
 ) (control.Advanced, error) {
-	a, move, err := c.w.BeginAdvance(ctx, q)
+	advanced, err := advanceAs(ctx, c.w, q)
 	if err != nil {
 		return control.Advanced{}, err
 	}
-	advanced, err := move()
-	if err != nil {
-		return control.Advanced{}, err
-	}
-	advanced.Fired = a.Take()
 	return *advanced, nil
 }
 

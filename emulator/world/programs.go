@@ -73,6 +73,12 @@ type Undelivered struct {
 func (e *Undelivered) Error() string { return e.Cause.Error() }
 func (e *Undelivered) Unwrap() error { return e.Cause }
 
+// isUndelivered reports whether err says that the program was gone before it took the event.
+func isUndelivered(err error) bool {
+	u := (*Undelivered)(nil)
+	return errors.As(err, &u)
+}
+
 // running are the events that may ask for operations, by number.
 type running struct {
 	mu     sync.Mutex
