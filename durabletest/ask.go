@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"testing"
 )
 
@@ -78,61 +76,3 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string { return r.reason }
-
-// Fetch sends a request to the worker and returns the status and the body of the response. It
-// covers the common case; use Client for headers and streams.
-func (s *Server) Fetch(method, path, body string) (status int, answer string) {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
-	var b []byte
-	if err == nil {
-		var response *http.Response
-		if response, err = s.Client().Do(r); err == nil {
-			defer response.Body.Close()
-			status = response.StatusCode
-			b, err = io.ReadAll(response.Body)
-		}
-	}
-	if err != nil {
-		s.t.Fatalf("durabletest: %s %s: %v", method, path, s.emulator.explain(err))
-	}
-	return status, string(b)
-}
-
-// An Object identifies an object. Name is empty if the object was only ever reached by its id.
-type Object struct {
-	Class string `json:"class,omitempty"`
-	Name  string `json:"name,omitempty"`
-	ID    string `json:"id,omitempty"` // 64 hexadecimal digits
-}
-
-// String returns the object as commands write it: CLASS/NAME, or CLASS/ID for an object without a
-// name.
-func (o Object) String() string {
-	if o.Name == "" {
-		return o.Class + "/" + o.ID
-	}
-	return o.Class + "/" + o.Name
-}
-
-// objectOf returns the object with that name or id: an id has 64 hexadecimal digits, and anything
-// else is a name.
-func objectOf(class, object string) Object {
-	if len(object) == 64 && strings.Trim(object, "0123456789abcdefABCDEF") == "" {
-		return Object{Class: class, ID: object}
-	}
-	return Object{Class: class, Name: object}
-}
-
-// objectPath returns the object's path in the control API.
-func objectPath(folder, class, object string) string {
-	return folder + "/" + segment(class) + "/" + segment(object)
-}
-
-// segment returns s as one segment of a path. It escapes "." and "..", which mean folders.
-func segment(s string) string {
-	if s == "." || s == ".." {
-		return strings.ReplaceAll(s, ".", "%2E")
-	}
-	return url.PathEscape(s)
-}

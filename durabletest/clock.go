@@ -19,11 +19,11 @@ const (
 	OutcomeDropped = "dropped" // there was no handler to run, or the alarm had been moved or deleted
 )
 
-// Fired is one run of an alarm or of a cron trigger. A cron trigger has Cron and no Object.
+// Fired is one run of an alarm or of a cron trigger. A cron trigger has Cron and no Identity.
 type Fired struct {
 	Kind string `json:"kind"` // "alarm" or "cron"
 	Cron string `json:"cron,omitempty"`
-	Object
+	Identity
 	At        time.Time  `json:"at"`        // on the clock
 	Scheduled time.Time  `json:"scheduled"` // what the alarm was set for, or when the trigger was due
 	Retry     int        `json:"retry"`     // 0 for the first run
@@ -36,7 +36,7 @@ type Fired struct {
 func (f Fired) String() string {
 	what := f.Kind + " " + f.Cron
 	if f.Cron == "" {
-		what = f.Kind + " " + f.Object.String()
+		what = f.Kind + " " + f.Identity.String()
 	}
 	if f.Error != "" {
 		return what + ": " + f.Outcome + ": " + f.Error

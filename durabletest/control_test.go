@@ -14,8 +14,9 @@ import (
 // the control API. The package can't import that, because projects get no copy of it.
 func TestTypesAreThoseOfTheControlAPI(t *testing.T) {
 	for _, pair := range []struct{ ours, theirs any }{
-		{durabletest.Object{}, control.Object{}},
+		{durabletest.Identity{}, control.Object{}},
 		{durabletest.Alarm{}, control.Alarm{}},
+		{durabletest.CronTrigger{}, control.Cron{}},
 		{durabletest.Fired{}, control.Fired{}},
 		{durabletest.ObjectInfo{}, control.ObjectInfo{}},
 		{durabletest.Snapshot{}, control.Snapshot{}},

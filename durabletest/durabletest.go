@@ -38,9 +38,12 @@ type Options struct {
 	Config string
 	// Env is the environment of the configuration; empty means the top level.
 	Env string
-	// Vars override the variables of the configuration and of .dev.vars and .env files.
+	// Vars override the variables of the configuration.
 	Vars map[string]string
-	// Time is the clock's start; zero means the present.
+	// DotFiles makes the variables of .dev.vars and .env files count, as for `devtool dev`. Without
+	// it a test gives the same result with and without those files, which are not committed.
+	DotFiles bool
+	// Time is the clock's start. Zero means DefaultTime.
 	Time time.Time
 	// Seed, unless it is 0, shuffles events that are due at the same time.
 	Seed uint64
@@ -50,6 +53,10 @@ type Options struct {
 	// Verbose logs details, too: each request to an object and each eviction.
 	Verbose bool
 }
+
+// DefaultTime returns where the clock of a test starts: at 2030-01-01T00:00:00Z, so that the test gives
+// the same result on every day. Options.Time sets another time.
+func DefaultTime() time.Time { return time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // A Server is an emulator that serves one worker for one test. Its methods may be called from any
 // goroutine. But a method that fails ends the test, and testing.T allows that only on the test's
@@ -61,6 +68,8 @@ type Server struct {
 	Clock Clock
 	// Alarms are the pending alarms of all objects.
 	Alarms Alarms
+	// Cron are the cron triggers of the configuration.
+	Cron Cron
 	// Objects are the objects that store something or are in memory.
 	Objects Objects
 
@@ -87,12 +96,8 @@ func (s *Server) For(t testing.TB) *Server { return s.emulator.server(t) }
 
 func (e *emulator) server(t testing.TB) *Server {
 	a := asker{t, e}
-	return &Server{URL: e.url, Clock: Clock{a}, Alarms: Alarms{a}, Objects: Objects{a}, asker: a}
+	return &Server{URL: e.url, Clock: Clock{a}, Alarms: Alarms{a}, Cron: Cron{a}, Objects: Objects{a}, asker: a}
 }
-
-// Client returns a client that sends requests with a relative URL, such as "/orders", to the
-// worker.
-func (s *Server) Client() *http.Client { return s.emulator.client }
 
 // Outbound makes f answer the requests that handlers send to the outside with durable.HTTPClient.
 // With nil, as at the start, requests reach the network. Either way the handler's writes are

@@ -95,7 +95,7 @@ func TestTheTestMovesTheClock(t *testing.T) {
 		t.Helper()
 		var got []string
 		for _, f := range fired {
-			got = append(got, f.Object.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
+			got = append(got, f.Identity.String()+" "+f.Outcome+" at "+f.At.Sub(at).String())
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got runs %q, want %q", got, want)
@@ -168,7 +168,7 @@ func TestResultsPrintReadably(t *testing.T) {
 			return durabletest.Fired{Kind: "cron", Cron: "* * * * *", Outcome: durabletest.OutcomeDropped}
 		}, "cron * * * * *: dropped"},
 		{
-			func() any { return srv.Objects.Snapshot("Lab", "unlucky") },
+			func() any { return srv.Object("Lab", "unlucky").Snapshot() },
 			"Lab/unlucky\n\"n\": 1\n\"runs\": 2\n" +
 				"t [\"a\" \"b\" \"c\" \"d\" \"e\"]\n\t[1 1.5 x [0 255] <nil>]\n\t[9007199254740993 +Inf   -1]",
 		},
@@ -190,24 +190,24 @@ func TestAlarmsAreListedAndTriggered(t *testing.T) {
 	want(t, srv, "/b/arm", "armed")
 	var names []string
 	for _, a := range srv.Alarms.List() {
-		names = append(names, a.Object.String())
+		names = append(names, a.Identity.String())
 	}
 	if want := []string{"Lab/unlucky", "Lab/b"}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
-	if a, ok := srv.Alarms.Get("LAB", "b"); !ok || !a.Due.Equal(at.Add(61*time.Second)) {
+	if a, ok := srv.Object("LAB", "b").Alarm(); !ok || !a.Due.Equal(at.Add(61*time.Second)) {
 		t.Errorf("the alarm of b: got %+v, %t", a, ok)
-	} else if byID, ok := srv.Alarms.Get("Lab", a.ID); !ok || byID != a {
+	} else if byID, ok := srv.Object("Lab", a.ID).Alarm(); !ok || byID != a {
 		t.Errorf("by id: got %+v, %t, want %+v", byID, ok, a)
 	}
-	if _, ok := srv.Alarms.Get("Lab", "c"); ok {
+	if _, ok := srv.Object("Lab", "c").Alarm(); ok {
 		t.Error("c: got an alarm, want none")
 	}
-	got := srv.Alarms.Trigger("Lab", "unlucky")
+	got := srv.Object("Lab", "unlucky").Trigger()
 	if got.Outcome != durabletest.OutcomeRetry || got.Error != "no luck" || got.RetryAt == nil {
 		t.Errorf("got %+v, want a retry", got)
 	}
-	if got := srv.Alarms.Trigger("Lab", "b"); got.Outcome != durabletest.OutcomeOK {
+	if got := srv.Object("Lab", "b").Trigger(); got.Outcome != durabletest.OutcomeOK {
 		t.Errorf("got %+v, want outcome ok", got)
 	}
 }
@@ -222,14 +222,14 @@ func TestObjectsAreSeenAndReset(t *testing.T) {
 	if got := srv.Objects.List(); len(got) != 1 || got[0].String() != "Lab/a" || !got[0].InMemory {
 		t.Errorf("got %+v, want Lab/a in memory", got)
 	}
-	if !srv.Objects.Evict("Lab", "a") || srv.Objects.Evict("Lab", "a") {
+	if !srv.Object("Lab", "a").Evict() || srv.Object("Lab", "a").Evict() {
 		t.Error("want the first eviction to succeed, and the second to find nothing")
 	}
 	want(t, srv, "/a/visits", "1")
-	srv.Objects.Abort("Lab", "a", "for a test")
+	srv.Object("Lab", "a").Abort("for a test")
 	want(t, srv, "/a/visits", "1")
 
-	s := srv.Objects.Snapshot("Lab", "a")
+	s := srv.Object("Lab", "a").Snapshot()
 	var n int
 	if found, err := s.Get("n", &n); !found || err != nil || n != 3 {
 		t.Errorf("got %d, %t, %v, want 3", n, found, err)
@@ -246,7 +246,7 @@ func TestASnapshotHasTheTables(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	want(t, srv, "/a/sql", "")
-	tables := srv.Objects.Snapshot("Lab", "a").Tables
+	tables := srv.Object("Lab", "a").Snapshot().Tables
 	if len(tables) != 1 {
 		t.Fatalf("got %+v, want one table", tables)
 	}
@@ -271,7 +271,7 @@ func TestRunLooksInside(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
 	want(t, srv, "/a/count", "1")
-	durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, l *Lab, s *durable.State) {
+	durabletest.Run(t, srv.Object("Lab", "a"), func(ctx context.Context, l *Lab, s *durable.State) {
 		if l.visits != 1 || l.state != s {
 			t.Errorf("got %d visits and the same state %t, want the live instance", l.visits, l.state == s)
 		}
@@ -282,7 +282,7 @@ func TestRunLooksInside(t *testing.T) {
 	})
 	want(t, srv, "/a/visits", "11")
 	want(t, srv, "/a/count", "8")
-	durabletest.Run(t, srv, "LAB", "new", func(_ context.Context, l *Lab, s *durable.State) {
+	durabletest.Run(t, srv.Object("LAB", "new"), func(_ context.Context, l *Lab, s *durable.State) {
 		if l.visits != 0 || nameOf(s) != "new" {
 			t.Errorf("got %d visits of %q, want a new object", l.visits, nameOf(s))
 		}
@@ -301,7 +301,7 @@ func TestRunSharesTheTurn(t *testing.T) {
 		})
 	}
 	for range 20 {
-		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, l *Lab, s *durable.State) {
+		durabletest.Run(t, srv.Object("Lab", "a"), func(ctx context.Context, l *Lab, s *durable.State) {
 			var before, after int
 			_, err := s.Storage.Get(ctx, "n", &before)
 			err = errors.Join(err, s.Storage.Put(ctx, "n", before+1))
@@ -323,7 +323,7 @@ func TestATestThatEndsInsideAnObjectLeavesItUsable(t *testing.T) {
 		}
 	}
 	r := record(t, func(t testing.TB) {
-		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, _ *Lab, s *durable.State) {
+		durabletest.Run(t, srv.Object("Lab", "a"), func(ctx context.Context, _ *Lab, s *durable.State) {
 			put(ctx, s, 10)
 			t.FailNow()
 		})
@@ -340,7 +340,7 @@ func TestATestThatEndsInsideAnObjectLeavesItUsable(t *testing.T) {
 				t.Errorf("recovered %v, want the panic", v)
 			}
 		}()
-		durabletest.Run(t, srv, "Lab", "a", func(ctx context.Context, _ *Lab, s *durable.State) {
+		durabletest.Run(t, srv.Object("Lab", "a"), func(ctx context.Context, _ *Lab, s *durable.State) {
 			put(ctx, s, 20)
 			panic("oh")
 		})
@@ -377,13 +377,13 @@ func TestFaultsStrikeOnce(t *testing.T) {
 	srv := start(t)
 	runs := func(object string) (n int) {
 		t.Helper()
-		if _, err := srv.Objects.Snapshot("Lab", object).Get("runs", &n); err != nil {
+		if _, err := srv.Object("Lab", object).Snapshot().Get("runs", &n); err != nil {
 			t.Error(err)
 		}
 		return n
 	}
 	want(t, srv, "/failing/arm", "armed")
-	srv.FailNextAlarm("Lab", "failing")
+	srv.Object("Lab", "failing").FailNextAlarm()
 	if fired := srv.Clock.Advance(time.Minute); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeRetry {
 		t.Errorf("got %+v, want one failed run", fired)
 	}
@@ -396,20 +396,20 @@ func TestFaultsStrikeOnce(t *testing.T) {
 	}
 
 	want(t, srv, "/twice/arm", "armed")
-	srv.DuplicateNextAlarm("Lab", "twice")
+	srv.Object("Lab", "twice").DuplicateNextAlarm()
 	srv.Clock.Advance(time.Hour)
 	if got := runs("twice"); got != 2 {
 		t.Errorf("got %d runs, want 2", got)
 	}
 
 	for name, test := range map[string]struct {
-		inject func(class, object string)
+		inject func(durabletest.Object)
 		next   string
 	}{
-		"before": {srv.CrashBeforeCommit, "1"},
-		"after":  {srv.CrashAfterCommit, "2"},
+		"before": {durabletest.Object.CrashBeforeCommit, "1"},
+		"after":  {durabletest.Object.CrashAfterCommit, "2"},
 	} {
-		test.inject("Lab", name)
+		test.inject(srv.Object("Lab", name))
 		if status, got := srv.Fetch("GET", "/"+name+"/count", ""); status != 500 {
 			t.Errorf("%s: got %d %q, want 500", name, status, got)
 		}
@@ -443,15 +443,15 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		want []string
 	}{
 		"a class that is not there": {
-			func(t testing.TB) { srv.For(t).Objects.Evict("Nobody", "a") },
+			func(t testing.TB) { srv.For(t).Object("Nobody", "a").Evict() },
 			[]string{"evict Nobody/a: ", "the classes are Lab"},
 		},
 		"an object that is not there": {
-			func(t testing.TB) { srv.For(t).Objects.Snapshot("Lab", "none") },
+			func(t testing.TB) { srv.For(t).Object("Lab", "none").Snapshot() },
 			[]string{"read the storage of Lab/none: there is no object Lab/none"},
 		},
 		"an alarm that is not there": {
-			func(t testing.TB) { srv.For(t).Alarms.Trigger("Lab", "none") },
+			func(t testing.TB) { srv.For(t).Object("Lab", "none").Trigger() },
 			[]string{"trigger the alarm of Lab/none: "},
 		},
 		"back in time": {
@@ -464,19 +464,19 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		},
 		"Run with another type": {
 			func(t testing.TB) {
-				durabletest.Run(t, srv, "Lab", "a", func(context.Context, *strings.Builder, *durable.State) {})
+				durabletest.Run(t, srv.Object("Lab", "a"), func(context.Context, *strings.Builder, *durable.State) {})
 			},
 			[]string{"run inside Lab/a: its objects are of type *durabletest_test.Lab, not *strings.Builder"},
 		},
 		"Run without a class": {
 			func(t testing.TB) {
-				durabletest.Run(t, srv, "Nobody", "a", func(context.Context, *Lab, *durable.State) {})
+				durabletest.Run(t, srv.Object("Nobody", "a"), func(context.Context, *Lab, *durable.State) {})
 			},
 			[]string{"run inside Nobody/a: "},
 		},
 		"Run in a busy object": {
 			func(t testing.TB) {
-				durabletest.Run(t, srv, "Lab", "held", func(context.Context, *Lab, *durable.State) {})
+				durabletest.Run(t, srv.Object("Lab", "held"), func(context.Context, *Lab, *durable.State) {})
 			},
 			[]string{"run inside Lab/held: the object is busy: its turn did not come within 10s"},
 		},

@@ -63,7 +63,11 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 	e.log.out = t.Output()
 	ownGroup(e.process)
 	e.process.Dir = o.Dir
-	e.process.Env = append(os.Environ(), "NO_COLOR=1")
+	// An empty variable counts as one that is not set.
+	e.process.Env = append(os.Environ(), "NO_COLOR=1", "CLOUDFLARE_ENV=")
+	if !o.DotFiles {
+		e.process.Env = append(e.process.Env, "CLOUDFLARE_INCLUDE_PROCESS_ENV=")
+	}
 	ready := &firstLine{line: make(chan []byte, 1)}
 	e.process.Stdout, e.process.Stderr = ready, &e.log
 	input, err := e.process.StdinPipe()
@@ -117,8 +121,12 @@ func arguments(o Options, folder string) []string {
 	add("config", o.Config)
 	add("env", o.Env)
 	add("limits", o.Limits)
-	if !o.Time.IsZero() {
-		add("time", o.Time.UTC().Format(time.RFC3339Nano))
+	if o.Time.IsZero() {
+		o.Time = DefaultTime()
+	}
+	add("time", o.Time.UTC().Format(time.RFC3339Nano))
+	if !o.DotFiles {
+		add("env-file", os.DevNull)
 	}
 	if o.Seed != 0 {
 		add("seed", strconv.FormatUint(o.Seed, 10))

@@ -105,6 +105,17 @@ var worker = durable.Worker{
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		env.Namespace("LAB").GetByName(name).ServeHTTP(w, r)
 	},
+	Scheduled: func(ctx context.Context, _ durable.ScheduledEvent, env *durable.Env) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://cron/cron/count", nil)
+		if err != nil {
+			return err
+		}
+		response, err := env.Namespace("LAB").GetByName("cron").Fetch(r)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	},
 	Classes: durable.Classes{"Lab": durable.NewClass(newLab)},
 }
 

@@ -22,20 +22,18 @@ const (
 // event of the object, for calls of package durable. What f writes is committed when f returns,
 // even if f ends the test.
 //
-// Run takes the object's class, or a binding of that class, and the object's name or id. T is the
-// type that the class's constructor returns.
+// T is the type that the class's constructor returns.
 //
-//	durabletest.Run(t, srv, "Counter", "home",
+//	durabletest.Run(t, srv.Object("Counter", "home"),
 //		func(ctx context.Context, c *Counter, s *durable.State) {
 //			…
 //		})
 //
 // f runs on the test's own goroutine. So it may use t as the test does. It must not wait for a
-// request to the same object, nor call State.Abort, which ends the goroutine; use Objects.Abort
+// request to the same object, nor call State.Abort, which ends the goroutine; use Object.Abort
 // instead.
 func Run[T any](
-	t testing.TB, s *Server, class, object string,
-	f func(ctx context.Context, instance T, state *durable.State),
+	t testing.TB, o Object, f func(ctx context.Context, instance T, state *durable.State),
 ) {
 	t.Helper()
 	type visit struct {
@@ -48,7 +46,7 @@ func Run[T any](
 	waiting, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
 	go func() {
-		over <- s.emulator.program.Visit(waiting, class, object, func(ctx context.Context, object, state any) error {
+		over <- o.emulator.program.Visit(waiting, o.class, o.object, func(ctx context.Context, object, state any) error {
 			instance, ok := object.(T)
 			if !ok {
 				return fmt.Errorf("its objects are of type %T, not %T", object, *new(T))
@@ -65,7 +63,7 @@ func Run[T any](
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatalf("durabletest: run inside %s/%s: %v", class, object, s.emulator.explain(err))
+			t.Fatalf("durabletest: run inside %s: %v", o, o.emulator.explain(err))
 		}
 	}
 	tick := time.NewTicker(turnTick)

@@ -78,12 +78,12 @@ func TestARefusedBatchIsSentAgain(t *testing.T) {
 	srv.Fetch("POST", "/orders", `1`)
 	srv.Clock.Advance(10 * time.Second)
 	u.check(t)
-	if queue, ok := srv.Alarms.Get("Batcher", "orders"); !ok || queue.Retry != 1 {
+	if queue, ok := srv.Object("Batcher", "orders").Alarm(); !ok || queue.Retry != 1 {
 		t.Errorf("got alarm %+v, %t, want one that waits for its first retry", queue, ok)
 	}
 	srv.Clock.Advance(time.Minute)
 	u.check(t, `[1]`)
-	if left := srv.Objects.Snapshot("Batcher", "orders").Entries; len(left) > 0 {
+	if left := srv.Object("Batcher", "orders").Snapshot().Entries; len(left) > 0 {
 		t.Errorf("got stored items %v, want none", left)
 	}
 }
@@ -94,7 +94,7 @@ func TestEachQueueSendsItsOwnBatches(t *testing.T) {
 	srv := u.start(t)
 	srv.Fetch("POST", "/orders", `1`)
 	srv.Fetch("POST", "/other", `2`)
-	durabletest.Run(t, srv, "Batcher", "orders", func(_ context.Context, b *Batcher, _ *durable.State) {
+	durabletest.Run(t, srv.Object("Batcher", "orders"), func(_ context.Context, b *Batcher, _ *durable.State) {
 		if b.queued != 1 {
 			t.Errorf("orders: got %d items, want 1", b.queued)
 		}
@@ -112,7 +112,7 @@ func TestACrashLosesNoItem(t *testing.T) {
 	t.Parallel()
 	u := &upstream{}
 	srv := u.start(t)
-	srv.CrashAfterCommit("Batcher", "orders") // the item is stored, but its sender gets an error
+	srv.Object("Batcher", "orders").CrashAfterCommit() // the item is stored, but its sender gets an error
 	if status, _ := srv.Fetch("POST", "/orders", `1`); status != http.StatusInternalServerError {
 		t.Errorf("got status %d, want 500", status)
 	}

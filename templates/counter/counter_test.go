@@ -26,7 +26,7 @@ func TestTheCountOutlivesTheObjectInMemory(t *testing.T) {
 	t.Parallel()
 	srv := durabletest.Start(t, worker, durabletest.Options{})
 	srv.Fetch("GET", "/home", "")
-	if !srv.Objects.Evict("Counter", "home") {
+	if !srv.Object("Counter", "home").Evict() {
 		t.Error("the object was not in memory")
 	}
 	if _, got := srv.Fetch("GET", "/home", ""); got != "{\"count\":2}\n" {
@@ -37,11 +37,11 @@ func TestTheCountOutlivesTheObjectInMemory(t *testing.T) {
 func TestAVisitThatIsNotStoredIsNotCounted(t *testing.T) {
 	t.Parallel()
 	srv := durabletest.Start(t, worker, durabletest.Options{})
-	srv.CrashBeforeCommit("Counter", "home")
+	srv.Object("Counter", "home").CrashBeforeCommit()
 	if status, _ := srv.Fetch("GET", "/home", ""); status != 500 {
 		t.Errorf("the lost visit: got status %d, want 500", status)
 	}
-	durabletest.Run(t, srv, "Counter", "home", func(ctx context.Context, c *Counter, s *durable.State) {
+	durabletest.Run(t, srv.Object("Counter", "home"), func(ctx context.Context, c *Counter, s *durable.State) {
 		if count, err := c.increment(ctx); count != 1 || err != nil {
 			t.Errorf("the next visit: got %d, %v, want 1", count, err)
 		}

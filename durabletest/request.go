@@ -1,0 +1,47 @@
+package durabletest
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Client returns a client that sends requests with a relative URL, such as "/orders", to the
+// worker.
+func (s *Server) Client() *http.Client { return s.emulator.client }
+
+// Fetch sends a request to the worker and returns the status and the body of the response. It
+// covers the common case: use Do for headers and streams.
+func (s *Server) Fetch(method, path, body string) (status int, answer string) {
+	s.t.Helper()
+	response := s.Do(s.request(method, path, body))
+	b, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil {
+		s.t.Fatalf("durabletest: %s %s: %v", method, path, s.emulator.explain(err))
+	}
+	return response.StatusCode, string(b)
+}
+
+// request returns a request with the context of the test.
+func (s *Server) request(method, path, body string) *http.Request {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatalf("durabletest: %s %s: %v", method, path, err)
+	}
+	return r
+}
+
+// Do sends a request to the worker and returns the response, whatever its status. The request's URL
+// may be relative, as for Client. The response's body is closed at the end of the test at the
+// latest.
+func (s *Server) Do(r *http.Request) *http.Response {
+	s.t.Helper()
+	response, err := s.Client().Do(r)
+	if err != nil {
+		s.t.Fatalf("durabletest: %s %s: %v", r.Method, r.URL, s.emulator.explain(err))
+	}
+	s.t.Cleanup(func() { response.Body.Close() })
+	return response
+}
