@@ -128,6 +128,11 @@ var Differences = []Difference{
 		},
 	},
 	{
+		"A bool as an argument of SQL", "the text `true` or `false`", "the number 1 or 0",
+		"SQLite has no type for it; its own TRUE is 1, and Go programs expect `WHERE active` to work",
+		[]string{"sql: true as an argument", "sql: false as an argument"},
+	},
+	{
 		"Arguments of an SQL function", "127", "32", production,
 		[]string{"limit: 33 arguments of a function"},
 	},

@@ -26,11 +26,12 @@ func transaction(name string, program ...Op) Op {
 func rollback(transaction string) Op { return Op{Name: "rollback", In: transaction} }
 
 // gives returns o, with SQL, with the rows that it must state.
-func (o Op) gives(rows ...[]any) Op { return o.is(append([][]any{}, rows...)) }
+func (o Op) gives(list ...[]any) Op { return o.is(rows(list...)) }
 
 // says returns o, with SQL, with the text that it must fail with.
 func (o Op) says(message string) Op { return o.is(sqlError(message)) }
 
+func rows(list ...[]any) any      { return append([][]any{}, list...) }
 func row(values ...any) []any     { return append([]any{}, values...) }
 func sqlError(message string) any { return object{"error": "sql", "message": message} }
 

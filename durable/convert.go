@@ -131,7 +131,7 @@ func fromResponse(m *wire.Response, r *http.Request, body io.ReadCloser) *http.R
 // fromRows returns a page of rows as a Cursor takes it.
 func fromRows(m *wire.Rows) rows {
 	return rows{
-		columns: m.Columns, types: m.Types, values: m.Values,
+		columns: m.Columns, values: m.Values,
 		cursor: m.Cursor, more: m.More,
 		read: m.Read, written: m.Written,
 	}

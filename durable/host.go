@@ -69,13 +69,11 @@ type host interface {
 
 // rows is a page of the rows of a statement.
 type rows struct {
-	// columns and types are the names of the columns and the types they were declared with, if any.
-	// Only exec returns them.
-	columns, types []string
-	values         []any // of all rows, one row after the other
-	cursor         uint64
-	more           bool   // cursor has rows after these
-	read, written  uint64 // rows that the statement has read and written so far
+	columns       []string // their names; only exec returns them
+	values        []any    // of all rows, one row after the other
+	cursor        uint64
+	more          bool   // cursor has rows after these
+	read, written uint64 // rows that the statement has read and written so far
 }
 
 // An address names an object of the namespace bound as binding, or the outside world if binding

@@ -27,18 +27,21 @@ func (s *Storage) SQL() *SQL { return &SQL{s.state} }
 // stay.
 //
 // The args are bound to the parameters of the last statement (?, ?NNN, :name in the order of their
-// first appearance). There must be as many as parameters. They are bound as the platform binds the
-// values of JavaScript:
+// first appearance). There must be as many as parameters. SQL has these values for them, and DB
+// has the same:
 //
-//	all numbers         REAL, which the affinity of a column makes INTEGER or TEXT; NaN is NULL.
-//	                    An integer beyond ±2^53 is an error, as REAL does not have them all
-//	bool                TEXT, "true" or "false"
+//	all numbers         REAL, as the platform binds them. The affinity of a column makes it INTEGER
+//	                    or TEXT. NaN is NULL. An integer beyond ±2^53 is an error, because REAL
+//	                    does not have them all
+//	bool                the number 1 or 0
 //	string              TEXT; it has to be UTF-8
 //	[]byte              BLOB; a nil one is NULL
+//	time.Time           TEXT such as 2030-01-02 15:04:05.000Z: in UTC, cut to milliseconds. It sorts
+//	                    by time, and SQLite's date functions read it. The year has four digits
 //	nil, nil pointers   NULL; other pointers stand for what they point to
 //	a driver.Valuer     the result of its Value, such as a sql.NullString
 //
-// Types derived from these are bound likewise. Any other type, including time.Time, is an error
+// Types derived from these, except from time.Time, are bound likewise. Any other type is an error
 // that says what to pass instead. An error of the database is an *Error with a Code.
 func (s *SQL) Exec(ctx context.Context, query string, args ...any) (*Cursor, error) {
 	inv, err := s.state.invocation(ctx)
@@ -108,6 +111,8 @@ func bindInner(arg any, depth int) (any, error) {
 		return bindInt(arg, arg)
 	case float64:
 		return bindFloat(arg), nil
+	case time.Time:
+		return bindTime(arg)
 	case driver.Valuer:
 		v, err := valueOf(arg)
 		if err != nil {
@@ -132,9 +137,9 @@ func bindInner(arg any, depth int) (any, error) {
 		return bindFloat(v.Float()), nil
 	case kind == reflect.Bool:
 		if v.Bool() {
-			return "true", nil
+			return 1.0, nil
 		}
-		return "false", nil
+		return 0.0, nil
 	case kind == reflect.String:
 		return bindText(v.String())
 	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
@@ -174,6 +179,18 @@ func bindFloat(f float64) any {
 	return f
 }
 
+// timeFormat is the form in which times are bound, always in UTC. Times of one form sort as text.
+const timeFormat = "2006-01-02 15:04:05.000Z"
+
+func bindTime(t time.Time) (any, error) {
+	t = t.UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return nil, fmt.Errorf("the year of %s does not have four digits, and SQLite does not read others: "+
+			"pass the time's UnixMilli()", t)
+	}
+	return t.Format(timeFormat), nil
+}
+
 func bindText(s string) (any, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("the text is not UTF-8: pass it as []byte")
@@ -182,8 +199,8 @@ func bindText(s string) (any, error) {
 }
 
 func insteadOf(arg any) string {
-	if _, ok := arg.(time.Time); ok {
-		return "its UnixMilli(), or text such as its Format(time.RFC3339Nano)"
+	if t := reflect.TypeOf(arg); t.Kind() == reflect.Struct && t.ConvertibleTo(reflect.TypeFor[time.Time]()) {
+		return "it as a time.Time"
 	}
 	switch reflect.TypeOf(arg).Kind() {
 	case reflect.Struct, reflect.Map, reflect.Slice:
@@ -191,5 +208,5 @@ func insteadOf(arg any) string {
 	case reflect.Array:
 		return "a slice of it"
 	}
-	return "a number, a string, a bool, a []byte or nil"
+	return "a number, a string, a bool, a []byte, a time.Time or nil"
 }

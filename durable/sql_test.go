@@ -30,6 +30,7 @@ type (
 	named   string
 	yes     bool
 	bits    []byte
+	moment  time.Time
 	looping *looping
 )
 
@@ -41,7 +42,8 @@ func circle() looping {
 	return a
 }
 
-func TestArgumentsAreBoundAsThePlatformBindsThem(t *testing.T) {
+func TestArgumentsAreBoundAsDocumented(t *testing.T) {
+	noon := time.Date(2030, 1, 2, 12, 0, 0, 5e8, time.UTC)
 	for _, test := range []struct{ arg, want any }{
 		{nil, nil},
 		{(*int)(nil), nil},
@@ -54,8 +56,16 @@ func TestArgumentsAreBoundAsThePlatformBindsThem(t *testing.T) {
 		{float32(0.5), 0.5},
 		{math.NaN(), nil},
 		{math.Inf(-1), math.Inf(-1)},
-		{true, "true"},
-		{yes(false), "false"},
+		{true, 1.0},
+		{yes(false), 0.0},
+		{ptr(true), 1.0},
+		{noon, "2030-01-02 12:00:00.500Z"},
+		{noon.Add(1_999_999).In(time.FixedZone("", 3600)), "2030-01-02 12:00:00.501Z"},
+		{time.Time{}, "0001-01-01 00:00:00.000Z"},
+		{ptr(noon), "2030-01-02 12:00:00.500Z"},
+		{(*time.Time)(nil), nil},
+		{sql.NullTime{Time: noon, Valid: true}, "2030-01-02 12:00:00.500Z"},
+		{sql.NullTime{Time: noon}, nil},
 		{"text", "text"},
 		{named("text"), "text"},
 		{[]byte{1}, []byte{1}},
@@ -88,17 +98,19 @@ func TestArgumentsWithoutASQLValueAreErrors(t *testing.T) {
 			"binds them: pass it as text"},
 		{uint64(math.MaxUint64), "uint64 18446744073709551615 is beyond ±2^53, and numbers are bound as REAL, as " +
 			"the platform binds them: pass it as text"},
-		{time.Time{}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its " +
-			"Format(time.RFC3339Nano)"},
+		{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "the year of 10000-01-01 00:00:00 +0000 UTC does not have " +
+			"four digits, and SQLite does not read others: pass the time's UnixMilli()"},
+		{time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 60)), "the year of -0001-12-31 23:59:00 +0000 UTC does " +
+			"not have four digits, and SQLite does not read others: pass the time's UnixMilli()"},
+		{moment{}, "SQL has no value for a durable.moment: pass it as a time.Time"},
 		{struct{ A int }{}, "SQL has no value for a struct { A int }: pass its fields one by one, or its JSON as text"},
 		{map[string]int{}, "SQL has no value for a map[string]int: pass its fields one by one, or its JSON as text"},
 		{[2]byte{}, "SQL has no value for a [2]uint8: pass a slice of it"},
-		{1i, "SQL has no value for a complex128: pass a number, a string, a bool, a []byte or nil"},
+		{1i, "SQL has no value for a complex128: pass a number, a string, a bool, a []byte, a " +
+			"time.Time or nil"},
 		{"\xff", "the text is not UTF-8: pass it as []byte"},
 		{named("\xff"), "the text is not UTF-8: pass it as []byte"},
 		{circle(), "a durable.looping that has more than 16 pointers around its value"},
-		{sql.NullTime{Valid: true}, "SQL has no value for a time.Time: pass its UnixMilli(), or text such as its " +
-			"Format(time.RFC3339Nano)"},
 	} {
 		_, err := bindAll([]any{1, test.arg})
 		expectError(t, err, "argument 2: "+test.want)
@@ -133,7 +145,8 @@ func TestErrorsOfExecSayWhatFailed(t *testing.T) {
 			"exec: the context is not a handler's: pass on the context that the handler was called with")
 		_, err = s.Exec(h.ctx, "SELECT ?", 1i)
 		expectError(t, err,
-			"exec: argument 1: SQL has no value for a complex128: pass a number, a string, a bool, a []byte or nil")
+			"exec: argument 1: SQL has no value for a complex128: pass a number, a string, a bool, a []byte, a "+
+				"time.Time or nil")
 		_, err = s.DatabaseSize(context.Background())
 		expectError(t, err,
 			"database size: the context is not a handler's: pass on the context that the handler was called with")

@@ -41,7 +41,6 @@ func (noRows) Is(target error) bool { return target == sql.ErrNoRows }
 type Cursor struct {
 	inv     *invocation
 	columns []string
-	types   []string
 	id      uint64 // of the emulator's cursor, as long as more is set
 	more    bool   // there are rows after those of the page
 
@@ -56,7 +55,7 @@ type Cursor struct {
 }
 
 func newCursor(inv *invocation, page rows) *Cursor {
-	c := &Cursor{inv: inv, columns: page.columns, types: page.types}
+	c := &Cursor{inv: inv, columns: page.columns}
 	c.take(page)
 	return c
 }
@@ -128,7 +127,9 @@ func (c *Cursor) Close() error {
 //     an int if it is written as Go writes the int.
 //   - A bool takes 0, 1, "true" and "false".
 //   - A []byte gets a copy.
-//   - A time.Time takes TEXT as SQLite's date functions write it, in UTC if it names no zone.
+//   - A time.Time takes TEXT in the form in which it is bound, and as SQLite's date functions write
+//     it, in UTC if it names no zone.
+//   - An any takes the value itself. A REAL that is a whole number is an int64.
 //   - NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan method
 //     such as sql.NullString.
 //
@@ -235,8 +236,8 @@ func (c *Cursor) All(dest any) error {
 	return nil
 }
 
-// Raw returns the values of the rows that are left: nil, int64, float64, string or []byte. An error
-// comes last, without a row. After a loop that ends early, Next, One, All or another Raw read the
+// Raw returns the values of the rows that are left: nil, int64, float64, string or []byte. A REAL
+// that is a whole number is an int64. An error comes last, without a row. After a loop that ends early, Next, One, All or another Raw read the
 // rest.
 func (c *Cursor) Raw() iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
@@ -251,20 +252,13 @@ func (c *Cursor) Raw() iter.Seq2[[]any, error] {
 	}
 }
 
-// copyRow returns a copy of row that shares no memory with the page.
+// copyRow returns the values of row, as anyOf does.
 func copyRow(row []any) []any {
 	values := make([]any, len(row))
 	for i, v := range row {
-		values[i] = copyValue(v)
+		values[i] = anyOf(v)
 	}
 	return values
-}
-
-func copyValue(v any) any {
-	if b, ok := v.([]byte); ok {
-		return append([]byte{}, b...)
-	}
-	return v
 }
 
 // ColumnNames returns the names of the columns, including duplicates. A statement without rows has

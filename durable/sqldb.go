@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 	"weak"
@@ -35,11 +34,10 @@ type database struct {
 // satisfies every isolation level; ReadOnly is an error. It does not nest, in itself or in
 // Storage.Transaction. If it is still open when the handler returns, it is rolled back.
 //
-// Arguments are bound as by SQL.Exec, integers as REAL too, with two differences. A bool is INTEGER
-// 0 or 1, and a time.Time is TEXT in UTC, which SQLite's date functions read. A column that is
-// declared DATE, DATETIME or TIMESTAMP returns a time.Time if its text can be read as one. A REAL
-// that is a whole number is returned as an int64, unless the column is declared REAL, DOUBLE or
-// FLOAT.
+// Arguments are bound as by SQL.Exec. In rows, TEXT is a time.Time if it has exactly the form in
+// which a time.Time is bound, whatever the type of its column. database/sql turns it into RFC 3339
+// for a string; SQL reads it as it is. A REAL that is a whole number is an int64. The types that
+// columns are declared with are unknown, as on the platform.
 func (s *Storage) DB() *sql.DB {
 	d := &s.db
 	d.once.Do(func() {
@@ -64,8 +62,6 @@ var (
 	_ driver.NamedValueChecker  = (*dbConn)(nil)
 	_ driver.StmtExecContext    = (*dbStmt)(nil)
 	_ driver.StmtQueryContext   = (*dbStmt)(nil)
-
-	_ driver.RowsColumnTypeDatabaseTypeName = (*dbRows)(nil)
 )
 
 func (c *dbConnector) Connect(context.Context) (driver.Conn, error) { return &dbConn{c}, nil }
@@ -176,7 +172,7 @@ func (c *dbConn) QueryContext(ctx context.Context, query string, args []driver.N
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	return newRows(newCursor(inv, r)), nil
+	return dbRows{newCursor(inv, r)}, nil
 }
 
 func ordered(args []driver.NamedValue) []any {
@@ -193,25 +189,7 @@ func (c *dbConn) CheckNamedValue(v *driver.NamedValue) (err error) {
 		return fmt.Errorf("argument %q: SQL here has no named arguments: "+
 			"pass them in the order in which their parameters first appear", v.Name)
 	}
-	value, err := driver.DefaultParameterConverter.ConvertValue(v.Value)
-	if err != nil {
-		return err
-	}
-	switch value := value.(type) {
-	case bool:
-		v.Value = int64(0)
-		if value {
-			v.Value = int64(1)
-		}
-	case time.Time:
-		t := value.UTC()
-		if t.Year() < 0 || t.Year() > 9999 {
-			return fmt.Errorf("the year of %s has more than 4 digits, which SQLite does not read as a time", t)
-		}
-		v.Value = t.Format(timeFormat)
-	default:
-		v.Value, err = bind(value)
-	}
+	v.Value, err = bind(v.Value)
 	return err
 }
 
@@ -238,25 +216,14 @@ func (s *dbStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (dr
 }
 
 // dbRows is a Cursor for database/sql.
-type dbRows struct {
-	cursor *Cursor
-	types  []string // as ColumnTypeDatabaseTypeName has them
-}
+type dbRows struct{ cursor *Cursor }
 
-func newRows(c *Cursor) *dbRows {
-	r := &dbRows{cursor: c, types: make([]string, len(c.columns))}
-	for i, declared := range c.types[:min(len(c.types), len(r.types))] {
-		name, _, _ := strings.Cut(declared, "(")
-		r.types[i] = strings.ToUpper(strings.TrimSpace(name))
-	}
-	return r
-}
+func (r dbRows) Columns() []string { return r.cursor.columns }
 
-func (r *dbRows) Columns() []string { return r.cursor.columns }
+func (r dbRows) Close() error { return r.cursor.Close() }
 
-func (r *dbRows) Close() error { return r.cursor.Close() }
-
-func (r *dbRows) Next(dest []driver.Value) error {
+// Next must not depend on the declared types of columns: the platform has none.
+func (r dbRows) Next(dest []driver.Value) error {
 	if !r.cursor.Next() {
 		if r.cursor.err != nil {
 			return r.cursor.err
@@ -264,46 +231,22 @@ func (r *dbRows) Next(dest []driver.Value) error {
 		return io.EOF
 	}
 	for i, v := range r.cursor.row {
-		dest[i] = typed(v, r.types[i])
+		if text, ok := v.(string); ok {
+			if t, ok := boundTime(text); ok {
+				v = t
+			}
+		}
+		dest[i] = wholeAsInteger(v)
 	}
 	return nil
 }
 
-// ColumnTypeDatabaseTypeName returns the declared type of a column, in upper case and without a
-// size in parentheses. It is empty for an expression.
-func (r *dbRows) ColumnTypeDatabaseTypeName(i int) string { return r.types[i] }
-
-// typed converts v, the value of a column, by the type that the column was declared with.
-func typed(v any, declared string) driver.Value {
-	switch v := v.(type) {
-	case string:
-		switch declared {
-		case "DATE", "DATETIME", "TIMESTAMP":
-			if t, ok := parseTime(v); ok {
-				return t
-			}
-		}
-	case float64:
-		// Integers are bound as REAL, and stay so unless a column makes them INTEGER. database/sql
-		// would not scan a REAL into an int.
-		if isWhole(v) && !declaresReal(declared) {
-			return int64(v)
-		}
+// boundTime returns the time that bindTime has made s of. Any other text is not a time.
+func boundTime(s string) (time.Time, bool) {
+	if len(s) != len(timeFormat) || s[len(s)-1] != 'Z' {
+		return time.Time{}, false
 	}
-	return v
-}
-
-// declaresReal reports whether a declared type has the affinity REAL, by SQLite's own rule.
-func declaresReal(declared string) bool {
-	for _, part := range []string{"INT", "CHAR", "CLOB", "TEXT", "BLOB"} {
-		if strings.Contains(declared, part) {
-			return false
-		}
-	}
-	for _, part := range []string{"REAL", "FLOA", "DOUB"} { //nolint:misspell // SQLite's spelling
-		if strings.Contains(declared, part) {
-			return true
-		}
-	}
-	return false
+	t, err := time.Parse(timeFormat, s)
+	// Parse takes a comma for the point.
+	return t, err == nil && t.Format(timeFormat) == s
 }

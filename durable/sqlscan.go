@@ -20,7 +20,7 @@ func assign(dest reflect.Value, v any) error {
 		if v == nil {
 			dest.SetZero()
 		} else {
-			dest.Set(reflect.ValueOf(copyValue(v)))
+			dest.Set(reflect.ValueOf(anyOf(v)))
 		}
 		return nil
 	case kind == reflect.Pointer && v == nil:
@@ -64,19 +64,34 @@ func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// scanInto gives v to a Scanner. Numbers are bound as REAL. So if the Scanner rejects a whole
-// number, scanInto tries again with an INTEGER.
+// scanInto gives v to a Scanner. A REAL that is whole comes as an int64, as from DB. If the Scanner
+// rejects that, it gets the float64.
 func scanInto(s sql.Scanner, v any) error {
-	err := s.Scan(copyValue(v))
-	if f, ok := v.(float64); ok && err != nil && isWhole(f) {
-		if s.Scan(int64(f)) == nil {
-			return nil
-		}
+	err := s.Scan(anyOf(v))
+	if f, ok := v.(float64); ok && err != nil && isWhole(f) && s.Scan(f) == nil {
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("%s into a %T: %w", typeName(v), s, err)
 	}
 	return nil
+}
+
+// anyOf returns v as an any gets it. It shares no memory with v.
+func anyOf(v any) any {
+	if b, ok := v.([]byte); ok {
+		return append([]byte{}, b...)
+	}
+	return wholeAsInteger(v)
+}
+
+// wholeAsInteger returns v, or an int64 if v is a float64 that is whole. Numbers are bound as REAL,
+// so an integer may come back as one.
+func wholeAsInteger(v any) any {
+	if f, ok := v.(float64); ok && isWhole(f) {
+		return int64(f)
+	}
+	return v
 }
 
 // isWhole reports whether f is an integer within ±maxExact, and not the negative zero.
@@ -204,14 +219,10 @@ func timeHint(dest reflect.Value) string {
 	return ""
 }
 
-// The forms in which TEXT is a time. SQLite's date functions read them. DB writes the first one,
-// always in UTC, so that times can be compared as text.
-const timeFormat = "2006-01-02 15:04:05.999999999-07:00"
-
+// timeFormats are the forms in which TEXT is a time for Scan. SQLite's date functions read them.
 var timeFormats = []string{
-	timeFormat,
+	"2006-01-02 15:04:05.999999999Z07:00", // also timeFormat
 	"2006-01-02T15:04:05.999999999Z07:00",
-	"2006-01-02 15:04:05.999999999Z07:00",
 	"2006-01-02 15:04:05.999999999",
 	"2006-01-02T15:04:05.999999999",
 	"2006-01-02 15:04Z07:00",

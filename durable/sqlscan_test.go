@@ -3,6 +3,7 @@ package durable
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"math"
 	"math/big"
 	"reflect"
@@ -31,6 +32,7 @@ func TestValuesAreScannedIntoFittingTypes(t *testing.T) {
 		{"9223372036854775807", int64(math.MaxInt64)},
 		{"18446744073709551615", uint64(math.MaxUint64)},
 		{"true", yes(true)},
+		{"2030-01-02 12:00:00.500Z", noon},
 		{"2030-01-02 12:00:00.5+00:00", noon},
 		{"2030-01-02T14:00:00.5+02:00", noon},
 		{"2030-01-02 12:00:00.5Z", noon},
@@ -41,10 +43,14 @@ func TestValuesAreScannedIntoFittingTypes(t *testing.T) {
 		{nil, (*int)(nil)},
 		{nil, sql.NullString{}},
 		{2.0, ptr(ptr(2))},
+		{"2030-01-02 12:00:00.500Z", ptr(noon)},
 		{"x", sql.NullString{String: "x", Valid: true}},
 		{1e6, sql.NullInt64{Int64: 1e6, Valid: true}},
 		{1e6, sql.NullFloat64{Float64: 1e6, Valid: true}},
 		{int64(3), sql.Null[int16]{V: 3, Valid: true}},
+		{1.0, sql.NullBool{Bool: true, Valid: true}},
+		{1.0, onlyReals(1)},
+		{0.5, onlyReals(0.5)},
 	} {
 		got := reflect.New(reflect.TypeOf(test.want)).Elem()
 		if err := assign(got, test.value); err != nil {
@@ -54,6 +60,18 @@ func TestValuesAreScannedIntoFittingTypes(t *testing.T) {
 			t.Errorf("%s %v into %T (-want +got):\n%s", typeName(test.value), test.value, test.want, diff)
 		}
 	}
+}
+
+// onlyReals is a Scanner that does not take an int64.
+type onlyReals float64
+
+func (r *onlyReals) Scan(v any) error {
+	f, ok := v.(float64)
+	if !ok {
+		return errors.New("not a float64")
+	}
+	*r = onlyReals(f)
+	return nil
 }
 
 func TestValuesThatDoNotFitAreErrors(t *testing.T) {
@@ -187,6 +205,7 @@ func TestArgumentsAreScannedBack(t *testing.T) {
 		rapid.Custom(func(t *rapid.T) any { return rapid.Bool().Draw(t, "bool") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.String().Draw(t, "string") }),
 		rapid.Custom(func(t *rapid.T) any { return rapid.SliceOf(rapid.Byte()).Draw(t, "[]byte") }),
+		rapid.Custom(func(t *rapid.T) any { return someTime().Draw(t, "time") }),
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		v := kept.Draw(t, "value")

@@ -207,7 +207,6 @@ func (m *Exec) fields(c *codec) {
 func (m *Rows) fields(c *codec) {
 	c.uint(&m.Cursor)
 	list(c, &m.Columns, (*codec).rawString)
-	list(c, &m.Types, (*codec).rawString)
 	list(c, &m.Values, (*codec).sqlValue)
 	c.bool(&m.More)
 	c.uint(&m.Read)

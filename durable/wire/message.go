@@ -331,10 +331,8 @@ type Exec struct {
 // Rows has rows of the last statement of an Exec, as many as fit. If More is set, there are others,
 // which Cursor identifies until it is closed or the event ends.
 type Rows struct {
-	Cursor uint64
-	// Columns are the names of the columns, and Types their declared types, if any. Only the answer
-	// to Exec has them.
-	Columns, Types []string
+	Cursor  uint64
+	Columns []string // the names of the columns; only the answer to Exec has them
 	// Values are the values of all rows, one row after the other, of the same types as Args.
 	Values []any
 	More   bool

@@ -28,7 +28,6 @@ const cursorDeleted = "SQLite query was canceled because the database was delete
 type Cursor struct {
 	object  *Object
 	columns []string
-	types   []string
 
 	running  *prepared // at the row that Next returns, or nil
 	buffered [][]any   // the remaining rows of a statement that has ended
@@ -40,10 +39,6 @@ type Cursor struct {
 // ColumnNames returns the names of the columns, with duplicates. It is empty for a statement
 // without rows.
 func (c *Cursor) ColumnNames() []string { return c.columns }
-
-// ColumnTypes returns each column's declared type as it was written, or "" if the column is not
-// simply a column of a table.
-func (c *Cursor) ColumnTypes() []string { return c.types }
 
 // More reports whether Next has another row or an error to return.
 func (c *Cursor) More() bool { return c.running != nil || len(c.buffered) > 0 || c.err != nil }
@@ -118,7 +113,7 @@ func (c *Cursor) advance() error {
 		return err
 	}
 	if c.columns == nil {
-		c.columns, c.types = c.running.header()
+		c.columns = c.running.header()
 	}
 	if more {
 		c.read++

@@ -314,21 +314,19 @@ func (s statement) bind(param int, v value) error {
 
 func (s statement) columns() int { return s.stmt.ColumnCount() }
 
-// header returns the names and declared types of the columns. They are correct only after the first
-// step, because a changed schema makes the engine prepare the statement again.
-func (s statement) header() (names, types []string) {
-	n := s.columns()
-	names, types = make([]string, n), make([]string, n)
-	if n == 0 {
-		return names, types
+// header returns the names of the columns. They are correct only after the first step, because a
+// changed schema makes the engine prepare the statement again.
+func (s statement) header() []string {
+	names := make([]string, s.columns())
+	if len(names) == 0 {
+		return names
 	}
 	// The library has only one column of each name, from before the first step.
 	tls, stmt := s.db.engine(s.stmt, "stmt")
-	for i := range n {
+	for i := range names {
 		names[i] = libc.GoString(lib.Xsqlite3_column_name(tls, stmt, int32(i)))
-		types[i] = libc.GoString(lib.Xsqlite3_column_decltype(tls, stmt, int32(i)))
 	}
-	return names, types
+	return names
 }
 
 // step moves to the next row, and reports whether there is one. It resets the statement if it

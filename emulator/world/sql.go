@@ -30,7 +30,7 @@ func (ev *Event) exec(st *store.Object, query string, args []any) (*wire.Rows, e
 	if err != nil {
 		return nil, err
 	}
-	page.Columns, page.Types = c.ColumnNames(), c.ColumnTypes()
+	page.Columns = c.ColumnNames()
 	if page.More {
 		if ev.cursors == nil {
 			ev.cursors = make(map[uint64]*store.Cursor)
