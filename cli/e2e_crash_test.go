@@ -202,7 +202,7 @@ func TestNoAnsweredWriteIsLostInAKill(t *testing.T) {
 			const answersPID = "\tif r.URL.Path == \"/pid\" {\n\t\tfmt.Fprint(w, os.Getpid())\n\t\treturn\n\t}\n"
 			p.edit("main.go",
 				`"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
-				"*durable.Env) {\n", "*durable.Env) {\n"+answersPID)
+				"*http.Request) {\n", "*http.Request) {\n"+answersPID)
 			s := p.dev("--frozen")
 
 			var sent, answered atomic.Int64

@@ -75,6 +75,19 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 			"main.go", "func main() {", "func main() {\n\treturn",
 			"(exit status 0) before it introduced itself: does main call durable.Serve?",
 		},
+		"has a Handler that panics": {
+			"main.go", "*durable.Env) http.Handler {\n", "*durable.Env) http.Handler {\n\tpanic(\"not today\")\n",
+			"the worker's Handler panicked: not today",
+		},
+		"has a Handler that exits": {
+			"main.go", "*durable.Env) http.Handler {\n", "*durable.Env) http.Handler {\n\tos.Exit(7)\n",
+			"the handler program has crashed (exit status 7)",
+		},
+		"has no handler": {
+			"main.go", "*durable.Env) http.Handler {\n",
+			"*durable.Env) http.Handler {\n\tif true {\n\t\treturn nil\n\t}\n",
+			"the worker's Handler returned nil",
+		},
 		"lacks a class": {
 			"main.go", `{"Basic":`, `{"Other":`,
 			"the program has no class Basic (bound as BASIC); its Worker.Classes registers Other",

@@ -72,7 +72,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 			load := startLoad(s, "/version")
 			load.awaitAnswer("queued") // from the object named version
 			p.edit("main.go", `"cmp"`, "\"cmp\"\n\t\"fmt\"\n\t\"os\"",
-				"*durable.Env) {\n", "*durable.Env) {\n"+
+				"*http.Request) {\n", "*http.Request) {\n"+
 					"\tif r.URL.Path == \"/version\" {\n\t\tfmt.Fprintf(w, \"one %d\", os.Getpid())\n\t\treturn\n\t}\n")
 			load.awaitAnswer("one ")
 			load.stop()

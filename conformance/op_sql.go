@@ -23,7 +23,9 @@ func transaction(name string, program ...Op) Op {
 	return Op{Name: "transaction", Key: name, Do: program}
 }
 
-func rollback(transaction string) Op { return Op{Name: "rollback", In: transaction} }
+// rollback undoes the transaction that it stands in, and ends the transaction's program. It states
+// nothing.
+func rollback() Op { return Op{Name: "rollback"} }
 
 // gives returns o, with SQL, with the rows that it must state.
 func (o Op) gives(list ...[]any) Op { return o.is(rows(list...)) }

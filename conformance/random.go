@@ -31,7 +31,6 @@ var kinds = slices.Concat(storageKinds, alarmKinds, sqlKinds, []kind{
 	{2, func(r *rand.Rand) Op { return call(put(key(r), anyValue(r)), throw("case: other")).to("other") }},
 	{12, func(r *rand.Rand) Op { return anyTransaction(r, "t") }},
 	{2, func(r *rand.Rand) Op { return block(anyTransaction(r, "t")) }},
-	{1, func(r *rand.Rand) Op { return put(key(r), anyValue(r)).in("t") }},
 })
 
 // innerKinds are the kinds that may also occur in blocks and transactions.

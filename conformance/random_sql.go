@@ -95,14 +95,11 @@ func sqlValue(r *rand.Rand) any {
 // inside.
 func anyTransaction(r *rand.Rand, name string) Op {
 	inside := map[string]string{"t": "u", "u": "v"}[name]
-	// also the transaction itself, or one that does not exist
-	outside := func() string { return string("tuv"[r.IntN(3)]) }
 	kinds := []kind{
 		{40, func(r *rand.Rand) Op { return choose(r, innerKinds) }},
-		{20, func(r *rand.Rand) Op { return useOf(name, choose(r, storageKinds)) }},
+		{20, func(r *rand.Rand) Op { return choose(r, storageKinds).in(name) }},
 		{8, func(r *rand.Rand) Op { return choose(r, alarmKinds).in(name) }},
-		{3, func(r *rand.Rand) Op { return useOf(outside(), choose(r, storageKinds)) }},
-		{5, func(*rand.Rand) Op { return rollback(name) }},
+		{5, func(*rand.Rand) Op { return rollback() }},
 		{5, func(*rand.Rand) Op { return throw("case: in a transaction") }},
 		{2, func(*rand.Rand) Op { return sleep(1) }},
 		{2, func(*rand.Rand) Op { return commit() }},
@@ -115,15 +112,4 @@ func anyTransaction(r *rand.Rand, name string) Op {
 		kinds = append(kinds, kind{10, func(r *rand.Rand) Op { return anyTransaction(r, inside) }})
 	}
 	return transaction(name, some(r, 6, kinds)...)
-}
-
-// useOf makes o an operation on a transaction. A list then has one bound at most: on an ended
-// transaction, workerd accepts a list whose two bounds have nothing between them.
-func useOf(transaction string, o Op) Op {
-	if o.Name == "list" {
-		for _, bound := range []string{"start", "startAfter", "end"} {
-			delete(o.List, bound)
-		}
-	}
-	return o.in(transaction)
 }

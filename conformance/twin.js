@@ -65,6 +65,9 @@ function powerOfTwo(seconds) {
 
 class Thrown extends Error {}
 
+// RolledBack ends the program of a transaction that is to be undone.
+class RolledBack extends Thrown {}
+
 // run runs a program, and passes each fact to each at once. It fails with what the program throws; every other error
 // is a fact.
 async function run(at, program, each) {
@@ -368,7 +371,12 @@ const operations = {
 			await at.obj.state.storage.transaction(async (txn) => {
 				at.transactions ??= {};
 				at.transactions[op.key] = txn;
-				await run(at, op.do ?? [], (fact) => facts.push(fact));
+				try {
+					await run(at, op.do ?? [], (fact) => facts.push(fact));
+				} catch (error) {
+					if (!(error instanceof RolledBack)) throw error;
+					txn.rollback();
+				}
 			});
 		} catch (error) {
 			if (!(error instanceof Thrown)) throw error;
@@ -376,10 +384,8 @@ const operations = {
 		}
 		return { facts };
 	},
-	rollback(at, op) {
-		const txn = at.transactions?.[op.in];
-		if (!txn) return "none";
-		txn.rollback();
-		return "ok";
+	// Undoes the transaction that it is in, and ends its program.
+	rollback() {
+		throw new RolledBack();
 	},
 };

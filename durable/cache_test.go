@@ -220,14 +220,14 @@ func TestChangesClearTheCache(t *testing.T) {
 		"delete all":  func(h handling) { h.check(h.state.Storage.DeleteAll(h.ctx)) },
 		"put many":    func(h handling) { h.check(h.state.Storage.PutMany(h.ctx, map[string]any{"k": "2"})) },
 		"rollback": func(h handling) {
-			h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
-				h.check(txn.Put(h.ctx, "k", "2"))
-				return txn.Rollback()
+			h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+				h.check(h.state.Storage.Put(ctx, "k", "2"))
+				return ErrRollback
 			})
 		},
 		"failed transaction": func(h handling) {
-			h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
-				h.check(txn.Put(h.ctx, "k", "2"))
+			h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+				h.check(h.state.Storage.Put(ctx, "k", "2"))
 				return errors.New("no luck")
 			})
 		},

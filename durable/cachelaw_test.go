@@ -68,29 +68,29 @@ func (p *performance) see(format string, args ...any) {
 	p.seen = append(p.seen, fmt.Sprintf(format, args...))
 }
 
-func (p *performance) do(ctx context.Context, s *Storage, ops *entries, deeds []deed) {
+func (p *performance) do(ctx context.Context, s *Storage, deeds []deed) {
 	for i, d := range deeds {
 		value := strings.Repeat(strconv.Itoa(i), d.Size)
 		switch d.What {
 		case "put":
-			p.see("put: %v", ops.Put(ctx, d.Key, value))
+			p.see("put: %v", s.Put(ctx, d.Key, value))
 		case "get":
 			var v string
-			found, err := ops.Get(ctx, d.Key, &v)
+			found, err := s.Get(ctx, d.Key, &v)
 			p.see("get %s: %v %.9s %d %v", d.Key, found, v, len(v), err)
 		case "get many":
-			entries, err := ops.GetMany(ctx, []string{"a", "b"})
+			entries, err := s.GetMany(ctx, []string{"a", "b"})
 			p.see("get many: %v %v", brief(entries), err)
 		case "put many":
-			p.see("put many: %v", ops.PutMany(ctx, map[string]any{d.Key: value, "c": i}))
+			p.see("put many: %v", s.PutMany(ctx, map[string]any{d.Key: value, "c": i}))
 		case "delete":
-			existed, err := ops.Delete(ctx, d.Key)
+			existed, err := s.Delete(ctx, d.Key)
 			p.see("delete: %v %v", existed, err)
 		case "delete many":
-			n, err := ops.DeleteMany(ctx, []string{"a", d.Key})
+			n, err := s.DeleteMany(ctx, []string{"a", d.Key})
 			p.see("delete many: %d %v", n, err)
 		case "list":
-			entries, err := ops.List(ctx, ListOptions{})
+			entries, err := s.List(ctx, ListOptions{})
 			p.see("list: %v %v", brief(entries), err)
 		case "sync":
 			p.see("sync: %v", s.Sync(ctx))
@@ -101,16 +101,16 @@ func (p *performance) do(ctx context.Context, s *Storage, ops *entries, deeds []
 		case "sleep in a goroutine": // so that the event asks when it has no turn
 			slept := make(chan error)
 			go func() { slept <- Sleep(ctx, time.Second) }()
-			p.do(ctx, s, ops, d.Inside)
+			p.do(ctx, s, d.Inside)
 			p.see("sleep in a goroutine: %v", <-slept)
 		case "commit", "fail", "roll back":
-			err := s.Transaction(ctx, func(txn *Txn) error {
-				p.do(ctx, s, &txn.entries, d.Inside)
+			err := s.Transaction(ctx, func(ctx context.Context) error {
+				p.do(ctx, s, d.Inside)
 				switch d.What {
 				case "fail":
 					return errors.New("no luck")
 				case "roll back":
-					return txn.Rollback()
+					return ErrRollback
 				}
 				return nil
 			})
@@ -152,7 +152,7 @@ func perform(t *testing.T, entry uint64, plays [][]deed, schedule []int) (seen [
 	w := withFetch(func(o *probe, _ http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(strings.Trim(r.URL.Path, "/"))
 		p.see("event %d", n)
-		p.do(r.Context(), o.state.Storage, &o.state.Storage.entries, plays[n])
+		p.do(r.Context(), o.state.Storage, plays[n])
 		p.see("event %d ends", n)
 	})
 	emulate(t, w, func(e *emulation) {

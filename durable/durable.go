@@ -3,7 +3,7 @@
 //
 //	func main() {
 //		durable.Serve(durable.Worker{
-//			Fetch:   fetch,
+//			Handler: newHandler, // func(*durable.Env) http.Handler
 //			Classes: durable.Classes{"Counter": durable.NewClass(newCounter)},
 //		})
 //	}
@@ -42,8 +42,10 @@ import (
 // A Worker is a handler program: the entry points for requests and cron triggers, and the
 // classes of its objects.
 type Worker struct {
-	// Fetch answers the requests that reach the worker.
-	Fetch func(w http.ResponseWriter, r *http.Request, env *Env)
+	// Handler returns the handler of the requests that reach the worker. It is called once, before
+	// the first event, so an http.ServeMux and middleware are made once. If it panics or returns
+	// nil, the program does not start, and a version before it serves on.
+	Handler func(env *Env) http.Handler
 	// Scheduled is called when one of the configuration's cron triggers is due. A run does not wait
 	// for the previous one. A run that fails is not repeated.
 	Scheduled func(ctx context.Context, event ScheduledEvent, env *Env) error

@@ -265,10 +265,17 @@ func (p *probe) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.fetch(p, w
 
 func (p *probe) Alarm(ctx context.Context, info AlarmInfo) error { return p.ring(ctx, p, info) }
 
+// answerWith returns a Worker.Handler whose requests answer handles.
+func answerWith(answer http.HandlerFunc) func(*Env) http.Handler {
+	return func(*Env) http.Handler { return answer }
+}
+
 // withFetch is a program whose worker and objects, of the class Object, handle requests with fetch.
 func withFetch(fetch func(p *probe, w http.ResponseWriter, r *http.Request)) Worker {
 	return Worker{
-		Fetch: func(w http.ResponseWriter, r *http.Request, env *Env) { fetch(&probe{env: env}, w, r) },
+		Handler: func(env *Env) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fetch(&probe{env: env}, w, r) })
+		},
 		Classes: Classes{"Object": NewClass(func(_ context.Context, state *State, env *Env) (*probe, error) {
 			return &probe{state: state, env: env, fetch: fetch}, nil
 		})},

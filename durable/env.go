@@ -284,7 +284,8 @@ func (s *Stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // A failure is a panic of ServeHTTP, which cannot return an error. The event fails with err, and
-// without a stack.
+// without a stack. It is an error itself, so that middleware that recovers finds err in it.
 type failure struct{ err error }
 
-func (f failure) String() string { return f.err.Error() }
+func (f failure) Error() string { return textOf(f.err) }
+func (f failure) Unwrap() error { return f.err }

@@ -38,11 +38,14 @@ type panicError struct {
 	stack []byte
 }
 
-func (e *panicError) Error() string {
+func (e *panicError) Error() string { return "panic: " + e.text() }
+
+// text describes the value of the panic.
+func (e *panicError) text() string {
 	if err, ok := e.value.(error); ok {
-		return "panic: " + textOf(err)
+		return textOf(err)
 	}
-	return fmt.Sprintf("panic: %v", e.value)
+	return fmt.Sprint(e.value)
 }
 
 // Unwrap returns the error that a handler has panicked with. A handler of requests can fail in no

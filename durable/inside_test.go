@@ -189,7 +189,7 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			// The turn is given up meanwhile, so earlier writes are committed.
-			want := []wire.Method{wire.MethodHello, wire.MethodPause, wire.MethodResume}
+			want := []wire.Method{wire.MethodHello, wire.MethodReady, wire.MethodPause, wire.MethodResume}
 			if !slices.Equal(h.asked, want) {
 				t.Errorf("asked %v, want %v", h.asked, want)
 			}
@@ -245,11 +245,11 @@ func TestAProgramTakesNoVisitsOutsideOfTests(t *testing.T) {
 
 func TestCloseWaitsForHandlers(t *testing.T) {
 	in, out := make(chan struct{}), make(chan struct{})
-	stubborn := Worker{Fetch: func(_ http.ResponseWriter, r *http.Request, _ *Env) {
+	stubborn := Worker{Handler: answerWith(func(_ http.ResponseWriter, r *http.Request) {
 		in <- struct{}{}
 		<-r.Context().Done()
 		<-out
-	}}
+	})}
 	h := serveInside(t, stubborn)
 	go h.conn.Call(context.Background(), wire.MethodFetch,
 		&wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}, &wire.Response{})
@@ -266,7 +266,7 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 
 func TestTheFrameStandsInTheStackOfAHandler(t *testing.T) {
 	var stack string
-	h := serveInside(t, Worker{Fetch: func(w http.ResponseWriter, r *http.Request, _ *Env) { stack = allStacks() }})
+	h := serveInside(t, Worker{Handler: answerWith(func(http.ResponseWriter, *http.Request) { stack = allStacks() })})
 	q := &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}
 	if err := h.conn.Call(t.Context(), wire.MethodFetch, q, &wire.Response{}); err != nil {
 		t.Fatal(err)

@@ -15,64 +15,64 @@ import (
 func TestKeysThatAreNotTextAreRefusedByName(t *testing.T) {
 	tests := []struct {
 		name string
-		try  func(ctx context.Context, s *entries) error
+		try  func(ctx context.Context, s *Storage) error
 		want string
 	}{
 		{
-			"get", func(ctx context.Context, s *entries) error { _, err := s.Get(ctx, "a\xff", new(any)); return err },
+			"get", func(ctx context.Context, s *Storage) error { _, err := s.Get(ctx, "a\xff", new(any)); return err },
 			`get "a\xff": key "a\xff" is not UTF-8 text`,
 		},
 		{
-			"put", func(ctx context.Context, s *entries) error { return s.Put(ctx, "\xed\xa0\x80", 1) },
+			"put", func(ctx context.Context, s *Storage) error { return s.Put(ctx, "\xed\xa0\x80", 1) },
 			`put "\xed\xa0\x80": key "\xed\xa0\x80" is not UTF-8 text`,
 		},
 		{
-			"delete", func(ctx context.Context, s *entries) error { _, err := s.Delete(ctx, "\xff"); return err },
+			"delete", func(ctx context.Context, s *Storage) error { _, err := s.Delete(ctx, "\xff"); return err },
 			`delete "\xff": key "\xff" is not UTF-8 text`,
 		},
 		{
-			"get many", func(ctx context.Context, s *entries) error {
+			"get many", func(ctx context.Context, s *Storage) error {
 				_, err := s.GetMany(ctx, []string{"a", "\xff"})
 				return err
 			},
 			`get 2 keys: key "\xff" is not UTF-8 text`,
 		},
 		{
-			"put many", func(ctx context.Context, s *entries) error {
+			"put many", func(ctx context.Context, s *Storage) error {
 				return s.PutMany(ctx, map[string]any{"a": 1, "\xff": 2})
 			},
 			`put 2 keys: key "\xff" is not UTF-8 text`,
 		},
 		{
-			"delete many", func(ctx context.Context, s *entries) error {
+			"delete many", func(ctx context.Context, s *Storage) error {
 				_, err := s.DeleteMany(ctx, []string{"a", "\xff"})
 				return err
 			},
 			`delete 2 keys: key "\xff" is not UTF-8 text`,
 		},
 		{
-			"list from", func(ctx context.Context, s *entries) error {
+			"list from", func(ctx context.Context, s *Storage) error {
 				_, err := s.List(ctx, ListOptions{Start: "\xff"})
 				return err
 			},
 			`list: key "\xff" is not UTF-8 text`,
 		},
 		{
-			"list after", func(ctx context.Context, s *entries) error {
+			"list after", func(ctx context.Context, s *Storage) error {
 				_, err := s.List(ctx, ListOptions{StartAfter: "\xff"})
 				return err
 			},
 			`list: key "\xff" is not UTF-8 text`,
 		},
 		{
-			"list to", func(ctx context.Context, s *entries) error {
+			"list to", func(ctx context.Context, s *Storage) error {
 				_, err := s.List(ctx, ListOptions{End: "item:\xff"})
 				return err
 			},
 			`list: key "item:\xff" is not UTF-8 text`,
 		},
 		{
-			"list prefix", func(ctx context.Context, s *entries) error {
+			"list prefix", func(ctx context.Context, s *Storage) error {
 				_, err := s.List(ctx, ListOptions{Prefix: "\xff"})
 				return err
 			},
@@ -81,12 +81,12 @@ func TestKeysThatAreNotTextAreRefusedByName(t *testing.T) {
 	}
 	inHandler(t, func(h handling) {
 		for _, tt := range tests {
-			expectError(t, tt.try(h.ctx, &h.state.Storage.entries), tt.want)
+			expectError(t, tt.try(h.ctx, h.state.Storage), tt.want)
 		}
 		h.expectSent()
-		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
+		h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
 			for _, tt := range tests {
-				expectError(t, tt.try(h.ctx, &txn.entries), tt.want)
+				expectError(t, tt.try(ctx, h.state.Storage), tt.want)
 			}
 			return nil
 		}))

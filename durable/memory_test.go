@@ -31,6 +31,7 @@ type memory struct {
 	// mu guards what follows.
 	mu       sync.Mutex
 	hello    wire.Hello
+	ready    wire.Ready
 	values   map[string][]byte   // as they are stored
 	saved    []map[string][]byte // values at the beginning of each open transaction
 	maxEntry uint64              // that programs are welcomed with; 0 is a program without a cache
@@ -82,6 +83,12 @@ var playedOperations = map[wire.Method]playedOperation{
 			welcome := configuration
 			welcome.MaxEntry = m.maxEntry
 			return &welcome, nil
+		}),
+	wire.MethodReady: playing(
+		func(*wire.Ready, bool) string { return "" },
+		func(m *memory, q *wire.Ready) (wire.Message, *wire.Error) {
+			m.ready = *q
+			return &wire.Empty{}, nil
 		}),
 
 	wire.MethodGet: playing(

@@ -24,8 +24,10 @@ import (
 )
 
 func main() {
-	durable.Serve(durable.Worker{Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-		io.WriteString(w, env.Var("GREETING"))
+	durable.Serve(durable.Worker{Handler: func(env *durable.Env) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, env.Var("GREETING"))
+		})
 	}})
 }
 `
@@ -169,11 +171,14 @@ func TestProgramThatCannotReachTheEmulatorSaysSo(t *testing.T) {
 // attach plays the emulator on c. It welcomes the program, or refuses it with an error.
 func attach(c net.Conn, refusal *wire.Error) *wire.Conn {
 	return wire.NewConn(c, wire.Emulator, wire.Callbacks{Serve: func(s *wire.Stream) {
-		if s.Method != wire.MethodHello || refusal != nil {
+		switch {
+		case refusal != nil:
 			s.Fail(refusal)
-			return
+		case s.Method == wire.MethodHello:
+			s.Answer(&configuration, true)
+		default: // Ready
+			s.Answer(&wire.Empty{}, true)
 		}
-		s.Answer(&configuration, true)
 	}})
 }
 

@@ -34,6 +34,8 @@ func newResponseWriter(inv *invocation, to sink, method string) *responseWriter 
 
 func (w *responseWriter) Header() http.Header { return w.header }
 
+func (w *responseWriter) wrote() bool { return w.status != 0 }
+
 // WriteHeader fixes status and header. It ignores informational statuses (1xx), and panics for a
 // number that is no status, as net/http does.
 func (w *responseWriter) WriteHeader(status int) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -51,10 +52,11 @@ func Serve(w Worker) {
 type server struct {
 	worker Worker
 	conn   *wire.Conn
-	// welcomed is closed when env and maxEntry can be read.
+	// welcomed is closed when env, handler and maxEntry can be read.
 	welcomed chan struct{}
 	env      *Env
-	maxEntry int // bytes that a key and its value may have together; 0 if the emulator does not say
+	handler  http.Handler // of the worker, or nil
+	maxEntry int          // bytes that a key and its value may have together; 0 if the emulator does not say
 
 	// visits and fakeOutside are nil except in tests.
 	visits      *visits
@@ -103,7 +105,7 @@ func (srv *server) introduce() error {
 		MinVersion: wire.MinVersion,
 		MaxVersion: wire.MaxVersion,
 		SDK:        sdkVersion,
-		Fetch:      srv.worker.Fetch != nil,
+		Fetch:      srv.worker.Handler != nil,
 		Scheduled:  srv.worker.Scheduled != nil,
 	}
 	for name, c := range srv.worker.Classes {
@@ -116,7 +118,37 @@ func (srv *server) introduce() error {
 	}
 	srv.env = newEnv(&welcome)
 	srv.maxEntry = int(welcome.MaxEntry)
+	if err := srv.prepare(); err != nil {
+		return err
+	}
 	close(srv.welcomed)
+	return nil
+}
+
+// prepare makes the worker's handler and tells the emulator the outcome.
+func (srv *server) prepare() (err error) {
+	ready := &wire.Ready{Failure: "the worker's Handler ended its goroutine: something in it calls runtime.Goexit"}
+	defer func() { // also if Handler does not return
+		if v := recover(); v != nil {
+			stack := debug.Stack()
+			ready.Failure = "the worker's Handler panicked: " + (&panicError{value: v}).text()
+			ready.Detail = string(stack)
+			log.Printf("%s\n%s", ready.Failure, stack) // the emulator shows the first line alone
+		}
+		err = srv.conn.Call(context.Background(), wire.MethodReady, ready, &wire.Empty{})
+		if ready.Failure != "" {
+			err = errors.New(ready.Failure)
+		}
+	}()
+	if srv.worker.Handler != nil {
+		srv.handler = srv.worker.Handler(srv.env)
+		if srv.handler == nil {
+			ready.Failure = "the worker's Handler returned nil: return an http.Handler, " +
+				"or leave Handler out of durable.Worker"
+			return nil
+		}
+	}
+	ready.Failure = ""
 	return nil
 }
 
@@ -279,10 +311,10 @@ func (srv *server) fetch(s *wire.Stream, m *wire.Fetch) error {
 	var entries *cache
 	var handler http.Handler
 	if m.Instance == 0 {
-		if srv.worker.Fetch == nil {
-			return errors.New("the worker has no Fetch handler")
+		if srv.handler == nil {
+			return errors.New("the worker takes no requests: durable.Worker has no Handler")
 		}
-		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { srv.worker.Fetch(w, r, srv.env) })
+		handler = srv.handler
 	} else {
 		i, err := srv.instanceOf(m.Instance)
 		if err != nil {

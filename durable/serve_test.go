@@ -77,7 +77,7 @@ func TestHelloSaysWhatTheClassesHandle(t *testing.T) {
 func TestHelloSaysWhetherTheWorkerTakesRequests(t *testing.T) {
 	emulate(t, withFetch(nil), func(e *emulation) {
 		if !e.hello.Fetch {
-			t.Error("a worker with a Fetch handler does not say that it has one")
+			t.Error("a worker with a Handler does not say that it has one")
 		}
 	})
 }
@@ -279,7 +279,12 @@ func TestEventsWithoutAHandlerFail(t *testing.T) {
 		message wire.Message
 		want    string
 	}{
-		{"request to a worker without Fetch", wire.MethodFetch, &wire.Fetch{}, "the worker has no Fetch handler"},
+		{
+			"request to a worker without a Handler",
+			wire.MethodFetch,
+			&wire.Fetch{},
+			"the worker takes no requests: durable.Worker has no Handler",
+		},
 		{
 			"request to an object without ServeHTTP",
 			wire.MethodFetch,

@@ -117,8 +117,8 @@ func (c *dbConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, er
 	return dbTx{txn}, nil
 }
 
-// A dbTx is a Txn for database/sql, which ends it exactly once, or when its context ends.
-type dbTx struct{ txn *Txn }
+// A dbTx is a transaction for database/sql, which ends it exactly once, or when its context ends.
+type dbTx struct{ txn *transaction }
 
 func (t dbTx) Commit() error   { return t.txn.finish(true, nil) }
 func (t dbTx) Rollback() error { return t.txn.finish(false, nil) }

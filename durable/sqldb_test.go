@@ -198,10 +198,10 @@ func TestBeginTxDoesNotNest(t *testing.T) {
 		h.check(err)
 		_, err = db.BeginTx(h.ctx, nil)
 		expectError(t, err, "begin transaction: a transaction of BeginTx is open: use its Tx, or end it first")
-		err = h.state.Storage.Transaction(h.ctx, func(*Txn) error { panic("it runs") })
+		err = h.state.Storage.Transaction(h.ctx, func(context.Context) error { panic("it runs") })
 		expectError(t, err, "begin transaction: a transaction of BeginTx is open: use its Tx, or end it first")
 		h.check(tx.Commit())
-		h.check(h.state.Storage.Transaction(h.ctx, func(*Txn) error {
+		h.check(h.state.Storage.Transaction(h.ctx, func(context.Context) error {
 			_, err := db.BeginTx(h.ctx, nil)
 			expectError(t, err,
 				"begin transaction: a transaction is open already: statements of DB() are part of it without BeginTx")

@@ -35,7 +35,8 @@ func TestStackShowsWhereAHandlerStands(t *testing.T) {
 	release := make(chan struct{})
 	stand := func() error { standHere(release); return nil }
 	w := Worker{
-		Fetch: func(w http.ResponseWriter, r *http.Request, env *Env) { stand() }, //nolint:errcheck // it has none
+		//nolint:errcheck // it has none
+		Handler: answerWith(func(http.ResponseWriter, *http.Request) { stand() }),
 		Classes: Classes{
 			"Object": NewClass(func(ctx context.Context, s *State, _ *Env) (*probe, error) {
 				return &probe{

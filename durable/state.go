@@ -19,7 +19,7 @@ type State struct {
 	Storage *Storage
 
 	mu  sync.Mutex
-	txn *Txn // the innermost open transaction, or nil; guarded by mu
+	txn *transaction // the innermost open transaction, or nil; guarded by mu
 
 	// execMu is held while SQL runs, and until its changes have been counted (see
 	// dbConn.ExecContext).

@@ -21,25 +21,16 @@ import (
 // that encoding/json can encode. A []byte and a time.Time (cut to milliseconds) are stored as
 // themselves. A value is copied when it is put, and again when it is got.
 type Storage struct {
-	entries
 	state *State
 	db    database
 }
 
-func newStorage(state *State) *Storage {
-	return &Storage{entries: entries{invocation: state.invocation}, state: state}
-}
-
-// entries has the operations that a Storage and a Txn have in common.
-type entries struct {
-	// invocation returns the invocation of a context. It fails if that may not use the entries.
-	invocation func(context.Context) (*invocation, error)
-}
+func newStorage(state *State) *Storage { return &Storage{state: state} }
 
 // on returns the invocation of ctx for an operation on keys. It rejects keys that are not UTF-8,
 // because the platform's keys are text and would become others there.
-func (s *entries) on(ctx context.Context, keys ...string) (*invocation, error) {
-	inv, err := s.invocation(ctx)
+func (s *Storage) on(ctx context.Context, keys ...string) (*invocation, error) {
+	inv, err := s.state.invocation(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +45,7 @@ func (s *entries) on(ctx context.Context, keys ...string) (*invocation, error) {
 // Get decodes the value of key into the value that v points to, and reports whether key has one.
 // Without one it leaves v alone. It decodes as encoding/json does: entries of a map and fields of a
 // struct stay if the stored value does not mention them.
-func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err error) {
+func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err error) {
 	inv, err := s.on(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get %q: %w", key, err)
@@ -77,7 +68,7 @@ func (s *entries) Get(ctx context.Context, key string, v any) (found bool, err e
 }
 
 // Put stores v as the value of key.
-func (s *entries) Put(ctx context.Context, key string, v any) error {
+func (s *Storage) Put(ctx context.Context, key string, v any) error {
 	inv, err := s.on(ctx, key)
 	if err != nil {
 		return fmt.Errorf("put %q: %w", key, err)
@@ -93,7 +84,7 @@ func (s *entries) Put(ctx context.Context, key string, v any) error {
 }
 
 // Delete removes key and reports whether it had a value.
-func (s *entries) Delete(ctx context.Context, key string) (existed bool, err error) {
+func (s *Storage) Delete(ctx context.Context, key string) (existed bool, err error) {
 	inv, err := s.on(ctx, key)
 	if err == nil {
 		existed, err = inv.delete(key)
@@ -105,7 +96,7 @@ func (s *entries) Delete(ctx context.Context, key string) (existed bool, err err
 }
 
 // GetMany returns the entries of the keys that have a value, ordered by key, each once.
-func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
+func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 	inv, err := s.on(ctx, keys...)
 	var entries []Entry
 	if err == nil {
@@ -118,7 +109,7 @@ func (s *entries) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 }
 
 // PutMany stores the value of each key, either all of them or none. Together they may have 16 MiB.
-func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
+func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
 	keys := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
 	slices.Sort(keys)
 	inv, err := s.on(ctx, keys...)
@@ -140,7 +131,7 @@ func (s *entries) PutMany(ctx context.Context, values map[string]any) error {
 }
 
 // DeleteMany removes the keys and returns how many of them had a value.
-func (s *entries) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
+func (s *Storage) DeleteMany(ctx context.Context, keys []string) (deleted int, err error) {
 	inv, err := s.on(ctx, keys...)
 	if err == nil {
 		deleted, err = inv.deleteMany(keys)
@@ -176,7 +167,7 @@ func (e Entry) Decode(v any) error {
 }
 
 // List returns the entries that o selects, ordered by key.
-func (s *entries) List(ctx context.Context, o ListOptions) ([]Entry, error) {
+func (s *Storage) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 	inv, err := s.on(ctx, o.Start, o.StartAfter, o.End, o.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list: %w", err)
@@ -201,7 +192,7 @@ func (s *Storage) DeleteAll(ctx context.Context) error {
 		s.state.mu.Lock()
 		inside := s.state.txn != nil && s.state.txn.inv == inv
 		s.state.mu.Unlock()
-		if inside { // even if the transaction was rolled back
+		if inside {
 			return errors.New("everything can't be deleted within a transaction")
 		}
 		return inv.deleteAll()
@@ -216,8 +207,8 @@ func (s *Storage) Sync(ctx context.Context) error {
 // GetAlarm returns the time of the object's alarm, and whether one is set. While the alarm's
 // handler runs, none is set unless the handler sets one. While a failed alarm waits for its next
 // try, its time is the one that SetAlarm was called with.
-func (s *entries) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
-	inv, err := s.invocation(ctx)
+func (s *Storage) GetAlarm(ctx context.Context) (t time.Time, set bool, err error) {
+	inv, err := s.state.invocation(ctx)
 	if err == nil {
 		t, set, err = inv.getAlarm()
 	}
@@ -233,7 +224,7 @@ var lastAlarm = time.UnixMilli(math.MaxInt64 / int64(time.Millisecond)).UTC()
 
 // SetAlarm sets the object's only alarm to t, cut to milliseconds. It replaces an alarm that is
 // set. A time in the past means now. The object's type must implement Alarmer.
-func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
+func (s *Storage) SetAlarm(ctx context.Context, t time.Time) error {
 	if t.Before(time.UnixMilli(1)) {
 		return fmt.Errorf("set alarm: %s is not after 1970", t.UTC().Format(time.RFC3339))
 	}
@@ -246,12 +237,12 @@ func (s *entries) SetAlarm(ctx context.Context, t time.Time) error {
 
 // DeleteAlarm removes the object's alarm, if one is set. It does not stop an alarm's handler that
 // is running, but if that fails it is not tried again.
-func (s *entries) DeleteAlarm(ctx context.Context) error {
+func (s *Storage) DeleteAlarm(ctx context.Context) error {
 	return s.do(ctx, "delete alarm", (*invocation).deleteAlarm)
 }
 
-func (s *entries) do(ctx context.Context, verb string, f func(*invocation) error) error {
-	inv, err := s.invocation(ctx)
+func (s *Storage) do(ctx context.Context, verb string, f func(*invocation) error) error {
+	inv, err := s.state.invocation(ctx)
 	if err == nil {
 		err = f(inv)
 	}

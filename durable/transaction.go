@@ -6,28 +6,20 @@ import (
 	"fmt"
 )
 
-// A Txn is an open transaction. It has the operations of Storage that can be undone. Operations of
-// the Storage itself are part of the transaction, too, until it is rolled back.
-type Txn struct {
-	entries
-	inv    *invocation
-	state  *State
-	parent *Txn
-	tx     bool // of database/sql
+// ErrRollback is returned by the function of a transaction to undo what the function has written.
+// Transaction then returns nil. The error may be wrapped.
+var ErrRollback = errors.New("roll the transaction back")
 
-	// state.mu guards what follows.
-	rolledBack bool
-	ended      bool
-}
-
-// Transaction runs fn in a transaction. If fn returns nil, everything that it wrote, alarm
-// included, is committed before Transaction returns. If fn fails or panics, everything is undone,
-// and Transaction returns fn's error. Nothing else of the object runs meanwhile, whatever fn waits
-// for, for 30 s at most (see BlockConcurrencyWhile).
+// Transaction runs fn in a transaction. Everything that the object writes meanwhile is part of it:
+// keys, tables by SQL and DB, and the alarm. If fn returns nil, all of it is committed before
+// Transaction returns. If fn fails or panics, all of it is undone, and Transaction returns fn's
+// error, or nil for ErrRollback.
 //
-// Transactions nest. A failure of an inner one undoes only what the inner one wrote.
-func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err error) {
-	inv, err := s.invocation(ctx)
+// The context of fn is ctx. Nothing else of the object runs meanwhile, whatever fn waits for, for
+// 30 s at most (see State.BlockConcurrencyWhile). Transactions nest: an inner one that is undone
+// leaves alone what the outer one wrote. DeleteAll fails within a transaction.
+func (s *Storage) Transaction(ctx context.Context, fn func(ctx context.Context) error) (err error) {
+	inv, err := s.state.invocation(ctx)
 	if err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
@@ -39,9 +31,20 @@ func (s *Storage) Transaction(ctx context.Context, fn func(txn *Txn) error) (err
 	defer func() { // runs even if fn panics or ends its goroutine
 		err = txn.finish(good, err)
 	}()
-	err = fn(txn)
+	err = fn(ctx)
 	good = err == nil
+	if errors.Is(err, ErrRollback) {
+		err = nil
+	}
 	return err
+}
+
+// A transaction is open from begin to finish.
+type transaction struct {
+	inv    *invocation
+	state  *State
+	parent *transaction
+	tx     bool // of database/sql
 }
 
 var (
@@ -51,7 +54,7 @@ var (
 
 // begin opens a transaction inside the one that may be open, and keeps the turn. Transactions of
 // database/sql (tx) may end in any order, so they do not nest.
-func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
+func (s *State) begin(inv *invocation, tx bool) (*transaction, error) {
 	txn, err := s.open(inv, tx)
 	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", err)
@@ -70,7 +73,7 @@ func (s *State) begin(inv *invocation, tx bool) (*Txn, error) {
 
 // open makes a new transaction the innermost one. A transaction that another invocation has left
 // open was undone when that ended.
-func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
+func (s *State) open(inv *invocation, tx bool) (*transaction, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	parent := s.txn
@@ -83,28 +86,20 @@ func (s *State) open(inv *invocation, tx bool) (*Txn, error) {
 	case parent != nil && tx:
 		return nil, errInside
 	}
-	txn := &Txn{inv: inv, state: s, tx: tx, parent: parent}
-	txn.entries.invocation = txn.check
-	s.txn = txn
-	return txn, nil
+	s.txn = &transaction{inv: inv, state: s, tx: tx, parent: parent}
+	return s.txn, nil
 }
 
-// finish ends the transaction, commits or undoes what it wrote, and unblocks the turn. It returns
-// err or, if err is nil, the error of one of these steps.
-func (t *Txn) finish(commit bool, err error) error {
-	if rolledBack := t.end(); !rolledBack {
-		if commit {
-			if e := t.inv.commit(); e != nil {
-				err = fmt.Errorf("commit transaction: %w", e)
-			}
-		} else if e := t.inv.rollback(); e != nil {
-			err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
+// finish ends the transaction, commits or undoes what was written in it, and unblocks the turn. It
+// returns err or, if err is nil, the error of one of these steps.
+func (t *transaction) finish(commit bool, err error) error {
+	t.end()
+	if commit {
+		if e := t.inv.commit(); e != nil {
+			err = fmt.Errorf("commit transaction: %w", e)
 		}
-	}
-	if !commit { // a later Rollback does nothing
-		t.state.mu.Lock()
-		t.rolledBack = true
-		t.state.mu.Unlock()
+	} else if e := t.inv.rollback(); e != nil {
+		err = errors.Join(err, fmt.Errorf("roll back transaction: %w", e))
 	}
 	if e := t.inv.unblock(); err == nil {
 		err = e
@@ -112,50 +107,11 @@ func (t *Txn) finish(commit bool, err error) error {
 	return err
 }
 
-// end ends the transaction, and reports whether it was rolled back before.
-func (t *Txn) end() (rolledBack bool) {
+// end makes the parent the innermost transaction again, unless that is one of a later invocation.
+func (t *transaction) end() {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
-	t.ended = true
-	if t.state.txn == t { // it may be that of a later invocation
+	if t.state.txn == t {
 		t.state.txn = t.parent
 	}
-	return t.rolledBack
-}
-
-// check is State.invocation while the transaction is open. Afterwards it fails.
-func (t *Txn) check(ctx context.Context) (*invocation, error) {
-	t.state.mu.Lock()
-	defer t.state.mu.Unlock()
-	switch {
-	case t.rolledBack:
-		return nil, errors.New("the transaction was rolled back")
-	case t.ended:
-		return nil, errors.New("the transaction has ended: was it kept beyond its function?")
-	}
-	return t.state.invocation(ctx)
-}
-
-// Rollback undoes what the transaction has written so far. The function goes on, and Transaction
-// returns what the function returns. Further operations of the Txn fail, and those of the Storage
-// are no longer part of it. A second Rollback does nothing.
-func (t *Txn) Rollback() error {
-	t.state.mu.Lock()
-	switch {
-	case t.rolledBack:
-		t.state.mu.Unlock()
-		return nil
-	case t.ended:
-		t.state.mu.Unlock()
-		return errors.New("roll back transaction: it has ended")
-	case t.state.txn != t:
-		t.state.mu.Unlock()
-		return errors.New("roll back transaction: a transaction inside it is still running")
-	}
-	t.rolledBack = true
-	t.state.mu.Unlock()
-	if err := t.inv.rollback(); err != nil {
-		return fmt.Errorf("roll back transaction: %w", err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -12,11 +13,11 @@ import (
 
 func TestASuccessfulTransactionIsCommitted(t *testing.T) {
 	inHandler(t, func(h handling) {
-		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
-			h.check(txn.Put(h.ctx, "a", 1))
-			h.check(txn.SetAlarm(h.ctx, time.UnixMilli(1)))
-			h.check(Sleep(h.ctx, time.Second))
-			return h.state.Storage.Put(h.ctx, "b", 2)
+		h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+			h.check(h.state.Storage.Put(ctx, "a", 1))
+			h.check(h.state.Storage.SetAlarm(ctx, time.UnixMilli(1)))
+			h.check(Sleep(ctx, time.Second))
+			return h.state.Storage.Put(h.ctx, "b", 2) // the handler's context means the same
 		}))
 		h.expectSent("block", "begin", "put a", "set alarm 1", "sleep 1s", "put b", "commit", "unblock")
 	})
@@ -25,8 +26,8 @@ func TestASuccessfulTransactionIsCommitted(t *testing.T) {
 func TestATransactionThatFailsIsUndone(t *testing.T) {
 	why := errors.New("no luck")
 	inHandler(t, func(h handling) {
-		err := h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
-			h.check(txn.Put(h.ctx, "a", 1))
+		err := h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+			h.check(h.state.Storage.Put(ctx, "a", 1))
 			return why
 		})
 		if err != why {
@@ -43,7 +44,10 @@ func TestATransactionThatPanicsOrAbortsIsUndone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
-				p.state.Storage.Transaction(r.Context(), func(*Txn) error { end(p.state, r.Context()); return nil })
+				p.state.Storage.Transaction(r.Context(), func(ctx context.Context) error {
+					end(p.state, ctx)
+					return nil
+				})
 				t.Error("the transaction has returned")
 			})
 			emulate(t, w, func(e *emulation) {
@@ -61,67 +65,60 @@ func TestATransactionThatPanicsOrAbortsIsUndone(t *testing.T) {
 	}
 }
 
-func TestRollbackUndoesAndGoesOn(t *testing.T) {
-	inHandler(t, func(h handling) {
-		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
-			h.check(txn.Put(h.ctx, "a", 1))
-			h.check(txn.Rollback())
-			h.check(txn.Rollback())
-			expectError(t, txn.Put(h.ctx, "a", 1), `put "a": the transaction was rolled back`)
-			_, err := txn.List(h.ctx, ListOptions{})
-			expectError(t, err, "list: the transaction was rolled back")
-			return h.state.Storage.Put(h.ctx, "b", 2)
-		}))
-		h.expectSent("block", "begin", "put a", "rollback", "put b", "unblock")
-	})
+func TestErrRollbackUndoesWithoutFailing(t *testing.T) {
+	for _, end := range []error{ErrRollback, fmt.Errorf("too late: %w", ErrRollback)} {
+		inHandler(t, func(h handling) {
+			h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+				h.check(h.state.Storage.Put(ctx, "a", 1))
+				return end
+			}))
+			h.check(h.state.Storage.Put(h.ctx, "b", 2))
+			h.expectSent("block", "begin", "put a", "rollback", "unblock", "put b")
+		})
+	}
+}
+
+func TestARollbackThatFailsIsAnError(t *testing.T) {
+	for want, end := range map[string]error{
+		"roll back transaction: disk full":          ErrRollback,
+		"no luck\nroll back transaction: disk full": errors.New("no luck"),
+	} {
+		inHandler(t, func(h handling) {
+			h.fail(wire.MethodRollback, &wire.Error{Message: "disk full"})
+			expectError(t, h.state.Storage.Transaction(h.ctx, func(context.Context) error { return end }), want)
+		})
+	}
 }
 
 func TestTransactionsNest(t *testing.T) {
-	inHandler(t, func(h handling) {
-		h.check(h.state.Storage.Transaction(h.ctx, func(outer *Txn) error {
-			err := h.state.Storage.Transaction(h.ctx, func(inner *Txn) error {
-				expectError(t, outer.Rollback(), "roll back transaction: a transaction inside it is still running")
-				h.check(inner.Put(h.ctx, "a", 1))
-				return errors.New("no luck")
-			})
-			expectError(t, err, "no luck")
-			return outer.Put(h.ctx, "b", 2)
-		}))
-		h.expectSent("block", "begin", "block", "begin", "put a", "rollback", "unblock", "put b", "commit", "unblock")
-	})
-}
-
-func TestATransactionThatHasFailedIsRolledBack(t *testing.T) {
-	inHandler(t, func(h handling) {
-		var kept *Txn
-		err := h.state.Storage.Transaction(h.ctx, func(txn *Txn) error { kept = txn; return errors.New("no luck") })
-		expectError(t, err, "no luck")
-		h.check(kept.Rollback())
-		h.expectSent("block", "begin", "rollback", "unblock")
-	})
+	for _, tt := range []struct {
+		end  error // of the inner transaction
+		want string
+	}{{errors.New("no luck"), "no luck"}, {ErrRollback, "<nil>"}} {
+		inHandler(t, func(h handling) {
+			h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
+				err := h.state.Storage.Transaction(ctx, func(ctx context.Context) error {
+					h.check(h.state.Storage.Put(ctx, "a", 1))
+					return tt.end
+				})
+				expectError(t, err, tt.want)
+				return h.state.Storage.Put(ctx, "b", 2)
+			}))
+			h.expectSent(
+				"block", "begin", "block", "begin", "put a", "rollback", "unblock", "put b", "commit", "unblock")
+		})
+	}
 }
 
 func TestDeleteAllIsRefusedWithinATransaction(t *testing.T) {
 	inHandler(t, func(h handling) {
-		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error {
+		h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
 			const want = "delete all: everything can't be deleted within a transaction"
-			expectError(t, h.state.Storage.DeleteAll(h.ctx), want)
-			h.check(txn.Rollback())
-			expectError(t, h.state.Storage.DeleteAll(h.ctx), want)
-			return nil
+			expectError(t, h.state.Storage.DeleteAll(ctx), want)
+			return ErrRollback
 		}))
 		h.check(h.state.Storage.DeleteAll(h.ctx))
 		h.expectSent("block", "begin", "rollback", "unblock", "delete all")
-	})
-}
-
-func TestOperationsOfAnEndedTransactionFail(t *testing.T) {
-	inHandler(t, func(h handling) {
-		var kept *Txn
-		h.check(h.state.Storage.Transaction(h.ctx, func(txn *Txn) error { kept = txn; return nil }))
-		expectError(t, kept.Put(h.ctx, "a", 1), `put "a": the transaction has ended: was it kept beyond its function?`)
-		expectError(t, kept.Rollback(), "roll back transaction: it has ended")
-		h.expectSent("block", "begin", "commit", "unblock")
 	})
 }
 
@@ -133,7 +130,7 @@ func TestErrorsOfATransactionSayWhatFailed(t *testing.T) {
 	} {
 		inHandler(t, func(h handling) {
 			h.fail(method, &wire.Error{Message: "disk full"})
-			err := h.state.Storage.Transaction(h.ctx, func(*Txn) error { return nil })
+			err := h.state.Storage.Transaction(h.ctx, func(context.Context) error { return nil })
 			expectError(t, err, want)
 			var e *Error
 			if !errors.As(err, &e) {
@@ -142,7 +139,7 @@ func TestErrorsOfATransactionSayWhatFailed(t *testing.T) {
 		})
 	}
 	inHandler(t, func(h handling) {
-		err := h.state.Storage.Transaction(context.Background(), func(*Txn) error { return nil })
+		err := h.state.Storage.Transaction(context.Background(), func(context.Context) error { return nil })
 		expectError(t, err,
 			"transaction: the context is not a handler's: pass on the context that the handler was called with")
 	})

@@ -490,7 +490,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		},
 		"a worker without the class": {
 			func(t testing.TB) {
-				durabletest.Start(t, durable.Worker{Fetch: worker.Fetch}, durabletest.Options{Dir: "testdata/lab"})
+				durabletest.Start(t, durable.Worker{Handler: worker.Handler}, durabletest.Options{Dir: "testdata/lab"})
 			},
 			[]string{"serve the worker: ", "the program has no class Lab (bound as LAB)"},
 		},
@@ -522,9 +522,11 @@ func TestAHandlerThatOutlivesItsTestFailsIt(t *testing.T) {
 	t.Parallel()
 	in, release := make(chan struct{}), make(chan struct{})
 	stubborn := worker
-	stubborn.Fetch = func(http.ResponseWriter, *http.Request, *durable.Env) {
-		in <- struct{}{}
-		<-release
+	stubborn.Handler = func(*durable.Env) http.Handler {
+		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			in <- struct{}{}
+			<-release
+		})
 	}
 	var asking sync.WaitGroup
 	r := record(t, func(t testing.TB) {

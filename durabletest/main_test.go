@@ -101,9 +101,11 @@ func (l *Lab) Alarm(ctx context.Context, info durable.AlarmInfo) error {
 }
 
 var worker = durable.Worker{
-	Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		env.Namespace("LAB").GetByName(name).ServeHTTP(w, r)
+	Handler: func(env *durable.Env) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+			env.Namespace("LAB").GetByName(name).ServeHTTP(w, r)
+		})
 	},
 	Scheduled: func(ctx context.Context, _ durable.ScheduledEvent, env *durable.Env) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://cron/cron/count", nil)

@@ -108,7 +108,8 @@ func TestAnAttachedProgramWithoutABoundClassIsRefused(t *testing.T) {
 	w.world.Go(func() { w.attach(ours) })
 	conn := wire.NewConn(theirs, wire.Program, wire.Callbacks{})
 	defer conn.Close()
-	err := conn.Call(t.Context(), wire.MethodHello, &wire.Hello{MinVersion: 1, MaxVersion: 1}, &wire.Welcome{})
+	hello := &wire.Hello{MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion}
+	err := conn.Call(t.Context(), wire.MethodHello, hello, &wire.Welcome{})
 	if want := "the program has no class Lab (bound as LAB)"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}

@@ -77,6 +77,10 @@
 // and the bindings. If the program does not fit, the emulator fails the stream with the reason, and
 // the program ends. Neither side sends anything else before.
 //
+// With the variables and bindings the program makes the handler of its worker. Then it opens a
+// stream with Ready. If Ready says that the program can't start, the emulator fails the stream and
+// shows the reason, and the program ends. Else the program takes events from here on.
+//
 // The emulator then delivers events. Each has a number, which later operations refer to.
 //
 //	Construct  make the instance of an object, and give it a number that later events use
@@ -140,8 +144,8 @@ package wire
 
 // The versions of the protocol that this package speaks.
 const (
-	MinVersion = 1
-	MaxVersion = 1
+	MinVersion = 2
+	MaxVersion = 2
 )
 
 // EnvFD and EnvSocket are the environment variables that lead a program to its connection.

@@ -34,6 +34,11 @@ func (m *Welcome) fields(c *codec) {
 	})
 }
 
+func (m *Ready) fields(c *codec) {
+	c.rawString(&m.Failure)
+	c.rawString(&m.Detail)
+}
+
 func (m *Construct) fields(c *codec) {
 	c.uint(&m.Event)
 	c.uint(&m.Instance)

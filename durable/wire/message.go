@@ -6,6 +6,7 @@ type Method uint8
 // The methods, with their question and answer messages. Empty is a message without fields.
 const (
 	MethodHello Method = 1 // Hello -> Welcome
+	MethodReady Method = 2 // Ready -> Empty: the program takes events, or can't start
 
 	// Events, from the emulator.
 	MethodConstruct Method = 16 // Construct -> Empty
@@ -80,6 +81,12 @@ type Welcome struct {
 	Bindings    []Binding
 	MaxEntry    uint64 // bytes that a key and its value may have together
 	Unsupported []UnsupportedBinding
+}
+
+// Ready follows Welcome. Failure is why the program can't start; it is empty if the program takes
+// events from here on. Detail has the stack, if the failure has one.
+type Ready struct {
+	Failure, Detail string
 }
 
 // Var is a variable of the environment. Value is the text itself, or JSON text

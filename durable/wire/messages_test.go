@@ -20,7 +20,7 @@ import (
 
 // messages has one value of every type of message.
 var messages = []wire.Message{
-	new(wire.Hello), new(wire.Welcome),
+	new(wire.Hello), new(wire.Welcome), new(wire.Ready),
 	new(
 		wire.Construct,
 	), new(wire.Destroy), new(wire.Fetch), new(wire.Alarm), new(wire.Scheduled), new(wire.Visit), new(wire.Visited),

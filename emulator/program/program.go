@@ -32,8 +32,11 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// helloTimeout is how long a program may take to introduce itself, in real time.
+// helloTimeout is how long a program may take until it is ready for events, in real time.
 const helloTimeout = 10 * time.Second
+
+// errLate is the cause of a context that ends after helloTimeout.
+var errLate = fmt.Errorf("after %s", helloTimeout)
 
 // A Program is a running handler program, connected and introduced.
 type Program struct {
@@ -59,12 +62,11 @@ type Program struct {
 	inflight int
 }
 
-// connect returns the program at the other end of conn, once it has introduced itself and been
-// welcomed. It fails after helloTimeout, or if the program does not fit c.
+// connect returns the program at the other end of conn, once it is ready for events. It fails after
+// helloTimeout, or if the program does not fit c or can't start.
 func (h *Runner) connect(ctx context.Context, conn net.Conn, process *plugin.Process, c Settings) (*Program, error) {
 	p, hello := h.NewProgram(conn, process, c)
-	late := fmt.Errorf("it did not introduce itself within %s (does main call durable.Serve?)", helloTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, late)
+	ctx, cancel := context.WithTimeoutCause(ctx, helloTimeout, errLate)
 	defer cancel()
 	if err := p.Meet(ctx, hello); err != nil {
 		return nil, err
@@ -72,8 +74,8 @@ func (h *Runner) connect(ctx context.Context, conn net.Conn, process *plugin.Pro
 	return p, nil
 }
 
-// NewProgram returns the program at the other end of conn, and the channel that receives its
-// introduction. process is nil for a program that the runner has not started. The caller calls
+// NewProgram returns the program at the other end of conn, and the channel that receives its Hello
+// and its Ready. process is nil for a program that the runner has not started. The caller calls
 // Meet.
 func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) (*Program, <-chan *wire.Stream) {
 	p := &Program{
@@ -83,17 +85,17 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 		classes:  make(map[string]wire.Class),
 		settings: c,
 	}
-	hello := make(chan *wire.Stream, 1)
+	hello := make(chan *wire.Stream)
 	p.conn = wire.NewConn(conn, wire.Emulator, wire.Callbacks{
 		Serve: func(s *wire.Stream) {
-			if s.Method != wire.MethodHello {
+			if s.Method != wire.MethodHello && s.Method != wire.MethodReady {
 				p.serve(s)
 				return
 			}
 			select {
 			case hello <- s:
 				<-s.Context().Done()
-			default: // a second hello gets no answer
+			case <-s.Context().Done(): // after Meet, nobody answers
 			}
 		},
 		Manner: manner,
@@ -102,29 +104,68 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 	return p, hello
 }
 
-// Meet waits for the program's introduction and welcomes the program. On an error it closes the
-// connection: if ctx ends, if the program ends first, or if it does not fit its settings.
+// Meet waits for the program's introduction, welcomes the program, and waits until it is ready for
+// events. On an error it closes the connection: if ctx ends, if the program ends first, if it does
+// not fit its settings, or if its worker has no handler to start with.
 func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
+	s, err := p.hear(ctx, wire.MethodHello, hello, "introduce itself within %s (does main call durable.Serve?)")
+	if err != nil {
+		return err
+	}
+	welcome, err := p.welcome(s.Message, p.settings)
+	if err != nil {
+		s.Fail(world.WireError(err))
+		p.conn.Close()
+		return err
+	}
+	p.watchdog = newWatchdog(p, p.host.stuckAfter)
+	if err := s.Answer(welcome, true); err != nil {
+		return err
+	}
+
+	s, err = p.hear(ctx, wire.MethodReady, hello, "become ready within %s (does the worker's Handler return?)")
+	if err != nil {
+		return err
+	}
+	var ready wire.Ready
+	err = wire.Decode(s.Message, &ready)
+	if err == nil && ready.Failure != "" {
+		err = &wire.Error{Message: ready.Failure, Remote: true, Detail: ready.Detail}
+	}
+	if err != nil {
+		s.Fail(world.WireError(err))
+		p.conn.Close()
+		return err
+	}
+	return s.Answer(&wire.Empty{}, true)
+}
+
+// hear waits for a question of the program before it takes events. what completes "it did not …" if
+// the question does not come within helloTimeout.
+func (p *Program) hear(
+	ctx context.Context, method wire.Method, questions <-chan *wire.Stream, what string,
+) (*wire.Stream, error) {
 	select {
-	case s := <-hello:
-		welcome, err := p.welcome(s.Message, p.settings)
-		if err != nil {
-			s.Fail(world.WireError(err))
+	case s := <-questions:
+		if s.Method != method {
 			p.conn.Close()
-			return err
+			return nil, fmt.Errorf("the program asked for method %d before it was ready", s.Method)
 		}
-		p.watchdog = newWatchdog(p, p.host.stuckAfter)
-		return s.Answer(welcome, true)
+		return s, nil
 	case <-p.conn.Done():
 		crash := p.crash()
-		if p.process != nil && p.process.Err() == nil {
-			return errors.New("the handler program has ended (exit status 0) before it introduced itself: " +
+		if p.process != nil && p.process.Err() == nil && !p.Introduced() {
+			return nil, errors.New("the handler program has ended (exit status 0) before it introduced itself: " +
 				"does main call durable.Serve?")
 		}
-		return crash
+		return nil, crash
 	case <-ctx.Done():
 		p.conn.Close()
-		return fmt.Errorf("start handler program: %w", context.Cause(ctx))
+		err := context.Cause(ctx)
+		if errors.Is(err, errLate) {
+			err = fmt.Errorf("it did not "+what, helloTimeout)
+		}
+		return nil, fmt.Errorf("start handler program: %w", err)
 	}
 }
 

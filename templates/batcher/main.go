@@ -15,16 +15,18 @@ import (
 
 // worker is what devtool serves and what the tests start.
 var worker = durable.Worker{
-	Fetch:   fetch,
+	Handler: newHandler,
 	Classes: durable.Classes{"Batcher": durable.NewClass(newBatcher)},
 }
 
 func main() { durable.Serve(worker) }
 
-// fetch receives every request and passes it to the object that the path names.
-// The worker itself keeps no state: its objects do.
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	env.Namespace("BATCHER").GetByName(objectName(r.URL.Path)).ServeHTTP(w, r)
+// newHandler returns the handler of all requests. It passes each one to the
+// object that the path names. The worker itself keeps no state: its objects do.
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		env.Namespace("BATCHER").GetByName(objectName(r.URL.Path)).ServeHTTP(w, r)
+	})
 }
 
 // objectName returns the path without its outer slashes, or "default" if

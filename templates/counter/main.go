@@ -15,16 +15,19 @@ import (
 
 // worker is what devtool serves and what the tests start.
 var worker = durable.Worker{
-	Fetch:   fetch,
+	Handler: newHandler,
 	Classes: durable.Classes{"Counter": durable.NewClass(newCounter)},
 }
 
 func main() { durable.Serve(worker) }
 
-// fetch receives every request and passes it to the object that the path names.
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	name := cmp.Or(strings.Trim(r.URL.Path, "/"), "default")
-	env.Namespace("COUNTER").GetByName(name).ServeHTTP(w, r)
+// newHandler returns the handler of all requests. It passes each one to the
+// object that the path names.
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := cmp.Or(strings.Trim(r.URL.Path, "/"), "default")
+		env.Namespace("COUNTER").GetByName(name).ServeHTTP(w, r)
+	})
 }
 
 // Counter counts the visits to one path.

@@ -77,12 +77,15 @@ func (p *Program) DropNotes() {
 // or refused. Events are handled until rw is closed.
 func (p *Program) Serve(rw io.ReadWriteCloser) {
 	p.Conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: p.handle})
-	hello := &wire.Hello{MinVersion: 1, MaxVersion: 1, SDK: "test", Fetch: true, Classes: []wire.Class{
-		{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true},
-	}}
-	hello.Scheduled = p.Handlers["scheduled"] != nil
+	hello := &wire.Hello{
+		MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion, SDK: "test",
+		Fetch: true, Scheduled: p.Handlers["scheduled"] != nil,
+		Classes: []wire.Class{{Name: "Lab", Fetch: true, Alarm: true}, {Name: "Mute", Fetch: true}},
+	}
 	//nolint:errcheck // the other end reports it
 	p.Conn.Call(context.Background(), wire.MethodHello, hello, &wire.Welcome{})
+	//nolint:errcheck // as above
+	p.Conn.Call(context.Background(), wire.MethodReady, &wire.Ready{}, &wire.Empty{})
 }
 
 // handle answers one request of the emulator.

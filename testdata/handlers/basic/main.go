@@ -19,26 +19,28 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Basic": durable.NewClass(newBasic)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	switch r.URL.Path {
-	case "/var":
-		fmt.Fprint(w, env.Var("GREETING"))
-	case "/host":
-		fmt.Fprint(w, r.Host)
-	case "/headers":
-		json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the client notices
-	case "/proxy":
-		proxy(w, r)
-	case "/pid":
-		fmt.Fprint(w, os.Getpid())
-	default:
-		env.Namespace("BASIC").GetByName("one").ServeHTTP(w, r)
-	}
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/var":
+			fmt.Fprint(w, env.Var("GREETING"))
+		case "/host":
+			fmt.Fprint(w, r.Host)
+		case "/headers":
+			json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the client notices
+		case "/proxy":
+			proxy(w, r)
+		case "/pid":
+			fmt.Fprint(w, os.Getpid())
+		default:
+			env.Namespace("BASIC").GetByName("one").ServeHTTP(w, r)
+		}
+	})
 }
 
 func proxy(w http.ResponseWriter, r *http.Request) {

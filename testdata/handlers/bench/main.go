@@ -17,18 +17,21 @@ const version = "as it is"
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-			switch r.URL.Path {
-			case "/worker":
-				fmt.Fprintln(w, "hello")
-				return
-			case "/version":
-				fmt.Fprintln(w, version)
-				return
-			}
-			env.Namespace("BENCH").GetByName(r.Header.Get("Object")).ServeHTTP(w, r)
-		},
+		Handler: newHandler,
 		Classes: durable.Classes{"Bench": durable.NewClass(newBench)},
+	})
+}
+
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/worker":
+			fmt.Fprintln(w, "hello")
+		case "/version":
+			fmt.Fprintln(w, version)
+		default:
+			env.Namespace("BENCH").GetByName(r.Header.Get("Object")).ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -22,7 +22,7 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch: serve,
+		Handler: newHandler,
 		Classes: durable.Classes{
 			"Probe": durable.NewClass(newProbe),
 			"Mute":  durable.NewClass(newMute),
@@ -118,18 +118,20 @@ func remember[T any](name string, f func(*record) T) T {
 	return f(r)
 }
 
-func serve(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	var q request
-	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	done, err := run(r.Context(), &place{env: env, scope: q.Scope}, q.Do, nil)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	answer(w, facts(done))
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q request
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		done, err := run(r.Context(), &place{env: env, scope: q.Scope}, q.Do, nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer(w, facts(done))
+	})
 }
 
 func answer(w http.ResponseWriter, v any) {
@@ -146,8 +148,7 @@ type place struct {
 	obj   *object
 
 	// What operations leave for later operations, by name.
-	cursors      map[string]*durable.Cursor
-	transactions map[string]*durable.Txn
+	cursors map[string]*durable.Cursor
 }
 
 // An object is the common part of both classes.

@@ -75,7 +75,7 @@ var ok fact = "ok"
 
 func get(ctx context.Context, at *place, o op) (fact, error) {
 	var v any
-	found, err := at.storage(o).Get(ctx, o.Key, &v)
+	found, err := at.obj.state.Storage.Get(ctx, o.Key, &v)
 	if !found || err != nil {
 		return "none", err
 	}
@@ -83,7 +83,7 @@ func get(ctx context.Context, at *place, o op) (fact, error) {
 }
 
 func getMany(ctx context.Context, at *place, o op) (fact, error) {
-	found, err := at.storage(o).GetMany(ctx, o.Keys)
+	found, err := at.obj.state.Storage.GetMany(ctx, o.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func getMany(ctx context.Context, at *place, o op) (fact, error) {
 }
 
 func put(ctx context.Context, at *place, o op) (fact, error) {
-	return ok, at.storage(o).Put(ctx, o.Key, decode(o.Value))
+	return ok, at.obj.state.Storage.Put(ctx, o.Key, decode(o.Value))
 }
 
 func putMany(ctx context.Context, at *place, o op) (fact, error) {
@@ -99,19 +99,19 @@ func putMany(ctx context.Context, at *place, o op) (fact, error) {
 	for key, v := range o.Entries {
 		values[key] = decode(v)
 	}
-	return ok, at.storage(o).PutMany(ctx, values)
+	return ok, at.obj.state.Storage.PutMany(ctx, values)
 }
 
 func remove(ctx context.Context, at *place, o op) (fact, error) {
-	return at.storage(o).Delete(ctx, o.Key)
+	return at.obj.state.Storage.Delete(ctx, o.Key)
 }
 
 func deleteMany(ctx context.Context, at *place, o op) (fact, error) {
-	return at.storage(o).DeleteMany(ctx, o.Keys)
+	return at.obj.state.Storage.DeleteMany(ctx, o.Keys)
 }
 
 func list(ctx context.Context, at *place, o op) (fact, error) {
-	found, err := at.storage(o).List(ctx, durable.ListOptions{
+	found, err := at.obj.state.Storage.List(ctx, durable.ListOptions{
 		Start:      o.List.Start,
 		StartAfter: o.List.StartAfter,
 		End:        o.List.End,
@@ -157,13 +157,13 @@ func setAlarm(ctx context.Context, at *place, o op) (fact, error) {
 	if o.By == "epoch" {
 		t = time.UnixMilli(o.MS)
 	}
-	return ok, at.storage(o).SetAlarm(ctx, t)
+	return ok, at.obj.state.Storage.SetAlarm(ctx, t)
 }
 
 // getAlarm returns the seconds until the alarm, rounded to hundreds, so that the time between two
 // operations does not matter.
 func getAlarm(ctx context.Context, at *place, o op) (fact, error) {
-	t, set, err := at.storage(o).GetAlarm(ctx)
+	t, set, err := at.obj.state.Storage.GetAlarm(ctx)
 	if !set || err != nil {
 		return "none", err
 	}
@@ -171,7 +171,7 @@ func getAlarm(ctx context.Context, at *place, o op) (fact, error) {
 }
 
 func deleteAlarm(ctx context.Context, at *place, o op) (fact, error) {
-	return ok, at.storage(o).DeleteAlarm(ctx)
+	return ok, at.obj.state.Storage.DeleteAlarm(ctx)
 }
 
 func throw(_ context.Context, _ *place, o op) (fact, error) {

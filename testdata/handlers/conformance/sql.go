@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"devtool.internal/durable"
 )
@@ -141,15 +140,12 @@ func databaseSize(ctx context.Context, at *place, _ op) (fact, error) {
 	return size, nil
 }
 
-// transaction runs a program in a transaction, which operations name with their In. What that
-// program throws ends the transaction, but not the outer program.
+// transaction runs a program in a transaction. What that program throws ends the transaction, but
+// not the outer program. The In of operations, which names a transaction, matters to the other
+// runtime alone: here all operations are part of the innermost one.
 func transaction(ctx context.Context, at *place, o op) (fact, error) {
 	var done []fact
-	err := at.obj.state.Storage.Transaction(ctx, func(txn *durable.Txn) error {
-		if at.transactions == nil {
-			at.transactions = make(map[string]*durable.Txn)
-		}
-		at.transactions[o.Key] = txn
+	err := at.obj.state.Storage.Transaction(ctx, func(ctx context.Context) error {
 		_, err := run(ctx, at, o.Do, func(f fact) { done = append(done, f) })
 		return err
 	})
@@ -162,32 +158,7 @@ func transaction(ctx context.Context, at *place, o op) (fact, error) {
 	return f, nil
 }
 
-func rollback(_ context.Context, at *place, o op) (fact, error) {
-	txn, found := at.transactions[o.In]
-	if !found {
-		return "none", nil
-	}
-	return ok, txn.Rollback()
-}
-
-// storage has the methods that a Storage and a Txn share.
-type storage interface {
-	Get(ctx context.Context, key string, v any) (bool, error)
-	Put(ctx context.Context, key string, v any) error
-	Delete(ctx context.Context, key string) (bool, error)
-	GetMany(ctx context.Context, keys []string) ([]durable.Entry, error)
-	PutMany(ctx context.Context, values map[string]any) error
-	DeleteMany(ctx context.Context, keys []string) (int, error)
-	List(ctx context.Context, o durable.ListOptions) ([]durable.Entry, error)
-	GetAlarm(ctx context.Context) (time.Time, bool, error)
-	SetAlarm(ctx context.Context, t time.Time) error
-	DeleteAlarm(ctx context.Context) error
-}
-
-// storage returns the transaction that o names with its In, or else the object's storage.
-func (at *place) storage(o op) storage {
-	if txn, found := at.transactions[o.In]; found && o.In != "" {
-		return txn
-	}
-	return at.obj.state.Storage
+// rollback undoes the transaction that it is in, and ends its program.
+func rollback(context.Context, *place, op) (fact, error) {
+	return nil, &thrown{durable.ErrRollback}
 }

@@ -17,22 +17,24 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Fragile": durable.NewClass(newFragile)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	switch r.URL.Path {
-	case "/ok":
-		fmt.Fprint(w, "ok")
-	case "/panic":
-		panic("only this request")
-	case "/crash", "/exit", "/fatal", "/kill", "/loop", "/deadlock", "/output":
-		ruin(r.URL.Path)
-	default:
-		env.Namespace("FRAGILE").GetByName("one").ServeHTTP(w, r)
-	}
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ok":
+			fmt.Fprint(w, "ok")
+		case "/panic":
+			panic("only this request")
+		case "/crash", "/exit", "/fatal", "/kill", "/loop", "/deadlock", "/output":
+			ruin(r.URL.Path)
+		default:
+			env.Namespace("FRAGILE").GetByName("one").ServeHTTP(w, r)
+		}
+	})
 }
 
 // ruin ends the program, or hangs, in the way that path names. It does not return.

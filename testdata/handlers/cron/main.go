@@ -16,7 +16,7 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:     fetch,
+		Handler:   newHandler,
 		Scheduled: scheduled,
 		Classes:   durable.Classes{"Diary": durable.NewClass(newDiary)},
 	})
@@ -24,7 +24,11 @@ func main() {
 
 func diaryOf(env *durable.Env) *durable.Stub { return env.Namespace("DIARY").GetByName("one") }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) { diaryOf(env).ServeHTTP(w, r) }
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		diaryOf(env).ServeHTTP(w, r)
+	})
+}
 
 func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.Env) error {
 	if event.Cron == "fail" {

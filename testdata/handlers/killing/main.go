@@ -23,17 +23,19 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Book": durable.NewClass(newBook)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	if r.URL.Path == "/pid" {
-		fmt.Fprint(w, os.Getpid())
-		return
-	}
-	env.Namespace("BOOKS").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/pid" {
+			fmt.Fprint(w, os.Getpid())
+			return
+		}
+		env.Namespace("BOOKS").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+	})
 }
 
 // places are the places of each entry, by its id, with the time at which it is due. Different calls

@@ -23,18 +23,20 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:     fetch,
+		Handler:   newHandler,
 		Scheduled: scheduled,
 		Classes:   durable.Classes{"Chore": durable.NewClass(newChore)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	if r.URL.Path == "/pid" {
-		fmt.Fprint(w, os.Getpid())
-		return
-	}
-	env.Namespace("CHORES").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/pid" {
+			fmt.Fprint(w, os.Getpid())
+			return
+		}
+		env.Namespace("CHORES").GetByName(strings.TrimPrefix(r.URL.Path, "/")).ServeHTTP(w, r)
+	})
 }
 
 // afterCron is the time from a cron trigger until its chore is due.

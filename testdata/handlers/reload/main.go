@@ -21,18 +21,20 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Ledger": durable.NewClass(newLedger)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	if r.URL.Path == "/version" {
-		fmt.Fprint(w, version)
-		return
-	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	env.Namespace("LEDGER").GetByName(name).ServeHTTP(w, r)
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/version" {
+			fmt.Fprint(w, version)
+			return
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		env.Namespace("LEDGER").GetByName(name).ServeHTTP(w, r)
+	})
 }
 
 // Ledger is an object that counts each number. Its keys are noted:NUMBER for what has happened, and

@@ -31,18 +31,20 @@ var schema string
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Bank": durable.NewClass(newBank)},
 	})
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	if r.URL.Path == "/version" {
-		fmt.Fprint(w, version)
-		return
-	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	env.Namespace("BANK").GetByName(name).ServeHTTP(w, r)
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/version" {
+			fmt.Fprint(w, version)
+			return
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		env.Namespace("BANK").GetByName(name).ServeHTTP(w, r)
+	})
 }
 
 // Bank is an object with the accounts of one bank.

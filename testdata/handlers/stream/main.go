@@ -18,7 +18,7 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch:   fetch,
+		Handler: newHandler,
 		Classes: durable.Classes{"Stream": durable.NewClass(newStream)},
 	})
 }
@@ -44,16 +44,18 @@ func (j *journal) String() string {
 	return strings.Join(j.lines, "\n")
 }
 
-func fetch(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-	if r.URL.Path == "/seen" {
-		fmt.Fprint(w, &seen)
-		return
-	}
-	name, do, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if do == "wait" {
-		defer noteCancel("worker", r.Context())
-	}
-	env.Namespace("STREAM").GetByName(name).ServeHTTP(w, r)
+func newHandler(env *durable.Env) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/seen" {
+			fmt.Fprint(w, &seen)
+			return
+		}
+		name, do, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if do == "wait" {
+			defer noteCancel("worker", r.Context())
+		}
+		env.Namespace("STREAM").GetByName(name).ServeHTTP(w, r)
+	})
 }
 
 // noteCancel records that ctx was canceled, if it was.

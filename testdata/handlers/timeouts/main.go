@@ -14,9 +14,7 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-			env.Namespace("PATIENT").GetByName("one").ServeHTTP(w, r)
-		},
+		Handler: func(env *durable.Env) http.Handler { return env.Namespace("PATIENT").GetByName("one") },
 		Classes: durable.Classes{"Patient": durable.NewClass(newPatient)},
 	})
 }

@@ -20,8 +20,10 @@ var started = time.Now()
 var now = time.Now // want `time.Now goes by the machine's clock, not by the emulator's: use durable.Now\(ctx\)`
 
 var worker = durable.Worker{
-	Fetch: func(w http.ResponseWriter, r *http.Request, env *durable.Env) {
-		fmt.Fprintln(w, time.Now()) // want `time.Now goes`
+	Handler: func(env *durable.Env) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, time.Now()) // want `time.Now goes`
+		})
 	},
 }
 
@@ -35,8 +37,10 @@ func main() {
 		for range time.Tick(time.Minute) {
 		}
 	}()
-	worker.Fetch = func(w http.ResponseWriter, r *http.Request, _ *durable.Env) {
-		time.Sleep(time.Second) // want `time.Sleep goes .*: use durable.Sleep\(ctx, d\)`
+	worker.Handler = func(*durable.Env) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second) // want `time.Sleep goes .*: use durable.Sleep\(ctx, d\)`
+		})
 	}
 	durable.Serve(worker)
 }

@@ -12,7 +12,7 @@ type (
 	State   struct{}
 	Storage struct{}
 	Worker  struct {
-		Fetch func(http.ResponseWriter, *http.Request, *Env)
+		Handler func(*Env) http.Handler
 	}
 )
 
