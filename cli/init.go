@@ -20,14 +20,17 @@ import (
 type initOptions struct {
 	template string
 	name     string
+	into     bool
 	upgrade  bool
 	json     bool
 }
 
 func initCommand() *command {
 	var o initOptions
-	about := `Nothing that exists is overwritten. With --upgrade, a project that was made by another
-devtool gets the SDK of this one, and its go.mod and imports get the SDK's present path.
+	about := `Nothing that exists is overwritten. With --into, an existing Go module gets what it lacks:
+the SDK, its lines in go.mod, a configuration, and handlers to start from if no program
+of the module imports the SDK. With --upgrade, a project that was made by another devtool
+gets the SDK of this one, and its go.mod and imports get the SDK's present path.
 
 Templates:
 `
@@ -45,12 +48,14 @@ Templates:
 				usage: "template to start from (default: " + templates.All()[0].Name + ")",
 			},
 			{name: "name", value: "NAME", usage: "name of the worker (default: the folder's)", target: &o.name},
+			{name: "into", usage: "add devtool to the Go module that DIR belongs to", target: &o.into},
 			{name: "upgrade", usage: "migrate the project in DIR to the SDK of this devtool", target: &o.upgrade},
 			{name: "json", usage: "print JSON", target: &o.json},
 		},
 		examples: []example{
 			{"devtool init my-app", "in a new folder"},
 			{"devtool init --template counter", "in this one"},
+			{"devtool init --into", "add devtool to the Go module in this one"},
 			{"devtool init --upgrade", "for the project in this one"},
 		},
 		run: func(_ context.Context, s Streams, args []string) error {
@@ -58,12 +63,22 @@ Templates:
 			if len(args) > 0 {
 				dir = args[0]
 			}
+			if o.upgrade && o.into {
+				return misuse("--into is for a module without the SDK, --upgrade for one with it",
+					"cannot combine --into and --upgrade")
+			}
 			if o.upgrade {
 				if o.template != "" || o.name != "" {
 					return misuse("--template and --name are for a new project",
 						"cannot combine --upgrade with --template or --name")
 				}
 				return upgradeProject(s, o.json, dir)
+			}
+			if o.into {
+				return addToModule(s, o, dir)
+			}
+			if m := moduleToJoin(s, s.path(dir)); m != nil {
+				return offerModule(s, o, m, dir)
 			}
 			return initProject(s, o, dir)
 		},
@@ -73,17 +88,13 @@ Templates:
 // initProject writes a new project into dir, all of it or nothing.
 func initProject(s Streams, o initOptions, dir string) error {
 	project := s.path(dir)
-	template, found := templates.Lookup(cmp.Or(o.template, templates.All()[0].Name))
-	if !found {
-		return unknownTemplate(o.template)
+	template, err := chosenTemplate(cmp.Or(o.template, templates.All()[0].Name))
+	if err != nil {
+		return err
 	}
-	name := o.name
-	if name == "" {
-		name = nameFrom(filepath.Base(project))
-	}
-	if !validName.MatchString(name) {
-		return misuse(fmt.Sprintf("use a-z, 0-9, - and _, like --name %s", nameFrom(name)),
-			"%q is not a worker's name", name)
+	name, err := workerName(o.name, project)
+	if err != nil {
+		return err
 	}
 
 	files, err := template.Files(name)
@@ -91,7 +102,7 @@ func initProject(s Streams, o initOptions, dir string) error {
 		return err
 	}
 	files["go.mod"] = goMod(name)
-	files[".gitignore"] = []byte(gitignore)
+	files[".gitignore"] = gitignore()
 	if _, err := sdkFiles(s.SDK); err != nil {
 		return err
 	}
@@ -115,14 +126,30 @@ func initProject(s Streams, o initOptions, dir string) error {
 		for _, file := range made {
 			fmt.Fprintf(w, "  %s\n", file)
 		}
-		start := "devtool dev"
-		if project != s.Dir {
-			start = "cd " + shellQuote(dir) + " && " + start
-		}
 		fmt.Fprintf(w, "\nNext, to serve it, and to try it from another terminal:\n\n  %s\n  %s\n",
-			start, template.Try)
+			startCommand(s, project, dir), template.Try)
 		printJoin(w, s, project)
 	})
+}
+
+// startCommand returns the command that serves the project, which the user has called dir.
+func startCommand(s Streams, project, dir string) string {
+	if project == s.Dir {
+		return "devtool dev"
+	}
+	return "cd " + shellQuote(dir) + " && devtool dev"
+}
+
+// workerName returns the given name for a worker, or else one that resembles the project's folder.
+func workerName(given, project string) (string, error) {
+	if given == "" {
+		return nameFrom(filepath.Base(project)), nil
+	}
+	if !validName.MatchString(given) {
+		return "", misuse(fmt.Sprintf("use a-z, 0-9, - and _, like --name %s", nameFrom(given)),
+			"%q is not a worker's name", given)
+	}
+	return given, nil
 }
 
 // printJoin shows the commands that the workspace around project needs, if there are any.
@@ -137,8 +164,11 @@ func printJoin(w io.Writer, s Streams, project string) {
 	}
 }
 
-// unknownTemplate returns the error for a template that does not exist, with a suggestion.
-func unknownTemplate(name string) error {
+// chosenTemplate returns the template of that name. The error for an unknown one has a suggestion.
+func chosenTemplate(name string) (templates.Template, error) {
+	if template, found := templates.Lookup(name); found {
+		return template, nil
+	}
 	var names []string
 	for _, t := range templates.All() {
 		names = append(names, t.Name)
@@ -147,7 +177,7 @@ func unknownTemplate(name string) error {
 	if meant := closest(name, names); meant != "" {
 		hint = "did you mean " + meant + "? There are " + strings.Join(names, ", ")
 	}
-	return misuse(hint, "unknown template %q", name)
+	return templates.Template{}, misuse(hint, "unknown template %q", name)
 }
 
 // refuseExisting returns an error if any of files exists in project. The error lists them.
@@ -240,22 +270,23 @@ func goMod(name string) []byte {
 	if reservedModules.MatchString(name) {
 		module += "-worker"
 	}
-	return fmt.Appendf(nil, "module %s\n\ngo 1.26\n\nrequire %[2]s v0.0.0\n\nreplace %[2]s => ./%[3]s\n",
-		module, sdkModule, sdkDir)
+	return fmt.Appendf(nil, "module %s\n\ngo %[4]s\n\nrequire %[2]s v0.0.0\n\nreplace %[2]s => ./%[3]s\n",
+		module, sdkModule, sdkDir, sdkGo)
 }
 
-// gitignore excludes what belongs to one machine. It keeps the SDK, because a fresh clone would not
-// build without it.
-const gitignore = `.devtool/*
-!.devtool/sdk/
+// The lines of a .gitignore file exclude what belongs to one machine. They keep the SDK, because a
+// fresh clone would not build without it.
+var (
+	ignoreDevtool = []string{".devtool/*", "!.devtool/sdk/"}
+	ignoreDevVars = []string{".dev.vars*", "!.dev.vars.example", "!.dev.vars.*.example"}
+	ignoreDotEnv  = []string{".env*", "!.env.example", "!.env.*.example"}
+)
 
-.dev.vars*
-!.dev.vars.example
-!.dev.vars.*.example
-.env*
-!.env.example
-!.env.*.example
-`
+// gitignore returns the .gitignore file of a new project.
+func gitignore() []byte {
+	lines := slices.Concat(ignoreDevtool, []string{""}, ignoreDevVars, ignoreDotEnv)
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
 
 // shellQuote returns path as it has to be typed in a shell.
 func shellQuote(path string) string {

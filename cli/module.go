@@ -115,7 +115,50 @@ func refuseModule(s Streams, dir string) error {
 	if err := refuseOldModule(s, dir); err != nil {
 		return err
 	}
+	if err := refuseWithoutSDK(s, dir); err != nil {
+		return err
+	}
 	return refuseConflict(s, dir)
+}
+
+// refuseWithoutSDK returns an error if the module that dir belongs to imports the SDK, but does not
+// require it. In a workspace, another module may provide the SDK.
+func refuseWithoutSDK(s Streams, dir string) error {
+	m, err := findModule(s, dir)
+	if err != nil || m == nil || m.path() == sdkModule || m.requires(sdkModule) {
+		return nil //nolint:nilerr // the go command says it better
+	}
+	if w := findWorkspace(s, dir); w != nil && goUses(w.path, dir) {
+		return nil
+	}
+	at, path := m.firstImport(isSDK)
+	if at == "" {
+		return nil
+	}
+	return failure(fmt.Sprintf("run `devtool init --into` in %s to add it", m.dir),
+		"%s lacks the SDK's module, %s, but %s imports %s", s.short(filepath.Join(m.dir, "go.mod")), sdkModule,
+		s.short(filepath.Join(m.dir, at)), path)
+}
+
+func isSDK(path string) bool { return within(path, sdkModule) }
+
+// importHint returns what to do about a complaint of the go command, called in dir, that comes from
+// an import of the SDK. It is empty for other complaints.
+func importHint(s Streams, dir, complaint string) string {
+	if hint := oldImportHint(s, dir, complaint); hint != "" {
+		return hint
+	}
+	if strings.Contains(complaint, "go.mod file not found in current directory") {
+		return fmt.Sprintf("run `go mod init NAME` and then `devtool init --into` in %s", dir)
+	}
+	if !strings.Contains(complaint, sdkModule+"/") {
+		return ""
+	}
+	m, err := findModule(s, dir)
+	if err != nil || m == nil || (m.requires(sdkModule) && m.replaces(sdkModule)) {
+		return ""
+	}
+	return fmt.Sprintf("run `devtool init --into` in %s to add the SDK's module, %s", m.dir, sdkModule)
 }
 
 // refuseOldModule returns an error if the module that dir belongs to names the SDK by its old path.
@@ -139,7 +182,7 @@ func oldImportHint(s Streams, dir, complaint string) string {
 	if err != nil || m == nil {
 		return ""
 	}
-	at, path := m.oldImport()
+	at, path := m.firstImport(m.ofOldSDK)
 	if at == "" {
 		return ""
 	}
@@ -147,9 +190,9 @@ func oldImportHint(s Streams, dir, complaint string) string {
 		sdkModule, s.short(filepath.Join(m.dir, at)), path, m.dir)
 }
 
-// oldImport returns the place, as file:line, and the path of the first import of a package of the
-// SDK by its old path. They are empty if there is none.
-func (m *goModule) oldImport() (at, path string) {
+// firstImport returns the place, as file:line, and the path of the first import that wanted accepts.
+// They are empty if there is none.
+func (m *goModule) firstImport(wanted func(path string) bool) (at, path string) {
 	names, err := m.goFiles()
 	if err != nil {
 		return "", ""
@@ -161,7 +204,7 @@ func (m *goModule) oldImport() (at, path string) {
 			continue // the go command says so
 		}
 		for _, spec := range parsed.Imports {
-			if path, err := strconv.Unquote(spec.Path.Value); err == nil && m.ofOldSDK(path) {
+			if path, err := strconv.Unquote(spec.Path.Value); err == nil && wanted(path) {
 				return fmt.Sprintf("%s:%d", name, files.PositionFor(spec.Pos(), false).Line), path
 			}
 		}

@@ -169,7 +169,7 @@ func (s Streams) explainDev(w io.Writer, err error) error {
 		if err := build.Render(w, colored(s, s.Err)); err != nil {
 			return err
 		}
-		return failure(oldImportHint(s, s.Dir, build.Output), "the handler program does not build: %s", build)
+		return failure(importHint(s, s.Dir, build.Output), "the handler program does not build: %s", build)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ import (
 
 const (
 	sdkDir   = ".devtool/sdk" // in the project, slash-separated
-	sdkGoMod = "module " + sdkModule + "\n\ngo 1.26\n"
+	sdkGoMod = "module " + sdkModule + "\n\ngo " + sdkGo + "\n"
 
 	// schemaFile, in sdkDir, is the schema for editors. The templates' configuration names it.
 	schemaFile = "config-schema.json"

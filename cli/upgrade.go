@@ -54,7 +54,7 @@ func upgradeProject(s Streams, asJSON bool, dir string) error {
 		return failure("`devtool init` makes a new project", "%s is not in a Go module", s.path(dir))
 	}
 	if !m.requires(sdkModule) && !m.requires(oldSDKModule) {
-		return failure("`devtool init` makes a new project", "%s does not require the SDK's module, %s",
+		return failure("`devtool init --into` adds devtool to the module", "%s does not require the SDK's module, %s",
 			s.short(filepath.Join(m.dir, "go.mod")), sdkModule)
 	}
 	if _, err := sdkFiles(s.SDK); err != nil {

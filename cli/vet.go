@@ -90,7 +90,7 @@ func explainVet(s Streams, args []string, err error) error {
 			return failure("there is no folder "+arg+" here", "%v", err)
 		}
 	}
-	if hint := oldImportHint(s, s.Dir, err.Error()); hint != "" {
+	if hint := importHint(s, s.Dir, err.Error()); hint != "" {
 		return failure(hint, "%v", err)
 	}
 	return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	goversion "go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +134,8 @@ func joinCommands(s Streams, project string) (commands []string, folder string) 
 	if !slices.Contains(modules, project) {
 		modules = append(modules, project)
 		commands = append(commands, "go work use "+shellQuote(w.relative(project)))
+	} else if goversion.Compare("go"+goVersion(w.file.Go), "go"+sdkGo) < 0 {
+		commands = append(commands, "go work use") // which raises the go line to that of the modules
 	}
 	if sdks := w.conflict(modules); sdks != nil {
 		commands = append(commands, shareCommand(sdks))

@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tailscale/hujson"
 )
@@ -78,7 +80,7 @@ func (t Template) Files(name string) (map[string][]byte, error) {
 		}
 		switch path {
 		case "wrangler.jsonc":
-			content, err = rename(content, name)
+			content, err = patched(content, map[string]string{"name": name})
 		case "README.md":
 			content, err = retitle(content, t.Name, name)
 		}
@@ -91,18 +93,64 @@ func (t Template) Files(name string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// rename replaces the worker's name in a configuration file and changes nothing
-// else.
-func rename(config []byte, name string) ([]byte, error) {
-	value, err := json.Marshal(name)
+// Handlers returns the Go files of the template's program, without its tests, by name.
+func (t Template) Handlers() (map[string][]byte, error) {
+	source, err := t.FS()
 	if err != nil {
 		return nil, err
 	}
+	names, err := fs.Glob(source, "*.go")
+	if err != nil {
+		return nil, fmt.Errorf("list template %q: %w", t.Name, err)
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if files[name], err = fs.ReadFile(source, name); err != nil {
+			return nil, fmt.Errorf("read template %q: %w", t.Name, err)
+		}
+	}
+	return files, nil
+}
+
+// Config returns the template's configuration for a worker called name whose handlers are in the
+// folder main. schema is the path of the schema. The last two are relative to the configuration.
+func (t Template) Config(name, main, schema string) ([]byte, error) {
+	source, err := t.FS()
+	if err != nil {
+		return nil, err
+	}
+	content, err := fs.ReadFile(source, "wrangler.jsonc")
+	if err == nil {
+		content, err = patched(content, map[string]string{"name": name, "main": main, "$schema": schema})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read template %q: %w", t.Name, err)
+	}
+	return content, nil
+}
+
+// patched replaces texts of a configuration file and changes nothing else.
+func patched(config []byte, texts map[string]string) ([]byte, error) {
 	parsed, err := hujson.Parse(config)
 	if err != nil {
 		return nil, err
 	}
-	patch := fmt.Appendf(nil, `[{"op": "replace", "path": "/name", "value": %s}]`, value)
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value string `json:"value"`
+	}
+	var operations []operation
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		operations = append(operations, operation{"replace", "/" + key, texts[key]})
+	}
+	patch, err := json.Marshal(operations)
+	if err != nil {
+		return nil, err
+	}
 	if err := parsed.Patch(patch); err != nil {
 		return nil, err
 	}
