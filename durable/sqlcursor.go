@@ -237,8 +237,8 @@ func (c *Cursor) All(dest any) error {
 }
 
 // Raw returns the values of the rows that are left: nil, int64, float64, string or []byte. A REAL
-// that is a whole number is an int64. An error comes last, without a row. After a loop that ends early, Next, One, All or another Raw read the
-// rest.
+// that is a whole number is an int64. An error comes last, without a row. After a loop that ends
+// early, Next, One, All or another Raw read the rest.
 func (c *Cursor) Raw() iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for c.Next() {

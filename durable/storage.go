@@ -67,7 +67,8 @@ func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err e
 	return true, nil
 }
 
-// Put stores v as the value of key.
+// Put stores v as the value of key. An integer beyond ±2^53 anywhere in v is an error, because a
+// number on the platform does not hold it exactly. A float64 may be as large as it likes.
 func (s *Storage) Put(ctx context.Context, key string, v any) error {
 	inv, err := s.on(ctx, key)
 	if err != nil {
@@ -108,7 +109,8 @@ func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 	return entries, nil
 }
 
-// PutMany stores the value of each key, either all of them or none. Together they may have 16 MiB.
+// PutMany stores the value of each key, as Put does, either all of them or none. Together they may
+// have 16 MiB.
 func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
 	keys := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
 	slices.Sort(keys)

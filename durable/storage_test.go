@@ -311,6 +311,22 @@ func TestStorageErrorsNameTheOperation(t *testing.T) {
 			func(ctx context.Context, s *Storage) error { return s.Put(ctx, "k", "a\xff") },
 			`put "k": store a string: the text is not UTF-8: store it as []byte`,
 		},
+		{
+			"an integer that a number of the platform does not hold",
+			func(ctx context.Context, s *Storage) error {
+				return s.Put(ctx, "k", map[string][]int64{"ids": {1, -1 << 60}})
+			},
+			`put "k": store a map[string][]int64: the integer -1152921504606846976 at ids[1] is beyond ±2^53, ` +
+				`where a number on the platform is not exact: store it as text`,
+		},
+		{
+			"such an integer among several values",
+			func(ctx context.Context, s *Storage) error {
+				return s.PutMany(ctx, map[string]any{"a": 1, "b": uint64(math.MaxUint64)})
+			},
+			`put "b": store a uint64: the integer 18446744073709551615 is beyond ±2^53, ` +
+				`where a number on the platform is not exact: store it as text`,
+		},
 	}
 	inHandler(t, func(h handling) {
 		h.values["text"], h.values["bytes"] = []byte(`J"text"`), []byte("Bbytes")

@@ -109,7 +109,7 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 		want        string
 	}{
 		{"", `{"a": [1, 2]}`, `json {"a":[1,2]}`},
-		{"json", `12345678901234567890`, `json 12345678901234567890`},
+		{"json", `[1000000000000000000, 1.2345678901234567890]`, `json [1000000000000000000,1.2345678901234567890]`},
 		{"json", `null`, `json null`},
 		{"json", `{"$bytes": "aGk="}`, `json {"$bytes":"aGk="}`},
 		{"bytes", `"aGk="`, `bytes "aGk="`},
@@ -133,6 +133,7 @@ func TestEntriesKeepTheirTypes(t *testing.T) {
 	}
 	for _, test := range []struct{ kind, value, want string }{
 		{"", "", "the value is not JSON"},
+		{"json", `{"n": 12345678901234567890}`, "the integer 12345678901234567890 at n is beyond ±2^53"},
 		{"bytes", `"not base64!"`, "the value is not of type bytes"},
 		{"time", `"yesterday"`, "the value is not of type time"},
 		{"blob", `1`, `"blob" is not a type of values`},

@@ -23,7 +23,8 @@ const (
 )
 
 // Encode returns v as it is stored: a []byte and a time.Time as themselves (the time cut to
-// milliseconds, in UTC), everything else as JSON.
+// milliseconds, in UTC), everything else as JSON. An integer beyond ±2^53 anywhere in v is an
+// error.
 func Encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
@@ -37,6 +38,9 @@ func Encode(v any) ([]byte, error) {
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkIntegers(v, text); err != nil {
 		return nil, err
 	}
 	return append([]byte{kindJSON}, text...), nil

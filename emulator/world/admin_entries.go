@@ -144,7 +144,11 @@ func encodeEntry(q control.PutRequest) ([]byte, error) {
 		if !json.Valid(q.Value) {
 			return nil, badRequest("the value is not JSON")
 		}
-		return stored.Encode(q.Value)
+		b, err := stored.Encode(q.Value)
+		if err != nil {
+			return nil, badRequest("%s", err)
+		}
+		return b, nil
 	case control.TypeBytes:
 		var b []byte
 		if err = json.Unmarshal(q.Value, &b); err == nil {
