@@ -124,7 +124,8 @@ func TestCommandsSayHowAModuleGetsTheSDK(t *testing.T) {
 	}
 
 	p.write("go.mod", "module app\n\ngo 1.26\n")
-	hint = "devtool: go.mod lacks the SDK's module, devtool.internal, but main.go:13 imports devtool.internal/durable\n" +
+	hint = "devtool: go.mod lacks the SDK's module, devtool.internal, " +
+		"but main.go:13 imports devtool.internal/durable\n" +
 		"  Run `devtool init --into` in " + p.dir + " to add it\n"
 	for _, args := range [][]string{{"dev", "--port", "0"}, {"exec", "--", "go", "version"}, {"vet"}} {
 		if got := p.devtool(args...); got.code == 0 || !strings.HasSuffix(got.err, hint) {
@@ -150,7 +151,8 @@ func TestInitSaysThatGitIgnoresTheSDK(t *testing.T) {
 	mustRun(t, p.dir, env, "git", "init", "-q")
 	p.write("go.mod", "module app\n\ngo 1.26\n")
 	p.write(".gitignore", ".devtool/\n")
-	const want = "git ignores .devtool/sdk, by .gitignore:1:.devtool/. A fresh clone builds only with it: change that rule."
+	const want = "git ignores .devtool/sdk, by .gitignore:1:.devtool/. " +
+		"A fresh clone builds only with it: change that rule."
 	if got := p.devtool("init", "--into"); !strings.Contains(got.out, "\n"+want+"\n") {
 		t.Errorf("got\n%s\nwant it to contain %q", got.out, want)
 	}

@@ -190,8 +190,8 @@ func oldImportHint(s Streams, dir, complaint string) string {
 		sdkModule, s.short(filepath.Join(m.dir, at)), path, m.dir)
 }
 
-// firstImport returns the place, as file:line, and the path of the first import that wanted accepts.
-// They are empty if there is none.
+// firstImport returns the place, as file:line, and the path of the first import that wanted
+// accepts. They are empty if there is none.
 func (m *goModule) firstImport(wanted func(path string) bool) (at, path string) {
 	names, err := m.goFiles()
 	if err != nil {
