@@ -62,8 +62,9 @@ type host interface {
 	databaseSize() (int64, error)
 	// reset discards the object, and with dropAlarm the alarm that is running.
 	reset(reason string, dropAlarm bool) error
-	// background runs f as an invocation of its own on the same object, when it is its turn. It
-	// returns when that is certain to happen. The context of f belongs to that invocation.
+	// background runs f as an invocation of its own of the same object, when it is its turn, or of
+	// the worker. It returns when that is certain to happen. The context of f belongs to that
+	// invocation.
 	background(f func(context.Context) error) error
 }
 

@@ -79,13 +79,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 // handler's. The context of fn outlives it. An error of fn is only logged.
 func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
-	if err != nil {
-		return fmt.Errorf("wait until: %w", err)
-	}
-	if err := inv.background(fn); err != nil {
-		return fmt.Errorf("wait until: %w", err)
-	}
-	return nil
+	return waitUntil(inv, err, fn)
 }
 
 // AbortOptions say how Abort treats the alarm.
@@ -120,8 +114,7 @@ func (s *State) invocation(ctx context.Context) (*invocation, error) {
 	inv := invocationOf(ctx)
 	switch {
 	case inv == nil:
-		return nil, errors.New("the context is not a handler's: " +
-			"pass on the context that the handler was called with")
+		return nil, errNoHandler
 	case inv.state != s:
 		return nil, fmt.Errorf("the context belongs to another event than one of object %s", s.ID)
 	}

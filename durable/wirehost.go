@@ -187,7 +187,7 @@ func (h *wireHost) background(f func(context.Context) error) error {
 	return nil
 }
 
-// runInBackground runs f with the turn, and ends the stream s with its result.
+// runInBackground runs f with the turn, if f is an object's, and ends the stream s with its result.
 func (h *wireHost) runInBackground(s *wire.Stream, f func(context.Context) error) {
 	failure := &wire.Error{Message: endedGoroutine, Remote: true}
 	defer func() { // also if f does not return

@@ -109,7 +109,8 @@
 //   - Subrequest, a request to an object or to the outside
 //   - time: Now, Sleep, Timer
 //   - the turn: Pause, Resume, Block, Unblock, Reset
-//   - Background, which makes an event of the object for work that goes on after its handler
+//   - Background, which makes an event of the object or the worker for work that goes on after its
+//     handler
 //
 // # Turns
 //

@@ -272,8 +272,8 @@ type Deleted struct {
 	Deleted uint64
 }
 
-// Background has the number of a new event on the object of the question's event. The new event
-// takes its turn by Resume, and ends with the body of the question.
+// Background has the number of a new event of the same object, or of the worker, as the question's
+// event. The new event takes its turn by Resume, and ends with the body of the question.
 type Background struct {
 	Event uint64
 }

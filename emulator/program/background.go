@@ -2,28 +2,23 @@ package program
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/world"
 )
 
-// runInBackground delivers work that outlives its handler as an event of its own. The event lasts
-// until the program ends the body of s. It takes its turn by Resume, as after a pause.
+// runInBackground delivers work that outlives its handler as an event of its own, of the same
+// object or of the worker. The event lasts until the program ends the body of s. It takes its turn
+// by Resume, as after a pause.
 func (p *Program) runInBackground(s *wire.Stream) error {
 	var q wire.Operation
 	caller, err := p.asker(s, &q)
 	if err != nil {
 		return err
 	}
-	o := caller.Object()
-	if o == nil {
-		return errors.New("the worker has no object that could be kept in memory")
-	}
-	return p.w.Deliver(&world.Delivery{
-		Kind: "waitUntil", Context: s.Context(), Program: p, Object: o.Address(),
-		Instance: caller.Instance(), Step: caller.HoldStep(),
+	d := &world.Delivery{
+		Kind: "waitUntil", Context: s.Context(), Program: p, Step: caller.HoldStep(),
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			if err := s.Answer(&wire.Background{Event: ev.Number()}, false); err != nil {
 				return err
@@ -34,11 +29,15 @@ func (p *Program) runInBackground(s *wire.Stream) error {
 			switch {
 			case err == nil:
 				s.CloseWrite() //nolint:errcheck // a lost program needs no answer
-			case ev.Instance().Context().Err() == nil && !p.Lost(): // else the reset or crash was logged
-				p.host.logFailure(ev.String()+" failed: "+err.Error(), err)
+			case !ev.WasReset() && !p.Lost(): // else the reset or crash was logged
+				p.host.logFailure(ev.Title()+" failed: "+err.Error(), err)
 			}
 		},
-	})
+	}
+	if o := caller.Object(); o != nil {
+		d.Object, d.Instance = o.Address(), caller.Instance()
+	}
+	return p.w.Deliver(d)
 }
 
 // awaitEnd waits until the body of s, which is empty, ends, or inst is reset.

@@ -126,10 +126,13 @@ func (d *watchdog) forget(ev *world.Event, s *sighting, how string) {
 // report logs a stuck handler and its stack. It sets mute if the program does not answer.
 func (d *watchdog) report(ev *world.Event, s *sighting, mute *bool) {
 	line := ev.Title() + " seems stuck: for " + s.lasts.String() + " it has "
-	if ev.Object() == nil {
-		line += "neither answered nor asked for anything"
-	} else {
+	switch {
+	case ev.Object() != nil:
 		line += "kept its turn and asked for nothing" + ev.Object().Behind()
+	case ev.Request() != nil:
+		line += "neither answered nor asked for anything"
+	default:
+		line += "neither ended nor asked for anything"
 	}
 	stack, err := "", context.DeadlineExceeded
 	if !*mute {

@@ -418,6 +418,19 @@ func TestAStuckWorkerIsNamed(t *testing.T) {
 	wg.Wait()
 }
 
+func TestStuckWorkOfTheWorkerIsNamed(t *testing.T) {
+	h := newHang(t)
+	s := laterScript(func(c *call) error { _, err := h.Here(c); return err })
+	s.Handlers["stack"] = func(*call) (string, error) { return "here", nil }
+	w := newWorld(t, s)
+	g := newGuard(w)
+	w.want("", "/hang", "answered")
+	<-h.In
+	g.look()
+	g.pass(10 * time.Second)
+	g.expect("WARN worker w waitUntil seems stuck: for 10s it has neither ended nor asked for anything\nhere")
+}
+
 // A worker has no turn to give up, so it must not look stuck while bodies take long.
 func TestAWorkerThatWaitsForBodiesIsNotStuck(t *testing.T) {
 	h := newHang(t)

@@ -283,7 +283,7 @@ func (w *World) runningNow() string {
 	var names []string
 	for _, ev := range w.running.in(p) {
 		if ev.currentStep() != nil {
-			names = append(names, ev.String())
+			names = append(names, ev.Title())
 		}
 	}
 	if len(names) == 0 {

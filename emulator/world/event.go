@@ -77,6 +77,13 @@ func (ev *Event) Program() Program { return ev.prog }
 // Instance returns the instance that the event runs in, or nil.
 func (ev *Event) Instance() *Instance { return ev.instance() }
 
+// WasReset reports whether the instance that the event runs in was reset. An event of the worker
+// has none.
+func (ev *Event) WasReset() bool {
+	inst := ev.instance()
+	return inst != nil && inst.ctx.Err() != nil
+}
+
 // Caller returns the event whose handler waits for this one, or nil.
 func (ev *Event) Caller() *Event { return ev.callerEvent() }
 
