@@ -102,9 +102,10 @@ type Namespace struct {
 	jurisdiction string // empty if the namespace is not restricted
 }
 
-// An ID identifies an object. Compare IDs with Equal. All IDs of one name are equal, and equal to
-// the platform's ID for the same worker, class and name.
+// An ID identifies an object. All IDs of one name are equal, and equal to the platform's ID for the
+// same worker, class and name. IDs are compared with Equal, and String returns the key for a map.
 type ID struct {
+	_            [0]func() // IDs of one object may differ in whether they know its name, so == does not compile
 	id           objectid.ID
 	name         string
 	hasName      bool

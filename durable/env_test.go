@@ -140,7 +140,7 @@ func TestIDsOfNamesAreThoseOfThePlatform(t *testing.T) {
 		if got := id.String(); got != tt.want {
 			t.Errorf("IDFromName(%q) = %s, want %s", tt.name, got, tt.want)
 		}
-		if got := ns.GetByName(tt.name).ID(); got != id {
+		if got := ns.GetByName(tt.name).ID(); !got.Equal(id) {
 			t.Errorf("GetByName(%q) is the stub of %s, want %s", tt.name, got, tt.want)
 		}
 	}
@@ -196,7 +196,7 @@ func TestIDFromStringRejectsOtherTexts(t *testing.T) {
 		{"made up", strings.Repeat("0", 64), objectid.ErrForeign},
 	}
 	for _, tt := range tests {
-		if id, err := ns.IDFromString(tt.s); !errors.Is(err, tt.want) || id != (ID{}) {
+		if id, err := ns.IDFromString(tt.s); !errors.Is(err, tt.want) || !id.Equal(ID{}) {
 			t.Errorf("%s: got %s, %v; want no id and %v", tt.name, id, err, tt.want)
 		}
 	}

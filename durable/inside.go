@@ -25,10 +25,16 @@ func init() {
 		p.fakeOutside = o.Outside
 		p.visits = &visits{pending: make(map[uint64]visit)}
 		p.open(conn, p.handle)
+		served := false
+		defer func() { // also if the worker's Handler ends the goroutine
+			if !served {
+				p.conn.Close()
+			}
+		}()
 		if err := p.introduce(); err != nil {
-			p.conn.Close()
 			return nil, fromWire(err)
 		}
+		served = true
 		return p, nil
 	}
 }
