@@ -264,3 +264,55 @@ func TestSwitchingBranchesIsOneReload(t *testing.T) {
 		t.Errorf("half a branch was built: %s", got)
 	}
 }
+
+// The Handler of a new version may fail, for example because a variable is not what it expects.
+func TestAVersionWhoseHandlerFailsIsRefused(t *testing.T) {
+	t.Parallel()
+	const begin = "*durable.Env) http.Handler {\n"
+	for name, test := range map[string]struct{ file, from, to, want string }{
+		"it panics": {
+			"main.go", begin, begin + "\tenv.Namespace(\"NONE\")\n",
+			`the worker's Handler panicked: durable: no class is bound as "NONE"`,
+		},
+		"it returns nil": {
+			"main.go", begin, begin + "\tif true {\n\t\treturn nil\n\t}\n",
+			"the worker's Handler returned nil",
+		},
+		"it exits": {
+			"main.go", begin, begin + "\tos.Exit(7)\n",
+			"the handler program has crashed (exit status 7)",
+		},
+		"a variable has changed": {
+			"wrangler.jsonc", `"hello"`, `"nothing"`,
+			"the worker's Handler panicked: no greeting",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := handlerProject(t, "basic")
+			p.edit("main.go", begin, begin+"\tif env.Var(\"GREETING\") == \"nothing\" {\n\t\tpanic(\"no greeting\")\n\t}\n")
+			s := p.dev()
+			s.post("/", "")
+			good := p.read(test.file)
+			p.edit(test.file, test.from, test.to)
+			s.awaitLog(test.want)
+			s.awaitLog("the version before is still being served")
+			if got, want := s.get("/var"), "hello"; got != want {
+				t.Errorf("the version before answers %q, want %q", got, want)
+			}
+			failure := p.report().Program.Failure
+			if failure == nil || !strings.Contains(failure.Message, test.want) {
+				t.Errorf("status: got failure %+v, want %q", failure, test.want)
+			}
+			// After a crash the version before is started again.
+			killProcess(t, s.handlerPID("/pid"))
+			s.awaitLog("restarted the handler program")
+			if got, want := s.get("/var"), "hello"; got != want {
+				t.Errorf("after a crash it answers %q, want %q", got, want)
+			}
+			p.write(test.file, good)
+			p.edit("wrangler.jsonc", `"hello"`, `"good evening"`)
+			eventually(t, "the mended version serves", func() bool { return s.get("/var") == "good evening" })
+		})
+	}
+}
