@@ -81,16 +81,7 @@ func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err erro
 	return r.Body, nil
 }
 
-// A passer is a body of this package. Its pass method is Read for a goroutine that carries it on
-// (see requestBody.pass).
-type passer interface {
-	pass(p []byte) (int, error)
-}
-
-var (
-	_ passer = (*requestBody)(nil)
-	_ passer = (*responseBody)(nil)
-)
+var _ passer = (*responseBody)(nil)
 
 // sendBody sends body as that of s. If body cannot be read, it calls fail with the reason. It
 // closes body when all of it is sent, or when s is over, which also ends a Read that waits.
