@@ -35,6 +35,7 @@ type emulation struct {
 
 	scripts map[wire.Method]func(*wire.Stream)
 	lastID  uint64 // of events and instances
+	woken   func(*wire.Wake)
 }
 
 // emulate runs test with w as the program, which is connected and welcomed.
@@ -58,6 +59,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 		tap:     newTap(theirs),
 		scripts: make(map[wire.Method]func(*wire.Stream)),
 		memory:  newMemory(),
+		woken:   func(*wire.Wake) {},
 	}
 	for _, f := range prepare {
 		f(e)
@@ -118,7 +120,14 @@ func (e *emulation) serve(s *wire.Stream) {
 
 // notice stores what the program puts without waiting for an answer.
 func (e *emulation) notice(method wire.Method, message []byte) {
-	if method != wire.MethodWrite {
+	switch method {
+	case wire.MethodWrite:
+	case wire.MethodWake:
+		var q wire.Wake
+		mustDecode(message, &q)
+		e.woken(&q)
+		return
+	default:
 		e.t.Errorf("the program has sent a notice of method %d", method)
 		return
 	}

@@ -42,6 +42,13 @@ type host interface {
 	// causeOf returns why ctx has ended: the invocation's context, or one derived from it.
 	causeOf(ctx context.Context) error
 
+	// park begins a wait for another event of the object, and gives the turn up. It does not wait
+	// itself: wake of the parking works from here on.
+	park() (parking, error)
+	// wake ends waits of the same object, which continue in this order. It may be called from any
+	// goroutine, and after the invocation has ended.
+	wake(parkings []parking)
+
 	// pause gives the object's turn up until resume.
 	pause() error
 	resume() error

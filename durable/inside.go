@@ -215,15 +215,8 @@ func (*wireHost) startAnswer(
 			answered <- result
 		}()
 		response, err := answer(r) //nolint:bodyclose // the receiver of the answer closes it
-		switch {
-		case response == nil && err == nil:
+		if response == nil && err == nil {
 			err = errors.New(function + " returned neither a response nor an error")
-		case response != nil && response.StatusCode != 0 && !validStatus(response.StatusCode):
-			err = errors.Join(err, fmt.Errorf("%s returned status %d: %s", function, response.StatusCode, statusRule))
-			if response.Body != nil {
-				response.Body.Close()
-			}
-			response = nil
 		}
 		result = fakeAnswer{response, err}
 	}()
@@ -245,11 +238,8 @@ func completed(response *http.Response, r *http.Request) *http.Response {
 	if filled.Header == nil {
 		filled.Header = make(http.Header)
 	}
-	switch {
-	case filled.Body == nil:
+	if filled.Body == nil {
 		filled.Body = http.NoBody
-	case filled.ContentLength == 0 && filled.Body != http.NoBody:
-		filled.ContentLength = -1 // nobody has counted
 	}
 	if filled.Proto == "" {
 		filled.Proto, filled.ProtoMajor, filled.ProtoMinor = "HTTP/1.1", 1, 1

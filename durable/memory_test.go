@@ -165,6 +165,10 @@ var playedOperations = map[wire.Method]playedOperation{
 	wire.MethodTimer: playing(
 		func(q *wire.Sleep, _ bool) string { return "timer " + time.Duration(q.Duration).String() }, empty[wire.Sleep]),
 
+	wire.MethodWait: playing(func(*wire.Wait, bool) string { return "wait" }, empty[wire.Wait]),
+	wire.MethodWake: playing(
+		func(q *wire.Wake, _ bool) string { return fmt.Sprintf("wake %d", len(q.Tokens)) }, empty[wire.Wake]),
+
 	wire.MethodPause:      simple("pause", nil),
 	wire.MethodResume:     simple("resume", nil),
 	wire.MethodBlock:      simple("block", nil),

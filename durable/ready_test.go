@@ -103,8 +103,7 @@ func TestAHandlerThatEndsItsGoroutineEndsTheConnection(t *testing.T) {
 		ours, theirs := net.Pipe()
 		m := newMemory()
 		conn := wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: m.serve})
-		w := Worker{Handler: func(*Env) http.Handler { runtime.Goexit(); return nil }}
-		go inside.Serve(theirs, w, inside.Options{})
+		go inside.Serve(theirs, Worker{Handler: func(*Env) http.Handler { runtime.Goexit(); return nil }}, inside.Options{})
 		<-conn.Done()
 		const want = "the worker's Handler ended its goroutine: something in it calls runtime.Goexit"
 		if m.ready.Failure != want {

@@ -81,7 +81,17 @@ func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err erro
 	return r.Body, nil
 }
 
-var _ passer = (*responseBody)(nil)
+// A passer is a body of this package. Its pass method is Read for a goroutine that carries it on
+// (see requestBody.pass).
+type passer interface {
+	pass(p []byte) (int, error)
+}
+
+var (
+	_ passer = (*requestBody)(nil)
+	_ passer = (*responseBody)(nil)
+	_ source = (*responseBody)(nil)
+)
 
 // sendBody sends body as that of s. If body cannot be read, it calls fail with the reason. It
 // closes body when all of it is sent, or when s is over, which also ends a Read that waits.
@@ -124,18 +134,7 @@ type responseBody struct {
 }
 
 func (h *wireHost) bodyOf(ctx context.Context, s *wire.Stream, first []byte) *responseBody {
-	h.mu.Lock()
-	ended := h.ended
-	if !ended {
-		if h.open == nil {
-			h.open = make(map[*wire.Stream]struct{})
-		}
-		h.open[s] = struct{}{}
-	}
-	h.mu.Unlock()
-	if ended {
-		s.Withdraw()
-	}
+	h.keep(s)
 	stop := context.AfterFunc(ctx, s.Withdraw)
 	return &responseBody{first: first, s: s, host: h, inv: invocationOf(ctx), ctx: ctx, stop: stop}
 }
@@ -163,11 +162,12 @@ func (b *responseBody) read(p []byte, from func(source, []byte) (int, error)) (i
 	return n, err
 }
 
+// ReadReady reports whether Read returns at once.
+func (b *responseBody) ReadReady() bool { return len(b.first) > 0 || b.s.ReadReady() }
+
 func (b *responseBody) Close() error {
 	b.stop()
 	b.s.Withdraw()
-	b.host.mu.Lock()
-	delete(b.host.open, b.s)
-	b.host.mu.Unlock()
+	b.host.forget(b.s)
 	return nil
 }

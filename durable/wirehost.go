@@ -32,7 +32,8 @@ type wireHost struct {
 	bufferedSize int
 	released     int  // how many goroutines have given the turn up
 	over         bool // the handler has returned, or has reset its object
-	// open are the requests whose responses may still be read. end withdraws them.
+	// open are the requests whose responses may still be read, and waits for other events. end
+	// withdraws them.
 	open  map[*wire.Stream]struct{}
 	ended bool
 	// waits are what the handler's goroutines wait for. Each goes on when its context ends.
@@ -75,6 +76,28 @@ func (h *wireHost) end() {
 	for s := range open {
 		s.Withdraw()
 	}
+}
+
+// keep makes end withdraw s, unless forget is called before.
+func (h *wireHost) keep(s *wire.Stream) {
+	h.mu.Lock()
+	ended := h.ended
+	if !ended {
+		if h.open == nil {
+			h.open = make(map[*wire.Stream]struct{})
+		}
+		h.open[s] = struct{}{}
+	}
+	h.mu.Unlock()
+	if ended {
+		s.Withdraw()
+	}
+}
+
+func (h *wireHost) forget(s *wire.Stream) {
+	h.mu.Lock()
+	delete(h.open, s)
+	h.mu.Unlock()
 }
 
 func (h *wireHost) op() *wire.Operation { return &wire.Operation{Event: h.id} }

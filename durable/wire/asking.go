@@ -18,5 +18,6 @@ func (m *SetAlarm) Asker() uint64   { return m.Event }
 func (m *Exec) Asker() uint64       { return m.Event }
 func (m *Cursor) Asker() uint64     { return m.Event }
 func (m *Sleep) Asker() uint64      { return m.Event }
+func (m *Wait) Asker() uint64       { return m.Event }
 func (m *Reset) Asker() uint64      { return m.Event }
 func (m *Subrequest) Asker() uint64 { return m.Event }

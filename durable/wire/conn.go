@@ -178,6 +178,24 @@ func (c *Conn) Notify(method Method, m Message) error {
 	return c.writeLocked(frame{kind: kindNotice, end: true}, appendMessage(append(c.frame(), byte(method)), m))
 }
 
+// NotifyAtOnce sends a notice without waiting for other frames. When it returns, the notice is in
+// the system's hands: the peer receives it even if this process ends now.
+func (c *Conn) NotifyAtOnce(method Method, m Message) error {
+	if c.Err() != nil {
+		return ErrClosed
+	}
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	b := appendMessage(append(c.frame(), byte(method)), m)
+	if err := c.writeLocked(frame{kind: kindNotice, end: true}, b); err != nil {
+		return err
+	}
+	if err := c.w.Flush(); err != nil {
+		return c.lostLocked(err)
+	}
+	return nil
+}
+
 // send writes one frame whose payload is m.
 func (c *Conn) send(f frame, m Message) error {
 	c.wmu.Lock()
@@ -225,10 +243,15 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 		err = c.w.Flush()
 	}
 	if err != nil {
-		c.end(fmt.Errorf("write: %w", err))
-		return ErrClosed
+		return c.lostLocked(err)
 	}
 	return nil
+}
+
+// lostLocked ends the connection after a write has failed.
+func (c *Conn) lostLocked(err error) error {
+	c.end(fmt.Errorf("write: %w", err))
+	return ErrClosed
 }
 
 // expectsFrame reports whether the peer is likely to send something at once: the answer to the only

@@ -108,7 +108,7 @@
 //   - SQL: Exec, NextRows, CloseRows, DatabaseSize
 //   - Subrequest, a request to an object or to the outside
 //   - time: Now, Sleep, Timer
-//   - the turn: Pause, Resume, Block, Unblock, Reset
+//   - the turn: Pause, Resume, Wait, Block, Unblock, Reset
 //   - Background, which makes an event of the object or the worker for work that goes on after its
 //     handler
 //
@@ -127,6 +127,13 @@
 // effect before the next operation of the event, and before the event's Reply. If one fails, the
 // object is reset. A program may cache what it has put and got, until the emulator sends Forget.
 //
+// Wait gives the turn up until another event of the object sends the notice Wake with its token. It
+// is answered when the event has its turn again. The emulator knows of a Wait before it looks at
+// anything that the program sends later. So a Wake that follows it is never lost, and a token
+// without a Wait is ignored. The woken events take their turns in the order of the tokens, and take
+// part in the step of the event that has the object's turn when the Wake arrives. Between Block and
+// Unblock no other event could send a Wake, so Wait fails there.
+//
 // Begin, Commit and Rollback come between Block and Unblock. While a transaction is open, nothing
 // is committed, whatever the event waits for. The Commit of the outermost transaction commits.
 //
@@ -136,6 +143,10 @@
 // whether it withdraws any Sleep or Subrequest of the event for that reason (1) or not (0). If it
 // does, the clock stands still until the event is over or waits again. The program withdraws a
 // timer that it no longer needs.
+//
+// Log, a notice, writes a line of an event's handler to the emulator's log. A program that the
+// emulator has started can also mark a line that it prints on its standard error, so that the log
+// names its object (see MarkLine).
 //
 // A response leaves the emulator when the writes before it are committed. A response that is
 // complete in its Reply frame also ends the event, and the emulator commits first. A response that

@@ -193,6 +193,20 @@ func (m *Sleep) fields(c *codec) {
 	c.int(&m.Duration)
 }
 
+func (m *Wait) fields(c *codec) {
+	c.uint(&m.Event)
+	c.uint(&m.Token)
+}
+
+func (m *Wake) fields(c *codec) { list(c, &m.Tokens, (*codec).uint) }
+
+func (m *Log) fields(c *codec) {
+	c.uint(&m.Event)
+	c.int(&m.Level)
+	c.rawString(&m.Message)
+	c.bytes(&m.Attrs)
+}
+
 func (m *Time) fields(c *codec) { c.int(&m.Time) }
 
 func (m *Reset) fields(c *codec) {

@@ -49,12 +49,17 @@ const (
 	MethodRollback   Method = 59 // Operation -> Empty: the innermost transaction is undone
 	MethodTimer      Method = 60 // Sleep -> Empty: the time has come; then see Timer in the package comment
 	MethodVisit      Method = 61 // Visit -> Empty: an event that looks into an object is over
+	MethodWait       Method = 62 // Wait -> Empty: a Wake has named the token
+	MethodWake       Method = 63 // Wake -> Empty: a notice
 
 	// SQL, from the program.
 	MethodExec         Method = 64 // Exec -> Rows
 	MethodNextRows     Method = 65 // Cursor -> Rows
 	MethodCloseRows    Method = 66 // Cursor -> Empty
 	MethodDatabaseSize Method = 67 // Operation -> Size
+
+	// For people, from the program.
+	MethodLog Method = 80 // Log -> Empty: a notice
 )
 
 // Hello introduces a program.
@@ -306,6 +311,25 @@ type Subrequest struct {
 type Sleep struct {
 	Event    uint64
 	Duration int64
+}
+
+// Wait waits for a Wake that names Token, a number that the program gives each Wait.
+type Wait struct {
+	Event uint64
+	Token uint64
+}
+
+// Wake ends the Waits of Tokens, in this order.
+type Wake struct {
+	Tokens []uint64
+}
+
+// Log is a line of the log that the handler of an event has written.
+type Log struct {
+	Event   uint64
+	Level   int64 // as in Go: -4 debug, 0 info, 4 warning, 8 error
+	Message string
+	Attrs   []byte // a JSON object, or empty
 }
 
 // Time answers the question for the time.

@@ -29,7 +29,8 @@ var messages = []wire.Message{
 	new(wire.Delete), new(wire.Existed), new(wire.List), new(wire.Listed),
 	new(wire.Keys), new(wire.PutMany), new(wire.Deleted), new(wire.Background),
 	new(wire.AlarmTime), new(wire.SetAlarm),
-	new(wire.Subrequest), new(wire.Sleep), new(wire.Time), new(wire.Reset),
+	new(wire.Subrequest), new(wire.Sleep), new(wire.Wait), new(wire.Wake), new(wire.Log),
+	new(wire.Time), new(wire.Reset),
 	new(wire.Stack), new(wire.Forget), new(wire.Exec), new(wire.Rows), new(wire.Cursor), new(wire.Size),
 	new(wire.Empty), new(wire.Error),
 }

@@ -79,6 +79,7 @@ var operations = map[wire.Method]operation{
 
 	wire.MethodSleep:      {wire.Concurrent, (*Program).sleep},
 	wire.MethodTimer:      {wire.InOrder, (*Program).startTimer}, // otherwise the clock could go past it
+	wire.MethodWait:       {wire.InOrder, (*Program).wait},       // a Wake may follow
 	wire.MethodSubrequest: {wire.Concurrent, (*Program).subrequest},
 	wire.MethodBackground: {wire.Concurrent, failing((*Program).runInBackground)},
 	wire.MethodVisit:      {wire.Concurrent, failing((*Program).visit)},
@@ -166,14 +167,37 @@ func (p *Program) serve(s *wire.Stream) {
 	op.serve(p, s)
 }
 
-// notice receives the puts that the program sends without waiting for an answer.
-func (p *Program) notice(method wire.Method, message []byte) {
-	var q wire.PutMany
-	if method != wire.MethodWrite || wire.Decode(message, &q) != nil {
-		p.host.Log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
-		return
+// notices are all notices that a program may send.
+var notices = map[wire.Method]func(*Program, []byte) error{
+	wire.MethodWrite: notice((*Program).write),
+	wire.MethodWake:  notice((*Program).wake),
+}
+
+// notice returns serve as notices have it: it decodes the message first.
+func notice[M any, P interface {
+	*M
+	wire.Message
+}](serve func(*Program, P)) func(*Program, []byte) error {
+	return func(p *Program, message []byte) error {
+		m := P(new(M))
+		err := wire.Decode(message, m)
+		if err == nil {
+			serve(p, m)
+		}
+		return err
 	}
-	if ev, err := p.event(q.Event); err == nil { // else the event is over, and its puts are dropped
+}
+
+// notice receives what the program sends without waiting for an answer.
+func (p *Program) notice(method wire.Method, message []byte) {
+	if serve, ok := notices[method]; !ok || serve(p, message) != nil {
+		p.host.Log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
+	}
+}
+
+// write takes puts. If their event is over, they are dropped.
+func (p *Program) write(q *wire.PutMany) {
+	if ev, err := p.event(q.Event); err == nil {
 		ev.Write(q.Entries)
 	}
 }

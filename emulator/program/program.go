@@ -57,6 +57,8 @@ type Program struct {
 	mu sync.Mutex
 	// ended is the error of the program's events after End; nil means that End was not called.
 	ended error
+	// waits are the handlers that wait for another event of their object, by their tokens.
+	waits map[uint64]*world.CondWait
 
 	// inflight counts the events that entered through the host or stayed. host.mu guards it.
 	inflight int
@@ -84,6 +86,7 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 		process:  process,
 		classes:  make(map[string]wire.Class),
 		settings: c,
+		waits:    make(map[uint64]*world.CondWait),
 	}
 	hello := make(chan *wire.Stream)
 	p.conn = wire.NewConn(conn, wire.Emulator, wire.Callbacks{

@@ -383,7 +383,6 @@ func (p pinnedObject) delete() error {
 		return err
 	}
 	p.ns.unschedule(p.id)
-	p.ns.w.faults.dropAgain(p.ns, p.id)
 	return nil
 }
 

@@ -374,12 +374,8 @@ func (ev *Event) StopWaiting(step *clock.Step) {
 // Sleep commits, gives the turn up, waits for d on the clock and takes the turn again. If ctx ends
 // first, or the object is reset, Sleep returns the cause, and the event is left without its turn.
 func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if inst := ev.instance(); inst != nil {
-		stop := context.AfterFunc(inst.ctx, func() { cancel(context.Cause(inst.ctx)) })
-		defer stop()
-	}
+	ctx, cancel := ev.untilReset(ctx)
+	defer cancel()
 	if err := ev.Pause(ctx); err != nil {
 		return err
 	}
@@ -416,6 +412,20 @@ func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	return ev.Resume(ctx)
+}
+
+// untilReset returns a context that ends with ctx, and when the event's object is reset. The caller
+// calls cancel.
+func (ev *Event) untilReset(ctx context.Context) (_ context.Context, cancel func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	stop := func() bool { return true }
+	if inst := ev.instance(); inst != nil {
+		stop = context.AfterFunc(inst.ctx, func() { end(context.Cause(inst.ctx)) })
+	}
+	return ctx, func() {
+		stop()
+		end(nil)
+	}
 }
 
 // A sleepTimer is the timer of one Sleep.

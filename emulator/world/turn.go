@@ -54,29 +54,35 @@ var (
 // acquire waits until t has the turn, which another goroutine of the same handler may have taken
 // already. If ctx ends first, t loses its place in the queue.
 func (o *object) acquire(ctx context.Context, t *ticket) error {
+	w, err := o.enqueue(ctx, t)
+	if w == nil {
+		return err
+	}
+	return o.await(ctx, w)
+}
+
+// enqueue is acquire up to the wait. If t does not have the turn yet, enqueue returns its place in
+// the queue, and the caller calls await.
+func (o *object) enqueue(ctx context.Context, t *ticket) (*waiter, error) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if ev := t.ev; ev != nil && ev.inst != nil && ev.inst.ctx.Err() != nil {
-		defer o.mu.Unlock()
-		return context.Cause(ev.inst.ctx)
+		return nil, context.Cause(ev.inst.ctx)
 	}
 	if t.ev != nil && t.ev.over {
-		o.mu.Unlock()
-		return errOver
+		return nil, errOver
 	}
 	if ctx.Err() != nil { // otherwise nobody would release the turn
-		o.mu.Unlock()
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	if o.turn == nil {
 		o.turn = t
 	}
 	if o.turn == t {
-		o.mu.Unlock()
-		return nil
+		return nil, nil
 	}
 	if t.ev != nil && o.turn == &t.ev.ticket {
-		o.mu.Unlock()
-		return errHasTurn
+		return nil, errHasTurn
 	}
 	w := t.waiter
 	if w == nil {
@@ -88,8 +94,11 @@ func (o *object) acquire(ctx context.Context, t *ticket) error {
 		}
 	}
 	w.count++
-	o.mu.Unlock()
+	return w, nil
+}
 
+// await waits until the ticket whose place is w has the turn.
+func (o *object) await(ctx context.Context, w *waiter) error {
 	select {
 	case <-w.granted:
 		return w.err
