@@ -36,7 +36,7 @@ var rooms = []room{
 		"it measures the binary from outside, as it is used"},
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/control/client",
-		"emulator/plugin", "emulator/state", "emulator/world", "templates",
+		"emulator/plugin", "emulator/state", "emulator/world", "internal/worlds", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,
@@ -59,7 +59,7 @@ var rooms = []room{
 		"it reads the source of handlers and knows the SDK only by its names, so any driver can run it"},
 	{"durable/wire", nil,
 		"both ends of the protocol stand on it, and every handler program links it"},
-	{"durabletest", []string{"durable", "internal/inside"},
+	{"durabletest", []string{"durable", "internal/inside", "internal/worlds"},
 		"it is part of the SDK's copy in projects, where the emulator is a command and not a package"},
 	{"emulator", []string{
 		"clock", "config", "durable/wire", "emulator/control", "emulator/control/client", "emulator/plugin",
@@ -92,6 +92,8 @@ var rooms = []room{
 		"a world is objects and their clock: tests and offline commands use one without process or configuration"},
 	{"internal/inside", nil,
 		"durable and durabletest share it, and handlers can't import it"},
+	{"internal/worlds", nil,
+		"test harness and command share it, and both are to be understood from it alone"},
 	{"templates", nil,
 		"it hands out files, which are not part of the program"},
 	{"templates/*", []string{"durable"},

@@ -37,6 +37,7 @@ func rootCommand(g *globals) *command {
 			typesCommand(),
 			vetCommand(),
 			versionCommand(),
+			worldsCommand(),
 		},
 		examples: []example{
 			{"devtool init my-app", "make a project"},

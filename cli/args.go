@@ -220,7 +220,9 @@ func (call invocation) checkCount(args []string) error {
 func (p *parser) suggestFlag(written string) string {
 	var names []string
 	for _, f := range slices.Concat(p.command.flags, p.root.flags) {
-		names = append(names, f.name)
+		if !f.hidden {
+			names = append(names, f.name)
+		}
 	}
 	if name := closest(strings.TrimLeft(written, "-"), names); name != "" {
 		return "--" + name

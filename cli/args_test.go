@@ -311,7 +311,9 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 func flagNames(c *command) []string {
 	var names []string
 	for _, f := range c.flags {
-		names = append(names, "--"+f.name)
+		if !f.hidden {
+			names = append(names, "--"+f.name)
+		}
 	}
 	return names
 }

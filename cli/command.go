@@ -20,6 +20,8 @@ type command struct {
 	// nil if "--" only ends the flags.
 	rest *[]string
 
+	hidden bool // it is left out of lists of commands, because it is for programs
+
 	// run runs the command. The flags have been stored in their targets, and args has as many
 	// elements as the command's args allow.
 	run func(ctx context.Context, s Streams, args []string) error
@@ -41,7 +43,8 @@ type flag struct {
 	short  string // one letter, or empty
 	value  string // what to write for the value, such as DIR; empty for a flag that is on or off
 	usage  string
-	target any // *bool, or *string, *int or *[]string when there is a value; nil if arrange handles it
+	hidden bool // it is left out of help
+	target any  // *bool, or *string, *int or *[]string when there is a value; nil if arrange handles it
 }
 
 type example struct{ line, about string }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"devtool.internal/config"
 	"devtool.internal/emulator"
@@ -43,8 +41,12 @@ type devOptions struct {
 	limits    string
 	scheduled bool
 	attach    bool
-	hidden    bool // other commands don't find the emulator, and it ends with its input
 	json      bool
+	apart     bool // durabletest is older than this devtool
+
+	// The rest has no flags: `devtool worlds` sets it.
+	built      bool // the handler program is built already, so nothing is prepared for a build
+	noDotFiles bool // no variables are read from .dev.vars and .env files
 }
 
 // flags returns the flags of `devtool dev`. Other commands that run an emulator take some of them.
@@ -77,8 +79,7 @@ func (o *devOptions) flags() []flag {
 			usage: "run cron triggers by requests to /__scheduled?cron=EXPR, too"},
 		{name: "attach", target: &o.attach,
 			usage: "join the running emulator, or wait for a program from an IDE or debugger"},
-		{name: "apart", target: &o.hidden,
-			usage: "hide from other commands; exit when stdin closes (for test harnesses)"},
+		{name: "apart", target: &o.apart, hidden: true},
 		{name: "log-level", value: "LEVEL", target: &o.logLevel,
 			usage: "log from this level on: debug, info, warn, error or none (default: info)"},
 		{name: "log-format", value: "FORMAT", target: &o.logFormat,
@@ -120,9 +121,26 @@ from where it stood.`,
 					return misuse("", "%s is not a folder", args[0])
 				}
 			}
+			if o.apart {
+				return refuseOldHarness(s, o)
+			}
 			return dev(ctx, s, o)
 		},
 	}
+}
+
+// refuseOldHarness returns what to do about a durabletest that runs `devtool dev --apart`. It is of
+// a devtool from before `devtool worlds`, as is the copy of the SDK that it belongs to.
+func refuseOldHarness(s Streams, o devOptions) error {
+	path, err := s.configPath(o.config)
+	if err == nil {
+		err = refuseOldModule(s, filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	return failure("run `devtool dev` or `devtool exec` in the project once, which update the SDK",
+		"the project's copy of the SDK is older than this devtool, so its package durabletest can't run it")
 }
 
 func dev(ctx context.Context, s Streams, o devOptions) error {
@@ -155,6 +173,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	if err != nil {
 		return err
 	}
+	collectLess(s)
 	options := p.options()
 	options.Listener, options.TLS = listener, secure
 	if options.Local, err = listenLocally(ctx, listener); err != nil {
@@ -167,18 +186,6 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	options.Attach = emulator.AttachToo
 	if o.attach {
 		options.Attach = emulator.AttachOnly
-	}
-	if o.hidden {
-		options.Apart, options.Build = true, filepath.Join(options.State, "build")
-		// The reader of the log may have ended, but the shutdown must go on.
-		signal.Ignore(syscall.SIGPIPE)
-		var end context.CancelFunc
-		ctx, end = context.WithCancel(ctx)
-		defer end()
-		go func() {
-			io.Copy(io.Discard, s.In) //nolint:errcheck // however it ends
-			end()
-		}()
 	}
 	e, err := emulator.New(options)
 	if err != nil {

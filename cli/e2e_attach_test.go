@@ -150,33 +150,6 @@ func TestDevAttachBuildsNothingAndWaits(t *testing.T) {
 	}
 }
 
-func TestDevApartIsNotFoundAndEndsWithItsInput(t *testing.T) {
-	t.Parallel()
-	p := emptyProject(t)
-	p.succeed(nil, "init", "--template", "counter")
-	cmd := command(t, p.dir, "dev", "--apart", "--attach", "--json", "--port", "0", "--persist-to", t.TempDir())
-	var out output
-	cmd.Stdout = &out
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "devtool dev --apart is ready", func() bool { return strings.Contains(out.String(), "\n") })
-	if got := p.devtool("alarms", "list"); got.code == 0 && strings.Contains(got.out, "due") {
-		t.Errorf("another command found it: %+v", got)
-	}
-	if _, err := os.Stat(p.path(".devtool/attach")); err == nil {
-		t.Error("programs of the project would attach to it")
-	}
-	input.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("end of input: got %v, want exit code 0", err)
-	}
-}
-
 // TestAFreshProjectTestsItself runs the tests that `devtool init` writes. The README shows one.
 func TestAFreshProjectTestsItself(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -93,13 +92,17 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	if o.verbose {
 		log.live = s.Err
 	}
-	e, err := startExecEmulator(ctx, there, o, log, signals)
+	folder, err := os.MkdirTemp("", "devtool-exec-")
+	if err != nil {
+		return notReady(fmt.Errorf("make folder for the state: %w", err))
+	}
+	e, err := startExecEmulator(ctx, there, o, folder, log, signals)
 	if err != nil {
 		log.show(s.Err, "")
-		return notReady(err)
+		return notReady(errors.Join(err, removeState(folder)))
 	}
-	status, err := e.runCommand(s, program, o.command, signals)
-	endErr := e.end()
+	status, err := runCommand(s, e.URL, program, o.command, signals)
+	endErr := errors.Join(e.End(), removeState(folder))
 	switch {
 	case err != nil:
 		return errors.Join(err, endErr)
@@ -109,6 +112,14 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	case endErr != nil:
 		log.show(s.Err, "")
 		return notReady(endErr)
+	}
+	return nil
+}
+
+// removeState removes the folder with the state of an emulator.
+func removeState(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return fmt.Errorf("remove the state: %w", err)
 	}
 	return nil
 }
@@ -138,77 +149,38 @@ func notReady(err error) error {
 	return &problem{message, hint, exitNotReady}
 }
 
-// execEmulator is the emulator of one command.
-type execEmulator struct {
-	url    string
-	folder string // for its state and the built program, and nothing else
-	stop   context.CancelFunc
-	ended  chan error // gets the outcome, once
-}
-
-// startExecEmulator starts an emulator and returns when it is ready. All its output goes to log.
+// startExecEmulator starts an emulator that keeps its state in folder, and returns when it is
+// ready. All its output goes to log.
 func startExecEmulator(
-	ctx context.Context, s Streams, o execOptions, log *execLog, signals <-chan os.Signal,
-) (_ *execEmulator, err error) {
+	ctx context.Context, s Streams, o execOptions, folder string, log *execLog, signals <-chan os.Signal,
+) (*emulator.Temporary, error) {
 	o.dev.frozen = !o.running
 	p, err := openProject(s, o.dev, log, log)
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "devtool-exec-")
-	if err != nil {
-		return nil, fmt.Errorf("make folder for the state: %w", err)
-	}
-	// The emulator must outlive ctx: a signal for the command must not end the emulator under it.
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	b := &execEmulator{folder: folder, stop: stop, ended: make(chan error, 1)}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.ended <- nil
-		return nil, errors.Join(fmt.Errorf("listen: %w", err), b.end())
-	}
-	// The URL has the address, because "localhost" may mean [::1], where another server may listen.
-	b.url = "http://" + listener.Addr().String()
-
-	options := p.options()
-	options.Listener = listener
-	options.State = filepath.Join(folder, "state")
-	options.Build = filepath.Join(folder, "build")
-	options.Apart = true
-	e, err := emulator.New(options)
-	if err != nil {
-		listener.Close()
-		b.ended <- nil
-		return nil, errors.Join(err, b.end())
-	}
-	ready := make(chan struct{})
-	go func() { b.ended <- e.Run(running, func() { close(ready) }) }()
+	collectLess(s)
+	starting, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer interrupt(nil)
+	started := make(chan struct{})
+	var e *emulator.Temporary
+	go func() {
+		defer close(started)
+		e, err = emulator.StartTemporary(starting, folder, p.options())
+	}()
 	interrupted := errors.New("interrupted")
 	select {
-	case <-ready:
-		if ctx.Err() == nil {
-			return b, nil
-		}
-		err = interrupted
-	case err = <-b.ended:
-		b.ended <- nil
-		err = s.explainDev(log, err)
+	case <-started:
 	case <-ctx.Done():
-		err = interrupted
+		interrupt(interrupted)
 	case <-signals:
-		err = interrupted
+		interrupt(interrupted)
 	}
-	return nil, errors.Join(err, b.end())
-}
-
-// end stops the emulator and removes its folder.
-func (b *execEmulator) end() error {
-	b.stop()
-	err := <-b.ended
-	if removeErr := os.RemoveAll(b.folder); removeErr != nil {
-		err = errors.Join(err, fmt.Errorf("remove the state: %w", removeErr))
+	<-started
+	if err == nil && (ctx.Err() != nil || starting.Err() != nil) { // it was ready just before
+		err = errors.Join(interrupted, e.End())
 	}
-	return err
+	return e, s.explainDev(log, err)
 }
 
 // outputDelay bounds the wait for output after the command has ended, if a process that it started
@@ -216,12 +188,12 @@ func (b *execEmulator) end() error {
 // itself.
 const outputDelay = 2 * time.Second
 
-// runCommand runs the command to its end and returns its exit code.
-func (b *execEmulator) runCommand(s Streams, program string, line []string, signals <-chan os.Signal) (int, error) {
+// runCommand runs the command to its end and returns its exit code. url is that of its emulator.
+func runCommand(s Streams, url, program string, line []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(program)
 	cmd.Args = line
 	cmd.Dir = s.Dir
-	cmd.Env = append(cmd.Environ(), "DEVTOOL_URL="+b.url)
+	cmd.Env = append(cmd.Environ(), "DEVTOOL_URL="+url)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
 	cmd.WaitDelay = outputDelay
 	if err := cmd.Start(); err != nil {

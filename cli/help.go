@@ -23,13 +23,16 @@ func writeHelp(out io.Writer, root *command, call invocation) error {
 
 	var commands, arguments, flags, globals, examples [][]string
 	for _, child := range c.commands {
+		if child.hidden {
+			continue
+		}
 		commands = append(commands, []string{child.name, child.summary})
 	}
 	for _, a := range c.args {
 		arguments = append(arguments, []string{a.name, a.usage})
 	}
 	for _, f := range c.flags {
-		if c != root {
+		if c != root && !f.hidden {
 			flags = append(flags, flagHelp(f))
 		}
 	}

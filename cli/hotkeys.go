@@ -40,7 +40,7 @@ type hotkeys struct {
 // offerHotkeys turns the hotkeys on until release is called, if the terminal is interactive and
 // its output is for people.
 func offerHotkeys(ctx context.Context, s Streams, o devOptions, h *hotkeys) (release func()) {
-	plain := o.json || o.hidden || o.logFormat == logJSON
+	plain := o.json || o.logFormat == logJSON
 	if plain || !s.IsTerminal(s.In) || !s.IsTerminal(s.Err) || s.Env("TERM") == "dumb" {
 		return func() {}
 	}

@@ -28,6 +28,7 @@ var fakeSDK = fstest.MapFS{
 	"durable/wire/frame.go":     {Data: []byte("package wire\n")},
 	"durabletest/start.go":      {Data: []byte("package durabletest\n")},
 	"internal/inside/inside.go": {Data: []byte("package inside\n")},
+	"internal/worlds/worlds.go": {Data: []byte("package worlds\n")},
 }
 
 // leakChecked fails a run that leaves goroutines behind.

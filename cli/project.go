@@ -72,7 +72,9 @@ func (p *project) load() (*config.Config, error) {
 		return nil, wrong
 	}
 	p.notes.loaded(c)
-	sources := config.VarSources{EnvFiles: p.dev.envFiles, Given: p.given.vars, Environ: p.s.Environ()}
+	sources := config.VarSources{
+		EnvFiles: p.dev.envFiles, NoFiles: p.dev.noDotFiles, Given: p.given.vars, Environ: p.s.Environ(),
+	}
 	if warnings, err = c.LoadVars(sources); err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func (p *project) load() (*config.Config, error) {
 // prepare makes the project ready to be built: it updates the copy of the SDK, and refuses a
 // module that can't use it.
 func (p *project) prepare() error {
-	if p.dev.hidden && p.dev.attach { // the program is built already, and with it its copy of the SDK
+	if p.dev.built { // and with it its copy of the SDK
 		return refuseOldModule(p.s, p.config.Dir())
 	}
 	if err := refuseModule(p.s, p.config.Dir()); err != nil {
@@ -102,13 +104,17 @@ func (p *project) prepare() error {
 	return err
 }
 
+// collectLess makes the garbage collector of a process with emulators run less often, because their
+// heap is small.
+func collectLess(s Streams) {
+	if s.Env("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
 // options returns the options of an emulator of the project. They lack the listener and the
 // folder of the state.
 func (p *project) options() emulator.Options {
-	// The heap is small, so the garbage collector may run less often.
-	if p.s.Env("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 	logged := p.s // a later problem stands among the lines of the log
 	logged.Err = p.log.text
 	first := p.config // emulator.New gets what has been read, and does not repeat the warnings

@@ -29,7 +29,8 @@ const (
 
 // sdkFolders are the packages of the SDK. main.go embeds the same ones.
 var sdkFolders = []string{
-	"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest", "internal/inside",
+	"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest",
+	"internal/inside", "internal/worlds",
 }
 
 // sdkFiles returns the files of the copy, by slash-separated path below sdkDir.

@@ -26,6 +26,7 @@ var otherPackages = map[string]string{
 	"durable/stored/s.go":   "s",
 	"durabletest/t.go":      "t",
 	"internal/inside/i.go":  "i",
+	"internal/worlds/w.go":  "w",
 }
 
 // sdkOf returns the source of an SDK that consists of files and otherPackages.

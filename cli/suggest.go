@@ -60,7 +60,9 @@ func distance(a, b string) int {
 func suggestCommand(root, group *command, path, word string) string {
 	var names []string
 	for _, child := range group.commands {
-		names = append(names, child.name)
+		if !child.hidden {
+			names = append(names, child.name)
+		}
 	}
 	if name := closest(word, names); name != "" {
 		return "`" + path + " " + name + "`"

@@ -24,6 +24,7 @@ const (
 // VarSources says where variables come from, besides vars of the configuration.
 type VarSources struct {
 	EnvFiles []string // files to read instead of wrangler's usual ones; relative to the configuration's folder
+	NoFiles  bool     // no files are read, and Environ sets only required secrets; EnvFiles is empty
 	Given    []Var    // take precedence over all others; each has its own From
 	Environ  []string // the process's environment, as NAME=value
 }
@@ -54,8 +55,8 @@ func (c *Config) LoadVars(s VarSources) ([]Diagnostic, error) {
 	}
 	// A list of required secrets selects what the process's environment may set, so no flag is
 	// needed.
-	l.include = l.include || c.RequiredSecrets != nil
-	found, err := l.load(s.EnvFiles)
+	l.include = l.include && !s.NoFiles || c.RequiredSecrets != nil
+	found, err := l.load(s)
 	if err != nil {
 		return nil, err
 	}
@@ -107,29 +108,27 @@ func (l *varsLoader) flag(name string, otherwise bool) (bool, error) {
 }
 
 // load returns the variables of the files and of the process's environment.
-func (l *varsLoader) load(envFiles []string) ([]Var, error) {
+func (l *varsLoader) load(s VarSources) ([]Var, error) {
+	devVars := perEnv(l.cfg.Env, ".dev.vars", ".dev.vars.%s")
+	slices.Reverse(devVars)
+	dotEnv := perEnv(l.cfg.Env, ".env", ".env.local", ".env.%s", ".env.%s.local")
+	if s.NoFiles || len(s.EnvFiles) > 0 {
+		devVars, dotEnv = nil, s.EnvFiles
+	}
 	var found []assignment
 	used := false // whether a file was read that takes precedence over the following ones
-	if len(envFiles) == 0 {
-		names := perEnv(l.cfg.Env, ".dev.vars", ".dev.vars.%s")
-		slices.Reverse(names)
-		for _, name := range names {
-			all, ok, err := l.read(name, used, false)
-			if err != nil {
-				return nil, err
-			}
-			found, used = append(found, all...), used || ok
+	for _, name := range devVars {
+		all, ok, err := l.read(name, used, false)
+		if err != nil {
+			return nil, err
 		}
+		found, used = append(found, all...), used || ok
 	}
 	if !l.dotEnv {
 		return varsOf(found), nil
 	}
-	names := envFiles
-	if len(names) == 0 {
-		names = perEnv(l.cfg.Env, ".env", ".env.local", ".env.%s", ".env.%s.local")
-	}
-	for _, name := range names {
-		all, _, err := l.read(name, used, len(envFiles) > 0)
+	for _, name := range dotEnv {
+		all, _, err := l.read(name, used, len(s.EnvFiles) > 0)
 		if err != nil {
 			return nil, err
 		}

@@ -8,10 +8,14 @@
 //		…
 //	}
 //
-// Start runs `devtool dev` as a child of the test's process, with fresh state, a frozen clock and
-// its own port. The test's process is the handler program: worker runs inside the test, where a
-// debugger, -race and -cover see it. Tests are isolated from each other and may run in parallel.
-// Everything that Start has created is gone when the test ends, even if its process is killed.
+// Start makes a world for the test: an emulator with fresh state, a frozen clock and its own port.
+// The test's process is the handler program: worker runs inside the test, where a debugger, -race
+// and -cover see it. Tests are isolated from each other and may run in parallel.
+//
+// All worlds of a test binary are in one process, `devtool worlds`, which the first Start starts.
+// It is a child of the test's process and ends with it. When a test ends, its world is dropped.
+// Nothing of either is left behind, even if the test's process is killed. If the child crashes,
+// all tests that use it fail, and say what it printed last; the next Start starts another one.
 //
 // The environment variable DEVTOOL names the devtool command. Without it the command on PATH is
 // used. If there is none and the test's module depends on the source of devtool.internal, Start

@@ -482,11 +482,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		},
 		"a configuration that is not there": {
 			func(t testing.TB) { durabletest.Start(t, worker, durabletest.Options{Dir: t.TempDir()}) },
-			[]string{"did not start", "devtool has ended (exit status 1)", "wrangler"},
+			[]string{"no wrangler.json, wrangler.jsonc or wrangler.toml in ", "run `devtool init` to write one"},
 		},
 		"an environment that is not there": {
 			func(t testing.TB) { start(t, func(o *durabletest.Options) { o.Env = "none" }) },
-			[]string{"devtool has ended", "none"},
+			[]string{"wrangler.jsonc can't be used", "there is no environment \"none\""},
 		},
 		"a worker without the class": {
 			func(t testing.TB) {
@@ -512,7 +512,7 @@ func TestAnEmulatorThatEndsEarlyFailsTheTest(t *testing.T) {
 			srv.Clock.Now()
 		}
 	})
-	r.wantFatal(t, "read the clock: ", "devtool has ended (exit status 0)", "shutting down")
+	r.wantFatal(t, "read the clock: ", "the emulator has ended: ", "shutting down")
 	if want := "the emulator has ended before the test"; len(r.errors) != 1 || !strings.Contains(r.errors[0], want) {
 		t.Errorf("got %q, want an error with %q", r.errors, want)
 	}
@@ -577,15 +577,6 @@ func TestHandlersLogToTheirTest(t *testing.T) {
 		}
 		if strings.Contains(got, other+" was here") {
 			t.Errorf("the log of %s: got\n%s\nwant nothing of %s", mine, got, other)
-		}
-	}
-}
-
-func BenchmarkStart(b *testing.B) {
-	for b.Loop() {
-		r := record(b, func(t testing.TB) { want(t, start(t), "/a/count", "1") })
-		if r.fatal != "" {
-			b.Fatal(r.fatal)
 		}
 	}
 }

@@ -1,21 +1,14 @@
 package durabletest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,151 +16,84 @@ import (
 
 	"devtool.internal/durable"
 	"devtool.internal/internal/inside"
+	"devtool.internal/internal/worlds"
 )
 
-// How long things may take, in real time.
+// How long the end of a test may take, in real time.
 const (
-	startTimeout = time.Minute
-	endTimeout   = 10 * time.Second // for the emulator, after its input is closed
+	endTimeout   = 10 * time.Second // for the emulator, after it was dropped
 	quietTimeout = 5 * time.Second  // for handlers, after their connection is closed
 )
 
-// An emulator is a `devtool dev` that serves the test's process.
+// An emulator serves the worker of a test.
 type emulator struct {
 	url     string
 	client  *http.Client
+	world   *world
 	program inside.Program
 	frame   []byte // marks the stacks of the worker's handlers
 	log     testLog
 	outside atomic.Pointer[func(*http.Request) (*http.Response, error)]
 
-	process *exec.Cmd
-	input   io.Closer     // closing it ends the emulator
-	ended   chan struct{} // closed when the emulator has ended
-
 	// mu guards what follows.
 	mu      sync.Mutex
-	closing bool
+	closing bool // the test has ended
+	blamed  bool // the test has failed because the emulator has ended before it
 }
 
-// status is what the emulator prints when it is ready.
-type status struct {
-	URL    string `json:"url"`
-	Attach string `json:"attach"`
-}
-
-// start starts an emulator that ends with the test.
+// start starts an emulator that ends with the test. The devtool at path serves it.
 func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulator, error) {
 	t.Helper()
-	e := &emulator{ended: make(chan struct{}), process: exec.Command(path, arguments(o, t.TempDir())...)}
-	e.log.out = t.Output()
-	ownGroup(e.process)
-	e.process.Dir = o.Dir
-	// An empty variable counts as one that is not set.
-	e.process.Env = append(os.Environ(), "NO_COLOR=1", "CLOUDFLARE_ENV=")
-	if !o.DotFiles {
-		e.process.Env = append(e.process.Env, "CLOUDFLARE_INCLUDE_PROCESS_ENV=")
-	}
-	ready := &firstLine{line: make(chan []byte, 1)}
-	e.process.Stdout, e.process.Stderr = ready, &e.log
-	input, err := e.process.StdinPipe()
+	request, err := o.request()
 	if err != nil {
-		return nil, fmt.Errorf("start devtool: %w", err)
+		return nil, err
 	}
-	e.input = input
-	if err := e.process.Start(); err != nil {
-		return nil, fmt.Errorf("start devtool: %w", err)
-	}
-	go func() {
-		e.process.Wait() //nolint:errcheck // ProcessState has the outcome
-		close(e.ended)
-	}()
+	e := &emulator{}
+	e.log.out = t.Output()
 	t.Cleanup(func() {
 		t.Helper()
 		e.end(t)
 	})
-
-	var s status
-	timer := time.NewTimer(startTimeout)
-	defer timer.Stop()
-	select {
-	case line := <-ready.line:
-		if err := json.Unmarshal(line, &s); err != nil || s.Attach == "" {
-			return nil, fmt.Errorf("%s and this package are from different versions of devtool: it printed %q first",
-				path, line)
+	w, ready, err := makeWorld(path, request, &e.log)
+	if err != nil {
+		if last := e.log.last(); last != "" {
+			err = fmt.Errorf("%w\n%s", err, last)
 		}
-	case <-e.ended:
-		return nil, e.explain(fmt.Errorf("%s did not start", filepath.Base(path)))
-	case <-timer.C:
-		return nil, fmt.Errorf("devtool was not ready within %s:\n%s", startTimeout, e.log.last())
-	}
-	if err := e.reach(s.URL); err != nil {
 		return nil, err
 	}
-	return e, e.attach(t, s.Attach, worker)
+	e.world = w
+	if err := e.reach(ready.URL); err != nil {
+		return nil, err
+	}
+	return e, e.attach(t, ready.Attach, worker)
 }
 
-// arguments returns the arguments of devtool, which keeps the state in folder.
-func arguments(o Options, folder string) []string {
-	args := []string{
-		"dev", "--attach", "--apart", "--json", "--frozen", "--port=0", "--ip=127.0.0.1", "--local-protocol=http",
-		"--persist-to=" + filepath.Join(folder, "state"),
+// request returns the request for an emulator with these options.
+func (o Options) request() (worlds.Make, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return worlds.Make{}, fmt.Errorf("find the folder %q: %w", o.Dir, err)
 	}
-	add := func(name, value string) {
-		if value != "" {
-			args = append(args, "--"+name+"="+value)
-		}
+	m := worlds.Make{
+		Dir: dir, Config: o.Config, Env: o.Env, Vars: o.Vars, DotFiles: o.DotFiles,
+		Time: o.Time, Seed: o.Seed, Limits: o.Limits,
 	}
-	add("config", o.Config)
-	add("env", o.Env)
-	add("limits", o.Limits)
-	if o.Time.IsZero() {
-		o.Time = DefaultTime()
-	}
-	add("time", o.Time.UTC().Format(time.RFC3339Nano))
-	if !o.DotFiles {
-		add("env-file", os.DevNull)
-	}
-	if o.Seed != 0 {
-		add("seed", strconv.FormatUint(o.Seed, 10))
+	if m.Time.IsZero() {
+		m.Time = DefaultTime()
 	}
 	if o.Verbose {
-		add("log-level", "debug")
+		m.LogLevel = "debug"
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Vars)) {
-		add("var", name+":"+o.Vars[name])
-	}
-	return args
+	return m, nil
 }
 
-// firstLine is a writer that sends the first line written to it, once.
-type firstLine struct {
-	line chan []byte
-
-	b    []byte
-	said bool
-}
-
-func (f *firstLine) Write(p []byte) (int, error) {
-	if !f.said {
-		f.b = append(f.b, p...)
-		if line, _, complete := bytes.Cut(f.b, []byte("\n")); complete {
-			f.line <- line
-			f.said = true
-		}
-	}
-	return len(p), nil
-}
-
-// reach makes the client for an emulator at address. The client uses the number 127.0.0.1, because
-// another program may listen on [::1] and "localhost" may mean that address.
+// reach makes the client for an emulator at address.
 func (e *emulator) reach(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("read the emulator's URL: %w", err)
 	}
-	u.Host = net.JoinHostPort("127.0.0.1", u.Port())
-	e.url = u.String()
+	e.url = address
 	e.client = &http.Client{Transport: &relative{base: u, transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	return nil
 }
@@ -210,13 +136,41 @@ func (e *emulator) attach(t testing.TB, socket string, worker durable.Worker) er
 	t.Cleanup(captureLog(e))
 	go func() {
 		<-e.program.Done()
+		e.awaitEnd()
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if !e.closing {
-			t.Errorf("durabletest: the emulator has ended before the test: %s", e.log.last())
+			e.blameLocked(t)
 		}
 	}()
 	return nil
+}
+
+// blameLocked fails the test, once, because the emulator has ended.
+func (e *emulator) blameLocked(t testing.TB) {
+	t.Helper()
+	if !e.blamed {
+		t.Errorf("durabletest: the emulator has ended before the test: %s", e.lastWords())
+	}
+	e.blamed = true
+}
+
+// awaitEnd waits a moment for the end of the emulator, whose connections close shortly before.
+func (e *emulator) awaitEnd() {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-e.world.ended:
+	case <-timer.C:
+	}
+}
+
+// lastWords returns why the emulator has ended, if it has, and the end of its log.
+func (e *emulator) lastWords() string {
+	if e.world.hasEnded() && e.world.err != nil {
+		return fmt.Sprintf("%v\n%s", e.world.err, e.log.last())
+	}
+	return e.log.last()
 }
 
 // explain adds to err that the emulator has ended, if it has.
@@ -224,20 +178,12 @@ func (e *emulator) explain(err error) error {
 	var dialing *net.OpError
 	if errors.As(err, &dialing) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.Canceled) {
-		// The emulator's connections close shortly before its process ends.
-		timer := time.NewTimer(time.Second)
-		defer timer.Stop()
-		select {
-		case <-e.ended:
-		case <-timer.C:
-		}
+		e.awaitEnd()
 	}
-	select {
-	case <-e.ended:
-		return fmt.Errorf("%w; devtool has ended (%s):\n%s", err, e.process.ProcessState, e.log.last())
-	default:
-		return err
+	if e.world.hasEnded() {
+		return fmt.Errorf("%w; the emulator has ended: %s", err, e.lastWords())
 	}
+	return err
 }
 
 // end ends the emulator and waits for the handlers that still run.
@@ -245,6 +191,9 @@ func (e *emulator) end(t testing.TB) {
 	t.Helper()
 	e.mu.Lock()
 	e.closing = true
+	if e.world != nil && e.world.hasEnded() {
+		e.blameLocked(t)
+	}
 	e.mu.Unlock()
 	if e.program != nil {
 		if n := e.program.Close(quietTimeout); n > 0 {
@@ -255,15 +204,24 @@ func (e *emulator) end(t testing.TB) {
 	if e.client != nil {
 		e.client.CloseIdleConnections()
 	}
-	e.input.Close() //nolint:errcheck // it may be closed already
+	if e.world != nil && !e.world.hasEnded() {
+		e.dropWorld(t)
+	}
+	e.log.end()
+}
+
+// dropWorld drops the emulator's world and waits for its end.
+func (e *emulator) dropWorld(t testing.TB) {
+	t.Helper()
+	e.world.drop()
 	timer := time.NewTimer(endTimeout)
 	defer timer.Stop()
 	select {
-	case <-e.ended:
+	case <-e.world.ended:
+		if err := e.world.err; err != nil {
+			t.Errorf("durabletest: end the emulator: %v", err)
+		}
 	case <-timer.C:
-		t.Errorf("durabletest: devtool did not end within %s", endTimeout)
-		e.process.Process.Kill() //nolint:errcheck // it may have ended
-		<-e.ended
+		t.Errorf("durabletest: the emulator did not end within %s", endTimeout)
 	}
-	e.log.end()
 }

@@ -59,6 +59,28 @@ func (l *testLog) last() string {
 	return string(bytes.TrimSpace(l.tail))
 }
 
+// lastWords keeps the beginning and the end of what a process printed, for errors.
+type lastWords struct{ head, tail []byte }
+
+// Each part has at most that many bytes.
+const wordsSize = 8 << 10
+
+func (l *lastWords) Write(p []byte) (int, error) {
+	n := len(p)
+	if room := min(n, wordsSize-len(l.head)); room > 0 {
+		l.head, p = append(l.head, p[:room]...), p[room:]
+	}
+	l.tail = append(l.tail, p...)
+	if cut := len(l.tail) - wordsSize; cut > 0 {
+		l.tail = append([]byte("\n…\n"), l.tail[cut:]...)
+	}
+	return n, nil
+}
+
+func (l *lastWords) String() string {
+	return string(bytes.TrimSpace(append(slices.Clone(l.head), l.tail...)))
+}
+
 // capture sends what handlers print with package log, or with slog's default logger, to the log of
 // their test. All tests of the process share that package, so the stack of the writing goroutine
 // decides whose handler it is. Some stacks do not tell, such as those of goroutines that handlers

@@ -27,6 +27,8 @@ func TestHelper(t *testing.T) {
 		srv := start(t)
 		want(t, srv, "/a/count", "1")
 		panic("oh")
+	case "lose":
+		loseHost(t)
 	default:
 		start(t)
 	}
@@ -42,20 +44,28 @@ func helper(t *testing.T, what string, env ...string) (cmd *exec.Cmd, temporary 
 	return cmd, temporary
 }
 
-// awaitNoSocket waits until the emulator with its socket in temporary has ended.
-func awaitNoSocket(t *testing.T, temporary string) {
+// hostFolders returns the folders of the processes with emulators that use temporary.
+func hostFolders(t *testing.T, temporary string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(temporary, "devtool-worlds-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// awaitNothing waits until the emulators that use temporary have ended, and nothing of them is
+// left.
+func awaitNothing(t *testing.T, temporary string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
-		found, err := filepath.Glob(filepath.Join(temporary, "dt*"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := hostFolders(t, temporary)
 		if len(found) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("an emulator still runs: %v", found)
+			t.Fatalf("emulators still run: %v", found)
 		}
 	}
 }
@@ -73,12 +83,12 @@ func TestTheEmulatorEndsWithTheTestsProcess(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "served" {
 	}
-	if found, err := filepath.Glob(filepath.Join(temporary, "dt*")); len(found) != 1 {
-		t.Errorf("got sockets %v, %v, want one", found, err)
+	if found := hostFolders(t, temporary); len(found) != 1 {
+		t.Errorf("got folders %v, want one", found)
 	}
 	cmd.Process.Kill() //nolint:errcheck // it runs until then
 	cmd.Wait()         //nolint:errcheck // it was killed
-	awaitNoSocket(t, temporary)
+	awaitNothing(t, temporary)
 }
 
 func TestTheEmulatorEndsWithATestThatPanics(t *testing.T) {
@@ -87,7 +97,7 @@ func TestTheEmulatorEndsWithATestThatPanics(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("panic: oh")) {
 		t.Errorf("got %v, want the panic\n%s", err, out)
 	}
-	awaitNoSocket(t, temporary)
+	awaitNothing(t, temporary)
 }
 
 func TestWhereDevtoolComesFrom(t *testing.T) {
@@ -105,7 +115,8 @@ func TestWhereDevtoolComesFrom(t *testing.T) {
 		},
 		"another command": {
 			[]string{"DEVTOOL=go"}, "",
-			"durabletest: go did not start; devtool has ended (exit status 2)",
+			"durabletest: go and this package are from different versions of devtool: " +
+				"it printed \"go worlds: unknown command",
 		},
 		"none, and no module": {
 			[]string{"DEVTOOL=", "PATH=" + goFolder}, empty,

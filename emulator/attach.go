@@ -34,7 +34,7 @@ func (e *Emulator) listenForPrograms() error {
 	if e.options.Attach == AttachNone {
 		return nil
 	}
-	socket, err := plugin.Listen()
+	socket, err := plugin.Listen(e.options.Sockets)
 	if err != nil {
 		if e.options.Attach == AttachOnly {
 			return err

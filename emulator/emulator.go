@@ -55,6 +55,9 @@ type Options struct {
 	State string
 	// Build is the folder for the program's binary; empty means .devtool/build of the project.
 	Build string
+	// Sockets is the folder for the socket of attached programs, unless its path is too long for
+	// one. Empty means that of temporary files.
+	Sockets string
 	// Apart separates this emulator from the project, in which others may work. It watches no files
 	// and serves the program as it is at the start. Commands do not find it by the project's
 	// folder.

@@ -43,7 +43,7 @@ func (e *endpoint) environ(env []string) []string {
 
 // newSocketEndpoint returns an endpoint that the program dials.
 func newSocketEndpoint() (*endpoint, error) {
-	s, err := Listen()
+	s, err := Listen("")
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,14 @@ const socketName = "s"
 
 var socketFolder = regexp.MustCompile(`^dt[0-9]+$`)
 
-// Listen creates a socket in a folder of its own. The path is as short as possible, since systems
-// allow a socket about a hundred bytes. If the path of the folder for temporary files is too long,
-// the socket is below /tmp.
-func Listen() (*Socket, error) {
+// Listen creates a socket in a folder of its own, below parent. Systems allow the path of a socket
+// about a hundred bytes. If parent is empty or its path too long, the socket is in the folder for
+// temporary files, and if that has a long path, too, below /tmp.
+func Listen(parent string) (*Socket, error) {
 	parents := []string{os.TempDir()}
+	if parent != "" {
+		parents = []string{parent, os.TempDir()}
+	}
 	if usual := "/tmp"; runtime.GOOS != "windows" && !slices.Contains(parents, usual) {
 		parents = append(parents, usual)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func TestProgramsDialASocketThatOnlyItsUserReaches(t *testing.T) {
-	s, err := plugin.Listen()
+	s, err := plugin.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestASocketHasAShortPathEvenIfTheTemporaryFolderHasNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long)
-	s, err := plugin.Listen()
+	s, err := plugin.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestASocketHasAShortPathEvenIfTheTemporaryFolderHasNot(t *testing.T) {
 }
 
 func TestOnlyAStaleSocketIsRemoved(t *testing.T) {
-	live, err := plugin.Listen()
+	live, err := plugin.Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}

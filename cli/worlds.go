@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"devtool.internal/emulator"
+	"devtool.internal/internal/worlds"
+)
+
+func worldsCommand() *command {
+	return &command{
+		name:    "worlds",
+		summary: "Serve worlds to a test harness, by lines of JSON on standard input and output",
+		about: `Makes and drops isolated emulators, one for each test, as a program asks on standard
+input. Package durabletest runs it. It ends with its input, and leaves nothing behind.
+docs/cli.md describes the lines.`,
+		hidden: true,
+		run: func(ctx context.Context, s Streams, _ []string) error {
+			// The reader of the output may have ended, but the state must still be removed.
+			broken := make(chan os.Signal, 1)
+			signal.Notify(broken, syscall.SIGPIPE)
+			defer signal.Stop(broken)
+			collectLess(s)
+			return serveWorlds(ctx, s)
+		},
+	}
+}
+
+// serveWorlds answers the requests on s.In until that or ctx ends. Then it drops all worlds.
+func serveWorlds(ctx context.Context, s Streams) error {
+	folder, err := os.MkdirTemp("", "devtool-worlds-")
+	if err != nil {
+		return fmt.Errorf("make folder for the states: %w", err)
+	}
+	h := &worldsHost{s: s, folder: folder, worlds: make(map[int]context.CancelFunc)}
+	requests := make(chan error, 1)
+	go func() {
+		err := h.send(worlds.Hello{Protocol: worlds.Protocol, Devtool: Version, Folder: folder})
+		if err == nil {
+			err = h.receive(ctx)
+		}
+		requests <- err
+	}()
+	select {
+	case err = <-requests:
+	case <-ctx.Done(): // a signal: the goroutine above ends with the process
+	}
+	h.close()
+	return errors.Join(err, removeState(folder))
+}
+
+// A worldsHost is the process that serves worlds.
+type worldsHost struct {
+	s       Streams
+	folder  string
+	running sync.WaitGroup // the goroutines of worlds
+
+	writing sync.Mutex // held while a line is written
+
+	// mu guards what follows.
+	mu     sync.Mutex
+	worlds map[int]context.CancelFunc // ends the world of that number
+	made   int                        // how many worlds there were, ever
+	closed bool
+}
+
+// receive handles requests until there are no more.
+func (h *worldsHost) receive(ctx context.Context) error {
+	for lines := json.NewDecoder(h.s.In); ; {
+		var r worlds.Request
+		err := lines.Decode(&r)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil // the harness has ended, perhaps within a line
+		case err != nil:
+			return fmt.Errorf("read request: %w", err)
+		case r.Make != nil:
+			err = h.make(ctx, *r.Make)
+		default:
+			err = h.drop(r.Drop)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// make makes a world and returns at once. The world ends with ctx at the latest.
+func (h *worldsHost) make(ctx context.Context, m worlds.Make) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return nil
+	case m.World <= 0 || h.worlds[m.World] != nil:
+		return misuse("choose a number above 0 that no world has", "cannot make world %d", m.World)
+	}
+	ctx, end := context.WithCancel(ctx)
+	h.worlds[m.World] = end
+	h.made++
+	folder := filepath.Join(h.folder, strconv.Itoa(h.made))
+	h.running.Go(func() {
+		err := h.emulate(ctx, m, folder)
+		h.mu.Lock()
+		delete(h.worlds, m.World)
+		h.mu.Unlock()
+		end()
+		ended := &worlds.Ended{}
+		if err != nil {
+			ended.Error, ended.Hint = explain(err)
+		}
+		h.send(worlds.Event{World: m.World, Ended: ended}) //nolint:errcheck // the harness has ended
+		// A test need not wait for this.
+		os.RemoveAll(folder) //nolint:errcheck // serveWorlds tries again, and reports the error
+	})
+	return nil
+}
+
+// close drops all worlds and waits for their ends. No world is made any more.
+func (h *worldsHost) close() {
+	h.mu.Lock()
+	h.closed = true
+	for _, end := range h.worlds {
+		end()
+	}
+	h.mu.Unlock()
+	h.running.Wait()
+}
+
+// drop makes a world end. It does nothing if the world has ended meanwhile.
+func (h *worldsHost) drop(world int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if end := h.worlds[world]; end != nil {
+		end()
+	}
+	return nil
+}
+
+// emulate runs a world's emulator, with its state in folder, until ctx ends or somebody stops the
+// emulator.
+func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) error {
+	log := worldLog{h, m.World}
+	s := h.s
+	if m.Environ != nil {
+		s.Environ = func() []string { return m.Environ }
+		s.Env = lookUpIn(m.Environ)
+	}
+	s.Env = withoutColor(s.Env)
+	s.Out, s.Err = log, log
+	if !filepath.IsAbs(m.Dir) {
+		return misuse("", "the folder %q is not absolute", m.Dir)
+	}
+	var err error
+	if s, err = s.in(m.Dir); err != nil {
+		return failure("", "%s is not a folder", m.Dir)
+	}
+	p, err := openProject(s, worldOptions(m), log, log)
+	if err != nil {
+		return err
+	}
+	defer p.log.end()
+	options := p.options()
+	options.Attach = emulator.AttachOnly
+	e, err := emulator.StartTemporary(ctx, folder, options)
+	switch {
+	case err != nil && ctx.Err() != nil: // it was dropped
+		return nil
+	case err != nil:
+		return s.explainDev(log, err)
+	}
+	ready := worlds.Event{World: m.World, Ready: &worlds.Ready{URL: e.URL, Attach: e.Attach}}
+	h.send(ready) //nolint:errcheck // the harness has ended
+	select {
+	case <-e.Ended():
+	case <-ctx.Done():
+	}
+	return e.End()
+}
+
+// worldOptions returns the options of `devtool dev` for a world.
+func worldOptions(m worlds.Make) devOptions {
+	o := newDevOptions()
+	o.built, o.attach, o.frozen, o.noDotFiles = true, true, !m.Running, !m.DotFiles
+	o.config, o.env, o.seed = m.Config, m.Env, int(m.Seed)
+	if m.Limits != "" {
+		o.limits = m.Limits
+	}
+	if m.LogLevel != "" {
+		o.logLevel = m.LogLevel
+	}
+	if !m.Time.IsZero() {
+		o.time = m.Time.UTC().Format(time.RFC3339Nano)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Vars)) {
+		o.vars = append(o.vars, name+":"+m.Vars[name])
+	}
+	return o
+}
+
+// lookUpIn is os.Getenv for an environment. The last entry of a name counts.
+func lookUpIn(environ []string) func(string) string {
+	return func(name string) string {
+		for _, entry := range slices.Backward(environ) {
+			if value, ok := strings.CutPrefix(entry, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}
+}
+
+// send writes a line.
+func (h *worldsHost) send(line any) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(line); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	if _, err := h.s.Out.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	return nil
+}
+
+// A worldLog sends what is written to it as the log of a world.
+type worldLog struct {
+	host  *worldsHost
+	world int
+}
+
+func (l worldLog) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return len(p), l.host.send(worlds.Event{World: l.world, Log: string(p)})
+}
