@@ -50,8 +50,10 @@ func TestAnErrorOfAHandlerFuncFailsTheEventWithoutAStack(t *testing.T) {
 	}{
 		"an error": {errors.New("no luck"), wire.Error{Message: "no luck", Remote: true}},
 		"flags in the chain": {
-			fmt.Errorf("ask: %w", &Error{Message: "later", Retryable: true, Overloaded: true, Reset: true, ObjectID: "0a"}),
-			// Reset would say that this object was reset. As after a panic, only the emulator says so.
+			fmt.Errorf("ask: %w", &Error{
+				Message: "later", Retryable: true, Overloaded: true, Reset: true, ObjectID: "0a",
+			}),
+			// Reset would say that this object was reset, which only the emulator says.
 			wire.Error{Message: "ask: later", Remote: true, Retryable: true, Overloaded: true, ObjectID: "0a"},
 		},
 		"an error that panics": {
@@ -191,12 +193,14 @@ func TestAHandlerFuncWorksInsideMiddleware(t *testing.T) {
 				}
 			})
 		}
-		run("answers", func(w http.ResponseWriter, _ *http.Request) error { _, err := io.WriteString(w, "ok"); return err },
-			"next deferred", func(t *testing.T, x exchange) {
-				if got := x.text(); got != "ok" {
-					t.Errorf("got %q, want ok", got)
-				}
-			})
+		run("answers", func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.WriteString(w, "ok")
+			return err
+		}, "next deferred", func(t *testing.T, x exchange) {
+			if got := x.text(); got != "ok" {
+				t.Errorf("got %q, want ok", got)
+			}
+		})
 		run("HTTPError", func(http.ResponseWriter, *http.Request) error { return HTTPError(404, "none") },
 			"next deferred", func(t *testing.T, x exchange) {
 				if got := x.head(); got.Status != 404 || string(got.Body) != "none\n" {
@@ -281,7 +285,8 @@ func TestAHandlerFuncWithoutAnEventAnswersItsErrors(t *testing.T) {
 		w := httptest.NewRecorder()
 		HandlerFunc(func(http.ResponseWriter, *http.Request) error { return tt.err }).
 			ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		if got := w.Body.String(); w.Code != tt.status || !strings.HasPrefix(got, tt.body) || tt.body == "" && got != "" {
+		got := w.Body.String()
+		if w.Code != tt.status || !strings.HasPrefix(got, tt.body) || tt.body == "" && got != "" {
 			t.Errorf("%s: got %d %q, want %d %q", name, w.Code, got, tt.status, tt.body)
 		}
 	}

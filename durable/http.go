@@ -15,11 +15,13 @@ import (
 // object when the writes before it are committed, and the turn is given up until the response
 // arrives. The requests must carry the handler's context (http.NewRequestWithContext). With any
 // other client the handler keeps its turn.
-var HTTPClient = &http.Client{Transport: outside{}}
-
-type outside struct{}
-
-func (outside) RoundTrip(r *http.Request) (*http.Response, error) { return roundTrip(address{}, r) }
+//
+// As with net/http's own client, a response may be compressed on its way: a request without
+// Accept-Encoding and Range, except HEAD, asks for gzip, and the body of the response is plain.
+// Then Uncompressed is set, and Content-Encoding and Content-Length are gone.
+var HTTPClient = &http.Client{Transport: compressing(func(r *http.Request) (*http.Response, error) {
+	return roundTrip(address{}, r)
+})}
 
 func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	inv := invocationOf(r.Context())
@@ -101,6 +103,17 @@ func newRequest(t target, header http.Header, body io.ReadCloser) (*http.Request
 	}, nil
 }
 
+// A passer is a body of this package. Its pass method is Read for a goroutine that carries it on
+// (see requestBody.pass).
+type passer interface {
+	pass(p []byte) (int, error)
+}
+
+var (
+	_ passer = (*requestBody)(nil)
+	_ passer = (*gzipBody)(nil)
+)
+
 // requestBody is the body of the request that a handler was called for: the bytes that came
 // with the request, and then those of the stream.
 type requestBody struct {
@@ -181,8 +194,12 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	}
 }
 
-// newResponse returns the response that a handler gets for its request r.
+// newResponse returns the response that a handler gets for its request r. The answer to HEAD has its
+// length in the header too, as that of net/http's own client: a proxy passes on nothing else of it.
 func newResponse(r *http.Request, status int, header http.Header, length int64, body io.ReadCloser) *http.Response {
+	if r.Method == http.MethodHead && length > 0 && header.Get("Content-Length") == "" {
+		header.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
 	return &http.Response{
 		Status:        strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)),
 		StatusCode:    status,

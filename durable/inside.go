@@ -215,8 +215,15 @@ func (*wireHost) startAnswer(
 			answered <- result
 		}()
 		response, err := answer(r) //nolint:bodyclose // the receiver of the answer closes it
-		if response == nil && err == nil {
+		switch {
+		case response == nil && err == nil:
 			err = errors.New(function + " returned neither a response nor an error")
+		case response != nil && response.StatusCode != 0 && !validStatus(response.StatusCode):
+			err = errors.Join(err, fmt.Errorf("%s returned status %d: %s", function, response.StatusCode, statusRule))
+			if response.Body != nil {
+				response.Body.Close()
+			}
+			response = nil
 		}
 		result = fakeAnswer{response, err}
 	}()
@@ -238,8 +245,11 @@ func completed(response *http.Response, r *http.Request) *http.Response {
 	if filled.Header == nil {
 		filled.Header = make(http.Header)
 	}
-	if filled.Body == nil {
+	switch {
+	case filled.Body == nil:
 		filled.Body = http.NoBody
+	case filled.ContentLength == 0 && filled.Body != http.NoBody:
+		filled.ContentLength = -1 // nobody has counted
 	}
 	if filled.Proto == "" {
 		filled.Proto, filled.ProtoMajor, filled.ProtoMinor = "HTTP/1.1", 1, 1

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -130,6 +131,12 @@ func (o asksOutside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, resp.Status+" "+string(b)) //nolint:errcheck // the test sees it
 }
 
+// compressedResponse is one that a function may return again and again: it is not changed.
+var compressedResponse = &http.Response{
+	Header: http.Header{"Content-Encoding": {"gzip"}},
+	Body:   io.NopCloser(strings.NewReader(gzipped("plain"))),
+}
+
 func outsideWorker(t *testing.T) Worker {
 	return Worker{Classes: Classes{
 		"Object": NewClass(func(context.Context, *State, *Env) (asksOutside, error) { return asksOutside{t}, nil }),
@@ -145,6 +152,24 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 		"a status is enough": {
 			func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil },
 			"204 No Content ",
+		},
+		"a status that no response has": {
+			func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 199}, nil },
+			"the function that answers requests to the outside returned status 199: the status of a response is " +
+				"from 200 to 599, as on the platform",
+		},
+		"a status beyond those of responses": {
+			func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 600}, nil },
+			"returned status 600",
+		},
+		"a compressed body": {
+			func(r *http.Request) (*http.Response, error) {
+				if got := r.Header.Get("Accept-Encoding"); got != "gzip" {
+					return nil, fmt.Errorf("it accepts %q", got)
+				}
+				return compressedResponse, nil
+			},
+			"200 OK plain",
 		},
 		"nothing is enough": {
 			func(*http.Request) (*http.Response, error) { return &http.Response{}, nil },

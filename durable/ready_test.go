@@ -103,7 +103,8 @@ func TestAHandlerThatEndsItsGoroutineEndsTheConnection(t *testing.T) {
 		ours, theirs := net.Pipe()
 		m := newMemory()
 		conn := wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: m.serve})
-		go inside.Serve(theirs, Worker{Handler: func(*Env) http.Handler { runtime.Goexit(); return nil }}, inside.Options{})
+		w := Worker{Handler: func(*Env) http.Handler { runtime.Goexit(); return nil }}
+		go inside.Serve(theirs, w, inside.Options{})
 		<-conn.Done()
 		const want = "the worker's Handler ended its goroutine: something in it calls runtime.Goexit"
 		if m.ready.Failure != want {

@@ -36,16 +36,14 @@ func (w *responseWriter) Header() http.Header { return w.header }
 
 func (w *responseWriter) wrote() bool { return w.status != 0 }
 
-// WriteHeader fixes status and header. It ignores informational statuses (1xx), and panics for a
-// number that is no status, as net/http does.
+// WriteHeader fixes status and header. It panics for a status that no response of the platform may
+// have. Informational ones (1xx) are among them: nothing could pass them on.
 func (w *responseWriter) WriteHeader(status int) {
 	switch {
 	case w.status != 0:
 		return
-	case status < 100 || status > 999:
-		panic(fmt.Sprintf("durable: WriteHeader(%d): a status is from 200 to 999", status))
-	case status < 200:
-		return
+	case !validStatus(status):
+		panic(fmt.Sprintf("durable: WriteHeader(%d): %s", status, statusRule))
 	}
 	w.status = status
 	w.length = -1
@@ -54,6 +52,11 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.sink.fix(status, w.header)
 }
+
+// statusRule is the platform's rule for statuses.
+const statusRule = "the status of a response is from 200 to 599, as on the platform"
+
+func validStatus(status int) bool { return status >= 200 && status <= 599 }
 
 func (w *responseWriter) bodyAllowed() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified

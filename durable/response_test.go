@@ -65,9 +65,9 @@ func TestShortResponseLeavesInOneFrame(t *testing.T) {
 			wire.Response{Status: 404},
 		},
 		{
-			"informational response first", "GET",
-			func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(202) },
-			wire.Response{Status: 202},
+			"the highest status", "GET",
+			func(w http.ResponseWriter) { w.WriteHeader(599) },
+			wire.Response{Status: 599},
 		},
 		{
 			"HEAD", "HEAD",
@@ -367,11 +367,12 @@ func TestResponseThatCannotBeSentFailsTheEvent(t *testing.T) {
 }
 
 func TestWriteHeaderPanicsForAnInvalidStatus(t *testing.T) {
-	for _, status := range []int{-5, 0, 99, 1000} {
+	for _, status := range []int{-5, 0, 99, 100, 101, 103, 199, 600, 999, 1000} {
 		w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		emulate(t, w, func(e *emulation) {
 			got := e.fetch(e.construct("Object", "one"), wire.Request{}).failure()
-			want := fmt.Sprintf("panic: durable: WriteHeader(%d): a status is from 200 to 999", status)
+			want := fmt.Sprintf("panic: durable: WriteHeader(%d): the status of a response is from 200 to 599, "+
+				"as on the platform", status)
 			if got.Message != want || !strings.Contains(got.Detail, "response_test.go") {
 				t.Errorf("got %+v, want %q and the stack", got, want)
 			}

@@ -68,7 +68,7 @@ func (s *Storage) Get(ctx context.Context, key string, v any) (found bool, err e
 }
 
 // Put stores v as the value of key. An integer beyond ±2^53 anywhere in v is an error, because a
-// number on the platform does not hold it exactly. A float64 may be as large as it likes.
+// number on the platform does not hold it exactly. A float64 may have any size.
 func (s *Storage) Put(ctx context.Context, key string, v any) error {
 	inv, err := s.on(ctx, key)
 	if err != nil {

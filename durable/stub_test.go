@@ -161,7 +161,13 @@ func TestFetchReturnsTheResponse(t *testing.T) {
 		},
 		{
 			"to HEAD", "HEAD", wire.Response{Status: 200, ContentLength: 1000},
-			http.Response{Status: "200 OK", StatusCode: 200, Header: http.Header{}, ContentLength: 1000}, "",
+			http.Response{
+				Status: "200 OK", StatusCode: 200, ContentLength: 1000, Header: http.Header{"Content-Length": {"1000"}},
+			}, "",
+		},
+		{
+			"nothing to HEAD", "HEAD", wire.Response{Status: 204},
+			http.Response{Status: "204 No Content", StatusCode: 204, Header: http.Header{}}, "",
 		},
 		{
 			"status without a text", "GET", wire.Response{Status: 299},

@@ -19,7 +19,8 @@ func TestGetReturnsValuesOfTheTypeAskedFor(t *testing.T) {
 	inHandler(t, func(h handling) {
 		s := h.state.Storage
 		h.check(s.PutMany(h.ctx, map[string]any{
-			"number": 42, "bytes": []byte("b"), "time": at, "order": order{"tea", map[string]string{"a": "1"}}, "null": nil,
+			"number": 42, "bytes": []byte("b"), "time": at, "null": nil,
+			"order": order{"tea", map[string]string{"a": "1"}},
 		}))
 		if v, found, err := Get[int](h.ctx, s, "number"); v != 42 || !found || err != nil {
 			t.Errorf("number: got %v, %v, %v", v, found, err)
@@ -30,7 +31,8 @@ func TestGetReturnsValuesOfTheTypeAskedFor(t *testing.T) {
 		if v, found, err := Get[time.Time](h.ctx, s, "time"); !v.Equal(at) || !found || err != nil {
 			t.Errorf("time: got %v, %v, %v", v, found, err)
 		}
-		if v, found, err := Get[order](h.ctx, s, "order"); v.Item != "tea" || v.Notes["a"] != "1" || !found || err != nil {
+		v, found, err := Get[order](h.ctx, s, "order")
+		if v.Item != "tea" || v.Notes["a"] != "1" || !found || err != nil {
 			t.Errorf("order: got %v, %v, %v", v, found, err)
 		}
 		if v, found, err := Get[*order](h.ctx, s, "null"); v != nil || !found || err != nil {
@@ -50,8 +52,8 @@ func TestGetReturnsNoHalfOfAValue(t *testing.T) {
 		s := h.state.Storage
 		h.check(s.Put(h.ctx, "k", map[string]any{"Item": "tea", "Notes": 5}))
 		v, _, err := Get[order](h.ctx, s, "k")
-		expectError(t, err, `get "k" into *durable.order: json: cannot unmarshal number into Go struct field order.Notes `+
-			`of type map[string]string`)
+		expectError(t, err, `get "k" into *durable.order: `+
+			`json: cannot unmarshal number into Go struct field order.Notes of type map[string]string`)
 		if v.Item != "" {
 			t.Errorf("got %v, want nothing", v)
 		}

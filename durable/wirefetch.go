@@ -81,14 +81,7 @@ func firstOfBody(r *http.Request, q *wire.Request) (rest io.ReadCloser, err erro
 	return r.Body, nil
 }
 
-// A passer is a body of this package. Its pass method is Read for a goroutine that carries it on
-// (see requestBody.pass).
-type passer interface {
-	pass(p []byte) (int, error)
-}
-
 var (
-	_ passer = (*requestBody)(nil)
 	_ passer = (*responseBody)(nil)
 	_ source = (*responseBody)(nil)
 )

@@ -189,6 +189,7 @@ func (e *emulator) explain(err error) error {
 // end ends the emulator and waits for the handlers that still run.
 func (e *emulator) end(t testing.TB) {
 	t.Helper()
+	asker{t, e}.reportUnusedFaults()
 	e.mu.Lock()
 	e.closing = true
 	if e.world != nil && e.world.hasEnded() {

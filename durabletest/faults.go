@@ -6,7 +6,8 @@ import (
 )
 
 // The faults that a test can inject. Each strikes the object once, at its next event of that kind.
-// The object need not exist yet. The log has a line when a fault strikes.
+// The object need not exist yet. The log has a line when a fault strikes. A fault that has not
+// struck when the test ends fails the test, with the reason.
 
 // FailNextAlarm makes the next run of the object's alarm fail before its handler is called. The
 // alarm is then retried, as after a failure of the handler.
@@ -15,9 +16,13 @@ func (o Object) FailNextAlarm() {
 	o.inject("fail-alarm")
 }
 
-// DuplicateNextAlarm makes the object's alarm run once more after its next successful run, as
-// at-least-once delivery permits: what the handler wrote stays, but the run itself is forgotten.
-// The fault skips a run in which the handler sets or deletes the alarm.
+// DuplicateNextAlarm makes the object's alarm run once more after its next successful run, with the
+// same ScheduledTime, as at-least-once delivery permits. What the first run wrote stays, and so
+// does the alarm that it has set or deleted.
+//
+// In the second run, GetAlarm returns the alarm that the first run left: the one that it set, or
+// none. The second run may set or delete it, and what it leaves stands. The second run begins as
+// soon as the clock moves, also by 0, or at the next Trigger.
 func (o Object) DuplicateNextAlarm() {
 	o.t.Helper()
 	o.inject("duplicate-alarm")

@@ -185,6 +185,12 @@ func (r *recorder) Fatalf(format string, args ...any) {
 
 func (r *recorder) FailNow() { r.Fatalf("failed") }
 
+func (r *recorder) Failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fatal != "" || len(r.errors) > 0 || r.TB.Failed()
+}
+
 func (r *recorder) Errorf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

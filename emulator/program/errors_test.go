@@ -60,7 +60,7 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 			return "", errors.Join(err, c.Reset("not loaded"), errors.New("and this is what the handler says"))
 		},
 		"/status": func(c *call) (string, error) {
-			c.Stream.Answer(&wire.Response{Status: 42}, true) //nolint:errcheck // the caller sees it
+			c.Stream.Answer(&wire.Response{Status: 600}, true) //nolint:errcheck // the caller sees it
 			return "", nil
 		},
 	}) {
@@ -71,7 +71,7 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	tests := append(scripted.CalleeErrors(), scripted.CalleeError{
 		Name: "an invalid status",
 		Path: "/status",
-		Want: wire.Error{Message: "the handler answered with status 42; it must be from 200 to 999"},
+		Want: wire.Error{Message: "the handler answered with status 600; it must be from 200 to 599"},
 	})
 	for _, tt := range tests {
 		t.Run(tt.Name, func(t *testing.T) {

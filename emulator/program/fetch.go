@@ -63,9 +63,9 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 		s.Withdraw()
 		return err
 	}
-	if m.Status < 200 || m.Status > 999 {
+	if m.Status < 200 || m.Status > 599 {
 		s.Withdraw()
-		return fmt.Errorf("the handler answered with status %d; it must be from 200 to 999", m.Status)
+		return fmt.Errorf("the handler answered with status %d; it must be from 200 to 599", m.Status)
 	}
 	if s.Ended() {
 		// The handler has returned: nothing leaves before its writes are committed.
@@ -292,7 +292,7 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 }
 
 // outsideTransport returns the transport of requests that leave this machine. It sends exactly what
-// the handler asked for: it compresses and decompresses nothing.
+// the handler asked for, and decompresses nothing: the SDK asks for gzip, and decodes it.
 func outsideTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true

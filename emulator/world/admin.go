@@ -383,6 +383,7 @@ func (p pinnedObject) delete() error {
 		return err
 	}
 	p.ns.unschedule(p.id)
+	p.ns.w.faults.dropAgain(p.ns, p.id)
 	return nil
 }
 

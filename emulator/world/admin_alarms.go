@@ -251,7 +251,7 @@ func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (cont
 	}
 	answer := control.Triggered{Fired: a.runOnce(nil, true)}
 	a.ns.mu.Lock()
-	if next := a.ns.alarms[a.id]; next != nil {
+	if next := a.ns.nextLocked(a.id); next != nil {
 		described := next.describeLocked()
 		answer.Next = &described
 	}
@@ -276,7 +276,7 @@ func (w *World) findAlarm(q control.TriggerRequest) (*alarm, error) {
 	ns := object.ns
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	a := ns.alarms[object.id]
+	a := ns.nextLocked(object.id)
 	if a == nil {
 		return nil, noAlarm(which.String())
 	}

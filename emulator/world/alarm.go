@@ -33,10 +33,11 @@ type alarm struct {
 	shift   uint8 // the next wait is retryStart << shift
 	counted bool  // the last failure was counted
 	running bool
-	missed  bool // it was due while the alarm before it ran, and runs after that
+	missed  bool // it is due while the alarm before it runs, and runs after that
 	held    bool // it was overdue at start, and waits for an advance
 
 	// Constant.
+	again bool // it is the second run that a fault injects (see duplicate.go)
 	named bool
 	name  string
 	id    objectid.ID
@@ -47,7 +48,7 @@ type alarm struct {
 
 // An alarmRun is an alarm whose handler is running. The object's storeMu guards it.
 type alarmRun struct {
-	changed bool // an alarm was set or deleted meanwhile, and committed
+	changed bool // the file's alarm is not the one that runs: it was set or deleted meanwhile, and committed
 	dropped bool // the handler wants no retry
 }
 
@@ -109,7 +110,7 @@ func (a *alarm) early() bool {
 func (a *alarm) claim() bool {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
-	if a.running || a.ns.alarms[a.id] != a {
+	if a.running || !a.isPendingLocked() {
 		return false
 	}
 	if _, busy := a.ns.running[a.id]; busy {
@@ -132,14 +133,16 @@ func (a *alarm) entered(ev *Event) {
 	a.ns.running[a.id] = ev
 }
 
-// ended undoes claim after the run, and arms the alarm that fell due during it.
+// ended undoes claim after the run, and arms what is due after it.
 func (a *alarm) ended() {
 	a.ns.mu.Lock()
 	defer a.ns.mu.Unlock()
 	delete(a.ns.running, a.id)
-	if next := a.ns.alarms[a.id]; next != nil && next.missed {
-		next.missed = false
-		next.arm(next.due)
+	for _, next := range append(a.ns.w.faults.againOf(a.ns, a.id), a.ns.alarms[a.id]) {
+		if next != nil && next.missed {
+			next.missed = false
+			next.arm(next.due)
+		}
 	}
 }
 
@@ -182,15 +185,20 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 // conclude decides what follows a run that ended with err and result, and notes it in run. It
 // returns the error of the run or of conclude itself.
 func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err error) error {
+	if a.again {
+		defer func() {
+			if run.Outcome != control.OutcomeRetry {
+				a.ns.w.faults.endAgain(a)
+			}
+		}()
+	}
 	switch {
 	case err == nil && result.dropped != "":
 		run.Outcome, run.Why = control.OutcomeDropped, result.dropped
 		return a.resync(o, run)
 	case err == nil:
 		run.Outcome = control.OutcomeOK
-		if result.duplicate {
-			a.duplicate(o)
-		}
+		a.duplicate(o)
 	default:
 		run.Why = err.Error()
 		run.Outcome = a.retry(o, err, result, run)
@@ -213,19 +221,19 @@ type alarmResult struct {
 	dropped string // why the handler was not called, or empty
 	called  bool   // the handler was called
 	noRetry bool   // the handler wants no retry
-	// duplicate is set if an injected fault left the alarm in the file, to deliver it once more.
-	duplicate bool
 }
 
 // handle calls the handler, if the alarm is still due, and deletes the alarm after it.
 func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, error) {
 	o, w := ev.obj, a.ns.w
-	var at time.Time
-	var set bool
-	err := o.use(ev, func(s *store.Object) (err error) {
-		at, set, err = s.Alarm()
-		return err
-	})
+	at, set := a.at, true
+	var err error
+	if !a.again {
+		err = o.use(ev, func(s *store.Object) (err error) {
+			at, set, err = s.Alarm()
+			return err
+		})
+	}
 	switch {
 	case err != nil:
 		return alarmResult{}, err
@@ -241,7 +249,7 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	if err := o.alarmFault(); err != nil {
 		return alarmResult{}, err
 	}
-	run := &alarmRun{}
+	run := &alarmRun{changed: a.again}
 	o.setRun(run)
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
@@ -252,9 +260,6 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	if err == nil {
 		err = o.use(ev, func(s *store.Object) error {
 			if run.changed || s.AlarmChanged() {
-				return nil
-			}
-			if result.duplicate = w.faults.waits(o, control.FaultDuplicateAlarm); result.duplicate {
 				return nil
 			}
 			return s.DeleteAlarm()
@@ -339,7 +344,7 @@ func (a *alarm) follow(at time.Time, set bool) (err error) {
 func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening) string {
 	a.ns.mu.Lock()
 	a.running = false
-	if next := a.ns.alarms[a.id]; next != a { // set or deleted meanwhile, which replaces a retry
+	if next := a.ns.alarms[a.id]; next != a && !a.again { // set or deleted meanwhile, which replaces a retry
 		a.ns.mu.Unlock()
 		if result.called {
 			return control.OutcomeFailed
@@ -364,6 +369,9 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening
 		return a.tryAgainLocked(run)
 	}
 	a.ns.mu.Unlock()
+	if a.again { // the file's alarm is another one
+		return control.OutcomeFailed
+	}
 	err := o.administer(context.Background(), func(s *store.Object) error {
 		if at, set, err := s.Alarm(); err != nil || !set || !at.Equal(a.at) {
 			return err

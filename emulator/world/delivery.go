@@ -135,6 +135,7 @@ func (w *World) begin(d *Delivery, prog Program) *Event {
 	var o *object
 	if d.Object != nil {
 		o = d.Object.ns.pin(d.Object.Identity)
+		w.faults.touch(o, d.Kind)
 	}
 	ev := w.newEvent(d.Context, prog, o, d.Kind)
 	ev.request, ev.served, ev.ended = d.Request, d.Served, d.Ended

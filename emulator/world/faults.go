@@ -30,6 +30,11 @@ type fault struct {
 	ns *Namespace
 	id objectid.ID
 	control.Fault
+
+	touched bool // an event has reached the object since
+	ran     bool // an alarm of the object has run since
+	// again is the second run of an alarm, which waits or is under way, or nil.
+	again *alarm
 }
 
 // maxFaults bounds how many faults wait at once.
@@ -90,35 +95,24 @@ func (fs *faults) take(o *object, kinds ...string) string {
 	return kind
 }
 
-// waits reports whether a fault of a kind waits for the object.
-func (fs *faults) waits(o *object, kind string) bool {
-	if fs.count.Load() == 0 {
-		return false
-	}
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	return fs.findLocked(o, []string{kind}) >= 0
-}
-
 func (fs *faults) findLocked(o *object, kinds []string) int {
 	return slices.IndexFunc(fs.waiting, func(f fault) bool {
-		return f.ns == o.ns && f.id == o.id && slices.Contains(kinds, f.Fault.Fault)
+		return f.is(o.ns, o.id) && f.again == nil && slices.Contains(kinds, f.Fault.Fault)
 	})
 }
 
-// list returns the waiting faults. With drop it removes them.
-func (fs *faults) list(drop bool) control.Faults {
+// is reports whether f waits for that object.
+func (f *fault) is(ns *Namespace, id objectid.ID) bool { return f.ns == ns && f.id == id }
+
+// remove removes the waiting faults that match.
+func (fs *faults) remove(match func(fault) bool) {
+	if fs.count.Load() == 0 {
+		return
+	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	answer := control.Faults{Faults: make([]control.Fault, len(fs.waiting))}
-	for i, f := range fs.waiting {
-		answer.Faults[i] = f.Fault
-	}
-	if drop {
-		fs.waiting = nil
-		fs.count.Store(0)
-	}
-	return answer
+	fs.waiting = slices.DeleteFunc(fs.waiting, match)
+	fs.count.Store(int32(len(fs.waiting)))
 }
 
 // alarmFault returns the injected error of the alarm of o, which is about to run, or nil.
@@ -142,26 +136,6 @@ func (o *object) commitFaults() (before, after error) {
 		return nil, errCrashAfter
 	}
 	return nil, nil
-}
-
-// duplicate delivers the alarm of o once more. It has run and was left in the object's file. Like
-// an alarm found at start it has no counted failures. duplicate does nothing if another alarm has
-// been set since, or this one deleted.
-func (a *alarm) duplicate(o *object) {
-	ns := a.ns
-	ns.w.faults.take(o, control.FaultDuplicateAlarm)
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	if ns.alarms[a.id] != a {
-		return
-	}
-	due := a.at
-	if now := ns.w.clock.Now(); due.Before(now) {
-		due = now
-	}
-	next := &alarm{ns: ns, id: a.id, name: a.name, named: a.named, at: a.at, order: a.order}
-	ns.alarms[a.id] = next
-	next.arm(due)
 }
 
 // InjectFault makes the fault q wait for its object, which need not exist yet, and returns the

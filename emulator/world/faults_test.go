@@ -39,7 +39,7 @@ func (w *world) faultsWaiting() []string {
 
 func faultTexts(all control.Faults) (texts []string) {
 	for _, f := range all.Faults {
-		texts = append(texts, f.String()+" "+f.Fault)
+		texts = append(texts, f.String()+" "+f.Fault.Fault)
 	}
 	return texts
 }
@@ -124,47 +124,6 @@ func TestAnAlarmCanBeDeliveredTwice(t *testing.T) {
 		t.Errorf("got %s, want the instance kept", s.notes())
 	}
 	wantList(t, "then", w.moveOn(time.Hour), nil)
-}
-
-func TestADuplicateComesAfterWhatIsDueAtThatTime(t *testing.T) {
-	w := newWorld(t, faultScript(nil))
-	for _, name := range []string{"a", "b", "c"} {
-		w.want(name, "/set1s", "")
-	}
-	w.inject("a", control.FaultDuplicateAlarm)
-	wantList(t, "fired", w.moveOn(time.Second), []string{"Lab/a ok", "Lab/b ok", "Lab/c ok", "Lab/a ok"})
-}
-
-func TestADuplicateIsInTheFileUntilItIsDelivered(t *testing.T) {
-	s := faultScript(nil)
-	w := newWorld(t, s)
-	w.want("a", "/set1s", "")
-	w.inject("a", control.FaultDuplicateAlarm)
-	got, err := w.client().Trigger(t.Context(), control.TriggerRequest{Class: "Lab", Name: "a"})
-	if err != nil || got.Next == nil {
-		t.Fatalf("got %+v, %v, want a run after which the alarm is still there", got, err)
-	}
-	w.restart(s)
-	w.want("a", "/k", "+")
-	wantList(t, "fired", w.moveOn(time.Second), []string{"Lab/a ok"})
-	w.want("a", "/k", "++")
-}
-
-func TestADuplicateSkipsARunThatSetsItsAlarmItself(t *testing.T) {
-	again := true
-	w := newWorld(t, faultScript(func(c *call) error {
-		if !again {
-			return nil
-		}
-		again = false
-		return c.setAlarm(10 * time.Second)
-	}))
-	w.want("a", "/set1s", "")
-	w.inject("a", control.FaultDuplicateAlarm)
-	wantList(t, "first", w.moveOn(time.Second), []string{"Lab/a ok"})
-	wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a duplicate-alarm"})
-	wantList(t, "second", w.moveOn(10*time.Second), []string{"Lab/a ok", "Lab/a ok"})
-	wantList(t, "waiting", w.faultsWaiting(), nil)
 }
 
 func TestARequestCanCrashBeforeItsCommit(t *testing.T) {

@@ -306,9 +306,6 @@ func (w *World) FindCron(expr string) (string, error) { return w.crons.find(expr
 // Crons lists the cron triggers with their next times.
 func (w *World) Crons() []control.Cron { return w.crons.list() }
 
-// Faults returns the injected faults that have not struck yet. With drop it removes them.
-func (w *World) Faults(drop bool) control.Faults { return w.faults.list(drop) }
-
 // Admin returns the administration of the world's objects.
 func (w *World) Admin() Admin { return Admin{w} }
 

@@ -34,7 +34,7 @@ type Batcher struct {
 // and again after each eviction.
 func newBatcher(ctx context.Context, state *durable.State, env *durable.Env) (*Batcher, error) {
 	b := &Batcher{storage: state.Storage, upstream: env.Var("UPSTREAM")}
-	items, err := b.storage.List(ctx, durable.ListOptions{Prefix: prefix})
+	items, err := b.items(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,13 @@ func newBatcher(ctx context.Context, state *durable.State, env *durable.Env) (*B
 	return b, err
 }
 
-// ServeHTTP queues the body of a POST and answers a GET with the state of the
-// queue.
+// ServeHTTP answers a request to the queue. An error of serve fails the request.
 func (b *Batcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	durable.HandlerFunc(b.serve).ServeHTTP(w, r)
+}
+
+// serve queues the body of a POST and answers a GET with the state of the queue.
+func (b *Batcher) serve(w http.ResponseWriter, r *http.Request) error {
 	var answer any
 	var err error
 	switch r.Method {
@@ -57,19 +61,22 @@ func (b *Batcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, err = b.show(r.Context())
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		http.Error(w, "use GET or POST", http.StatusMethodNotAllowed)
-		return
+		return durable.HTTPError(http.StatusMethodNotAllowed, "use GET or POST")
 	}
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		http.Error(w, fmt.Sprintf("a body may have %d bytes", tooLarge.Limit), http.StatusRequestEntityTooLarge)
-		return
+		text := fmt.Sprintf("a body may have %d bytes", tooLarge.Limit)
+		return durable.HTTPError(http.StatusRequestEntityTooLarge, text)
 	}
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer)
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// items returns the bodies that are queued, in their order.
+func (b *Batcher) items(ctx context.Context) ([]durable.Item[[]byte], error) {
+	return durable.List[[]byte](ctx, b.storage, durable.ListOptions{Prefix: prefix})
 }
 
 // add stores one item and makes sure that an alarm is set. Both writes are one
@@ -112,15 +119,13 @@ func (b *Batcher) arm(ctx context.Context) error {
 // after sending it. A crash between the two makes it run again as well: the
 // upstream receives each item at least once.
 func (b *Batcher) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
-	items, err := b.storage.List(ctx, durable.ListOptions{Prefix: prefix})
+	items, err := b.items(ctx)
 	if err != nil || len(items) == 0 {
 		return err
 	}
 	bodies := make([][]byte, len(items))
 	for i, item := range items {
-		if err := item.Decode(&bodies[i]); err != nil {
-			return err
-		}
+		bodies[i] = item.Value
 	}
 
 	// The object gives up its turn while it waits for the upstream. Meanwhile

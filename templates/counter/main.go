@@ -37,33 +37,32 @@ func newCounter(_ context.Context, state *durable.State, _ *durable.Env) (*Count
 	return &Counter{storage: state.Storage}, nil
 }
 
-// ServeHTTP counts a GET and answers with the count.
+// ServeHTTP answers a request to the object. An error of serve fails the request.
 func (c *Counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	durable.HandlerFunc(c.serve).ServeHTTP(w, r)
+}
+
+// serve counts a GET and answers with the count.
+func (c *Counter) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
-		http.Error(w, "use GET", http.StatusMethodNotAllowed)
-		return
+		return durable.HTTPError(http.StatusMethodNotAllowed, "use GET")
 	}
 	count, err := c.increment(r.Context())
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer(count))
+	return json.NewEncoder(w).Encode(map[string]int{"count": count})
 }
 
 // increment adds one to the stored count and returns it. An object handles one
 // request at a time, so no visit is lost between the Get and the Put.
-func (c *Counter) increment(ctx context.Context) (count int, err error) {
-	if _, err := c.storage.Get(ctx, "count", &count); err != nil {
+func (c *Counter) increment(ctx context.Context) (int, error) {
+	count, _, err := durable.Get[int](ctx, c.storage, "count")
+	if err != nil {
 		return 0, err
 	}
 	count++
 	return count, c.storage.Put(ctx, "count", count)
-}
-
-func answer(count int) []byte {
-	body, _ := json.Marshal(map[string]int{"count": count}) // a number can always be encoded
-	return append(body, '\n')
 }

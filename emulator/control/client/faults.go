@@ -24,6 +24,6 @@ func (c *Client) DropFaults(ctx context.Context) (control.Faults, error) {
 
 func (c *Client) faults(ctx context.Context, method string) (control.Faults, error) {
 	waiting, err := quick[control.Faults](ctx, c, method, "faults")
-	waiting.Faults = append([]control.Fault{}, waiting.Faults...)
+	waiting.Faults = append([]control.PendingFault{}, waiting.Faults...)
 	return waiting, err
 }
