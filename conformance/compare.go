@@ -85,7 +85,8 @@ func compareNested(where string, o Op, platform, ours object) []Mismatch {
 		return []Mismatch{{where, show(platform), show(ours), ""}}
 	}
 	program := o.Do
-	if done := len(p); threw != nil && done == len(q) && done < len(program) { // the throw skipped the others
+	// A throw and a rollback skip the others, and are no facts.
+	if done := len(p); done == len(q) && done < len(program) && (threw != nil || program[done].Name == "rollback") {
 		program = program[:done]
 		if left := (Op{Do: o.Do[done:]}); left.mustSucceed() {
 			return []Mismatch{{where, show(platform), show(ours), "facts of all its operations"}}

@@ -47,6 +47,12 @@ func TestCompare(t *testing.T) {
 		{"one threw", []Op{transaction("t", count())}, []any{threw("x", 1.0)}, inner(1.0), `1 transaction "t"`},
 		{"threw before what was expected", []Op{transaction("t", throw("x"), count().is(1))}, []any{threw("x")},
 			[]any{threw("x")}, "facts of all"},
+		{"rolled back alike", []Op{transaction("t", count(), rollback(), count())}, inner(1.0), inner(1.0), ""},
+		{"rolled back after other facts", []Op{transaction("t", count(), rollback())}, inner(1.0), inner(2.0),
+			`1 transaction "t" / 1 count`},
+		{"one was rolled back", []Op{transaction("t", rollback(), count())}, inner(), inner(1.0), "facts"},
+		{"rolled back before what was expected", []Op{transaction("t", rollback(), count().is(1))}, inner(), inner(),
+			"facts of all"},
 		{"a fact is missing", []Op{count(), count()}, []any{1.0, 2.0}, []any{1.0}, "1 facts"},
 		{"a fact too many", []Op{count()}, []any{1.0}, []any{1.0, 2.0}, "2 facts"},
 	} {

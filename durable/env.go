@@ -119,7 +119,7 @@ func (id ID) String() string { return id.id.String() }
 func (id ID) Name() (name string, ok bool) { return id.name, id.hasName }
 
 // Jurisdiction returns the jurisdiction that id is restricted to, and whether there is one. The
-// 64 digits of the id determine it.
+// 64 digits of the id determine it. The platform's local runtime has no jurisdictions.
 func (id ID) Jurisdiction() (jurisdiction string, ok bool) {
 	return id.jurisdiction, id.jurisdiction != ""
 }
@@ -131,7 +131,7 @@ func (id ID) Equal(other ID) bool { return id.id == other.id }
 // Jurisdiction returns the objects of n in a jurisdiction: "eu", "us", "fedramp" or "fedramp-high".
 // A name leads to another object in each jurisdiction, and to yet another one without. The
 // emulator keeps all objects on this machine. In production the platform keeps them in their
-// jurisdiction.
+// jurisdiction, and its local runtime refuses jurisdictions.
 //
 // It panics if there is no such jurisdiction, or if n is restricted to another: the objects would
 // not be where the program says they are.

@@ -13,7 +13,7 @@ import (
 // gets an *Error with the error's message, a browser gets the error page, and if a part of the
 // response has left already, the response breaks off. An *Error in the chain of the error keeps its
 // flags. An error of HTTPError answers with its status instead, unless something was written
-// before.
+// before. On the platform, there is no error page: a client gets a bare 500.
 //
 // If the request belongs to no event, as in a test with package httptest, the error is answered
 // with status 500 and its text.

@@ -19,9 +19,14 @@ import (
 // As with net/http's own client, a response may be compressed on its way: a request without
 // Accept-Encoding and Range, except HEAD, asks for gzip, and the body of the response is plain.
 // Then Uncompressed is set, and Content-Encoding and Content-Length are gone.
-var HTTPClient = &http.Client{Transport: compressing(func(r *http.Request) (*http.Response, error) {
-	return roundTrip(address{}, r)
-})}
+var HTTPClient = &http.Client{Transport: outside{}}
+
+type outside struct{}
+
+func (outside) RoundTrip(r *http.Request) (*http.Response, error) {
+	send := func(r *http.Request) (*http.Response, error) { return roundTrip(address{}, r) }
+	return compressing(send).RoundTrip(r)
+}
 
 func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	inv := invocationOf(r.Context())
@@ -194,8 +199,8 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	}
 }
 
-// newResponse returns the response that a handler gets for its request r. The answer to HEAD has its
-// length in the header too, as that of net/http's own client: a proxy passes on nothing else of it.
+// newResponse returns the response that a handler gets for its request r. The answer to HEAD has
+// its length in the header too, as that of net/http's own client, for proxies that copy the header.
 func newResponse(r *http.Request, status int, header http.Header, length int64, body io.ReadCloser) *http.Response {
 	if r.Method == http.MethodHead && length > 0 && header.Get("Content-Length") == "" {
 		header.Set("Content-Length", strconv.FormatInt(length, 10))

@@ -133,7 +133,8 @@ func (c *Cursor) Close() error {
 //   - NULL needs a pointer (which is set to nil), an any, a []byte, or a type with a Scan method
 //     such as sql.NullString.
 //
-// Everything else is an error that names column and types.
+// Everything else is an error that names column and types. The platform rounds an INTEGER beyond
+// ±2^53 before Scan gets it; select it with CAST(… AS TEXT).
 func (c *Cursor) Scan(dest ...any) error {
 	if c.row == nil {
 		return errors.New("scan: there is no row: call Next first, and Scan only if it returns true")

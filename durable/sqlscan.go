@@ -64,17 +64,24 @@ func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// scanInto gives v to a Scanner. A REAL that is whole comes as an int64, as from DB. If the Scanner
-// rejects that, it gets the float64.
+// scanInto gives v to a Scanner, as an any gets it. A Scanner that rejects that gets the other type
+// that v may stand for: a float64 for a whole REAL, a time.Time for the text of a time.
 func scanInto(s sql.Scanner, v any) error {
 	err := s.Scan(anyOf(v))
-	if f, ok := v.(float64); ok && err != nil && isWhole(f) && s.Scan(f) == nil {
+	if err == nil {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s into a %T: %w", typeName(v), s, err)
+	switch v := v.(type) {
+	case float64:
+		if isWhole(v) && s.Scan(v) == nil {
+			return nil
+		}
+	case string:
+		if t, ok := parseTime(v); ok && s.Scan(t) == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%s into a %T: %w", typeName(v), s, err)
 }
 
 // anyOf returns v as an any gets it. It shares no memory with v.

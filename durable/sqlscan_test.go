@@ -49,6 +49,10 @@ func TestValuesAreScannedIntoFittingTypes(t *testing.T) {
 		{1e6, sql.NullFloat64{Float64: 1e6, Valid: true}},
 		{int64(3), sql.Null[int16]{V: 3, Valid: true}},
 		{1.0, sql.NullBool{Bool: true, Valid: true}},
+		{"2030-01-02 12:00:00.500Z", sql.NullTime{Time: noon, Valid: true}},
+		{"2030-01-02 12:00:00.500", sql.Null[time.Time]{V: noon, Valid: true}},
+		{"2030-01-02 12:00:00.500Z", sql.NullString{String: "2030-01-02 12:00:00.500Z", Valid: true}},
+		{nil, sql.NullTime{}},
 		{1.0, onlyReals(1)},
 		{0.5, onlyReals(0.5)},
 	} {
@@ -113,6 +117,8 @@ func TestValuesThatDoNotFitAreErrors(t *testing.T) {
 		{"x", new(interface{ Foo() }), `TEXT "x" does not fit into interface { Foo() }`},
 		{1.5, new(sql.NullInt64), `REAL into a *sql.NullInt64: converting driver.Value type float64 ("1.5") to a ` +
 			`int64: invalid syntax`},
+		{"noon", new(sql.NullTime), "TEXT into a *sql.NullTime: unsupported Scan, storing driver.Value type string " +
+			"into type *time.Time"},
 		{true, new(bool), "a bool is not a value of SQL"},
 	} {
 		before := reflect.ValueOf(test.dest).Elem().Interface()

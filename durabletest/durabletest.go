@@ -106,8 +106,8 @@ func (e *emulator) server(t testing.TB) *Server {
 // Outbound makes f answer the requests that handlers send to the outside with durable.HTTPClient.
 // With nil, as at the start, requests reach the network. Either way the handler's writes are
 // committed before the request, and its object gives up its turn until f returns. The response
-// needs no more than a status. f runs on other goroutines than the test's, and for several requests
-// at once if several handlers send them.
+// needs no more than a status, from 200 to 599. f runs on other goroutines than the test's, and for
+// several requests at once if several handlers send them.
 func (s *Server) Outbound(f func(*http.Request) (*http.Response, error)) {
 	s.emulator.outside.Store(&f)
 }

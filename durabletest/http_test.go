@@ -118,7 +118,8 @@ func TestHeadKeepsTheLength(t *testing.T) {
 				}
 				seen := resp.Header.Get("X-Length") // by a worker that copies the header
 				if resp.ContentLength != want || way == "fetch" && seen != fmt.Sprint(want) {
-					t.Errorf("HEAD %s: got length %d, and the worker %s, want %d", target, resp.ContentLength, seen, want)
+					t.Errorf("HEAD %s: got length %d, and the worker %s, want %d",
+						target, resp.ContentLength, seen, want)
 				}
 				status, body := srv.Fetch("GET", target, "")
 				if status != 200 || len(body) != n {
