@@ -21,8 +21,9 @@ const realtime = "//devtool:realtime"
 
 // HandlerTime reports uses of the machine's clock in handler code.
 //
-// Handler code is the code of packages that import the SDK, except for main, init and the initial
-// values of variables, which run before any event. If a helper in another package reads the clock,
+// Handler code is the code of packages that import the SDK, except for main, init, the initial
+// values of variables and the function that makes the worker's handler, which run before any event.
+// If a helper in another package reads the clock,
 // HandlerTime reports the call in handler code.
 //
 // HandlerTime permits measuring: a local variable that holds time.Now(), if it serves only for
@@ -205,24 +206,37 @@ func written(fn *types.Func) string {
 }
 
 // inHandler reports whether u can run during an event. Outside of functions, in main and in init,
-// only function literals that take an event can.
+// only function literals that take an event can. In a function that makes the worker's handler, all
+// function literals can.
 func (c *inspection) inHandler(u use) bool {
-	start := true // outside of functions
+	// A variable that holds a function may be called during an event, but not one of main.
+	values, making := true, false
 	for _, node := range u.stack {
 		switch node := node.(type) {
 		case *ast.FuncDecl:
-			if node.Recv != nil || (node.Name.Name != "main" && node.Name.Name != "init") {
+			fn, ok := c.pass.TypesInfo.Defs[node.Name].(*types.Func)
+			making = ok && node.Recv == nil && makesHandler(fn.Signature())
+			values = making
+			if !making && (node.Recv != nil || (node.Name.Name != "main" && node.Name.Name != "init")) {
 				return true
 			}
-			start = false
 		case *ast.FuncLit:
-			if t, ok := c.pass.TypesInfo.TypeOf(node).(*types.Signature); ok && takesEvent(t) {
+			t, ok := c.pass.TypesInfo.TypeOf(node).(*types.Signature)
+			switch {
+			case making || ok && takesEvent(t) && !makesHandler(t):
 				return true
+			case ok && makesHandler(t):
+				values, making = true, true
 			}
 		}
 	}
-	// A variable that holds the function may be called during an event.
-	return start && u.call == nil
+	return values && u.call == nil
+}
+
+// makesHandler reports whether a function of that signature can be the Handler of a Worker.
+func makesHandler(signature *types.Signature) bool {
+	return signature.Params().Len() == 1 && signature.Results().Len() == 1 && takesEvent(signature) &&
+		signature.Results().At(0).Type().String() == "net/http.Handler"
 }
 
 // takesEvent reports whether a function of that signature takes part of an event: a context, a
