@@ -25,9 +25,7 @@ func main() {
 func diaryOf(env *durable.Env) *durable.Stub { return env.Namespace("DIARY").GetByName("one") }
 
 func newHandler(env *durable.Env) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		diaryOf(env).ServeHTTP(w, r)
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { diaryOf(env).ServeHTTP(w, r) })
 }
 
 func scheduled(ctx context.Context, event durable.ScheduledEvent, env *durable.Env) error {
@@ -55,14 +53,12 @@ func newDiary(_ context.Context, state *durable.State, _ *durable.Env) (*Diary, 
 }
 
 func (d *Diary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := d.serve(w, r); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
+	durable.HandlerFunc(d.serve).ServeHTTP(w, r)
 }
 
-func (d *Diary) serve(w io.Writer, r *http.Request) error {
-	var lines []string
-	if _, err := d.storage.Get(r.Context(), "lines", &lines); err != nil {
+func (d *Diary) serve(w http.ResponseWriter, r *http.Request) error {
+	lines, _, err := durable.Get[[]string](r.Context(), d.storage, "lines")
+	if err != nil {
 		return err
 	}
 	if r.Method == http.MethodGet {

@@ -94,29 +94,28 @@ func newChore(_ context.Context, state *durable.State, env *durable.Env) (*Chore
 }
 
 func (c *Chore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var answer any
-	var err error
+	durable.HandlerFunc(c.serve).ServeHTTP(w, r)
+}
+
+func (c *Chore) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost {
 		var p Plan
-		if err = json.NewDecoder(r.Body).Decode(&p); err == nil {
-			err = c.plan(r.Context(), p)
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+			return err
 		}
-	} else {
-		answer, err = c.read(r.Context())
+		return c.plan(r.Context(), p)
 	}
-	if err == nil {
-		err = json.NewEncoder(w).Encode(answer)
-	}
+	answer, err := c.read(r.Context())
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return err
 	}
+	return json.NewEncoder(w).Encode(answer)
 }
 
 // plan stores a plan. It ignores a plan that was carried out already, because its sender repeats it
 // after a crash.
 func (c *Chore) plan(ctx context.Context, p Plan) error {
-	var at int64
-	if found, err := c.storage.Get(ctx, doneKey(p.Due), &at); err != nil || found {
+	if _, found, err := durable.Get[int64](ctx, c.storage, doneKey(p.Due)); err != nil || found {
 		return err
 	}
 	if err := c.storage.Put(ctx, planned, p); err != nil {
@@ -129,12 +128,12 @@ func doneKey(due int64) string { return fmt.Sprintf("%s%014d", done, due) }
 
 // Alarm does the chore and plans the next one.
 func (c *Chore) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
-	var p Plan
-	if found, err := c.storage.Get(ctx, planned, &p); err != nil || !found {
+	p, found, err := durable.Get[Plan](ctx, c.storage, planned)
+	if err != nil || !found {
 		return errors.Join(err, errors.New("nothing is planned"))
 	}
-	var failures int
-	if _, err := c.storage.Get(ctx, failed, &failures); err != nil {
+	failures, _, err := durable.Get[int](ctx, c.storage, failed)
+	if err != nil {
 		return err
 	}
 	if failures < p.Failures {
@@ -171,21 +170,17 @@ type State struct {
 }
 
 func (c *Chore) read(ctx context.Context) (s State, err error) {
-	var p Plan
-	if _, err := c.storage.Get(ctx, planned, &p); err != nil {
-		return s, err
-	}
-	s.Due, s.Done = p.Due, make(map[string]int64)
-	entries, err := c.storage.List(ctx, durable.ListOptions{Prefix: done})
+	p, _, err := durable.Get[Plan](ctx, c.storage, planned)
 	if err != nil {
 		return s, err
 	}
-	for _, entry := range entries {
-		var at int64
-		if err := entry.Decode(&at); err != nil {
-			return s, err
-		}
-		s.Done[strings.TrimLeft(strings.TrimPrefix(entry.Key, done), "0")] = at
+	s.Due, s.Done = p.Due, make(map[string]int64)
+	runs, err := durable.List[int64](ctx, c.storage, durable.ListOptions{Prefix: done})
+	if err != nil {
+		return s, err
+	}
+	for _, run := range runs {
+		s.Done[strings.TrimLeft(strings.TrimPrefix(run.Key, done), "0")] = run.Value
 	}
 	at, set, err := c.storage.GetAlarm(ctx)
 	if set {

@@ -51,9 +51,7 @@ const (
 )
 
 func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := l.serve(w, r); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
+	durable.HandlerFunc(l.serve).ServeHTTP(w, r)
 }
 
 func (l *Ledger) serve(w http.ResponseWriter, r *http.Request) error {
@@ -90,17 +88,13 @@ func (l *Ledger) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 		return l.storage.SetAlarm(ctx, durable.Now(ctx).Add(delay))
 	case "book":
-		noted, err := l.storage.List(ctx, durable.ListOptions{Prefix: "noted:"})
+		noted, err := durable.List[int](ctx, l.storage, durable.ListOptions{Prefix: "noted:"})
 		if err != nil {
 			return err
 		}
 		book := make(map[string]int)
-		for _, e := range noted {
-			var n int
-			if err := e.Decode(&n); err != nil {
-				return err
-			}
-			book[strings.TrimPrefix(e.Key, "noted:")] = n
+		for _, item := range noted {
+			book[strings.TrimPrefix(item.Key, "noted:")] = item.Value
 		}
 		return json.NewEncoder(w).Encode(book)
 	}
@@ -109,8 +103,8 @@ func (l *Ledger) serve(w http.ResponseWriter, r *http.Request) error {
 
 // note counts number once more.
 func (l *Ledger) note(ctx context.Context, number string) error {
-	n := 0
-	if _, err := l.storage.Get(ctx, "noted:"+number, &n); err != nil {
+	n, _, err := durable.Get[int](ctx, l.storage, "noted:"+number)
+	if err != nil {
 		return err
 	}
 	return l.storage.Put(ctx, "noted:"+number, n+1)
@@ -118,15 +112,15 @@ func (l *Ledger) note(ctx context.Context, number string) error {
 
 // Alarm records the armed numbers. If it is interrupted they stay armed.
 func (l *Ledger) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
-	armed, err := l.storage.List(ctx, durable.ListOptions{Prefix: "armed:"})
+	armed, err := durable.List[bool](ctx, l.storage, durable.ListOptions{Prefix: "armed:"})
 	if err != nil {
 		return err
 	}
-	for _, e := range armed {
-		if err := l.note(ctx, strings.TrimPrefix(e.Key, "armed:")); err != nil {
+	for _, item := range armed {
+		if err := l.note(ctx, strings.TrimPrefix(item.Key, "armed:")); err != nil {
 			return err
 		}
-		if _, err := l.storage.Delete(ctx, e.Key); err != nil {
+		if _, err := l.storage.Delete(ctx, item.Key); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,11 @@ import (
 
 func main() {
 	durable.Serve(durable.Worker{
-		Handler: func(env *durable.Env) http.Handler { return env.Namespace("PATIENT").GetByName("one") },
+		Handler: func(env *durable.Env) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				env.Namespace("PATIENT").GetByName("one").ServeHTTP(w, r)
+			})
+		},
 		Classes: durable.Classes{"Patient": durable.NewClass(newPatient)},
 	})
 }
@@ -30,22 +34,25 @@ func newPatient(_ context.Context, state *durable.State, env *durable.Env) (*Pat
 }
 
 func (p *Patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	durable.HandlerFunc(p.serve).ServeHTTP(w, r)
+}
+
+func (p *Patient) serve(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	switch {
 	case r.URL.Path == "/slow":
 		err := durable.Sleep(ctx, time.Hour)
 		fmt.Println("slow:", err)
 	case r.Method == http.MethodPost:
-		if err := p.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Minute)); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-		}
+		return p.storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Minute))
 	default:
-		var log string
-		if _, err := p.storage.Get(ctx, "log", &log); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+		log, _, err := durable.Get[string](ctx, p.storage, "log")
+		if err != nil {
+			return err
 		}
 		fmt.Fprint(w, log)
 	}
+	return nil
 }
 
 // Alarm runs the two operations that take an hour, and stores when and how each ended.
