@@ -36,6 +36,7 @@ func rootCommand(g *globals) *command {
 			configCommand(),
 			typesCommand(),
 			vetCommand(),
+			completionCommand(),
 			versionCommand(),
 			worldsCommand(),
 		},

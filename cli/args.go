@@ -29,7 +29,13 @@ type invocation struct {
 // how the line is answered even if it is wrong. So the invocation is valid as far as it goes when
 // there is an error.
 func arrange(root *command, args []string) (invocation, error) {
-	p := parser{invocation: invocation{command: root, path: root.name}, root: root, known: map[string]flag{}}
+	p := newParser(root)
+	p.take(args)
+	return p.finish()
+}
+
+func newParser(root *command) *parser {
+	p := &parser{invocation: invocation{command: root, path: root.name}, root: root, known: map[string]flag{}}
 	root.walk("", func(_ string, c *command) {
 		for _, f := range c.flags {
 			p.known[f.name] = f
@@ -38,24 +44,31 @@ func arrange(root *command, args []string) (invocation, error) {
 			}
 		}
 	})
+	return p
+}
+
+// take sorts args into the command's name, flags and arguments.
+func (p *parser) take(args []string) {
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
 		switch {
-		case arg == "--" && p.command.rest != nil:
-			p.rest, args = args, nil
 		case arg == "--":
+			p.ended = true
+			if p.command.rest != nil {
+				p.rest = args
+				return
+			}
 			for _, word := range args {
 				p.word(word)
 			}
-			args = nil
+			return
 		case looksLikeFlag(arg):
 			args = p.flag(arg, args)
 		default:
 			p.word(arg)
 		}
 	}
-	return p.finish()
 }
 
 // looksLikeFlag reports whether arg is a flag. "-" is the usual name for a stream, "-5s" is a
@@ -76,6 +89,9 @@ type parser struct {
 	known map[string]flag // all flags of the tree, by both their names
 	used  []usedFlag
 	lost  error // there is no such command: the rest is not worth reporting
+
+	ended   bool  // by "--"
+	waiting *flag // what the last word is, if the value of that flag is still missing
 }
 
 type usedFlag struct {
@@ -114,6 +130,9 @@ func (p *parser) flag(arg string, rest []string) []string {
 		used.value = "true"
 	case f.value != "" && !attached:
 		if len(rest) == 0 || p.isFlag(rest[0]) {
+			if len(rest) == 0 {
+				p.waiting = &f
+			}
 			used.problem = misuse(see("", p.path), "flag --%s needs a value: --%s %s", f.name, f.name, f.value)
 			break
 		}

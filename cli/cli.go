@@ -13,6 +13,8 @@
 //     version.go, vet.go, config.go, types.go) prints through a printer (printer.go), as text
 //     for people or as JSON for programs.
 //  5. Run reports the error, if there is one, and decides the exit code.
+//
+// The scripts of `devtool completion` call Run, too, for what a shell may offer (complete.go).
 package cli
 
 import (
@@ -97,6 +99,9 @@ func width(stream any) int {
 
 // Run is Main with everything injected: it runs args and returns the exit code.
 func Run(ctx context.Context, args []string, s Streams) int {
+	if len(args) > 0 && args[0] == completeCommand {
+		return complete(ctx, s, args[1:])
+	}
 	var g globals
 	root := rootCommand(&g)
 	call, err := arrange(root, args)

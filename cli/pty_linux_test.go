@@ -27,11 +27,17 @@ type tty struct {
 // newTTY starts the shell in the project's folder. $DEVTOOL is the binary.
 func (p project) newTTY(columns int, env ...string) *tty {
 	p.t.Helper()
+	return p.newShell(columns, []string{"/bin/sh", "+o", "emacs", "-i"}, env...)
+}
+
+// newShell is newTTY with another shell, whose prompt must be "$ ".
+func (p project) newShell(columns int, shell []string, env ...string) *tty {
+	p.t.Helper()
 	master, slave := openPTY(p.t)
 	x := &tty{t: p.t, master: master, screen: cli.NewVT(columns)}
 	x.size(columns)
 	devtool := command(p.t, p.dir, "")
-	x.shell = exec.Command("/bin/sh", "+o", "emacs", "-i")
+	x.shell = exec.Command(shell[0], shell[1:]...)
 	x.shell.Dir = p.dir
 	for _, v := range devtool.Env {
 		if !strings.HasPrefix(v, "NO_COLOR=") {
