@@ -1,23 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	goversion "go/version"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/module"
 )
-
-// sdkGo is the version of Go that the SDK's go.mod names. The go line of a module that requires the
-// SDK must not be older.
-const sdkGo = "1.26"
 
 // planModule plans the lines of go.mod and checks that the SDK's copy has a place.
 func (a *addition) planModule() error {
@@ -55,68 +46,10 @@ func (a *addition) refuseOccupied() error {
 	if err != nil {
 		return fmt.Errorf("look into folder: %w", err)
 	}
-	source, err := os.ReadFile(filepath.Join(a.sdk(), "go.mod"))
-	if err != nil || modfile.ModulePath(source) != sdkModule {
+	if !isSDKCopy(a.sdk()) {
 		return failure("move it away: devtool keeps the SDK there", "%s exists and is not the SDK", a.sdk())
 	}
 	return nil
-}
-
-// path returns the module's own path.
-func (m *goModule) path() string { return m.file.Module.Mod.Path }
-
-// replaces reports whether go.mod replaces the module called path.
-func (m *goModule) replaces(path string) bool {
-	return slices.ContainsFunc(m.file.Replace, func(r *modfile.Replace) bool { return r.Old.Path == path })
-}
-
-// withSDK returns go.mod as `go get` would leave it after it had added the SDK, and what has
-// changed. Comments and line endings stay.
-func (m *goModule) withSDK() (after []byte, changes []string, err error) {
-	f, err := modfile.Parse("go.mod", m.source, anyVersion)
-	if err != nil {
-		return nil, nil, err
-	}
-	required := []*modfile.Require{{Mod: module.Version{Path: sdkModule, Version: "v0.0.0"}}}
-	for _, r := range f.Require {
-		if r.Mod.Path == sdkModule {
-			required = nil
-			break
-		}
-		required = append(required, &modfile.Require{Mod: r.Mod, Indirect: r.Indirect})
-	}
-	if required != nil {
-		f.SetRequireSeparateIndirect(required)
-		changes = append(changes, "requires "+sdkModule)
-	}
-	if !m.replaces(sdkModule) {
-		if err := f.AddReplace(sdkModule, "", "./"+sdkDir, ""); err != nil {
-			return nil, nil, err
-		}
-		changes = append(changes, "replaces it by ./"+sdkDir)
-	}
-	if was := goVersion(f.Go); goversion.Compare("go"+was, "go"+sdkGo) < 0 {
-		if err := f.AddGoStmt(sdkGo); err != nil {
-			return nil, nil, err
-		}
-		changes = append(changes, fmt.Sprintf("go %s -> %s, which the SDK needs", was, sdkGo))
-	}
-	f.Cleanup()
-	if after, err = f.Format(); err != nil {
-		return nil, nil, err
-	}
-	if bytes.Contains(m.source, []byte("\r\n")) {
-		after = bytes.ReplaceAll(after, []byte("\n"), []byte("\r\n"))
-	}
-	return after, changes, nil
-}
-
-// goVersion returns the version of a go line, or the one that the go command assumes without it.
-func goVersion(line *modfile.Go) string {
-	if line == nil {
-		return "1.16"
-	}
-	return line.Version
 }
 
 // planIgnored plans the lines of dir's .gitignore that are missing.

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	goparser "go/parser"
 	"go/token"
+	goversion "go/version"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +20,10 @@ const (
 	sdkModule    = "devtool.internal"
 	oldSDKModule = "devtool" // the module's path in the first projects
 )
+
+// sdkGo is the version of Go that the SDK's go.mod names. The go line of a module that requires the
+// SDK must not be older.
+const sdkGo = "1.26"
 
 // goModule is a Go module, as its go.mod describes it.
 type goModule struct {
@@ -70,6 +76,71 @@ func anyVersion(_, version string) (string, error) { return version, nil }
 func (m *goModule) requires(path string) bool {
 	return slices.ContainsFunc(m.file.Require, func(r *modfile.Require) bool { return r.Mod.Path == path }) ||
 		slices.ContainsFunc(m.file.Replace, func(r *modfile.Replace) bool { return r.Old.Path == path })
+}
+
+// path returns the module's own path.
+func (m *goModule) path() string { return m.file.Module.Mod.Path }
+
+// replaces reports whether go.mod replaces the module called path.
+func (m *goModule) replaces(path string) bool {
+	return slices.ContainsFunc(m.file.Replace, func(r *modfile.Replace) bool { return r.Old.Path == path })
+}
+
+// withSDK returns go.mod as `go get` would leave it after it had added the SDK, and what has
+// changed. Comments and line endings stay.
+func (m *goModule) withSDK() (after []byte, changes []string, err error) {
+	f, err := modfile.Parse("go.mod", m.source, anyVersion)
+	if err != nil {
+		return nil, nil, err
+	}
+	sdk := new(modfile.Require)
+	sdk.Mod.Path, sdk.Mod.Version = sdkModule, "v0.0.0"
+	required := []*modfile.Require{sdk}
+	for _, r := range f.Require {
+		if r.Mod.Path == sdkModule {
+			required = nil
+			break
+		}
+		required = append(required, &modfile.Require{Mod: r.Mod, Indirect: r.Indirect})
+	}
+	if required != nil {
+		f.SetRequireSeparateIndirect(required)
+		changes = append(changes, "requires "+sdkModule)
+	}
+	if !m.replaces(sdkModule) {
+		if err := f.AddReplace(sdkModule, "", "./"+sdkDir, ""); err != nil {
+			return nil, nil, err
+		}
+		changes = append(changes, "replaces it by ./"+sdkDir)
+	}
+	if was := goVersion(f.Go); goversion.Compare("go"+was, "go"+sdkGo) < 0 {
+		if err := f.AddGoStmt(sdkGo); err != nil {
+			return nil, nil, err
+		}
+		changes = append(changes, fmt.Sprintf("go %s -> %s, which the SDK needs", was, sdkGo))
+	}
+	f.Cleanup()
+	if after, err = f.Format(); err != nil {
+		return nil, nil, err
+	}
+	if bytes.Contains(m.source, []byte("\r\n")) {
+		after = bytes.ReplaceAll(after, []byte("\n"), []byte("\r\n"))
+	}
+	return after, changes, nil
+}
+
+// goVersion returns the version of a go line, or the one that the go command assumes without it.
+func goVersion(line *modfile.Go) string {
+	if line == nil {
+		return "1.16"
+	}
+	return line.Version
+}
+
+// isSDKCopy reports whether folder is a copy of the SDK, of whatever version.
+func isSDKCopy(folder string) bool {
+	source, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	return err == nil && modfile.ModulePath(source) == sdkModule
 }
 
 // oldLine returns the first line of go.mod that names the SDK by its old path, or 0.
