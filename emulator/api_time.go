@@ -13,8 +13,23 @@ import (
 // timeAPI adds the requests about the clock, except for advances.
 func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error))) {
 	handle("GET time", func(*http.Request) (any, error) { return e.world.Time(), nil })
-	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Freeze()) })
+	handle("POST time/freeze", func(*http.Request) (any, error) { return e.timeAfter(e.world.Freeze()) })
 	handle("POST time/resume", func(*http.Request) (any, error) { return e.timeAfter(e.world.Clock().Resume()) })
+	handle("GET time/waiting", func(*http.Request) (any, error) { return e.world.Waiting(), nil })
+	handle("POST time/settle", func(r *http.Request) (any, error) {
+		var q control.SettleRequest
+		if err := decode(r, &q); err != nil {
+			return nil, err
+		}
+		limit, err := world.SettleLimit(q)
+		if err == nil {
+			err = e.world.Settle(r.Context(), limit)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return e.world.Waiting(), nil
+	})
 	handle("POST time/stop", func(*http.Request) (any, error) { return e.timeAfter(e.world.StopAdvance()) })
 	handle("POST time/speed", func(r *http.Request) (any, error) {
 		var q control.SpeedRequest

@@ -29,6 +29,7 @@ const (
 	CodeNotInMemory   Code = "not_in_memory"      // the object is not in memory
 	CodeClockBusy     Code = "clock_busy"         // an advance is under way
 	CodeNoAdvance     Code = "no_advance"         // no advance is under way
+	CodeNotSettled    Code = "not_settled"        // a handler has not come to rest in time
 	CodeAlarmsPending Code = "alarms_pending"     // alarms are pending: resetting the clock requires force
 	CodeNoProgram     Code = "no_program"         // no version of the handler program serves
 	CodeAttached      Code = "attached"           // the handler program was not started by the emulator
@@ -83,6 +84,7 @@ var statuses = map[Code]int{
 	CodeNotInMemory:   statusConflict,
 	CodeClockBusy:     statusConflict,
 	CodeNoAdvance:     statusConflict,
+	CodeNotSettled:    statusConflict,
 	CodeAlarmsPending: statusConflict,
 	CodeNoProgram:     statusConflict,
 	CodeAttached:      statusConflict,

@@ -33,6 +33,8 @@ type AdvanceRequest struct {
 	Next     bool       `json:"next,omitempty"`
 	// Jump moves the clock to its new time at once. What fell due on the way runs then, late.
 	Jump bool `json:"jump,omitempty"`
+	// Settle lets all handlers come to rest before the clock moves, as POST time/settle does.
+	Settle bool `json:"settle,omitempty"`
 	// Limits that end an advance early: more runs than MaxRuns, more runs than MaxStanding at one
 	// time of the clock, or a step that takes longer than MaxStep of real time. Empty limits have
 	// defaults.
@@ -99,4 +101,37 @@ type SpeedRequest struct {
 // alarms are pending.
 type ResetRequest struct {
 	Force bool `json:"force,omitempty"`
+}
+
+// SettleRequest waits until all handlers rest, for at most Limit of real time. The default is 10 s.
+type SettleRequest struct {
+	Limit string `json:"limit,omitempty"`
+}
+
+// Waiting lists what waits for the clock, in the order of the times at which it goes on.
+type Waiting struct {
+	Now     time.Time `json:"now"`
+	Mode    string    `json:"mode"`
+	Waiting []Waiter  `json:"waiting"`
+}
+
+// A Waiter is a request, an alarm or another event that waits for the clock until a time. Object is
+// the object whose handler sleeps. Without a class it is the worker's own handler that sleeps.
+type Waiter struct {
+	Object
+	// Event is the number of the event, which is unique as long as the emulator runs.
+	Event uint64 `json:"event"`
+	Kind  string `json:"kind"` // "fetch", "alarm", "cron", "waitUntil", "visit"
+	// About is the method and path of a request, the expression of a cron trigger, or the object
+	// of another event.
+	About string    `json:"about"`
+	Until time.Time `json:"until"`
+}
+
+// String returns what waits, as the log names it: "GET /sleep", "alarm Batcher/orders".
+func (w Waiter) String() string {
+	if w.Kind == "fetch" {
+		return w.About
+	}
+	return w.Kind + " " + w.About
 }

@@ -45,7 +45,7 @@ func (p *Program) Fetch(ev *world.Event, inst *world.Instance, body io.Reader, a
 	if body != nil {
 		ev.CarryBody(1)
 		go func() {
-			send(s, body)
+			send(ev, s, body)
 			ev.CarryBody(-1)
 		}()
 	}
@@ -83,6 +83,7 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	buf := make([]byte, wire.MaxData)
 	for {
 		n, err := s.Read(buf)
+		ev.Carried()
 		// After a failed send the body is still read, so that the handler can return.
 		if n > 0 && sendErr == nil {
 			_, sendErr = a.Write(buf[:n])
@@ -105,11 +106,12 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	}
 }
 
-// send sends body as the body of s.
-func send(s *wire.Stream, body io.Reader) {
+// send sends body as the body of s, to the handler of ev.
+func send(ev *world.Event, s *wire.Stream, body io.Reader) {
 	buf := make([]byte, wire.MaxData)
 	for {
 		n, err := body.Read(buf)
+		ev.Carried()
 		if _, e := s.Write(buf[:n]); e != nil {
 			return // the handler wants no more of it
 		}
@@ -132,7 +134,9 @@ func (p *Program) subrequest(s *wire.Stream) {
 		s.Fail(world.WireError(err))
 		return
 	}
+	caller.Serving(1)
 	if err := caller.Pause(s.Context()); err != nil {
+		caller.Serving(-1)
 		s.Fail(world.WireError(err))
 		return
 	}
@@ -142,7 +146,8 @@ func (p *Program) subrequest(s *wire.Stream) {
 	if !s.Ended() {
 		body = s
 	}
-	a := &subresponse{s: s, caller: caller}
+	a := &subresponse{s: s, caller: caller, serving: true}
+	defer a.waits()
 	if q.Binding == "" {
 		err = a.failed(p.fetchOutside(&q.Request, body, a))
 	} else {
@@ -160,7 +165,16 @@ type subresponse struct {
 	callee   *world.Event // nil for the outside
 	retaken  bool         // the caller has been resumed
 	answered bool
-	status   int // of the response, for the log
+	serving  bool // see world.Event.Serving
+	status   int  // of the response, for the log
+}
+
+// waits notes that the caller waits for its response.
+func (a *subresponse) waits() {
+	if a.serving {
+		a.serving = false
+		a.caller.Serving(-1)
+	}
 }
 
 // over completes the callee before the end of its response leaves. Otherwise the caller could pass
@@ -201,7 +215,10 @@ func (a *subresponse) failed(err error) error {
 	return err
 }
 
-func (a *subresponse) Write(p []byte) (int, error) { return a.s.Write(p) }
+func (a *subresponse) Write(p []byte) (int, error) {
+	a.caller.Carried()
+	return a.s.Write(p)
+}
 
 func (a *subresponse) Close() error {
 	a.over()
@@ -217,7 +234,10 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	var failure error
 	p.w.Deliver(&world.Delivery{ //nolint:errcheck // Ended receives the error
 		Kind: "fetch", Context: a.s.Context(), Program: p, Object: object, Caller: a.caller, Request: &q.Request,
-		Began:  func(ev *world.Event) { a.callee = ev },
+		Began: func(ev *world.Event) {
+			a.callee = ev
+			a.waits()
+		},
 		Handle: func(ev *world.Event, inst *world.Instance) error { return p.Fetch(ev, inst, body, a) },
 		Ended: func(ev *world.Event, err error) {
 			failure = a.failed(world.CallerError(ev, err))
@@ -264,6 +284,7 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	// Only the platform names the client: its edge refuses requests that do.
 	r.Header.Del("Cf-Connecting-Ip")
 	a.caller.AwaitOutside(1)
+	a.waits()
 	resp, err := p.host.outside.RoundTrip(r)
 	if !p.Lost() {
 		a.caller.AwaitOutside(-1)

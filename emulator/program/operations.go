@@ -1,7 +1,6 @@
 package program
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"time"
@@ -68,8 +67,8 @@ var operations = map[wire.Method]operation{
 	wire.MethodNow: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
 		return &wire.Time{Time: ev.Now().UnixMilli()}, nil
 	}),
-	wire.MethodPause:   plain(func(ev *world.Event) error { return ev.Pause(context.Background()) }),
-	wire.MethodResume:  plain(func(ev *world.Event) error { return ev.Resume(context.Background()) }).waits(),
+	wire.MethodPause:   plain((*world.Event).Yield),
+	wire.MethodResume:  plain((*world.Event).Retake).waits(),
 	wire.MethodBlock:   plain((*world.Event).Block).waits(),
 	wire.MethodUnblock: plain((*world.Event).Unblock),
 	wire.MethodReset: do(func(ev *world.Event, q *wire.Reset) error {

@@ -168,6 +168,16 @@ func (d *watchdog) stack(ev *world.Event) (string, error) {
 	}
 }
 
+// Stack returns the stack of the handler of ev, with paths relative to the project, or empty if the
+// program does not say.
+func (p *Program) Stack(ev *world.Event) string {
+	stack, err := p.watchdog.stack(ev)
+	if err != nil {
+		return ""
+	}
+	return p.host.relative(stack)
+}
+
 // relative makes the paths of a stack that lie in the project relative to it.
 func (h *Runner) relative(stack string) string {
 	folders := []string{h.Dir}

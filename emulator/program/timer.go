@@ -21,14 +21,20 @@ func (p *Program) startTimer(s *wire.Stream) {
 		return
 	}
 	c := p.w.Clock()
-	timer := c.At(c.Now().Add(time.Duration(q.Duration)), func(step *clock.Step) {
+	due := c.Now().Add(time.Duration(q.Duration))
+	drop := ev.HoldTimer(due)
+	timer := c.At(due, func(step *clock.Step) {
 		step.Add()
 		p.w.Go(func() {
 			defer step.Done()
+			drop()
 			ev.Expire(step, func() (goesOn, known bool) { return answerTimer(s) })
 		})
 	})
-	context.AfterFunc(s.Context(), func() { timer.Stop() })
+	context.AfterFunc(s.Context(), func() {
+		drop()
+		timer.Stop()
+	})
 }
 
 // answerTimer answers s, whose timer is due, and reads the program's reply: whether the handler

@@ -24,7 +24,7 @@ func (p *Program) visit(s *wire.Stream) error {
 		}
 	}
 	return p.w.Deliver(&world.Delivery{
-		Kind: "visit", Context: s.Context(), Program: p, Object: object,
+		Kind: world.KindVisit, Context: s.Context(), Program: p, Object: object,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			m := &wire.Visited{Event: ev.Number(), Instance: inst.Number(), Visit: q.Visit}
 			return p.Ask(inst, wire.MethodVisited, m)

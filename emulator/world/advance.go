@@ -194,6 +194,12 @@ func (w *World) BeginAdvance(
 	w.advance = a
 	return a, func() (*control.Advanced, error) {
 		defer stop()
+		if q.Settle {
+			if err := w.settleFirst(ctx); err != nil {
+				w.endAdvance()
+				return nil, err
+			}
+		}
 		w.advancing.Store(true)
 		w.awaitAftermath()
 		report, err := moveClock()
@@ -208,6 +214,7 @@ func (w *World) endAdvance() {
 	w.advance = nil
 	w.mu.Unlock()
 	w.advancing.Store(false)
+	w.nameAllFrozen()
 	w.stores.closeLingering()
 }
 

@@ -82,10 +82,12 @@ func (w *World) Deliver(d *Delivery) error {
 
 func (w *World) deliverOnce(d *Delivery) error {
 	prog := d.Program
+	w.underWay.enter()
 	switch {
 	case prog == nil:
 		var err error
 		if prog, err = w.enter(d); err != nil {
+			w.underWay.giveUp()
 			return err
 		}
 		defer w.programs.Leave(prog)
@@ -94,6 +96,8 @@ func (w *World) deliverOnce(d *Delivery) error {
 		defer w.programs.Leave(prog)
 	}
 	ev := w.begin(d, prog)
+	w.underWay.add(ev)
+	defer w.underWay.remove(ev)
 	defer ev.retire()
 	if d.Caller != nil {
 		d.Caller.served.add(ev.obj)

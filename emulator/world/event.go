@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"devtool.internal/clock"
 	"devtool.internal/durable/wire"
@@ -25,6 +26,9 @@ type Event struct {
 	// ctx ends when nobody waits for the event any more. The handler keeps its turn until it
 	// returns.
 	ctx context.Context
+
+	// named is set when the log has said that the event waits for the frozen clock.
+	named atomic.Bool
 
 	// served notes the objects that an event of the worker calls, or is nil.
 	served *Served

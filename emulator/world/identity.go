@@ -19,6 +19,13 @@ func (ns *Namespace) At(who Identity) *Address { return &Address{ns, who} }
 // Address returns the object's address, without its name.
 func (o *object) Address() *Address { return &Address{o.ns, Identity{id: o.id}} }
 
+// which returns the object in the form of the control API.
+func (o *object) which() control.Object {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return control.Object{Class: o.ns.class, Name: o.name, ID: o.id.String()}
+}
+
 // Named returns the identity of the object with this name.
 func (ns *Namespace) Named(name string) Identity {
 	return Identity{id: objectid.FromName(ns.uniqueKey, "", name), Name: name, Named: true}

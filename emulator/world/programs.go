@@ -59,6 +59,9 @@ type Program interface {
 	// Responds asks the program for a sign of life, and reports whether it came. If so, everything
 	// that the program had asked for before has arrived.
 	Responds() bool
+	// Stack returns the stack of an event's handler and of the goroutines that it has started, for
+	// people, or empty if the program does not say.
+	Stack(*Event) string
 	// Spared reports whether real time does not count for the program: a debugger stops it, or has
 	// stopped it within the last d of real time.
 	Spared(d time.Duration) bool

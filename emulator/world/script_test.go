@@ -146,6 +146,7 @@ func (s *script) Class(name string) (wire.Class, bool) {
 func (s *script) Scheduled() bool           { return s.handlers["scheduled"] != nil }
 func (r *scriptRun) Lost() bool             { return r.gone.Err() != nil }
 func (s *script) Attached() bool            { return false }
+func (s *script) Stack(*Event) string       { return "" }
 func (s *script) Responds() bool            { return true }
 func (s *script) Spared(time.Duration) bool { return false }
 

@@ -43,6 +43,8 @@ type stepHolder struct {
 	waits      int                      // goroutines of the handler that sleep or wait for a callee
 	paused     bool                     // the handler gives its turn up, or wants it back
 	outside    int                      // answers and bodies from outside that the handler may wait for
+
+	restCounts
 }
 
 // join makes h hold step in place of the one it held. A nil step only gives the old one back,
@@ -143,6 +145,8 @@ func (h *stepHolder) lastStep() *clock.Step {
 func (h *stepHolder) asked() {
 	h.stepMu.Lock()
 	h.operations++
+	h.progress++
+	h.several = h.several || h.waits > 0
 	h.stepMu.Unlock()
 }
 
@@ -157,6 +161,7 @@ func (h *stepHolder) operationCount() int64 {
 func (h *stepHolder) beginWait() {
 	h.stepMu.Lock()
 	h.waits++
+	h.several = h.several || h.waits > 1
 	h.stepMu.Unlock()
 }
 
@@ -164,6 +169,7 @@ func (h *stepHolder) endWait() (left int) {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	h.waits--
+	h.progress++
 	return h.waits
 }
 
@@ -184,6 +190,7 @@ func (h *stepHolder) setPaused(paused bool) {
 func (h *stepHolder) AwaitOutside(n int) {
 	h.stepMu.Lock()
 	h.outside += n
+	h.progress++
 	h.stepMu.Unlock()
 }
 
@@ -395,6 +402,7 @@ func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	}
 	ev.beginWait()
 	ev.park()
+	ev.w.nameFrozen(ev)
 	var step *clock.Step
 	var err error
 	select {

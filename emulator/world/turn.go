@@ -91,6 +91,7 @@ func (o *object) enqueue(ctx context.Context, t *ticket) (*waiter, error) {
 		o.queue = append(o.queue, w)
 		if o.parked {
 			t.leave()
+			o.ns.w.Go(func() { o.ns.w.nameFrozen(t.ev) }) // it takes the lock of other objects
 		}
 	}
 	w.count++
@@ -181,6 +182,9 @@ func (o *object) withTurn(ctx context.Context, f func() error) error {
 // nothing more, so it no longer counts as running: its caller may go on before Handle returns.
 func (ev *Event) Finish() error {
 	ev.w.running.remove(ev)
+	if ev.callerEvent() == nil { // otherwise its caller is still to go on
+		ev.w.underWay.remove(ev)
+	}
 	if ev.obj == nil {
 		return nil
 	}

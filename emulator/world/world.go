@@ -121,11 +121,12 @@ type World struct {
 	// idleLimit is how long an object stays in memory without an event, on the clock.
 	idleLimit time.Duration
 
-	running running
-	stores  stores
-	crons   crontab
-	faults  faults
-	early   earlyAlarms
+	running  running
+	underWay underWay
+	stores   stores
+	crons    crontab
+	faults   faults
+	early    earlyAlarms
 	// aftermath counts the events that resets from outside and lost programs have ended and that
 	// are not over yet.
 	aftermath aftermath

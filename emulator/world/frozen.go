@@ -1,0 +1,91 @@
+package world
+
+import (
+	"cmp"
+	"net/url"
+	"strconv"
+
+	"devtool.internal/clock"
+)
+
+// The log says at once which requests, alarms and cron triggers wait for a clock that is frozen,
+// because nothing else would. An advance is about to let them go on: it names what still waits at
+// its end.
+
+// Freeze stops the clock, and names what waits for it.
+func (w *World) Freeze() error {
+	if err := w.clock.Freeze(); err != nil {
+		return err
+	}
+	w.nameAllFrozen()
+	return nil
+}
+
+// standsStill reports whether only a command can make the clock go on.
+func (w *World) standsStill() bool { return !w.advancing.Load() && w.clock.Mode() == clock.Frozen }
+
+// nameFrozen names what waits because ev does, which waits for the clock: the event that has led to
+// it, and those that have led to the events in the queues which it holds up. A nil ev is nobody's.
+func (w *World) nameFrozen(ev *Event) {
+	if ev == nil || !w.standsStill() {
+		return
+	}
+	ev.root().nameOnce()
+	for ; ev != nil; ev = ev.callerEvent() {
+		for _, behind := range ev.heldUp() {
+			behind.root().nameOnce()
+		}
+	}
+}
+
+// nameAllFrozen names everything that waits for the clock, if that stands still.
+func (w *World) nameAllFrozen() {
+	if !w.standsStill() {
+		return
+	}
+	events, _, _ := w.underWay.all()
+	for _, ev := range events {
+		if ev.callerEvent() == nil && len(ev.waitsForClock(make(map[*Event]bool))) > 0 {
+			ev.nameOnce()
+		}
+	}
+}
+
+// heldUp returns the events that wait for the turn which ev keeps.
+func (ev *Event) heldUp() (behind []*Event) {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	if ev.obj.turn != &ev.ticket {
+		return nil
+	}
+	for _, w := range ev.obj.queue {
+		if w.ticket.ev != nil {
+			behind = append(behind, w.ticket.ev)
+		}
+	}
+	return behind
+}
+
+// nameOnce logs that the event waits for the clock, unless that was logged before.
+func (ev *Event) nameOnce() {
+	if !ev.named.Swap(true) {
+		ev.w.log.Info(ev.what() + " waits for the clock, which is frozen")
+	}
+}
+
+// what names the event as the log names its outcome: "GET /sleep", "alarm Lab/a", "cron * * * * *".
+func (ev *Event) what() string {
+	switch {
+	case ev.request != nil:
+		if u, err := url.Parse(ev.request.URL); err == nil { // escaped, because the line is for a terminal
+			return ev.request.Method + " " + cmp.Or(u.EscapedPath(), "/")
+		}
+		return ev.request.Method + " " + strconv.Quote(ev.request.URL)
+	case ev.obj != nil:
+		return ev.kind + " " + ev.obj.String()
+	}
+	return cmp.Or(ev.kind, "an event")
+}
