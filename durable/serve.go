@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sort"
 	"sync"
@@ -184,7 +185,7 @@ var methods = map[wire.Method]method{
 	wire.MethodVisited:   {acknowledged, decoded((*server).visited)},
 	wire.MethodDestroy:   {acknowledged, decoded((*server).destroy)},
 	wire.MethodStack:     {answering, decoded((*server).stack)},
-	wire.MethodPing:      {acknowledged, func(*server, *wire.Stream, []byte) error { return nil }},
+	wire.MethodPing:      {acknowledged, (*server).pinged},
 	wire.MethodForget:    {noted, decoded((*server).forget)},
 }
 
@@ -241,6 +242,15 @@ func (srv *server) notice(method wire.Method, message []byte) {
 	if m, known := methods[method]; known && m.manner == noted {
 		m.serve(srv, nil, message) //nolint:errcheck // a notice has no answer
 	}
+}
+
+// pinged lets the goroutines run that handlers have just started. So before the answer they have
+// asked for what they wait for, unless they compute for longer.
+func (srv *server) pinged(*wire.Stream, []byte) error {
+	for range 16 {
+		runtime.Gosched()
+	}
+	return nil
 }
 
 // forget clears the cache of an instance: its storage has changed without the program.

@@ -23,18 +23,46 @@ type asker struct {
 // is nil. Errors begin with what, the purpose of the request.
 func (a asker) ask(what, method, path string, question, answer any) {
 	a.t.Helper()
-	response, err := a.emulator.request(method, path, question)
-	if err == nil {
-		defer response.Body.Close()
-		err = json.NewDecoder(response.Body).Decode(answer)
+	// The test's context would not do: it ends before the test's cleanup functions run.
+	if err := a.emulator.ask(context.Background(), method, path, question, answer); err != nil {
+		a.t.Fatalf("durabletest: %s: %v", what, a.emulator.explain(err))
+	}
+}
+
+// trigger is ask for a run of an event of a kind, which the test waits for. It settles first.
+func (a asker) trigger(what, path string, question any, kind string, answer any) {
+	a.t.Helper()
+	a.settle(what)
+	ctx, fail := context.WithCancelCause(context.Background())
+	defer fail(nil)
+	stop := func() {}
+	if traffic := a.emulator.traffic; traffic.onOwn() {
+		stop = traffic.watch(func(w Waiter) bool { return w.Kind == kind }, 1, func(w Waiter) {
+			fail(&stalled{w.Kind + " " + w.About, w.Until, "let the clock run, or call Trigger from a goroutine"})
+		})
+	}
+	err := a.emulator.ask(ctx, http.MethodPost, path, question, answer)
+	stop()
+	if late, ok := context.Cause(ctx).(*stalled); ok { //nolint:errorlint // it is not wrapped
+		err = late
 	}
 	if err != nil {
 		a.t.Fatalf("durabletest: %s: %v", what, a.emulator.explain(err))
 	}
 }
 
+// ask sends a request to the control API and decodes the answer.
+func (e *emulator) ask(ctx context.Context, method, path string, question, answer any) error {
+	response, err := e.request(ctx, method, path, question)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
 // request sends a request to the control API. If the emulator refuses it the error is a *refusal.
-func (e *emulator) request(method, path string, question any) (*http.Response, error) {
+func (e *emulator) request(ctx context.Context, method, path string, question any) (*http.Response, error) {
 	var body io.Reader
 	if question != nil {
 		b, err := json.Marshal(question)
@@ -43,8 +71,7 @@ func (e *emulator) request(method, path string, question any) (*http.Response, e
 		}
 		body = bytes.NewReader(b)
 	}
-	// The test's context would not do: it ends before the test's cleanup functions run.
-	r, err := http.NewRequestWithContext(context.Background(), method, e.url+apiPrefix+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, e.url+apiPrefix+path, body)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package durabletest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"time"
 )
 
-// A Clock is the clock that handlers see. It is frozen until the test moves it or lets it run.
+// A Clock is the clock that handlers see. It is frozen until the test moves it or lets it run. The
+// methods that move it settle first, as Server.Settle does: so a handler on its way to its Sleep
+// sleeps before the clock moves.
 type Clock struct{ asker }
 
 // Outcomes of a run.
@@ -106,6 +109,7 @@ type move struct {
 	To       *time.Time `json:"to,omitempty"`
 	Next     bool       `json:"next,omitempty"`
 	Jump     bool       `json:"jump,omitempty"`
+	Settle   bool       `json:"settle,omitempty"`
 }
 
 // Advance moves the clock on by d and runs everything that comes due on the way, each at its own
@@ -129,8 +133,8 @@ const (
 )
 
 // Next is Advance to whatever is due next: an alarm, a retry, a cron trigger or the end of a
-// handler's Sleep. If nothing is due, Next waits up to 5 s of real time: the request of another
-// goroutine may be on its way to its Sleep.
+// handler's Sleep. If nothing is due, Next waits up to 5 s of real time: another goroutine of the
+// test may be about to send a request.
 func (c Clock) Next() []Fired {
 	c.t.Helper()
 	tick := time.NewTicker(dueTick)
@@ -173,7 +177,11 @@ func (c Clock) move(what string, m move) []Fired {
 // move moves the clock. The emulator's answer has a line of JSON for each run and one for the end,
 // among others, which move skips.
 func (e *emulator) move(m move) ([]Fired, error) {
-	response, err := e.request(http.MethodPost, "time/advance", m)
+	m.Settle = true
+	if err := e.traffic.awaitArrivals(); err != nil {
+		return nil, err
+	}
+	response, err := e.request(context.Background(), http.MethodPost, "time/advance", m)
 	if err != nil {
 		return nil, err
 	}

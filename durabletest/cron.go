@@ -31,8 +31,8 @@ func (c Cron) List() []CronTrigger {
 func (c Cron) Trigger(cron string) Fired {
 	c.t.Helper()
 	var fired Fired
-	c.ask("trigger cron "+cron, http.MethodPost, "cron/trigger", struct {
+	c.trigger("trigger cron "+cron, "cron/trigger", struct {
 		Cron string `json:"cron,omitempty"`
-	}{cron}, &fired)
+	}{cron}, "cron", &fired)
 	return fired
 }

@@ -92,11 +92,15 @@ func Start(t testing.TB, worker durable.Worker, o Options) *Server {
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}
+	e.traffic.addOwn(t)
 	return e.server(t)
 }
 
 // For returns the same server for t, such as that of a subtest. Calls that fail then end t.
-func (s *Server) For(t testing.TB) *Server { return s.emulator.server(t) }
+func (s *Server) For(t testing.TB) *Server {
+	s.emulator.traffic.addOwn(t)
+	return s.emulator.server(t)
+}
 
 func (e *emulator) server(t testing.TB) *Server {
 	a := asker{t, e}
@@ -109,5 +113,12 @@ func (e *emulator) server(t testing.TB) *Server {
 // needs no more than a status, from 200 to 599. f runs on other goroutines than the test's, and for
 // several requests at once if several handlers send them.
 func (s *Server) Outbound(f func(*http.Request) (*http.Response, error)) {
+	if f != nil {
+		answer := f
+		f = func(r *http.Request) (*http.Response, error) {
+			defer s.emulator.traffic.use()()
+			return answer(r)
+		}
+	}
 	s.emulator.outside.Store(&f)
 }

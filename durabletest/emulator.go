@@ -30,6 +30,7 @@ type emulator struct {
 	url     string
 	client  *http.Client
 	world   *world
+	traffic *traffic
 	program inside.Program
 	frame   []byte // marks the stacks of the worker's handlers
 	log     testLog
@@ -94,7 +95,8 @@ func (e *emulator) reach(address string) error {
 		return fmt.Errorf("read the emulator's URL: %w", err)
 	}
 	e.url = address
-	e.client = &http.Client{Transport: &relative{base: u, transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	e.traffic = newTraffic(&relative{base: u, transport: &http.Transport{MaxIdleConnsPerHost: 16}})
+	e.client = &http.Client{Transport: e.traffic}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package durabletest_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type Lab struct {
 	state  *durable.State
 	env    *durable.Env
-	visits int // in memory
+	visits int  // in memory
+	sleepy bool // the alarm sleeps
 }
 
 func newLab(_ context.Context, s *durable.State, env *durable.Env) (*Lab, error) {
@@ -78,6 +80,43 @@ func (l *Lab) handle(ctx context.Context, r *http.Request) (any, error) {
 		defer resp.Body.Close()
 		b, err := io.ReadAll(resp.Body)
 		return fmt.Sprintf("%d %s", resp.StatusCode, b), err
+	case "sleep":
+		d, err := time.ParseDuration(cmp.Or(r.URL.RawQuery, "10s"))
+		if err != nil {
+			return nil, err
+		}
+		spin()
+		return "slept", durable.Sleep(ctx, d)
+	case "sleep-in-b":
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://lab/b/sleep", nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := l.env.Namespace("LAB").GetByName("b").Fetch(q)
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return string(b), err
+	case "sleep-in-the-alarm":
+		l.sleepy = true
+		return "armed", storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Minute))
+	case "timeout":
+		timed, cancel := durable.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		<-timed.Done()
+		return "late", nil
+	case "several":
+		var group sync.WaitGroup
+		for n := range 8 {
+			group.Go(func() {
+				spin()
+				durable.Sleep(ctx, time.Duration(n+1)*time.Second) //nolint:errcheck // the clock tells
+			})
+		}
+		group.Wait()
+		return durable.Now(ctx).Sub(at).String(), nil
 	case "hold":
 		return "", l.state.BlockConcurrencyWhile(ctx, func(ctx context.Context) error {
 			return durable.Sleep(ctx, 20*time.Second)
@@ -87,6 +126,9 @@ func (l *Lab) handle(ctx context.Context, r *http.Request) (any, error) {
 }
 
 func (l *Lab) Alarm(ctx context.Context, info durable.AlarmInfo) error {
+	if l.sleepy {
+		return durable.Sleep(ctx, 10*time.Second)
+	}
 	var runs int
 	if _, err := l.state.Storage.Get(ctx, "runs", &runs); err != nil {
 		return err
@@ -119,6 +161,13 @@ var worker = durable.Worker{
 		return response.Body.Close()
 	},
 	Classes: durable.Classes{"Lab": durable.NewClass(newLab)},
+}
+
+// spin computes for a while that depends on the machine.
+func spin() {
+	for range 200 {
+		runtime.Gosched()
+	}
 }
 
 // at is where the clock of most tests starts.

@@ -41,7 +41,7 @@ func (o Object) Alarm() (alarm Alarm, ok bool) {
 func (o Object) Trigger() Fired {
 	o.t.Helper()
 	var fired Fired
-	o.ask("trigger the alarm of "+o.String(), http.MethodPost, "alarms/trigger", o.identity(), &fired)
+	o.trigger("trigger the alarm of "+o.String(), "alarms/trigger", o.identity(), "alarm", &fired)
 	return fired
 }
 

@@ -1,7 +1,6 @@
 package durabletest
 
 import (
-	"io"
 	"net/http"
 	"strings"
 )
@@ -14,13 +13,11 @@ func (s *Server) Client() *http.Client { return s.emulator.client }
 // covers the common case: use Do for headers and streams.
 func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	s.t.Helper()
-	response := s.Do(s.request(method, path, body))
-	b, err := io.ReadAll(response.Body)
-	response.Body.Close()
+	status, answer, err := s.emulator.roundTrip(s.request(method, path, body))
 	if err != nil {
 		s.t.Fatalf("durabletest: %s %s: %v", method, path, s.emulator.explain(err))
 	}
-	return response.StatusCode, string(b)
+	return status, answer
 }
 
 // request returns a request with the context of the test.

@@ -36,6 +36,7 @@ func Run[T any](
 	t testing.TB, o Object, f func(ctx context.Context, instance T, state *durable.State),
 ) {
 	t.Helper()
+	defer o.emulator.traffic.use()()
 	type visit struct {
 		ctx      context.Context
 		instance T

@@ -84,6 +84,7 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	}
 	at := e.currentSettings().origin
 	header := endToEnd(r.Header)
+	began := acknowledge(w, header)
 	a.rewrite = e.rewriteFor(r, at)
 	a.rewrite.request(header)
 	describeClient(header, r.RemoteAddr, at.scheme)
@@ -99,7 +100,7 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 	defer in.stop(w)
 	body := in.first(r, m)
 	return e.world.Deliver(&world.Delivery{
-		Kind: "fetch", Context: r.Context(), Entry: world.Newest, Request: m, Served: &a.served,
+		Kind: "fetch", Context: r.Context(), Entry: world.Newest, Request: m, Served: &a.served, Began: began,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			return ev.Program().(*program.Program).Fetch(ev, inst, body, a)
 		},

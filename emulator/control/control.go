@@ -18,6 +18,8 @@
 //	GET  time           -> Time
 //	POST time/advance   AdvanceRequest -> AdvanceEvent, a line each, the last with Advanced
 //	POST time/stop      -> Time: the advance under way ends after its current step
+//	POST time/settle    SettleRequest -> Waiting, when all handlers rest
+//	GET  time/waiting   -> Waiting
 //	POST time/freeze    -> Time
 //	POST time/resume    -> Time
 //	POST time/speed     SpeedRequest -> Time
@@ -60,6 +62,14 @@ import "time"
 // Prefix is the path prefix of the control API. The platform reserves /cdn-cgi/, so no worker
 // expects requests there.
 const Prefix = "/cdn-cgi/devtool/v1/"
+
+// AcknowledgeHeader is the header of a request to the worker whose client wants to know when it has
+// arrived. The answer is an informational response, before the worker's, with the number of the
+// event in EventHeader. Handlers never see either.
+const (
+	AcknowledgeHeader = "Devtool-Acknowledge"
+	EventHeader       = "Devtool-Event"
+)
 
 // LinesType is the content type of an answer that has one JSON value a line.
 const LinesType = "application/x-ndjson"

@@ -18,11 +18,14 @@ const (
 	// handler is at rest when it has asked for nothing for Waits.Silence of real time although its
 	// program runs.
 	quiet
+	// fresh means that one goroutine of the handler has begun to wait for the clock or for another
+	// event. The handler is at rest unless it has just started other goroutines: they get a moment.
+	fresh
 	// timed means that the handler has asked for no wait, but has a timer on the clock. It is at
 	// rest if its goroutines are blocked.
 	timed
-	// resting means that the handler waits for the clock, for another event, for its turn, or, in
-	// a visit, for the test.
+	// resting means that the handler waits for its turn, or, in a visit, for the test, or that it
+	// was found at rest and has made no progress since.
 	resting
 )
 
@@ -31,7 +34,7 @@ type restCounts struct {
 	// progress grows with everything that may have ended a rest, except that the event got its
 	// turn. An event with its turn rests again only after it has asked for something.
 	progress int64
-	silent   int64 // 1 more than the progress at which a quiet handler was found at rest, or 0
+	silent   int64 // 1 more than the progress at which the handler was found at rest, or 0
 	serving  int   // subrequests on their way to what they wait for
 	yielded  int   // waits for bodies and answers that the handler has begun by Pause
 	several  bool  // more than one goroutine of the handler has asked for something at a time
@@ -96,12 +99,11 @@ func (ev *Event) rest() (rest, int64) {
 		return resting, ev.progress
 	case ev.serving > 0:
 		return busy, ev.progress
-	case ev.waits > 0 && !ev.several:
+	case ev.waits+ev.outside+ev.yielded > 0 && ev.silent == ev.progress+1:
 		return resting, ev.progress
+	case ev.waits > 0 && !ev.several:
+		return fresh, ev.progress
 	case ev.waits > 0, ev.outside > 0, ev.yielded > 0:
-		if ev.silent == ev.progress+1 {
-			return resting, ev.progress
-		}
 		return quiet, ev.progress
 	case len(ev.timers) > 0:
 		return timed, ev.progress
@@ -123,7 +125,7 @@ func (ev *Event) place() (queued, visiting bool) {
 // KindVisit is the kind of an event in which a test's own function looks into an object.
 const KindVisit = "visit"
 
-// foundSilent notes that a quiet handler is at rest, unless it has made progress.
+// foundSilent notes that the handler is at rest as long as it makes no progress.
 func (ev *Event) foundSilent(progress int64) {
 	ev.stepMu.Lock()
 	defer ev.stepMu.Unlock()
@@ -200,13 +202,16 @@ func (ev *Event) until() (first time.Time) {
 	return first
 }
 
-// root returns the first event in the chain of calls that led to ev.
+// root returns the first event in the chain of calls that led to ev. A caller belongs to the chain
+// as long as the call lasts, even if it has the head of its response.
 func (ev *Event) root() *Event {
 	for {
-		caller := ev.callerEvent()
-		if caller == nil {
+		ev.stepMu.Lock()
+		by := ev.calledBy
+		ev.stepMu.Unlock()
+		if by == nil {
 			return ev
 		}
-		ev = caller
+		ev = by
 	}
 }

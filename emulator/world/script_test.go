@@ -143,11 +143,17 @@ func (s *script) Class(name string) (wire.Class, bool) {
 	return wire.Class{Name: name, Fetch: true, Alarm: name == "Lab"}, name == "Lab" || name == "Mute"
 }
 
-func (s *script) Scheduled() bool           { return s.handlers["scheduled"] != nil }
-func (r *scriptRun) Lost() bool             { return r.gone.Err() != nil }
-func (s *script) Attached() bool            { return false }
-func (s *script) Stack(*Event) string       { return "" }
-func (s *script) Responds() bool            { return true }
+func (s *script) Scheduled() bool     { return s.handlers["scheduled"] != nil }
+func (r *scriptRun) Lost() bool       { return r.gone.Err() != nil }
+func (s *script) Attached() bool      { return false }
+func (s *script) Stack(*Event) string { return "" }
+
+// Responds gives the goroutines of handlers time, as the answer of a process does.
+func (s *script) Responds() bool {
+	spin()
+	return true
+}
+
 func (s *script) Spared(time.Duration) bool { return false }
 
 func (s *script) Destroy(inst *Instance) {

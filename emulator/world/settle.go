@@ -27,8 +27,8 @@ const (
 // not waited for.
 //
 // A handler rests as package world sees it: it waits for the clock, for another event, for its
-// turn, or for the outside. That is known at once. Only a handler with several goroutines, or with
-// a body under way, must be silent for a moment (see rest.go).
+// turn, or for the outside. A handler with several goroutines, or with a body under way, must also
+// be silent for a while (see rest.go).
 func (w *World) Settle(ctx context.Context, limit time.Duration) error {
 	if limit == 0 {
 		limit = defaultSettle
@@ -70,7 +70,7 @@ func SettleLimit(q control.SettleRequest) (time.Duration, error) {
 // settling is one call of Settle.
 type settling struct {
 	w     *World
-	quiet map[*Event]silence // quiet handlers
+	quiet map[*Event]silence // quiet and fresh handlers
 }
 
 // A silence is how long a handler has made no progress.
@@ -124,7 +124,9 @@ func (s *settling) settled() bool {
 		case busy:
 			return false
 		case quiet:
-			silent = s.isSilent(ev, l.at[i]) && silent
+			silent = s.isSilent(ev, l.at[i], s.w.waits.Silence) && silent
+		case fresh:
+			silent = s.isSilent(ev, l.at[i], s.w.waits.Silence/10) && silent
 		case timed:
 			timers = append(timers, ev)
 		}
@@ -155,21 +157,21 @@ func (s *settling) settled() bool {
 		return false
 	}
 	for i, ev := range l.events {
-		if l.rests[i] == quiet {
+		if l.rests[i] == quiet || l.rests[i] == fresh {
 			ev.foundSilent(l.at[i])
 		}
 	}
 	return true
 }
 
-// isSilent reports whether a quiet handler has made no progress for Waits.Silence.
-func (s *settling) isSilent(ev *Event, progress int64) bool {
+// isSilent reports whether a handler has made no progress for d of real time.
+func (s *settling) isSilent(ev *Event, progress int64, d time.Duration) bool {
 	q, ok := s.quiet[ev]
 	if !ok || q.progress != progress {
 		q = silence{progress, time.Now()}
 		s.quiet[ev] = q
 	}
-	return time.Since(q.since) >= s.w.waits.Silence
+	return time.Since(q.since) >= d
 }
 
 // failure returns an error that names what does not rest.
@@ -178,10 +180,10 @@ func (s *settling) failure(limit time.Duration) error {
 	var lines []string
 	for i, ev := range l.events {
 		switch l.rests[i] {
-		case resting:
+		case resting, fresh:
 			continue
 		case quiet:
-			if s.isSilent(ev, l.at[i]) {
+			if s.isSilent(ev, l.at[i], s.w.waits.Silence) {
 				continue
 			}
 		}
@@ -224,7 +226,7 @@ func (w *World) Waiting() control.Waiting {
 	answer := control.Waiting{Now: w.clock.Now(), Mode: string(w.clock.Mode()), Waiting: []control.Waiter{}}
 	events, _, _ := w.underWay.all()
 	for _, ev := range events {
-		if ev.callerEvent() != nil {
+		if ev.root() != ev {
 			continue
 		}
 		for _, sleeper := range ev.waitsForClock(make(map[*Event]bool)) {

@@ -201,6 +201,7 @@ func (w *world) sleepsOf(name string) (n int) {
 
 func TestTheLogNamesWhatWaitsForAFrozenClock(t *testing.T) {
 	var log scripted.Buffer
+	held := make(chan struct{})
 	w := &world{t: t, dir: t.TempDir(), date: "2026-10-01", tune: func(o *setup) {
 		o.Options.Log = slog.New(slog.NewTextHandler(&log, nil))
 	}}
@@ -211,9 +212,12 @@ func TestTheLogNamesWhatWaitsForAFrozenClock(t *testing.T) {
 			if err := c.ask((*Event).Block); err != nil {
 				return "", err
 			}
+			held <- struct{}{}
+			<-held
 			return "", c.sleep(2 * time.Second)
 		},
 		"/behind": func(*call) (string, error) { return "", nil },
+		"/late":   func(*call) (string, error) { return "", nil },
 		"/arm":    func(c *call) (string, error) { return "", c.setAlarm(time.Second) },
 		"alarm":   func(c *call) (string, error) { return "", c.sleep(2 * time.Second) },
 	}))
@@ -239,8 +243,13 @@ func TestTheLogNamesWhatWaitsForAFrozenClock(t *testing.T) {
 	w.begin(&wg, "a", "/chain")
 	wantNamed("GET /sleep%0A", "GET /chain")
 	w.begin(&wg, "c", "/hold")
+	<-held
 	w.begin(&wg, "c", "/behind")
+	eventually(t, "a request is queued", func() bool { return w.object("Lab", "c").queued() == 1 })
+	held <- struct{}{}
 	wantNamed("GET /sleep%0A", "GET /chain", "GET /hold", "GET /behind")
+	w.begin(&wg, "c", "/late")
+	wantNamed("GET /sleep%0A", "GET /chain", "GET /hold", "GET /behind", "GET /late")
 	w.moveOn(2 * time.Second)
 	wg.Wait()
 

@@ -36,6 +36,7 @@ type stepHolder struct {
 	// The rest is about an event's handler. It is zero for other holders.
 
 	caller     *Event                   // the event whose handler waits for this one, or nil
+	calledBy   *Event                   // the same event until the call is over, or nil
 	callees    map[*Event]struct{}      // events of other objects that the handler waits for
 	sleeps     map[*sleepTimer]struct{} // sleeps that the handler waits for
 	canceled   bool                     // the caller no longer waits, and this event has joined its step
@@ -208,6 +209,12 @@ func (h *stepHolder) setCaller(caller *Event) {
 	h.stepMu.Unlock()
 }
 
+func (h *stepHolder) setCalledBy(caller *Event) {
+	h.stepMu.Lock()
+	h.calledBy = caller
+	h.stepMu.Unlock()
+}
+
 func (h *stepHolder) callerEvent() *Event {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
@@ -313,8 +320,13 @@ func (o *object) joinAll(inst *Instance, step *clock.Step) {
 // Answered gives the step back, and done ends the call.
 func (ev *Event) callFor(caller *Event) (done func()) {
 	ev.setCaller(caller)
+	ev.setCalledBy(caller)
 	ev.join(caller.lastStep())
-	done = remember(&caller.stepHolder, &caller.callees, ev)
+	forget := remember(&caller.stepHolder, &caller.callees, ev)
+	done = func() {
+		forget()
+		ev.setCalledBy(nil)
+	}
 	caller.beginWait()
 	caller.leave()
 	return done
