@@ -186,15 +186,20 @@ func TestAStreamSettlesBetweenItsPieces(t *testing.T) {
 	wantAnswer(t, p, "0\n1\n2\n")
 }
 
+// handlerOf returns a Worker.Handler that calls f.
+func handlerOf(f http.HandlerFunc) func(*durable.Env) http.Handler {
+	return func(*durable.Env) http.Handler { return f }
+}
+
 func TestAHandlerThatDoesNotSettleIsNamed(t *testing.T) {
 	t.Parallel()
 	in, release := make(chan struct{}), make(chan struct{})
 	r := record(t, func(t testing.TB) {
 		stubborn := worker
-		stubborn.Fetch = func(http.ResponseWriter, *http.Request, *durable.Env) {
+		stubborn.Handler = handlerOf(func(http.ResponseWriter, *http.Request) {
 			in <- struct{}{}
 			<-release
-		}
+		})
 		srv := durabletest.Start(t, stubborn, durabletest.Options{Dir: "testdata/lab"})
 		t.Cleanup(func() { close(release) })
 		srv.Begin("GET", "/stubborn?q", "")
@@ -319,7 +324,7 @@ func TestHandlersDoNotSeeHowTheirArrivalIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	seen := make(chan http.Header, 1)
 	curious := worker
-	curious.Fetch = func(_ http.ResponseWriter, r *http.Request, _ *durable.Env) { seen <- r.Header.Clone() }
+	curious.Handler = handlerOf(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Clone() })
 	srv := durabletest.Start(t, curious, durabletest.Options{Dir: "testdata/lab"})
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "/", nil)
 	if err != nil {

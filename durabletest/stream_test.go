@@ -22,8 +22,8 @@ type feed struct {
 	changed durable.Cond
 	streams int
 	left    durable.Cond // signaled when a stream has ended
-	wakeups int // of all streams
-	rings   int // how often the alarm is still to ring
+	wakeups int          // of all streams
+	rings   int          // how often the alarm is still to ring
 }
 
 func newFeed(_ context.Context, s *durable.State, _ *durable.Env) (*feed, error) {

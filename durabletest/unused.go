@@ -1,6 +1,7 @@
 package durabletest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -21,7 +22,7 @@ func (a asker) reportUnusedFaults() {
 	if a.emulator.client == nil || a.t.Failed() {
 		return
 	}
-	response, err := a.emulator.request(http.MethodGet, "faults", nil)
+	response, err := a.emulator.request(context.Background(), http.MethodGet, "faults", nil)
 	if err != nil {
 		return // the emulator has ended, and other checks report that
 	}

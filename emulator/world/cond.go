@@ -57,10 +57,14 @@ func (c *CondWait) Await(ctx context.Context) error {
 			err = context.Cause(ctx)
 		}
 	}
-	if c.end() {
+	woken := c.end()
+	if woken {
 		err = c.takeTurn(ctx)
 	}
 	c.ev.woken(c.step)
+	if woken {
+		c.ev.Serving(-1)
+	}
 	return err
 }
 
@@ -122,6 +126,7 @@ func (c *CondWait) Wake() {
 	}
 	c.over = true
 	ev := c.ev
+	ev.Serving(1) // it goes on, although it waits until Await returns
 	c.step = ev.obj.holdStepOfTurn()
 	defer c.step.Done()
 	switch {

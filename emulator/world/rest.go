@@ -35,14 +35,14 @@ type restCounts struct {
 	// turn. An event with its turn rests again only after it has asked for something.
 	progress int64
 	silent   int64 // 1 more than the progress at which the handler was found at rest, or 0
-	serving  int   // subrequests on their way to what they wait for
+	serving  int   // subrequests on their way to what they wait for, and waits that are about to end
 	yielded  int   // waits for bodies and answers that the handler has begun by Pause
 	several  bool  // more than one goroutine of the handler has asked for something at a time
 	timers   map[*time.Time]struct{}
 }
 
 // Serving adds n to the number of subrequests of the handler that the emulator has taken and that
-// do not wait yet.
+// do not wait yet, and of waits that it has ended although the handler does not know yet.
 func (ev *Event) Serving(n int) {
 	ev.stepMu.Lock()
 	defer ev.stepMu.Unlock()
