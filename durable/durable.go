@@ -76,8 +76,8 @@ import (
 type Worker struct {
 	// Handler returns the handler of the requests that reach the worker. It is called once, before
 	// the first event, so an http.ServeMux and middleware are made once. It belongs to no event: it
-	// can use variables and namespaces, but not call objects. Make stubs for each request, because a
-	// stub whose object was reset stays broken. If Handler panics or returns nil, the program does
+	// can use variables and namespaces, but not call objects. Make stubs for each request, because
+	// one whose object was reset stays broken. If Handler panics or returns nil, the program does
 	// not start, and the version before it serves on.
 	Handler func(env *Env) http.Handler
 	// Scheduled is called when one of the configuration's cron triggers is due. A run does not wait
