@@ -58,8 +58,8 @@ type Options struct {
 	Verbose bool
 }
 
-// DefaultTime returns where the clock of a test starts: at 2030-01-01T00:00:00Z, so that the test gives
-// the same result on every day. Options.Time sets another time.
+// DefaultTime returns where the clock of a test starts, unless Options.Time says otherwise: at
+// 2030-01-01T00:00:00Z, so that the test gives the same result on every day.
 func DefaultTime() time.Time { return time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // A Server is an emulator that serves one worker for one test. Its methods may be called from any

@@ -47,7 +47,7 @@ func Run[T any](
 	waiting, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
 	go func() {
-		over <- o.emulator.program.Visit(waiting, o.class, o.object, func(ctx context.Context, object, state any) error {
+		visited := func(ctx context.Context, object, state any) error {
 			instance, ok := object.(T)
 			if !ok {
 				return fmt.Errorf("its objects are of type %T, not %T", object, *new(T))
@@ -59,7 +59,8 @@ func Run[T any](
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-		})
+		}
+		over <- o.emulator.program.Visit(waiting, o.class, o.object, visited)
 	}()
 	check := func(err error) {
 		t.Helper()

@@ -206,8 +206,8 @@ func TestAHandlerThatDoesNotSettleIsNamed(t *testing.T) {
 		<-in
 		srv.Clock.Advance(time.Second)
 	})
-	r.wantFatal(t, "advance by 1s: ", "did not come to rest within 10s of real time", "worker lab GET /stubborn still runs",
-		"[chan receive", "settle_test.go:")
+	r.wantFatal(t, "advance by 1s: ", "did not come to rest within 10s of real time",
+		"worker lab GET /stubborn still runs", "[chan receive", "settle_test.go:")
 }
 
 func TestARequestThatWaitsForTheTestFails(t *testing.T) {
@@ -278,7 +278,8 @@ func TestTheBodyOfAStreamThatWaitsForTheTestFails(t *testing.T) {
 		}
 		got, err = io.ReadAll(startStream(t).Do(r).Body)
 	})
-	if string(got) != "0\n" || err == nil || !strings.HasPrefix(err.Error(), "GET /a waits for the clock, which is frozen") {
+	const want = "GET /a waits for the clock, which is frozen"
+	if string(got) != "0\n" || err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %q, %v, want the first line and an error about the clock", got, err)
 	}
 }

@@ -143,7 +143,8 @@ func blocked(stack string) bool {
 		switch {
 		case !found:
 			return false
-		case state == "select", strings.HasPrefix(state, "chan "), strings.HasPrefix(state, "sync."), state == "semacquire":
+		case state == "select", state == "semacquire",
+			strings.HasPrefix(state, "chan "), strings.HasPrefix(state, "sync."):
 		default:
 			return false
 		}

@@ -150,7 +150,8 @@ func TestAHandlerThatDoesNotRestIsNamed(t *testing.T) {
 	w.begin(&wg, "a", "/behind")
 	w.begin(&wg, "b", "/sleep")
 	err := w.Settle(t.Context(), 50*time.Millisecond)
-	if control.CodeOf(err) != control.CodeNotSettled || !strings.Contains(err.Error(), "Lab/a GET /stubborn still runs") ||
+	if control.CodeOf(err) != control.CodeNotSettled ||
+		!strings.Contains(err.Error(), "Lab/a GET /stubborn still runs") ||
 		strings.Contains(err.Error(), "/behind") || strings.Contains(err.Error(), "/sleep") {
 		t.Errorf("got %v, want an error that names the handler and no other", err)
 	}

@@ -79,6 +79,21 @@ func (c *Client) Resume(ctx context.Context) (control.Time, error) {
 	return quick[control.Time](ctx, c, http.MethodPost, "time/resume")
 }
 
+// Settle returns when all handlers rest, and what waits for the clock then. The list is never nil.
+func (c *Client) Settle(ctx context.Context, q control.SettleRequest) (control.Waiting, error) {
+	return listed(call[control.Waiting](ctx, c, http.MethodPost, "time/settle", q))
+}
+
+// Waiting returns what waits for the clock. The list is never nil.
+func (c *Client) Waiting(ctx context.Context) (control.Waiting, error) {
+	return listed(quick[control.Waiting](ctx, c, http.MethodGet, "time/waiting"))
+}
+
+func listed(w control.Waiting, err error) (control.Waiting, error) {
+	w.Waiting = append([]control.Waiter{}, w.Waiting...)
+	return w, err
+}
+
 // Speed makes the virtual clock run at rate times real time.
 func (c *Client) Speed(ctx context.Context, rate float64) (control.Time, error) {
 	return call[control.Time](ctx, c, http.MethodPost, "time/speed", control.SpeedRequest{Rate: rate})
