@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,21 @@ func (a asker) ask(what, method, path string, question, answer any) {
 	if err := a.emulator.ask(context.Background(), method, path, question, answer); err != nil {
 		a.t.Fatalf("durabletest: %s: %v", what, a.emulator.explain(err))
 	}
+}
+
+// askIfThere is ask about an object. It reports whether the object stores something or is in
+// memory; else it leaves answer alone.
+func (a asker) askIfThere(what, method, path string, answer any) bool {
+	a.t.Helper()
+	err := a.emulator.ask(context.Background(), method, path, nil, answer)
+	var refused *refusal
+	if errors.As(err, &refused) && refused.code == "no_object" {
+		return false
+	}
+	if err != nil {
+		a.t.Fatalf("durabletest: %s: %v", what, a.emulator.explain(err))
+	}
+	return true
 }
 
 // trigger is ask for a run of an event of a kind, which the test waits for. It settles first.
@@ -86,6 +102,7 @@ func (e *emulator) request(ctx context.Context, method, path string, question an
 	var refused struct {
 		Error string `json:"error"`
 		Hint  string `json:"hint"`
+		Code  string `json:"code"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&refused); err != nil || refused.Error == "" {
 		return nil, fmt.Errorf("the emulator answered %s", response.Status)
@@ -93,12 +110,13 @@ func (e *emulator) request(ctx context.Context, method, path string, question an
 	if refused.Hint != "" {
 		refused.Error += " (" + refused.Hint + ")"
 	}
-	return nil, &refusal{response.StatusCode, refused.Error}
+	return nil, &refusal{response.StatusCode, refused.Code, refused.Error}
 }
 
 // A refusal is the error for a request that the emulator has refused.
 type refusal struct {
 	status int
+	code   string
 	reason string
 }
 

@@ -447,8 +447,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			[]string{"evict Nobody/a: ", "the classes are Lab"},
 		},
 		"an object that is not there": {
-			func(t testing.TB) { srv.For(t).Object("Lab", "none").Snapshot() },
-			[]string{"read the storage of Lab/none: there is no object Lab/none"},
+			func(t testing.TB) { srv.For(t).Object("Lab", "none").Abort("enough") },
+			[]string{"abort Lab/none: there is no object Lab/none"},
 		},
 		"an alarm that is not there": {
 			func(t testing.TB) { srv.For(t).Object("Lab", "none").Trigger() },

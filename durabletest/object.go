@@ -45,11 +45,15 @@ func (o Object) Trigger() Fired {
 	return fired
 }
 
-// Snapshot returns everything that the object stores. It does not construct the object.
+// Snapshot returns everything that the object stores. It does not construct the object. For an
+// object that neither stores anything nor is in memory, the snapshot is empty, whether or not it
+// once did.
 func (o Object) Snapshot() Snapshot {
 	o.t.Helper()
 	var s Snapshot
-	o.ask("read the storage of "+o.String(), http.MethodGet, o.path("snapshot"), nil, &s)
+	if !o.askIfThere("read the storage of "+o.String(), http.MethodGet, o.path("snapshot"), &s) {
+		s.Identity, s.Entries, s.Tables = o.identity(), []Entry{}, []Table{}
+	}
 	return s
 }
 
@@ -60,7 +64,7 @@ func (o Object) Evict() bool {
 	var evicted struct {
 		Evicted bool `json:"evicted"`
 	}
-	o.ask("evict "+o.String(), http.MethodPost, o.path("evict"), nil, &evicted)
+	o.askIfThere("evict "+o.String(), http.MethodPost, o.path("evict"), &evicted)
 	return evicted.Evicted
 }
 

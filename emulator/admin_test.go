@@ -59,6 +59,7 @@ func TestAdministrationDoesNotWakeTheObject(t *testing.T) {
 	c, ctx := w.client(), t.Context()
 	for _, ask := range []func() error{
 		func() error { _, err := c.PutEntry(ctx, lab("a"), "k", put(`{"n":1}`)); return err },
+		func() error { _, err := c.PutEntry(ctx, lab("a"), "stays", put("1")); return err },
 		func() error { _, err := c.GetEntry(ctx, lab("a"), "k"); return err },
 		func() error { _, err := c.ListEntries(ctx, lab("a"), control.EntriesRequest{}); return err },
 		func() error { _, err := c.ShowObject(ctx, lab("a")); return err },

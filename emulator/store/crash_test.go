@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,32 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 				return err
 			}
 			acknowledge(n)
+		}
+	},
+	// remover stores a number and deletes everything, again and again. It acknowledges the commit of
+	// n as 2n-1, and that of the deletion as 2n.
+	"remover": func(path string, acknowledge func(int)) error {
+		for n := 1; ; n++ {
+			o, err := store.OpenObject(path, "removed", true)
+			if err != nil {
+				return err
+			}
+			number := []byte(strconv.Itoa(n))
+			err = errors.Join(o.Put("a", number), o.Put("b", number), o.SetAlarm(time.UnixMilli(int64(n))), o.Commit())
+			if err != nil {
+				return err
+			}
+			acknowledge(2*n - 1)
+			if err := errors.Join(o.DeleteAll(false), o.Commit()); err != nil {
+				return err
+			}
+			acknowledge(2 * n)
+			if err := o.CloseOrRemove(); err != nil {
+				return err
+			}
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("the file is still there: %v", err)
+			}
 		}
 	},
 	// maker creates objects, each with an alarm and its entry in the index.
@@ -226,6 +253,32 @@ func TestKillLosesNoAcknowledgedCommitAndTearsNone(t *testing.T) {
 		}
 		must(t, o.Close())
 		wantFiles(t, filepath.Dir(path), "object.sqlite")
+	}
+}
+
+func TestKillWhileFilesAreRemovedLosesNothing(t *testing.T) {
+	for _, acknowledgements := range []int{1, 2, 3, 40, 41, 42, 99, 100, 201, 202} {
+		path := filepath.Join(t.TempDir(), "object.sqlite")
+		c := start(t, "remover", path)
+		c.await(acknowledgements)
+		acknowledged := c.kill()
+
+		o := openObject(t, path) // which creates the file if it is gone
+		got, err := count(o)
+		must(t, err)
+		stored := (acknowledged + 1) / 2
+		switch {
+		case acknowledged%2 == 1 && (got == stored || got == 0): // the deletion may have been next
+		case acknowledged%2 == 0 && (got == 0 || got == stored+1):
+		default:
+			t.Errorf("after %d acknowledgements the object has %d", acknowledged, got)
+		}
+		must(t, o.CloseOrRemove())
+		if got == 0 {
+			wantFiles(t, filepath.Dir(path))
+		} else {
+			wantFiles(t, filepath.Dir(path), "object.sqlite")
+		}
 	}
 }
 

@@ -14,11 +14,12 @@ type Info struct {
 	HasName  bool
 	Alarm    time.Time // UTC
 	HasAlarm bool
+	Empty    bool // the object stores nothing (see Object.IsEmpty)
 }
 
-// ReadObject returns the committed name and alarm of an object whose file is not open. It does not
-// change a file that was closed properly. It first recovers a file left by a crash, as OpenObject
-// would. It leaves no files beside it.
+// ReadObject returns what a file that is not open records about its object. It does not change a
+// file that was closed properly. It first recovers a file left by a crash, as OpenObject would. It
+// leaves no files beside it.
 func ReadObject(path string) (Info, error) {
 	info, err := readObject(path)
 	if err != nil {
@@ -27,7 +28,7 @@ func ReadObject(path string) (Info, error) {
 	return info, nil
 }
 
-func readObject(path string) (info Info, err error) {
+func readObject(path string) (_ Info, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return Info{}, explainFile(path, err)
 	}
@@ -48,7 +49,10 @@ func readObject(path string) (info Info, err error) {
 			err = closeErr
 		}
 	}()
-	info, _, err = readInfo(d)
+	info, complete, err := readInfo(d)
+	if err == nil && complete { // a file that workerd has begun counts as stored
+		info.Empty, err = isEmpty(d)
+	}
 	return info, err
 }
 

@@ -17,8 +17,11 @@ func TestReadObjectReturnsNameAndAlarmAndChangesNothing(t *testing.T) {
 		given string
 		want  store.Info
 	}{
-		{"neither", func(*store.Object) error { return nil }, "", store.Info{}},
-		{"name", func(*store.Object) error { return nil }, "n", store.Info{Name: "n", HasName: true}},
+		{"neither", func(*store.Object) error { return nil }, "", store.Info{Empty: true}},
+		{
+			"name", func(*store.Object) error { return nil }, "n",
+			store.Info{Name: "n", HasName: true, Empty: true},
+		},
 		{
 			"alarm", func(o *store.Object) error { return o.SetAlarm(epoch) }, "",
 			store.Info{Alarm: epoch, HasAlarm: true},
@@ -27,7 +30,7 @@ func TestReadObjectReturnsNameAndAlarmAndChangesNothing(t *testing.T) {
 			store.Info{Name: "n", HasName: true, Alarm: epoch, HasAlarm: true}},
 		{"alarm cleared", func(o *store.Object) error {
 			return errors.Join(o.SetAlarm(epoch), o.Commit(), o.DeleteAlarm())
-		}, "n", store.Info{Name: "n", HasName: true}},
+		}, "n", store.Info{Name: "n", HasName: true, Empty: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

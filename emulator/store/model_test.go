@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +23,8 @@ type contents struct {
 	values map[string]string
 	alarm  time.Time
 }
+
+func (c contents) isEmpty() bool { return len(c.values) == 0 && c.alarm.IsZero() }
 
 func (c contents) clone() contents { return contents{maps.Clone(c.values), c.alarm} }
 
@@ -120,6 +125,9 @@ func (m *model) check(t *rapid.T) {
 	if at, set := m.object.Committed(); set != !m.committed.alarm.IsZero() || !at.Equal(m.committed.alarm) {
 		t.Fatalf("Committed() = %v, %t, want %v", at, set, m.committed.alarm)
 	}
+	if empty, err := m.object.IsEmpty(); empty != m.current.isEmpty() || err != nil {
+		t.Fatalf("IsEmpty() = %t, %v, want %t", empty, err, m.current.isEmpty())
+	}
 	if m.object.Dirty() != m.dirty || m.object.AlarmChanged() != m.alarmed {
 		t.Fatalf("Dirty() = %t, AlarmChanged() = %t, want %t, %t",
 			m.object.Dirty(), m.object.AlarmChanged(), m.dirty, m.alarmed)
@@ -207,9 +215,18 @@ func TestObjectBehavesLikeASortedMap(t *testing.T) {
 				want := store.Info{
 					Name: "model", HasName: true,
 					Alarm: m.committed.alarm, HasAlarm: !m.committed.alarm.IsZero(),
+					Empty: m.committed.isEmpty(),
 				}
 				if info != want {
 					t.Fatalf("ReadObject = %+v, want %+v", info, want)
+				}
+				m.open(t)
+			},
+			"close or remove": func(t *rapid.T) {
+				fatal(m.object.CloseOrRemove())
+				_, err := os.Stat(m.path)
+				if gone := errors.Is(err, fs.ErrNotExist); gone != m.committed.isEmpty() || err != nil && !gone {
+					t.Fatalf("stat after the close: %v, want a file: %t", err, !m.committed.isEmpty())
 				}
 				m.open(t)
 			},

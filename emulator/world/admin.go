@@ -109,7 +109,7 @@ func (p pinnedObject) busy() error {
 	}
 }
 
-// hasFile reports whether the object has ever stored anything.
+// hasFile reports whether the object has a file. It may store nothing.
 func (p pinnedObject) hasFile() (bool, error) {
 	_, err := os.Stat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,6 +124,10 @@ func (p pinnedObject) exists() error {
 	if err != nil || found || p.inMemory() {
 		return err
 	}
+	return p.missing()
+}
+
+func (p pinnedObject) missing() error {
 	return &control.Error{
 		Code: control.CodeNoObject, Message: "there is no object " + p.String(),
 		Hint: "`devtool objects list` shows which there are",
@@ -146,41 +150,61 @@ func (p pinnedObject) boundWait(ctx context.Context) (context.Context, context.C
 	})
 }
 
-// read is use for an object that must exist.
+// read is use for an object that must exist: it stores something or is in memory.
 func (p pinnedObject) read(ctx context.Context, f func(*store.Object) error) error {
 	if err := p.exists(); err != nil {
 		return err
 	}
-	return p.use(ctx, f)
+	return p.use(ctx, func(s *store.Object) error {
+		empty, err := s.IsEmpty()
+		if err == nil && empty && !p.inMemory() {
+			if err = p.closeStore(); err == nil { // which removes the file
+				err = p.missing()
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return f(s)
+	})
 }
 
-// info returns what is known of the object without waiting for its turn.
-func (p pinnedObject) info() (control.ObjectInfo, error) {
-	info := control.ObjectInfo{InMemory: p.inMemory(), Running: p.running()}
-	found, err := p.hasFile()
-	if err == nil && found {
-		err = p.readFile(&info)
-	}
+// info returns what is known of the object without waiting for its turn, and whether it stores
+// anything.
+func (p pinnedObject) info() (info control.ObjectInfo, stores bool, err error) {
+	info = control.ObjectInfo{InMemory: p.inMemory(), Running: p.running()}
+	stores, err = p.readFile(&info)
 	info.Object = p.describe()
-	return info, err
+	return info, stores, err
 }
 
-// readFile fills in what the object's file says. It holds storeMu so that nobody opens the store
-// meanwhile: the file must not be open twice in one process.
-func (p pinnedObject) readFile(info *control.ObjectInfo) (err error) {
+// readFile fills in what the object's file says, if there is one, and reports whether the object
+// stores anything. It holds storeMu so that nobody opens the store meanwhile: the file must not be
+// open twice in one process. It removes a file that stores nothing, which a killed process has
+// left.
+func (p pinnedObject) readFile(info *control.ObjectInfo) (stores bool, err error) {
 	p.storeMu.Lock()
 	defer p.storeMu.Unlock()
+	if found, err := p.hasFile(); err != nil || !found {
+		return false, err
+	}
 	if info.Size, err = store.FileSize(p.path); err != nil {
-		return err
+		return false, err
 	}
 	var at time.Time
-	var set bool
+	var set, empty bool
 	if p.store != nil {
 		at, set = p.store.Committed()
+		empty, err = p.store.IsEmpty()
+		empty = empty && err == nil // its event has the error
 	} else {
 		read, err := store.ReadObject(p.path)
 		if err != nil {
-			return err
+			return false, err
+		}
+		if read.Empty {
+			info.Size = 0
+			return false, store.RemoveObject(p.path)
 		}
 		at, set = read.Alarm, read.HasAlarm
 		p.mu.Lock()
@@ -192,10 +216,10 @@ func (p pinnedObject) readFile(info *control.ObjectInfo) (err error) {
 	if set {
 		info.Alarm = &at
 	}
-	return nil
+	return !empty, nil
 }
 
-// ListObjects lists the objects of all classes that have a file or are in memory.
+// ListObjects lists the objects of all classes that store something or are in memory.
 func (a Admin) ListObjects(context.Context) (control.Objects, error) {
 	answer := control.Objects{Now: a.w.clock.Now(), Objects: []control.ObjectInfo{}}
 	namespaces := a.w.currentNamespaces()
@@ -206,13 +230,13 @@ func (a Admin) ListObjects(context.Context) (control.Objects, error) {
 		}
 		for _, id := range ids {
 			p := ns.pinForAdmin(Identity{id: id})
-			info, err := p.info()
+			info, stores, err := p.info()
 			if err != nil { // one bad file must not hide the others
 				info.Problem = err.Error()
 			}
 			p.release()
-			if info.Size == 0 && info.Problem == "" && !info.InMemory && !info.Running {
-				continue // it is only pinned
+			if !stores && err == nil && !info.InMemory && !info.Running {
+				continue // it is only pinned, or its file is about to be removed
 			}
 			answer.Objects = append(answer.Objects, info)
 		}
@@ -260,7 +284,7 @@ func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.Ob
 		return err
 	})
 	if err == nil {
-		details.ObjectInfo, err = p.info()
+		details.ObjectInfo, _, err = p.info()
 	}
 	return details, err
 }
@@ -388,7 +412,8 @@ func (p pinnedObject) delete() error {
 }
 
 // CountObjects returns how many objects have a file or are in memory, and how many of them are in
-// memory. It reads the names of all files, but does not open them.
+// memory. It reads the names of all files, but does not open them. So it counts an object without
+// data whose file a killed process has left.
 func (w *World) CountObjects() (all, inMemory int, err error) {
 	for _, ns := range w.currentNamespaces() {
 		ids, err := ns.known()

@@ -32,7 +32,7 @@ func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (contro
 		return control.Snapshot{}, err
 	}
 	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: p.path}
-	if details.ObjectInfo, err = p.info(); err != nil {
+	if details.ObjectInfo, _, err = p.info(); err != nil {
 		return control.Snapshot{}, err
 	}
 	details.Alarm = stored.Alarm // as read in the turn

@@ -405,8 +405,11 @@ func (o *object) open() (*store.Object, error) {
 	return o.store, nil
 }
 
-// closeStore closes the file if it is open. storeMu is held. No event has the turn, or the caller
-// has it.
+// closeStore closes the file if it is open, and removes it if the object stores nothing. storeMu is
+// held. No event has the turn, or the caller has it.
+//
+// The object is pinned, or else still in its namespace. So an event that begins meanwhile finds
+// this object, waits for storeMu, and creates the file again.
 func (o *object) closeStore() error {
 	if o.store == nil {
 		return nil
@@ -414,7 +417,7 @@ func (o *object) closeStore() error {
 	s := o.store
 	o.store = nil
 	o.ns.w.stores.forget(o)
-	return s.Close()
+	return s.CloseOrRemove()
 }
 
 // closeUnused is closeStore for callers that can only log an error.

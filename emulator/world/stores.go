@@ -47,7 +47,7 @@ func (s *stores) tryClose(o *object) {
 	if o.store == nil || o.store.Dirty() || o.store.OpenCursors() > 0 || o.store.Configured() {
 		return
 	}
-	if err := o.store.Close(); err != nil {
+	if err := o.store.CloseOrRemove(); err != nil {
 		o.ns.w.log.Error("close "+o.String(), "err", err)
 	}
 	o.store = nil
