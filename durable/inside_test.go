@@ -131,11 +131,8 @@ func (o asksOutside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, resp.Status+" "+string(b)) //nolint:errcheck // the test sees it
 }
 
-// compressedResponse is one that a function may return again and again: it is not changed.
-var compressedResponse = &http.Response{
-	Header: http.Header{"Content-Encoding": {"gzip"}},
-	Body:   io.NopCloser(strings.NewReader(gzipped("plain"))),
-}
+// sharedHeader is that of several responses, so it must not change.
+var sharedHeader = http.Header{"Content-Encoding": {"gzip"}}
 
 func outsideWorker(t *testing.T) Worker {
 	return Worker{Classes: Classes{
@@ -167,7 +164,9 @@ func TestARequestToTheOutsideIsAnsweredInsideTheTest(t *testing.T) {
 				if got := r.Header.Get("Accept-Encoding"); got != "gzip" {
 					return nil, fmt.Errorf("it accepts %q", got)
 				}
-				return compressedResponse, nil
+				return &http.Response{
+					Header: sharedHeader, Body: io.NopCloser(strings.NewReader(gzipped("plain"))),
+				}, nil
 			},
 			"200 OK plain",
 		},

@@ -31,7 +31,7 @@ type (
 		Any   any
 		Text  int64 `json:"text,string"`
 		Skip  int64 `json:"-"`
-		Dash  int64 `json:"-,"`
+		Dash  int64 `json:"-,"` //nolint:staticcheck // its name is "-"
 		Zero  int64 `json:",omitempty"`
 	}
 	base    struct{ N int64 }
