@@ -37,6 +37,7 @@ func TestValuesComeBackFromTheDatabase(t *testing.T) {
 	}
 	durabletest.Run(t, srv.Object("Lab", "a"), func(ctx context.Context, _ *Lab, s *durable.State) {
 		db, plain := s.Storage.DB(), s.Storage.SQL()
+		defer db.Close() // else the garbage collector does, perhaps after the check for goroutines
 		check := func(err error) {
 			t.Helper()
 			if err != nil {
