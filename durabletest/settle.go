@@ -37,7 +37,7 @@ type Waiter struct {
 	Event uint64 `json:"event"` // a number that no other event of the test has
 	Kind  string `json:"kind"`  // "fetch", "alarm", "cron", "waitUntil" or "visit"
 	// About is the method and path of a request, such as "GET /poll", the expression of a cron
-	// trigger, or the object of another event.
+	// trigger, or the object or worker of another event.
 	About string    `json:"about"`
 	Until time.Time `json:"until"`
 }

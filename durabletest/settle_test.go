@@ -341,6 +341,33 @@ func TestHandlersDoNotSeeHowTheirArrivalIsAcknowledged(t *testing.T) {
 	}
 }
 
+func TestTheClockMovesInsideARun(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	want(t, srv, "/b/arm", "armed")
+	durabletest.Run(t, srv.Object("Lab", "a"), func(context.Context, *Lab, *durable.State) {
+		if fired := srv.Clock.Advance(time.Minute); len(fired) != 1 {
+			t.Errorf("got %v, want the alarm of b", fired)
+		}
+	})
+}
+
+func TestWorkInTheBackgroundOfTheWorkerIsListed(t *testing.T) {
+	t.Parallel()
+	background := worker
+	background.Handler = handlerOf(func(_ http.ResponseWriter, r *http.Request) {
+		err := durable.WaitUntil(r.Context(), func(ctx context.Context) error { return durable.Sleep(ctx, time.Minute) })
+		if err != nil {
+			panic(err)
+		}
+	})
+	srv := durabletest.Start(t, background, durabletest.Options{Dir: "testdata/lab"})
+	srv.Fetch("GET", "/", "")
+	wantWaiting(t, srv, "waitUntil worker lab in / until 1m0s")
+	srv.Clock.Advance(time.Minute)
+	wantWaiting(t, srv)
+}
+
 func TestAPendingRequestEndsWithItsTest(t *testing.T) {
 	t.Parallel()
 	var p *durabletest.Pending

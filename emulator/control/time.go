@@ -123,7 +123,7 @@ type Waiter struct {
 	Event uint64 `json:"event"`
 	Kind  string `json:"kind"` // "fetch", "alarm", "cron", "waitUntil", "visit"
 	// About is the method and path of a request, the expression of a cron trigger, or the object
-	// of another event.
+	// or worker of another event.
 	About string    `json:"about"`
 	Until time.Time `json:"until"`
 }

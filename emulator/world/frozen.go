@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"devtool.internal/clock"
 )
@@ -77,15 +78,28 @@ func (ev *Event) nameOnce() {
 }
 
 // what names the event as the log names its outcome: "GET /sleep", "alarm Lab/a", "cron * * * * *".
+// It escapes what a client has sent, because the line is for a terminal.
 func (ev *Event) what() string {
-	switch {
-	case ev.request != nil:
-		if u, err := url.Parse(ev.request.URL); err == nil { // escaped, because the line is for a terminal
-			return ev.request.Method + " " + cmp.Or(u.EscapedPath(), "/")
-		}
-		return ev.request.Method + " " + strconv.Quote(ev.request.URL)
-	case ev.obj != nil:
-		return ev.kind + " " + ev.obj.String()
+	if ev.request == nil {
+		kind, about := ev.about()
+		return kind + " " + about
 	}
-	return cmp.Or(ev.kind, "an event")
+	if u, err := url.Parse(ev.request.URL); err == nil {
+		return ev.request.Method + " " + cmp.Or(u.EscapedPath(), "/")
+	}
+	return ev.request.Method + " " + strconv.Quote(ev.request.URL)
+}
+
+// about returns the kind of an event that is no request, and what it is about: the expression of a
+// cron trigger, an object, or the worker.
+func (ev *Event) about() (kind, about string) {
+	kind, about, _ = strings.Cut(ev.kind, " ") // a cron trigger's kind has its expression
+	switch {
+	case about != "":
+	case ev.obj != nil:
+		about = ev.obj.String()
+	default:
+		about = "worker " + ev.w.name
+	}
+	return kind, about
 }

@@ -240,12 +240,9 @@ func (w *World) Waiting() control.Waiting {
 // describeWait describes ev, which waits for the clock because sleeper does.
 func (ev *Event) describeWait(sleeper *Event) control.Waiter {
 	waiter := control.Waiter{Event: ev.number, Until: sleeper.until()}
-	waiter.Kind, waiter.About, _ = strings.Cut(ev.kind, " ") // a cron trigger's kind has its expression
-	switch {
-	case ev.request != nil:
+	waiter.Kind, waiter.About = ev.about()
+	if ev.request != nil {
 		waiter.About = requestLine(ev.request)
-	case ev.obj != nil:
-		waiter.About = ev.obj.String()
 	}
 	if sleeper.obj != nil {
 		waiter.Object = sleeper.obj.which()
