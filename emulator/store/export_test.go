@@ -40,7 +40,7 @@ func (o *Object) FillDisk(pages int) error {
 
 // MakeDatabase creates a file with these statements, as another program would.
 func MakeDatabase(path string, statements ...string) error {
-	image, err := newImage(func(d *database) error { return d.execAll(statements...) })
+	image, err := newImage(nil, func(d *database) error { return d.execAll(statements...) })
 	if err != nil {
 		return err
 	}

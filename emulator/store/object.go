@@ -156,17 +156,17 @@ func (o *Object) Fresh() bool { return !o.ran }
 // createObject creates the file of an empty object. It writes the name at once, because the first
 // write to a new log waits for the disk.
 func createObject(path, name string, hasName bool) error {
-	image, err := newImage(func(d *database) error {
-		if err := d.execAll(objectSchema...); err != nil || !hasName {
-			return err
-		}
-		return recordName(d, name)
-	})
+	image, err := emptyObject()
+	if err == nil && hasName {
+		image, err = newImage(image, func(d *database) error { return recordName(d, name) })
+	}
 	if err != nil {
 		return err
 	}
 	return placeFile(path, image)
 }
+
+var emptyObject = emptyImage(objectSchema)
 
 func recordName(d *database, name string) error {
 	return d.exec("INSERT INTO _cf_METADATA (key, value) VALUES (?1, ?2)", integer(nameKey), text(name))

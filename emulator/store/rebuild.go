@@ -27,7 +27,10 @@ func openIndex(dir string) (*Index, error) {
 		return nil, err
 	}
 	x := &Index{rebuilt: damaged || len(ids) > 0}
-	image, err := newImage(func(d *database) error { return x.fill(d, dir, ids) })
+	image, err := emptyIndex()
+	if err == nil && len(ids) > 0 {
+		image, err = newImage(image, func(d *database) error { return x.fill(d, dir, ids) })
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -39,17 +42,29 @@ func openIndex(dir string) (*Index, error) {
 	if err := placeFile(path, image); err != nil {
 		return nil, err
 	}
-	x.db, err = openIndexFile(path)
+	x.db, err = openNewIndex(path)
 	return x, err
 }
 
-// fill writes the objects' alarms into an empty database. It skips a damaged object, which must not
+// openNewIndex opens an index file that this process has just made, so it needs no checks.
+func openNewIndex(path string) (*database, error) {
+	db, err := openDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.useWAL(); err != nil {
+		db.close()
+		return nil, err
+	}
+	return db, nil
+}
+
+var emptyIndex = emptyImage(indexSchema)
+
+// fill writes the objects' alarms into an empty index. It skips a damaged object, which must not
 // stop its whole namespace. It fails if an object can't be opened for another reason, because the
 // alarm would be lost.
 func (x *Index) fill(d *database, dir string, ids []string) error {
-	if err := d.execAll(indexSchema...); err != nil {
-		return err
-	}
 	for _, id := range ids {
 		info, err := ReadObject(ObjectPath(dir, id))
 		if errors.Is(err, ErrCorrupt) {

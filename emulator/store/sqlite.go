@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -241,10 +242,28 @@ func (d *database) image() ([]byte, error) {
 	if err != nil {
 		return nil, explain(d.path, err)
 	}
-	const writeVersion, readVersion, wal = 18, 19, 2 // https://www.sqlite.org/fileformat2.html, section 1.3.3
-	image[writeVersion], image[readVersion] = wal, wal
+	setVersions(image, wal)
 	return image, nil
 }
+
+// load replaces the content of a database in memory by an image.
+func (d *database) load(image []byte) error {
+	image = slices.Clone(image)
+	setVersions(image, rollback) // there is no log in memory
+	if err := d.conn.Deserialize("main", image); err != nil {
+		return explain(d.path, err)
+	}
+	return nil
+}
+
+// setVersions sets how an image, once it is a file, is to be written and read.
+func setVersions(image []byte, version byte) { image[18], image[19] = version, version }
+
+// The versions of https://www.sqlite.org/fileformat2.html, section 1.3.3.
+const (
+	rollback = 1 // with a rollback journal
+	wal      = 2 // with a write-ahead log
+)
 
 // value is an argument of a statement. The zero value is NULL.
 type value struct {
