@@ -25,11 +25,13 @@ type frontDoor struct{ *Emulator }
 // else.
 func (e *Emulator) door() *http.Server {
 	front := frontDoor{e}
-	api := client.Guard(controlAPI{e}.handler())
+	// It is made when the first request comes, because many tests need none, and a start should
+	// take no longer than it must.
+	api := sync.OnceValue(func() http.Handler { return client.Guard(controlAPI{e}.handler()) })
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/cdn-cgi/") {
-				api.ServeHTTP(w, r)
+				api().ServeHTTP(w, r)
 				return
 			}
 			if e.options.TestScheduled && r.URL.Path == testScheduledPath {

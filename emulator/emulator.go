@@ -55,9 +55,12 @@ type Options struct {
 	State string
 	// Build is the folder for the program's binary; empty means .devtool/build of the project.
 	Build string
-	// Sockets is the folder for the socket of attached programs, unless its path is too long for
-	// one. Empty means that of temporary files.
+	// Sockets is a folder that only this user can enter, for the socket of attached programs. Empty
+	// means that the socket gets one of its own.
 	Sockets string
+	// Temporary says that nobody else knows State, and that it is removed at the end. So the emulator
+	// neither locks it nor saves the clock there.
+	Temporary bool
 	// Apart separates this emulator from the project, in which others may work. It watches no files
 	// and serves the program as it is at the start. Commands do not find it by the project's
 	// folder.
@@ -173,11 +176,9 @@ func New(o Options) (_ *Emulator, err error) {
 			err = errors.Join(err, e.close())
 		}
 	}()
-	folder, err := state.Open(o.State, e.owner())
-	if err != nil {
+	if err := e.openState(); err != nil {
 		return nil, err
 	}
-	e.take(folder)
 	c0, err := e.openClock(o.Frozen, o.Time, o.Seed)
 	if err != nil {
 		return nil, err

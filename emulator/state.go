@@ -14,14 +14,21 @@ func (e *Emulator) owner() state.Owner {
 	return state.Owner{PID: os.Getpid(), URL: e.URL(), Started: e.started}
 }
 
-// take makes the emulator own the state folder, and close it at the end.
-func (e *Emulator) take(f *state.Folder) {
-	e.state = f
-	e.release = append(e.release, f.Close)
+// openState makes the emulator own the state folder, and close it at the end.
+func (e *Emulator) openState() (err error) {
+	if e.options.Temporary {
+		e.state, err = state.OpenTemporary(e.options.State)
+	} else {
+		e.state, err = state.Open(e.options.State, e.owner())
+	}
+	if err == nil {
+		e.release = append(e.release, e.state.Close)
+	}
+	return err
 }
 
 // openClock returns a clock that continues from its saved time, or from start unless that is zero.
-// The clock is saved with every step.
+// The clock is saved with every step, unless the state is temporary.
 func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.Clock, error) {
 	saved, err := e.state.ReadClock()
 	if err == nil && !start.IsZero() {
@@ -33,20 +40,24 @@ func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.
 	if err != nil {
 		return nil, err
 	}
-	file, err := e.state.OpenClock()
-	if err != nil {
-		return nil, err
-	}
-	save := func(s clock.State) {
-		if err := file.Save(s); err != nil {
-			e.log.Error("save clock", "err", err)
+	save, closeFile := func(clock.State) {}, func() error { return nil }
+	if !e.options.Temporary {
+		file, err := e.state.OpenClock()
+		if err != nil {
+			return nil, err
+		}
+		closeFile = file.Close
+		save = func(s clock.State) {
+			if err := file.Save(s); err != nil {
+				e.log.Error("save clock", "err", err)
+			}
 		}
 	}
 	c := clock.New(clock.Options{State: saved, Save: save, Seed: seed})
 	e.release = append(e.release, func() error {
 		c.Close()
 		save(c.State())
-		return file.Close()
+		return closeFile()
 	})
 	if !start.IsZero() { // otherwise an emulator that is killed before the first step forgets start
 		save(c.State())

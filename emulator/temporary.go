@@ -24,7 +24,7 @@ type Temporary struct {
 }
 
 // StartTemporary starts an emulator with o that keeps everything in folder, and returns when it is
-// ready. It sets the options that a Temporary decides. The emulator outlives ctx; if ctx ends
+// ready. Only this user can enter folder. It sets the options that a Temporary decides. The emulator outlives ctx; if ctx ends
 // before it is ready, the error is the cause of that. The caller removes the folder, in any case.
 func StartTemporary(ctx context.Context, folder string, o Options) (*Temporary, error) {
 	t := &Temporary{ended: make(chan struct{})}
@@ -33,8 +33,8 @@ func StartTemporary(ctx context.Context, folder string, o Options) (*Temporary, 
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	t.URL = "http://" + listener.Addr().String()
-	o.Listener, o.Apart = listener, true
-	o.State, o.Build, o.Sockets = filepath.Join(folder, "state"), filepath.Join(folder, "build"), folder
+	o.Listener, o.Apart, o.Temporary = listener, true, true
+	o.State, o.Build, o.Sockets = folder, filepath.Join(folder, "build"), folder
 	e, err := New(o)
 	if err != nil {
 		listener.Close()

@@ -18,7 +18,7 @@ type Socket struct {
 	Path string // absolute
 
 	listener net.Listener
-	folder   string // holds nothing but the socket
+	remove   string // the socket, or its folder if that holds nothing else
 }
 
 // socketName is the name of a socket in its folder, and socketFolder matches the folder's name.
@@ -26,20 +26,24 @@ const socketName = "s"
 
 var socketFolder = regexp.MustCompile(`^dt[0-9]+$`)
 
-// Listen creates a socket in a folder of its own, below parent. Systems allow the path of a socket
-// about a hundred bytes. If parent is empty or its path too long, the socket is in the folder for
-// temporary files, and if that has a long path, too, below /tmp.
-func Listen(parent string) (*Socket, error) {
-	parents := []string{os.TempDir()}
-	if parent != "" {
-		parents = []string{parent, os.TempDir()}
+// Listen creates a socket in private, a folder that only this user can enter. Systems allow the
+// path of a socket about a hundred bytes. If private is empty, or its path too long, the socket gets
+// a folder of its own: in the folder for temporary files or, if that has a long path, too, in /tmp.
+func Listen(private string) (*Socket, error) {
+	var errs []error
+	if private != "" {
+		s, err := listenIn(private)
+		if err == nil {
+			return s, nil
+		}
+		errs = append(errs, err)
 	}
+	parents := []string{os.TempDir()}
 	if usual := "/tmp"; runtime.GOOS != "windows" && !slices.Contains(parents, usual) {
 		parents = append(parents, usual)
 	}
-	var errs []error
 	for _, parent := range parents {
-		s, err := listenIn(parent)
+		s, err := listenBelow(parent)
 		if err == nil {
 			return s, nil
 		}
@@ -48,11 +52,23 @@ func Listen(parent string) (*Socket, error) {
 	return nil, errors.Join(errs...)
 }
 
-func listenIn(parent string) (*Socket, error) {
+// listenBelow creates a socket in a new folder below parent.
+func listenBelow(parent string) (*Socket, error) {
 	folder, err := os.MkdirTemp(parent, "dt") // only this user may enter it
 	if err != nil {
 		return nil, fmt.Errorf("create socket folder: %w", err)
 	}
+	s, err := listenIn(folder)
+	if err != nil {
+		_ = os.RemoveAll(folder)
+		return nil, err
+	}
+	s.remove = folder
+	return s, nil
+}
+
+// listenIn creates a socket in folder.
+func listenIn(folder string) (*Socket, error) {
 	path, err := filepath.Abs(filepath.Join(folder, socketName))
 	var listener net.Listener
 	if err == nil {
@@ -64,10 +80,9 @@ func listenIn(parent string) (*Socket, error) {
 		}
 	}
 	if err != nil {
-		_ = os.RemoveAll(folder)
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	return &Socket{Path: path, listener: listener, folder: folder}, nil
+	return &Socket{Path: path, listener: listener, remove: path}, nil
 }
 
 // RemoveStale removes a socket made by Listen whose owner was killed, so that nobody listens on it.
@@ -94,5 +109,5 @@ func (s *Socket) Accept() (net.Conn, error) { return s.listener.Accept() }
 // Close removes the socket. Accepted connections stay open. Close may be called again.
 func (s *Socket) Close() error {
 	_ = s.listener.Close()
-	return os.RemoveAll(s.folder)
+	return os.RemoveAll(s.remove)
 }

@@ -69,6 +69,16 @@ func Open(dir string, owner Owner) (*Folder, error) {
 	return &Folder{files: f, release: release}, nil
 }
 
+// OpenTemporary opens a state folder that only this process knows and that is removed when it is
+// closed. So it takes no lock.
+func OpenTemporary(dir string) (*Folder, error) {
+	f := files{dir}
+	if err := os.MkdirAll(f.path(), 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	return &Folder{files: f, release: func() error { return nil }}, nil
+}
+
 // OpenExisting is Open for commands that work on what is there: without a state folder it returns a
 // *control.Error.
 func OpenExisting(dir string, owner Owner) (*Folder, error) {
