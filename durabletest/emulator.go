@@ -221,7 +221,12 @@ func (e *emulator) dropWorld(t testing.TB) {
 	defer timer.Stop()
 	select {
 	case <-e.world.ended:
-		if err := e.world.err; err != nil {
+		switch err := e.world.err; {
+		case e.world.lost:
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.blameLocked(t)
+		case err != nil:
 			t.Errorf("durabletest: end the emulator: %v", err)
 		}
 	case <-timer.C:

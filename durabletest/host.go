@@ -229,7 +229,7 @@ func (h *host) lose(why error) {
 	h.used, h.reading = nil, false
 	h.mu.Unlock()
 	for _, w := range lost {
-		w.err, w.unheard = why, idle
+		w.err, w.lost, w.unheard = why, true, idle
 		close(w.ended)
 	}
 }

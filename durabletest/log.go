@@ -63,7 +63,7 @@ func (l *testLog) last() string {
 type lastWords struct{ head, tail []byte }
 
 // Each part has at most that many bytes.
-const wordsSize = 8 << 10
+const wordsSize = 4 << 10
 
 func (l *lastWords) Write(p []byte) (int, error) {
 	n := len(p)

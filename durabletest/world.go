@@ -21,6 +21,7 @@ type world struct {
 
 	// What follows is set when ended is closed.
 	err     error // why it ended; nil if it was dropped or stopped
+	lost    bool  // it ended because its host has ended
 	unheard bool  // its host had ended, unnoticed, before the world was requested
 }
 
