@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/lmittmann/tint"
 
@@ -43,7 +44,7 @@ func newEmulatorLog(
 	}
 	all := slog.New(slog.NewJSONHandler(lines, nil))
 	text := &logLines{log: all.With("source", control.SourceDevtool), plain: format == logText}
-	output := &logLines{log: all.With("source", control.SourceHandler)}
+	output := &logLines{log: all.With("source", control.SourceHandler), marked: true}
 	log := emulatorLog{
 		Logger: slog.New(slog.NewJSONHandler(lines, leveled)),
 		text:   text, output: output,
@@ -55,22 +56,27 @@ func newEmulatorLog(
 	if format == logText {
 		log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), textHandler(out, level, color)))
 		log.text = io.MultiWriter(text, out)
-		log.output = io.MultiWriter(output, printed)
+		log.output = io.MultiWriter(output, emulator.NamingWriter(printed))
 	}
 	return log
 }
 
 // textHandler writes lines for people.
 func textHandler(out io.Writer, level slog.Level, color bool) slog.Handler {
-	return tint.NewTextHandler(out, &tint.Options{
-		Level: level, TimeFormat: "15:04:05", NoColor: !color, ReplaceAttr: emulator.WithoutFields,
-	})
+	text := func(timeFormat string, replace func([]string, slog.Attr) slog.Attr) slog.Handler {
+		return tint.NewTextHandler(out, &tint.Options{
+			Level: level, TimeFormat: timeFormat, NoColor: !color, ReplaceAttr: replace,
+		})
+	}
+	return emulator.ForPeople(
+		text(time.TimeOnly, emulator.WithoutFields), text(time.TimeOnly, nil), text(time.DateTime, nil))
 }
 
 // logLines logs each line that is written to it.
 type logLines struct {
-	log   *slog.Logger
-	plain bool // colors are left out
+	log    *slog.Logger
+	plain  bool // colors are left out
+	marked bool // marks in front of lines say which object has printed them
 
 	mu   sync.Mutex
 	rest []byte // of a line that is not complete
@@ -105,8 +111,12 @@ func (l *logLines) line(line []byte) {
 	if l.plain {
 		line = colors.ReplaceAll(line, nil)
 	}
+	var author []slog.Attr
+	if l.marked {
+		line, author = emulator.AuthorOf(line)
+	}
 	if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
-		l.log.LogAttrs(context.Background(), slog.LevelInfo, string(line))
+		l.log.LogAttrs(context.Background(), slog.LevelInfo, string(line), author...)
 	}
 }
 

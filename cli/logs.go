@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
 )
 
@@ -73,7 +74,7 @@ func (p logPrinter) line(line []byte) error {
 	}
 	switch r.Source {
 	case control.SourceHandler:
-		_, err = fmt.Fprintln(p.printed, r.Message)
+		_, err = fmt.Fprintln(p.printed, emulator.NamedLine(r.Object, r.Message))
 		return err
 	case control.SourceDevtool:
 		_, err = fmt.Fprintln(p.out, r.Message)
@@ -101,11 +102,20 @@ func furtherAttributes(line []byte) (attributes []slog.Attr) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch name {
 		case slog.TimeKey, slog.LevelKey, slog.MessageKey:
+		case emulator.FieldAttributes:
+			attributes = append(attributes, slog.Any(name, rawField(line, name)))
 		default:
 			attributes = append(attributes, slog.Any(name, fields[name]))
 		}
 	}
 	return attributes
+}
+
+// rawField returns a field of a line as it is, so that its own fields keep their order.
+func rawField(line []byte, name string) json.RawMessage {
+	var fields map[string]json.RawMessage
+	json.Unmarshal(line, &fields) //nolint:errcheck // the caller has decoded it
+	return fields[name]
 }
 
 // errBadLine is the error for a line that is not a record of the log.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/wire"
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
 )
@@ -29,6 +31,9 @@ func TestALogLooksTheSameLater(t *testing.T) {
 			l.Warn("nothing to reload", "build", "3s", "a", 1)
 			fmt.Fprintln(l.text, "wrangler.jsonc:3:5: what")
 			fmt.Fprintln(l.output, "printed \x1b[1mbold\x1b[0m")
+			fmt.Fprintf(l.output, "%s", wire.MarkPrinted(7, "Batcher/orders", []byte("by an object\n")))
+			l.Info("sent batch", "source", "logger", "object", "Batcher/orders", "event", 7, "at", time.Now(),
+				"attrs", json.RawMessage(`{"z":1,"a":{"text":"a b","list":[1,2]}}`))
 			l.Error("the handler has failed\n  at main.go:1")
 			l.end()
 		}

@@ -25,11 +25,11 @@ func benchmarkHandler(b *testing.B, operation func(ctx context.Context, s *Stora
 			})
 			defer e.conn.Close()
 			var failure error
-			go serve(theirs, withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
+			go newServer(withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
 				for i := 0; b.Loop() && failure == nil; i++ {
 					failure = operation(r.Context(), p.state.Storage, i)
 				}
-			}))
+			})).serve(theirs)
 			ask := func(method wire.Method, m wire.Message) {
 				s, err := e.conn.Open(method, m, true)
 				if err == nil {

@@ -67,7 +67,7 @@ func connect(t *testing.T, w Worker, prepare ...func(*emulation)) *emulation {
 	result := make(chan error, 1)
 	e.served = sync.OnceValue(func() error { return <-result })
 	e.conn = wire.NewConn(ours, wire.Emulator, wire.Callbacks{Serve: e.serve, Notice: e.notice})
-	go func() { result <- serve(e.tap, w) }()
+	go func() { result <- newServer(w).serve(e.tap) }()
 	t.Cleanup(func() { e.end() })
 	synctest.Wait()
 	return e
@@ -121,7 +121,7 @@ func (e *emulation) serve(s *wire.Stream) {
 // notice stores what the program puts without waiting for an answer.
 func (e *emulation) notice(method wire.Method, message []byte) {
 	switch method {
-	case wire.MethodWrite:
+	case wire.MethodWrite, wire.MethodLog:
 	case wire.MethodWake:
 		var q wire.Wake
 		mustDecode(message, &q)

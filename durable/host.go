@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,11 @@ type host interface {
 	// wake ends waits of the same object, which continue in this order. It may be called from any
 	// goroutine, and after the invocation has ended.
 	wake(parkings []parking)
+
+	// log writes a line to the log, at once. attrs is a JSON object, or empty.
+	log(level slog.Level, message string, attrs []byte) error
+	// logLevel is the lowest level of a line that anybody sees.
+	logLevel() slog.Level
 
 	// pause gives the object's turn up until resume.
 	pause() error

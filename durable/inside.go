@@ -19,6 +19,10 @@ import (
 // What tests may do and handlers may not. See package inside.
 
 func init() {
+	inside.CurrentAuthor = func() (inside.Author, bool) {
+		m, found := authors.current()
+		return inside.Author(m), found
+	}
 	inside.Serve = func(conn io.ReadWriteCloser, worker any, o inside.Options) (inside.Program, error) {
 		p := &testServer{server: newServer(worker.(Worker)), idle: make(chan struct{})}
 		close(p.idle)
@@ -53,7 +57,7 @@ var _ inside.Program = (*testServer)(nil)
 
 func (p *testServer) Done() <-chan struct{} { return p.conn.Done() }
 
-func (p *testServer) Frame() string { return markOf(p.conn, 0).connection() }
+func (p *testServer) Wrote(a inside.Author) (object string, ours bool) { return p.objectOf(mark(a)) }
 
 func (p *testServer) handle(s *wire.Stream) {
 	p.mu.Lock()

@@ -288,14 +288,47 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 	<-h.program.Done()
 }
 
-func TestTheFrameStandsInTheStackOfAHandler(t *testing.T) {
-	var stack string
-	h := serveInside(t, Worker{Handler: answerWith(func(http.ResponseWriter, *http.Request) { stack = allStacks() })})
-	q := &wire.Fetch{Event: 1, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}
-	if err := h.conn.Call(t.Context(), wire.MethodFetch, q, &wire.Response{}); err != nil {
-		t.Fatal(err)
+func TestAHandlerIsTheAuthorOfWhatItsGoroutinesPrint(t *testing.T) {
+	type seen struct {
+		author inside.Author
+		found  bool
 	}
-	if !strings.Contains(stack, h.program.Frame()) {
-		t.Errorf("%q is not in\n%s", h.program.Frame(), stack)
+	var got []seen
+	look := func() {
+		a, found := inside.CurrentAuthor()
+		got = append(got, seen{a, found})
+	}
+	started := func(f func()) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f()
+		}()
+		<-done
+	}
+	h := serveInside(t, Worker{Handler: answerWith(func(http.ResponseWriter, *http.Request) {
+		look()
+		started(look)
+		started(func() { started(look) })
+		started(func() { look(); look() }) // the second time from memory
+	})})
+	for event := range uint64(2) {
+		q := &wire.Fetch{Event: 1 + event, Request: wire.Request{Method: "GET", URL: "http://a.test/"}}
+		if err := h.conn.Call(t.Context(), wire.MethodFetch, q, &wire.Response{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != 10 {
+		t.Fatalf("looked %d times, want 10", len(got))
+	}
+	for i, s := range got {
+		object, ours := h.program.Wrote(s.author)
+		if !s.found || !ours || object != "" || s.author[1] != uint64(1+i/5) {
+			t.Errorf("%d: got %v of %q, ours: %t", i, s.author, object, ours)
+		}
+	}
+	started(look)
+	if last := got[len(got)-1]; last.found {
+		t.Errorf("a goroutine of no handler: got %v", last.author)
 	}
 }

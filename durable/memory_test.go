@@ -35,6 +35,7 @@ type memory struct {
 	values   map[string][]byte   // as they are stored
 	saved    []map[string][]byte // values at the beginning of each open transaction
 	maxEntry uint64              // that programs are welcomed with; 0 is a program without a cache
+	logLevel int64               // that programs are welcomed with
 	page     int                 // how many entries an answer to List has at most, if positive
 	alarm    wire.AlarmTime
 	now      time.Time
@@ -82,6 +83,7 @@ var playedOperations = map[wire.Method]playedOperation{
 			m.hello = *q
 			welcome := configuration
 			welcome.MaxEntry = m.maxEntry
+			welcome.LogLevel = m.logLevel
 			return &welcome, nil
 		}),
 	wire.MethodReady: playing(
@@ -168,6 +170,10 @@ var playedOperations = map[wire.Method]playedOperation{
 	wire.MethodWait: playing(func(*wire.Wait, bool) string { return "wait" }, empty[wire.Wait]),
 	wire.MethodWake: playing(
 		func(q *wire.Wake, _ bool) string { return fmt.Sprintf("wake %d", len(q.Tokens)) }, empty[wire.Wake]),
+
+	wire.MethodLog: playing(
+		func(q *wire.Log, _ bool) string { return fmt.Sprintf("log %d %s %s", q.Level, q.Message, q.Attrs) },
+		empty[wire.Log]),
 
 	wire.MethodPause:      simple("pause", nil),
 	wire.MethodResume:     simple("resume", nil),

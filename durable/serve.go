@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,11 @@ func Serve(w Worker) {
 		if attachFile != "" {
 			fmt.Fprintln(os.Stderr, "durable: serving for the emulator of", filepath.Dir(filepath.Dir(attachFile)))
 		}
-		if err = serve(conn, w); err == nil && attachFile != "" {
+		srv := newServer(w)
+		if attachFile == "" {
+			markLog(srv)
+		}
+		if err = srv.serve(conn); err == nil && attachFile != "" {
 			fmt.Fprintln(os.Stderr, "durable: the emulator has ended, or another program serves for it now")
 		}
 	}
@@ -53,10 +58,11 @@ func Serve(w Worker) {
 type server struct {
 	worker Worker
 	conn   *wire.Conn
-	// welcomed is closed when env, handler and maxEntry can be read.
+	// welcomed is closed when env, handler, logLevel and maxEntry can be read.
 	welcomed chan struct{}
 	env      *Env
 	handler  http.Handler // of the worker, or nil
+	logLevel slog.Level   // the lowest that the log shows
 	maxEntry int          // bytes that a key and its value may have together; 0 if the emulator does not say
 
 	// visits and fakeOutside are nil except in tests.
@@ -80,8 +86,7 @@ func newServer(w Worker) *server {
 }
 
 // serve handles the events of rw until it closes.
-func serve(rw io.ReadWriteCloser, w Worker) error {
-	srv := newServer(w)
+func (srv *server) serve(rw io.ReadWriteCloser) error {
 	srv.open(rw, srv.handle)
 	defer srv.conn.Close()
 	if err := srv.introduce(); err != nil {
@@ -119,6 +124,7 @@ func (srv *server) introduce() error {
 	}
 	srv.env = newEnv(&welcome)
 	srv.maxEntry = int(welcome.MaxEntry)
+	srv.logLevel = slog.Level(welcome.LogLevel)
 	if err := srv.prepare(); err != nil {
 		return err
 	}
@@ -265,7 +271,7 @@ func (srv *server) forget(_ *wire.Stream, m *wire.Forget) error {
 // begin returns the invocation of a handler for the event with the given number, which s is about.
 // Its context ends when the event is canceled or the emulator has given up s.
 func (srv *server) begin(s *wire.Stream, number uint64, state *State, cache *cache) *wireHost {
-	return beginOn(srv.conn, srv.fakeOutside, s.Interest(), number, state, cache)
+	return beginOn(srv.conn, srv.fakeOutside, srv.logLevel, s.Interest(), number, state, cache)
 }
 
 func (srv *server) construct(s *wire.Stream, m *wire.Construct) error {
@@ -278,13 +284,23 @@ func (srv *server) construct(s *wire.Stream, m *wire.Construct) error {
 		return err
 	}
 	i := &instance{state: newState(id)}
+	i.state.class, i.state.instance = m.Class, m.Instance
 	if srv.maxEntry > 0 {
 		i.cache = &cache{maxEntry: srv.maxEntry}
 	}
+	srv.mu.Lock()
+	srv.instances[m.Instance] = i // what its constructor prints is attributed to it
+	srv.mu.Unlock()
+	made := false
+	defer func() {
+		if !made {
+			srv.forgetInstance(m.Instance)
+		}
+	}()
 	h := srv.begin(s, m.Event, i.state, i.cache)
 	defer h.end()
-	return h.run(func() (err error) {
-		i.object, err = class.construct(h.ctx, i.state, srv.env)
+	return h.run(func() error {
+		object, err := class.construct(h.ctx, i.state, srv.env)
 		if err == nil {
 			err = context.Cause(h.ctx) // if it was reset meanwhile, nobody would destroy the instance
 		}
@@ -292,17 +308,22 @@ func (srv *server) construct(s *wire.Stream, m *wire.Construct) error {
 			return err
 		}
 		srv.mu.Lock()
-		srv.instances[m.Instance] = i
+		i.object = object
 		srv.mu.Unlock()
+		made = true
 		return nil
 	})
 }
 
 func (srv *server) destroy(_ *wire.Stream, m *wire.Destroy) error {
+	srv.forgetInstance(m.Instance)
+	return nil
+}
+
+func (srv *server) forgetInstance(n uint64) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	delete(srv.instances, m.Instance)
-	return nil
+	delete(srv.instances, n)
 }
 
 // instanceOf returns the instance with the number n.
@@ -310,7 +331,7 @@ func (srv *server) instanceOf(n uint64) (*instance, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	i := srv.instances[n]
-	if i == nil {
+	if i == nil || i.object == nil {
 		return nil, fmt.Errorf("no instance %d", n)
 	}
 	return i, nil

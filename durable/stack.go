@@ -17,13 +17,14 @@ import (
 // as nobody asks, so the SDK keeps no record of goroutines. Instead the number of the event is an
 // argument of a frame on the handler's stack, and is read from the stacks of all goroutines.
 
-// A mark identifies an event in stacks, by its connection and its number there. It is an array: the
+// A mark identifies an event in stacks: by its connection, by its number there, and by the number
+// of the instance, or 0, that the event runs in. It is an array: the
 // runtime prints the elements of an array as they are, because they are never passed in registers.
 // The emulator looks for the frame of guard as well, in the output of a program that crashed.
-type mark [2]uint64
+type mark [3]uint64
 
 func markOf(conn *wire.Conn, number uint64) mark {
-	return mark{uint64(reflect.ValueOf(conn).Pointer()), number}
+	return mark{uint64(reflect.ValueOf(conn).Pointer()), number, 0}
 }
 
 // guard runs a handler of the event and returns its panic as an error. stackOf finds the goroutine
@@ -46,7 +47,7 @@ func (m mark) guard(handler func() error) (err error) {
 }
 
 // frame returns how the frame of guard begins in a stack.
-func (m mark) frame() string { return fmt.Sprintf("%s%#x}", m.connection(), m[1]) }
+func (m mark) frame() string { return fmt.Sprintf("%s%#x, ", m.connection(), m[1]) }
 
 // connection returns how the frames of guard begin for all events of a connection.
 func (m mark) connection() string { return fmt.Sprintf("durable.mark.guard({%#x, ", m[0]) }

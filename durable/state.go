@@ -18,12 +18,23 @@ type State struct {
 	// Storage is the object's storage.
 	Storage *Storage
 
+	class    string // as the program has registered it
+	instance uint64 // the number of the instance of which this is the state
+
 	mu  sync.Mutex
 	txn *transaction // the innermost open transaction, or nil; guarded by mu
 
 	// execMu is held while SQL runs, and until its changes have been counted (see
 	// dbConn.ExecContext).
 	execMu sync.Mutex
+}
+
+// title returns the object's name for people: CLASS/NAME, or CLASS/ID without a name.
+func (s *State) title() string {
+	if name, ok := s.ID.Name(); ok {
+		return s.class + "/" + name
+	}
+	return s.class + "/" + s.ID.String()
 }
 
 func newState(id ID) *State {

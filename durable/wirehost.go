@@ -5,6 +5,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type wireHost struct {
 	cache *cache
 	// fakeOutside answers requests to the outside in tests, or is nil.
 	fakeOutside fakeOutside
+	level       slog.Level // the lowest that the log shows
 
 	// mu guards what follows.
 	mu sync.Mutex
@@ -51,9 +53,10 @@ var (
 // beginOn returns the invocation of a handler for the event with the given number. Its context
 // ends with life. The caller calls end when the handler has returned.
 func beginOn(
-	conn *wire.Conn, fake fakeOutside, life context.Context, number uint64, state *State, entries *cache,
+	conn *wire.Conn, fake fakeOutside, level slog.Level, life context.Context, number uint64, state *State,
+	entries *cache,
 ) *wireHost {
-	h := &wireHost{conn: conn, id: number, cache: entries, fakeOutside: fake}
+	h := &wireHost{conn: conn, id: number, cache: entries, fakeOutside: fake, level: level}
 	h.inv.host, h.inv.state = h, state
 	h.ctx, h.cancel = context.WithCancelCause(context.WithValue(life, invocationKey{}, &h.inv))
 	return h
@@ -62,7 +65,11 @@ func beginOn(
 // run runs the handler, and returns its panic as an error.
 func (h *wireHost) run(handler func() error) error {
 	defer h.handled() // also if the handler ends its goroutine
-	return markOf(h.conn, h.id).guard(handler)
+	m := markOf(h.conn, h.id)
+	if h.inv.state != nil {
+		m[2] = h.inv.state.instance
+	}
+	return m.guard(handler)
 }
 
 // end ends the context of the invocation, and withdraws what the handler has left open.
@@ -182,6 +189,14 @@ func (h *wireHost) begin() error    { return h.do(wire.MethodBegin) }
 func (h *wireHost) commit() error   { return h.do(wire.MethodCommit) }
 func (h *wireHost) rollback() error { return h.change(wire.MethodRollback, h.op(), &wire.Empty{}) }
 
+// log sends at once, because the program may end now.
+func (h *wireHost) log(level slog.Level, message string, attrs []byte) error {
+	m := &wire.Log{Event: h.id, Level: int64(level), Message: message, Attrs: attrs}
+	return fromWire(h.conn.NotifyAtOnce(wire.MethodLog, m))
+}
+
+func (h *wireHost) logLevel() slog.Level { return h.level }
+
 func (h *wireHost) reset(reason string, dropAlarm bool) error {
 	h.handled()
 	m := &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}
@@ -204,7 +219,7 @@ func (h *wireHost) background(f func(context.Context) error) error {
 		s.Withdraw()
 		return err
 	}
-	own := beginOn(h.conn, h.fakeOutside, s.Context(), m.Event, h.inv.state, h.cache)
+	own := beginOn(h.conn, h.fakeOutside, h.level, s.Context(), m.Event, h.inv.state, h.cache)
 	own.released = 1 // it has no turn before it resumes
 	go own.runInBackground(s, f)
 	return nil

@@ -32,7 +32,6 @@ type emulator struct {
 	world   *world
 	traffic *traffic
 	program inside.Program
-	frame   []byte // marks the stacks of the worker's handlers
 	log     testLog
 	outside atomic.Pointer[func(*http.Request) (*http.Response, error)]
 
@@ -134,7 +133,6 @@ func (e *emulator) attach(t testing.TB, socket string, worker durable.Worker) er
 	if err != nil {
 		return fmt.Errorf("serve the worker: %w", err)
 	}
-	e.frame = []byte(e.program.Frame())
 	t.Cleanup(captureLog(e))
 	go func() {
 		<-e.program.Done()

@@ -5,9 +5,10 @@ import (
 	"io"
 	"log"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
+
+	"devtool.internal/internal/inside"
 )
 
 // A testLog writes whole lines to the log of a test until the test has ended, because testing
@@ -32,6 +33,19 @@ func (l *testLog) Write(p []byte) (int, error) {
 		l.flushLocked(end)
 	}
 	return len(p), nil
+}
+
+// writeOf is Write for lines that handlers of an object have printed. It names the object.
+func (l *testLog) writeOf(object string, p []byte) (int, error) {
+	if object == "" {
+		return l.Write(p)
+	}
+	var named []byte
+	for line := range bytes.Lines(p) {
+		named = append(append(named, "["+object+"] "...), line...)
+	}
+	_, err := l.Write(named)
+	return len(p), err
 }
 
 func (l *testLog) flushLocked(end int) {
@@ -82,9 +96,9 @@ func (l *lastWords) String() string {
 }
 
 // capture sends what handlers print with package log, or with slog's default logger, to the log of
-// their test. All tests of the process share that package, so the stack of the writing goroutine
-// decides whose handler it is. Some stacks do not tell, such as those of goroutines that handlers
-// have started. Their output goes to the only emulator, if there is just one.
+// their test, and names the object. All tests of the process share that package, so the stack of
+// the writing goroutine decides whose handler it is, or whose handler has started it. Some stacks
+// do not tell. Their output goes to the only emulator, if there is just one.
 var capture struct {
 	// installing is held while the output of package log is replaced. It is never held together
 	// with mu, because package log calls Write, which takes mu, with its own lock held.
@@ -100,14 +114,16 @@ var capture struct {
 type capturing struct{}
 
 func (capturing) Write(p []byte) (int, error) {
-	stack := make([]byte, 32<<10)
-	stack = stack[:runtime.Stack(stack, false)]
+	author, found := inside.CurrentAuthor()
 	capture.mu.Lock()
 	all, before := slices.Collect(maps.Keys(capture.emulators)), capture.before
 	capture.mu.Unlock()
 	for _, e := range all {
-		if bytes.Contains(stack, e.frame) {
-			return e.log.Write(p)
+		if !found {
+			break
+		}
+		if object, ours := e.program.Wrote(author); ours {
+			return e.log.writeOf(object, p)
 		}
 	}
 	if len(all) == 1 {

@@ -236,6 +236,7 @@ func (e *Emulator) configure(c *config.Config) error {
 		varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev,
 	}
 	welcome := &s.program.Welcome
+	welcome.LogLevel = int64(e.lowestLevel())
 	for _, v := range c.Vars {
 		welcome.Vars = append(welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
 	}

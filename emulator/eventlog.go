@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +33,16 @@ func (e *Emulator) logEvent(h world.Happening) {
 // logsDetails reports whether the log shows happenings with Detail set.
 func (e *Emulator) logsDetails() bool {
 	return e.log.Enabled(context.Background(), slog.LevelDebug)
+}
+
+// lowestLevel returns the lowest level that the log shows.
+func (e *Emulator) lowestLevel() slog.Level {
+	for _, level := range []slog.Level{math.MinInt32, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if e.log.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
 }
 
 func (l eventLine) level() slog.Level {

@@ -248,9 +248,21 @@ func (c *Conn) writeLocked(f frame, b []byte) error {
 	return nil
 }
 
-// lostLocked ends the connection after a write has failed.
+// drainTime is how long a connection to which nothing can be written is still read.
+const drainTime = time.Second
+
+// lostLocked ends the connection after a write has failed. The emulator first reads what the
+// program has sent before it ended: its last lines of the log. It returns when the connection has
+// ended.
 func (c *Conn) lostLocked(err error) error {
-	c.end(fmt.Errorf("write: %w", err))
+	err = fmt.Errorf("write: %w", err)
+	if c.parity == uint64(Emulator)%2 {
+		timer := time.AfterFunc(drainTime, func() { c.end(err) })
+		<-c.done // ended by the goroutine that reads, which is another one after patience
+		timer.Stop()
+	} else {
+		c.end(err)
+	}
 	return ErrClosed
 }
 

@@ -28,6 +28,7 @@ func (m *Welcome) fields(c *codec) {
 		c.string(&b.UniqueKey)
 	})
 	c.uint(&m.MaxEntry)
+	c.int(&m.LogLevel)
 	list(c, &m.Unsupported, func(c *codec, l *UnsupportedBinding) {
 		c.string(&l.Name)
 		c.string(&l.Kind)

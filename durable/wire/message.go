@@ -85,6 +85,7 @@ type Welcome struct {
 	Vars        []Var
 	Bindings    []Binding
 	MaxEntry    uint64 // bytes that a key and its value may have together
+	LogLevel    int64  // the lowest level of a Log that anybody sees
 	Unsupported []UnsupportedBinding
 }
 

@@ -66,15 +66,18 @@ type LogRecord struct {
 	Time    time.Time `json:"time"` // real time
 	Level   string    `json:"level"`
 	Message string    `json:"msg"`
-	// Source is SourceHandler or SourceDevtool for a printed line, and empty for the emulator's own
-	// lines.
+	// Source is SourceHandler or SourceDevtool for a printed line, SourceLogger for a line of
+	// durable.Logger, and empty for the emulator's own lines.
 	Source string `json:"source,omitempty"`
+	// Object is the object that the line is about or from, or empty.
+	Object string `json:"object,omitempty"`
 }
 
 // Sources of a LogRecord.
 const (
 	SourceHandler = "handler"
 	SourceDevtool = "devtool"
+	SourceLogger  = "logger"
 )
 
 // LogsRequest says which lines of the log to send: the last Lines of the kept ones, or all of them

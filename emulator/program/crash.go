@@ -77,7 +77,7 @@ func (p *Program) ending() (what, cause, shown string) {
 	if err := p.process.Err(); err != nil {
 		how = err.Error()
 	}
-	cause, shown = crashCause(p.process.Tail(), how)
+	cause, shown = crashCause(string(NamePrinted([]byte(p.process.Tail()))), how)
 	return fmt.Sprintf("the handler program has crashed (%s)", how), cause, shown
 }
 
@@ -148,7 +148,7 @@ func panicAt(output string) int {
 }
 
 // guardFrame matches the SDK's frame below a handler's own, which has the number of the event.
-var guardFrame = regexp.MustCompile(`durable\.mark\.guard\(\{0x[0-9a-f]+, 0x([0-9a-f]+)\}`)
+var guardFrame = regexp.MustCompile(`durable\.mark\.guard\(\{0x[0-9a-f]+, 0x([0-9a-f]+), 0x[0-9a-f]+\}`)
 
 // eventOf returns the number of the event whose handler's goroutine has crashed. It returns 0 if
 // another goroutine crashed or there was no panic.

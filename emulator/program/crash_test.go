@@ -78,7 +78,7 @@ func TestTheCauseOfACrashIsFoundInTheOutput(t *testing.T) {
 }
 
 func TestTheEventIsFoundInTheGoroutineThatCrashed(t *testing.T) {
-	const guarded = "devtool.internal/durable.mark.guard({0xc0001, 0x1f}, 0xc0002)\n\tstack.go:30 +0x1\n"
+	const guarded = "devtool.internal/durable.mark.guard({0xc0001, 0x1f, 0x2}, 0xc0002)\n\tstack.go:30 +0x1\n"
 	for _, tt := range []struct {
 		stack string
 		want  uint64
@@ -86,7 +86,7 @@ func TestTheEventIsFoundInTheGoroutineThatCrashed(t *testing.T) {
 		{"", 0},
 		{"fatal error: concurrent map writes\n\ngoroutine 7 [running]:\nmain.f()\n\tmain.go:3\n" + guarded, 31},
 		{"panic: x\n\ngoroutine 7 [running]:\nmain.f()\n\tmain.go:3\n\ngoroutine 8 [select]:\n" + guarded, 0},
-		{"panic: x\n\ngoroutine 7 [running]:\ndurable.mark.guard({0x1, 0xfffffffffffffffffff})\n", 0},
+		{"panic: x\n\ngoroutine 7 [running]:\ndurable.mark.guard({0x1, 0xfffffffffffffffffff, 0x1})\n", 0},
 	} {
 		if got := eventOf(tt.stack); got != tt.want {
 			t.Errorf("%q: got event %d, want %d", tt.stack, got, tt.want)

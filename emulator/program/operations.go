@@ -170,6 +170,7 @@ func (p *Program) serve(s *wire.Stream) {
 var notices = map[wire.Method]func(*Program, []byte) error{
 	wire.MethodWrite: notice((*Program).write),
 	wire.MethodWake:  notice((*Program).wake),
+	wire.MethodLog:   notice((*Program).log),
 }
 
 // notice returns serve as notices have it: it decodes the message first.

@@ -281,6 +281,9 @@ func (w *World) NamespaceOf(class string) (*Namespace, error) {
 	}
 }
 
+// Worker returns the worker's name.
+func (w *World) Worker() string { return w.name }
+
 // Clock returns the world's clock.
 func (w *World) Clock() *clock.Clock { return w.clock }
 

@@ -27,13 +27,20 @@ type Program interface {
 	// id. f gets the object as its class has made it, and its *durable.State. Visit returns when
 	// the writes of f are committed, or with an error if they are not.
 	Visit(ctx context.Context, class, object string, f func(ctx context.Context, object, state any) error) error
-	// Frame returns a text that is in the stack of each goroutine that runs a handler of this
-	// worker.
-	Frame() string
+	// Wrote reports whether a handler of this worker is the author, and returns its object, as
+	// CLASS/NAME or CLASS/ID, or empty for the worker itself.
+	Wrote(Author) (object string, ours bool)
 	// Close ends the connection, and waits for the handlers to return. After patience it gives up
 	// and returns how many still run.
 	Close(patience time.Duration) (running int)
 }
+
+// An Author is the event that a goroutine works for: a handler's own or one that it has started.
+type Author [3]uint64
+
+// CurrentAuthor returns the author that the calling goroutine is or works for, as far as its stack
+// tells.
+var CurrentAuthor func() (a Author, found bool)
 
 // Serve introduces worker, a durable.Worker, to the emulator at the other end of conn. Then it
 // serves the worker there. It closes conn.

@@ -1,0 +1,145 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/program"
+)
+
+// FieldAttributes is the field of a line of durable.Logger that has the handler's own attributes.
+const FieldAttributes = program.FieldAttributes
+
+// NamedLine returns a line that an object has printed, for people.
+func NamedLine(object, line string) string { return program.NamedLine(object, line) }
+
+// NamingWriter returns a writer that passes printed lines on to w. It replaces marks of lines by
+// the names of the objects that have printed them.
+func NamingWriter(w io.Writer) io.Writer { return namingWriter{w} }
+
+type namingWriter struct{ w io.Writer }
+
+func (n namingWriter) Write(p []byte) (int, error) {
+	if _, err := n.w.Write(program.NamePrinted(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// AuthorOf returns a printed line without its mark, and the fields that the mark stands for.
+func AuthorOf(line []byte) ([]byte, []slog.Attr) {
+	before, event, object, after, marked := wire.CutPrinted(line)
+	if !marked {
+		return line, nil
+	}
+	fields := []slog.Attr{slog.Uint64(program.FieldEvent, event)}
+	if object != "" {
+		fields = append(fields, slog.String(program.FieldObject, object))
+	}
+	return append(bytes.Clone(before), after...), fields
+}
+
+// ForPeople returns a handler that shows lines of durable.Logger as people read them: the object in
+// front, the handler's own attributes behind, and the time of the clock. They go to today or, if
+// the clock shows another day, to otherDay. All other lines go to rest.
+func ForPeople(rest, today, otherDay slog.Handler) slog.Handler {
+	return &forPeople{rest, today, otherDay}
+}
+
+type forPeople struct {
+	slog.Handler
+	today, otherDay slog.Handler
+}
+
+func (h *forPeople) WithAttrs(a []slog.Attr) slog.Handler {
+	return &forPeople{h.Handler.WithAttrs(a), h.today, h.otherDay}
+}
+
+func (h *forPeople) WithGroup(name string) slog.Handler {
+	return &forPeople{h.Handler.WithGroup(name), h.today, h.otherDay}
+}
+
+func (h *forPeople) Handle(ctx context.Context, r slog.Record) error {
+	source, object, at := "", "", r.Time
+	var attrs []slog.Attr
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case program.FieldSource:
+			source = a.Value.String()
+		case program.FieldObject:
+			object = a.Value.String()
+		case program.FieldAt:
+			at = timeOf(a.Value)
+		case program.FieldAttributes:
+			if raw, ok := a.Value.Any().(json.RawMessage); ok {
+				attrs = attributesIn(raw)
+			}
+		}
+		return true
+	})
+	if source != control.SourceLogger {
+		return h.Handler.Handle(ctx, r)
+	}
+	message := program.Printable(r.Message)
+	if object != "" {
+		message = program.Printable(object) + " " + message
+	}
+	at = at.Local()
+	line := slog.NewRecord(at, r.Level, strings.ReplaceAll(message, "\n", "\n    "), 0)
+	line.AddAttrs(attrs...)
+	if at.Format(time.DateOnly) != r.Time.Local().Format(time.DateOnly) {
+		return h.otherDay.Handle(ctx, line)
+	}
+	return h.today.Handle(ctx, line)
+}
+
+// timeOf returns the time that v is, or that its text says.
+func timeOf(v slog.Value) time.Time {
+	if v.Kind() == slog.KindTime {
+		return v.Time()
+	}
+	t, _ := time.Parse(time.RFC3339Nano, v.String())
+	return t
+}
+
+// attributesIn returns the fields of a JSON object in their order.
+func attributesIn(object []byte) (attrs []slog.Attr) {
+	in := json.NewDecoder(bytes.NewReader(object))
+	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+		return nil
+	}
+	for in.More() {
+		var value json.RawMessage
+		key, err := in.Token()
+		if err == nil {
+			err = in.Decode(&value)
+		}
+		if err != nil {
+			return attrs
+		}
+		attrs = append(attrs, slog.Attr{Key: program.Printable(key.(string)), Value: valueOf(value)})
+	}
+	return attrs
+}
+
+// valueOf returns a JSON value for people: an object is a group, a string is its text, and all
+// others are as they are.
+func valueOf(value json.RawMessage) slog.Value {
+	switch value[0] {
+	case '{':
+		return slog.GroupValue(attributesIn(value)...)
+	case '"':
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			return slog.StringValue(program.Printable(text))
+		}
+	}
+	return slog.StringValue(program.Printable(string(value)))
+}
