@@ -57,7 +57,8 @@ func (s *Server) Begin(method, path, body string) *Pending {
 	return p
 }
 
-// Wait returns the status and the body of the response when it is there.
+// Wait returns the status and the body of the response when it is there. Like Fetch, it fails when
+// the handler waits for the clock and only the test could move it.
 func (p *Pending) Wait() (status int, answer string) {
 	t, e := p.server.t, p.server.emulator
 	t.Helper()

@@ -8,6 +8,14 @@
 //		…
 //	}
 //
+// A test sends requests to the worker with Fetch, Do, Client and Begin, and moves the clock with
+// Server.Clock. With Server.Object it reaches one object: its alarm, its storage and its faults.
+// Run calls a function with the live instance. Server.Alarms, Objects and Cron list what there is.
+//
+// What a test sees does not depend on how fast the machine is. Each move of the clock settles
+// first: it waits until every handler has ended or waits (see Server.Settle). The clock starts at
+// a fixed time (see DefaultTime).
+//
 // Start makes a world for the test: an emulator with fresh state, a frozen clock and its own port.
 // The test's process is the handler program: worker runs inside the test, where a debugger, -race
 // and -cover see it. Tests are isolated from each other and may run in parallel.

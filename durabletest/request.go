@@ -10,7 +10,9 @@ import (
 func (s *Server) Client() *http.Client { return s.emulator.client }
 
 // Fetch sends a request to the worker and returns the status and the body of the response. It
-// covers the common case: use Do for headers and streams.
+// covers the common case: use Do for headers and streams, and Begin if the handler waits for the
+// clock. On the test's own goroutine, Fetch and Do fail when a handler waits for the clock, which
+// is frozen, and nothing else of the test has used the server for two seconds.
 func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	s.t.Helper()
 	status, answer, err := s.emulator.roundTrip(s.request(method, path, body))

@@ -77,7 +77,7 @@ func (t *traffic) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer t.use()()
 		return t.next.RoundTrip(r)
 	}
-	s := &sent{name: r.Method + " " + cmpPath(r), arrived: make(chan struct{})}
+	s := &sent{name: r.Method + " " + pathOf(r), arrived: make(chan struct{})}
 	t.mu.Lock()
 	t.coming[s] = struct{}{}
 	t.uses++
@@ -122,7 +122,8 @@ func (t *traffic) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections is what http.Client's method of that name calls.
 func (t *traffic) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-func cmpPath(r *http.Request) string {
+// pathOf returns the path of a request for messages.
+func pathOf(r *http.Request) string {
 	if path := r.URL.EscapedPath(); path != "" {
 		return path
 	}
