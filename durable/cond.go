@@ -62,7 +62,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return inv.causeOf(ctx)
 	}
-	w, err := c.add(inv)
+	w, err := c.add(ctx, inv)
 	if err != nil {
 		return fmt.Errorf("wait for a Cond: %w", err)
 	}
@@ -74,7 +74,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 }
 
 // add makes the invocation wait. The host knows of that before a Signal can find the waiter.
-func (c *Cond) add(inv *invocation) (*condWaiter, error) {
+func (c *Cond) add(ctx context.Context, inv *invocation) (*condWaiter, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -86,7 +86,7 @@ func (c *Cond) add(inv *invocation) (*condWaiter, error) {
 		return nil, fmt.Errorf("handlers of another object (%s) wait for it: make it a field of the object",
 			c.state.ID)
 	}
-	p, err := inv.park()
+	p, err := inv.park(ctx)
 	if err != nil {
 		return nil, err
 	}

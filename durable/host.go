@@ -44,8 +44,9 @@ type host interface {
 	causeOf(ctx context.Context) error
 
 	// park begins a wait for another event of the object, and gives the turn up. It does not wait
-	// itself: wake of the parking works from here on.
-	park() (parking, error)
+	// itself: wake of the parking works from here on. The caller then awaits the parking with the
+	// same ctx.
+	park(ctx context.Context) (parking, error)
 	// wake ends waits of the same object, which continue in this order. It may be called from any
 	// goroutine, and after the invocation has ended.
 	wake(parkings []parking)

@@ -120,6 +120,39 @@ func TestWaitingGoroutinesGoOnWhenTheTimeIsUp(t *testing.T) {
 	}
 }
 
+// The emulator may let the time pass as soon as it knows of a wait, before the handler's goroutine
+// has run again.
+func TestATimeoutFindsAWaitThatHasJustBegun(t *testing.T) {
+	inHandler(t, func(h handling) {
+		fire := h.timers()
+		h.waitsForWake()
+		ctx, cancel := WithTimeout(h.ctx, time.Second)
+		defer cancel()
+		p, err := invocationOf(h.ctx).park(ctx)
+		h.check(err)
+		if got := fire(); got != "goes on" {
+			t.Errorf("got %q, want that somebody goes on", got)
+		}
+		if err := p.await(ctx, func() bool { return true }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
+}
+
+// The goroutine that goes on may be faster than the answer to the emulator.
+func TestATimeoutFindsAWaitThatEndsAtOnce(t *testing.T) {
+	inHandler(t, func(h handling) {
+		fire := h.timers()
+		ctx, cancel := WithTimeout(h.ctx, time.Second)
+		defer cancel()
+		done := invocationOf(h.ctx).host.(*wireHost).waiting(ctx)
+		ctx.Value(expiryKey{}).(*expiry).AfterFunc(done)
+		if got := fire(); got != "goes on" {
+			t.Errorf("got %q, want that somebody goes on", got)
+		}
+	})
+}
+
 func TestATimeoutLeavesOtherGoroutinesAsleep(t *testing.T) {
 	inHandler(t, func(h handling) {
 		fire := h.timers()

@@ -14,6 +14,7 @@ type wireParking struct {
 	host   *wireHost
 	token  uint64
 	stream *wire.Stream
+	done   func() // the wait is over (see wireHost.waiting)
 }
 
 var _ parking = (*wireParking)(nil)
@@ -21,11 +22,15 @@ var _ parking = (*wireParking)(nil)
 // lastToken is the last token given to a wait. Tokens of all connections are different.
 var lastToken atomic.Uint64
 
-func (h *wireHost) park() (parking, error) {
+func (h *wireHost) park(ctx context.Context) (parking, error) {
 	p := &wireParking{host: h, token: lastToken.Add(1)}
 	h.releaseTurn()
+	// The clock may move as soon as the emulator has the question. So a timer that ends ctx must find
+	// the wait from here on.
+	p.done = h.waiting(ctx)
 	var err error
 	if p.stream, err = h.conn.Open(wire.MethodWait, &wire.Wait{Event: h.id, Token: p.token}, true); err != nil {
+		p.done()
 		h.retakeTurn() // the question was not sent
 		return nil, fromWire(err)
 	}
@@ -42,9 +47,8 @@ func (p *wireParking) await(ctx context.Context, leave func() bool) error {
 		}
 	})
 	defer stop()
-	done := p.host.waiting(ctx)
 	_, err := p.stream.Await(left)
-	done()
+	p.done()
 	p.host.forget(p.stream)
 	return p.host.afterWait(left, err)
 }

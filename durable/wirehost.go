@@ -284,10 +284,13 @@ func (h *wireHost) timer(ctx context.Context, d time.Duration, expire func()) {
 		if _, err := s.Await(ctx); err != nil {
 			return // ctx has ended, or the event is over, and ctx is about to end
 		}
+		h.mu.Lock()
+		waits := slices.Clone(h.waits) // one that ends now may be gone before the answer
+		h.mu.Unlock()
 		expire()
 		goesOn := []byte{0}
 		h.mu.Lock()
-		for _, w := range h.waits {
+		for _, w := range append(waits, h.waits...) {
 			if w.ctx.Err() != nil {
 				goesOn[0] = 1
 			}
