@@ -113,7 +113,7 @@ func newCompleter(t *testing.T, p project, shell string) completer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real, err := binary()
+	built, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func newCompleter(t *testing.T, p project, shell string) completer {
 	seen := filepath.Join(dir, "seen")
 	writeFile(t, filepath.Join(dir, "devtool"), `#!/bin/sh
 case $1 in
-__complete | completion) exec '`+real+`' "$@" ;;
+__complete | completion) exec '`+built+`' "$@" ;;
 esac
 printf '%s\0' "$@" >'`+seen+`.new'
 mv '`+seen+`.new' '`+seen+`'
