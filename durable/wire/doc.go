@@ -146,7 +146,7 @@
 //
 // Log, a notice, writes a line of an event's handler to the emulator's log. A program that the
 // emulator has started can also mark a line that it prints on its standard error, so that the log
-// names its object (see MarkLine).
+// names its object (see MarkPrinted).
 //
 // A response leaves the emulator when the writes before it are committed. A response that is
 // complete in its Reply frame also ends the event, and the emulator commits first. A response that

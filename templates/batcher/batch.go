@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
 	"net/http"
 
 	"devtool.internal/durable"
@@ -29,7 +28,7 @@ func batchBody(bodies [][]byte) []byte {
 // written so far is committed.
 func send(ctx context.Context, upstream string, batch []byte) error {
 	if upstream == "" {
-		log.Printf("batch: %s", batch)
+		durable.Logger(ctx).Info("batch: " + string(batch))
 		return nil
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, upstream, bytes.NewReader(batch))
