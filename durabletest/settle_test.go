@@ -356,8 +356,8 @@ func TestWorkInTheBackgroundOfTheWorkerIsListed(t *testing.T) {
 	t.Parallel()
 	background := worker
 	background.Handler = handlerOf(func(_ http.ResponseWriter, r *http.Request) {
-		err := durable.WaitUntil(r.Context(), func(ctx context.Context) error { return durable.Sleep(ctx, time.Minute) })
-		if err != nil {
+		work := func(ctx context.Context) error { return durable.Sleep(ctx, time.Minute) }
+		if err := durable.WaitUntil(r.Context(), work); err != nil {
 			panic(err)
 		}
 	})
