@@ -24,8 +24,9 @@ type Temporary struct {
 }
 
 // StartTemporary starts an emulator with o that keeps everything in folder, and returns when it is
-// ready. Only this user can enter folder. It sets the options that a Temporary decides. The emulator outlives ctx; if ctx ends
-// before it is ready, the error is the cause of that. The caller removes the folder, in any case.
+// ready. Only this user can enter folder. StartTemporary sets the options that a Temporary decides.
+// The emulator outlives ctx; if ctx ends before it is ready, the error is the cause of that. The
+// caller removes the folder, in any case.
 func StartTemporary(ctx context.Context, folder string, o Options) (*Temporary, error) {
 	t := &Temporary{ended: make(chan struct{})}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -27,8 +27,9 @@ const socketName = "s"
 var socketFolder = regexp.MustCompile(`^dt[0-9]+$`)
 
 // Listen creates a socket in private, a folder that only this user can enter. Systems allow the
-// path of a socket about a hundred bytes. If private is empty, or its path too long, the socket gets
-// a folder of its own: in the folder for temporary files or, if that has a long path, too, in /tmp.
+// path of a socket about a hundred bytes. If private is empty, or its path too long, the socket
+// gets a folder of its own: in the folder for temporary files or, if that has a long path, too, in
+// /tmp.
 func Listen(private string) (*Socket, error) {
 	var errs []error
 	if private != "" {

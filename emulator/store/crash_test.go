@@ -80,8 +80,8 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			acknowledge(n)
 		}
 	},
-	// remover stores a number and deletes everything, again and again. It acknowledges the commit of
-	// n as 2n-1, and that of the deletion as 2n.
+	// remover stores a number and deletes everything, again and again. It acknowledges the commit
+	// of n as 2n-1, and that of the deletion as 2n.
 	"remover": func(path string, acknowledge func(int)) error {
 		for n := 1; ; n++ {
 			o, err := store.OpenObject(path, "removed", true)
