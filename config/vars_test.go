@@ -141,6 +141,14 @@ func TestVariablesComeFromTheFilesThatWranglerReads(t *testing.T) {
 			from:  config.VarSources{Environ: []string{"A=p", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"}},
 			want:  map[string]string{"A": "1 < .dev.vars"},
 		},
+		"no file and nothing of the process where files are left out": {
+			files: map[string]string{".dev.vars": "A=1", ".env": "B=2"},
+			from: config.VarSources{
+				NoFiles: true, Given: []config.Var{{Name: "C", Value: "given", From: "--var"}},
+				Environ: []string{"P=p", "CLOUDFLARE_INCLUDE_PROCESS_ENV=true"},
+			},
+			want: map[string]string{"C": "given < --var"},
+		},
 		"flags win over files, and files over the configuration": {
 			files: map[string]string{
 				".dev.vars": "B=file\nC=file",

@@ -27,13 +27,14 @@ const (
 
 // An emulator serves the worker of a test.
 type emulator struct {
-	url     string
-	client  *http.Client
-	world   *world
-	traffic *traffic
-	program inside.Program
-	log     testLog
-	outside atomic.Pointer[func(*http.Request) (*http.Response, error)]
+	url      string
+	client   *http.Client
+	world    *world
+	traffic  *traffic
+	program  inside.Program
+	log      testLog
+	outside  atomic.Pointer[func(*http.Request) (*http.Response, error)]
+	injected atomic.Bool // a fault
 
 	// mu guards what follows.
 	mu      sync.Mutex

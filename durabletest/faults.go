@@ -45,6 +45,7 @@ func (o Object) CrashAfterCommit() {
 
 func (o Object) inject(fault string) {
 	o.t.Helper()
+	o.emulator.injected.Store(true)
 	o.ask("inject "+fault+" into "+o.String(), http.MethodPost, "faults", struct {
 		Identity
 		Fault string `json:"fault"`

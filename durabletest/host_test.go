@@ -88,13 +88,14 @@ func TestABrokenWorldDoesNotTouchTheOthers(t *testing.T) {
 		in <- struct{}{}
 		if r.URL.Path == "/deaf" {
 			<-release
+			return
 		}
 		<-r.Context().Done()
 	}
 	hanging := worker
 	hanging.Handler = func(*durable.Env) http.Handler { return http.HandlerFunc(hang) }
 	var asking sync.WaitGroup
-	ended := make(chan *recorder, 1)
+	ended, hung := make(chan *recorder, 1), make(chan struct{})
 	go func() {
 		ended <- record(t, func(t testing.TB) {
 			srv := durabletest.Start(t, hanging, durabletest.Options{Dir: "testdata/lab"})
@@ -106,14 +107,18 @@ func TestABrokenWorldDoesNotTouchTheOthers(t *testing.T) {
 				})
 				<-in
 			}
+			close(hung)
+			<-release
 		})
 	}()
+	<-hung
 	serve()
 	close(release)
-	hung := <-ended
+	serve() // while the world is dropped, in which a handler runs
+	dropped := <-ended
 	asking.Wait()
-	if hung.fatal != "" || len(hung.errors) > 0 {
-		t.Errorf("a test that ends while its handlers run: got %q, %q", hung.fatal, hung.errors)
+	if dropped.fatal != "" || len(dropped.errors) > 0 {
+		t.Errorf("a test that ends while a handler runs: got %q, %q", dropped.fatal, dropped.errors)
 	}
 
 	storm := record(t, func(t testing.TB) {
