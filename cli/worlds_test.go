@@ -209,7 +209,10 @@ func TestWorldsAreMadeAndDropped(t *testing.T) {
 
 func TestAWorldThatDoesNotStartSaysWhatDevSays(t *testing.T) {
 	h := startWorlds(t)
-	empty := t.TempDir()
+	empty, wrong := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(wrong, "wrangler.jsonc"), []byte(`{"name": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		change func(*worlds.Make)
 		want   worlds.Ended
@@ -234,7 +237,7 @@ func TestAWorldThatDoesNotStartSaysWhatDevSays(t *testing.T) {
 			worlds.Ended{Error: `there is no profile of limits "none"`, Hint: "Choose production or local"},
 		},
 		"a wrong configuration": {
-			func(m *worlds.Make) { m.Env = "none" },
+			func(m *worlds.Make) { m.Dir = wrong },
 			worlds.Ended{Error: "wrangler.jsonc can't be used"},
 		},
 	} {
@@ -255,9 +258,10 @@ func TestAWorldThatDoesNotStartSaysWhatDevSays(t *testing.T) {
 
 func TestASignalEndsAllWorlds(t *testing.T) {
 	h := startWorlds(t)
-	h.make(1)
-	h.wantReady(1)
-	h.make(2) // while it starts, or when it has started
+	for i := range 2 {
+		h.make(i + 1)
+		h.wantReady(i + 1)
+	}
 	h.stop()
 	ended := 0
 	for e := range h.events {
