@@ -3,6 +3,7 @@ package durable
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,6 +16,8 @@ import (
 // in the terminal, in `devtool logs` and in the log of a test.
 //
 //	durable.Logger(ctx).Info("sent batch", "items", len(items))
+//
+// Durations, times and errors are shown as text: 48h0m0s, 2030-01-01T00:00:00Z, the error's text.
 //
 // The emulator's --log-level says which levels appear. Of a message or of attributes that are
 // longer than 64 KiB, the line has the beginning or says that they are missing. Outside a handler
@@ -70,7 +73,7 @@ func (h *eventHandler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // attributesOf returns the attributes of r as a JSON object, or nil if it has none. They are in the
-// form of slog's own JSON handler.
+// form of slog's own JSON handler, but durations are text as in its text handler: people read them.
 func attributesOf(ctx context.Context, r slog.Record, added []func(slog.Handler) slog.Handler) []byte {
 	if r.NumAttrs() == 0 && len(added) == 0 {
 		return nil
@@ -84,6 +87,7 @@ func attributesOf(ctx context.Context, r slog.Record, added []func(slog.Handler)
 				own--
 				return slog.Attr{}
 			}
+			a.Value = inText(a.Value)
 			return a
 		},
 	})
@@ -104,3 +108,24 @@ func attributesOf(ctx context.Context, r slog.Record, added []func(slog.Handler)
 	}
 	return nil
 }
+
+// inText returns v with the text of a duration in place of its nanoseconds, and with an error that
+// encodes itself as JSON in a form that does not. slog's JSON handler shows other errors, and times,
+// as text.
+func inText(v slog.Value) slog.Value {
+	switch v.Kind() {
+	case slog.KindDuration:
+		return slog.StringValue(v.Duration().String())
+	case slog.KindAny:
+		if _, marshals := v.Any().(json.Marshaler); !marshals {
+			return v
+		}
+		if err, ok := v.Any().(error); ok {
+			return slog.AnyValue(errorText{err})
+		}
+	}
+	return v
+}
+
+// An errorText is an error that is only its text.
+type errorText struct{ error }

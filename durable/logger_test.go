@@ -2,11 +2,13 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"devtool.internal/durable/wire"
 )
@@ -37,6 +39,27 @@ func TestLoggerSendsLevelMessageAndAttributes(t *testing.T) {
 			`notice log 0 grouped {"a":1,"g":{"b":"(secret)","h":{"c":2}}}`,
 			"notice log 0 an empty group ",
 			"notice log 2 between ",
+		)
+	})
+}
+
+// A problem is an error that encodes itself as JSON.
+type problem struct{ code int }
+
+func (p problem) Error() string              { return fmt.Sprintf("problem %d", p.code) }
+func (problem) MarshalJSON() ([]byte, error) { return []byte(`{"bare":true}`), nil }
+
+func TestLoggerSendsDurationsTimesAndErrorsAsText(t *testing.T) {
+	inLogger(t, slog.LevelInfo, func(h handling, l *slog.Logger) {
+		at := time.Date(2030, 1, 2, 3, 4, 5, 6e6, time.UTC)
+		l.Info("took", "took", 48*time.Hour, "none", time.Duration(0), "at", at)
+		l.With("a", time.Second).WithGroup("g").With("b", 1500*time.Millisecond).Info("grouped",
+			slog.Group("h", "c", time.Minute))
+		l.Info("failed", "err", fmt.Errorf("read: %w", errors.New("no")), "own", problem{7}, "nil", error(nil))
+		h.expectSent(
+			`notice log 0 took {"took":"48h0m0s","none":"0s","at":"2030-01-02T03:04:05.006Z"}`,
+			`notice log 0 grouped {"a":"1s","g":{"b":"1.5s","h":{"c":"1m0s"}}}`,
+			`notice log 0 failed {"err":"read: no","own":"problem 7","nil":null}`,
 		)
 	})
 }
