@@ -53,7 +53,9 @@ func (e *Env) LookupVar(name string) (value string, ok bool) {
 }
 
 // DecodeVar decodes the variable called name into the value that v points to, as encoding/json
-// does. A variable that the configuration gives as a string is decoded as a JSON string.
+// does. A variable that the configuration gives as a string is decoded as a JSON string. If v cannot
+// take a string, DecodeVar decodes the text as JSON, because --var, .dev.vars, .env and
+// durabletest's Options.Vars replace a number such as 1000 by the text "1".
 func (e *Env) DecodeVar(name string, v any) error {
 	w, ok := e.vars[name]
 	if err := e.checkEmulated(name); err != nil {
@@ -62,14 +64,23 @@ func (e *Env) DecodeVar(name string, v any) error {
 	if !ok {
 		return fmt.Errorf("decode variable %q: the configuration has no such variable", name)
 	}
-	text := []byte(w.text)
-	if !w.isJSON {
-		text, _ = json.Marshal(w.text) // a string always marshals
-	}
-	if err := json.Unmarshal(text, v); err != nil {
+	if err := w.decode(v); err != nil {
 		return fmt.Errorf("decode variable %q: %w", name, err)
 	}
 	return nil
+}
+
+func (w variable) decode(v any) error {
+	text := []byte(w.text)
+	if w.isJSON {
+		return json.Unmarshal(text, v)
+	}
+	quoted, _ := json.Marshal(w.text) // a string always marshals
+	err := json.Unmarshal(quoted, v)
+	if err != nil && json.Valid(text) {
+		return json.Unmarshal(text, v)
+	}
+	return err
 }
 
 // Namespace returns the objects of the class that the configuration binds as name. It panics if

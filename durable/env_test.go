@@ -19,6 +19,8 @@ var env = newEnv(&wire.Welcome{
 		{Name: "NUMERAL", Value: "5"},
 		{Name: "NUMBER", Value: "5", JSON: true},
 		{Name: "LIMITS", Value: `{"max":3}`, JSON: true},
+		{Name: "LIMITS_TEXT", Value: `{"max":4}`},
+		{Name: "QUOTED", Value: `"hi"`},
 	},
 	Bindings: []wire.Binding{
 		{Name: "OTHERS", Class: "Other", UniqueKey: objectid.UniqueKey("worker", "Other")},
@@ -62,6 +64,24 @@ func TestDecodeVarDecodesJSON(t *testing.T) {
 	}
 }
 
+// --var, .dev.vars and Options.Vars give every variable as a string.
+func TestDecodeVarDecodesTextAsJSONIfTheDestinationIsNoString(t *testing.T) {
+	var limits struct{ Max int }
+	var number int
+	var text string
+	var anything any
+	for name, v := range map[string]any{
+		"LIMITS_TEXT": &limits, "NUMERAL": &number, "QUOTED": &text, "EMPTY": &anything,
+	} {
+		if err := env.DecodeVar(name, v); err != nil {
+			t.Error(err)
+		}
+	}
+	if limits.Max != 4 || number != 5 || text != `"hi"` || anything != "" {
+		t.Errorf("got %v, %v, %q, %#v", limits, number, text, anything)
+	}
+}
+
 func TestDecodeVarSaysWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		name string
@@ -75,7 +95,9 @@ func TestDecodeVarSaysWhatIsWrong(t *testing.T) {
 				`and variables only`,
 		},
 		{"NONE", new(string), `decode variable "NONE": the configuration has no such variable`},
-		{"NUMERAL", new(int), `decode variable "NUMERAL": json: cannot unmarshal string into Go value of type int`},
+		{"TEXT", new(int), `decode variable "TEXT": json: cannot unmarshal string into Go value of type int`},
+		{"EMPTY", new(int), `decode variable "EMPTY": json: cannot unmarshal string into Go value of type int`},
+		{"NUMERAL", new(bool), `decode variable "NUMERAL": json: cannot unmarshal number into Go value of type bool`},
 		{"NUMBER", new(string), `decode variable "NUMBER": json: cannot unmarshal number into Go value of type string`},
 		{"NUMBER", 5, `decode variable "NUMBER": json: Unmarshal(non-pointer int)`},
 	}
