@@ -36,6 +36,10 @@ type emulator struct {
 	outside  atomic.Pointer[func(*http.Request) (*http.Response, error)]
 	injected atomic.Bool // a fault
 
+	// ctx ends with the emulator, after the test's own cleanup functions.
+	ctx    context.Context
+	cancel context.CancelFunc
+
 	// mu guards what follows.
 	mu      sync.Mutex
 	closing bool // the test has ended
@@ -50,6 +54,7 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 		return nil, err
 	}
 	e := &emulator{}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.log.out = t.Output()
 	t.Cleanup(func() {
 		t.Helper()
@@ -191,6 +196,7 @@ func (e *emulator) explain(err error) error {
 func (e *emulator) end(t testing.TB) {
 	t.Helper()
 	asker{t, e}.reportUnusedFaults()
+	e.cancel()
 	e.mu.Lock()
 	e.closing = true
 	if e.world != nil && e.world.hasEnded() {

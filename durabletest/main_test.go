@@ -194,6 +194,7 @@ func want(t testing.TB, srv *durabletest.Server, path, want string) {
 // A recorder is a test within a test. It may fail.
 type recorder struct {
 	testing.TB
+	ctx context.Context
 
 	mu       sync.Mutex
 	cleanups []func()
@@ -205,11 +206,13 @@ type recorder struct {
 // record runs f with a new recorder and returns that when the recorder has ended.
 func record(t testing.TB, f func(t testing.TB)) *recorder {
 	t.Helper()
-	r := &recorder{TB: t}
+	ctx, end := context.WithCancel(t.Context())
+	r := &recorder{TB: t, ctx: ctx}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() {
+			end()
 			for len(r.cleanups) > 0 {
 				last := len(r.cleanups) - 1
 				cleanup := r.cleanups[last]
@@ -222,6 +225,9 @@ func record(t testing.TB, f func(t testing.TB)) *recorder {
 	<-done
 	return r
 }
+
+// Context returns a context that ends before the cleanup functions run, as that of a test does.
+func (r *recorder) Context() context.Context { return r.ctx }
 
 func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
 

@@ -13,6 +13,8 @@ func (s *Server) Client() *http.Client { return s.emulator.client }
 // covers the common case: use Do for headers and streams, and Begin if the handler waits for the
 // clock. On the test's own goroutine, Fetch and Do fail when a handler waits for the clock, which
 // is frozen, and nothing else of the test has used the server for two seconds.
+//
+// A request that is open when the test ends is canceled. Functions of t.Cleanup can send others.
 func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	s.t.Helper()
 	status, answer, err := s.emulator.roundTrip(s.request(method, path, body))
@@ -22,10 +24,15 @@ func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	return status, answer
 }
 
-// request returns a request with the context of the test.
+// request returns a request that ends with the test. In a cleanup function the test's context has
+// ended; the request then ends with the emulator.
 func (s *Server) request(method, path, body string) *http.Request {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
+	ctx := s.t.Context()
+	if ctx.Err() != nil {
+		ctx = s.emulator.ctx
+	}
+	r, err := http.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatalf("durabletest: %s %s: %v", method, path, err)
 	}
