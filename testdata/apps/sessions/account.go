@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"devtool.internal/durable"
@@ -23,6 +19,7 @@ const (
 
 // A Session belongs to one browser of one user.
 type Session struct {
+	User    string    `json:"user"`
 	ID      string    `json:"id"`
 	Agent   string    `json:"agent"`
 	Created time.Time `json:"created"`
@@ -32,21 +29,22 @@ type Session struct {
 
 // An Account has the sessions of one user. Storage has two keys for each:
 //
-//	session:ID       the session
-//	expiry:TIME:ID   when it expires, so that the first key is the next to expire
+//	session:TIME:ID   the session, so that the first key is the next to expire
+//	expiry:ID         the TIME of the other key
 //
-// The account's alarm is set for the first of the second kind.
+// The account's alarm is set for the next session to expire.
 type Account struct {
 	http.Handler // routes requests to the methods below
+	user         string
 	storage      *durable.Storage
 }
 
 func newAccount(_ context.Context, state *durable.State, _ *durable.Env) (*Account, error) {
 	a := &Account{storage: state.Storage}
+	a.user, _ = state.ID.Name()
 	mux := http.NewServeMux()
 	mux.Handle("POST /sessions", durable.HandlerFunc(a.start))
 	mux.Handle("GET /sessions", durable.HandlerFunc(a.list))
-	mux.Handle("DELETE /sessions", durable.HandlerFunc(a.endOthers))
 	mux.Handle("POST /sessions/{id}", durable.HandlerFunc(a.see))
 	mux.Handle("DELETE /sessions/{id}", durable.HandlerFunc(a.end))
 	a.Handler = mux
@@ -55,28 +53,21 @@ func newAccount(_ context.Context, state *durable.State, _ *durable.Env) (*Accou
 
 // start starts a session. If the account has too many, the next to expire makes room.
 func (a *Account) start(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	var s Session
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
-		return err
+	ctx, now := r.Context(), durable.Now(r.Context())
+	s := Session{
+		User: a.user, ID: rand.Text(), Agent: r.UserAgent(),
+		Created: now, Seen: now, Expires: now.Add(maxIdle),
 	}
-	all, err := a.expiries(ctx, durable.ListOptions{})
+	all, err := a.sessions(ctx, durable.ListOptions{})
 	if err != nil {
 		return err
 	}
 	if len(all) >= maxSessions {
-		if err := a.remove(ctx, all[:len(all)-maxSessions+1]); err != nil {
+		if err := a.remove(ctx, all[0]); err != nil {
 			return err
 		}
 	}
-	s.ID = strings.ToLower(rand.Text())
-	s.Created = durable.Now(ctx)
-	s.Seen = s.Created
-	s.Expires = s.expires()
 	if err := a.put(ctx, s); err != nil {
-		return err
-	}
-	if err := a.arm(ctx); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, s)
@@ -85,151 +76,123 @@ func (a *Account) start(w http.ResponseWriter, r *http.Request) error {
 // see prolongs a session and answers with it.
 func (a *Account) see(w http.ResponseWriter, r *http.Request) error {
 	ctx, now := r.Context(), durable.Now(r.Context())
-	s, found, err := durable.Get[Session](ctx, a.storage, sessionKey(r.PathValue("id")))
+	s, err := a.session(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	// An alarm may be late. So a session that is still there may have expired.
-	if !found || !now.Before(s.Expires) {
-		return durable.HTTPError(http.StatusNotFound, "no such session")
-	}
 	if now.Sub(s.Seen) >= seenEvery {
-		if _, err := a.storage.Delete(ctx, expiryKey(s.Expires, s.ID)); err != nil {
+		if _, err := a.storage.Delete(ctx, sessionKey(s.Expires, s.ID)); err != nil {
 			return err
 		}
-		s.Seen = now
-		s.Expires = s.expires()
+		s.Seen, s.Expires = now, now.Add(maxIdle)
+		if end := s.Created.Add(maxAge); end.Before(s.Expires) {
+			s.Expires = end
+		}
 		if err := a.put(ctx, s); err != nil {
-			return err
-		}
-		if err := a.arm(ctx); err != nil {
 			return err
 		}
 	}
 	return writeJSON(w, http.StatusOK, s)
 }
 
-// list answers with the sessions that last, the oldest first.
+// list answers with the sessions that last, the next to expire first.
 func (a *Account) list(w http.ResponseWriter, r *http.Request) error {
-	ctx, now := r.Context(), durable.Now(r.Context())
-	items, err := durable.List[Session](ctx, a.storage, durable.ListOptions{Prefix: "session:"})
+	ctx := r.Context()
+	sessions, err := a.sessions(ctx, durable.ListOptions{Start: keyAfter(durable.Now(ctx))})
 	if err != nil {
 		return err
 	}
-	sessions := make([]Session, 0, len(items))
-	for _, item := range items {
-		if now.Before(item.Value.Expires) {
-			sessions = append(sessions, item.Value)
-		}
-	}
-	slices.SortFunc(sessions, func(a, b Session) int { return a.Created.Compare(b.Created) })
 	return writeJSON(w, http.StatusOK, sessions)
 }
 
-// end ends one session. It is no error if there is none.
+// end ends a session and answers with it.
 func (a *Account) end(w http.ResponseWriter, r *http.Request) error {
-	return a.endWhere(w, r, func(id string) bool { return id == r.PathValue("id") })
-}
-
-// endOthers ends all sessions except the one that the query keeps.
-func (a *Account) endOthers(w http.ResponseWriter, r *http.Request) error {
-	keep := r.URL.Query().Get("keep")
-	return a.endWhere(w, r, func(id string) bool { return id != keep })
-}
-
-func (a *Account) endWhere(w http.ResponseWriter, r *http.Request, which func(id string) bool) error {
 	ctx := r.Context()
-	all, err := a.expiries(ctx, durable.ListOptions{})
+	s, err := a.session(ctx, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	var ended []expiry
-	for _, e := range all {
-		if which(idOf(e)) {
-			ended = append(ended, e)
-		}
-	}
-	if err := a.remove(ctx, ended); err != nil {
+	if err := a.remove(ctx, s); err != nil {
 		return err
 	}
-	if err := a.arm(ctx); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return writeJSON(w, http.StatusOK, s)
 }
 
 // Alarm removes the sessions that have expired. If it runs late it removes several.
 func (a *Account) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
-	due, err := a.expiries(ctx, durable.ListOptions{End: expiryKey(durable.Now(ctx).Add(time.Millisecond), "")})
+	expired, err := a.sessions(ctx, durable.ListOptions{End: keyAfter(durable.Now(ctx))})
 	if err != nil {
 		return err
 	}
-	if err := a.remove(ctx, due); err != nil {
+	durable.Logger(ctx).Info("sessions expired", "count", len(expired))
+	return a.remove(ctx, expired...)
+}
+
+// sessions returns the selected sessions, the next to expire first.
+func (a *Account) sessions(ctx context.Context, o durable.ListOptions) ([]Session, error) {
+	o.Prefix = "session:"
+	items, err := durable.List[Session](ctx, a.storage, o)
+	sessions := []Session{} // an empty array in JSON
+	for _, item := range items {
+		sessions = append(sessions, item.Value)
+	}
+	return sessions, err
+}
+
+// session returns a session that lasts. Without one, the error answers with status 404.
+func (a *Account) session(ctx context.Context, id string) (Session, error) {
+	expires, found, err := durable.Get[time.Time](ctx, a.storage, "expiry:"+id)
+	if err != nil {
+		return Session{}, err
+	}
+	// An alarm may be late. So a session that is still there may have expired.
+	if !found || !durable.Now(ctx).Before(expires) {
+		return Session{}, durable.HTTPError(http.StatusNotFound, "no such session")
+	}
+	s, _, err := durable.Get[Session](ctx, a.storage, sessionKey(expires, id))
+	return s, err
+}
+
+// put stores a session under both of its keys, and sets the alarm.
+func (a *Account) put(ctx context.Context, s Session) error {
+	err := a.storage.PutMany(ctx, map[string]any{
+		sessionKey(s.Expires, s.ID): s,
+		"expiry:" + s.ID:            s.Expires,
+	})
+	if err != nil {
 		return err
 	}
-	durable.Logger(ctx).Info("sessions expired", "count", len(due))
 	return a.arm(ctx)
 }
 
-// An expiry is a key that says when a session expires.
-type expiry = durable.Item[time.Time]
-
-// expiries returns the selected expiries, the next one first.
-func (a *Account) expiries(ctx context.Context, o durable.ListOptions) ([]expiry, error) {
-	o.Prefix = "expiry:"
-	return durable.List[time.Time](ctx, a.storage, o)
-}
-
-// put stores a session under both of its keys.
-func (a *Account) put(ctx context.Context, s Session) error {
-	return a.storage.PutMany(ctx, map[string]any{
-		sessionKey(s.ID):           s,
-		expiryKey(s.Expires, s.ID): s.Expires,
-	})
-}
-
-// remove removes sessions with both of their keys.
-func (a *Account) remove(ctx context.Context, all []expiry) error {
+// remove removes sessions with both of their keys, and sets the alarm.
+func (a *Account) remove(ctx context.Context, sessions ...Session) error {
 	var keys []string
-	for _, e := range all {
-		keys = append(keys, e.Key, sessionKey(idOf(e)))
+	for _, s := range sessions {
+		keys = append(keys, sessionKey(s.Expires, s.ID), "expiry:"+s.ID)
 	}
-	_, err := a.storage.DeleteMany(ctx, keys)
-	return err
+	if _, err := a.storage.DeleteMany(ctx, keys); err != nil {
+		return err
+	}
+	return a.arm(ctx)
 }
 
 // arm sets the alarm for the next session to expire. An account without sessions leaves nothing.
 func (a *Account) arm(ctx context.Context) error {
-	next, err := a.expiries(ctx, durable.ListOptions{Limit: 1})
+	next, err := a.sessions(ctx, durable.ListOptions{Limit: 1})
 	if err != nil {
 		return err
 	}
 	if len(next) == 0 {
 		return a.storage.DeleteAll(ctx)
 	}
-	return a.storage.SetAlarm(ctx, next[0].Value)
+	return a.storage.SetAlarm(ctx, next[0].Expires)
 }
 
-// expires returns when a session expires if nothing more is seen of it.
-func (s Session) expires() time.Time {
-	idle, age := s.Seen.Add(maxIdle), s.Created.Add(maxAge)
-	if age.Before(idle) {
-		return age
-	}
-	return idle
+// sessionKey returns a key that sorts by time: milliseconds since 1970 have 13 digits until 2286.
+func sessionKey(expires time.Time, id string) string {
+	return fmt.Sprintf("session:%013d:%s", expires.UnixMilli(), id)
 }
 
-func sessionKey(id string) string { return "session:" + id }
-
-// expiryKey returns a key that sorts by time: milliseconds since 1970 have 13 digits until the year
-// 2286.
-func expiryKey(at time.Time, id string) string {
-	return fmt.Sprintf("expiry:%013d:%s", at.UnixMilli(), id)
-}
-
-// idOf returns the id of the session that expires.
-func idOf(e expiry) string { return e.Key[strings.LastIndexByte(e.Key, ':')+1:] }
-
-// validID reports whether id could be the id of a session.
-var validID = regexp.MustCompile(`^[a-z2-7]{26}$`).MatchString
+// keyAfter returns a key between those of the sessions that have expired at t, and the others.
+func keyAfter(t time.Time) string { return sessionKey(t.Add(time.Millisecond), "") }

@@ -6,11 +6,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -42,7 +40,6 @@ func newHandler(env *durable.Env) http.Handler {
 	mux.Handle("GET /me", s.signedIn(s.me))
 	mux.Handle("POST /logout", s.signedIn(s.logout))
 	mux.Handle("GET /sessions", s.signedIn(s.sessions))
-	mux.Handle("DELETE /sessions", s.signedIn(s.endOthers))
 	return logged(mux)
 }
 
@@ -69,68 +66,56 @@ func (s *statusRecorder) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the response below.
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// A visitor is a user with the session that the request belongs to.
-type visitor struct {
-	User    string  `json:"user"`
-	Session Session `json:"session"`
-}
-
-// signedIn calls next with the visitor of a request whose cookie names a session that lasts. Each
+// signedIn calls next with the session that the cookie of a request names, if it lasts. Each
 // request prolongs its session.
-func (s *site) signedIn(
-	next func(w http.ResponseWriter, r *http.Request, v visitor) error,
-) http.Handler {
+func (s *site) signedIn(next func(http.ResponseWriter, *http.Request, Session) error) http.Handler {
 	return durable.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		v := visitor{}
-		var ok bool
-		if v.User, v.Session.ID, ok = readCookie(r); !ok {
+		user, id, ok := readCookie(r)
+		if !ok {
 			return durable.HTTPError(http.StatusUnauthorized, "sign in first")
 		}
-		status, err := s.ask(r.Context(), v.User, http.MethodPost, "/sessions/"+v.Session.ID, nil, &v.Session)
+		session, found, err := s.ask(r, user, http.MethodPost, "/sessions/"+id)
 		if err != nil {
 			return err
 		}
-		if status == http.StatusNotFound {
+		if !found {
 			clearCookie(w)
 			return durable.HTTPError(http.StatusUnauthorized, "your session has ended: sign in again")
 		}
-		return next(w, r, v)
+		return next(w, r, session)
 	})
 }
 
 // login starts a session, and tells the notice URL of it after the response.
 func (s *site) login(w http.ResponseWriter, r *http.Request) error {
-	var form struct {
-		User string `json:"user"`
-	}
+	var form struct{ User string }
 	body := http.MaxBytesReader(w, r.Body, 1<<10)
 	if err := json.NewDecoder(body).Decode(&form); err != nil || !validUser(form.User) {
 		return durable.HTTPError(http.StatusBadRequest, `send {"user": NAME}, a name of letters, digits, @, . and -`)
 	}
-	v := visitor{User: form.User}
-	ctx, agent := r.Context(), r.UserAgent()
-	if _, err := s.ask(ctx, v.User, http.MethodPost, "/sessions", Session{Agent: agent}, &v.Session); err != nil {
+	session, _, err := s.ask(r, form.User, http.MethodPost, "/sessions")
+	if err != nil {
 		return err
 	}
 	if s.noticeURL != "" {
-		err := durable.WaitUntil(ctx, func(ctx context.Context) error { return notify(ctx, s.noticeURL, v) })
-		if err != nil {
+		send := func(ctx context.Context) error { return notify(ctx, s.noticeURL, session) }
+		if err := durable.WaitUntil(r.Context(), send); err != nil {
 			return err
 		}
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: v.User + "." + v.Session.ID, Path: "/",
+		Name: cookieName, Value: session.User + "." + session.ID, Path: "/",
 		MaxAge: int(maxAge / time.Second), HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode,
 	})
-	return writeJSON(w, http.StatusCreated, v)
+	return writeJSON(w, http.StatusCreated, session)
 }
 
-func (s *site) me(w http.ResponseWriter, _ *http.Request, v visitor) error {
-	return writeJSON(w, http.StatusOK, v)
+func (s *site) me(w http.ResponseWriter, _ *http.Request, session Session) error {
+	return writeJSON(w, http.StatusOK, session)
 }
 
-func (s *site) logout(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if _, err := s.ask(r.Context(), v.User, http.MethodDelete, "/sessions/"+v.Session.ID, nil, nil); err != nil {
+func (s *site) logout(w http.ResponseWriter, r *http.Request, session Session) error {
+	if _, _, err := s.ask(r, session.User, http.MethodDelete, "/sessions/"+session.ID); err != nil {
 		return err
 	}
 	clearCookie(w)
@@ -139,47 +124,34 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request, v visitor) error {
 }
 
 // sessions passes the request on, because the account has the whole answer.
-func (s *site) sessions(w http.ResponseWriter, r *http.Request, v visitor) error {
-	s.accounts.GetByName(v.User).ServeHTTP(w, r)
+func (s *site) sessions(w http.ResponseWriter, r *http.Request, session Session) error {
+	s.accounts.GetByName(session.User).ServeHTTP(w, r)
 	return nil
 }
 
-// endOthers ends all sessions of the visitor except the one that asks.
-func (s *site) endOthers(w http.ResponseWriter, r *http.Request, v visitor) error {
-	_, err := s.ask(r.Context(), v.User, http.MethodDelete, "/sessions?keep="+v.Session.ID, nil, nil)
-	if err == nil {
-		w.WriteHeader(http.StatusNoContent)
-	}
-	return err
-}
-
-// ask sends a request to an account. It returns the status of the response and decodes a successful
-// one into answer, unless that is nil.
-func (s *site) ask(
-	ctx context.Context, user, method, path string, question, answer any,
-) (status int, err error) {
-	body, err := json.Marshal(question)
+// ask sends a request to an account, on behalf of the browser that sent r. It returns the session
+// with which the account answers, and whether there is one.
+func (s *site) ask(r *http.Request, user, method, path string) (session Session, found bool, err error) {
+	out, err := http.NewRequestWithContext(r.Context(), method, "http://account"+path, nil)
 	if err != nil {
-		return 0, err
+		return session, false, err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://account"+path, bytes.NewReader(body))
+	out.Header.Set("User-Agent", r.UserAgent())
+	response, err := s.accounts.GetByName(user).Fetch(out)
 	if err != nil {
-		return 0, err
-	}
-	response, err := s.accounts.GetByName(user).Fetch(r)
-	if err != nil {
-		return 0, err
+		return session, false, err
 	}
 	defer response.Body.Close()
-	if answer != nil && response.StatusCode < 300 {
-		err = json.NewDecoder(response.Body).Decode(answer)
+	if response.StatusCode == http.StatusNotFound {
+		return session, false, nil
 	}
-	return response.StatusCode, err
+	err = json.NewDecoder(response.Body).Decode(&session)
+	return session, true, err
 }
 
 // notify tells a URL who has signed in, and with what.
-func notify(ctx context.Context, url string, v visitor) error {
-	text := fmt.Sprintf("%s signed in with %s", v.User, v.Session.Agent)
+func notify(ctx context.Context, url string, session Session) error {
+	text := fmt.Sprintf("%s signed in with %s", session.User, session.Agent)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(text))
 	if err != nil {
 		return err
@@ -189,17 +161,18 @@ func notify(ctx context.Context, url string, v visitor) error {
 		return err
 	}
 	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
-	}
 	if response.StatusCode >= 300 {
 		return fmt.Errorf("send notice: %s answered %s", url, response.Status)
 	}
 	return nil
 }
 
-// validUser reports whether name can be the name of a user. It then fits into a cookie.
-var validUser = regexp.MustCompile(`^[A-Za-z0-9@.-]{1,64}$`).MatchString
+const userPattern = `[A-Za-z0-9@.-]{1,64}` // it fits into a cookie
+
+var (
+	validUser   = regexp.MustCompile(`^` + userPattern + `$`).MatchString
+	cookieValue = regexp.MustCompile(`^(` + userPattern + `)\.([A-Z2-7]{26})$`)
+)
 
 // readCookie returns the user and the session that a request's cookie names.
 func readCookie(r *http.Request) (user, id string, ok bool) {
@@ -207,11 +180,11 @@ func readCookie(r *http.Request) (user, id string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	dot := strings.LastIndexByte(cookie.Value, '.') // a user's name may have dots, a session's id has none
-	if dot < 1 || !validID(cookie.Value[dot+1:]) {
+	parts := cookieValue.FindStringSubmatch(cookie.Value)
+	if parts == nil {
 		return "", "", false
 	}
-	return cookie.Value[:dot], cookie.Value[dot+1:], true
+	return parts[1], parts[2], true
 }
 
 func clearCookie(w http.ResponseWriter) {

@@ -168,7 +168,7 @@ func TestTheAlarmIsSetForTheNextSessionToExpire(t *testing.T) {
 	checkForgotten(t, srv)
 }
 
-func TestAVisitorSeesAndEndsTheOtherSessions(t *testing.T) {
+func TestAVisitorSeesTheOtherSessions(t *testing.T) {
 	t.Parallel()
 	srv := durabletest.Start(t, worker, durabletest.Options{})
 	var browsers []*browser
@@ -180,9 +180,7 @@ func TestAVisitorSeesAndEndsTheOtherSessions(t *testing.T) {
 		t.Errorf("got sessions %s, want %s", got, want)
 	}
 	browsers[2].want(http.StatusNoContent, "POST", "/logout", "")
-	browsers[0].want(http.StatusNoContent, "DELETE", "/sessions", "")
-	browsers[1].want(http.StatusUnauthorized, "GET", "/me", "")
-	if got, want := browsers[0].agents(), "firefox"; got != want {
+	if got, want := browsers[0].agents(), "firefox curl"; got != want {
 		t.Errorf("got sessions %s, want %s", got, want)
 	}
 }
@@ -239,7 +237,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 	stranger.want(http.StatusBadRequest, "POST", "/login", `{"user": "a;b"}`)
 	stranger.want(http.StatusBadRequest, "POST", "/login", `no JSON`)
 	stranger.want(http.StatusUnauthorized, "GET", "/sessions", "")
-	for _, value := range []string{"ada", "ada.", "ada.1", "ada." + strings.Repeat("a", 26)} {
+	for _, value := range []string{"ada", "ada.", "ada.1", "ada." + strings.Repeat("A", 26)} {
 		stranger.cookie = &http.Cookie{Name: cookieName, Value: value}
 		stranger.want(http.StatusUnauthorized, "GET", "/me", "")
 	}
@@ -249,7 +247,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 }
 
 func TestACookieNamesUserAndSession(t *testing.T) {
-	id := strings.Repeat("z", 26)
+	id := strings.Repeat("Z", 26)
 	for value, want := range map[string]string{
 		"ada." + id: "ada", "a.b@c.d." + id: "a.b@c.d", "." + id: "", id: "", "ada.../x": "", "ada." + id + "/": "",
 	} {
