@@ -53,8 +53,8 @@ func (e *Env) LookupVar(name string) (value string, ok bool) {
 }
 
 // DecodeVar decodes the variable called name into the value that v points to, as encoding/json
-// does. A variable that the configuration gives as a string is decoded as a JSON string. If v cannot
-// take a string, DecodeVar decodes the text as JSON, because --var, .dev.vars, .env and
+// does. A variable that the configuration gives as a string is decoded as a JSON string. If v
+// cannot take a string, DecodeVar decodes the text as JSON, because --var, .dev.vars, .env and
 // durabletest's Options.Vars replace a number such as 1000 by the text "1".
 func (e *Env) DecodeVar(name string, v any) error {
 	w, ok := e.vars[name]

@@ -110,8 +110,8 @@ func attributesOf(ctx context.Context, r slog.Record, added []func(slog.Handler)
 }
 
 // inText returns v with the text of a duration in place of its nanoseconds, and with an error that
-// encodes itself as JSON in a form that does not. slog's JSON handler shows other errors, and times,
-// as text.
+// encodes itself as JSON in a form that does not. slog's JSON handler shows other errors, and
+// times, as text.
 func inText(v slog.Value) slog.Value {
 	switch v.Kind() {
 	case slog.KindDuration:

@@ -30,7 +30,8 @@ func (o Object) DuplicateNextAlarm() {
 
 // CrashBeforeCommit makes the object's next event that writes something lose its writes just before
 // the commit. The object is reset, and the caller gets the same error as after a crash of the
-// program.
+// program. SQL that changes nothing, such as CREATE TABLE IF NOT EXISTS of a table that exists, is
+// not a write.
 func (o Object) CrashBeforeCommit() {
 	o.t.Helper()
 	o.inject("crash-before-commit")

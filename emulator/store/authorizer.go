@@ -21,6 +21,7 @@ type effects struct {
 	writes      bool     // it changes the file, or a setting that lasts until the transaction ends
 	defines     bool     // it changes the schema
 	alters      bool     // it changes a table's definition, perhaps its name
+	maintains   bool     // it writes statistics or an index, and the engine does not count that as changes
 	pragma      bool     // preparing it does part of its work
 	configures  bool     // it is a pragma that applies to later SQL, beyond the transaction
 	transaction bool     // it begins or ends a transaction
@@ -52,6 +53,9 @@ func (u *userRule) allow(a action) bool {
 	case opDefine:
 		u.seen.writes, u.seen.defines = true, true
 		return !reserved(a.object) && !reserved(a.other)
+	case opReindex:
+		u.seen.writes, u.seen.defines, u.seen.maintains = true, true, true
+		return !reserved(a.object) && !reserved(a.other)
 	case opAlter:
 		u.seen.writes, u.seen.defines, u.seen.alters = true, true, true
 		return !reserved(a.object)
@@ -59,7 +63,7 @@ func (u *userRule) allow(a action) bool {
 		u.seen.writes, u.seen.defines = true, true
 		return !reserved(a.object) && allowedModules[strings.ToLower(a.other)]
 	case opMaintain: // ANALYZE without a name reads every table, but only counts rows
-		u.seen.writes, u.seen.defines = true, true
+		u.seen.writes, u.seen.defines, u.seen.maintains = true, true, true
 		return true
 	case opPragma:
 		u.seen.pragma = true

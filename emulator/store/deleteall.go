@@ -55,6 +55,7 @@ func (o *Object) dropUserTables() error {
 		if err := o.check(o.db.execOnce("DROP " + kind + " " + quoteName(name))); err != nil {
 			return fmt.Errorf("drop %s %q: %w", kind, name, err)
 		}
+		o.changed = true
 	}
 }
 

@@ -75,6 +75,8 @@ type Object struct {
 
 	// The implicit transaction.
 	dirty        bool
+	changed      bool  // part of what Changed reports
+	counted      int64 // the rows that the connection had changed when changed was set
 	alarm        alarm // as reads see it
 	alarmWritten bool
 	lost         error // why SQLite ended it, or nil

@@ -12,6 +12,7 @@ var errNoSavepoint = errors.New("no savepoint is open")
 type savepoint struct {
 	alarm        alarm
 	alarmWritten bool
+	changed      bool
 }
 
 // Savepoint opens a savepoint inside the open ones, and begins the implicit transaction if
@@ -21,7 +22,7 @@ func (o *Object) Savepoint() error {
 	if err := o.write("SAVEPOINT user"); err != nil {
 		return fmt.Errorf("open savepoint: %w", err)
 	}
-	o.savepoints = append(o.savepoints, savepoint{o.alarm, o.alarmWritten})
+	o.savepoints = append(o.savepoints, savepoint{o.alarm, o.alarmWritten, o.Changed()})
 	return nil
 }
 
@@ -52,6 +53,7 @@ func (o *Object) RollbackTo() error {
 	}
 	last := o.savepoints[len(o.savepoints)-1]
 	o.alarm, o.alarmWritten = last.alarm, last.alarmWritten
+	o.setChanged(last.changed)
 	o.statements.clear()
 	return nil
 }
@@ -62,6 +64,7 @@ func (o *Object) atomically(f func() error) error {
 	if err := o.write("SAVEPOINT atomically"); err != nil {
 		return err
 	}
+	changed := o.Changed()
 	err := f()
 	if err == nil {
 		return o.write("RELEASE atomically")
@@ -74,6 +77,7 @@ func (o *Object) atomically(f func() error) error {
 			return fmt.Errorf("%w; undo it: %w", err, undoErr)
 		}
 	}
+	o.setChanged(changed)
 	return err
 }
 

@@ -227,6 +227,10 @@ func (o *Object) run(s *prepared, args []value) (*Cursor, error) {
 	if s.effects.alters {
 		start = func() error { return o.protectNames(c.start) }
 	}
+	if s.effects.defines || s.effects.pragma {
+		run := start
+		start = func() error { return o.noteDefinitions(run) }
+	}
 	if err := start(); err != nil {
 		c.Close()
 		return nil, err
@@ -305,6 +309,27 @@ func (o *Object) protectNames(alter func() error) error {
 		}
 		return err
 	})
+}
+
+// noteDefinitions runs a statement that may change the schema or, as a pragma may, run another that
+// does. It notes whether the statement has changed anything that is not counted with the rows.
+func (o *Object) noteDefinitions(run func() error) error {
+	before, err := o.schemaVersion()
+	if err != nil {
+		return err
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	after, err := o.schemaVersion()
+	o.changed = o.changed || before != after || o.rule.seen.maintains
+	return err
+}
+
+// schemaVersion returns a number that each change of the schema in the transaction changes.
+func (o *Object) schemaVersion() (version int64, err error) {
+	err = o.db.each("PRAGMA schema_version", func(r row) bool { version = r.integer(0); return false })
+	return version, err
 }
 
 func (o *Object) reservedNames() (n int64, err error) {

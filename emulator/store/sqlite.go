@@ -362,6 +362,13 @@ func (s statement) step() (bool, error) {
 // UPDATE or DELETE that has just been stepped to its end.
 func (s statement) changes() int64 { return int64(s.db.conn.Changes()) }
 
+// changedRows returns how many rows all statements of the connection have changed, also by triggers.
+// It does not count changes of the schema.
+func (d *database) changedRows() int64 {
+	tls, conn := d.engine(d.conn, "conn")
+	return lib.Xsqlite3_total_changes64(tls, conn)
+}
+
 // row returns a copy of the current row.
 func (s statement) row() []any {
 	values := make([]any, s.columns())
@@ -438,6 +445,7 @@ const (
 	opAlter                 // a table
 	opModule                // make or remove a virtual table
 	opMaintain              // ANALYZE
+	opReindex               // fill an index again
 	opPragma                // read or set
 	opFunction              // call
 	opTransaction           // BEGIN, SAVEPOINT and their ends
@@ -447,7 +455,7 @@ var ops = map[sqlite.OpType]op{
 	sqlite.OpSelect: opSelect, sqlite.OpRecursive: opSelect, sqlite.OpRead: opRead,
 	sqlite.OpInsert: opInsert, sqlite.OpUpdate: opUpdate, sqlite.OpDelete: opDelete,
 	sqlite.OpCreateTable: opDefine, sqlite.OpDropTable: opDefine,
-	sqlite.OpCreateIndex: opDefine, sqlite.OpDropIndex: opDefine, sqlite.OpReindex: opDefine,
+	sqlite.OpCreateIndex: opDefine, sqlite.OpDropIndex: opDefine, sqlite.OpReindex: opReindex,
 	sqlite.OpCreateTrigger: opDefine, sqlite.OpDropTrigger: opDefine,
 	sqlite.OpCreateView: opDefine, sqlite.OpDropView: opDefine,
 	sqlite.OpAlterTable: opAlter, sqlite.OpCreateVTable: opModule, sqlite.OpDropVTable: opModule,
@@ -474,7 +482,7 @@ func (d *database) useRule() error {
 func newAction(a sqlite.Action) action {
 	to := action{op: ops[a.Type()], database: a.Database(), trigger: a.Accessor()}
 	switch to.op {
-	case opDefine:
+	case opDefine, opReindex:
 		to.object, to.other = cmp.Or(a.Index(), a.Trigger(), a.View(), a.Table()), a.Table()
 	case opModule:
 		to.object, to.other = a.Table(), a.Module()

@@ -8,6 +8,16 @@ import (
 // Dirty reports whether an implicit transaction is open.
 func (o *Object) Dirty() bool { return o.dirty }
 
+// Changed reports whether the implicit transaction has changed rows or the schema. Dirty is also
+// true after a statement without effect, such as CREATE TABLE IF NOT EXISTS of a table that exists.
+// Writes that were undone to a savepoint do not count.
+func (o *Object) Changed() bool {
+	return o.dirty && (o.changed || o.db.changedRows() != o.counted)
+}
+
+// setChanged makes Changed return changed until there are further changes.
+func (o *Object) setChanged(changed bool) { o.changed, o.counted = changed, o.db.changedRows() }
+
 // Commit makes the writes since the last Commit or Rollback permanent. If it returns an error, it
 // has made none of them permanent, and the object is as it was last committed. Without such writes
 // it does nothing. While a savepoint is open, Commit fails and changes nothing.
@@ -92,6 +102,7 @@ func (o *Object) begin() error {
 		return err
 	}
 	o.dirty = true
+	o.setChanged(false)
 	return nil
 }
 

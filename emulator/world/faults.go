@@ -124,9 +124,10 @@ func (o *object) alarmFault() error {
 }
 
 // commitFaults returns the injected errors of the next commit of o: before replaces the commit,
-// after follows it. At most one is not nil. storeMu is held.
+// after follows it. At most one is not nil. A commit without changes is spared: constructors create
+// tables IF NOT EXISTS. storeMu is held.
 func (o *object) commitFaults() (before, after error) {
-	if !o.uncommitted() {
+	if !o.uncommitted() || o.ns.w.faults.count.Load() == 0 || !o.store.Changed() {
 		return nil, nil
 	}
 	switch o.ns.w.faults.take(o, control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit) {

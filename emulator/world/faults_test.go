@@ -142,6 +142,27 @@ func TestARequestCanCrashBeforeItsCommit(t *testing.T) {
 	}
 }
 
+// A constructor that creates a table IF NOT EXISTS writes only once.
+func TestACrashPassesOverCommitsThatChangeNothing(t *testing.T) {
+	for _, fault := range []string{control.FaultCrashBeforeCommit, control.FaultCrashAfterCommit} {
+		s := sqlScript()
+		s.handlers["/none"] = func(c *call) (string, error) { return c.all("DELETE FROM t WHERE id = 7") }
+		s.handlers["/undo"] = func(c *call) (string, error) {
+			return "", unless(errNoLuck, c.transact(func() error { return errors.Join(c.store("k", "v"), errNoLuck) }))
+		}
+		w := newWorld(t, s)
+		w.want("a", "/all", "")
+		w.restart(s)
+		w.inject("a", fault)
+		w.want("a", "/all", "")
+		w.want("a", "/none", "")
+		w.want("a", "/undo", "")
+		wantList(t, "waiting", w.faultsWaiting(), []string{"Lab/a " + fault})
+		w.cause(s, "a", "/one")
+		wantList(t, "waiting", w.faultsWaiting(), nil)
+	}
+}
+
 func TestARequestCanCrashAfterItsCommit(t *testing.T) {
 	s := faultScript(nil)
 	w := newWorld(t, s)
@@ -176,16 +197,17 @@ func TestTheCallerOfAnInjectedCrashGetsTheErrorOfACrash(t *testing.T) {
 
 func TestACrashStrikesTheFirstCommitOfAnEvent(t *testing.T) {
 	for _, tt := range []struct{ fault, path, left string }{
-		{control.FaultCrashBeforeCommit, "/sync", ""},
-		{control.FaultCrashAfterCommit, "/sync", "+"},
-		{control.FaultCrashBeforeCommit, "/sleep", ""},
-		{control.FaultCrashAfterCommit, "/sleep", "+"},
+		{control.FaultCrashBeforeCommit, "/sync", "+"},
+		{control.FaultCrashAfterCommit, "/sync", "++"},
+		{control.FaultCrashBeforeCommit, "/sleep", "+"},
+		{control.FaultCrashAfterCommit, "/sleep", "++"},
 		{control.FaultCrashAfterCommit, "/wipe", ""},
-		{control.FaultCrashBeforeCommit, "/set1h", ""},
+		{control.FaultCrashBeforeCommit, "/set1h", "+"},
 	} {
 		t.Run(tt.fault+tt.path, func(t *testing.T) {
 			s := faultScript(nil)
 			w := newWorld(t, s)
+			w.want("a", "/add", "+")
 			w.inject("a", tt.fault)
 			w.cause(s, "a", tt.path)
 			w.want("a", "/k", tt.left)
