@@ -267,6 +267,20 @@ func TestARequestThatWaitsForTheTestFails(t *testing.T) {
 	}
 }
 
+func TestARequestOfASubtestWithoutForFails(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	t.Run("sub", func(t *testing.T) {
+		response, err := srv.Client().Get("/a/sleep")
+		if err == nil {
+			response.Body.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "GET /a/sleep waits for the clock, which is frozen") {
+			t.Errorf("got %v, want an error about the clock", err)
+		}
+	})
+}
+
 func TestTheBodyOfAStreamThatWaitsForTheTestFails(t *testing.T) {
 	t.Parallel()
 	var got []byte

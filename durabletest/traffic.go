@@ -194,12 +194,32 @@ func (t *traffic) addOwn(test testing.TB) {
 	})
 }
 
-// onOwn reports whether the goroutine that calls it is a test's own.
+// onOwn reports whether the goroutine that calls it is a test's own: that of Start or For, or the
+// goroutine of a subtest that uses the server without For.
 func (t *traffic) onOwn() bool {
 	id := goroutine()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.own[id] > 0
+	own := t.own[id] > 0
+	t.mu.Unlock()
+	return own || runsTest()
+}
+
+// maxFrames is how deep on the stack runsTest looks for the test.
+const maxFrames = 256
+
+// runsTest reports whether package testing has started the goroutine that calls it for a test.
+func runsTest() bool {
+	var callers [maxFrames]uintptr
+	n := runtime.Callers(1, callers[:])
+	for frames := runtime.CallersFrames(callers[:n]); ; {
+		frame, more := frames.Next()
+		if frame.Function == "testing.tRunner" {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // goroutine returns the number of the goroutine that calls it. A stack begins with it:
