@@ -23,7 +23,7 @@ type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	tracked, ok := w.(tracker)
 	if !ok {
-		tracked = &trackingWriter{ResponseWriter: w}
+		tracked = &trackingWriter{ResponseWriter: w, begun: hasBegun(w)}
 	}
 	err := f(tracked, r)
 	if err == nil {
@@ -31,8 +31,11 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !tracked.wrote() {
 		if h := httpErrorIn(err); h != nil {
-			http.Error(tracked, h.text, h.status)
-			return
+			if validStatus(h.status) {
+				http.Error(tracked, h.text, h.status)
+				return
+			}
+			err = fmt.Errorf("%w: %s", err, statusRule)
 		}
 		if invocationOf(r.Context()) == nil {
 			http.Error(tracked, textOf(err), http.StatusInternalServerError)
@@ -43,7 +46,8 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // HTTPError returns an error that a HandlerFunc answers with this status and text, also if the
-// error is wrapped in others. Without a text it answers with that of the status.
+// error is wrapped in others. Without a text it answers with that of the status. With a status that
+// is not from 200 to 599 it is an error like any other.
 func HTTPError(status int, text string) error {
 	if text == "" {
 		text = http.StatusText(status)
@@ -83,6 +87,20 @@ var (
 	_ tracker      = (*trackingWriter)(nil)
 	_ http.Flusher = (*trackingWriter)(nil)
 )
+
+// hasBegun reports whether the response of w was begun, as far as the writers that w wraps tell.
+func hasBegun(w http.ResponseWriter) bool {
+	for {
+		switch inner := w.(type) {
+		case tracker:
+			return inner.wrote()
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = inner.Unwrap()
+		default:
+			return false
+		}
+	}
+}
 
 // A trackingWriter tracks a writer of another package, such as that of a middleware.
 type trackingWriter struct {

@@ -56,6 +56,13 @@ func TestAnErrorOfAHandlerFuncFailsTheEventWithoutAStack(t *testing.T) {
 			// Reset would say that this object was reset, which only the emulator says.
 			wire.Error{Message: "ask: later", Remote: true, Retryable: true, Overloaded: true, ObjectID: "0a"},
 		},
+		"a status that no response may have": {
+			fmt.Errorf("load: %w", HTTPError(700, "odd")),
+			wire.Error{
+				Message: "load: odd (status 700): the status of a response is from 200 to 599, as on the platform",
+				Remote:  true,
+			},
+		},
 		"an error that panics": {
 			(*fragile)(nil),
 			wire.Error{
@@ -229,6 +236,21 @@ func TestAHandlerFuncWorksInsideMiddleware(t *testing.T) {
 	}
 }
 
+func TestAnErrorAfterAWriteOfTheMiddlewareFailsTheEvent(t *testing.T) {
+	w := serving(func(http.ResponseWriter, *http.Request) error { return HTTPError(404, "none") },
+		func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, "begin")
+				next.ServeHTTP(openWriter{plainWriter{w}}, r)
+			})
+		})
+	onBoth(t, w, func(t *testing.T, x exchange) {
+		if got := x.failure().Message; got != "none (status 404)" {
+			t.Errorf("got %q, want none (status 404)", got)
+		}
+	})
+}
+
 func TestAHandlerFuncFlushesThroughAMiddlewareThatCan(t *testing.T) {
 	w := serving(func(w http.ResponseWriter, _ *http.Request) error {
 		io.WriteString(w, "begin")
@@ -280,6 +302,7 @@ func TestAHandlerFuncWithoutAnEventAnswersItsErrors(t *testing.T) {
 		"none":       {nil, 200, ""},
 		"an error":   {errors.New("no luck"), 500, "no luck\n"},
 		"HTTPError":  {fmt.Errorf("load: %w", HTTPError(404, "none")), 404, "none\n"},
+		"no status":  {HTTPError(0, "none"), 500, "none (status 0): the status of a response is from 200 to 599"},
 		"that panic": {&fragile{}, 500, "the error is a *durable.fragile, whose Error method panicked: "},
 	} {
 		w := httptest.NewRecorder()
