@@ -18,6 +18,10 @@ var ErrRollback = errors.New("roll the transaction back")
 // The context of fn is ctx. Nothing else of the object runs meanwhile, whatever fn waits for, for
 // 30 s at most (see State.BlockConcurrencyWhile). Transactions nest: an inner one that is undone
 // leaves alone what the outer one wrote. DeleteAll fails within a transaction.
+//
+// The goroutines of a handler share its open transaction: what any of them writes is part of it. So
+// let one goroutine at a time run a transaction. If two overlap, and the one that began first ends
+// first, both are undone and fail.
 func (s *Storage) Transaction(ctx context.Context, fn func(ctx context.Context) error) (err error) {
 	inv, err := s.state.invocation(ctx)
 	if err != nil {
@@ -45,10 +49,14 @@ type transaction struct {
 	state  *State
 	parent *transaction
 	tx     bool // of database/sql
+	// overlapped is set if the transaction around this one has ended. State.mu guards it.
+	overlapped bool
 }
 
 var (
-	errTxOpen = errors.New("a transaction of BeginTx is open: use its Tx, or end it first")
+	errTxOpen  = errors.New("a transaction of BeginTx is open: use its Tx, or end it first")
+	errOverlap = errors.New("the transaction was undone, because another one of the handler overlaps it: " +
+		"let one goroutine at a time run a transaction")
 	errInside = errors.New("a transaction is open already: statements of DB() are part of it without BeginTx")
 )
 
@@ -93,7 +101,12 @@ func (s *State) open(inv *invocation, tx bool) (*transaction, error) {
 // finish ends the transaction, commits or undoes what was written in it, and unblocks the turn. It
 // returns err or, if err is nil, the error of one of these steps.
 func (t *transaction) finish(commit bool, err error) error {
-	t.end()
+	if t.end() {
+		commit = false
+		if err == nil {
+			err = errOverlap
+		}
+	}
 	if commit {
 		if e := t.inv.commit(); e != nil {
 			err = fmt.Errorf("commit transaction: %w", e)
@@ -107,11 +120,21 @@ func (t *transaction) finish(commit bool, err error) error {
 	return err
 }
 
-// end makes the parent the innermost transaction again, unless that is one of a later invocation.
-func (t *transaction) end() {
+// end makes the parent the innermost transaction again, unless that is one of a later invocation. It
+// reports whether the transaction overlaps another one. The emulator undoes the innermost first. So
+// undoing both, in whatever order, undoes what belongs to either.
+func (t *transaction) end() (overlaps bool) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
 	if t.state.txn == t {
 		t.state.txn = t.parent
+		return t.overlapped
 	}
+	for inner := t.state.txn; inner != nil; inner = inner.parent {
+		if inner.parent == t { // another goroutine is still in it
+			inner.parent, inner.overlapped = t.parent, true
+			return true
+		}
+	}
+	return t.overlapped
 }

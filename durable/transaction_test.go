@@ -110,6 +110,35 @@ func TestTransactionsNest(t *testing.T) {
 	}
 }
 
+func TestTransactionsThatOverlapAreUndoneAndFail(t *testing.T) {
+	for _, end := range []error{nil, ErrRollback} {
+		inHandler(t, func(h handling) {
+			storage := h.state.Storage
+			began, ended, second := make(chan struct{}), make(chan struct{}), make(chan error)
+			first := storage.Transaction(h.ctx, func(ctx context.Context) error {
+				h.check(storage.Put(ctx, "a", 1))
+				go func() {
+					second <- storage.Transaction(ctx, func(ctx context.Context) error {
+						close(began)
+						<-ended
+						return end
+					})
+				}()
+				<-began
+				return nil
+			})
+			close(ended)
+			const want = "the transaction was undone, because another one of the handler overlaps it: " +
+				"let one goroutine at a time run a transaction"
+			expectError(t, first, want)
+			expectError(t, <-second, want)
+			h.check(storage.Transaction(h.ctx, func(ctx context.Context) error { return nil }))
+			h.expectSent("block", "begin", "put a", "block", "begin", "rollback", "unblock", "rollback", "unblock",
+				"block", "begin", "commit", "unblock")
+		})
+	}
+}
+
 func TestDeleteAllIsRefusedWithinATransaction(t *testing.T) {
 	inHandler(t, func(h handling) {
 		h.check(h.state.Storage.Transaction(h.ctx, func(ctx context.Context) error {
