@@ -14,8 +14,8 @@ func timeWaitingCommand() *command {
 	return &command{
 		name:    "waiting",
 		summary: "List what waits for the clock, and until when",
-		about: `Lists requests, alarms and other events whose handlers sleep, or have called an
-object that sleeps.`,
+		about: `Lists requests, alarms and other events whose handlers sleep or wait with a timeout,
+or have called an object that does.`,
 		flags: q.flags(),
 		examples: []example{
 			{"devtool time waiting", ""},

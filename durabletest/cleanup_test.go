@@ -63,10 +63,9 @@ func TestAnOpenRequestEndsBeforeTheCleanupFunctions(t *testing.T) {
 func TestAnOpenRequestOfACleanupFunctionEndsWithTheEmulator(t *testing.T) {
 	t.Parallel()
 	var open sync.WaitGroup
-	r := record(t, func(t testing.TB) {
+	record(t, func(t testing.TB) {
 		srv := start(t)
 		t.Cleanup(func() { begin(srv, &open) })
 	})
-	open.Wait()
-	r.wantFatal(t, "context canceled")
+	open.Wait() // it is canceled or, if that comes first, fails as its handler does
 }

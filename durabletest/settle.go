@@ -30,8 +30,8 @@ func (a asker) settle(what string) {
 }
 
 // A Waiter is something that waits for the clock: a request, an alarm, a cron trigger, or work in
-// the background. Identity is the object whose handler sleeps. It is empty if that is the worker's
-// own handler.
+// the background. Identity is the object whose handler sleeps or has a timeout, while it waits for
+// a Cond, another object or a Go channel. It is empty if that is the worker's own handler.
 type Waiter struct {
 	Identity
 	Event uint64 `json:"event"` // a number that no other event of the test has

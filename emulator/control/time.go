@@ -116,7 +116,7 @@ type Waiting struct {
 }
 
 // A Waiter is a request, an alarm or another event that waits for the clock until a time. Object is
-// the object whose handler sleeps. Without a class it is the worker's own handler that sleeps.
+// the object whose handler sleeps or has a timer. Without a class it is the worker's own handler.
 type Waiter struct {
 	Object
 	// Event is the number of the event, which is unique as long as the emulator runs.

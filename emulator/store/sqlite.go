@@ -362,8 +362,8 @@ func (s statement) step() (bool, error) {
 // UPDATE or DELETE that has just been stepped to its end.
 func (s statement) changes() int64 { return int64(s.db.conn.Changes()) }
 
-// changedRows returns how many rows all statements of the connection have changed, also by triggers.
-// It does not count changes of the schema.
+// changedRows returns how many rows all statements of the connection have changed, also by
+// triggers. It does not count changes of the schema.
 func (d *database) changedRows() int64 {
 	tls, conn := d.engine(d.conn, "conn")
 	return lib.Xsqlite3_total_changes64(tls, conn)

@@ -46,7 +46,7 @@ func (w *World) nameAllFrozen() {
 	}
 	events, _, _ := w.underWay.all()
 	for _, ev := range events {
-		if ev.root() == ev && len(ev.waitsForClock(make(map[*Event]bool))) > 0 {
+		if ev.root() == ev && len(ev.waitsForClock()) > 0 {
 			ev.nameOnce()
 		}
 	}

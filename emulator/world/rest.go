@@ -153,14 +153,22 @@ func blocked(stack string) bool {
 }
 
 // waitsForClock returns the events by which ev waits for the clock: their handlers sleep, or have
-// only timers. It follows calls and turns, and ends at events that it has seen.
-func (ev *Event) waitsForClock(seen map[*Event]bool) (sleepers []*Event) {
+// timers and wait for nothing outside. It follows calls and turns.
+func (ev *Event) waitsForClock() []*Event {
+	sleepers, _ := ev.sleepers(make(map[*Event]bool))
+	return sleepers
+}
+
+// sleepers is waitsForClock, and ends at events that it has seen. It also reports whether the
+// outside may make ev go on.
+func (ev *Event) sleepers(seen map[*Event]bool) (found []*Event, outside bool) {
 	if ev == nil || seen[ev] {
-		return nil
+		return nil, false
 	}
 	seen[ev] = true
 	ev.stepMu.Lock()
-	sleeps := len(ev.sleeps) > 0 || len(ev.timers) > 0 && ev.waits+ev.outside+ev.yielded == 0
+	sleeps, timers := len(ev.sleeps) > 0, len(ev.timers) > 0
+	outside = ev.outside+ev.yielded > 0
 	next := make([]*Event, 0, len(ev.callees)+1)
 	for callee := range ev.callees {
 		next = append(next, callee)
@@ -173,13 +181,14 @@ func (ev *Event) waitsForClock(seen map[*Event]bool) (sleepers []*Event) {
 		}
 		o.mu.Unlock()
 	}
-	if sleeps {
-		sleepers = append(sleepers, ev)
-	}
 	for _, e := range next {
-		sleepers = append(sleepers, e.waitsForClock(seen)...)
+		more, other := e.sleepers(seen)
+		found, outside = append(found, more...), outside || other
 	}
-	return sleepers
+	if sleeps || timers && !outside {
+		found = append(found, ev)
+	}
+	return found, outside
 }
 
 // until returns when the first sleep of the handler ends or, if it does not sleep, when its first

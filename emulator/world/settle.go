@@ -229,7 +229,7 @@ func (w *World) Waiting() control.Waiting {
 		if ev.root() != ev {
 			continue
 		}
-		for _, sleeper := range ev.waitsForClock(make(map[*Event]bool)) {
+		for _, sleeper := range ev.waitsForClock() {
 			answer.Waiting = append(answer.Waiting, ev.describeWait(sleeper))
 		}
 	}
