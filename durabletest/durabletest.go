@@ -120,6 +120,9 @@ func (e *emulator) server(t testing.TB) *Server {
 // committed before the request, and its object gives up its turn until f returns. The response
 // needs no more than a status, from 200 to 599. f runs on other goroutines than the test's, and for
 // several requests at once if several handlers send them.
+//
+// If f does not return, an advance that waits for the handler fails after 30 s of real time. To
+// test the timeout of a request, f calls durable.Sleep(r.Context(), d), which the clock ends.
 func (s *Server) Outbound(f func(*http.Request) (*http.Response, error)) {
 	if f != nil {
 		answer := f

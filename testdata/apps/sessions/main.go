@@ -43,16 +43,20 @@ func newHandler(env *durable.Env) http.Handler {
 	return logged(mux)
 }
 
-// logged logs each request with its status.
+// logged logs each request with its status. An error of next passes as a panic, so it logs in a
+// deferred function.
 func logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusInternalServerError}
+		defer func() {
+			durable.Logger(r.Context()).Info("request",
+				"method", r.Method, "path", r.URL.Path, "status", recorder.status)
+		}()
 		next.ServeHTTP(recorder, r)
-		durable.Logger(r.Context()).Info("request",
-			"method", r.Method, "path", r.URL.Path, "status", recorder.status)
 	})
 }
 
+// A statusRecorder records the status of a response. Each handler here that does not fail sets one.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -256,5 +257,24 @@ func TestACookieNamesUserAndSession(t *testing.T) {
 		if user, _, ok := readCookie(r); user != want || ok != (want != "") {
 			t.Errorf("readCookie(%q): got %q, %t, want %q", value, user, ok, want)
 		}
+	}
+}
+
+// It is not parallel, because it sets the output of package log.
+func TestAFailedRequestIsLogged(t *testing.T) {
+	var got strings.Builder
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(&got)
+	fails := logged(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no") }))
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the failure did not pass")
+			}
+		}()
+		fails.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/me", nil))
+	}()
+	if want := "INFO request method=GET path=/me status=500\n"; !strings.HasSuffix(got.String(), want) {
+		t.Errorf("got log %q, want %q at its end", got.String(), want)
 	}
 }
