@@ -1,49 +1,52 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"devtool.internal/durable"
 )
 
 const (
-	tryAgain  = 30 * time.Second // from the start of a booking to its first alarm, and between alarms
-	giveUp    = 10 * time.Minute // from the start of a booking to its release, if a room does not answer
-	noCancel  = 24 * time.Hour   // before its start, a booking can't be canceled
-	maxRooms  = 5
-	maxLength = 24 * time.Hour
+	tryAgain     = 30 * time.Second // from the start of a booking to its first alarm, and between alarms
+	maxRooms     = 5
+	maxHours     = 24
+	pricePerHour = 10 // of each room
 )
 
-// A State says how far a booking is.
-type State string
-
+// States of a booking.
 const (
-	Reserving State = "reserving" // paid; some rooms may be reserved
-	Confirmed State = "confirmed" // all rooms are reserved
-	Releasing State = "releasing" // given up; some rooms may still be reserved
-	Released  State = "released"  // no room is reserved, and the money is back
+	reserving = "reserving" // paid; some rooms may be reserved
+	confirmed = "confirmed" // all rooms are reserved
+	releasing = "releasing" // a room refused; some rooms may still be reserved
+	released  = "released"  // no room is reserved, and the money is back
 )
 
-// A Booking of a customer is that of all its rooms.
+// A Booking is confirmed for all of its rooms, or for none.
 type Booking struct {
-	ID      string    `json:"id"`
-	Rooms   []string  `json:"rooms"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Price   int       `json:"price"`
-	State   State     `json:"state"`
-	Reason  string    `json:"reason,omitempty"` // for giving it up
-	Started time.Time `json:"started"`
+	ID    string    `json:"id"`
+	Rooms []string  `json:"rooms"`
+	From  time.Time `json:"from"`
+	Hours int       `json:"hours"`
+	State string    `json:"state"`
+	busy  bool      // while a handler is taking it further
 }
 
-func (b Booking) open() bool { return b.State == Reserving || b.State == Releasing }
+func (b *Booking) open() bool { return b.State == reserving || b.State == releasing }
+
+func (b *Booking) price() int { return len(b.Rooms) * b.Hours * pricePerHour }
+
+// An Account is what a customer sees.
+type Account struct {
+	Credit   int                 `json:"credit"`
+	Bookings map[string]*Booking `json:"bookings"` // by id
+}
 
 // A Customer has credit and bookings. While a booking is open an alarm is set, which takes it
 // further if the request that began it could not.
@@ -52,44 +55,31 @@ type Customer struct {
 	name         string
 	storage      *durable.Storage
 	rooms        *durable.Namespace
-	pricePerHour int
-	busy         map[string]bool // bookings that a handler is taking further at the moment
+	account      Account // as it is stored
 }
 
-func newCustomer(_ context.Context, state *durable.State, env *durable.Env) (*Customer, error) {
-	c := &Customer{storage: state.Storage, rooms: env.Namespace("ROOMS"), busy: make(map[string]bool)}
+func newCustomer(ctx context.Context, state *durable.State, env *durable.Env) (*Customer, error) {
+	c := &Customer{storage: state.Storage, rooms: env.Namespace("ROOMS")}
 	c.name, _ = state.ID.Name()
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", durable.HandlerFunc(c.show))
-	mux.Handle("POST /credit", durable.HandlerFunc(c.pay))
-	mux.Handle("PUT /bookings/{id}", durable.HandlerFunc(c.book))
-	mux.Handle("DELETE /bookings/{id}", durable.HandlerFunc(c.cancel))
+	mux.Handle("GET /customers/{name}/", durable.HandlerFunc(c.show))
+	mux.Handle("POST /customers/{name}/credit", durable.HandlerFunc(c.pay))
+	mux.Handle("PUT /customers/{name}/bookings/{id}", durable.HandlerFunc(c.book))
 	c.Handler = mux
-	var err error
-	c.pricePerHour, err = strconv.Atoi(env.Var("PRICE_PER_HOUR"))
+	credit, _, err := durable.Get[int](ctx, c.storage, "credit")
+	if err != nil {
+		return nil, err
+	}
+	c.account = Account{credit, make(map[string]*Booking)}
+	items, err := durable.List[Booking](ctx, c.storage, durable.ListOptions{Prefix: "booking:"})
+	for _, item := range items {
+		c.account.Bookings[item.Value.ID] = &item.Value
+	}
 	return c, err
 }
 
-// An Account is what a customer sees.
-type Account struct {
-	Credit   int       `json:"credit"`
-	Bookings []Booking `json:"bookings"`
-}
-
-func (c *Customer) show(w http.ResponseWriter, r *http.Request) error {
-	credit, _, err := durable.Get[int](r.Context(), c.storage, "credit")
-	if err != nil {
-		return err
-	}
-	items, err := durable.List[Booking](r.Context(), c.storage, durable.ListOptions{Prefix: "booking:"})
-	if err != nil {
-		return err
-	}
-	account := Account{Credit: credit, Bookings: []Booking{}}
-	for _, item := range items {
-		account.Bookings = append(account.Bookings, item.Value)
-	}
-	return writeJSON(w, http.StatusOK, account)
+func (c *Customer) show(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, c.account)
 }
 
 // pay adds to the credit.
@@ -101,80 +91,73 @@ func (c *Customer) pay(w http.ResponseWriter, r *http.Request) error {
 	if payment.Amount <= 0 {
 		return durable.HTTPError(http.StatusBadRequest, "pay a positive amount")
 	}
-	if err := c.addCredit(r.Context(), payment.Amount); err != nil {
+	credit := c.account.Credit + payment.Amount
+	if err := c.storage.Put(r.Context(), "credit", credit); err != nil {
 		return err
 	}
+	c.account.Credit = credit
 	return c.show(w, r)
-}
-
-func (c *Customer) addCredit(ctx context.Context, amount int) error {
-	credit, _, err := durable.Get[int](ctx, c.storage, "credit")
-	if err != nil {
-		return err
-	}
-	return c.storage.Put(ctx, "credit", credit+amount)
 }
 
 // book books rooms. The client chooses the id: if it repeats a request, because the answer was
 // lost, it gets the same booking.
 func (c *Customer) book(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), r.PathValue("id")
-	b, found, err := durable.Get[Booking](ctx, c.storage, "booking:"+id)
-	if err != nil {
+	var wanted Booking
+	if err := decode(r, &wanted); err != nil {
 		return err
 	}
+	wanted.ID = r.PathValue("id")
+	b, found := c.account.Bookings[wanted.ID]
 	if !found {
-		if b, err = c.begin(r, id); err != nil {
+		b = &wanted
+		if err := c.begin(r.Context(), b); err != nil {
 			return err
 		}
 	}
-	if err := c.settle(ctx, &b); err != nil {
-		durable.Logger(ctx).Warn("booking stays open", "booking", id, "error", err)
-	}
+	c.settle(r.Context(), b)
+	status := http.StatusCreated
 	switch {
 	case b.open():
-		return writeJSON(w, http.StatusAccepted, b)
-	case b.State == Released:
-		return writeJSON(w, http.StatusConflict, b)
+		status = http.StatusAccepted
+	case b.State == released:
+		status = http.StatusConflict
 	case found:
-		return writeJSON(w, http.StatusOK, b)
-	default:
-		return writeJSON(w, http.StatusCreated, b)
+		status = http.StatusOK
 	}
+	return writeJSON(w, status, b)
 }
 
 // begin stores a new booking, its payment and the alarm. These writes are one transaction, because
 // the turn is kept meanwhile. It is committed before the first request to a room leaves.
-func (c *Customer) begin(r *http.Request, id string) (Booking, error) {
-	ctx := r.Context()
-	var b Booking
-	if err := decode(r, &b); err != nil {
-		return b, err
-	}
-	now := durable.Now(ctx)
+func (c *Customer) begin(ctx context.Context, b *Booking) error {
 	slices.Sort(b.Rooms)
 	b.Rooms = slices.Compact(b.Rooms) // nobody pays twice for a room
-	b.From, b.To = b.From.UTC(), b.To.UTC()
-	length := b.To.Sub(b.From)
-	if len(b.Rooms) == 0 || len(b.Rooms) > maxRooms || length <= 0 || length > maxLength ||
-		length%time.Hour != 0 || !b.From.Equal(b.From.Truncate(time.Hour)) || b.From.Before(now) {
-		return b, durable.HTTPError(http.StatusBadRequest, "book one to five rooms for whole hours, at most a day")
+	if len(b.Rooms) == 0 || len(b.Rooms) > maxRooms || b.Hours < 1 || b.Hours > maxHours ||
+		!b.From.Equal(b.From.Truncate(time.Hour)) || b.From.Before(durable.Now(ctx)) {
+		return durable.HTTPError(http.StatusBadRequest, "book one to five rooms for whole hours, at most a day")
 	}
-	b.ID, b.State, b.Reason, b.Started = id, Reserving, "", now
-	b.Price = len(b.Rooms) * int(length/time.Hour) * c.pricePerHour
-	credit, _, err := durable.Get[int](ctx, c.storage, "credit")
-	if err != nil {
-		return b, err
+	if c.account.Credit < b.price() {
+		return durable.HTTPError(http.StatusPaymentRequired, "the credit is too low")
 	}
-	if credit < b.Price {
-		return b, durable.HTTPError(http.StatusPaymentRequired,
-			fmt.Sprintf("this costs %d, you have %d", b.Price, credit))
+	b.State = reserving
+	if err := c.save(ctx, b, c.account.Credit-b.price()); err != nil {
+		return err
 	}
-	err = c.storage.PutMany(ctx, map[string]any{"credit": credit - b.Price, "booking:" + id: b})
-	if err != nil {
-		return b, err
+	return c.arm(ctx)
+}
+
+// Alarm takes the open bookings further. It runs every half minute until none is open.
+func (c *Customer) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
+	open := false
+	for _, id := range slices.Sorted(maps.Keys(c.account.Bookings)) {
+		b := c.account.Bookings[id]
+		c.settle(ctx, b)
+		open = open || b.open()
 	}
-	return b, c.arm(ctx)
+	if !open {
+		return nil
+	}
+	return c.arm(ctx)
 }
 
 // arm sets the alarm that takes open bookings further, unless it is set already.
@@ -185,127 +168,76 @@ func (c *Customer) arm(ctx context.Context) error {
 	return c.storage.SetAlarm(ctx, durable.Now(ctx).Add(tryAgain))
 }
 
-// cancel gives a confirmed booking up.
-func (c *Customer) cancel(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), r.PathValue("id")
-	b, found, err := durable.Get[Booking](ctx, c.storage, "booking:"+id)
-	if err != nil {
-		return err
-	}
-	now := durable.Now(ctx)
-	switch {
-	case !found:
-		return durable.HTTPError(http.StatusNotFound, "no such booking")
-	case b.State == Reserving:
-		return durable.HTTPError(http.StatusConflict, "the booking is not complete yet")
-	case b.State == Confirmed && b.From.Sub(now) < noCancel:
-		return durable.HTTPError(http.StatusConflict, "it is too late to cancel")
-	case b.State == Confirmed:
-		if err := c.release(ctx, &b, "canceled"); err != nil {
-			return err
-		}
-		if err := c.arm(ctx); err != nil {
-			return err
-		}
-	}
-	if err := c.settle(ctx, &b); err != nil {
-		durable.Logger(ctx).Warn("booking stays open", "booking", id, "error", err)
-	}
-	return writeJSON(w, http.StatusOK, b)
-}
-
-// Alarm takes the open bookings further. It runs every half minute until none is open.
-func (c *Customer) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
-	items, err := durable.List[Booking](ctx, c.storage, durable.ListOptions{Prefix: "booking:"})
-	if err != nil {
-		return err
-	}
-	open := false
-	for _, item := range items {
-		// The request to a room for one booking lets other handlers change the next one.
-		b, _, err := durable.Get[Booking](ctx, c.storage, item.Key)
-		if err != nil {
-			return err
-		}
-		if !b.open() {
-			continue
-		}
-		if b.State == Reserving && durable.Now(ctx).Sub(b.Started) >= giveUp && !c.busy[b.ID] {
-			if err := c.release(ctx, &b, "a room does not answer"); err != nil {
-				return err
-			}
-		}
-		if err := c.settle(ctx, &b); err != nil {
-			durable.Logger(ctx).Warn("booking stays open", "booking", b.ID, "error", err)
-		}
-		open = open || b.open()
-	}
-	if !open {
-		return nil
-	}
-	return c.arm(ctx)
-}
-
 // settle takes a booking as far as the rooms answer. The object gives its turn up at each request
-// to a room. So busy keeps two handlers from the same booking, and each step is stored before the
-// next one.
-func (c *Customer) settle(ctx context.Context, b *Booking) error {
-	if c.busy[b.ID] || !b.open() {
-		return nil
+// to a room. So busy keeps two handlers from the same booking.
+func (c *Customer) settle(ctx context.Context, b *Booking) {
+	if b.busy {
+		return
 	}
-	c.busy[b.ID] = true
-	defer delete(c.busy, b.ID)
-	if b.State == Reserving {
-		refused, err := c.reserve(ctx, b)
-		switch {
-		case err != nil:
-			return err
-		case refused == "":
-			b.State = Confirmed
-			return c.storage.Put(ctx, "booking:"+b.ID, b)
-		}
-		if err := c.release(ctx, b, refused); err != nil {
-			return err
-		}
+	b.busy = true
+	defer func() { b.busy = false }()
+	if err := c.proceed(ctx, b); err != nil {
+		durable.Logger(ctx).Warn("booking stays open", "booking", b.ID, "error", err)
 	}
-	for _, room := range b.Rooms {
-		if err := call(ctx, c.rooms.GetByName(room), http.MethodDelete, c.path(b), nil); err != nil {
+}
+
+// proceed is settle for the only handler of a booking. It stores each step before the next one.
+func (c *Customer) proceed(ctx context.Context, b *Booking) error {
+	if b.State == reserving {
+		refused, err := c.ask(ctx, http.MethodPut, b)
+		if err != nil {
 			return err
 		}
+		b.State = confirmed
+		if refused {
+			b.State = releasing
+		}
+		if err := c.save(ctx, b, c.account.Credit); err != nil {
+			return err
+		}
 	}
-	// The credit is read after the last request, because it may have changed meanwhile.
-	b.State = Released
-	if err := c.addCredit(ctx, b.Price); err != nil {
+	if b.State == releasing {
+		if _, err := c.ask(ctx, http.MethodDelete, b); err != nil {
+			return err
+		}
+		b.State = released
+		return c.save(ctx, b, c.account.Credit+b.price())
+	}
+	return nil
+}
+
+// save stores a booking and the credit, and then shows both in the account.
+func (c *Customer) save(ctx context.Context, b *Booking, credit int) error {
+	if err := c.storage.PutMany(ctx, map[string]any{"booking:" + b.ID: b, "credit": credit}); err != nil {
 		return err
 	}
-	return c.storage.Put(ctx, "booking:"+b.ID, b)
+	c.account.Credit, c.account.Bookings[b.ID] = credit, b
+	return nil
 }
 
-// reserve reserves the rooms of a booking, and returns why one of them refused. An error means that
-// a room may have reserved or not.
-func (c *Customer) reserve(ctx context.Context, b *Booking) (refused string, err error) {
+// ask sends a booking to one room after the other, and reports whether one refused. An error means
+// that a room may have done what was asked or not.
+func (c *Customer) ask(ctx context.Context, method string, b *Booking) (refused bool, err error) {
+	body, err := json.Marshal(Reservation{ID: c.name + "/" + b.ID, From: b.From, Hours: b.Hours})
+	if err != nil {
+		return false, err
+	}
 	for _, room := range b.Rooms {
-		err := call(ctx, c.rooms.GetByName(room), http.MethodPut, c.path(b), Reservation{From: b.From, To: b.To})
-		if refusal, ok := errors.AsType[*Refusal](err); ok {
-			return refusal.Reason, nil
-		}
-		if failed, ok := errors.AsType[*durable.Error](err); ok && failed.Overloaded {
-			return failed.Message, nil // its flag says that it has reserved nothing
-		}
+		r, err := http.NewRequestWithContext(ctx, method, "http://room/reservation", bytes.NewReader(body))
 		if err != nil {
-			return "", err
+			return false, err
+		}
+		response, err := c.rooms.GetByName(room).Fetch(r)
+		if err != nil {
+			return false, fmt.Errorf("%s room %s: %w", method, room, err)
+		}
+		response.Body.Close()
+		if response.StatusCode == http.StatusConflict {
+			return true, nil
+		}
+		if response.StatusCode != http.StatusOK {
+			return false, fmt.Errorf("%s room %s: %s", method, room, response.Status)
 		}
 	}
-	return "", nil
-}
-
-// release stores that a booking is given up. settle then releases its rooms.
-func (c *Customer) release(ctx context.Context, b *Booking, reason string) error {
-	b.State, b.Reason = Releasing, reason
-	return c.storage.Put(ctx, "booking:"+b.ID, b)
-}
-
-// path returns the path of a booking in each of its rooms.
-func (c *Customer) path(b *Booking) string {
-	return "/bookings/" + url.PathEscape(c.name) + "/" + url.PathEscape(b.ID)
+	return false, nil
 }

@@ -2,62 +2,40 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"devtool.internal/durable"
 )
 
-// A Reservation is a booking as the room knows it.
+// A Reservation is a booking as a room knows it.
 type Reservation struct {
-	ID   string    `json:"id"` // CUSTOMER/BOOKING
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"` // not included
+	ID    string    `json:"id"` // CUSTOMER/BOOKING
+	From  time.Time `json:"from"`
+	Hours int       `json:"hours"`
 }
 
-// A Room has reservations, no two of which overlap. Storage has two keys for each:
-//
-//	from:TIME   the reservation, so that its neighbors are the keys before and after it
-//	id:ID       when it begins
+func (v Reservation) end() time.Time { return v.From.Add(time.Duration(v.Hours) * time.Hour) }
+
+// A Room has reservations, no two of which overlap. The key of each is its first hour.
 type Room struct {
 	http.Handler // routes requests to the methods below
-	name         string
 	storage      *durable.Storage
-	max          int // of the reservations that are not over
 }
 
-func newRoom(_ context.Context, state *durable.State, env *durable.Env) (*Room, error) {
+func newRoom(_ context.Context, state *durable.State, _ *durable.Env) (*Room, error) {
 	room := &Room{storage: state.Storage}
-	room.name, _ = state.ID.Name()
 	mux := http.NewServeMux()
-	mux.Handle("GET /bookings", durable.HandlerFunc(room.list))
-	mux.Handle("PUT /bookings/{customer}/{id}", durable.HandlerFunc(room.reserve))
-	mux.Handle("DELETE /bookings/{customer}/{id}", durable.HandlerFunc(room.release))
+	mux.Handle("GET /rooms/{name}/reservations", durable.HandlerFunc(room.list))
+	mux.Handle("PUT /reservation", durable.HandlerFunc(room.reserve))
+	mux.Handle("DELETE /reservation", durable.HandlerFunc(room.release))
 	room.Handler = mux
-	var err error
-	room.max, err = strconv.Atoi(env.Var("MAX_BOOKINGS"))
-	return room, err
+	return room, nil
 }
 
-// upcoming returns the reservations that are not over, in the order of their times.
-func (room *Room) upcoming(ctx context.Context) ([]Reservation, error) {
-	now := durable.Now(ctx)
-	items, err := durable.List[Reservation](ctx, room.storage, durable.ListOptions{
-		Prefix: "from:", Start: fromKey(now.Add(-maxLength)),
-	})
-	all := []Reservation{}
-	for _, item := range items {
-		if item.Value.To.After(now) {
-			all = append(all, item.Value)
-		}
-	}
-	return all, err
-}
-
+// list answers with the reservations that are not over.
 func (room *Room) list(w http.ResponseWriter, r *http.Request) error {
-	all, err := room.upcoming(r.Context())
+	all, err := room.after(r.Context(), durable.Now(r.Context()))
 	if err != nil {
 		return err
 	}
@@ -65,60 +43,48 @@ func (room *Room) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 // reserve makes a reservation. A second request for the same one changes nothing.
-func (room *Room) reserve(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
+func (room *Room) reserve(_ http.ResponseWriter, r *http.Request) error {
 	var wanted Reservation
 	if err := decode(r, &wanted); err != nil {
 		return err
 	}
-	wanted.ID = reservationID(r)
-	if _, found, err := durable.Get[time.Time](ctx, room.storage, "id:"+wanted.ID); found || err != nil {
-		return err
-	}
-	upcoming, err := room.upcoming(ctx)
+	all, err := room.after(r.Context(), wanted.From)
 	if err != nil {
 		return err
 	}
-	if len(upcoming) >= room.max {
-		// The flag tells the caller not to try again.
-		return fmt.Errorf("reserve %s: %w", wanted.ID, &durable.Error{
-			Message:    fmt.Sprintf("room %s has %d bookings and takes no more", room.name, len(upcoming)),
-			Overloaded: true,
-		})
+	if len(all) > 0 && all[0].ID != wanted.ID && all[0].From.Before(wanted.end()) {
+		return durable.HTTPError(http.StatusConflict, "the room is taken by "+all[0].ID)
 	}
-	// As no two reservations overlap, only the last one that begins before wanted ends can overlap
-	// it.
-	before, err := durable.List[Reservation](ctx, room.storage, durable.ListOptions{
-		Prefix: "from:", End: fromKey(wanted.To), Reverse: true, Limit: 1,
-	})
-	if err != nil {
-		return err
-	}
-	if len(before) > 0 && before[0].Value.To.After(wanted.From) {
-		taken := before[0].Value
-		return durable.HTTPError(http.StatusConflict, fmt.Sprintf("room %s is taken from %s to %s",
-			room.name, taken.From.Format(time.RFC3339), taken.To.Format(time.RFC3339)))
-	}
-	return room.storage.PutMany(ctx, map[string]any{
-		fromKey(wanted.From): wanted,
-		"id:" + wanted.ID:    wanted.From,
-	})
+	return room.storage.Put(r.Context(), hourKey(wanted.From), wanted)
 }
 
 // release removes a reservation, if there is one.
-func (room *Room) release(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), reservationID(r)
-	from, found, err := durable.Get[time.Time](ctx, room.storage, "id:"+id)
-	if !found || err != nil {
+func (room *Room) release(_ http.ResponseWriter, r *http.Request) error {
+	var unwanted Reservation
+	if err := decode(r, &unwanted); err != nil {
 		return err
 	}
-	_, err = room.storage.DeleteMany(ctx, []string{"id:" + id, fromKey(from)})
+	key := hourKey(unwanted.From)
+	stored, _, err := durable.Get[Reservation](r.Context(), room.storage, key)
+	if err != nil || stored.ID != unwanted.ID {
+		return err
+	}
+	_, err = room.storage.Delete(r.Context(), key)
 	return err
 }
 
-// reservationID returns the id that the path of a request names. Each customer names its own
-// bookings.
-func reservationID(r *http.Request) string { return r.PathValue("customer") + "/" + r.PathValue("id") }
+// after returns the reservations that end after t, in the order of their times.
+func (room *Room) after(ctx context.Context, t time.Time) ([]Reservation, error) {
+	start := hourKey(t.Add(-maxHours * time.Hour)) // none is longer
+	items, err := durable.List[Reservation](ctx, room.storage, durable.ListOptions{Start: start})
+	all := []Reservation{} // an empty array in JSON
+	for _, item := range items {
+		if item.Value.end().After(t) {
+			all = append(all, item.Value)
+		}
+	}
+	return all, err
+}
 
-// fromKey returns a key that sorts by time: seconds since 1970 have 10 digits until the year 2286.
-func fromKey(from time.Time) string { return fmt.Sprintf("from:%010d", from.Unix()) }
+// hourKey returns a key that sorts by time, such as 2030-01-31T09.
+func hourKey(t time.Time) string { return t.UTC().Format("2006-01-02T15") }
