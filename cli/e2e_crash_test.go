@@ -16,7 +16,7 @@ func TestACrashIsShownAndTheProgramRunsAgain(t *testing.T) {
 	t.Parallel()
 	const crashed = "worker crash failed: the handler program has crashed "
 	for _, test := range []struct{ path, want, stack string }{
-		{"/panic", "worker crash failed: panic: only this request", "main.fetch("},
+		{"/panic", "worker crash failed: panic: only this request", "main.newHandler.func1("},
 		{
 			"/crash",
 			crashed + "(exit status 2) while worker crash GET /crash was running: panic: all of the program",

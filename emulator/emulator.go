@@ -58,8 +58,8 @@ type Options struct {
 	// Sockets is a folder that only this user can enter, for the socket of attached programs. Empty
 	// means that the socket gets one of its own.
 	Sockets string
-	// Temporary says that nobody else knows State, and that it is removed at the end. So the emulator
-	// neither locks it nor saves the clock there.
+	// Temporary says that nobody else knows State, and that it is removed at the end. So the
+	// emulator neither locks it nor saves the clock there.
 	Temporary bool
 	// Apart separates this emulator from the project, in which others may work. It watches no files
 	// and serves the program as it is at the start. Commands do not find it by the project's

@@ -101,8 +101,10 @@ var parts = map[string]func(path string, acknowledge func(int)) error{
 			if err := o.CloseOrRemove(); err != nil {
 				return err
 			}
-			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("the file is still there: %v", err)
+			if _, err := os.Stat(path); err == nil {
+				return errors.New("the file is still there")
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return err
 			}
 		}
 	},
