@@ -86,11 +86,7 @@ func (c *Cond) add(ctx context.Context, inv *invocation) (*condWaiter, error) {
 		return nil, fmt.Errorf("handlers of another object (%s) wait for it: make it a field of the object",
 			c.state.ID)
 	}
-	p, err := inv.park(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w := &condWaiter{host: inv.host, parking: p}
+	w := &condWaiter{host: inv.host, parking: inv.park(ctx)}
 	c.waiters = append(c.waiters, w)
 	return w, nil
 }

@@ -45,8 +45,8 @@ type host interface {
 
 	// park begins a wait for another event of the object, and gives the turn up. It does not wait
 	// itself: wake of the parking works from here on. The caller then awaits the parking with the
-	// same ctx.
-	park(ctx context.Context) (parking, error)
+	// same ctx, which also returns the error of park.
+	park(ctx context.Context) parking
 	// wake ends waits of the same object, which continue in this order. It may be called from any
 	// goroutine, and after the invocation has ended.
 	wake(parkings []parking)

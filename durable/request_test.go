@@ -269,8 +269,8 @@ func TestCancelReachesOnlyItsEvent(t *testing.T) {
 		io.WriteString(w, "end")
 	})
 	emulate(t, w, func(e *emulation) {
-		instance := e.construct("Object", "one")
-		first, second := e.fetch(instance, wire.Request{}), e.fetch(instance, wire.Request{})
+		first := e.fetch(e.construct("Object", "one"), wire.Request{})
+		second := e.fetch(e.construct("Object", "two"), wire.Request{})
 		e.settle()
 		second.cancel()
 		e.expectSent("reply 200 +3 END")

@@ -24,6 +24,9 @@ type State struct {
 	mu  sync.Mutex
 	txn *transaction // the innermost open transaction, or nil; guarded by mu
 
+	// running is held by the handler that runs (see wireturn.go).
+	running sync.Mutex
+
 	// execMu is held while SQL runs, and until its changes have been counted (see
 	// dbConn.ExecContext).
 	execMu sync.Mutex

@@ -15,6 +15,7 @@ type wireParking struct {
 	token  uint64
 	stream *wire.Stream
 	done   func() // the wait is over (see wireHost.waiting)
+	err    error  // why the emulator does not know the wait, or nil
 }
 
 var _ parking = (*wireParking)(nil)
@@ -22,23 +23,26 @@ var _ parking = (*wireParking)(nil)
 // lastToken is the last token given to a wait. Tokens of all connections are different.
 var lastToken atomic.Uint64
 
-func (h *wireHost) park(ctx context.Context) (parking, error) {
+// park must not wait, because Cond.mu is held. So await returns its error.
+func (h *wireHost) park(ctx context.Context) parking {
 	p := &wireParking{host: h, token: lastToken.Add(1)}
 	h.releaseTurn()
-	// The clock may move as soon as the emulator has the question. So a timer that ends ctx must find
-	// the wait from here on.
+	// The clock may move as soon as the emulator has the question. So a timer that ends ctx must
+	// find the wait from here on.
 	p.done = h.waiting(ctx)
-	var err error
-	if p.stream, err = h.conn.Open(wire.MethodWait, &wire.Wait{Event: h.id, Token: p.token}, true); err != nil {
-		p.done()
-		h.retakeTurn() // the question was not sent
-		return nil, fromWire(err)
+	p.stream, p.err = h.conn.Open(wire.MethodWait, &wire.Wait{Event: h.id, Token: p.token}, true)
+	if p.err == nil {
+		h.keep(p.stream)
 	}
-	h.keep(p.stream)
-	return p, nil
+	return p
 }
 
 func (p *wireParking) await(ctx context.Context, leave func() bool) error {
+	if p.err != nil { // the question was not sent
+		p.done()
+		p.host.retakeTurn()
+		return fromWire(p.err)
+	}
 	left, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() {

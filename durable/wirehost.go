@@ -27,12 +27,17 @@ type wireHost struct {
 	fakeOutside fakeOutside
 	level       slog.Level // the lowest that the log shows
 
+	holding sync.Mutex // held while a goroutine takes the handler's instance, before mu
+
 	// mu guards what follows.
 	mu sync.Mutex
 	// buffered are the puts since the last question, and bufferedSize is their size in bytes.
 	buffered     []wire.Entry
 	bufferedSize int
 	released     int  // how many goroutines have given the turn up
+	away         int  // how many goroutines have released the instance: see wireturn.go
+	holds        bool // the handler holds its instance
+	returned     bool // the handler has returned
 	over         bool // the handler has returned, or has reset its object
 	// open are the requests whose responses may still be read, and waits for other events. end
 	// withdraws them.
@@ -64,7 +69,9 @@ func beginOn(
 
 // run runs the handler, and returns its panic as an error.
 func (h *wireHost) run(handler func() error) error {
-	defer h.handled() // also if the handler ends its goroutine
+	h.hold()
+	defer h.leave() // also if the handler ends its goroutine
+	defer h.handled()
 	m := markOf(h.conn, h.id)
 	if h.inv.state != nil {
 		m[2] = h.inv.state.instance
@@ -141,21 +148,6 @@ func (h *wireHost) now() (time.Time, error) {
 	return time.UnixMilli(t.Time).UTC(), err
 }
 
-// releaseTurn notes that the next question gives the turn up. It sends the buffered puts first.
-func (h *wireHost) releaseTurn() {
-	h.mu.Lock()
-	h.flushLocked()
-	h.released++
-	h.mu.Unlock()
-}
-
-// retakeTurn notes that a goroutine which had given the turn up has it again.
-func (h *wireHost) retakeTurn() {
-	h.mu.Lock()
-	h.released--
-	h.mu.Unlock()
-}
-
 // handled notes that the handler has returned, or has reset its object. The emulator is asked about
 // every later put of its goroutines, and refuses it.
 func (h *wireHost) handled() {
@@ -178,6 +170,8 @@ func (h *wireHost) resume() error {
 	err := h.do(wire.MethodResume)
 	if err == nil {
 		h.retakeTurn()
+	} else {
+		h.comeBack()
 	}
 	return err
 }
@@ -220,7 +214,7 @@ func (h *wireHost) background(f func(context.Context) error) error {
 		return err
 	}
 	own := beginOn(h.conn, h.fakeOutside, h.level, s.Context(), m.Event, h.inv.state, h.cache)
-	own.released = 1 // it has no turn before it resumes
+	own.released, own.away = 1, 1 // it has no turn before it resumes
 	go own.runInBackground(s, f)
 	return nil
 }
