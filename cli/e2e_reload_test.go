@@ -290,7 +290,11 @@ func TestAVersionWhoseHandlerFailsIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
-			p.edit("main.go", begin, begin+"\tif env.Var(\"GREETING\") == \"nothing\" {\n\t\tpanic(\"no greeting\")\n\t}\n")
+			p.edit("main.go", begin, begin+`
+	if env.Var("GREETING") == "nothing" {
+		panic("no greeting")
+	}
+`)
 			s := p.dev()
 			s.post("/", "")
 			good := p.read(test.file)

@@ -120,9 +120,9 @@ func (t *transaction) finish(commit bool, err error) error {
 	return err
 }
 
-// end makes the parent the innermost transaction again, unless that is one of a later invocation. It
-// reports whether the transaction overlaps another one. The emulator undoes the innermost first. So
-// undoing both, in whatever order, undoes what belongs to either.
+// end makes the parent the innermost transaction again, unless that is one of a later invocation.
+// It reports whether the transaction overlaps another one. The emulator undoes the innermost first.
+// So undoing both, in whatever order, undoes what belongs to either.
 func (t *transaction) end() (overlaps bool) {
 	t.state.mu.Lock()
 	defer t.state.mu.Unlock()
