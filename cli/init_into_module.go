@@ -25,7 +25,17 @@ func (a *addition) planModule() error {
 	if !a.m.replaces(sdkModule) || replacedSDK(a.m.dir, a.m.file.Replace) == a.sdk() {
 		return a.refuseOccupied()
 	}
-	return nil // the module has the SDK elsewhere
+	return a.refuseElsewhere()
+}
+
+// refuseElsewhere returns an error if go.mod names a folder for the SDK that does not have it.
+func (a *addition) refuseElsewhere() error {
+	folder := replacedSDK(a.m.dir, a.m.file.Replace)
+	if folder == "" || isSDKCopy(folder) {
+		return nil
+	}
+	return failure("remove that replace line from go.mod, and run the command again",
+		"go.mod replaces %s by %s, which is not the SDK", sdkModule, folder)
 }
 
 // sdk returns the folder of the SDK's copy.
