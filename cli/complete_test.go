@@ -203,6 +203,26 @@ func TestObjectsThatCannotBeTypedHaveTheirID(t *testing.T) {
 	}
 }
 
+// TestCompletionOfBashSurvivesStrictOptions completes without a devtool command: a mere Tab must not
+// end a shell that ends with the first failure.
+func TestCompletionOfBashSurvivesStrictOptions(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not installed: it is in the package bash")
+	}
+	script, err := os.ReadFile("completion/devtool.bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), bash, "--norc", "--noprofile")
+	command.Stdin = strings.NewReader("set -eu\n" + string(script) + "\nPATH=/nonexistent\n" +
+		"COMP_LINE='devtool ob' COMP_POINT=10\n_devtool devtool ob devtool\necho goes on\n")
+	out, err := command.CombinedOutput()
+	if err != nil || string(out) != "goes on\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
 // TestBashReadsWhatIsInserted lets bash read texts that quoteBash has quoted.
 func TestBashReadsWhatIsInserted(t *testing.T) {
 	bash, err := exec.LookPath("bash")

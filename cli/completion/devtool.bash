@@ -6,7 +6,7 @@ _devtool() {
 	[[ $1 == */* && -x $1 ]] && program=$1
 	COMPREPLY=()
 	{
-		IFS= read -r mode
+		IFS= read -r mode || : # a failure would end a shell with `set -e`
 		while IFS= read -r line; do COMPREPLY+=("$line"); done
 	} < <("$program" __complete bash "${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
 	case $mode in
