@@ -203,8 +203,8 @@ func TestObjectsThatCannotBeTypedHaveTheirID(t *testing.T) {
 	}
 }
 
-// TestCompletionOfBashSurvivesStrictOptions completes without a devtool command: a mere Tab must not
-// end a shell that ends with the first failure.
+// TestCompletionOfBashSurvivesStrictOptions completes without a devtool command: a mere Tab must
+// not end a shell that ends with the first failure.
 func TestCompletionOfBashSurvivesStrictOptions(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
