@@ -78,9 +78,7 @@ func newQueue(ctx context.Context, state *durable.State, _ *durable.Env) (*Queue
 	mux := http.NewServeMux()
 	mux.Handle("POST /jobs", durable.HandlerFunc(q.add))
 	mux.Handle("GET /jobs", durable.HandlerFunc(q.list))
-	mux.Handle("GET /jobs/{id}", durable.HandlerFunc(q.show))
 	mux.Handle("DELETE /jobs/{id}", durable.HandlerFunc(q.cancel))
-	mux.Handle("GET /stats", durable.HandlerFunc(q.stats))
 	mux.Handle("POST /clean", durable.HandlerFunc(q.clean))
 	q.Handler = mux
 	_, err := q.sql.Exec(ctx, schema)
@@ -126,17 +124,13 @@ func (q *Queue) insert(ctx context.Context, job *Job) error {
 	if job.Due.IsZero() {
 		job.Due = durable.Now(ctx)
 	}
-	*job = Job{
-		Key: job.Key, URL: job.URL, Body: job.Body, Urgent: job.Urgent, Every: job.Every,
-		State: waiting, Due: job.Due, Next: job.Due,
-	}
 	cursor, err := q.sql.Exec(ctx, `INSERT INTO jobs (key, url, body, urgent, every, state, due, next)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		job.Key, job.URL, job.Body, job.Urgent, job.Every, job.State, job.Due, job.Next)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+		job.Key, job.URL, job.Body, job.Urgent, job.Every, waiting, job.Due, job.Due)
 	if err != nil {
 		return err
 	}
-	return cursor.One(&job.ID)
+	return cursor.One(job)
 }
 
 // save stores how a job goes on, unless it has ended meanwhile.
@@ -158,31 +152,29 @@ func (q *Queue) query(ctx context.Context, query string, args ...any) ([]Job, er
 	return jobs, err
 }
 
-// list answers with the jobs in the state that the query names, or with all.
 func (q *Queue) list(w http.ResponseWriter, r *http.Request) error {
-	state := r.URL.Query().Get("state")
-	jobs, err := q.query(r.Context(), `SELECT * FROM jobs WHERE ?1 IN ('', state) ORDER BY due, id`, state)
+	jobs, err := q.query(r.Context(), `SELECT * FROM jobs ORDER BY due, id`)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, jobs)
 }
 
-func (q *Queue) show(w http.ResponseWriter, r *http.Request) error {
-	job, err := q.job(r)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, job)
-}
-
 // cancel cancels a job that waits, also while it runs: then it is not tried again.
 func (q *Queue) cancel(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	job, err := q.job(r)
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
+	if err != nil {
+		return durable.HTTPError(http.StatusBadRequest, "the id of a job is a number")
+	}
+	jobs, err := q.query(ctx, `SELECT * FROM jobs WHERE id = ?`, id)
 	if err != nil {
 		return err
 	}
+	if len(jobs) == 0 {
+		return durable.HTTPError(http.StatusNotFound, fmt.Sprintf("no job %d", id))
+	}
+	job := jobs[0]
 	if job.State != waiting {
 		return durable.HTTPError(http.StatusConflict, "the job is "+job.State)
 	}
@@ -198,67 +190,11 @@ func (q *Queue) cancel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// job returns the job that the path names.
-func (q *Queue) job(r *http.Request) (Job, error) {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
-	if err != nil {
-		return Job{}, durable.HTTPError(http.StatusBadRequest, "the id of a job is a number")
-	}
-	jobs, err := q.query(r.Context(), `SELECT * FROM jobs WHERE id = ?`, id)
-	if err != nil {
-		return Job{}, err
-	}
-	if len(jobs) == 0 {
-		return Job{}, durable.HTTPError(http.StatusNotFound, fmt.Sprintf("no job %d", id))
-	}
-	return jobs[0], nil
-}
-
-// Stats describe the jobs in one state.
-type Stats struct {
-	State string    `json:"state"`
-	Jobs  int       `json:"jobs"`
-	First time.Time `json:"first"` // when the first of them is, or was, due
-	Late  int64     `json:"late"`  // the longest time from due to end, in seconds
-}
-
-// stats counts the jobs of each state. It uses database/sql, as generated queries would.
-func (q *Queue) stats(w http.ResponseWriter, r *http.Request) error {
-	rows, err := q.storage.DB().QueryContext(r.Context(), `
-		SELECT state, count(*), min(due), coalesce(max(unixepoch(ended) - unixepoch(due)), 0)
-		FROM jobs GROUP BY state ORDER BY state`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	all := []Stats{}
-	for rows.Next() {
-		var s Stats
-		if err := rows.Scan(&s.State, &s.Jobs, &s.First, &s.Late); err != nil {
-			return err
-		}
-		all = append(all, s)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, all)
-}
-
-// clean removes jobs that ended long ago.
-func (q *Queue) clean(w http.ResponseWriter, r *http.Request) error {
+// clean removes jobs that ended long ago. It uses database/sql, as generated queries would.
+func (q *Queue) clean(_ http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	result, err := q.storage.DB().ExecContext(ctx, `DELETE FROM jobs WHERE ended < ?`, durable.Now(ctx).Add(-keepFor))
-	if err != nil {
-		return err
-	}
-	removed, err := result.RowsAffected()
-	if err != nil {
-		return err
-	}
-	durable.Logger(ctx).Info("removed old jobs", "count", removed)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	_, err := q.storage.DB().ExecContext(ctx, `DELETE FROM jobs WHERE ended < ?`, durable.Now(ctx).Add(-keepFor))
+	return err
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) error {

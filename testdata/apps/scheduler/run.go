@@ -61,7 +61,9 @@ func (q *Queue) run(ctx context.Context, job Job) error {
 	case job.Every > 0:
 		job.Runs++
 		job.Attempts = 0
-		job.Due = nextRun(job.Due, time.Duration(job.Every)*time.Second, now)
+		for !job.Due.After(now) { // a queue that was down skips the runs that it has missed
+			job.Due = job.Due.Add(time.Duration(job.Every) * time.Second)
+		}
 		job.Next = job.Due
 		return q.save(ctx, job)
 	case failure != nil:
@@ -72,15 +74,6 @@ func (q *Queue) run(ctx context.Context, job Job) error {
 	job.Runs++
 	job.Ended = &now
 	return q.save(ctx, job)
-}
-
-// nextRun returns the first of the times due, due+every, due+2*every … that is after now. So a
-// queue that was down for a while skips the runs that it has missed.
-func nextRun(due time.Time, every time.Duration, now time.Time) time.Time {
-	for !due.After(now) {
-		due = due.Add(every)
-	}
-	return due
 }
 
 // send sends the request of a job.

@@ -105,9 +105,13 @@ func (c client) add(jobs ...string) []Job {
 
 func (c client) job(id int64) Job {
 	c.t.Helper()
-	var job Job
-	c.want(http.StatusOK, "GET", fmt.Sprint("/jobs/", id), "", &job)
-	return job
+	var jobs []Job
+	c.want(http.StatusOK, "GET", "/jobs", "", &jobs)
+	i := slices.IndexFunc(jobs, func(job Job) bool { return job.ID == id })
+	if i < 0 {
+		c.t.Fatalf("got %+v, want job %d", jobs, id)
+	}
+	return jobs[i]
 }
 
 // in returns the member due of a job, at a time after now.
@@ -356,26 +360,9 @@ func TestOldJobsAreRemovedAtNight(t *testing.T) {
 		t.Errorf("got %+v, want the new job and the one that waits", jobs)
 	}
 	c.srv.Clock.Advance(keepFor)
-	c.want(http.StatusOK, "GET", "/jobs?state=done", "", &jobs)
-	if len(jobs) != 0 {
-		t.Errorf("got %+v, want none after another week", jobs)
-	}
-}
-
-func TestStatsCountJobsByState(t *testing.T) {
-	t.Parallel()
-	rc := &receiver{refuse: 1}
-	c := start(t, rc)
-	due := c.add(`"body": "x"`, `"body": "y", `+c.in(time.Hour), `"body": "z", `+c.in(90*time.Minute))[0].Due
-	c.srv.Clock.Advance(30 * time.Minute)
-	var got []Stats
-	c.want(http.StatusOK, "GET", "/stats", "", &got)
-	want := []Stats{
-		{State: done, Jobs: 1, First: due, Late: 60},
-		{State: waiting, Jobs: 2, First: due.Add(time.Hour)},
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
+	c.want(http.StatusOK, "GET", "/jobs", "", &jobs)
+	if len(jobs) != 1 || jobs[0].Body != "waits" {
+		t.Errorf("after another week: got %+v, want the job that waits", jobs)
 	}
 }
 
