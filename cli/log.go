@@ -63,13 +63,12 @@ func newEmulatorLog(
 
 // textHandler writes lines for people.
 func textHandler(out io.Writer, level slog.Level, color bool) slog.Handler {
-	text := func(timeFormat string, replace func([]string, slog.Attr) slog.Attr) slog.Handler {
+	text := func(replace func([]string, slog.Attr) slog.Attr) slog.Handler {
 		return tint.NewTextHandler(out, &tint.Options{
-			Level: level, TimeFormat: timeFormat, NoColor: !color, ReplaceAttr: replace,
+			Level: level, TimeFormat: time.TimeOnly, NoColor: !color, ReplaceAttr: replace,
 		})
 	}
-	return emulator.ForPeople(
-		text(time.TimeOnly, emulator.WithoutFields), text(time.TimeOnly, nil), text(time.DateTime, nil))
+	return emulator.ForPeople(text(emulator.WithoutFields), text(nil))
 }
 
 // logLines logs each line that is written to it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"devtool.internal/durable"
 	"devtool.internal/durabletest"
@@ -56,7 +57,7 @@ func TestLinesOfHandlersNameTheirObjectInTheLogOfTheirTest(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	now := at.Local().Format("2006-01-02 15:04:05")
+	clock := " clock=" + at.Format(time.RFC3339)
 	for i, name := range names {
 		if logs[i].fatal != "" {
 			t.Fatal(logs[i].fatal)
@@ -73,10 +74,10 @@ func TestLinesOfHandlersNameTheirObjectInTheLogOfTheirTest(t *testing.T) {
 			}
 		}
 		for _, line := range []string{
-			now + " INF Lab/" + name + " logged by " + name + " n=1",
-			now + " WRN Lab/" + name + " logged by a goroutine of " + name,
+			" INF Lab/" + name + " logged by " + name + " n=1",
+			" WRN Lab/" + name + " logged by a goroutine of " + name,
 		} {
-			if !hasLine(got, line, "") {
+			if !hasLine(got, "", line+clock) {
 				t.Errorf("the log of %s has no line %q:\n%s", name, line, got)
 			}
 		}

@@ -47,24 +47,25 @@ func AuthorOf(line []byte) ([]byte, []slog.Attr) {
 }
 
 // ForPeople returns a handler that shows lines of durable.Logger as people read them: the object in
-// front, the handler's own attributes behind, and the time of the clock. They go to today or, if
-// the clock shows another day, to otherDay. All other lines go to rest.
-func ForPeople(rest, today, otherDay slog.Handler) slog.Handler {
-	return &forPeople{rest, today, otherDay}
-}
+// front, the handler's own attributes behind and, if the clock does not show the real time, its time
+// at the end. These lines go to logger. All other lines go to rest.
+func ForPeople(rest, logger slog.Handler) slog.Handler { return &forPeople{rest, logger} }
 
 type forPeople struct {
 	slog.Handler
-	today, otherDay slog.Handler
+	logger slog.Handler
 }
 
 func (h *forPeople) WithAttrs(a []slog.Attr) slog.Handler {
-	return &forPeople{h.Handler.WithAttrs(a), h.today, h.otherDay}
+	return &forPeople{h.Handler.WithAttrs(a), h.logger}
 }
 
 func (h *forPeople) WithGroup(name string) slog.Handler {
-	return &forPeople{h.Handler.WithGroup(name), h.today, h.otherDay}
+	return &forPeople{h.Handler.WithGroup(name), h.logger}
 }
+
+// realTime is how far the clock may be from the real time before a line shows it.
+const realTime = time.Second
 
 func (h *forPeople) Handle(ctx context.Context, r slog.Record) error {
 	source, object, at := "", "", r.Time
@@ -91,13 +92,12 @@ func (h *forPeople) Handle(ctx context.Context, r slog.Record) error {
 	if object != "" {
 		message = program.Printable(object) + " " + message
 	}
-	at = at.Local()
-	line := slog.NewRecord(at, r.Level, strings.ReplaceAll(message, "\n", "\n    "), 0)
+	line := slog.NewRecord(r.Time, r.Level, strings.ReplaceAll(message, "\n", "\n    "), 0)
 	line.AddAttrs(attrs...)
-	if at.Format(time.DateOnly) != r.Time.Local().Format(time.DateOnly) {
-		return h.otherDay.Handle(ctx, line)
+	if at.Sub(r.Time).Abs() >= realTime {
+		line.AddAttrs(slog.String("clock", at.UTC().Format(time.RFC3339Nano)))
 	}
-	return h.today.Handle(ctx, line)
+	return h.logger.Handle(ctx, line)
 }
 
 // timeOf returns the time that v is, or that its text says.

@@ -31,25 +31,25 @@ func TestALineOfALoggerIsShownForPeople(t *testing.T) {
 		want   string
 	}{
 		{own, `rest: msg=reloaded object=x`},
-		{line("sent batch", "Batcher/orders", now, `{"items":3}`), `today: msg="Batcher/orders sent batch" items=3`},
-		{line("no attributes", "", now, ""), `today: msg="no attributes"`},
-		{line("later", "", tomorrow, ""), `other day: msg=later`},
-		{line("a\nb", "", now, ""), `today: msg="a\n    b"`},
+		{line("sent batch", "Batcher/orders", now, `{"items":3}`), `logger: msg="Batcher/orders sent batch" items=3`},
+		{line("no attributes", "", now, ""), `logger: msg="no attributes"`},
+		{line("later", "", tomorrow, ""), `logger: msg=later clock=` + tomorrow.UTC().Format(time.RFC3339)},
+		{line("a\nb", "", now, ""), `logger: msg="a\n    b"`},
 		{
 			line("\x1b[31mred\r", "A/\x07", now,
 				`{"k\u001b":"\u001b[0m","z":{"y":[1,"\u009b"],"n":null},"big":9007199254740993}`),
-			strings.ReplaceAll(`today: msg="A/? ?[31mred?" "k?"="?[0m" z.y="[1,\"\\u009b\"]" z.n=null `+
+			strings.ReplaceAll(`logger: msg="A/? ?[31mred?" "k?"="?[0m" z.y="[1,\"\\u009b\"]" z.n=null `+
 				`big=9007199254740993`, "?", "\ufffd"),
 		},
-		{line("broken", "", now, `{"a":1,`), `today: msg=broken a=1`},
-		{line("no object", "", now, `[1]`), `today: msg="no object"`},
+		{line("broken", "", now, `{"a":1,`), `logger: msg=broken a=1`},
+		{line("no object", "", now, `[1]`), `logger: msg="no object"`},
 	} {
 		var b bytes.Buffer
 		handler := func(name string) slog.Handler {
 			text := slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: withoutTimeAndLevel})
 			return prefixed{text, &b, name + ": "}
 		}
-		h := ForPeople(handler("rest"), handler("today"), handler("other day"))
+		h := ForPeople(handler("rest"), handler("logger"))
 		if err := h.Handle(context.Background(), tt.record); err != nil {
 			t.Fatal(err)
 		}
