@@ -131,7 +131,8 @@ func TestAnExpiredSessionIsRefusedBeforeItIsRemoved(t *testing.T) {
 	other := signIn(t, srv, "curl")
 	account := srv.Object("Account", "ada")
 	account.FailNextAlarm()
-	if fired := srv.Clock.Advance(maxIdle - time.Minute); len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeRetry {
+	fired := srv.Clock.Advance(maxIdle - time.Minute)
+	if len(fired) != 1 || fired[0].Outcome != durabletest.OutcomeRetry {
 		t.Fatalf("got %v, want an alarm that is tried again", fired)
 	}
 	if got := account.Snapshot().Keys; got != 4 {
