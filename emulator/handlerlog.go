@@ -47,8 +47,8 @@ func AuthorOf(line []byte) ([]byte, []slog.Attr) {
 }
 
 // ForPeople returns a handler that shows lines of durable.Logger as people read them: the object in
-// front, the handler's own attributes behind and, if the clock does not show the real time, its time
-// at the end. These lines go to logger. All other lines go to rest.
+// front, the handler's own attributes behind and, if the clock does not show the real time, its
+// time at the end. These lines go to logger. All other lines go to rest.
 func ForPeople(rest, logger slog.Handler) slog.Handler { return &forPeople{rest, logger} }
 
 type forPeople struct {
