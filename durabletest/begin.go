@@ -8,16 +8,16 @@ import (
 
 // A Pending is a request whose response has not been waited for.
 type Pending struct {
-	server *Server
-	sent   chan *sent    // gets the request when it is sent
-	over   chan struct{} // closed when the response is there
+	server  *Server
+	request *http.Request
+	sent    chan *sent    // gets the request when it is sent
+	over    chan struct{} // closed when the response is there
 
 	// What follows is set when over is closed.
 	status int
 	answer string
 	err    error
 
-	name  string
 	first *sent
 }
 
@@ -31,8 +31,8 @@ type Pending struct {
 // Without Wait, the request ends with the test.
 func (s *Server) Begin(method, path, body string) *Pending {
 	s.t.Helper()
-	p := &Pending{server: s, sent: make(chan *sent, 1), over: make(chan struct{}), name: method + " " + path}
 	r := s.request(method, path, body)
+	p := &Pending{server: s, request: r, sent: make(chan *sent, 1), over: make(chan struct{})}
 	receive := func(sent *sent) {
 		select {
 		case p.sent <- sent:
@@ -70,10 +70,10 @@ func (p *Pending) Wait() (status int, answer string) {
 	select {
 	case <-p.over:
 	case w := <-late:
-		t.Fatalf("durabletest: %v", &stalled{p.name, w.Until, "move it with srv.Clock.Advance before Wait"})
+		t.Fatalf("durabletest: %v", &stalled{p.first.name, w.Until, "move it with srv.Clock.Advance before Wait"})
 	}
 	if p.err != nil {
-		t.Fatalf("durabletest: %s: %v", p.name, e.explain(p.err))
+		p.server.fail(p.request, p.err)
 	}
 	return p.status, p.answer
 }

@@ -83,7 +83,7 @@ func TestDoSendsARequest(t *testing.T) {
 		}
 		start(t).Do(q)
 	})
-	r.wantFatal(t, "GET http://127.0.0.1:1/: ")
+	r.wantFatal(t, "durabletest: GET http://127.0.0.1:1/: dial tcp 127.0.0.1:1: ")
 }
 
 func TestCronTriggersAreListedAndTriggered(t *testing.T) {

@@ -3,6 +3,7 @@ package durabletest_test
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -187,5 +188,19 @@ func TestProxiesPassCompressedResponsesOn(t *testing.T) {
 		if string(b) != text || err != nil || (resp.Header.Get("Content-Encoding") == "gzip") != (accepts != "") {
 			t.Errorf("accepting %q: got %v %q, %v", accepts, resp.Header, b, err)
 		}
+	}
+}
+
+func TestTheErrorOfARequestToTheOutsideNamesItOnce(t *testing.T) {
+	t.Parallel()
+	srv := start(t, func(o *durabletest.Options) { o.Vars = map[string]string{"UPSTREAM": "http://127.0.0.1:1"} })
+	status, got := srv.Fetch("POST", "/a/upstream", "")
+	if want := `Post "http://127.0.0.1:1": dial tcp 127.0.0.1:1: `; status != 500 || !strings.Contains(got, want) {
+		t.Errorf("got %d %q, want an error with %q", status, got, want)
+	}
+	srv.Outbound(func(*http.Request) (*http.Response, error) { return nil, errors.New("no way out") })
+	status, got = srv.Fetch("POST", "/a/upstream", "")
+	if want := `Post "http://127.0.0.1:1": no way out`; status != 500 || !strings.Contains(got, want) {
+		t.Errorf("got %d %q, want an error with %q", status, got, want)
 	}
 }

@@ -1,7 +1,9 @@
 package durabletest
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -17,9 +19,10 @@ func (s *Server) Client() *http.Client { return s.emulator.client }
 // A request that is open when the test ends is canceled. Functions of t.Cleanup can send others.
 func (s *Server) Fetch(method, path, body string) (status int, answer string) {
 	s.t.Helper()
-	status, answer, err := s.emulator.roundTrip(s.request(method, path, body))
+	r := s.request(method, path, body)
+	status, answer, err := s.emulator.roundTrip(r)
 	if err != nil {
-		s.t.Fatalf("durabletest: %s %s: %v", method, path, s.emulator.explain(err))
+		s.fail(r, err)
 	}
 	return status, answer
 }
@@ -46,8 +49,21 @@ func (s *Server) Do(r *http.Request) *http.Response {
 	s.t.Helper()
 	response, err := s.Client().Do(r)
 	if err != nil {
-		s.t.Fatalf("durabletest: %s %s: %v", r.Method, r.URL, s.emulator.explain(err))
+		s.fail(r, err)
 	}
 	s.t.Cleanup(func() { response.Body.Close() })
 	return response
+}
+
+// fail ends the test because r has failed with err. The message names the request once.
+func (s *Server) fail(r *http.Request, err error) {
+	s.t.Helper()
+	if late, ok := errors.AsType[*stalled](err); ok {
+		s.t.Fatalf("durabletest: %v", late)
+	}
+	// http.Client puts the method and the URL in front. After a redirect they are not those of r.
+	if failed, ok := errors.AsType[*url.Error](err); ok && failed.URL == r.URL.String() {
+		err = failed.Err
+	}
+	s.t.Fatalf("durabletest: %s %s: %v", r.Method, r.URL, s.emulator.explain(err))
 }

@@ -262,7 +262,7 @@ func TestARequestThatWaitsForTheTestFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := record(t, func(t testing.TB) { test.f(t, start(t)) })
-			r.wantFatal(t, test.want)
+			r.wantFatal(t, "durabletest: "+test.want)
 		})
 	}
 }

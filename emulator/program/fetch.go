@@ -290,7 +290,7 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		a.caller.AwaitOutside(-1)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", req.Method, u.Redacted(), err)
+		return err // http.Client adds the method and the URL
 	}
 	defer resp.Body.Close()
 	m := &wire.Response{
@@ -299,7 +299,7 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
 		// A short body goes with the head.
 		if m.Body, err = io.ReadAll(resp.Body); err != nil {
-			return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+			return fmt.Errorf("read response: %w", err)
 		}
 		return a.Head(m, true)
 	}
