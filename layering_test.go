@@ -36,7 +36,7 @@ var rooms = []room{
 		"it measures the binary from outside, as it is used"},
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/control/client",
-		"emulator/plugin", "emulator/state", "emulator/world", "internal/worlds", "templates",
+		"emulator/plugin", "emulator/state", "emulator/world", "internal/spelling", "internal/worlds", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,
@@ -78,7 +78,7 @@ var rooms = []room{
 		"it carries bytes to and from a process; the engine knows what they mean"},
 	{"emulator/program", []string{
 		"clock", "durable/objectid", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store",
-		"emulator/world",
+		"emulator/world", "internal/spelling",
 	},
 		"it runs handler programs for a world; the emulator reads the configuration and serves HTTP"},
 	{"emulator/state", []string{"clock", "config", "durable/objectid", "emulator/control", "emulator/store"},
@@ -92,6 +92,8 @@ var rooms = []room{
 		"a world is objects and their clock: tests and offline commands use one without process or configuration"},
 	{"internal/inside", nil,
 		"durable and durabletest share it, and handlers can't import it"},
+	{"internal/spelling", nil,
+		"commands and emulator suggest names in the same way, and both are to be understood without it"},
 	{"internal/worlds", nil,
 		"test harness and command share it, and both are to be understood from it alone"},
 	{"templates", nil,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/spelling"
 )
 
 // A selection holds the flags that select alarms. Without them, OBJECT arguments name the alarms'
@@ -190,7 +191,7 @@ func explainNoAlarm(ctx context.Context, from alarms, object string, err error) 
 	}
 	_, written, _ := strings.Cut(object, "/")
 	explained := *refused
-	switch meant := closest(written, objects); {
+	switch meant := spelling.Closest(written, objects); {
 	case meant != "":
 		explained.Hint = "did you mean " + names[slices.Index(objects, meant)] +
 			"? `devtool alarms list` shows all alarms"

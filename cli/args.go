@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"devtool.internal/internal/spelling"
 )
 
 // An invocation is a command line in the order that urfave/cli reads: the flags of the root, the
@@ -243,7 +245,7 @@ func (p *parser) suggestFlag(written string) string {
 			names = append(names, f.name)
 		}
 	}
-	if name := closest(strings.TrimLeft(written, "-"), names); name != "" {
+	if name := spelling.Closest(strings.TrimLeft(written, "-"), names); name != "" {
 		return "--" + name
 	}
 	return ""

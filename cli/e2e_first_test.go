@@ -94,7 +94,8 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 		},
 		"binds another": {
 			"wrangler.jsonc", `"Basic"`, `"Basil"`,
-			"the program has no class Basil (bound as BASIC); its Worker.Classes registers Basic",
+			"the program has no class Basil (bound as BASIC); its Worker.Classes registers Basic. " +
+				"Did you mean \"Basic\"?",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

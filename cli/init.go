@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"devtool.internal/internal/spelling"
 	"devtool.internal/templates"
 )
 
@@ -174,7 +175,7 @@ func chosenTemplate(name string) (templates.Template, error) {
 		names = append(names, t.Name)
 	}
 	hint := "there are " + strings.Join(names, ", ")
-	if meant := closest(name, names); meant != "" {
+	if meant := spelling.Closest(name, names); meant != "" {
 		hint = "did you mean " + meant + "? There are " + strings.Join(names, ", ")
 	}
 	return templates.Template{}, misuse(hint, "unknown template %q", name)

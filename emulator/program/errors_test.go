@@ -195,3 +195,24 @@ func TestAVariableThatIsNotTextIsRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+func TestAMissingClassSuggestsOneThatNoBindingNames(t *testing.T) {
+	for _, test := range []struct {
+		bound, known []string
+		want         string
+	}{
+		{[]string{"Limitr"}, []string{"Limiter"}, `registers Limiter. Did you mean "Limiter"?`},
+		{[]string{"Limitr", "Limitr", "room"}, []string{"Limiter", "Room"}, `. Did you mean "Limiter" and "Room"?`},
+		{[]string{"Limiter", "Limiter2"}, []string{"Limiter"}, "registers Limiter"},
+		{[]string{"Limiter"}, []string{"Queue"}, "registers Queue"},
+		{[]string{"Limiter"}, nil, "registers no class at all"},
+	} {
+		var c Settings
+		for _, class := range test.bound {
+			c.Welcome.Bindings = append(c.Welcome.Bindings, wire.Binding{Name: strings.ToUpper(class), Class: class})
+		}
+		if err := missingClasses(c, test.known); err == nil || !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("%q of %q: got %v, want an error that ends with %q", test.bound, test.known, err, test.want)
+		}
+	}
+}

@@ -22,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/world"
+	"devtool.internal/internal/spelling"
 )
 
 // helloTimeout is how long a program may take until it is ready for events, in real time.
@@ -187,18 +190,8 @@ func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 		p.classes[class.Name] = class
 		known = append(known, class.Name)
 	}
-	var missing []string
-	for _, b := range c.Welcome.Bindings {
-		if _, ok := p.classes[b.Class]; !ok {
-			missing = append(missing, fmt.Sprintf("%s (bound as %s)", b.Class, b.Name))
-		}
-	}
-	if len(missing) > 0 {
-		registered := "no class at all"
-		if len(known) > 0 {
-			registered = strings.Join(known, ", ")
-		}
-		return nil, &MissingClassError{Missing: missing, Config: c.Path, Registered: registered}
+	if err := missingClasses(c, known); err != nil {
+		return nil, err
 	}
 	for _, v := range c.Welcome.Vars {
 		if !utf8.ValidString(v.Name) || !utf8.ValidString(v.Value) {
@@ -212,16 +205,47 @@ func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 	return &w, nil
 }
 
+// missingClasses returns a *MissingClassError if c binds classes that are not among the known ones.
+func missingClasses(c Settings, known []string) error {
+	unbound := slices.Clone(known)
+	for _, b := range c.Welcome.Bindings {
+		unbound = slices.DeleteFunc(unbound, func(class string) bool { return class == b.Class })
+	}
+	var missing, meant []string
+	for _, b := range c.Welcome.Bindings {
+		if slices.Contains(known, b.Class) {
+			continue
+		}
+		missing = append(missing, fmt.Sprintf("%s (bound as %s)", b.Class, b.Name))
+		if like := spelling.Closest(b.Class, unbound); like != "" && !slices.Contains(meant, strconv.Quote(like)) {
+			meant = append(meant, strconv.Quote(like))
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	registered := "no class at all"
+	if len(known) > 0 {
+		registered = strings.Join(known, ", ")
+	}
+	return &MissingClassError{missing, c.Path, registered, strings.Join(meant, " and ")}
+}
+
 // A MissingClassError says that the configuration binds classes that the program does not register.
 type MissingClassError struct {
 	Missing    []string // the classes, each with the name of its binding
 	Config     string   // the path of the configuration file
 	Registered string   // the classes that the program registers, for people
+	Meant      string   // those of them that Missing may misspell, quoted, or ""
 }
 
 func (e *MissingClassError) Error() string {
-	return fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s",
+	message := fmt.Sprintf("%s: the program has no class %s; its Worker.Classes registers %s",
 		e.Config, strings.Join(e.Missing, ", "), e.Registered)
+	if e.Meant != "" {
+		message += ". Did you mean " + e.Meant + "?"
+	}
+	return message
 }
 
 // Ask sends a question without a body, as part of an event of inst, and waits for the answer. The

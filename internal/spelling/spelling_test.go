@@ -1,4 +1,4 @@
-package cli
+package spelling
 
 import (
 	"testing"
@@ -25,8 +25,8 @@ func TestClosestFindsWhatWasMeant(t *testing.T) {
 		"frobnicate": "",
 		"deploy":     "",
 	} {
-		if got := closest(word, candidates); got != want {
-			t.Errorf("closest(%q): got %q, want %q", word, got, want)
+		if got := Closest(word, candidates); got != want {
+			t.Errorf("Closest(%q): got %q, want %q", word, got, want)
 		}
 	}
 }
