@@ -107,7 +107,7 @@ func newCompleter(t *testing.T, p project, shell string) completer {
 	t.Helper()
 	p.t = t
 	path, err := exec.LookPath(shell)
-	if err != nil && os.Getenv("DEVTOOL_TEST_SHELLS") == "" { // which .ci/run sets
+	if err != nil && os.Getenv("TEST_SHELLS") == "" { // which .ci/run sets
 		t.Skipf("%s is not installed: it is in the package %s", shell, shell)
 	}
 	if err != nil {
