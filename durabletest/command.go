@@ -33,19 +33,22 @@ var command = sync.OnceValues(func() (string, error) {
 		return filepath.Abs(path)
 	}
 	path, err := build()
-	if err != nil {
-		return "", fmt.Errorf("found no devtool command to run the emulator: build it with "+
-			"`go build -o devtool .` in its checkout, and put it on PATH or name it in %s; %w", envCommand, err)
+	if errors.Is(err, errNoSource) {
+		return "", fmt.Errorf("found no devtool command to run the emulator: put devtool on PATH, or name it in "+
+			"the variable %s", envCommand)
 	}
-	return path, nil
+	return path, err
 })
 
-// build builds devtool from its source, if the test's module depends on that, and returns the path.
-// It keeps the binary for the next test that needs the same source.
+// errNoSource is the error of build if the test's module does not depend on the command's source.
+var errNoSource = errors.New("no source of devtool")
+
+// build builds devtool from its source and returns the path. It keeps the binary for the next test
+// that needs the same source.
 func build() (string, error) {
 	// A project's copy of the SDK has the packages for handlers and tests, but not the command.
 	if name, err := run("go", "list", "-f", "{{.Name}}", "devtool.internal"); err != nil || name != "main" {
-		return "", errors.New("it can't be built either, because the test's module does not depend on its source")
+		return "", errNoSource
 	}
 	// The build ids of all packages of the command identify its source.
 	parts, err := run("go", "list", "-deps", "-export", "-f", "{{.ImportPath}} {{.BuildID}}", "devtool.internal")
