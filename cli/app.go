@@ -56,7 +56,7 @@ func dispatch(ctx context.Context, root *command, g *globals, call invocation, s
 		if err := call.checkCount(args); err != nil {
 			return err
 		}
-		there, err := s.in(g.cwd)
+		there, err := s.in(g.cwd, "name an existing one with --cwd DIR")
 		if err != nil {
 			return err
 		}

@@ -172,7 +172,7 @@ func TestMisuseIsRefused(t *testing.T) {
 		"exec ls -l x":              "`devtool exec` needs a command to run, after --",
 		"exec --env -- ls":          "flag --env needs a value: --env NAME",
 		"exec a b -- ls":            "unexpected argument \"b\" for `devtool exec`",
-		"dev --cwd /does/not/exist": "/does/not/exist is not a folder",
+		"dev --cwd /does/not/exist": "there is no folder /does/not/exist",
 	} {
 		_, err := runTree(strings.Fields(line)...)
 		if err == nil || err.Error() != want {

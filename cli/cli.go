@@ -226,15 +226,26 @@ func (s Streams) path(given string) string {
 	return filepath.Join(s.Dir, given)
 }
 
-// in returns s with dir as the folder in which the command runs.
-func (s Streams) in(dir string) (Streams, error) {
+// in returns s with dir as the folder in which the command runs. If there is no such folder, hint
+// says what to do.
+func (s Streams) in(dir, hint string) (Streams, error) {
 	if dir == "" {
 		return s, nil
 	}
-	s.Dir = s.path(dir)
-	info, err := os.Stat(s.Dir)
-	if err != nil || !info.IsDir() {
-		return s, misuse("name an existing one with --cwd DIR", "%s is not a folder", s.Dir)
+	if fault := s.folderFault(dir); fault != "" {
+		return s, misuse(hint, "%s", fault)
 	}
+	s.Dir = s.path(dir)
 	return s, nil
+}
+
+// folderFault says why dir is no folder, or returns nothing if it is one.
+func (s Streams) folderFault(dir string) string {
+	switch info, err := os.Stat(s.path(dir)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no folder " + dir
+	case err != nil || !info.IsDir():
+		return dir + " is not a folder"
+	}
+	return ""
 }

@@ -108,7 +108,7 @@ func offers(ctx context.Context, s Streams, words []string, current string) offe
 	p.take(words)
 	at := place{ctx: ctx, s: s, parser: p}
 	if cwd := p.valueOf("cwd"); cwd != "" {
-		there, err := s.in(s.home(cwd))
+		there, err := s.in(s.home(cwd), "")
 		if err != nil {
 			return offered{}
 		}

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -38,10 +41,15 @@ func configSchemaCommand() *command {
 
 // configPath returns the absolute path of the given configuration, or else of the nearest one.
 func (s Streams) configPath(given string) (string, error) {
-	if given != "" {
-		return s.path(given), nil
+	if given == "" {
+		return config.Find(s.Dir)
 	}
-	return config.Find(s.Dir)
+	path := s.path(given)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", failure("name an existing one, or leave it out to read the nearest wrangler file",
+			"there is no configuration file %s", given)
+	}
+	return path, nil
 }
 
 // environment returns the given environment, or else that of CLOUDFLARE_ENV.

@@ -44,6 +44,10 @@ type devOptions struct {
 	json      bool
 	apart     bool // durabletest is older than this devtool
 
+	// caller is the folder in which `devtool dev` was started. The start screen shows paths from
+	// there.
+	caller string
+
 	// The rest has no flags: `devtool worlds` sets it.
 	built      bool // the handler program is built already, so nothing is prepared for a build
 	noDotFiles bool // no variables are read from .dev.vars and .env files
@@ -115,10 +119,11 @@ from where it stood.`,
 			{"devtool dev --var UPSTREAM:http://localhost:9000", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
+			o.caller = s.Dir
 			if len(args) > 0 {
 				var err error
-				if s, err = s.in(args[0]); err != nil {
-					return misuse("", "%s is not a folder", args[0])
+				if s, err = s.in(args[0], ""); err != nil {
+					return err
 				}
 			}
 			if o.apart {
@@ -227,5 +232,5 @@ func present(s Streams, o devOptions, out *display, c *config.Config, facts scre
 	if s.IsTerminal(s.Out) && s.IsTerminal(s.Err) {
 		to = out // which is the only one to write there
 	}
-	return printer{out: to}.print(nil, func(w io.Writer) { startScreen(w, c, facts, s.Dir, s.Width(s.Out)) })
+	return printer{out: to}.print(nil, func(w io.Writer) { startScreen(w, c, facts, o.caller, s.Width(s.Out)) })
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,17 @@ func (p project) startScreen(args ...string) string {
 	defer cmd.Process.Signal(os.Interrupt) //nolint:errcheck // it may have ended
 	eventually(p.t, "devtool dev is ready", func() bool { return strings.Contains(screen.String(), "Ready on") })
 	return screen.String()
+}
+
+func TestTheStartScreenShowsTheStateFromTheCallersFolder(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	caller, name := p, filepath.Base(p.dir)
+	caller.dir = filepath.Dir(p.dir)
+	screen := caller.startScreen(name)
+	if want := "state  " + filepath.Join(name, ".devtool", "state") + "\n"; !strings.Contains(screen, want) {
+		t.Errorf("got\n%s\nwant in it %q", screen, want)
+	}
 }
 
 func TestFilesWithVariablesAreFollowedWhileTheEmulatorRuns(t *testing.T) {

@@ -66,8 +66,8 @@ it. 125 means that the emulator did not start, 126 that the command can't be run
 			there := s
 			if len(args) > 0 {
 				var err error
-				if there, err = s.in(args[0]); err != nil {
-					return misuse("write the command to run after --", "%s is not a folder", args[0])
+				if there, err = s.in(args[0], "write the command to run after --"); err != nil {
+					return err
 				}
 			}
 			return execute(ctx, s, there, o)

@@ -43,8 +43,8 @@ type upgradedFile struct {
 // go.mod and into the imports, and then the SDK. It changes no file unless it can read and parse
 // all of them.
 func upgradeProject(s Streams, asJSON bool, dir string) error {
-	if info, err := os.Stat(s.path(dir)); err != nil || !info.IsDir() {
-		return failure("name the folder of a project", "%s is not a folder", s.path(dir))
+	if fault := s.folderFault(dir); fault != "" {
+		return failure("name the folder of a project", "%s", fault)
 	}
 	m, err := findModule(s, s.path(dir))
 	if err != nil {

@@ -167,8 +167,8 @@ func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) 
 		return misuse("", "the folder %q is not absolute", m.Dir)
 	}
 	var err error
-	if s, err = s.in(m.Dir); err != nil {
-		return failure("", "%s is not a folder", m.Dir)
+	if s, err = s.in(m.Dir, ""); err != nil {
+		return err
 	}
 	p, err := openProject(s, worldOptions(m), log, log)
 	if err != nil {

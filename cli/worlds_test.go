@@ -226,7 +226,7 @@ func TestAWorldThatDoesNotStartSaysWhatDevSays(t *testing.T) {
 		},
 		"no folder": {
 			func(m *worlds.Make) { m.Dir = filepath.Join(empty, "none") },
-			worlds.Ended{Error: filepath.Join(empty, "none") + " is not a folder"},
+			worlds.Ended{Error: "there is no folder " + filepath.Join(empty, "none")},
 		},
 		"a relative folder": {
 			func(m *worlds.Make) { m.Dir = "." },
