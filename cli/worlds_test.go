@@ -35,6 +35,9 @@ type harness struct {
 
 func startWorlds(t *testing.T) *harness {
 	t.Helper()
+	if _, err := binary(); err != nil { // it must outlive this test's TMPDIR
+		t.Fatal(err)
+	}
 	t.Setenv("TMPDIR", t.TempDir())
 	h := &harness{t: t, events: make(chan worlds.Event, 1000), code: make(chan int, 1)}
 	in, input := io.Pipe()

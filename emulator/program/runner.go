@@ -360,51 +360,6 @@ func (h *Runner) Swap(next *Program) bool {
 	return true
 }
 
-// drainForSwap waits until the events in p have ended, and ends p after drainLimit. While a
-// debugger stops p, it waits longer.
-func (h *Runner) drainForSwap(p *Program) {
-	for said := false; ; said = true {
-		n := h.drain(p, h.drainLimit)
-		if n == 0 {
-			return
-		}
-		h.mu.Lock()
-		ended := h.ended
-		h.mu.Unlock()
-		if ended || !p.Spared(h.drainLimit) {
-			h.Log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
-			p.End(errReplaced)
-			return
-		}
-		if !said {
-			h.Log.Warn(fmt.Sprintf("%d events run in a program that a debugger has stopped: "+
-				"continue it or end it to serve the new version", n))
-		}
-	}
-}
-
-// drain waits until no event runs in p any more or limit has passed, and returns how many still
-// run.
-func (h *Runner) drain(p *Program, limit time.Duration) int {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for {
-		h.mu.Lock()
-		n, changed := p.inflight, h.changed
-		h.mu.Unlock()
-		if n == 0 {
-			return 0
-		}
-		select {
-		case <-changed:
-		case <-p.conn.Done():
-			return 0 // the events fail
-		case <-timer.C:
-			return n
-		}
-	}
-}
-
 // watch runs p's watchdog for stuck handlers, and restarts p when it crashes.
 func (h *Runner) watch(p *Program, started time.Time) {
 	h.world.Go(p.watchdog.run)

@@ -113,6 +113,7 @@ func (ev *Event) String() string {
 func (ev *Event) CarryBody(n int) {
 	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
 		ev.AwaitOutside(n)
+		ev.addBodies(n)
 	}
 }
 

@@ -44,6 +44,7 @@ type stepHolder struct {
 	waits      int                      // goroutines of the handler that sleep or wait for a callee
 	paused     bool                     // the handler gives its turn up, or wants it back
 	outside    int                      // answers and bodies from outside that the handler may wait for
+	bodies     int                      // the part of outside that CarryBody has counted
 
 	restCounts
 }
@@ -201,6 +202,12 @@ func (h *stepHolder) atRest() bool {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	return h.waits > 0 || h.outside > 0 || h.paused
+}
+
+func (h *stepHolder) addBodies(n int) {
+	h.stepMu.Lock()
+	h.bodies += n
+	h.stepMu.Unlock()
 }
 
 func (h *stepHolder) setCaller(caller *Event) {
