@@ -7,8 +7,8 @@ import (
 	"devtool.internal/clock"
 )
 
-// Stranded are the events in a program, each of which is stranded: it waits in a Cond, for a time of
-// the clock that is too far away, or for another event that is stranded. A program that is being
+// Stranded are the events in a program, each of which is stranded: it waits in a Cond, for a time
+// of the clock that is too far away, or for another event that is stranded. A program that is being
 // drained has nothing else that could end these waits.
 type Stranded struct {
 	Entered  int     // the events that no other event has called
