@@ -27,6 +27,11 @@ func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 	if err := attached.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// Some threads of the program may run on until the first one has taken the signal.
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(attached.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("the program did not stop: %v, %v", status, err)
+	}
 	const enough = 12 // four a second
 	reports := 0
 	client := &client.Client{URL: s.URL}
