@@ -137,11 +137,14 @@ func excerpt(source string, column int) (text, indent string, marked bool) {
 	return string(line), string(pad), true
 }
 
-// printable replaces, rune for rune, everything that could move the cursor or change colours.
-// Messages quote the source, and the source may hold anything.
-func printable(text string) string {
+// printable is Printable for one line. Messages quote the source, and the source may hold anything.
+func printable(text string) string { return Printable(text, "\t") }
+
+// Printable replaces, rune for rune, everything in text that could move the cursor or change
+// colors, except for the runes in keep.
+func Printable(text, keep string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+		if !strings.ContainsRune(keep, r) && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -4,12 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"strings"
 	"time"
-	"unicode"
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/plugin"
 )
 
 // The fields of a line that a handler has written with durable.Logger, or printed.
@@ -72,11 +71,4 @@ func NamePrinted(text []byte) []byte {
 }
 
 // Printable replaces characters that control a terminal. It keeps tabs and new lines.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\t' && r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
+func Printable(text string) string { return plugin.Printable(text, "\t\n") }
