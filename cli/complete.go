@@ -12,6 +12,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/templates"
 )
 
@@ -251,38 +252,42 @@ func (at place) environments() offered {
 
 // objects returns the objects of the running emulator, or only the ones with an alarm, as commands
 // write them, sorted. There are none if no emulator answers.
-func (at place) objects(withAlarm bool) []string {
+func (at place) objects(withAlarm bool) (names []string) {
+	add := func(o control.Object) { names = append(names, writable(o)) }
+	at.ask(func(ctx context.Context, c *client.Client) {
+		if withAlarm {
+			pending, err := c.ListAlarms(ctx, control.AlarmsRequest{})
+			if err != nil {
+				return
+			}
+			for _, a := range pending.Alarms {
+				add(a.Object)
+			}
+			return
+		}
+		list, err := c.ListObjects(ctx)
+		if err != nil {
+			return
+		}
+		for _, o := range list.Objects {
+			add(o.Object)
+		}
+	})
+	slices.Sort(names)
+	return names[:min(len(names), maxCandidates)]
+}
+
+// ask calls f with the client of the running emulator, unless there is none. ctx ends when the
+// emulator has had its time to answer.
+func (at place) ask(f func(ctx context.Context, c *client.Client)) {
 	q := question{url: at.valueOf("url")}
-	client, err := q.client(at.s)
+	c, err := q.client(at.s)
 	if err != nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(at.ctx, completeTimeout)
 	defer cancel()
-	var objects []control.Object
-	if withAlarm {
-		pending, err := client.ListAlarms(ctx, control.AlarmsRequest{})
-		if err != nil {
-			return nil
-		}
-		for _, a := range pending.Alarms {
-			objects = append(objects, a.Object)
-		}
-	} else {
-		list, err := client.ListObjects(ctx)
-		if err != nil {
-			return nil
-		}
-		for _, o := range list.Objects {
-			objects = append(objects, o.Object)
-		}
-	}
-	var names []string
-	for _, o := range objects {
-		names = append(names, writable(o))
-	}
-	slices.Sort(names)
-	return names[:min(len(names), maxCandidates)]
+	f(ctx, c)
 }
 
 // writable returns the object as it can be typed on a line: by its id if the name has characters
@@ -300,19 +305,14 @@ func untypable(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r)
 
 // crons returns the expressions of the running emulator's cron triggers.
 func (at place) crons() (expressions []string) {
-	q := question{url: at.valueOf("url")}
-	client, err := q.client(at.s)
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(at.ctx, completeTimeout)
-	defer cancel()
-	list, err := client.Crons(ctx)
-	if err != nil {
-		return nil
-	}
-	for _, c := range list.Crons {
-		expressions = append(expressions, c.Cron)
-	}
+	at.ask(func(ctx context.Context, c *client.Client) {
+		list, err := c.Crons(ctx)
+		if err != nil {
+			return
+		}
+		for _, trigger := range list.Crons {
+			expressions = append(expressions, trigger.Cron)
+		}
+	})
 	return expressions
 }

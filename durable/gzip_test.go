@@ -170,16 +170,20 @@ func TestHTTPClientAsksTheOutsideForGzip(t *testing.T) {
 	})
 }
 
+// getOutside sends a request to the outside for the handler of r.
+func getOutside(r *http.Request) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(r.Context(), "GET", "http://a.test", nil)
+	if err != nil {
+		return nil, err
+	}
+	return HTTPClient.Do(q)
+}
+
 // A handler that reads a compressed body gives the turn up while it waits, and gets each piece as
 // it arrives.
 func TestACompressedBodyArrivesPieceByPiece(t *testing.T) {
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
-		q, err := http.NewRequestWithContext(r.Context(), "GET", "http://a.test", nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		resp, err := HTTPClient.Do(q)
+		resp, err := getOutside(r)
 		if err != nil {
 			t.Error(err)
 			return
@@ -225,12 +229,7 @@ func TestACompressedBodyArrivesPieceByPiece(t *testing.T) {
 // A plain body can be the body of the handler's next request. What carries it on takes no turn.
 func TestACompressedBodyIsPassedOn(t *testing.T) {
 	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
-		q, err := http.NewRequestWithContext(r.Context(), "GET", "http://a.test", nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		resp, err := HTTPClient.Do(q)
+		resp, err := getOutside(r)
 		if err != nil {
 			t.Error(err)
 			return
