@@ -6,8 +6,8 @@ package durable
 // when the connection ends, all handlers of the instance go on at once: with errors, but they run
 // deferred functions and use the fields of the object. So each instance also has a lock here. The
 // handler with the turn holds it, and a handler that goes on without a turn has to wait for it.
-// Handlers of a healthy object never wait: whoever gives the turn up releases the instance before
-// the emulator learns of it.
+// Handlers of a healthy object never wait: a handler that gives the turn up releases the instance
+// before the emulator learns of it.
 
 // releaseTurn notes that the next question gives the turn up. It sends the buffered puts first.
 func (h *wireHost) releaseTurn() {

@@ -46,9 +46,9 @@ func (t *traffic) watchOwn(s *sent, fail context.CancelCauseFunc) (stop func()) 
 // matches reports whether w is the request.
 func (s *sent) matches(w Waiter) bool { return w.Event == s.number() && w.Event != 0 }
 
-// watch calls fail when all handlers rest, one of those that match waits for the frozen clock, and
-// no other goroutine of the test has used the server for a while. own is the number of uses under
-// way that are the watched one. The caller calls stop.
+// watch calls fail when three things are true: all handlers rest, a handler that matches waits for
+// the frozen clock, and no other goroutine of the test has used the server for a while. own is the
+// number of uses under way that are the watched one. The caller calls stop.
 func (t *traffic) watch(matches func(Waiter) bool, own int, fail func(Waiter)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan struct{})

@@ -40,7 +40,7 @@ func TestASwapDoesNotWaitForHandlersThatNothingCanWake(t *testing.T) {
 	}
 }
 
-// Whoever runs may wake the others.
+// A handler that runs may wake the others.
 func TestAHandlerThatRunsStrandsNobody(t *testing.T) {
 	s := scripted.Memory()
 	s.Handlers["/wait"] = waitInCond

@@ -25,8 +25,8 @@ func (w *World) Freeze() error {
 // standsStill reports whether only a command can make the clock go on.
 func (w *World) standsStill() bool { return !w.advancing.Load() && w.clock.Mode() == clock.Frozen }
 
-// nameFrozen names what waits because ev does, which waits for the clock: the event that has led to
-// it, and those that have led to the events in the queues which it holds up. A nil ev is nobody's.
+// nameFrozen names the events that wait because ev waits for the clock. One of them has led to ev.
+// The others have led to events that wait in a queue behind ev. It does nothing if ev is nil.
 func (w *World) nameFrozen(ev *Event) {
 	if ev == nil || !w.standsStill() {
 		return
