@@ -99,8 +99,9 @@ func FuzzResponse(f *testing.F) {
 		if diff := cmp.Diff(want, resp.Header); diff != "" {
 			t.Fatalf("header %q %q (-want +got):\n%s", name, value, diff)
 		}
-		if fields := wire.Fields(resp.Header); len(fields) != len(want) {
-			t.Fatalf("fields %q of the header %q", fields, want)
+		fields := wire.Fields(resp.Header)
+		if diff := cmp.Diff(want, http.Header(wire.Header(fields))); diff != "" || len(fields) != len(want) {
+			t.Fatalf("fields %q (-want +got):\n%s", fields, diff)
 		}
 	})
 }
