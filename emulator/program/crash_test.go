@@ -163,11 +163,7 @@ func TestAProgramThatIsStoppedByAReloadIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, s)
 	w.host.drainLimit = time.Millisecond
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if status, body := w.get("a", "/hang"); status != 500 || !strings.Contains(body, errReplaced.Message) {
-			t.Errorf("got %d %q, want %q", status, body, errReplaced.Message)
-		}
-	})
+	wg.Go(func() { w.wantReplaced("a", "/hang") })
 	old := w.host.Serving()
 	eventually(t, "the handler runs", func() bool {
 		running, _ := old.underWay()

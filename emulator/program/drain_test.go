@@ -1,7 +1,6 @@
 package program
 
 import (
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,11 +27,7 @@ func TestASwapDoesNotWaitForHandlersThatNothingCanWake(t *testing.T) {
 			w := newWorld(t, s)
 			w.host.drainLimit = time.Hour
 			var wg sync.WaitGroup
-			wg.Go(func() {
-				if status, body := w.get("a", "/wait"); status != 500 || !strings.Contains(body, errReplaced.Message) {
-					t.Errorf("got %d %q, want %q", status, body, errReplaced.Message)
-				}
-			})
+			wg.Go(func() { w.wantReplaced("a", "/wait") })
 			w.awaitStranded()
 			w.swapIn(scripted.Memory())
 			wg.Wait()

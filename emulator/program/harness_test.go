@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +156,14 @@ func (r *response) Close() error { return nil }
 func (w *testWorld) get(name, path string) (status int, body string) {
 	w.t.Helper()
 	return w.send(name, path, nil)
+}
+
+// wantReplaced sends a request that a reload is to end.
+func (w *testWorld) wantReplaced(name, path string) {
+	w.t.Helper()
+	if status, body := w.get(name, path); status != 500 || !strings.Contains(body, errReplaced.Message) {
+		w.t.Errorf("got %d %q, want %q", status, body, errReplaced.Message)
+	}
 }
 
 // send is get with a body, unless that is nil.
