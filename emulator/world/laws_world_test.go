@@ -352,9 +352,13 @@ func (p *playing) make(m move) {
 	case moveOn, moveJump:
 		p.advance(control.AdvanceRequest{Duration: after.String(), Jump: m.What == moveJump})
 	case moveNext:
-		if _, ok := p.clock.Next(); ok {
-			p.advance(control.AdvanceRequest{Next: true})
+		// Only the move knows what is due: it first waits for runs that the move before has ended.
+		advanced, err := p.client().Advance(ctx, control.AdvanceRequest{Next: true}, nil)
+		var refused *control.Error
+		if err != nil && (!errors.As(err, &refused) || refused.Code != control.CodeNothingDue) {
+			p.t.Fatal(err)
 		}
+		p.reports = append(p.reports, advanced.Fired...)
 	case moveRequest:
 		status, _, err := p.getContext(ctx, o.Name, pathOf(m.Do))
 		if err != nil {
