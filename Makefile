@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint fuzz crash reload conformance bench benchmarks cover ci clean
+.PHONY: help build test race vet lint fuzz laws crash reload conformance bench benchmarks cover ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ lint: ## run golangci-lint in the pinned version, installed if it is missing
 
 fuzz: ## run each fuzz test for 10 s (FUZZTIME=1m, or 5000000x for a count; FUZZ='JSONC|TOML' for some)
 	FUZZTIME=$${FUZZTIME:-10s} .ci/run fuzz
+
+laws: ## run the property tests with new inputs, 1000 each (CHECKS=10000 for more, SEED=N to repeat)
+	RAPID_CHECKS=$${CHECKS:-1000} RAPID_SEED=$${SEED:-0} go test -count 1 -timeout 2h \
+		$$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs -n1 dirname | sort -u)
 
 crash: ## kill emulators and programs 200 times under load, and during a month (KILLS=1000 for more, SEED=N to repeat)
 	go test -run '^TestKills' -count 1 -v -timeout 1h ./cli \
