@@ -20,17 +20,22 @@ type debugger struct {
 	out chan struct{} // closed when the program goes on; nil while it runs
 }
 
-func (d *debugger) stop(*call) (string, error) {
-	out := make(chan struct{})
-	d.mu.Lock()
-	d.out = out
-	d.mu.Unlock()
+func (d *debugger) stop(c *call) (string, error) {
+	d.hold()
 	d.at <- struct{}{}
-	<-out
-	return "went on", nil
+	_, err := d.wait(c)
+	return "went on", err
 }
 
-func (d *debugger) ping(*call) (string, error) {
+// hold stops the program at once, whatever its handlers do.
+func (d *debugger) hold() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.out = make(chan struct{})
+}
+
+// wait answers as soon as the program goes on. Pings are answered with it.
+func (d *debugger) wait(*call) (string, error) {
 	d.mu.Lock()
 	out := d.out
 	d.mu.Unlock()
@@ -49,15 +54,21 @@ func (d *debugger) goOn() {
 	}
 }
 
-// newDebugged starts a program in a debugger.
+// newDebugged starts a program in a debugger. It counts as stopped soon.
 func newDebugged(t *testing.T, handlers func(*debugger) handlers) (*testWorld, *debugger) {
+	return newAttached(t, 20*time.Millisecond, handlers)
+}
+
+// newAttached starts a program that a debugger may stop. It counts as stopped when it does not
+// answer a ping within the timeout.
+func newAttached(t *testing.T, timeout time.Duration, handlers func(*debugger) handlers) (*testWorld, *debugger) {
 	d := &debugger{at: make(chan struct{}, 10)}
 	s := scripted.New(handlers(d))
 	s.Handlers["/who"] = func(*call) (string, error) { return "debugged", nil }
-	s.Handlers["ping"] = d.ping
+	s.Handlers["ping"] = d.wait
 	w := newEmptyWorld(t, Options{AttachedOnly: true}, world.Options{Waits: world.Waits{BlockGrace: time.Millisecond}})
 	t.Cleanup(d.goOn)
-	w.host.pingTimeout = 20 * time.Millisecond
+	w.host.pingTimeout = timeout
 	w.attach(s)
 	w.want("b", "/who", "debugged")
 	return w, d
@@ -75,17 +86,17 @@ func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{
 			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(time.Second) },
-			"alarm": d.stop,
+			"alarm": d.wait,
 		}
 	})
 	w.want("a", "/arm", "armed")
+	d.hold() // before the step: its short limit may pass before the alarm reaches the program
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if got := w.move(control.AdvanceRequest{Duration: "1s", MaxStep: "10ms"}); got.Stopped != "" || got.Ran != 1 {
 			t.Errorf("got %d runs, stopped %q, want 1 that was waited for", got.Ran, got.Stopped)
 		}
 	})
-	<-d.at
 	w.awaitStopped() // the step has passed its limit
 	d.goOn()
 	wg.Wait()
@@ -93,7 +104,8 @@ func TestAStepLastsAsLongAsADebuggerWants(t *testing.T) {
 
 func TestAStepHasALimitWithoutADebugger(t *testing.T) {
 	hang := newHang(t)
-	w, _ := newDebugged(t, func(*debugger) handlers {
+	// A ping that a busy machine answers late would spare the step.
+	w, _ := newAttached(t, time.Minute, func(*debugger) handlers {
 		return handlers{
 			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(time.Second) },
 			"alarm": hang.Here,
