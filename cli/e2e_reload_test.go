@@ -197,8 +197,8 @@ func TestALogInTheProjectDoesNotKeepTheProgramBuilding(t *testing.T) {
 	}
 }
 
-// withoutProgress writes whole lines to log, except for the progress of builds. A line of progress in
-// the project would start its own build over, and a build of more than 2 s might never end.
+// withoutProgress writes whole lines to log, except for the progress of builds. A line of progress
+// in the project would start its own build over, and a build of more than 2 s might never end.
 type withoutProgress struct {
 	log  io.Writer
 	rest []byte // of a line that has not ended
