@@ -139,7 +139,9 @@ func TestAHandlerThatIsBusyFindsItsTimeoutOver(t *testing.T) {
 
 func TestATimeoutEndsARequestToAnotherObjectAndWhatThatOneDoes(t *testing.T) {
 	s := scripted.Alarms(nil)
+	ended := make(chan struct{}) // closed when the other object's handler has ended
 	s.Handlers["/slow"] = func(c *call) (string, error) { // ends with its context
+		defer close(ended)
 		ctx, cancel := context.WithCancel(c.Context)
 		defer cancel()
 		go func() {
@@ -163,6 +165,7 @@ func TestATimeoutEndsARequestToAnotherObjectAndWhatThatOneDoes(t *testing.T) {
 			return "", e
 		}
 		s.Note("a:%v@%d", err, c.Now().UnixMilli())
+		<-ended // no step waits for a handler that is canceled
 		return "", nil
 	}
 	w := newWorld(t, s)
