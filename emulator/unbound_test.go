@@ -3,6 +3,8 @@ package emulator
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,10 @@ func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 		t.Errorf("without the binding a request got %d, want 500", status)
 	}
 	list := func() (control.Objects, error) { return w.client().ListObjects(t.Context()) }
+	eventually(t, "the program before has ended, and the object's instance in it", func() bool {
+		inMemory := func(line string) bool { return strings.HasSuffix(line, " memory") }
+		return !slices.ContainsFunc(listed(t, list), inMemory)
+	})
 	if diff := cmp.Diff([]string{"Lab/a alarm file"}, listed(t, list)); diff != "" {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
