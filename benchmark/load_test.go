@@ -60,13 +60,23 @@ func TestAnAnswerInChunksIsReadWhole(t *testing.T) {
 
 func TestEachSendsEveryRequestOnceOverTheGivenConnections(t *testing.T) {
 	var mu sync.Mutex
-	seen := map[string]int{}
+	arrived, seen := 0, map[string]int{}
+	together := make(chan struct{}) // closed when three requests are under way at once
 	address, opened := serveHTTP(t, func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
-		defer mu.Unlock()
 		seen[r.Header.Get("Object")]++
+		if arrived++; arrived == 3 {
+			close(together)
+		}
+		mu.Unlock()
+		select {
+		case <-together:
+		case <-r.Context().Done():
+		}
 	})
-	took, err := each(t.Context(), address, 3, 100, func(i int) []byte { return get("/", fmt.Sprint(i)) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	took, err := each(ctx, address, 3, 100, func(i int) []byte { return get("/", fmt.Sprint(i)) })
 	if err != nil || took <= 0 {
 		t.Fatalf("got %s, %v, want a time", took, err)
 	}
