@@ -55,10 +55,12 @@ func ruin(path string) {
 			panic(err)
 		}
 	case "/loop":
+		log.Print("never ends")
 		loop()
 	case "/deadlock":
 		var mu sync.Mutex
 		mu.Lock()
+		log.Print("never ends")
 		mu.Lock()
 	default:
 		crash("all of the program")
