@@ -125,6 +125,8 @@ func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
 				}
 			})
 			s.awaitLog("never ends")
+			s.get("/ok")
+			s.awaitLog("GET /ok")
 			p.edit("main.go", `"ok"`, `"edited"`)
 			s.awaitLog("1 events did not end within 5s of the reload and were stopped")
 			s.awaitLog("reloaded in ")
