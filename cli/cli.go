@@ -25,10 +25,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/term"
 
@@ -64,10 +62,8 @@ func Main(args []string, sdk fs.FS) int {
 	if code, asked := keepTerminal(os.Getenv); asked {
 		return code
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	// The first signal cancels ctx, and a second one kills the process.
-	context.AfterFunc(ctx, stop)
 
 	streams := Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv, Environ: os.Environ, SDK: sdk,

@@ -83,7 +83,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 		return err
 	}
 	// While the command runs, signals go to the command, which decides what they mean. Before that,
-	// they end devtool. Most of them cancel ctx, but not SIGHUP, which Main does not handle.
+	// they end devtool.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
