@@ -64,7 +64,7 @@ const followedLines = 10
 func follow(
 	ctx context.Context, s Streams, o devOptions, out *display, quit func(), running client.Announcement,
 ) error {
-	client := &client.Client{URL: running.URL, Certificate: running.Certificate}
+	client := running.Client()
 	// The emulator has reported the warnings already.
 	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)})
 	if err != nil {

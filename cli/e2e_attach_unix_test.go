@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"devtool.internal/emulator/control"
-	"devtool.internal/emulator/control/client"
 )
 
 // TestADebuggerMayHoldAnAdvance stops a program as debuggers do, for longer than the emulator needs
@@ -34,9 +33,8 @@ func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 	}
 	const enough = 12 // four a second
 	reports := 0
-	client := &client.Client{URL: s.URL}
 	request := control.AdvanceRequest{Duration: "10s", MaxStep: "10ms"}
-	advanced, err := client.Advance(t.Context(), request, func(e control.AdvanceEvent) {
+	advanced, err := s.control().Advance(t.Context(), request, func(e control.AdvanceEvent) {
 		if e.Progress == nil {
 			return
 		}

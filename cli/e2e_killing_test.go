@@ -21,7 +21,6 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"devtool.internal/emulator/control"
-	"devtool.internal/emulator/control/client"
 )
 
 // The crash tests put load on many objects, and kill the handler program and the emulator at
@@ -345,9 +344,8 @@ func (r *record) write(f *traffic, random *rand.Rand) bool {
 func (r *record) advance(f *traffic, random *rand.Rand) bool {
 	latest := r.latest.Load()
 	f.moment()
-	client := &client.Client{URL: f.s.URL}
 	request := control.AdvanceRequest{Duration: below(maxAdvance, random).String()}
-	advanced, err := client.Advance(f.ctx, request, nil)
+	advanced, err := f.s.control().Advance(f.ctx, request, nil)
 	f.moment()
 	if err != nil {
 		f.failed("advance", err)

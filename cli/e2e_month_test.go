@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
-	"devtool.internal/emulator/control/client"
 )
 
 // The second scene of the crash tests is a month of testdata/handlers/month. Its chores come due
@@ -163,8 +162,7 @@ func (m *month) move(f *traffic, random *rand.Rand) bool {
 		request = control.AdvanceRequest{Next: true}
 	}
 	f.moment()
-	client := &client.Client{URL: f.s.URL}
-	advanced, err := client.Advance(f.ctx, request, func(e control.AdvanceEvent) {
+	advanced, err := f.s.control().Advance(f.ctx, request, func(e control.AdvanceEvent) {
 		if e.Fired == nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // The end-to-end tests (e2e_*_test.go) drive the binary itself as its users do: with real
@@ -309,13 +310,33 @@ func (s *server) send(r *http.Request) (status int, body string, err error) {
 	return response.StatusCode, string(b), err
 }
 
+// request returns a request, with the token if it is for the control API.
 func (s *server) request(method, path string, body io.Reader) *http.Request {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if strings.HasPrefix(path, control.Prefix) {
+		r.Header.Set("Authorization", "Bearer "+s.token())
+	}
 	return r
+}
+
+// token returns the token of the control API.
+func (s *server) token() string {
+	s.t.Helper()
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(s.Config), client.TokenFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(content))
+}
+
+// control returns a client of the control API.
+func (s *server) control() *client.Client {
+	s.t.Helper()
+	return &client.Client{URL: s.URL, Token: s.token()}
 }
 
 // fetch sends a request and returns status and body of the response.

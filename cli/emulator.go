@@ -28,7 +28,7 @@ func (q *question) client(s Streams) (*client.Client, error) {
 	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
 	if given == "" {
 		found, err := client.Find(s.Dir)
-		return &client.Client{URL: found.URL, Certificate: found.Certificate}, err
+		return found.Client(), err
 	}
 	full := given
 	if !strings.Contains(given, "://") {
@@ -38,7 +38,7 @@ func (q *question) client(s Streams) (*client.Client, error) {
 	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
 		return nil, misuse("write it like http://localhost:8787", "%q is not the URL of an emulator", given)
 	}
-	client := &client.Client{URL: full}
+	client := &client.Client{URL: full, Token: client.TokenFor(full, s.Env)}
 	if parsed.Scheme == secureHTTP {
 		client.Certificate = trustedCertificate()
 	}

@@ -99,18 +99,19 @@ func advancedOf(t *testing.T, text string) control.Advanced {
 // start serves e for a new project, and returns a call in its folder.
 func (e *emulator) start(t *testing.T) call {
 	t.Helper()
-	server := httptest.NewServer(client.Guard(e))
+	token := client.NewToken()
+	server := httptest.NewServer(client.Guard(client.RequireToken(token, e)))
 	t.Cleanup(server.Close)
 	e.url = server.URL
 	project := t.TempDir()
 	writeFile(t, filepath.Join(project, "wrangler.jsonc"), "{}")
-	announce(t, project, server.URL)
+	announce(t, project, client.Announcement{URL: server.URL, Token: token})
 	return call{dir: project}
 }
 
-func announce(t *testing.T, project, url string) {
+func announce(t *testing.T, project string, a client.Announcement) {
 	t.Helper()
-	release, err := client.Announce(project, client.Announcement{URL: url})
+	release, err := client.Announce(project, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestTheEmulatorIsNamedByFlagThenEnvironmentThenProject(t *testing.T) {
 func TestSeveralEmulatorsOfAProjectAreListed(t *testing.T) {
 	var e emulator
 	c := e.start(t)
-	announce(t, c.dir, "http://localhost:1")
+	announce(t, c.dir, client.Announcement{URL: "http://localhost:1"})
 	got := c.run(t.Context(), "time", "now", "--json")
 	if got.code != 1 || !strings.Contains(got.err, e.url) || !strings.Contains(got.err, "http://localhost:1") {
 		t.Errorf("got %+v, want both URLs", got)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator"
+	"devtool.internal/emulator/control/client"
 )
 
 // Exit codes of `devtool exec` besides those of the command that it runs. Shells, env and timeout
@@ -43,8 +44,9 @@ func execCommand() *command {
 		name:    "exec",
 		summary: "Run a command beside an emulator of its own, for tests",
 		about: `Builds the handler program and serves it on a free port, with no objects and a frozen
-clock. DEVTOOL_URL has the emulator's URL, so every devtool that the command calls uses
-this emulator, from any folder. When the command ends, devtool removes everything.
+clock. DEVTOOL_URL has the emulator's URL and DEVTOOL_TOKEN the token of its control API,
+so every devtool that the command calls uses this emulator, from any folder. When the
+command ends, devtool removes everything.
 
 The exit code is that of the command, or 128 plus the signal's number if a signal ended
 it. 125 means that the emulator did not start, 126 that the command can't be run, and
@@ -101,7 +103,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 		log.show(s.Err, "")
 		return notReady(errors.Join(err, removeState(folder)))
 	}
-	status, err := runCommand(s, e.URL, program, o.command, signals)
+	status, err := runCommand(s, e, program, o.command, signals)
 	endErr := errors.Join(e.End(), removeState(folder))
 	switch {
 	case err != nil:
@@ -188,12 +190,14 @@ func startExecEmulator(
 // itself.
 const outputDelay = 2 * time.Second
 
-// runCommand runs the command to its end and returns its exit code. url is that of its emulator.
-func runCommand(s Streams, url, program string, line []string, signals <-chan os.Signal) (int, error) {
+// runCommand runs the command to its end and returns its exit code. e is its emulator.
+func runCommand(
+	s Streams, e *emulator.Temporary, program string, line []string, signals <-chan os.Signal,
+) (int, error) {
 	cmd := exec.Command(program)
 	cmd.Args = line
 	cmd.Dir = s.Dir
-	cmd.Env = append(cmd.Environ(), "DEVTOOL_URL="+url)
+	cmd.Env = append(cmd.Environ(), "DEVTOOL_URL="+e.URL, client.EnvToken+"="+e.Token)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
 	cmd.WaitDelay = outputDelay
 	if err := cmd.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -35,6 +36,12 @@ var fakeSDK = fstest.MapFS{
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
+	remove, err := useOwnSettings()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer remove()
 	code := m.M.Run()
 	if err := os.RemoveAll(binaryFolder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,6 +51,21 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	return code
+}
+
+// useOwnSettings gives all tests a folder for the user's settings of their own. That of go stays.
+func useOwnSettings() (remove func(), err error) {
+	if settings, err := os.UserConfigDir(); err == nil && os.Getenv("GOENV") == "" {
+		os.Setenv("GOENV", filepath.Join(settings, "go", "env"))
+	}
+	folder, err := os.MkdirTemp("", "devtool-settings-")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"XDG_CONFIG_HOME", "AppData"} {
+		os.Setenv(name, folder)
+	}
+	return func() { os.RemoveAll(folder) }, nil
 }
 
 func TestMain(m *testing.M) {
@@ -57,7 +79,7 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, "DEVTOOL_URL=", "NO_COLOR=", "FORCE_COLOR=")
+			env.Vars = append(env.Vars, "DEVTOOL_URL=", "NO_COLOR=", "FORCE_COLOR=", "XDG_CONFIG_HOME="+env.WorkDir)
 			return nil
 		},
 	})

@@ -184,7 +184,7 @@ func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) 
 	case err != nil:
 		return s.explainDev(log, err)
 	}
-	ready := worlds.Event{World: m.World, Ready: &worlds.Ready{URL: e.URL, Attach: e.Attach}}
+	ready := worlds.Event{World: m.World, Ready: &worlds.Ready{URL: e.URL, Token: e.Token, Attach: e.Attach}}
 	h.send(ready) //nolint:errcheck // the harness has ended
 	select {
 	case <-e.Ended():

@@ -18,6 +18,7 @@ import (
 
 	"devtool.internal/cli"
 	"devtool.internal/durable"
+	"devtool.internal/emulator/control/client"
 	"devtool.internal/internal/inside"
 	"devtool.internal/internal/worlds"
 )
@@ -198,8 +199,8 @@ func TestWorldsAreMadeAndDropped(t *testing.T) {
 	h.send(worlds.Request{Drop: 1}) // it has ended meanwhile
 	h.make(1)                       // its number is free again
 	h.wantReady(1)
-	if got := getBody(t, second.URL+"/cdn-cgi/devtool/v1/alarms"); got == "" {
-		t.Error("the other world is gone")
+	if _, err := (&client.Client{URL: second.URL, Token: second.Token}).Time(t.Context()); err != nil {
+		t.Errorf("the other world is gone: %v", err)
 	}
 	h.input.Close()
 	for range 2 {

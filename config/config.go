@@ -68,6 +68,7 @@ type Dev struct {
 	LocalProtocol    string // "http" or "https", or "" when the file has none
 	UpstreamProtocol string // the scheme that the worker sees, likewise
 	Host             string // the host that the worker sees, or "": dev.host, else that of the first route
+	Zone             string // zone_name of the first route, or ""
 }
 
 // Var is a variable that handlers find in their environment.

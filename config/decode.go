@@ -124,7 +124,8 @@ func (d *decoder) dev(p place) {
 	}
 }
 
-// routes makes the host of the first route that of the worker, unless dev.host is set.
+// routes makes the host of the first route that of the worker, unless dev.host is set. The zone is
+// that of the first route, too.
 func (d *decoder) routes(p place) {
 	first := p.node
 	if first.kind == kindArray {
@@ -138,6 +139,9 @@ func (d *decoder) routes(p place) {
 		pattern = first.str("pattern")
 	}
 	d.cfg.Dev.Host = cmp.Or(d.cfg.Dev.Host, hostOfRoute(pattern))
+	if first.kind == kindObject {
+		d.cfg.Dev.Zone = first.str("zone_name")
+	}
 }
 
 // defaults fills in what a worker needs and the file lacks, with a warning.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -68,7 +69,7 @@ func start(t testing.TB, path string, worker durable.Worker, o Options) (*emulat
 		return nil, err
 	}
 	e.world = w
-	if err := e.reach(ready.URL); err != nil {
+	if err := e.reach(ready.URL, ready.Token); err != nil {
 		return nil, err
 	}
 	return e, e.attach(t, ready.Attach, worker)
@@ -93,21 +94,23 @@ func (o Options) request() (worlds.Make, error) {
 	return m, nil
 }
 
-// reach makes the client for an emulator at address.
-func (e *emulator) reach(address string) error {
+// reach makes the client for an emulator at address, whose control API requires token.
+func (e *emulator) reach(address, token string) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("read the emulator's URL: %w", err)
 	}
 	e.url = address
-	e.traffic = newTraffic(&relative{base: u, transport: &http.Transport{MaxIdleConnsPerHost: 16}})
+	e.traffic = newTraffic(&relative{base: u, token: token, transport: &http.Transport{MaxIdleConnsPerHost: 16}})
 	e.client = &http.Client{Transport: e.traffic}
 	return nil
 }
 
-// relative sends requests without a host to the worker.
+// relative sends requests without a host to the worker. It adds the token to requests to the
+// emulator's control API.
 type relative struct {
 	base      *url.URL
+	token     string
 	transport *http.Transport
 }
 
@@ -116,6 +119,10 @@ func (r *relative) RoundTrip(request *http.Request) (*http.Response, error) {
 		clone := *request
 		clone.URL = r.base.ResolveReference(request.URL)
 		request = &clone
+	}
+	if request.URL.Host == r.base.Host && strings.HasPrefix(request.URL.Path, apiPrefix) {
+		request = request.Clone(request.Context())
+		request.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	return r.transport.RoundTrip(request)
 }

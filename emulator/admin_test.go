@@ -32,7 +32,7 @@ func labScript() *script {
 }
 
 // client returns a client of the emulator's control API, as commands use it.
-func (w *testWorld) client() *client.Client { return &client.Client{URL: w.server.URL} }
+func (w *testWorld) client() *client.Client { return &client.Client{URL: w.server.URL, Token: w.token} }
 
 func lab(name string) control.Object { return control.Object{Class: "Lab", Name: name} }
 

@@ -10,41 +10,75 @@ import (
 	"strings"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/control/client"
 )
 
 // A controlAPI serves the control API of an emulator. Each api_*.go serves the requests about one
 // thing.
 type controlAPI struct{ *Emulator }
 
-// handler returns the handler of all requests of the control API.
-func (e controlAPI) handler() http.Handler {
-	mux := http.NewServeMux()
-	handle := func(pattern string, f func(*http.Request) (any, error)) {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" "+control.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-			if r.Context().Value(namedSlash{}) != nil {
-				r.SetPathValue("object", "/")
-			}
-			answer, err := f(r)
-			respond(w, answer, err)
-		})
-	}
-	e.sessionAPI(mux, handle)
-	e.alarmsAPI(handle)
-	e.timeAPI(handle)
-	mux.HandleFunc("POST "+control.Prefix+"time/advance", e.serveAdvance)
-	e.cronAPI(mux, handle)
-	e.objectsAPI(handle)
-	e.faultsAPI(handle)
-	mux.HandleFunc("/cdn-cgi/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		json.NewEncoder(w).Encode(&control.Error{ //nolint:errcheck // the caller has gone
+// handler returns the handler of all requests below /cdn-cgi/, behind the guard.
+func (e controlAPI) handler() http.Handler { return client.Guard(allowSlashName(e.routes().mux)) }
+
+// routes returns the routes below /cdn-cgi/.
+func (e controlAPI) routes() *routes {
+	rs := &routes{mux: http.NewServeMux(), token: e.token}
+	e.sessionAPI(rs)
+	e.alarmsAPI(rs.answer)
+	e.timeAPI(rs.answer)
+	rs.stream("POST time/advance", e.serveAdvance)
+	e.cronAPI(rs)
+	e.objectsAPI(rs.answer)
+	e.faultsAPI(rs.answer)
+	missing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		respond(w, nil, &control.Error{
 			Code:    control.CodeNotFound,
 			Message: "the control API has no " + r.Method + " " + r.URL.Path,
 		})
 	})
-	return allowSlashName(mux)
+	rs.mux.Handle("/cdn-cgi/", missing)
+	rs.mux.Handle(devtoolPaths, client.RequireToken(e.token, missing))
+	return rs
+}
+
+// devtoolPaths is the prefix of all paths that require the token.
+const devtoolPaths = "/cdn-cgi/devtool/"
+
+// routes are the paths below /cdn-cgi/. The guard stands in front of all of them. Those of the
+// control API require the emulator's token, too. The others are for browsers and for programs that
+// know only the platform's own local server.
+type routes struct {
+	mux   *http.ServeMux
+	token string
+	open  []string // the patterns that require no token
+	all   []string // all patterns
+}
+
+// answer adds a request of the control API whose answer is one JSON value.
+func (rs *routes) answer(pattern string, f func(*http.Request) (any, error)) {
+	rs.stream(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(namedSlash{}) != nil {
+			r.SetPathValue("object", "/")
+		}
+		answer, err := f(r)
+		respond(w, answer, err)
+	})
+}
+
+// stream adds a request of the control API that writes its answer by itself.
+func (rs *routes) stream(pattern string, f http.HandlerFunc) {
+	method, path, _ := strings.Cut(pattern, " ")
+	pattern = method + " " + control.Prefix + path
+	rs.all = append(rs.all, pattern)
+	rs.mux.Handle(pattern, client.RequireToken(rs.token, f))
+}
+
+// withoutToken adds a path that requires no token. What it does must be harmless, or what every
+// program of this machine may do with the platform's local server.
+func (rs *routes) withoutToken(pattern string, f http.HandlerFunc) {
+	rs.all = append(rs.all, pattern)
+	rs.open = append(rs.open, pattern)
+	rs.mux.Handle(pattern, f)
 }
 
 // namedSlash is the context key of a request about an object whose name is "/".

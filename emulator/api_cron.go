@@ -12,11 +12,11 @@ import (
 
 // cronAPI adds the requests about cron triggers: devtool's own, and the platform's, which it
 // answers as the platform's local server does. Source: miniflare's workers/core/scheduled.ts.
-func (e controlAPI) cronAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
-	handle("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
-	handle("POST cron/trigger", e.triggerCron)
+func (e controlAPI) cronAPI(rs *routes) {
+	rs.answer("GET cron", func(*http.Request) (any, error) { return e.Crons(), nil })
+	rs.answer("POST cron/trigger", e.triggerCron)
 	for _, path := range []string{"/cdn-cgi/local/scheduled", "/cdn-cgi/handler/scheduled", "/cdn-cgi/mf/scheduled"} {
-		mux.HandleFunc(path, e.serveScheduled)
+		rs.withoutToken(path, e.serveScheduled)
 	}
 }
 

@@ -27,7 +27,8 @@ func (e *Emulator) door() *http.Server {
 	front := frontDoor{e}
 	// It is made when the first request comes, because many tests need none, and a start should
 	// take no longer than it must.
-	api := sync.OnceValue(func() http.Handler { return client.Guard(controlAPI{e}.handler()) })
+	api := sync.OnceValue(func() http.Handler { return controlAPI{e}.handler() })
+	testScheduled := client.Guard(http.HandlerFunc(front.serveTestScheduled))
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/cdn-cgi/") {
@@ -35,7 +36,7 @@ func (e *Emulator) door() *http.Server {
 				return
 			}
 			if e.options.TestScheduled && r.URL.Path == testScheduledPath {
-				front.serveTestScheduled(w, r)
+				testScheduled.ServeHTTP(w, r)
 				return
 			}
 			front.serveWorker(w, r)

@@ -119,6 +119,7 @@ type Emulator struct {
 	options      Options
 	project      string // folder of the configuration file
 	worker       string // the worker's name; a reload can't change it
+	token        string // of the control API
 	state        *state.Folder
 	started      time.Time
 	listener     net.Listener
@@ -158,6 +159,7 @@ func New(o Options) (_ *Emulator, err error) {
 		output:   o.Output,
 		project:  c.Dir(),
 		worker:   c.Name,
+		token:    client.NewToken(),
 		started:  time.Now(),
 		listener: o.Listener,
 		journal:  cmp.Or(o.Journal, &Journal{}),
@@ -232,7 +234,7 @@ func (e *Emulator) configure(c *config.Config) error {
 		}
 	}
 	s := settings{
-		path: c.Path, program: program.Settings{Path: c.Path},
+		path: c.Path, program: program.Settings{Path: c.Path, Zone: zoneOf(c)},
 		varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev,
 	}
 	welcome := &s.program.Welcome
@@ -264,6 +266,13 @@ func (e *Emulator) configure(c *config.Config) error {
 	e.migrations = plan
 	e.mu.Unlock()
 	return nil
+}
+
+// zoneOf returns the zone of a worker, as the platform's local server names it: that of its route,
+// or else a domain that cannot be anybody's. Source: miniflare's option zone, and wrangler's value
+// for it.
+func zoneOf(c *config.Config) string {
+	return cmp.Or(c.Dev.Zone, c.Dev.Host, c.Name+".example.com")
 }
 
 func (e *Emulator) currentSettings() settings {
@@ -407,6 +416,7 @@ func (e *Emulator) announce() error {
 	announcement := client.Announcement{
 		URL: e.controlURL(), PID: os.Getpid(), Started: e.started,
 		Config: e.currentSettings().path, State: e.options.State, Certificate: e.fingerprint(),
+		Token: e.token,
 	}
 	release, err := client.Announce(e.project, announcement)
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,7 +119,29 @@ func (w *testWorld) serve(s *script) {
 }
 
 // openDoor lets requests come in.
-func (w *testWorld) openDoor() { w.server = httptest.NewServer(w.door().Handler) }
+func (w *testWorld) openDoor() {
+	w.server = httptest.NewServer(w.door().Handler)
+	plain := w.server.Client().Transport
+	w.server.Client().Transport = authorized{w.token, plain}
+}
+
+// authorized adds the token to requests to the control API.
+type authorized struct {
+	token string
+	next  http.RoundTripper
+}
+
+func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, control.Prefix) {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	return a.next.RoundTrip(r)
+}
+
+func (a authorized) CloseIdleConnections() {
+	a.next.(*http.Transport).CloseIdleConnections()
+}
 
 // connect starts s and returns it ready to serve, with its end of the connection.
 func (w *testWorld) connect(s *script) (*program.Program, io.Closer) {

@@ -111,7 +111,7 @@ func journaled(t *testing.T, s *script) *testWorld {
 
 func TestTheLogIsServedAndFollowed(t *testing.T) {
 	w := journaled(t, scripted.Memory())
-	client := &client.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL, Token: w.token}
 	w.want("a", "/count", "1")
 	var last string
 	eventually(t, "the request is in the log", func() bool {

@@ -113,7 +113,7 @@ func (e *Emulator) Report() (control.Report, error) {
 
 // Client returns a client of this emulator's control API. It works while the front door is open.
 func (e *Emulator) Client() *client.Client {
-	return &client.Client{URL: e.controlURL(), Certificate: e.fingerprint()}
+	return &client.Client{URL: e.controlURL(), Certificate: e.fingerprint(), Token: e.token}
 }
 
 // controlURL returns the URL of the control API, for callers on this machine.
@@ -125,17 +125,17 @@ func (e *Emulator) controlURL() string {
 }
 
 // sessionAPI adds the requests about the emulator as a whole.
-func (e controlAPI) sessionAPI(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error))) {
-	handle("GET status", func(*http.Request) (any, error) { return e.Report() })
-	handle("POST program/restart", func(*http.Request) (any, error) {
+func (e controlAPI) sessionAPI(rs *routes) {
+	rs.answer("GET status", func(*http.Request) (any, error) { return e.Report() })
+	rs.answer("POST program/restart", func(*http.Request) (any, error) {
 		if err := e.host.Restart(); err != nil {
 			return nil, err
 		}
 		return e.program(), nil
 	})
-	mux.HandleFunc("GET "+control.Prefix+"logs", e.serveLogs)
-	mux.HandleFunc("POST "+control.Prefix+"stop", e.serveStop)
-	mux.HandleFunc("GET /cdn-cgi/local/status", e.serveStatusPage)
+	rs.stream("GET logs", e.serveLogs)
+	rs.stream("POST stop", e.serveStop)
+	rs.withoutToken("GET /cdn-cgi/local/status", e.serveStatusPage)
 }
 
 // stopRequests tells the clients that have asked the emulator to stop when it has stopped: their

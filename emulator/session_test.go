@@ -19,7 +19,7 @@ import (
 
 func report(t *testing.T, w *testWorld) control.Report {
 	t.Helper()
-	got, err := (&client.Client{URL: w.server.URL}).Report(t.Context())
+	got, err := (&client.Client{URL: w.server.URL, Token: w.token}).Report(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,14 +132,14 @@ func TestTheReportSaysWhetherRequestsWait(t *testing.T) {
 
 func TestAnAttachedProgramIsNotStartedAgain(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
-	_, err := (&client.Client{URL: w.server.URL}).RestartProgram(t.Context())
+	_, err := (&client.Client{URL: w.server.URL, Token: w.token}).RestartProgram(t.Context())
 	wantRefusal(t, err, http.StatusConflict, "attached program")
 }
 
 // A request to stop is answered when the emulator has released everything, and not before.
 func TestStopReturnsWhenTheStateIsFree(t *testing.T) {
 	w := newWorld(t, scripted.Memory())
-	client := &client.Client{URL: w.server.URL}
+	client := &client.Client{URL: w.server.URL, Token: w.token}
 	stopped := make(chan error, 2)
 	for range 2 { // more than one client may ask
 		go func() {
@@ -180,7 +180,7 @@ func TestAStopWhoseClientHasGoneIsForgotten(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := (&client.Client{URL: w.server.URL}).Stop(ctx)
+		_, err := (&client.Client{URL: w.server.URL, Token: w.token}).Stop(ctx)
 		ended <- err
 	}()
 	<-w.stopRequests.requested

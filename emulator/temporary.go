@@ -17,6 +17,8 @@ type Temporary struct {
 	URL string
 	// Attach is the path of the socket for attached programs, or empty without one.
 	Attach string
+	// Token is the one of the control API.
+	Token string
 
 	stop  context.CancelFunc
 	ended chan struct{} // closed when err is set
@@ -50,7 +52,7 @@ func StartTemporary(ctx context.Context, folder string, o Options) (*Temporary, 
 	}()
 	select {
 	case <-ready:
-		t.Attach = e.Status().Attach
+		t.Attach, t.Token = e.Status().Attach, e.token
 		return t, nil
 	case <-t.ended:
 		t.stop()

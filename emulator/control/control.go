@@ -7,7 +7,8 @@
 // snapshot.go everything they store, faults.go injected faults, session.go the emulator itself, and
 // errors.go errors.
 //
-// The API is JSON over HTTP below Prefix on the dev server itself:
+// The API is JSON over HTTP below Prefix on the dev server itself. Every request has the header
+// "Authorization: Bearer TOKEN", with the token of this run of the emulator (client/token.go):
 //
 //	GET  status         -> Report
 //	GET  logs?lines=&follow= -> LogRecord, a line each
@@ -53,8 +54,9 @@
 //
 // Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations are in Go's notation
 // ("1h30m"). An error is an HTTP status of 400 or above with an Error as its body. Its Code
-// (errors.go) decides the status: 400 for an invalid request, 404 for an object, key or alarm that
-// does not exist, 409 for a clock or an object that is busy, 500 for the rest.
+// (errors.go) decides the status: 400 for an invalid request, 401 without the token, 404 for an
+// object, key or alarm that does not exist, 409 for a clock or an object that is busy, 500 for the
+// rest.
 package control
 
 import "time"
@@ -70,6 +72,11 @@ const (
 	AcknowledgeHeader = "Devtool-Acknowledge"
 	EventHeader       = "Devtool-Event"
 )
+
+// HandlerHeader is the header in which the platform names the zone of the worker that sends a
+// request. The emulator sets it on every request that a handler sends to the outside, and refuses
+// requests with it below /cdn-cgi/.
+const HandlerHeader = "CF-Worker"
 
 // LinesType is the content type of an answer that has one JSON value a line.
 const LinesType = "application/x-ndjson"

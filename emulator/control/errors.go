@@ -14,6 +14,7 @@ const (
 	CodeBadRequest Code = "bad_request" // the request is invalid
 	CodeForbidden  Code = "forbidden"   // the caller may not use the API
 	CodeMediaType  Code = "media_type"  // the body is not JSON
+	CodeToken      Code = "token"       // the request lacks the emulator's token
 
 	CodeNotFound   Code = "not_found"   // the API has no such path
 	CodeNoClass    Code = "no_class"    // no class or binding has that name
@@ -58,6 +59,7 @@ const (
 // The HTTP statuses of the API's answers, as numbers so that this package needs no net/http.
 const (
 	statusBadRequest = 400
+	statusNoToken    = 401
 	statusForbidden  = 403
 	statusNotFound   = 404
 	statusConflict   = 409
@@ -69,6 +71,7 @@ var statuses = map[Code]int{
 	CodeBadRequest: statusBadRequest,
 	CodeForbidden:  statusForbidden,
 	CodeMediaType:  statusMediaType,
+	CodeToken:      statusNoToken,
 
 	CodeNotFound:   statusNotFound,
 	CodeNoClass:    statusNotFound,

@@ -15,6 +15,10 @@ const (
 	envSocket = "DEVTOOL_SOCKET"
 )
 
+// envToken has the token of another emulator's control API, if this process runs below `devtool
+// exec`. The program does not need it.
+const envToken = "DEVTOOL_TOKEN"
+
 // connectTimeout bounds how long a program may take to dial DEVTOOL_SOCKET, in real time. On a busy
 // machine a virus scanner may read the program first.
 const connectTimeout = 20 * time.Second
@@ -34,7 +38,7 @@ func (e *endpoint) environ(env []string) []string {
 	}
 	clean := make([]string, 0, len(env)+1)
 	for _, v := range env {
-		if !strings.HasPrefix(v, envFD+"=") && !strings.HasPrefix(v, envSocket+"=") {
+		if name, _, _ := strings.Cut(v, "="); name != envFD && name != envSocket && name != envToken {
 			clean = append(clean, v)
 		}
 	}

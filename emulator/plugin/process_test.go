@@ -129,13 +129,14 @@ func TestTheProgramsEnvironment(t *testing.T) {
 	t.Setenv(plugin.EnvSocket, "of the emulator itself")
 	t.Setenv(plugin.EnvFD, "77")
 	t.Setenv("INHERITED", "yes")
+	t.Setenv("DEVTOOL_TOKEN", "of another emulator")
 	for _, test := range []struct {
 		name      string
 		env       []string
 		inherited bool
 	}{
 		{"the environment of this process", nil, true},
-		{"an environment of its own", []string{"MODE=about", "DEVTOOL_FD=78", "OWN=1"}, false},
+		{"an environment of its own", []string{"MODE=about", "DEVTOOL_FD=78", "OWN=1", "DEVTOOL_TOKEN=secret"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("MODE", "about")

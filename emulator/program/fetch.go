@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/world"
 )
 
@@ -283,6 +284,9 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 	}
 	// Only the platform names the client: its edge refuses requests that do.
 	r.Header.Del("Cf-Connecting-Ip")
+	// As on the platform, every server can tell a request of a worker. The guard refuses them, so a
+	// URL that somebody gives to a handler does not reach an emulator's own paths.
+	r.Header.Set(control.HandlerHeader, p.settings.Zone)
 	a.caller.AwaitOutside(1)
 	a.waits()
 	resp, err := p.host.outside.RoundTrip(r)

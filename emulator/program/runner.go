@@ -84,6 +84,7 @@ type Settings struct {
 	Path     string                      // of the configuration file, for messages
 	Welcome  wire.Welcome                // the answer to the program's introduction
 	Bindings map[string]*world.Namespace // by the names of the bindings
+	Zone     string                      // the zone of the worker, for the servers that it sends requests to
 }
 
 // NewRunner returns a runner that keeps a copy of the serving program in the file binary. The

@@ -17,7 +17,7 @@ import "time"
 
 // Protocol is the version of what this package describes. Two sides with different versions do not
 // understand each other.
-const Protocol = 1
+const Protocol = 2
 
 // Hello is the first line of the process.
 type Hello struct {
@@ -64,6 +64,7 @@ type Event struct {
 // Ready says where to reach a world.
 type Ready struct {
 	URL    string `json:"url"`    // of the worker, and of the control API
+	Token  string `json:"token"`  // of the control API
 	Attach string `json:"attach"` // the path of the socket that the handler program dials
 }
 

@@ -42,6 +42,8 @@ type Client struct {
 	// Certificate is the Fingerprint of a certificate that the client accepts for URL, in addition
 	// to the certificates that the system trusts.
 	Certificate string
+	// Token is the emulator's. Requests without it are refused.
+	Token string
 }
 
 // newHTTP returns a client for the control API. It uses no proxy, because a proxy could not reach
@@ -193,6 +195,7 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	authorize(request, c.Token)
 	return request, nil
 }
 

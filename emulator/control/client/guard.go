@@ -21,21 +21,29 @@ import (
 //     the answers.
 //   - Origin, which browsers add to every request that may change something, must be a page of this
 //     server.
-//   - A request that the browser marks as cross-site is refused.
+//   - A request that the browser marks as coming from another server's page is refused. Such a page
+//     may be of the same site: sites have no port, so all servers of localhost are one.
+//   - A request of a handler is refused: whoever gives a URL to a handler that fetches it must not
+//     reach more than they reach themselves.
 //   - A body must be JSON: a page cannot send JSON to another site without a preflight request. A
 //     plain form is refused.
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := inspect(r); refused != nil {
-			w.Header().Set("Content-Type", "application/json")
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			w.WriteHeader(refused.Code.Status())
-			// If this cannot be written, the status still says it.
-			_ = json.NewEncoder(w).Encode(refused)
+			refuse(w, refused)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuse answers a request with an error.
+func refuse(w http.ResponseWriter, refused *control.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(refused.Code.Status())
+	// If this cannot be written, the status still says it.
+	_ = json.NewEncoder(w).Encode(refused)
 }
 
 // inspect returns why r is refused, or nil if it may pass.
@@ -56,10 +64,15 @@ func inspect(r *http.Request) *control.Error {
 			Code: control.CodeForbidden, Message: "Invalid Origin header",
 			Hint: "only pages of this server may use /cdn-cgi/",
 		}
-	case strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
+	case !isOwnSite(r):
 		return &control.Error{
 			Code: control.CodeForbidden, Message: "Invalid Sec-Fetch-Site header",
-			Hint: "other sites may not use /cdn-cgi/",
+			Hint: "pages of other servers may not use /cdn-cgi/, also those of this machine",
+		}
+	case len(r.Header.Values(control.HandlerHeader)) > 0:
+		return &control.Error{
+			Code: control.CodeForbidden, Message: "handlers may not use /cdn-cgi/",
+			Hint: "the request has " + control.HandlerHeader + ", which marks the requests of a handler",
 		}
 	case r.ContentLength != 0 && r.Body != http.NoBody && !isJSON(r.Header):
 		return &control.Error{
@@ -68,6 +81,17 @@ func inspect(r *http.Request) *control.Error {
 		}
 	}
 	return nil
+}
+
+// isOwnSite reports whether a browser sends the request for a page of this server, or because its
+// user typed the URL. Other clients do not send the header.
+func isOwnSite(r *http.Request) bool {
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if !strings.EqualFold(site, "same-origin") && !strings.EqualFold(site, "none") {
+			return false
+		}
+	}
+	return true
 }
 
 func isLoopback(remote string) bool {
@@ -81,14 +105,19 @@ func isLocalHost(hostport string) bool {
 	return ok && isLocalName(name) && (port == "" || isPort(port))
 }
 
+// isLocalName reports whether a name, or an address whose brackets are left if it has some, means
+// this machine.
 func isLocalName(name string) bool {
-	switch name = strings.ToLower(name); name {
-	case "localhost", "127.0.0.1", "[::1]":
+	name = strings.ToLower(name)
+	if name == "localhost" {
 		return true
-	default:
-		label, isSubdomain := strings.CutSuffix(name, ".localhost")
-		return isSubdomain && label != ""
 	}
+	if label, isSubdomain := strings.CutSuffix(name, ".localhost"); isSubdomain {
+		return label != ""
+	}
+	// A name may be rebound to the loopback interface, but an address is itself.
+	address, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err == nil && address.Unmap().IsLoopback()
 }
 
 // isOwnOrigin reports whether the request has no Origin, or the Origin of a page of this machine on

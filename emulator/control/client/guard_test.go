@@ -76,7 +76,16 @@ func TestGuardRefusesForeignHosts(t *testing.T) {
 		"evil.example:8787":      403,
 		"notlocalhost":           403,
 		"127.0.0.1.nip.io":       403,
-		"127.0.0.2":              403,
+		"127.0.0.2":              200,
+		"127.0.0.2:8787":         200,
+		"[::1]:x":                403,
+		"2130706433":             403,
+		"127.1":                  403,
+		"0177.0.0.1":             403,
+		"0.0.0.0":                403,
+		"[::]":                   403,
+		"[::ffff:127.0.0.1]":     200,
+		"192.168.1.7:8787":       403,
 		"::1":                    403,
 		"[::1":                   403,
 		"[::2]":                  403,
@@ -141,9 +150,10 @@ func TestGuardRefusesSeveralOrigins(t *testing.T) {
 	}
 }
 
-func TestGuardRefusesWhatTheBrowserCallsCrossSite(t *testing.T) {
+func TestGuardRefusesPagesOfOtherServers(t *testing.T) {
 	for site, want := range map[string]int{
-		"cross-site": 403, "Cross-Site": 403, "same-origin": 200, "same-site": 200, "none": 200,
+		"cross-site": 403, "Cross-Site": 403, "same-origin": 200, "None": 200, "none": 200,
+		"same-site": 403, "Same-Site": 403, "": 403, "other": 403,
 	} {
 		r := request()
 		r.Header.Set("Sec-Fetch-Site", site)

@@ -50,6 +50,12 @@ type Announcement struct {
 	State   string    `json:"state"`   // folder that holds the objects' files
 	// Certificate is the Fingerprint of the emulator's certificate, or empty without HTTPS.
 	Certificate string `json:"certificate,omitempty"`
+	Token       string `json:"token,omitempty"` // of the control API
+}
+
+// Client returns a client of the emulator.
+func (a Announcement) Client() *Client {
+	return &Client{URL: a.URL, Certificate: a.Certificate, Token: a.Token}
 }
 
 // configNames are the files that make a folder a project.
@@ -80,9 +86,15 @@ func Announce(project string, a Announcement) (release func() error, err error) 
 	if !locked {
 		return nil, fmt.Errorf("announce emulator: %s is locked by another process", lock.Path())
 	}
+	forget := func() error { return nil }
 	release = sync.OnceValue(func() error {
-		return errors.Join(remove(base+".json"), lock.Close(), remove(lock.Path()))
+		return errors.Join(forget(), remove(base+".json"), lock.Close(), remove(lock.Path()))
 	})
+	if forgetToken, err := publishToken(project, a); err != nil {
+		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
+	} else {
+		forget = forgetToken
+	}
 	if err := publish(base, a); err != nil {
 		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
 	}
