@@ -16,7 +16,7 @@ func Cases() []Case {
 		alarmCases(), retryCases(),
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
 		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(),
-		functionCases(), limitCases(), sizeCases(),
+		functionCases(), limitCases(), sizeCases(), buildCases(),
 		transactionCases(), survivalCases(),
 	)
 }

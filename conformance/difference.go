@@ -137,6 +137,27 @@ var Differences = []Difference{
 		[]string{"limit: 33 arguments of a function"},
 	},
 	{
+		"`DELETE` and `UPDATE` with `ORDER BY` or `LIMIT`", "accepted", "a syntax error",
+		"the engine's parser is built without them; select the rows instead: " +
+			"`DELETE FROM t WHERE rowid IN (SELECT rowid FROM t ORDER BY a LIMIT 1)`",
+		[]string{"build: DELETE with LIMIT", "build: UPDATE with LIMIT"},
+	},
+	{
+		"An index for `LIKE` or `GLOB` whose pattern begins with text", "used", "not used: every row is read",
+		"the engine is built so that its search in an index misses BLOBs; to find the same rows is worth more",
+		[]string{"build: an index for a pattern that begins with text"},
+	},
+	{
+		"A width or precision of more than 100,000 in `printf`", "cut to 100,000", "kept",
+		"the engine is built without this limit; no sensible format meets it",
+		[]string{"build: a width of more than 100,000"},
+	},
+	{
+		"The last digit of `sin`, `cos`, `atan2` and the like", "as the C library computes it",
+		"may differ by 1 in the 16th digit", "SQLite leaves these functions to the library that it is built with",
+		[]string{"build: the last digit of a sine"},
+	},
+	{
 		"Size of a string, blob or row in SQL", "8 MiB", "2 MiB", production,
 		[]string{
 			"limit: more than 2 MiB as an argument", "limit: more than 2 MiB as a result",

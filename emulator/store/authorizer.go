@@ -106,7 +106,10 @@ func reserved(name string) bool { return len(name) >= 4 && strings.EqualFold(nam
 var hiddenTables = set("dbstat sqlite_dbpage")
 
 // hiddenFunctions are functions that this engine has and workerd's does not.
-var hiddenFunctions = set("soundex sqlite_offset")
+var hiddenFunctions = set(`
+	soundex sqlite_offset
+	geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_debug geopoly_group_bbox
+	geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform`)
 
 var allowedModules = set("fts5 fts5vocab rtree rtree_i32")
 

@@ -144,6 +144,9 @@ func (o *Object) open(name string, hasName bool) error {
 	if err := o.db.allowQuotedText(); err != nil {
 		return err
 	}
+	if err := o.db.imitateBuild(); err != nil {
+		return err
+	}
 	return o.db.useRule()
 }
 

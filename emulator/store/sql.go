@@ -158,7 +158,10 @@ func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 		s.statement, tail, err = o.db.prepare(query)
 		o.leave()
 		s.effects = o.rule.seen
-		o.configured = o.configured || s.effects.configures
+		if s.effects.configures {
+			o.configured = true
+			o.db.matchBlobs(false)
+		}
 		if err != nil {
 			return nil, "", explainRefusal(err, s.effects)
 		}
@@ -368,6 +371,13 @@ func explainRefusal(err error, seen effects) error {
 	if column, ok := strings.CutPrefix(e.Message, "access to "); ok {
 		if table, _, _ := strings.Cut(column, "."); hiddenTables[strings.ToLower(table)] {
 			return engineError("no such table: "+table, "SQLITE_ERROR")
+		}
+	}
+	if function, ok := strings.CutPrefix(e.Message, "wrong number of arguments to function "); ok {
+		if function = strings.TrimSuffix(function, "()"); hiddenFunctions[strings.ToLower(function)] {
+			explained := *e
+			explained.Message = "no such function: " + function
+			return &explained
 		}
 	}
 	if function, ok := strings.CutPrefix(e.Message, "not authorized to use function: "); ok {

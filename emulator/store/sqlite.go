@@ -19,8 +19,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// This is the only file that uses the SQLite library. The rest of the package uses statements,
-// values, rows and the sentinel errors below, so that another library needs changes only here.
+// Only this file and engine.go use the SQLite library. The rest of the package uses statements,
+// values, rows and the sentinel errors below, so that another library needs changes only there.
 
 // These errors are for errors.Is. The errors returned also name the file and say what to do.
 var (

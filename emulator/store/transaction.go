@@ -81,6 +81,7 @@ func (o *Object) restoreSettings() error {
 			return err
 		}
 	}
+	o.db.matchBlobs(true)
 	o.configured = false
 	return nil
 }
