@@ -44,7 +44,7 @@ type flag struct {
 	value  string // what to write for the value, such as DIR; empty for a flag that is on or off
 	usage  string
 	hidden bool // it is left out of help
-	target any  // *bool, or *string, *int or *[]string when there is a value; nil if arrange handles it
+	target any  // *bool or *onOff, or *string, *int or *[]string when there is a value; nil if arrange handles it
 }
 
 type example struct{ line, about string }
@@ -96,8 +96,30 @@ func (f flag) set(value string) error {
 			return misuse("", "flag --%s is on or off, not %q", f.name, value)
 		}
 		*target = on
+	case *onOff:
+		on, err := strconv.ParseBool(value)
+		if err != nil {
+			return misuse("", "flag --%s is on or off, not %q", f.name, value)
+		}
+		*target = onOffOf(on)
 	default:
 		panic(fmt.Sprintf("flag --%s has a target of type %T", f.name, target))
 	}
 	return nil
+}
+
+// An onOff is the value of a flag without a value of its own: true, false, or empty if it was not
+// given.
+type onOff string
+
+const (
+	onValue  onOff = "true"
+	offValue onOff = "false"
+)
+
+func onOffOf(on bool) onOff {
+	if on {
+		return onValue
+	}
+	return offValue
 }

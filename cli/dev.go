@@ -34,7 +34,7 @@ type devOptions struct {
 	strict    bool
 	logLevel  string
 	logFormat string
-	frozen    bool
+	frozen    onOff // empty for the saved mode of the clock
 	missed    string
 	time      string
 	seed      int
@@ -70,7 +70,8 @@ func (o *devOptions) flags() []flag {
 		{name: "var", value: "KEY:VALUE", target: &o.vars,
 			usage: "set a variable, over the configuration's and those of files; may be repeated"},
 		{name: "strict", usage: "treat warnings about the configuration as errors", target: &o.strict},
-		{name: "frozen", usage: "start with a frozen clock", target: &o.frozen},
+		{name: "frozen", target: &o.frozen,
+			usage: "freeze the clock for this run; false lets it run (default: as `devtool time` left it)"},
 		{name: "missed", value: "POLICY", target: &o.missed,
 			usage: "fire, skip or hold alarms that were due without an emulator (default: fire)"},
 		{name: "time", value: "TIME", target: &o.time,

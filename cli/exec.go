@@ -87,7 +87,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	// While the command runs, signals go to the command, which decides what they mean. Before that,
 	// they end devtool.
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, endingSignals()...)
 	defer signal.Stop(signals)
 
 	log := &execLog{}
@@ -156,7 +156,7 @@ func notReady(err error) error {
 func startExecEmulator(
 	ctx context.Context, s Streams, o execOptions, folder string, log *execLog, signals <-chan os.Signal,
 ) (*emulator.Temporary, error) {
-	o.dev.frozen = !o.running
+	o.dev.frozen = onOffOf(!o.running)
 	p, err := openProject(s, o.dev, log, log)
 	if err != nil {
 		return nil, err
@@ -208,14 +208,14 @@ func runCommand(
 		return 0, &problem{fmt.Sprintf("run command: %v", err), hint, exitNotRun}
 	}
 	// The command is in devtool's process group. So it can read from the terminal, and a typed
-	// Ctrl-C reaches it directly.
+	// Ctrl-C or Ctrl-\ reaches it directly.
 	typed := s.IsTerminal(s.In) || s.IsTerminal(s.Out) || s.IsTerminal(s.Err)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {
 		select {
 		case sig := <-signals:
-			if sig != os.Interrupt || !typed {
+			if !typed || sig != os.Interrupt && sig != syscall.SIGQUIT {
 				cmd.Process.Signal(sig) //nolint:errcheck // it may have ended
 			}
 		case err := <-done:

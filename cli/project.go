@@ -126,7 +126,8 @@ func (p *project) options() emulator.Options {
 			}
 			return p.load()
 		},
-		Frozen:        p.dev.frozen,
+		Frozen:        p.dev.frozen == onValue,
+		Running:       p.dev.frozen == offValue,
 		Time:          p.given.start,
 		Seed:          uint64(p.dev.seed),
 		Missed:        p.given.missed,

@@ -41,9 +41,12 @@ func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, w
 	}
 	rows = [][]string{
 		{"state", state},
-		{"clock", now.Mode + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
-		{"next", nextText(now.Next, now.NextCron, now.Now)},
+		{"clock", now.Mode + rateText(now.Rate) + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
 	}
+	if now.Mode == control.Frozen {
+		rows = append(rows, []string{"", "`devtool time resume` lets it run"})
+	}
+	rows = append(rows, []string{"next", nextText(now.Next, now.NextCron, now.Now)})
 	for _, c := range facts.crons {
 		rows = append(rows, []string{"cron", cronText(c, now.Now)})
 	}

@@ -63,11 +63,15 @@ func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, e
 		return err
 	}
 	return q.printer(s).print(clock, func(w io.Writer) {
-		table(w,
-			[]string{"now", formatTime(clock.Now)},
-			[]string{"clock", clock.Mode + rateText(clock.Rate) + ", " + offsetText(clock.Offset)},
-			[]string{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
-		)
+		rows := [][]string{
+			{"now", formatTime(clock.Now)},
+			{"clock", clock.Mode + rateText(clock.Rate) + ", " + offsetText(clock.Offset)},
+			{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
+		}
+		if clock.Unsaved != "" {
+			rows = append(rows, []string{"not saved", unsavedText(clock)})
+		}
+		table(w, rows...)
 	})
 }
 
@@ -77,6 +81,15 @@ func rateText(rate float64) string {
 		return ""
 	}
 	return fmt.Sprintf(" at %s times real time", strconv.FormatFloat(rate, 'f', -1, 64))
+}
+
+// unsavedText says why the clock can't be saved, and what that means.
+func unsavedText(clock control.Time) string {
+	effect := "until space is free, the clock can't be moved"
+	if clock.Mode == control.Running && clock.Rate != 1 {
+		effect += ", and stands still"
+	}
+	return oneLine(clock.Unsaved) + "; " + effect
 }
 
 // offsetText describes the difference between virtual and real time.

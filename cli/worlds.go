@@ -196,7 +196,7 @@ func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) 
 // worldOptions returns the options of `devtool dev` for a world.
 func worldOptions(m worlds.Make) devOptions {
 	o := newDevOptions()
-	o.built, o.attach, o.frozen, o.noDotFiles = true, true, !m.Running, !m.DotFiles
+	o.built, o.attach, o.frozen, o.noDotFiles = true, true, onOffOf(!m.Running), !m.DotFiles
 	o.config, o.env, o.seed = m.Config, m.Env, int(m.Seed)
 	if m.Limits != "" {
 		o.limits = m.Limits

@@ -87,12 +87,13 @@ func (e *StuckError) Error() string {
 // advance took does not count.
 //
 // The advance ends early when ctx is cancelled (after the current step, with ctx's error), when it
-// reaches a limit (*LimitError), when a step is stuck (*StuckError) or when the clock is closed
-// (ErrClosed). The clock then stands at the time of the last step, timers that have not fired are
-// still pending, and the Report is valid.
+// reaches a limit (*LimitError), when a step is stuck (*StuckError), when a time can't be saved
+// (*SaveError) or when the clock is closed (ErrClosed). The clock then stands at the time of the
+// last step, timers that have not fired are still pending, and the Report is valid.
 //
-// A negative d, a target beyond the year 9999 and an advance during another (ErrBusy) are refused.
-// Nothing has changed then, and the Report is zero.
+// A negative d, a target beyond the year 9999, an advance during another (ErrBusy) and one whose
+// beginning can't be saved (*SaveError) are refused. Nothing has changed then, and the Report is
+// zero.
 func (c *Clock) Advance(ctx context.Context, d time.Duration, l Limits) (Report, error) {
 	return c.move(ctx, fmt.Sprintf("advance clock by %v", d), by(d), l, false)
 }
@@ -137,22 +138,37 @@ func (c *Clock) move(
 	}
 	defer a.end() // also when a timer's function panics
 	if jump {
-		a.jump()
+		err = a.jump()
 	}
-	if err = a.run(ctx); err != nil {
+	if err == nil {
+		err = a.run(ctx)
+	}
+	if err != nil {
 		err = fmt.Errorf("%s: %w", what, err)
 	}
 	return a.report(), err
 }
 
 // jump sets the clock to the target before the first step.
-func (a *advance) jump() {
+func (a *advance) jump() error {
 	a.clock.mu.Lock()
 	defer a.clock.mu.Unlock()
-	if a.target > a.clock.at {
-		a.clock.at = a.target
-		a.clock.saveLocked()
+	return a.clock.reachLocked(a.target)
+}
+
+// reachLocked moves the clock to a time, in Unix ms, that may have passed. A time that can't be
+// saved is not reached.
+func (c *Clock) reachLocked(t int64) error {
+	before := c.at
+	if t <= before {
+		return nil
 	}
+	c.at = t
+	err := c.saveLocked()
+	if err != nil {
+		c.at = before
+	}
+	return err
 }
 
 // An advance is one accepted move of the clock.
@@ -197,7 +213,12 @@ func (c *Clock) accept(target func(now int64) int64, l Limits) (*advance, error)
 	case to > maxNow:
 		return nil, fmt.Errorf("the clock ends at %s", fromMillis(maxNow).Format(time.RFC3339Nano))
 	}
+	// A state that can't be saved ends the move before anything fires.
 	c.advancing = true
+	if err := c.saveLocked(); err != nil {
+		c.advancing = false
+		return nil, err
+	}
 	c.releaseLocked()
 	return &advance{clock: c, limits: l, from: now, target: to, firstNew: c.set}, nil
 }
@@ -249,16 +270,16 @@ func (a *advance) take() (func(*Step), error) {
 
 	t := c.timers.first()
 	if t == nil || t.due > a.target {
-		c.at = a.target // end saves it
-		return nil, nil
+		return nil, c.reachLocked(a.target)
 	}
 	if a.firings >= a.limits.Firings {
 		return nil, &LimitError{Limit: LimitFirings, Max: a.limits.Firings, At: fromMillis(c.at)}
 	}
 	if t.due > c.at {
-		c.at = t.due
+		if err := c.reachLocked(t.due); err != nil {
+			return nil, err
+		}
 		a.firstNew, a.standing = c.set, 0
-		c.saveLocked()
 	}
 	if t.order >= a.firstNew {
 		if a.standing >= a.limits.Standing {
@@ -300,6 +321,6 @@ func (a *advance) end() {
 	c.advancing = false
 	if c.mode == Running {
 		c.anchorLocked()
+		c.saveLocked() //nolint:errcheck // where the clock stands was saved; renew tries again
 	}
-	c.saveLocked()
 }

@@ -14,7 +14,8 @@
 //
 // Time has a resolution of one millisecond, as on the platform. Now cuts to it; a timer's due is
 // rounded up to it, so that nothing fires early. Time never runs backwards, even if the real clock
-// is set back or the program restarts from a saved State. Only Reset may set it back.
+// is set back or the program restarts from a saved State. Only Reset may set it back. lease.go
+// says how that holds although a process can end at any moment.
 //
 // How it is built: timers lie in a heap (timer.go). The goroutine of a running clock (run.go) and
 // an advance (advance.go) take them from it, never both at a time. Two locks keep them apart.
@@ -48,10 +49,16 @@ type Options struct {
 	Wall func() time.Time
 	// State is where an earlier clock stood. The zero State means running, at wall time.
 	State State
-	// Save is called with each new State: after a change of mode, when a step of an advance moves
-	// time, and at the end of an advance. Calls never overlap and come in order. The clock is
-	// locked during a call, so Save must not call it. Nil means that states are not saved.
-	Save func(State)
+	// Mode, unless it is empty, is the mode in which the clock starts, in place of that which State
+	// keeps. Saved states keep that one until Freeze, Resume or Reset is called.
+	Mode Mode
+	// Save is called with each new State before the clock shows it: by New, for a change of mode or
+	// rate, when an advance begins, for each of its steps and at its end. While the clock runs, it
+	// is called about once a second, with a time ahead of the clock's (see lease.go). If it fails,
+	// so does what called it, and nothing has changed. Calls never overlap and come in order. The
+	// clock may be locked during a call, so Save must not call it. Nil means that states are not
+	// saved.
+	Save func(State) error
 	// Seed, unless it is 0, shuffles timers that are due at the same instant. Each seed has its own
 	// order, always the same. With 0 they fire in the order in which they were set.
 	Seed uint64
@@ -62,7 +69,7 @@ type Options struct {
 type Clock struct {
 	// Constant after New.
 	wall    func() time.Time
-	save    func(State)
+	save    func(State) error
 	seed    uint64
 	wake    chan struct{} // holds a token when the goroutine has to check again
 	closing chan struct{} // closed by Close
@@ -72,21 +79,32 @@ type Clock struct {
 	firing sync.Mutex
 	steps  uint64 // how many steps there were; guarded by firing
 
-	mu        sync.Mutex // guards what follows
-	mode      Mode       // during an advance: the mode to go back to
-	rate      float64    // how much faster than real time it runs
+	mu sync.Mutex // guards what follows
+	position
 	advancing bool
 	closed    bool
-	at        int64     // Unix ms: where the clock stands; while it runs, the latest time it has shown
-	base      time.Time // while it runs: the virtual time when the wall clock read anchor
-	anchor    time.Time
+	unsaved   error // why the last save failed, or nil
 	timers    timerHeap
 	held      timerHeap // timers that only an advance fires; see AtHeld
 	set       uint64    // how many timers were ever set
 	numbered  uint64    // how many of them are not maintenance
 }
 
-// New returns a clock that continues from o.State. Close it to stop its goroutine.
+// A position says where a clock is and how it moves.
+type position struct {
+	mode   Mode      // during an advance: the mode to go back to
+	kept   Mode      // the mode in which a later clock starts
+	rate   float64   // how much faster than real time it runs
+	at     int64     // Unix ms: where the clock stands; while it runs, the latest time it has shown
+	base   time.Time // while it runs: the virtual time when the wall clock read anchor
+	anchor time.Time
+	// leased says that a running clock may show no time after horizon, in Unix ms, which was saved.
+	leased  bool
+	horizon int64
+}
+
+// New returns a clock that continues from o.State. Close it to stop its goroutine. Unsaved says
+// whether its state could be saved.
 func New(o Options) *Clock {
 	c := &Clock{
 		wall:    o.Wall,
@@ -98,7 +116,10 @@ func New(o Options) *Clock {
 	if c.wall == nil {
 		c.wall = time.Now
 	}
-	c.restore(o.State)
+	c.restore(o.State, o.Mode)
+	c.mu.Lock()
+	c.saveLocked() //nolint:errcheck // Unsaved has the error
+	c.mu.Unlock()
 	go c.run()
 	return c
 }
@@ -120,7 +141,7 @@ func (c *Clock) Mode() Mode {
 
 // Freeze stops the clock where it stands. When it returns, no timer's function is running, and none
 // will be called until Resume or Advance. Freezing a frozen clock does nothing. The error is
-// ErrBusy during an advance, or ErrClosed.
+// ErrBusy during an advance, ErrClosed, or a *SaveError: then the clock goes on as before.
 func (c *Clock) Freeze() error {
 	if err := c.setMode(Frozen); err != nil {
 		return fmt.Errorf("freeze clock: %w", err)
@@ -130,7 +151,7 @@ func (c *Clock) Freeze() error {
 
 // Resume lets the clock run on from where it stands. It does not make up for the real time that
 // passed while the clock was frozen. Resuming a running clock does nothing. The error is ErrBusy
-// during an advance, or ErrClosed.
+// during an advance, ErrClosed, or a *SaveError: then the clock stays frozen.
 func (c *Clock) Resume() error {
 	if err := c.setMode(Running); err != nil {
 		return fmt.Errorf("resume clock: %w", err)
@@ -153,7 +174,7 @@ func (c *Clock) Rate() float64 {
 
 // SetRate makes a clock run at rate times real time, from where it stands. A frozen clock stays
 // frozen and runs at that rate later. SetRate returns an error if rate is out of bounds, ErrBusy
-// during an advance, or ErrClosed.
+// during an advance, ErrClosed, or a *SaveError: then the rate stays as it was.
 func (c *Clock) SetRate(rate float64) error {
 	if !(rate >= MinRate && rate <= MaxRate) { // NaN is neither
 		return fmt.Errorf("set rate of clock to %v: it must be from %v to %v", rate, MinRate, MaxRate)
@@ -163,27 +184,28 @@ func (c *Clock) SetRate(rate float64) error {
 		return fmt.Errorf("set rate of clock: %w", err)
 	}
 	defer unlock()
-	c.nowLocked()
-	c.rate = rate
-	if c.mode == Running {
-		c.anchorLocked()
+	if err := c.changeLocked(func() { c.rate = rate }); err != nil {
+		return fmt.Errorf("set rate of clock: %w", err)
 	}
-	c.saveLocked()
 	return nil
 }
 
 // Reset sets the clock to real time, running at a rate of 1. That may be a step back. Pending
-// timers keep their due. The error is ErrBusy during an advance, or ErrClosed.
+// timers keep their due. The error is ErrBusy during an advance, ErrClosed, or a *SaveError: then
+// nothing has changed.
 func (c *Clock) Reset() error {
 	unlock, err := c.lockIdle()
 	if err != nil {
 		return fmt.Errorf("reset clock: %w", err)
 	}
 	defer unlock()
-	c.mode, c.rate = Running, 1
-	c.at = min(max(millis(c.wall()), minNow), maxNow)
-	c.anchorLocked()
-	c.saveLocked()
+	err = c.changeLocked(func() {
+		c.mode, c.kept, c.rate = Running, Running, 1
+		c.at = min(max(millis(c.wall()), minNow), maxNow)
+	})
+	if err != nil {
+		return fmt.Errorf("reset clock: %w", err)
+	}
 	return nil
 }
 
@@ -209,16 +231,25 @@ func (c *Clock) setMode(m Mode) error {
 	}
 	defer unlock()
 
-	if m == c.mode {
+	if m == c.mode && m == c.kept {
 		return nil
 	}
+	return c.changeLocked(func() { c.mode, c.kept = m, m })
+}
+
+// changeLocked changes the clock's position. It undoes the change if that cannot be saved.
+func (c *Clock) changeLocked(change func()) error {
 	c.nowLocked() // a clock that ran stops here, not at the last time it showed
-	c.mode = m
-	if m == Running {
+	before := c.position
+	change()
+	if c.mode == Running {
 		c.anchorLocked()
 	}
-	c.saveLocked()
-	return nil
+	err := c.saveLocked()
+	if err != nil {
+		c.position = before
+	}
+	return err
 }
 
 // lockIdle takes both locks for a change that must not meet a firing timer, an advance or a closed
@@ -264,22 +295,32 @@ func (c *Clock) nowLocked() int64 {
 	return c.at
 }
 
-// readLocked reads the time of a running clock to the nanosecond. At maxNow it stands still.
+// readLocked sets at to the time of a running clock, and returns to the nanosecond where real time
+// has brought it. That differs from at while the clock stands: at maxNow, at the end of its lease,
+// or until real time catches up with where a restart let it begin.
 //
 // The wall clock may have been set back, during this run or before it. The clock then goes on from
 // the latest time that it showed. If it stood until the wall clock caught up, every timer would
 // wait for as long.
 func (c *Clock) readLocked() time.Time {
 	w := c.wall()
-	v := c.base.Add(c.virtual(elapsed(w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0)))))
+	monotonic, wall := w.Sub(c.anchor), w.Round(0).Sub(c.anchor.Round(0))
+	v := c.base.Add(c.virtual(elapsed(monotonic, wall)))
+	if monotonic-wall > leapThreshold { // so that a saved offset is from the wall clock's new time
+		c.base, c.anchor = v, w
+	}
 	if floor := fromMillis(c.at); v.Before(floor) {
-		c.base, c.anchor = floor, w
-		return floor
+		if c.rate != 1 || floor.Sub(v) > lease {
+			c.base, c.anchor = floor, w
+			return floor
+		}
+		return v
 	}
-	if end := fromMillis(maxNow); v.After(end) {
-		v = end
+	end := int64(maxNow)
+	if c.leased {
+		end = min(end, c.horizon)
 	}
-	c.at = v.UnixMilli()
+	c.at = min(v.UnixMilli(), end)
 	return v
 }
 
@@ -303,6 +344,7 @@ func (c *Clock) real(d time.Duration) time.Duration {
 // anchorLocked makes the clock run on from c.at, beginning now.
 func (c *Clock) anchorLocked() {
 	c.base, c.anchor = fromMillis(c.at), c.wall()
+	c.leased = c.needsLeaseLocked()
 	c.wakeUp()
 }
 

@@ -205,9 +205,10 @@ func TestClosedClockStillShowsItsTimeAndRefusesTheRest(t *testing.T) {
 	saves := 0
 	c := clock.New(clock.Options{
 		State: clock.State{Mode: clock.Frozen, At: epoch},
-		Save:  func(clock.State) { saves++ },
+		Save:  func(clock.State) error { saves++; return nil },
 	})
 	timer := c.At(epoch, func(*clock.Step) { t.Error("a timer fired after Close") })
+	saves = 0 // the one of New
 	c.Close()
 	c.Close()
 

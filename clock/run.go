@@ -27,7 +27,7 @@ func (c *Clock) run() {
 }
 
 // fireDue fires all timers that are due and returns how long the next one has to wait. It returns 0
-// if none will fire before the goroutine is woken.
+// if none will fire before the goroutine is woken. It may also wait for a renewal of the lease.
 func (c *Clock) fireDue() time.Duration {
 	for {
 		fired, wait := c.fireFirst()
@@ -40,9 +40,14 @@ func (c *Clock) fireDue() time.Duration {
 func (c *Clock) fireFirst() (fired bool, wait time.Duration) {
 	c.firing.Lock()
 	defer c.firing.Unlock()
+	renewal := c.renew()
 	f, wait := c.takeDue()
-	if f == nil {
-		return false, wait
+	switch {
+	case f != nil:
+	case wait == 0 || renewal == 0:
+		return false, max(wait, renewal)
+	default:
+		return false, min(wait, renewal)
 	}
 	f(nil)
 	return true, 0
@@ -57,8 +62,12 @@ func (c *Clock) takeDue() (f func(*Step), wait time.Duration) {
 	if t == nil || t.due > maxNow || c.mode != Running || c.advancing || c.closed {
 		return nil, 0
 	}
-	if wait := t.Due().Sub(c.readLocked()); wait > 0 {
-		return nil, max(c.real(wait), 1)
+	v := c.readLocked()
+	switch {
+	case t.due <= c.at:
+		return t.takeLocked(), 0
+	case c.leased && t.due > c.horizon: // a renewal comes first
+		return nil, 0
 	}
-	return t.takeLocked(), 0
+	return nil, max(c.real(t.Due().Sub(v)), 1)
 }

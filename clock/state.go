@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -31,12 +32,14 @@ func (m *Mode) UnmarshalText(text []byte) error {
 // at wall time. Any Mode but Frozen counts as Running.
 type State struct {
 	Mode Mode `json:"mode"`
+	// Kept, unless it is empty, is the mode in which a later clock starts, if that is not Mode.
+	Kept Mode `json:"kept,omitempty"`
 	// Offset is virtual minus wall time, in nanoseconds, of a running clock. A frozen clock has
-	// none.
+	// none. The largest and the smallest Duration mean that none fits: such a clock starts at At.
 	Offset time.Duration `json:"offset"`
-	// At is the virtual time when the State was taken. A frozen clock stands there; a running one
-	// starts no earlier. The zero time sets no bound: a frozen clock then stands where a running
-	// one would start.
+	// At is a virtual time that the clock has not passed. A frozen clock stands there; a running
+	// one starts no earlier. The zero time sets no bound: a frozen clock then stands where a
+	// running one would start.
 	At time.Time `json:"at"`
 	// Rate is how much faster than real time the clock runs when it runs. A value out of bounds
 	// counts as 1.
@@ -53,14 +56,15 @@ func (c *Clock) State() State {
 
 func (c *Clock) stateLocked() State {
 	s := State{Mode: c.mode, At: fromMillis(c.nowLocked())}
+	if c.kept != c.mode {
+		s.Kept = c.kept
+	}
 	if c.rate != 1 {
 		s.Rate = c.rate
 	}
 	switch {
 	case c.mode == Frozen:
-	case c.advancing:
-		s.Offset = s.At.Sub(c.wall())
-	case c.rate != 1:
+	case c.advancing, c.rate != 1:
 		s.Offset = s.At.Sub(c.wall())
 	default:
 		s.Offset = c.base.Sub(c.anchor)
@@ -68,31 +72,40 @@ func (c *Clock) stateLocked() State {
 	return s
 }
 
-func (c *Clock) saveLocked() {
-	if c.save != nil && !c.closed {
-		c.save(c.stateLocked())
-	}
-}
+// fits reports whether an offset is one that a time.Duration can hold.
+func fits(offset time.Duration) bool { return offset != math.MaxInt64 && offset != math.MinInt64 }
 
-// restore puts a new clock where s says. s.At corrects an Offset that no longer fits: one too large
-// for a time.Duration, or one taken before the wall clock was set back.
-func (c *Clock) restore(s State) {
+// restore puts a new clock where s says, in the given mode or, if that is empty, in that which s
+// keeps. s.At corrects an Offset that does not fit, or that was taken before the wall clock was set back.
+func (c *Clock) restore(s State, mode Mode) {
 	c.anchor = c.wall()
 	c.base = c.anchor.Round(0).Add(s.Offset)
-	c.at = millis(c.base)
-	c.mode, c.rate = Running, 1
+	c.kept, c.rate = Running, 1
+	if s.Kept == Frozen || s.Kept == "" && s.Mode == Frozen {
+		c.kept = Frozen
+	}
 	if s.Rate >= MinRate && s.Rate <= MaxRate {
 		c.rate = s.Rate
 	}
-	if s.Mode == Frozen {
-		c.mode = Frozen
+	if c.mode = c.kept; mode != "" {
+		c.mode = mode
 	}
-	if s.At.IsZero() {
-		return
+	c.at = min(max(millis(c.base), minNow), maxNow)
+	if !s.At.IsZero() {
+		at := min(max(millis(s.At), minNow), maxNow)
+		if s.Mode == Frozen || !fits(s.Offset) {
+			c.at, c.base = at, fromMillis(at)
+		}
+		if ahead := at - c.at; ahead > 0 {
+			c.at = at
+			// A process that was killed may have left a lease. Real time will soon be there.
+			if c.rate != 1 || ahead > lease.Milliseconds() {
+				c.base = fromMillis(at)
+			}
+		}
 	}
-	if at := min(max(millis(s.At), minNow), maxNow); c.mode == Frozen || at > c.at {
-		c.at, c.base = at, fromMillis(at)
-	}
+	c.leased = c.needsLeaseLocked() || c.save != nil && !fits(s.Offset)
+	c.horizon = c.at
 }
 
 const (

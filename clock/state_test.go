@@ -130,9 +130,10 @@ func TestStateOutlivesAnOffsetTooLargeForADuration(t *testing.T) {
 func TestEachChangeOfStateIsSaved(t *testing.T) {
 	var got []clock.State
 	w := newWall()
-	c := clock.New(clock.Options{Wall: w.Now, Save: func(s clock.State) { got = append(got, s) }})
+	c := clock.New(clock.Options{Wall: w.Now, Save: func(s clock.State) error { got = append(got, s); return nil }})
 	defer c.Close()
 	after := func(d time.Duration) time.Time { return epoch.Add(d) }
+	const lease = 2 * time.Second // a running clock saves a time that it has not reached
 
 	w.pass(time.Second)
 	_ = c.Freeze()
@@ -146,12 +147,16 @@ func TestEachChangeOfStateIsSaved(t *testing.T) {
 	advance(t, c, 2*time.Second)
 
 	want := []clock.State{
-		{Mode: clock.Frozen, At: after(1 * time.Second)},                           // Freeze
-		{Mode: clock.Frozen, At: after(3 * time.Second)},                           // the step to the two timers
-		{Mode: clock.Frozen, At: after(4 * time.Second)},                           // the end of the advance
-		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4 * time.Second)}, // Resume
-		{Mode: clock.Running, Offset: 4 * time.Second, At: after(5 * time.Second)}, // the step, before its function
-		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6 * time.Second)}, // the end, a second later
+		{Mode: clock.Running, At: after(lease)},                                          // New
+		{Mode: clock.Frozen, At: after(1 * time.Second)},                                 // Freeze
+		{Mode: clock.Frozen, At: after(1 * time.Second)},                                 // the advance begins
+		{Mode: clock.Frozen, At: after(3 * time.Second)},                                 // the step to the two timers
+		{Mode: clock.Frozen, At: after(4 * time.Second)},                                 // the end of the advance
+		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4*time.Second + lease)}, // Resume
+		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4 * time.Second)},       // the advance begins
+		{Mode: clock.Running, Offset: 4 * time.Second, At: after(5 * time.Second)},       // the step, before its function
+		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6 * time.Second)},       // the target, a second later
+		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6*time.Second + lease)}, // the clock runs on
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("saved (-want +got):\n%s", diff)

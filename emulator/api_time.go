@@ -55,7 +55,7 @@ func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error)
 // timeAfter answers a change of the clock's mode that ended with err.
 func (e controlAPI) timeAfter(err error) (any, error) {
 	if err != nil {
-		return nil, world.Busy(err)
+		return nil, world.Refusal(err)
 	}
 	return e.world.Time(), nil
 }

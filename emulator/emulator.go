@@ -77,8 +77,9 @@ type Options struct {
 	// Host and UpstreamProtocol are the host and scheme in the URLs that the worker sees. Empty
 	// means the configuration's, or else the request's.
 	Host, UpstreamProtocol string
-	// Frozen starts with a frozen clock.
-	Frozen bool
+	// Frozen and Running start with a frozen or a running clock. They decide for this run alone:
+	// without them, the clock goes on in its saved mode.
+	Frozen, Running bool
 	// Time is where the clock starts, unless it is zero. It must not lie before the saved clock's
 	// time.
 	Time time.Time
@@ -181,7 +182,7 @@ func New(o Options) (_ *Emulator, err error) {
 	if err := e.openState(); err != nil {
 		return nil, err
 	}
-	c0, err := e.openClock(o.Frozen, o.Time, o.Seed)
+	c0, err := e.openClock(o)
 	if err != nil {
 		return nil, err
 	}

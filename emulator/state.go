@@ -1,8 +1,8 @@
 package emulator
 
 import (
+	"errors"
 	"os"
-	"time"
 
 	"devtool.internal/clock"
 	"devtool.internal/config"
@@ -27,45 +27,58 @@ func (e *Emulator) openState() (err error) {
 	return err
 }
 
-// openClock returns a clock that continues from its saved time, or from start unless that is zero.
-// The clock is saved with every step, unless the state is temporary.
-func (e *Emulator) openClock(frozen bool, start time.Time, seed uint64) (*clock.Clock, error) {
+// openClock returns a clock that continues from its saved time, or from o.Time. It is saved unless
+// the state is temporary. A clock that can't be saved is an error.
+func (e *Emulator) openClock(o Options) (*clock.Clock, error) {
 	saved, err := e.state.ReadClock()
-	if err == nil && !start.IsZero() {
-		saved, err = e.state.ReadClockAt(start)
-		if frozen { // from the first moment, so that the clock is exactly at start
-			saved.Mode = clock.Frozen
-		}
+	if err == nil && !o.Time.IsZero() {
+		saved, err = e.state.ReadClockAt(o.Time)
 	}
 	if err != nil {
 		return nil, err
 	}
-	save, closeFile := func(clock.State) {}, func() error { return nil }
-	if !e.options.Temporary {
-		file, err := e.state.OpenClock()
-		if err != nil {
-			return nil, err
-		}
-		closeFile = file.Close
-		save = func(s clock.State) {
-			if err := file.Save(s); err != nil {
-				e.log.Error("save clock", "err", err)
-			}
-		}
+	options := clock.Options{State: saved, Seed: o.Seed}
+	switch {
+	case o.Frozen:
+		options.Mode = clock.Frozen
+	case o.Running:
+		options.Mode = clock.Running
 	}
-	c := clock.New(clock.Options{State: saved, Save: save, Seed: seed})
+	if o.Temporary {
+		c := clock.New(options)
+		e.release = append(e.release, func() error { c.Close(); return nil })
+		return c, nil
+	}
+	file, err := e.state.OpenClock()
+	if err != nil {
+		return nil, err
+	}
+	options.Save = e.reportingOutages(file.Save)
+	c := clock.New(options)
 	e.release = append(e.release, func() error {
 		c.Close()
-		save(c.State())
-		return closeFile()
+		return errors.Join(file.Save(c.State()), file.Close()) // the exact time
 	})
-	if !start.IsZero() { // otherwise an emulator that is killed before the first step forgets start
-		save(c.State())
+	return c, c.Unsaved()
+}
+
+// reportingOutages returns save, and logs when it begins to fail, and when it succeeds again.
+func (e *Emulator) reportingOutages(save func(clock.State) error) func(clock.State) error {
+	failing, began := false, false
+	return func(s clock.State) error {
+		err := save(s)
+		if began && failing != (err != nil) {
+			// The clock waits for this function, and must not wait for a reader of the log.
+			if err != nil {
+				go e.log.Error("the clock can't be saved: free space, or look what is wrong with the folder of the "+
+					"state. Until then it can't be moved, and at another rate than 1 it stands still", "err", err)
+			} else {
+				go e.log.Info("the clock is saved again")
+			}
+		}
+		failing, began = err != nil, true // New reports the first failure
+		return err
 	}
-	if frozen {
-		err = c.Freeze()
-	}
-	return c, err
 }
 
 // migrateAll applies all pending migrations. No namespace is open yet.

@@ -39,7 +39,8 @@ const (
 	CodeTooManyFaults Code = "too_many_faults"    // the limit of waiting faults is reached
 	CodeTooLarge      Code = "too_large"          // the object stores more than one answer may hold
 
-	CodeInternal Code = "internal" // the emulator failed
+	CodeNotSaved Code = "not_saved" // the clock has not moved, because its time can't be saved
+	CodeInternal Code = "internal"  // the emulator failed
 )
 
 // Codes of errors that a command or the client finds by itself. They have no status.

@@ -17,6 +17,9 @@ type Time struct {
 	Next   *Alarm    `json:"next,omitempty"` // the alarm that is due next
 	// NextCron is the cron trigger that is due next.
 	NextCron *NextCron `json:"nextCron,omitempty"`
+	// Unsaved says why the clock's time can't be saved, or is empty. Until it can, the clock can't
+	// be moved, and at a rate other than 1 it stands still.
+	Unsaved string `json:"unsaved,omitempty"`
 }
 
 // NextCron is a cron trigger with the time of its next run.
@@ -84,6 +87,7 @@ const (
 	StoppedByStanding StopCode = "max_standing" // AdvanceRequest.MaxStanding, or its default
 	StoppedByStep     StopCode = "max_step"     // AdvanceRequest.MaxStep, or its default
 	StoppedByRequest  StopCode = "canceled"     // the client, or POST time/stop
+	StoppedBySave     StopCode = "not_saved"    // the next time of the clock can't be saved
 	StoppedByError    StopCode = "error"        // another error, which is in Stopped
 )
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,12 @@ import (
 )
 
 // clockRecord is the size of the saved clock in bytes. It never changes, so that a write in place
-// leaves either the old state or the new one, whenever the process is killed.
+// leaves either the old state or the new one, whenever the process is killed. From the first save
+// on, which is that of the clock's start, the file needs no more space: most full disks still take
+// a move of the clock.
+//
+// No save waits for the disk. A process that is killed loses nothing by that, because the system
+// has the bytes. A power cut may lose them, as it may lose what objects have stored.
 const clockRecord = 256
 
 // ReadClock returns the saved state of the clock. It is zero if the clock has not run yet.
@@ -49,8 +55,9 @@ func (f *Folder) ReadClockAt(start time.Time) (clock.State, error) {
 				f.files.path(), now.Format(time.RFC3339Nano), start.Format(time.RFC3339Nano))
 		}
 	}
-	saved.At, saved.Offset = start, time.Until(start)
-	return saved, nil
+	mode := cmp.Or(saved.Kept, saved.Mode, clock.Running)
+	// As if the clock had stood there, so that it starts at exactly that time.
+	return clock.State{Mode: clock.Frozen, Kept: mode, At: start, Rate: saved.Rate}, nil
 }
 
 // A ClockFile is the open file of the saved clock.
@@ -73,7 +80,7 @@ func (c *ClockFile) Save(s clock.State) error {
 	}
 	b = append(b, bytes.Repeat([]byte{' '}, clockRecord-1-len(b))...)
 	_, err = c.f.WriteAt(append(b, '\n'), 0)
-	return err
+	return err // with the file's name
 }
 
 // Close closes the file.

@@ -22,7 +22,7 @@ const offsetResolution = 10 * time.Millisecond
 // Time returns the clock's time and mode, and what is due next.
 func (w *World) Time() control.Time {
 	now := w.clock.Now()
-	return control.Time{
+	t := control.Time{
 		Now:    now,
 		Mode:   string(w.clock.Mode()),
 		Rate:   w.clock.Rate(),
@@ -31,6 +31,10 @@ func (w *World) Time() control.Time {
 
 		NextCron: w.crons.next(),
 	}
+	if err := w.clock.Unsaved(); err != nil {
+		t.Unsaved = err.Error()
+	}
+	return t
 }
 
 // ResetTime sets the clock to real time. It refuses while alarms are pending, unless force is set:
@@ -189,7 +193,7 @@ func (w *World) BeginAdvance(
 	defer w.mu.Unlock()
 	if w.advance != nil {
 		stop()
-		return nil, nil, Busy(clock.ErrBusy)
+		return nil, nil, Refusal(clock.ErrBusy)
 	}
 	w.advance = a
 	return a, func() (*control.Advanced, error) {
@@ -224,6 +228,9 @@ func (w *World) advanced(a *Advance, report clock.Report, err error) (*control.A
 		return nil, refusal
 	}
 	if report.From.IsZero() {
+		if refusal := unsaved(err); refusal != nil {
+			return nil, refusal
+		}
 		refusal := &control.Error{Code: control.CodeBadRequest, Message: err.Error()}
 		if errors.Is(err, clock.ErrPast) {
 			refusal.Hint = "`devtool time reset` sets it back to real time; " +
@@ -258,6 +265,8 @@ func StoppedBy(err error) control.StopCode {
 		return control.StoppedByStep
 	case errors.Is(err, context.Canceled):
 		return control.StoppedByRequest
+	case unsaved(err) != nil:
+		return control.StoppedBySave
 	}
 	return control.StoppedByError
 }
@@ -300,10 +309,26 @@ func (w *World) runningNow() string {
 	return "still running: " + strings.Join(names, ", ") + " (the log of `devtool dev` shows where)"
 }
 
-// Busy converts clock.ErrBusy into a *control.Error, and returns other errors as they are.
-func Busy(err error) error {
+// Refusal converts clock.ErrBusy and a *clock.SaveError into a *control.Error, and returns other
+// errors as they are.
+func Refusal(err error) error {
 	if errors.Is(err, clock.ErrBusy) {
 		return &control.Error{Code: control.CodeClockBusy, Message: err.Error()}
 	}
+	if refusal := unsaved(err); refusal != nil {
+		return refusal
+	}
 	return err
+}
+
+// unsaved returns the refusal of a change of the clock that could not be saved, or nil for another
+// error.
+func unsaved(err error) *control.Error {
+	if saving := (*clock.SaveError)(nil); !errors.As(err, &saving) {
+		return nil
+	}
+	return &control.Error{
+		Code: control.CodeNotSaved, Message: err.Error(),
+		Hint: "the clock has not changed; free space on the disk of the state folder, and try again",
+	}
 }
