@@ -91,7 +91,7 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 			// A killed emulator loses nothing of the state.
 			wantTime, wantAlarms := p.time(), p.alarms()
 			s.kill()
-			s = p.dev(run...)
+			s = p.dev(append(run, "--frozen")...)
 			if got := p.time(); got.Mode != control.Frozen || !got.Now.Equal(wantTime.Now) {
 				t.Errorf("clock after the restart: got %s at %s, want frozen at %s", got.Mode, got.Now, wantTime.Now)
 			}

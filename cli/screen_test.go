@@ -71,7 +71,7 @@ func TestTheStartScreenFitsItsWidth(t *testing.T) {
 	rest := `
 state  .devtool/state
 clock  frozen at 2026-10-01T12:00:00.000Z, in step with real time
-       `+"`devtool time resume` lets it run\n"+`next   no alarm is set
+       ` + "`devtool time resume` lets it run\n" + `next   no alarm is set
 
 Ready on http://localhost:1 (Ctrl-C ends)
 `
