@@ -165,9 +165,12 @@ func explain(err error) (message, hint string) {
 	var p *problem
 	var refused *control.Error
 	var inUse *state.InUseError
+	var taken *takenError
 	switch {
 	case errors.As(err, &inUse):
 		message, hint = err.Error(), inUseHint(inUse)
+	case errors.As(err, &taken):
+		message, hint = err.Error(), "stop what listens there, or choose another with --port (0 takes any)"
 	case errors.As(err, &p):
 		message, hint = err.Error(), p.hint
 	case errors.As(err, &refused):

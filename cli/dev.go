@@ -61,7 +61,8 @@ func (o *devOptions) flags() []flag {
 			usage: "environment of the configuration (also: CLOUDFLARE_ENV)"},
 		{name: "port", value: "N", target: &o.port,
 			usage: "listen on this port; 0 takes any (default: 8787 or one of the next)"},
-		{name: "ip", value: "ADDRESS", usage: "listen on this address (default: localhost)", target: &o.ip},
+		{name: "ip", value: "ADDRESS", target: &o.ip,
+			usage: "listen on this address, or * for all (default: localhost)"},
 	}, o.urlOptions.flags(), []flag{
 		{name: "persist-to", value: "DIR", target: &o.persistTo,
 			usage: "keep the state there (default: .devtool/state in the project)"},
@@ -175,17 +176,14 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, o, p.config.Dev)
+	door, err := listen(ctx, o, p.config.Dev)
 	if err != nil {
 		return err
 	}
 	collectLess(s)
 	options := p.options()
-	options.Listener, options.TLS = listener, secure
-	if options.Local, err = listenLocally(ctx, listener); err != nil {
-		listener.Close()
-		return err
-	}
+	options.Listener, options.Others, options.Name = door.listeners[0], door.listeners[1:], door.name
+	options.TLS = secure
 	options.Host, options.UpstreamProtocol = o.host, o.upstreamProtocol
 	options.State = s.stateFolder(p.config.Dir(), o.persistTo)
 	options.Built = hintAtClock(p.config.Dir(), options.Log)
@@ -195,10 +193,7 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	}
 	e, err := emulator.New(options)
 	if err != nil {
-		listener.Close()
-		if options.Local != nil {
-			options.Local.Close()
-		}
+		door.close()
 		return s.explainDev(p.log.text, err)
 	}
 	release := func() {}

@@ -18,7 +18,9 @@ import (
 type controlAPI struct{ *Emulator }
 
 // handler returns the handler of all requests below /cdn-cgi/, behind the guard.
-func (e controlAPI) handler() http.Handler { return client.Guard(allowSlashName(e.routes().mux)) }
+func (e controlAPI) handler() http.Handler {
+	return client.Guard(client.Identify(e.identity, allowSlashName(e.routes().mux)))
+}
 
 // routes returns the routes below /cdn-cgi/.
 func (e controlAPI) routes() *routes {

@@ -24,6 +24,7 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -67,11 +68,13 @@ type Options struct {
 	Apart bool
 	// Attach says whether attached programs may serve, besides the built one or alone.
 	Attach Attach
-	// Listener is the front door's.
+	// Listener is the front door's, and Others are those of further front doors. Commands use the
+	// first one that the loopback interface reaches, because the control API serves only callers on
+	// this machine.
 	Listener net.Listener
-	// Local is a second front door on the loopback interface, or nil. Commands use it where they
-	// cannot reach Listener there: the control API serves only callers on this machine.
-	Local net.Listener
+	Others   []net.Listener
+	// Name is the host in the URL for people. Empty means the address of Listener.
+	Name string
 	// TLS, unless it is nil, makes the front door speak HTTPS. It has one certificate.
 	TLS *tls.Config
 	// Host and UpstreamProtocol are the host and scheme in the URLs that the worker sees. Empty
@@ -123,7 +126,8 @@ type Emulator struct {
 	token        string // of the control API
 	state        *state.Folder
 	started      time.Time
-	listener     net.Listener
+	identity     string         // tells this emulator from every other one
+	listeners    []net.Listener // of the front doors
 	host         *program.Runner
 	builder      *plugin.Builder
 	socket       *plugin.Socket // accepts attached programs, or nil
@@ -155,15 +159,16 @@ func New(o Options) (_ *Emulator, err error) {
 		return nil, err
 	}
 	e := &Emulator{
-		options:  o,
-		log:      o.Log,
-		output:   o.Output,
-		project:  c.Dir(),
-		worker:   c.Name,
-		token:    client.NewToken(),
-		started:  time.Now(),
-		listener: o.Listener,
-		journal:  cmp.Or(o.Journal, &Journal{}),
+		options:   o,
+		log:       o.Log,
+		output:    o.Output,
+		project:   c.Dir(),
+		worker:    c.Name,
+		token:     client.NewToken(),
+		started:   time.Now(),
+		identity:  rand.Text(),
+		listeners: o.frontDoors(),
+		journal:   cmp.Or(o.Journal, &Journal{}),
 	}
 	e.stopRequests.requested = make(chan struct{})
 	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
@@ -302,23 +307,6 @@ func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.La
 	return l
 }
 
-// URL returns the front door's URL, or empty if there is no front door.
-func (e *Emulator) URL() string {
-	if e.listener == nil {
-		return ""
-	}
-	return e.urlOf(e.listener)
-}
-
-func (e *Emulator) urlOf(l net.Listener) string {
-	addr := l.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() || addr.IP.IsLoopback() {
-		host = "localhost"
-	}
-	return fmt.Sprintf("%s://%s", e.scheme(), net.JoinHostPort(host, fmt.Sprint(addr.Port)))
-}
-
 // Run builds and starts the program, calls ready when the front door accepts requests, and serves
 // until ctx ends. Then it drains running events and closes the emulator.
 //
@@ -361,10 +349,9 @@ func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
 	e.acceptPrograms()
 
 	server := e.door()
-	serving := make(chan error, 2)
-	go func() { serving <- e.serve(server, e.listener) }()
-	if e.options.Local != nil {
-		go func() { serving <- e.serve(server, e.options.Local) }()
+	serving := make(chan error, len(e.listeners))
+	for _, l := range e.listeners {
+		go func() { serving <- e.serve(server, l) }()
 	}
 	if e.options.Attach == AttachOnly {
 		e.host.LogServing("requests and alarms wait for the handler program: " + program.HowToAttach)
@@ -415,7 +402,7 @@ func (e *Emulator) announce() error {
 		return nil
 	}
 	announcement := client.Announcement{
-		URL: e.controlURL(), PID: os.Getpid(), Started: e.started,
+		URL: e.URL(), Control: e.controlURL(), Identity: e.identity, PID: os.Getpid(), Started: e.started,
 		Config: e.currentSettings().path, State: e.options.State, Certificate: e.fingerprint(),
 		Token: e.token,
 	}
@@ -471,10 +458,8 @@ func (e *Emulator) close() error {
 	for i := len(e.release) - 1; i >= 0; i-- {
 		errs = append(errs, e.release[i]())
 	}
-	for _, l := range []net.Listener{e.listener, e.options.Local} {
-		if l != nil {
-			l.Close()
-		}
+	for _, l := range e.listeners {
+		l.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -113,15 +113,7 @@ func (e *Emulator) Report() (control.Report, error) {
 
 // Client returns a client of this emulator's control API. It works while the front door is open.
 func (e *Emulator) Client() *client.Client {
-	return &client.Client{URL: e.controlURL(), Certificate: e.fingerprint(), Token: e.token}
-}
-
-// controlURL returns the URL of the control API, for callers on this machine.
-func (e *Emulator) controlURL() string {
-	if e.options.Local != nil {
-		return e.urlOf(e.options.Local)
-	}
-	return e.URL()
+	return &client.Client{URL: e.controlURL(), Identity: e.identity, Certificate: e.fingerprint(), Token: e.token}
 }
 
 // sessionAPI adds the requests about the emulator as a whole.
@@ -189,7 +181,8 @@ func (e controlAPI) serveStop(w http.ResponseWriter, _ *http.Request) {
 		respond(w, e.Status(), nil)
 		return
 	}
-	fmt.Fprintf(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n%s\n", body)
+	fmt.Fprintf(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n%s: %s\r\n\r\n%s\n",
+		control.IdentityHeader, e.identity, body)
 	if out.Flush() != nil {
 		conn.Close()
 		return

@@ -65,6 +65,9 @@ import "time"
 // expects requests there.
 const Prefix = "/cdn-cgi/devtool/v1/"
 
+// IdentityHeader says which emulator answers, and which one a request is for.
+const IdentityHeader = "Devtool-Emulator"
+
 // AcknowledgeHeader is the header of a request to the worker whose client wants to know when it has
 // arrived. The answer is an informational response, before the worker's, with the number of the
 // event in EventHeader. Handlers never see either.

@@ -15,6 +15,9 @@ const (
 	CodeForbidden  Code = "forbidden"   // the caller may not use the API
 	CodeMediaType  Code = "media_type"  // the body is not JSON
 	CodeToken      Code = "token"       // the request lacks the emulator's token
+	// CodeOtherEmulator also comes from the client: another server answers at the address of the
+	// emulator.
+	CodeOtherEmulator Code = "other_emulator"
 
 	CodeNotFound   Code = "not_found"   // the API has no such path
 	CodeNoClass    Code = "no_class"    // no class or binding has that name
@@ -59,13 +62,14 @@ const (
 
 // The HTTP statuses of the API's answers, as numbers so that this package needs no net/http.
 const (
-	statusBadRequest = 400
-	statusNoToken    = 401
-	statusForbidden  = 403
-	statusNotFound   = 404
-	statusConflict   = 409
-	statusMediaType  = 415
-	statusInternal   = 500
+	statusBadRequest  = 400
+	statusNoToken     = 401
+	statusForbidden   = 403
+	statusNotFound    = 404
+	statusConflict    = 409
+	statusMediaType   = 415
+	statusMisdirected = 421
+	statusInternal    = 500
 )
 
 var statuses = map[Code]int{
@@ -73,6 +77,8 @@ var statuses = map[Code]int{
 	CodeForbidden:  statusForbidden,
 	CodeMediaType:  statusMediaType,
 	CodeToken:      statusNoToken,
+
+	CodeOtherEmulator: statusMisdirected,
 
 	CodeNotFound:   statusNotFound,
 	CodeNoClass:    statusNotFound,

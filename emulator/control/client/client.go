@@ -39,6 +39,9 @@ const (
 type Client struct {
 	URL  string       // where the dev server listens, such as http://localhost:8787
 	HTTP *http.Client // nil means the default: no proxy, no redirects, no connection kept
+	// Identity is that of the emulator at URL, as it announces it. An answer of another server is
+	// an error. Empty means that any emulator may answer.
+	Identity string
 	// Certificate is the Fingerprint of a certificate that the client accepts for URL, in addition
 	// to the certificates that the system trusts.
 	Certificate string
@@ -162,6 +165,10 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
 	}
+	if err := c.identified(response); err != nil {
+		response.Body.Close()
+		return nil, err
+	}
 	return response, nil
 }
 
@@ -196,6 +203,9 @@ func (c *Client) request(ctx context.Context, method, path string, body any) (*h
 		request.Header.Set("Content-Type", "application/json")
 	}
 	authorize(request, c.Token)
+	if c.Identity != "" {
+		request.Header.Set(control.IdentityHeader, c.Identity)
+	}
 	return request, nil
 }
 

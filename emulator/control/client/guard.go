@@ -57,7 +57,7 @@ func inspect(r *http.Request) *control.Error {
 	case !isLocalHost(r.Host):
 		return &control.Error{
 			Code: control.CodeForbidden, Message: "Invalid Host header",
-			Hint: "use localhost, 127.0.0.1 or [::1]",
+			Hint: "use localhost or an address of the loopback interface, such as 127.0.0.1 or [::1]",
 		}
 	case !isOwnOrigin(r):
 		return &control.Error{
@@ -105,23 +105,33 @@ func isLocalHost(hostport string) bool {
 	return ok && isLocalName(name) && (port == "" || isPort(port))
 }
 
-// isLocalName reports whether a name, or an address whose brackets are left if it has some, means
-// this machine.
+// isLocalName reports whether name is localhost, a name below it, or an address of the loopback
+// interface. No page of another site has such a name, because browsers resolve none of them.
 func isLocalName(name string) bool {
-	name = strings.ToLower(name)
-	if name == "localhost" {
+	if isLocalhost(name) {
 		return true
 	}
-	if label, isSubdomain := strings.CutSuffix(name, ".localhost"); isSubdomain {
-		return label != ""
+	literal, inBrackets := strings.CutPrefix(name, "[")
+	if inBrackets {
+		literal = strings.TrimSuffix(literal, "]")
 	}
-	// A name may be rebound to the loopback interface, but an address is itself.
-	address, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil && address.Unmap().IsLoopback()
+	address, err := netip.ParseAddr(literal)
+	return err == nil && address.Zone() == "" && address.Is6() == inBrackets && address.Unmap().IsLoopback()
 }
 
-// isOwnOrigin reports whether the request has no Origin, or the Origin of a page of this machine on
-// the port of the request itself.
+// isLocalhost reports whether name is localhost, a name below it, or an address that it leads to.
+func isLocalhost(name string) bool {
+	switch name = strings.ToLower(name); name {
+	case "localhost", "127.0.0.1", "[::1]":
+		return true
+	default:
+		label, isSubdomain := strings.CutSuffix(name, ".localhost")
+		return isSubdomain && label != ""
+	}
+}
+
+// isOwnOrigin reports whether the request has no Origin, or that of a page with the port of the
+// request itself, and with its host or as localhost.
 func isOwnOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
@@ -138,7 +148,10 @@ func isOwnOrigin(r *http.Request) bool {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return isLocalHost(origin.Host) && portOf(origin.Host, origin.Scheme) == portOf(r.Host, scheme)
+	page, _, ok := splitHost(origin.Host)
+	host, _, _ := splitHost(r.Host)
+	return ok && (isLocalhost(page) || strings.EqualFold(page, host)) && isLocalHost(origin.Host) &&
+		portOf(origin.Host, origin.Scheme) == portOf(r.Host, scheme)
 }
 
 // portOf returns the port of host, or the scheme's default port.

@@ -3,6 +3,7 @@ package client_test
 import (
 	"crypto/tls"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -86,6 +87,12 @@ func TestGuardRefusesForeignHosts(t *testing.T) {
 		"[::]":                   403,
 		"[::ffff:127.0.0.1]":     200,
 		"192.168.1.7:8787":       403,
+		"127.9.9.9:8787":         200,
+		"[0:0::1]:8787":          200,
+		"[127.0.0.1]":            403,
+		"127.0.0.256":            403,
+		"128.0.0.1":              403,
+		"[::1%lo]":               403,
 		"::1":                    403,
 		"[::1":                   403,
 		"[::2]":                  403,
@@ -116,6 +123,8 @@ func TestGuardAcceptsOnlyPagesOfThisServer(t *testing.T) {
 		{host: "localhost:8787", origin: "http://[::1]:8787", want: 200},
 		{host: "localhost:8787", origin: "https://app.localhost:8787", want: 200},
 		{host: "localhost", origin: "http://localhost", want: 200},
+		{host: "127.0.0.2:8787", origin: "http://127.0.0.2:8787", want: 200},
+		{host: "localhost:8787", origin: "http://127.0.0.2:8787", want: 403},
 		{host: "localhost", origin: "http://localhost:80", want: 200},
 		{host: "localhost", origin: "https://localhost", tls: true, want: 200},
 		{host: "localhost", origin: "http://localhost", tls: true, want: 403},
@@ -204,10 +213,11 @@ func FuzzGuardLetsNoStrangerThrough(f *testing.F) {
 		if got, _ := guarded(t, r); got != 200 {
 			return
 		}
-		lower := strings.ToLower(host)
-		local := strings.Contains(lower, "localhost") ||
-			strings.HasPrefix(lower, "127.0.0.1") || strings.HasPrefix(lower, "[::1]")
-		if !local {
+		name, _, err := net.SplitHostPort(host)
+		if err != nil { // without a port
+			name = strings.Trim(host, "[]")
+		}
+		if !strings.HasSuffix(strings.ToLower(name), "localhost") && !net.ParseIP(name).IsLoopback() {
 			t.Errorf("Host %q was accepted", host)
 		}
 		if !strings.HasPrefix(strings.ToLower(origin), "http") {

@@ -43,11 +43,15 @@ import (
 
 // Announcement says where an emulator can be reached.
 type Announcement struct {
-	URL     string    `json:"url"`
-	PID     int       `json:"pid"`     // set by Announce
-	Started time.Time `json:"started"` // real time
-	Config  string    `json:"config"`  // absolute path of the config file
-	State   string    `json:"state"`   // folder that holds the objects' files
+	URL string `json:"url"` // for people, such as http://localhost:8787
+	// Control is the URL of the control API for commands on this machine. It has an address in
+	// place of a name.
+	Control  string    `json:"control"`
+	Identity string    `json:"identity"` // tells the emulator from every other one
+	PID      int       `json:"pid"`      // set by Announce
+	Started  time.Time `json:"started"`  // real time
+	Config   string    `json:"config"`   // absolute path of the config file
+	State    string    `json:"state"`    // folder that holds the objects' files
 	// Certificate is the Fingerprint of the emulator's certificate, or empty without HTTPS.
 	Certificate string `json:"certificate,omitempty"`
 	Token       string `json:"token,omitempty"` // of the control API
@@ -55,7 +59,9 @@ type Announcement struct {
 
 // Client returns a client of the emulator.
 func (a Announcement) Client() *Client {
-	return &Client{URL: a.URL, Certificate: a.Certificate, Token: a.Token}
+	return &Client{
+		URL: cmp.Or(a.Control, a.URL), Identity: a.Identity, Certificate: a.Certificate, Token: a.Token,
+	}
 }
 
 // configNames are the files that make a folder a project.
@@ -224,7 +230,7 @@ func Find(dir string) (Announcement, error) {
 	}
 	urls := make([]string, len(running))
 	for i, a := range running {
-		urls[i] = a.URL
+		urls[i] = cmp.Or(a.Control, a.URL)
 	}
 	return Announcement{}, &control.Error{
 		Code:    control.CodeSeveralEmulators,

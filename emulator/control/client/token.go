@@ -154,7 +154,7 @@ func publishToken(project string, a Announcement) (release func() error, err err
 	}
 	files := []string{file}
 	// The folder for settings may be missing or read-only. Then commands need the project's files.
-	if file, err := portFile(a.URL); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
+	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
 		if writeToken(file, a.Token) == nil {
 			files = append(files, file)
 		}
