@@ -6,9 +6,9 @@ import "time"
 // horizon. A clock that starts from that State starts at the horizon or later, and so after all
 // that the killed one has shown. A process that ends well saves the exact time.
 //
-// A clock is leased if real time does not say where it has been: its rate is not 1, or it is too far
-// from real time for an Offset. It never shows a time after its horizon. If a later horizon can't
-// be saved, it stands there, and goes on from there later.
+// A clock is leased if real time does not say where it has been: its rate is not 1, or it is too
+// far from real time for an Offset. It never shows a time after its horizon. If a later horizon
+// can't be saved, it stands there, and goes on from there later.
 //
 // At a rate of 1, real time and the Offset say enough. The horizon then matters only if the real
 // clock was set back while nothing ran. The next clock may be ahead by a part of a lease, and

@@ -76,7 +76,8 @@ func (c *Clock) stateLocked() State {
 func fits(offset time.Duration) bool { return offset != math.MaxInt64 && offset != math.MinInt64 }
 
 // restore puts a new clock where s says, in the given mode or, if that is empty, in that which s
-// keeps. s.At corrects an Offset that does not fit, or that was taken before the wall clock was set back.
+// keeps. s.At corrects an Offset that does not fit, or that was taken before the wall clock was set
+// back.
 func (c *Clock) restore(s State, mode Mode) {
 	c.anchor = c.wall()
 	c.base = c.anchor.Round(0).Add(s.Offset)

@@ -154,7 +154,7 @@ func TestEachChangeOfStateIsSaved(t *testing.T) {
 		{Mode: clock.Frozen, At: after(4 * time.Second)},                                 // the end of the advance
 		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4*time.Second + lease)}, // Resume
 		{Mode: clock.Running, Offset: 3 * time.Second, At: after(4 * time.Second)},       // the advance begins
-		{Mode: clock.Running, Offset: 4 * time.Second, At: after(5 * time.Second)},       // the step, before its function
+		{Mode: clock.Running, Offset: 4 * time.Second, At: after(5 * time.Second)},       // the step
 		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6 * time.Second)},       // the target, a second later
 		{Mode: clock.Running, Offset: 4 * time.Second, At: after(6*time.Second + lease)}, // the clock runs on
 	}

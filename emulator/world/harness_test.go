@@ -350,7 +350,7 @@ func (c client) Time(context.Context) (control.Time, error)   { return c.after(n
 
 func (c client) after(err error) (control.Time, error) {
 	if err != nil {
-		return control.Time{}, Busy(err)
+		return control.Time{}, Refusal(err)
 	}
 	return c.w.Time(), nil
 }
