@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"path/filepath"
 	"slices"
@@ -210,6 +212,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 		})
 	})
 	release()
+	if lost := (*state.LostError)(nil); errors.As(err, &lost) && p.given.level <= slog.LevelError {
+		return exitStatus(exitFailed) // the log has said why
+	}
 	return s.explainDev(p.log.text, err)
 }
 

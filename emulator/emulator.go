@@ -313,7 +313,27 @@ func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.La
 // If the program does not build or start, and an edit may fix that, Run serves without a program
 // until then (see Unserved). An emulator that is Apart sees no edit, so there Run returns the
 // error. With AttachOnly it builds nothing, and requests wait until a program attaches.
-func (e *Emulator) Run(ctx context.Context, ready func()) (err error) {
+//
+// If the folder of the state or of the project is deleted, moved or replaced, Run logs that, ends
+// and returns a *state.LostError.
+func (e *Emulator) Run(ctx context.Context, ready func()) error {
+	guard := e.newPlaceGuard()
+	if guard == nil {
+		return e.run(ctx, ready)
+	}
+	ctx, end := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		guard.run(ctx, end)
+	}()
+	err := e.run(ctx, ready)
+	end()
+	<-done
+	return guard.outcome(err)
+}
+
+func (e *Emulator) run(ctx context.Context, ready func()) (err error) {
 	defer func() {
 		if closeErr := e.close(); err == nil {
 			err = closeErr

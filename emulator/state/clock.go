@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"devtool.internal/clock"
+	"devtool.internal/internal/safefile"
 )
 
 // clockRecord is the size of the saved clock in bytes. It never changes, so that a write in place
@@ -25,9 +26,9 @@ const clockRecord = 256
 // ReadClock returns the saved state of the clock. It is zero if the clock has not run yet.
 func (f *Folder) ReadClock() (saved clock.State, err error) {
 	path := f.files.path(clockFile)
-	b, err := os.ReadFile(path)
+	b, err := safefile.Read(path, maxSmall)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return saved, fmt.Errorf("read clock: %w", err)
+		return saved, fmt.Errorf("read clock: %w (delete it to continue at the real time)", err)
 	}
 	if len(b) > 0 {
 		if err := json.Unmarshal(b, &saved); err != nil {
@@ -65,7 +66,7 @@ type ClockFile struct{ f *os.File }
 
 // OpenClock opens the file of the saved clock, and creates it if it does not exist.
 func (f *Folder) OpenClock() (*ClockFile, error) {
-	file, err := os.OpenFile(f.files.path(clockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := safefile.Open(f.files.path(clockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("write clock: %w", err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/safefile"
 )
 
 // What the state folder contains. Other versions of the format would stand beside formatFolder.
@@ -35,10 +36,17 @@ const (
 	recordFile    = "migrations.json"
 )
 
+// maxSmall and maxRecord bound what is read of the owner's file and the clock's, and of the record,
+// in bytes.
+const (
+	maxSmall  = 64 << 10
+	maxRecord = 64 << 20
+)
+
 // A Folder is a state folder that this process owns until Close.
 type Folder struct {
-	files   files
-	release func() error
+	files files
+	lock  *heldLock // nil for a temporary folder
 }
 
 // files are the files of a state folder, whether or not this process owns it.
@@ -57,26 +65,48 @@ func (f files) exists(name ...string) bool {
 
 // Open locks the state folder dir for owner, and creates it if it does not exist. While another
 // process owns it, the error is an *InUseError.
+//
+// Somebody else may have made the folder's content, so what is in it must be regular files and
+// folders. A symbolic link could lead out of it.
 func Open(dir string, owner Owner) (*Folder, error) {
 	f := files{dir}
-	if err := os.MkdirAll(f.path(), 0o700); err != nil {
+	if err := f.make(); err != nil {
 		return nil, fmt.Errorf("make state folder: %w (choose another with --persist-to)", err)
 	}
-	release, err := f.lock(owner)
+	lock, err := f.lock(owner)
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{files: f, release: release}, nil
+	return &Folder{files: f, lock: lock}, nil
+}
+
+// make makes the folder as far as it does not exist.
+func (f files) make() error {
+	if err := safefile.InDotFolder(f.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return err
+	}
+	if err := safefile.MakePrivate(f.path()); err != nil {
+		return err
+	}
+	for _, folder := range []string{objectsFolder, backupFolder} {
+		if err := safefile.MakeFolder(f.path(folder)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OpenTemporary opens a state folder that only this process knows and that is removed when it is
 // closed. So it takes no lock.
 func OpenTemporary(dir string) (*Folder, error) {
 	f := files{dir}
-	if err := os.MkdirAll(f.path(), 0o700); err != nil {
+	if err := os.MkdirAll(f.path(objectsFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
-	return &Folder{files: f, release: func() error { return nil }}, nil
+	return &Folder{files: f}, nil
 }
 
 // OpenExisting is Open for commands that work on what is there: without a state folder it returns a
@@ -91,8 +121,47 @@ func OpenExisting(dir string, owner Owner) (*Folder, error) {
 	return Open(dir, owner)
 }
 
+// A LostError says that somebody has deleted, moved or replaced a folder that an emulator uses.
+// Nothing can be saved any more: what is written goes to files that no path leads to.
+type LostError struct {
+	What string // the folder, for people
+	// Replaced reports whether something else is there now.
+	Replaced bool
+}
+
+func (e *LostError) Error() string {
+	happened := "was deleted or moved"
+	if e.Replaced {
+		happened = "was replaced by another one"
+	}
+	return e.What + " " + happened + " while `devtool dev` used it, so nothing can be saved any more: " +
+		"end `devtool dev` before you do that, and start it again now"
+}
+
+// Lost returns a *LostError for what if err, of a safefile.Place, is not nil.
+func Lost(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &LostError{What: what, Replaced: errors.Is(err, safefile.ErrReplaced)}
+}
+
+// Check returns a *LostError if the folder's path no longer leads to the folder that this process
+// has locked. It is cheap enough to be called twice a second.
+func (f *Folder) Check() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.check()
+}
+
 // Close unlocks the folder.
-func (f *Folder) Close() error { return f.release() }
+func (f *Folder) Close() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.release()
+}
 
 // ObjectsDir returns the folder with the objects of the class whose unique key is key
 // (Plan.UniqueKey).

@@ -234,7 +234,7 @@ func (p *Plan) transfer(t config.Transfer) string {
 		key = from.Classes[t.From]
 		delete(from.Classes, t.From)
 	}
-	if key == "" || !p.HasObjects(key) {
+	if !isKey(key) || !p.HasObjects(key) {
 		return fmt.Sprintf("%s (%s of %s has no objects in this state)", text, t.From, t.FromScript) + p.give(t.To, "")
 	}
 	p.taken = true

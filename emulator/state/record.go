@@ -9,6 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"devtool.internal/internal/safefile"
 )
 
 // A migrationRecord is the content of do/migrations.json: the migrations that were applied to this
@@ -36,6 +39,9 @@ type workerMigrations struct {
 type appliedStep struct {
 	Tag  string   `json:"tag"`
 	Does []string `json:"does"` // as describeStep says
+	// Moved are the folders that the step moved to the backups. Records of older versions lack
+	// them.
+	Moved []folderMove `json:"moved,omitempty"`
 }
 
 // A folderMove names two places in the state folder. To never exists before the move.
@@ -65,15 +71,21 @@ func (f files) recordPath() string { return f.path(objectsFolder, recordFile) }
 // readRecord returns the record, or an empty one if there is no file.
 func (f files) readRecord() (*migrationRecord, error) {
 	r := &migrationRecord{Version: recordVersion}
-	b, err := os.ReadFile(f.recordPath())
+	damaged := func(why error) error {
+		return fmt.Errorf("read record of migrations: %s is damaged (%w): "+
+			"correct it, or delete it to keep the objects on disk as they are", f.recordPath(), why)
+	}
+	b, err := safefile.Read(f.recordPath(), maxRecord)
+	var irregular *safefile.Irregular
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &irregular):
+		return nil, damaged(fmt.Errorf("it is %s, not %s", irregular.Is, irregular.Want))
 	case err != nil:
 		return nil, fmt.Errorf("read record of migrations: %w", err)
 	default:
 		if err := json.Unmarshal(b, r); err != nil {
-			return nil, fmt.Errorf("read record of migrations: %s is damaged (%w): "+
-				"correct it, or delete it to keep the objects on disk as they are", f.recordPath(), err)
+			return nil, damaged(err)
 		}
 		if r.Version != recordVersion {
 			return nil, fmt.Errorf("read record of migrations: %s has version %d, and this devtool knows %d: "+
@@ -91,10 +103,59 @@ func (f files) readRecord() (*migrationRecord, error) {
 			w.Classes = make(map[string]string)
 		}
 	}
+	if err := r.validate(); err != nil {
+		return nil, damaged(err)
+	}
 	return r, nil
 }
 
-// writeRecord replaces the record in one step. It makes the record's folder if that does not exist.
+// validate checks the names that become parts of paths. Somebody else may have written the record,
+// and no name may lead out of the state folder. A key belongs to one class, because two classes
+// would use the same files.
+func (r *migrationRecord) validate() error {
+	owners := make(map[string]string)
+	for _, worker := range slices.Sorted(maps.Keys(r.Workers)) {
+		w := r.Workers[worker]
+		for _, class := range slices.Sorted(maps.Keys(w.Classes)) {
+			key, name := w.Classes[class], worker+"/"+class
+			if !isKey(key) {
+				return fmt.Errorf("%q, the key of class %q, is not the name of a folder", key, name)
+			}
+			if other := owners[key]; other != "" {
+				return fmt.Errorf("classes %q and %q have the same key %q", other, name, key)
+			}
+			owners[key] = name
+		}
+		for _, step := range w.Applied {
+			for _, m := range step.Moved {
+				if !m.valid() {
+					return fmt.Errorf("the move of %q to %q leaves its folders", m.From, m.To)
+				}
+			}
+		}
+	}
+	for _, m := range r.Moving {
+		if !m.valid() {
+			return fmt.Errorf("the move of %q to %q leaves its folders", m.From, m.To)
+		}
+	}
+	return nil
+}
+
+// isKey reports whether key may be the unique key of a class: the name of a folder in
+// objectsFolder.
+func isKey(key string) bool { return safefile.IsName(key) && key != recordFile }
+
+// valid reports whether m moves objects between their folder and the backups.
+func (m folderMove) valid() bool {
+	from, key, _ := strings.Cut(filepath.ToSlash(m.From), "/")
+	to, name, _ := strings.Cut(filepath.ToSlash(m.To), "/")
+	return isKey(key) && isKey(name) &&
+		(from == objectsFolder && to == backupFolder || from == backupFolder && to == objectsFolder)
+}
+
+// writeRecord replaces the record in one step. The record's folder exists: Open makes it, and a
+// folder that was deleted meanwhile does not come back.
 func (f files) writeRecord(r *migrationRecord) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -102,8 +163,8 @@ func (f files) writeRecord(r *migrationRecord) error {
 	}
 	path := f.recordPath()
 	unfinished := path + ".new"
-	if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		err = writeWhole(unfinished, append(b, '\n'), f.exists(objectsFolder, recordFile))
+	if err = safefile.Create(unfinished, append(b, '\n')); err == nil && f.exists(objectsFolder, recordFile) {
+		err = sync(unfinished) // before it replaces another one
 	}
 	if err == nil {
 		err = os.Rename(unfinished, path)
@@ -115,32 +176,27 @@ func (f files) writeRecord(r *migrationRecord) error {
 	return nil
 }
 
-// writeWhole writes a file, over one that a killed process may have left. A file that will replace
-// another one is synced to disk.
-func writeWhole(path string, content []byte, replaces bool) error {
-	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// sync writes a file to the disk.
+func sync(path string) error {
+	w, err := safefile.Open(path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(content)
-	if err == nil && replaces {
-		err = w.Sync()
-	}
-	return errors.Join(err, w.Close())
+	return errors.Join(w.Sync(), w.Close())
 }
 
-// move moves one folder, unless that has been done.
+// move moves one folder, unless that has been done. It never leaves the state folder, even if
+// somebody puts a link there meanwhile.
 func (f files) move(m folderMove) error {
 	if f.exists(m.To) || !f.exists(m.From) {
 		return nil
 	}
-	to := f.path(m.To)
-	err := os.MkdirAll(filepath.Dir(to), 0o700)
+	root, err := os.OpenRoot(f.path())
 	if err == nil {
-		err = os.Rename(f.path(m.From), to)
+		err = errors.Join(root.Rename(m.From, m.To), root.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("move objects of a deleted class to the backups: %w", err)
+		return fmt.Errorf("move objects of a class between %s and %s: %w", m.From, m.To, err)
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ func (o *Object) IsEmpty() (empty bool, err error) {
 	return empty, nil
 }
 
-// CloseOrRemove closes the file as Close does, and removes it if the object stores nothing.
+// CloseOrRemove closes the file as Close does, and removes it if the object stores nothing. It
+// removes no other file that has taken its path.
 //
 // No step loses anything, because what stores nothing is removed only after its commit. A process
 // that is killed before the last step leaves a file that ReadObject reports as empty. The object's
@@ -32,7 +33,7 @@ func (o *Object) CloseOrRemove() error {
 	if closeErr := o.Close(); closeErr != nil {
 		return closeErr
 	}
-	if err != nil || !empty {
+	if err != nil || !empty || o.Moved() {
 		return err
 	}
 	return RemoveObject(o.path)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+
+	"devtool.internal/internal/safefile"
 )
 
 // companions are the suffixes of the files that SQLite keeps beside a database file. They are
@@ -21,7 +23,8 @@ var objectFile = regexp.MustCompile(`^([0-9a-f]{64})\.sqlite$`)
 func ObjectPath(dir, id string) string { return filepath.Join(dir, id+".sqlite") }
 
 // Objects returns the ids of all objects that have a file in the namespace's folder, sorted. It
-// returns none for a folder that does not exist. It opens no file.
+// returns none for a folder that does not exist. It opens no file. So a folder or a pipe with the
+// name of an object's file counts, and reading it says what is wrong with it.
 func Objects(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -32,7 +35,7 @@ func Objects(dir string) ([]string, error) {
 	}
 	var ids []string
 	for _, entry := range entries {
-		if m := objectFile.FindStringSubmatch(entry.Name()); m != nil && entry.Type().IsRegular() {
+		if m := objectFile.FindStringSubmatch(entry.Name()); m != nil {
 			ids = append(ids, m[1])
 		}
 	}
@@ -69,27 +72,57 @@ func emptyImage(schema []string) func() ([]byte, error) {
 
 // placeFile creates a database file with the given content, and its folder. A process that is
 // killed leaves either the whole file or none. The content reaches the disk with the first
-// checkpoint; a power cut before that may lose the file, together with its log. The caller ensures
-// that the file does not exist and that no other process creates it at the same time.
+// checkpoint; a power cut before that may lose the file, together with its log, or leave it empty.
+// The caller ensures that the file does not exist and that no other process creates it at the same
+// time.
 func placeFile(path string, image []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return explainFile(path, err)
-	}
 	if err := removeFiles(path, companions); err != nil {
 		return err
 	}
-	// The name is always the same. So a kill leaves at most one stray file, which the next attempt
-	// overwrites.
-	unfinished := path + ".new"
-	err := os.WriteFile(unfinished, image, 0o600)
-	if err == nil {
-		err = os.Rename(unfinished, path)
-	}
-	if err != nil {
-		os.Remove(unfinished)
+	// The temporary name is always the same. So a kill leaves at most one stray file, which the
+	// next attempt replaces.
+	if err := safefile.Replace(path, path+".new", image); err != nil {
 		return explainFile(path, err)
 	}
 	return nil
+}
+
+// smallestPage is the smallest page of a database in bytes. The size of a file is a multiple of it.
+const smallestPage = 512
+
+// inspect looks at a database file before it is opened: SQLite would wait for a pipe, follow a link
+// and take an empty file for a new database. The error is ErrCorrupt if the file, or one beside it,
+// is not what SQLite left there.
+//
+// No file of ours is ever empty, because placeFile renames a whole one into place. A power cut may
+// leave an empty one, whose content is lost. SQLite would delete its log, too.
+func inspect(path string) (fs.FileInfo, error) {
+	info, err := safefile.Regular(path)
+	logged := false
+	for _, suffix := range companions {
+		if err != nil {
+			break
+		}
+		var beside fs.FileInfo
+		beside, err = safefile.Regular(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		} else if err == nil {
+			logged = logged || beside.Size() > 0
+		}
+	}
+	if bad := (*safefile.Irregular)(nil); errors.As(err, &bad) {
+		return nil, damaged(bad.Path, "it is "+bad.Is+", not "+bad.Want)
+	}
+	switch {
+	case err != nil:
+		return nil, explainFile(path, err)
+	case info.Size() == 0:
+		return nil, damaged(path, "it is empty, as after a power cut")
+	case info.Size() < smallestPage, info.Size()%smallestPage != 0 && !logged: // a log may have the rest
+		return nil, damaged(path, fmt.Sprintf("its end is missing: it has %d bytes", info.Size()))
+	}
+	return info, nil
 }
 
 // removeFiles deletes the files path + suffix that exist, in the order of suffixes.
@@ -102,9 +135,17 @@ func removeFiles(path string, suffixes []string) error {
 	return nil
 }
 
-// moveAside renames a database file to the first free name of the form path.damaged-N. Its
-// companions stay behind; placeFile removes them.
+// moveAside renames a database file, or what is in its place, to the first free name of the form
+// path.damaged-N. Its companions stay behind, and placeFile removes them, except folders: what
+// somebody keeps there is not ours to delete.
 func moveAside(path string) error {
+	for _, suffix := range companions {
+		if _, err := safefile.Folder(path + suffix); err == nil {
+			if err := moveAside(path + suffix); err != nil {
+				return err
+			}
+		}
+	}
 	for n := 1; ; n++ {
 		target := fmt.Sprintf("%s.damaged-%d", path, n)
 		_, err := os.Lstat(target)

@@ -37,9 +37,10 @@ type Index struct {
 	db *database // nil when closed
 }
 
-// OpenIndex opens the index of the namespace in the folder dir. It creates a missing index and
-// fills it from the objects' files, if there are any. It moves a damaged one aside to
-// metadata.sqlite.damaged-N first. No object of the namespace may be open meanwhile.
+// OpenIndex opens the index of the namespace in the folder dir, and makes the folder if only that
+// is missing. It creates a missing index and fills it from the objects' files, if there are any. It
+// moves a damaged one aside to metadata.sqlite.damaged-N first. No object of the namespace may be
+// open meanwhile.
 //
 // Only the index knows the order in which alarms were set. After a rebuild, alarms of the same time
 // have the same Order, and fire by id.

@@ -267,8 +267,8 @@ func TestRebuildSkipsAndReportsDamagedObjects(t *testing.T) {
 
 func TestObjectsAreTheFilesNamedByIDs(t *testing.T) {
 	dir := t.TempDir()
-	want := []string{objectID("0"), objectID("a"), objectID("f")}
-	for _, id := range []string{want[2], want[0], want[1]} {
+	want := []string{objectID("0"), objectID("a"), objectID("e"), objectID("f")}
+	for _, id := range []string{want[3], want[0], want[1]} {
 		writeFile(t, store.ObjectPath(dir, id), nil)
 	}
 	for _, stranger := range []string{
@@ -279,7 +279,7 @@ func TestObjectsAreTheFilesNamedByIDs(t *testing.T) {
 	} {
 		writeFile(t, filepath.Join(dir, stranger), nil)
 	}
-	must(t, os.Mkdir(store.ObjectPath(dir, objectID("e")), 0o700))
+	must(t, os.Mkdir(store.ObjectPath(dir, want[2]), 0o700)) // a damaged object
 	got, err := store.Objects(dir)
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -29,8 +29,8 @@ func ReadObject(path string) (Info, error) {
 }
 
 func readObject(path string) (_ Info, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return Info{}, explainFile(path, err)
+	if _, err := inspect(path); err != nil {
+		return Info{}, err
 	}
 	crashed, err := hasLog(path)
 	if err != nil {

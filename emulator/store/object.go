@@ -58,13 +58,14 @@ var objectSchema = []string{
 }
 
 // Object is the open database of one object. It is not safe for concurrent use: the object's turn
-// guards it. Only Interrupt may be called at any time.
+// guards it. Only Interrupt and Moved may be called at any time.
 //
 // When the disk fails and SQLite ends the transaction, every call returns that error until Rollback
 // or Close. So half a transaction can never be committed. After Close, every call returns an error
 // that is fs.ErrClosed.
 type Object struct {
 	path    string
+	file    fs.FileInfo // what path named when it was opened
 	name    string
 	hasName bool
 
@@ -91,8 +92,9 @@ type Object struct {
 	cursors    map[*Cursor]struct{} // the ones that may have more rows
 }
 
-// OpenObject opens the file at path. It creates a missing file, with its folders. It records the
-// name in a file that has none; a recorded name stays.
+// OpenObject opens the file at path. It creates a missing file, but not its folder, which OpenIndex
+// makes: a folder that was deleted or moved away does not come back. It records the name in a file
+// that has none; a recorded name stays.
 //
 // It fails with ErrLocked if another process, or another Object, has the file open, and with
 // ErrCorrupt if the file can't be read.
@@ -108,16 +110,17 @@ func OpenObject(path string, name string, hasName bool) (*Object, error) {
 }
 
 func (o *Object) open(name string, hasName bool) error {
-	_, err := os.Stat(o.path)
+	file, err := inspect(o.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = createObject(o.path, name, hasName)
-	} else if err != nil {
-		err = explainFile(o.path, err)
+		if err = createObject(o.path, name, hasName); err == nil {
+			file, err = inspect(o.path)
+		}
 	}
 	if err != nil {
 		return err
 	}
 
+	o.file = file
 	if o.db, err = openDatabase(o.path); err != nil {
 		return err
 	}
@@ -148,6 +151,13 @@ func (o *Object) open(name string, hasName bool) error {
 		return err
 	}
 	return o.db.useRule()
+}
+
+// Moved reports whether the object's path no longer names the open file: somebody has deleted,
+// moved or replaced it. What is committed from then on is lost. It may be called at any time.
+func (o *Object) Moved() bool {
+	now, err := os.Lstat(o.path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(o.file, now)
 }
 
 // Configured reports whether a PRAGMA has changed how later SQL runs. The file does not record such

@@ -14,15 +14,17 @@ import (
 
 func TestNewFileIsPrivateAndStandsAloneWhenClosed(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "v3", "do", "object.sqlite")
+	path := filepath.Join(dir, "do", "object.sqlite")
+	must(t, openIndex(t, filepath.Dir(path)).Close())
 	o := openObject(t, path)
 	must(t, o.Put("k", []byte("v")))
 	must(t, o.Commit())
 	must(t, o.Close())
 
-	wantFiles(t, dir, "v3/do/object.sqlite")
+	wantFiles(t, dir, "do/metadata.sqlite", "do/object.sqlite")
 	if runtime.GOOS != "windows" {
-		for name, want := range map[string]fs.FileMode{"v3": 0o700, "v3/do": 0o700, "v3/do/object.sqlite": 0o600} {
+		modes := map[string]fs.FileMode{"do": 0o700, "do/metadata.sqlite": 0o600, "do/object.sqlite": 0o600}
+		for name, want := range modes {
 			info, err := os.Stat(filepath.Join(dir, name))
 			must(t, err)
 			if got := info.Mode().Perm(); got != want {
@@ -37,6 +39,7 @@ func TestNewFileIsPrivateAndStandsAloneWhenClosed(t *testing.T) {
 func TestPathsMayHoldAnyCharacter(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a b?c#d%20&e=f")
 	path := filepath.Join(dir, "file:o.sqlite")
+	must(t, os.Mkdir(dir, 0o700))
 	o, err := store.OpenObject(path, "n", true)
 	must(t, err)
 	must(t, o.Close())
@@ -188,16 +191,6 @@ func TestFilesOfOthersAreCompleted(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestFileWithoutContentIsAnEmptyObject(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "object.sqlite")
-	writeFile(t, path, nil)
-	o := openObject(t, path)
-	must(t, o.Put("k", []byte("v")))
-	must(t, o.Commit())
-	must(t, o.Close())
-	wantValue(t, openObject(t, path), "k", "v")
 }
 
 func TestDamagedFileIsReportedAndKept(t *testing.T) {

@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"devtool.internal/internal/safefile"
 )
 
 // openIndex opens the index, or builds it if it is missing or damaged. A new index appears under
 // its name only once it is complete. So the next start repeats a rebuild that was interrupted.
 func openIndex(dir string) (*Index, error) {
 	path := filepath.Join(dir, indexFile)
+	if err := safefile.MakeFolder(dir); err != nil {
+		return nil, explainFile(path, err)
+	}
 	db, err := openIndexFile(path)
 	if err == nil {
 		return &Index{db: db}, nil
@@ -97,8 +101,8 @@ func (x *Index) fill(d *database, dir string, ids []string) error {
 // openIndexFile opens an index file and checks it. The error is ErrCorrupt if the file can't serve
 // as an index.
 func openIndexFile(path string) (*database, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, explainFile(path, err)
+	if _, err := inspect(path); err != nil {
+		return nil, err
 	}
 	db, err := openDatabase(path)
 	if err != nil {

@@ -550,7 +550,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s: %w: stop the other devtool or database tool that has it open, then try again (%w)",
 			path, ErrLocked, err)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		return fmt.Errorf("%s: %w: restore a copy of it, or move it away to start empty (%w)", path, ErrCorrupt, err)
+		return fmt.Errorf("%s: %w: "+mend+" (%w)", path, ErrCorrupt, err)
 	case sqlite.ResultFull:
 		return fmt.Errorf("%s: %w: free some space, then try again (%w)", path, ErrFull, err)
 	case sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultPerm:
@@ -558,6 +558,12 @@ func explain(path string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }
+
+// mend says what to do about a damaged file.
+const mend = "restore a copy of it, or move it away to start empty"
+
+// damaged returns an ErrCorrupt for the file at path, and says why.
+func damaged(path, why string) error { return fmt.Errorf("%s: %w (%s): "+mend, path, ErrCorrupt, why) }
 
 // explainFile is explain for an error of the operating system.
 func explainFile(path string, err error) error {

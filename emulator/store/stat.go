@@ -19,13 +19,13 @@ func (o *Object) CountKeys() (n int64, err error) {
 // FileSize returns how many bytes an object takes on disk, including its log. It opens no file, so
 // it may be called at any time. The error is fs.ErrNotExist if there is no file.
 func FileSize(path string) (int64, error) {
-	stat, err := os.Stat(path)
+	stat, err := os.Lstat(path)
 	if err != nil {
 		return 0, fmt.Errorf("measure object: %w", explainFile(path, err))
 	}
 	size := stat.Size()
 	for _, suffix := range companions {
-		if stat, err := os.Stat(path + suffix); err == nil { // it may be gone, since it was merged
+		if stat, err := os.Lstat(path + suffix); err == nil { // it may be gone, since it was merged
 			size += stat.Size()
 		}
 	}

@@ -26,10 +26,7 @@ import (
 type Admin struct{ w *World }
 
 // A pinnedObject is an object that an Admin works on. It stays in its namespace until release.
-type pinnedObject struct {
-	*object
-	path string
-}
+type pinnedObject struct{ *object }
 
 // pin pins the object that which names and returns it, whether or not it exists.
 func (a Admin) pin(which control.Object) (pinnedObject, error) {
@@ -45,7 +42,7 @@ func (ns *Namespace) pinForAdmin(who Identity) pinnedObject {
 	ns.mu.Lock()
 	o.visitors++
 	ns.mu.Unlock()
-	return pinnedObject{o, store.ObjectPath(ns.dir, who.id.String())}
+	return pinnedObject{o}
 }
 
 // release unpins the object.
@@ -111,7 +108,7 @@ func (p pinnedObject) busy() error {
 
 // hasFile reports whether the object has a file. It may store nothing.
 func (p pinnedObject) hasFile() (bool, error) {
-	_, err := os.Stat(p.path)
+	_, err := os.Lstat(p.path()) // a damaged one may be anything
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -188,7 +185,7 @@ func (p pinnedObject) readFile(info *control.ObjectInfo) (stores bool, err error
 	if found, err := p.hasFile(); err != nil || !found {
 		return false, err
 	}
-	if info.Size, err = store.FileSize(p.path); err != nil {
+	if info.Size, err = store.FileSize(p.path()); err != nil {
 		return false, err
 	}
 	var at time.Time
@@ -198,13 +195,13 @@ func (p pinnedObject) readFile(info *control.ObjectInfo) (stores bool, err error
 		empty, err = p.store.IsEmpty()
 		empty = empty && err == nil // its event has the error
 	} else {
-		read, err := store.ReadObject(p.path)
+		read, err := store.ReadObject(p.path())
 		if err != nil {
 			return false, err
 		}
-		if read.Empty {
+		if read.Empty && p.ns.w.lostCause() == nil {
 			info.Size = 0
-			return false, store.RemoveObject(p.path)
+			return false, store.RemoveObject(p.path())
 		}
 		at, set = read.Alarm, read.HasAlarm
 		p.mu.Lock()
@@ -278,7 +275,7 @@ func (a Admin) ShowObject(ctx context.Context, which control.Object) (control.Ob
 		return control.ObjectDetails{}, err
 	}
 	defer p.release()
-	details := control.ObjectDetails{File: p.path}
+	details := control.ObjectDetails{File: p.path()}
 	err = p.read(ctx, func(s *store.Object) (err error) {
 		details.Keys, err = s.CountKeys()
 		return err
@@ -400,7 +397,7 @@ func (p pinnedObject) delete() error {
 	if err := p.closeStore(); err != nil {
 		return err
 	}
-	if err := store.RemoveObject(p.path); err != nil {
+	if err := store.RemoveObject(p.path()); err != nil {
 		return err
 	}
 	if err := p.ns.index.Delete(p.id.String()); err != nil {

@@ -31,7 +31,7 @@ func (a Admin) SnapshotObject(ctx context.Context, which control.Object) (contro
 	if err = cmp.Or(err, failed); err != nil {
 		return control.Snapshot{}, err
 	}
-	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: p.path}
+	details := control.ObjectDetails{Keys: int64(len(stored.Entries)), File: p.path()}
 	if details.ObjectInfo, _, err = p.info(); err != nil {
 		return control.Snapshot{}, err
 	}

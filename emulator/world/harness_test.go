@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -84,6 +85,9 @@ func (w *world) startEngine() {
 	}
 	w.World = New(o.Options)
 	w.crons = o.Crons
+	if err := os.MkdirAll(filepath.Join(w.dir, "state", "v3", "do"), 0o700); err != nil { // the state's owner does
+		w.t.Fatal(err)
+	}
 	if err := w.Apply(w.layout()); err != nil {
 		w.t.Fatal(err)
 	}

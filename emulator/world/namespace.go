@@ -12,6 +12,7 @@ import (
 	"devtool.internal/durable/objectid"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
+	"devtool.internal/internal/safefile"
 )
 
 // A Namespace is the objects of one class, with their files, alarms and idle timers.
@@ -21,7 +22,8 @@ type Namespace struct {
 	uniqueKey string
 	dir       string // of the objects' files
 	index     *store.Index
-	keyValue  atomic.Bool // its objects have no SQL, and key-value limits
+	keyValue  atomic.Bool     // its objects have no SQL, and key-value limits
+	place     *safefile.Place // of dir, or nil before the first CheckFiles
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -220,6 +222,9 @@ func (ns *Namespace) close() error {
 	}
 	if err := ns.index.Close(); err != nil && first == nil {
 		first = err
+	}
+	if ns.place != nil {
+		ns.place.Close() //nolint:errcheck // nothing was written
 	}
 	return first
 }

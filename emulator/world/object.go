@@ -26,6 +26,8 @@ type object struct {
 	storeMu sync.Mutex
 	// store is nil until it is first used. Only the holder of the turn uses it.
 	store *store.Object
+	// fileLost is set when the open file is no longer at its path (see missing.go).
+	fileLost bool
 	// lingers is set when the object was evicted and its file is still open.
 	lingers bool
 	// run is the alarm that is running, or nil.
@@ -382,14 +384,20 @@ func (o *object) administer(ctx context.Context, f func(*store.Object) error) er
 
 // open returns the store, and opens it if it is closed. storeMu is held.
 func (o *object) open() (*store.Object, error) {
+	if err := o.dropLost(); err != nil {
+		return nil, err
+	}
 	if o.store == nil {
 		if err := context.Cause(o.ns.w.ctx); err != nil { // nobody would close it again
+			return nil, err
+		}
+		if err := o.ns.w.lostCause(); err != nil {
 			return nil, err
 		}
 		o.mu.Lock()
 		name, named := o.name, o.named
 		o.mu.Unlock()
-		s, err := store.OpenObject(store.ObjectPath(o.ns.dir, o.id.String()), name, named)
+		s, err := store.OpenObject(o.path(), name, named)
 		if err != nil {
 			return nil, err
 		}
@@ -405,6 +413,9 @@ func (o *object) open() (*store.Object, error) {
 	return o.store, nil
 }
 
+// path returns the path of the object's file.
+func (o *object) path() string { return store.ObjectPath(o.ns.dir, o.id.String()) }
+
 // closeStore closes the file if it is open, and removes it if the object stores nothing. storeMu is
 // held. No event has the turn, or the caller has it.
 //
@@ -415,7 +426,7 @@ func (o *object) closeStore() error {
 		return nil
 	}
 	s := o.store
-	o.store = nil
+	o.store, o.fileLost = nil, false
 	o.ns.w.stores.forget(o)
 	return s.CloseOrRemove()
 }
@@ -440,6 +451,8 @@ func (o *object) commit() error {
 	switch {
 	case !o.uncommitted():
 		return nil
+	case o.ns.w.lostCause() != nil:
+		return o.ns.w.lostCause()
 	case o.store.AlarmChanged():
 		return o.commitWithAlarm()
 	}

@@ -50,21 +50,26 @@ func (s *stores) tryClose(o *object) {
 	if err := o.store.CloseOrRemove(); err != nil {
 		o.ns.w.log.Error("close "+o.String(), "err", err)
 	}
-	o.store = nil
+	o.store, o.fileLost = nil, false
 	s.forgetLocked(o)
 	o.forgetLingering()
+}
+
+// open returns the objects that have their file open, in no order.
+func (s *stores) open() []*object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	open := make([]*object, 0, len(s.at))
+	for o := range s.at {
+		open = append(open, o)
+	}
+	return open
 }
 
 // closeLingering closes the files of the objects that an advance has evicted. It is called when the
 // advance has ended.
 func (s *stores) closeLingering() {
-	s.mu.Lock()
-	var open []*object
-	for o := range s.at {
-		open = append(open, o)
-	}
-	s.mu.Unlock()
-	for _, o := range open {
+	for _, o := range s.open() {
 		o.storeMu.Lock()
 		if o.lingers && !o.inUse() {
 			o.closeUnused()

@@ -131,6 +131,8 @@ type World struct {
 	// are not over yet.
 	aftermath aftermath
 
+	lost atomic.Pointer[error] // why nothing can be committed any more (see missing.go)
+
 	// advancing is set during an advance.
 	advancing             atomic.Bool
 	deleteAllDeletesAlarm atomic.Bool
