@@ -101,6 +101,9 @@ func (p *project) prepare() error {
 	for _, folder := range updated {
 		fmt.Fprintf(p.log.text, "updated the SDK in %s to the one of this devtool\n", p.s.short(folder))
 	}
+	if old := oldVendoredSDK(p.s, p.config.Dir()); old != nil && err == nil {
+		p.log.Warn(old.problem(p.s) + ": " + old.advice())
+	}
 	return err
 }
 
@@ -139,7 +142,7 @@ func (p *project) options() emulator.Options {
 		Version:       Version,
 		Prepare:       p.prepare,
 		Progress:      func(b plugin.Progress) { fmt.Fprintln(p.log.text, progressText(b)) },
-		Failed:        func(err error) { report(logged, p.s.explainDev(p.log.text, err), false) },
+		Failed:        func(err error) { report(logged, p.explainBuild(err), false) },
 	}
 }
 
@@ -179,6 +182,20 @@ func (s Streams) explainDev(w io.Writer, err error) error {
 		return failure(importHint(s, s.Dir, build.Output), "the handler program does not build: %s", build)
 	}
 	return err
+}
+
+// explainBuild is explainDev for the project's program. An old copy of the SDK explains much.
+func (p *project) explainBuild(err error) error {
+	shown := p.s.explainDev(p.log.text, err)
+	var bad *config.Error
+	if shown == nil || p.config == nil || errors.As(err, &bad) {
+		return shown
+	}
+	message, hint := explain(shown)
+	if old := oldVendoredSDK(p.s, p.config.Dir()); old != nil && hint == "" {
+		return failure(old.advice()+": "+old.problem(p.s), "%s", message)
+	}
+	return shown
 }
 
 // progressText is the line that dev repeats during a long build.

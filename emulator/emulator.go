@@ -36,6 +36,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"devtool.internal/config"
@@ -109,7 +110,7 @@ type Options struct {
 	// the sources. Its context ends when the next build begins.
 	Built func(context.Context)
 	// Prepare, unless it is nil, prepares the project's folder for a build. It is called after a
-	// change of go.mod, which says what a build needs there.
+	// change of the files that say from which modules go builds.
 	Prepare func() error
 	// Failed receives the error of each version of the program that cannot be served.
 	Failed func(error)
@@ -134,7 +135,9 @@ type Emulator struct {
 	journal      *Journal
 	record       record
 	stopRequests stopRequests
-	release      []func() error // called by close, last first
+	requests     atomic.Int64             // from outside, that have been answered
+	reloads      atomic.Pointer[reloader] // nil before the first version was tried, or without reloads
+	release      []func() error           // called by close, last first
 
 	// mu guards what follows.
 	mu         sync.Mutex
@@ -379,6 +382,7 @@ func (e *Emulator) run(ctx context.Context, ready func()) (err error) {
 	ready()
 	if reloads != nil {
 		reloads.start(unserved)
+		e.reloads.Store(reloads)
 	}
 	select {
 	case <-ctx.Done():

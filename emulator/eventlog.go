@@ -22,6 +22,9 @@ type eventLine struct{ world.Happening }
 
 // logEvent writes the line of an event.
 func (e *Emulator) logEvent(h world.Happening) {
+	if h.Event == eventRequest {
+		e.requests.Add(1)
+	}
 	l := eventLine{h}
 	level := l.level()
 	ctx := context.Background()

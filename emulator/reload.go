@@ -13,8 +13,10 @@ import (
 	"sync"
 	"time"
 
+	"devtool.internal/config"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/world"
 )
 
 // newReloader begins to watch the files of the program and of the configuration. A change from now
@@ -22,7 +24,8 @@ import (
 func (e *Emulator) newReloader() (r *reloader, err error) {
 	r = &reloader{
 		e: e, crons: e.world.CronExpressions(), configuration: e.configurationFiles(),
-		stopInspecting: func() {},
+		stopInspecting: func() {}, asked: make(chan chan<- error),
+		brake: brake{requests: &e.requests}, dev: e.currentSettings().dev,
 	}
 	r.ctx, r.cancel = context.WithCancel(e.world.Context())
 	if r.files, err = e.newWatchSet(r.ctx, r.configuration, r.noticed); err != nil {
@@ -50,15 +53,13 @@ func (r *reloader) stop() {
 	})
 }
 
-// configurationFiles returns the files that make the configuration. A missing file is among them if
-// its folder exists, because it may be created later.
+// configurationFiles returns the files that make the configuration. Missing ones are among them,
+// because they may be created later.
 func (e *Emulator) configurationFiles() []string {
 	s := e.currentSettings()
 	files := []string{s.path}
 	for _, f := range s.varFiles {
-		if _, err := os.Stat(filepath.Dir(f.Path)); err == nil {
-			files = append(files, f.Path)
-		}
+		files = append(files, f.Path)
 	}
 	return files
 }
@@ -90,14 +91,20 @@ type reloader struct {
 	stopInspecting context.CancelFunc
 	// reported is the error that was reported last, and sourceChanged is set when source has
 	// changed since. The same error is not reported again without such a change. Otherwise a
-	// program whose log is a watched file would cause reports without end.
+	// program that embeds its log would cause reports without end.
 	reported      string
 	sourceChanged bool
+	// unchanged is set if the last build made what serves already.
+	unchanged bool
+	brake     brake
+	dev       config.Dev // where the emulator listens
 	// stale is set while a changed file of the configuration has not been read, and unprepared
 	// while Options.Prepare has not been called after a change of go.mod.
 	stale, unprepared bool
 	// postponed is set while changes wait to be built because an attached program serves.
 	postponed bool
+	// asked receives requests to build and start the program, whatever has changed.
+	asked chan chan<- error
 }
 
 // run handles changes, one after the other, until stop is called.
@@ -107,20 +114,72 @@ func (r *reloader) run() {
 		case <-r.ctx.Done():
 			return
 		case paths := <-r.files.changes:
-			r.noteChanges(paths)
+			if !r.noteChanges(paths) {
+				r.e.host.ExpectNoMore(r.files.settling)
+				continue
+			}
 		case <-r.e.host.BuildWanted:
 			if !r.postponed && r.e.host.Serving() != nil {
 				continue
 			}
 			r.sourceChanged = true
+		case answer := <-r.asked:
+			answer <- r.startAgain()
+			continue
 		}
-		if !r.postpone() {
-			if err := r.build(r.ctx); r.ctx.Err() == nil {
-				r.report(err)
-			}
-		}
-		r.e.host.ExpectNoMore(r.files.settling)
+		r.buildAndReport()
 	}
+}
+
+// buildAndReport makes a version, unless an attached program serves.
+func (r *reloader) buildAndReport() {
+	if !r.postpone() {
+		if err := r.build(r.ctx); r.ctx.Err() == nil {
+			r.report(err)
+		}
+	}
+	r.e.host.ExpectNoMore(r.files.settling)
+}
+
+// isBehind reports whether what is saved does not serve although a program does.
+func (r *reloader) isBehind() bool {
+	e := r.e
+	if e.host.AttachedServes() || e.host.Serving() == nil {
+		return false
+	}
+	e.record.mu.Lock()
+	defer e.record.mu.Unlock()
+	return e.record.Failure != nil || r.brake.held.Load()
+}
+
+// ask makes run start the program again, built from what is saved. It returns when that is done.
+func (r *reloader) ask(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case r.asked <- answer:
+	case <-r.ctx.Done():
+		return world.ErrEnding
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-r.ctx.Done():
+		return world.ErrEnding
+	}
+}
+
+// startAgain builds what is saved. If that can't be served, the version before is started again.
+func (r *reloader) startAgain() error {
+	r.brake.release()
+	r.stale, r.unprepared, r.sourceChanged = true, true, true
+	before := r.e.host.Serving()
+	r.buildAndReport()
+	if r.e.host.Serving() != before {
+		return nil
+	}
+	return r.e.host.Restart()
 }
 
 // build makes a version of the saved files and serves it. A change meanwhile starts the build over;
@@ -129,28 +188,33 @@ func (r *reloader) run() {
 func (r *reloader) build(ctx context.Context) error {
 	for {
 		r.stopInspecting()
+		r.files.building()
 		r.e.host.Fail(nil)
 		began := time.Now()
 		building, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() { done <- r.reload(building) }()
-		select {
-		case err := <-done:
-			cancel()
-			if ctx.Err() != nil {
+		more := true
+		for more {
+			select {
+			case err := <-done:
+				cancel()
+				if ctx.Err() != nil {
+					return err
+				}
+				failure := r.e.record.changed(err)
+				if err != nil {
+					r.e.host.Fail(&unservedError{cause: err, failure: failure})
+				}
+				r.files.anySource(r.stale)
+				r.inspect(err == nil, began)
 				return err
+			case paths := <-r.files.changes:
+				more = !r.noteChanges(paths)
 			}
-			failure := r.e.record.changed(err)
-			if err != nil {
-				r.e.host.Fail(&unservedError{cause: err, failure: failure})
-			}
-			r.inspect(err == nil, began)
-			return err
-		case more := <-r.files.changes:
-			cancel()
-			<-done
-			r.noteChanges(more)
 		}
+		cancel()
+		<-done
 	}
 }
 
@@ -184,16 +248,51 @@ func (r *reloader) makesVersion(path string) bool {
 	case ".go", ".mod", ".sum", ".work", ".s", ".c", ".h":
 		return true
 	}
-	return slices.Contains(r.configuration, path)
+	return decidesModules(path) || slices.Contains(r.configuration, path)
 }
 
-// noteChanges notes that files have changed.
-func (r *reloader) noteChanges(paths []string) {
+// noteChanges notes that inputs of the build have changed. It reports false if they make no new
+// version.
+func (r *reloader) noteChanges(paths []string) bool {
+	stops, first := r.brake.stops(paths, r.makesVersion)
+	if first {
+		r.e.log.Warn(fmt.Sprintf("%s changed at each of the last %d starts, so the program seems to write it: "+
+			"it is not built again for that, until you save another file or press r",
+			r.e.listed(r.brake.files), braking))
+	}
+	if stops {
+		return false
+	}
+	r.e.log.Debug("changed: " + r.e.listed(paths))
 	r.sourceChanged = r.sourceChanged || slices.ContainsFunc(paths, r.makesVersion)
-	r.unprepared = r.unprepared || slices.Contains(paths, filepath.Join(r.e.project, "go.mod"))
+	r.unprepared = r.unprepared || slices.ContainsFunc(paths, decidesModules)
 	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool {
 		return slices.Contains(r.configuration, path)
 	})
+	return true
+}
+
+// decidesModules reports whether the file or folder at path says from which modules go builds.
+func decidesModules(path string) bool {
+	return slices.Contains([]string{"go.mod", "go.work", "modules.txt", "vendor"}, filepath.Base(path))
+}
+
+// maxListed is how many files a line names.
+const maxListed = 3
+
+// listed names files as the user knows them.
+func (e *Emulator) listed(paths []string) string {
+	var names []string
+	for _, path := range paths[:min(len(paths), maxListed)] {
+		if rel, err := filepath.Rel(e.project, path); err == nil && filepath.IsLocal(rel) {
+			path = rel
+		}
+		names = append(names, path)
+	}
+	if more := len(paths) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 const postponedLine = "an attached program serves: what is saved is built when it has ended"
@@ -220,22 +319,33 @@ func (r *reloader) inspect(built bool, began time.Time) {
 	}
 }
 
-// report reports the outcome of a build.
+// report reports the outcome of a build. The same error as before is one line.
 func (r *reloader) report(err error) {
 	if err == nil {
+		if r.reported != "" && r.unchanged {
+			r.e.log.Info("what is saved is what is served: nothing to reload")
+		}
 		r.reported, r.sourceChanged = "", false
 		return
 	}
-	if err.Error() == r.reported && !r.sourceChanged {
+	failure := failureOf(err)
+	text := failure.Message + "\n" + failure.Text
+	again := text == r.reported
+	if again && !r.sourceChanged {
 		return
 	}
-	r.reported, r.sourceChanged = err.Error(), false
-	r.e.options.Failed(err)
+	r.reported, r.sourceChanged = text, false
+	next := "the version before is still being served"
 	if r.e.host.Failing() != nil {
-		r.e.log.Warn(unservedTitle + ": it is built again when a file is saved")
+		next = unservedTitle + ": it is built again when a file is saved"
+	}
+	if again {
+		line, _, _ := strings.Cut(failure.Message, "\n")
+		r.e.log.Warn("the error is the same as before (" + line + "); " + next)
 		return
 	}
-	r.e.log.Warn("the version before is still being served")
+	r.e.options.Failed(err)
+	r.e.log.Warn(next)
 }
 
 // reload builds the program and, if it or its configuration is new, serves it in place of the
@@ -243,6 +353,7 @@ func (r *reloader) report(err error) {
 func (r *reloader) reload(ctx context.Context) error {
 	e := r.e
 	started := time.Now()
+	r.unchanged = false
 	before := e.host.Serving()
 	var crons []string // the configuration's, if they have changed
 	if r.stale {
@@ -254,7 +365,11 @@ func (r *reloader) reload(ctx context.Context) error {
 		if err := e.configure(c); err != nil {
 			return err
 		}
-		if c.Dev.IP != was.IP || c.Dev.Port != was.Port || c.Dev.LocalProtocol != was.LocalProtocol {
+		switch {
+		case sameAddress(c.Dev, was):
+		case sameAddress(c.Dev, r.dev):
+			e.log.Info("the dev address in the configuration is again the one in use")
+		default:
 			e.log.Warn("the dev address changed in the configuration; restart devtool to apply it")
 		}
 		if !slices.Equal(c.Crons, r.crons) {
@@ -280,12 +395,14 @@ func (r *reloader) reload(ctx context.Context) error {
 		if err := e.settleMigrations(); err != nil {
 			return err
 		}
+		r.unchanged = true
 		e.log.Debug("nothing to reload", "build", result.Took)
 		if len(crons) > 0 {
 			e.host.WarnOfCrons(e.host.Serving())
 		}
 		return nil
 	}
+	launched := time.Now()
 	next, err := e.host.LaunchNew(ctx, e.builder.Output, now)
 	if err != nil {
 		return err
@@ -300,6 +417,7 @@ func (r *reloader) reload(ctx context.Context) error {
 		return nil
 	}
 	e.record.serves(true)
+	r.brake.served(launched)
 	r.hash, r.welcome = result.Hash, now.Welcome
 	switch {
 	case !r.ready: // Run's caller reports the first version
@@ -311,4 +429,9 @@ func (r *reloader) reload(ctx context.Context) error {
 	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)",
 		time.Since(started).Milliseconds(), result.Took.Milliseconds()))
 	return nil
+}
+
+// sameAddress reports whether a and b listen at the same place.
+func sameAddress(a, b config.Dev) bool {
+	return a.IP == b.IP && a.Port == b.Port && a.LocalProtocol == b.LocalProtocol
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,8 +120,8 @@ func (e *Emulator) Client() *client.Client {
 // sessionAPI adds the requests about the emulator as a whole.
 func (e controlAPI) sessionAPI(rs *routes) {
 	rs.answer("GET status", func(*http.Request) (any, error) { return e.Report() })
-	rs.answer("POST program/restart", func(*http.Request) (any, error) {
-		if err := e.host.Restart(); err != nil {
+	rs.answer("POST program/restart", func(r *http.Request) (any, error) {
+		if err := e.restart(r.Context()); err != nil {
 			return nil, err
 		}
 		return e.program(), nil
@@ -128,6 +129,15 @@ func (e controlAPI) sessionAPI(rs *routes) {
 	rs.stream("GET logs", e.serveLogs)
 	rs.stream("POST stop", e.serveStop)
 	rs.withoutToken("GET /cdn-cgi/local/status", e.serveStatusPage)
+}
+
+// restart starts the program again. If what is saved does not serve, it is built first: what was in
+// the way may be gone, or the brake may hold it.
+func (e *Emulator) restart(ctx context.Context) error {
+	if r := e.reloads.Load(); r != nil && r.isBehind() {
+		return r.ask(ctx)
+	}
+	return e.host.Restart()
 }
 
 // stopRequests tells the clients that have asked the emulator to stop when it has stopped: their

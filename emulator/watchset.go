@@ -13,9 +13,9 @@ import (
 	"devtool.internal/emulator/plugin"
 )
 
-// A watchSet watches all files whose change may make another program. It watches the project's
-// files from the start. After each build it adds the files outside of the project that the program
-// is built from, such as a dependency that go.mod replaces by a folder.
+// A watchSet watches all files whose change may make another program, and no other. It knows them
+// from the go command, which lists them after each build. Where go can't list them, each source
+// file in the project counts.
 type watchSet struct {
 	e       *Emulator
 	ctx     context.Context
@@ -25,35 +25,98 @@ type watchSet struct {
 	changes chan []string
 	running sync.WaitGroup
 	project *plugin.Watcher
+	// configuration are the files that make the configuration.
+	configuration []string
 
-	// refreshing is held during refresh, and guards known.
+	// refreshing is held during refresh.
 	refreshing sync.Mutex
-	known      plugin.ExternalSources
 
 	// mu guards what follows.
-	mu      sync.Mutex
-	outside *plugin.Watcher // nil while there is nothing outside
+	mu     sync.Mutex
+	inputs *plugin.Inputs
+	// anywhere is set while each source file in the project counts, besides the inputs.
+	anywhere bool
+	// failed is set after a build that failed, perhaps because of a test.
+	failed bool
+	// outside watches the inputs that project does not, or is nil without any.
+	outside        *plugin.Watcher
+	folders, files []string // what outside watches
+	said           []string // the folders outside of the project that the log has named
+	// passed are changed files that were no inputs, since the build began whose inputs are not
+	// known yet. It is nil without such a build.
+	passed map[string]bool
 }
+
+// maxPassed bounds watchSet.passed. A program whose inputs change among so many other files is
+// built again when the next one changes.
+const maxPassed = 10_000
 
 // newWatchSet begins to watch. The caller ends ctx and calls close to stop it. noticed receives
 // each change at once, before it is reported in changes.
 func (e *Emulator) newWatchSet(ctx context.Context, configuration []string, noticed func([]string)) (*watchSet, error) {
-	s := &watchSet{e: e, ctx: ctx, roots: []string{e.project}, noticed: noticed, changes: make(chan []string)}
-	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {
-		s.roots = append(s.roots, main)
+	s := &watchSet{
+		e: e, ctx: ctx, roots: []string{e.project}, noticed: noticed, changes: make(chan []string),
+		configuration: configuration,
 	}
+	if main := filepath.Join(e.project, e.builder.Package); !within(main, e.project) {
+		if _, err := os.Stat(main); err == nil {
+			s.roots = append(s.roots, main)
+		}
+	}
+	s.inputs = e.builder.AssumedInputs(s.roots)
 	var err error
 	s.project, err = s.watch(plugin.WatchOptions{Roots: s.roots, Files: configuration})
+	if err == nil {
+		err = s.watchOutside()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("watch files: %w", err)
 	}
 	return s, nil
 }
 
+// countsLocked reports whether the file at path is an input of the build.
+func (s *watchSet) countsLocked(path string) bool {
+	if slices.Contains(s.configuration, path) || s.inputs.Has(path) {
+		return true
+	}
+	return s.anywhere && s.inputs.Anywhere().Has(path) || s.failed && s.inputs.HasTest(path)
+}
+
+// relevant returns those of the changed paths that are inputs. Watchers call it.
+func (s *watchSet) relevant(paths []string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(paths, func(path string) bool {
+		if s.countsLocked(path) {
+			return false
+		}
+		if s.passed != nil && len(s.passed) < maxPassed {
+			s.passed[path] = true
+		}
+		return true
+	})
+}
+
+// building notes that a build begins, which may show that other files are inputs.
+func (s *watchSet) building() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passed = make(map[string]bool)
+}
+
+// anySource makes each source file in the project count besides the inputs, or ends that. While the
+// configuration is wrong, nobody knows which folder has the program.
+func (s *watchSet) anySource(anywhere bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.anywhere = anywhere
+}
+
 // watch starts a watcher and forwards its reports.
 func (s *watchSet) watch(o plugin.WatchOptions) (*plugin.Watcher, error) {
-	o.Ignore = func(path string) bool { return within(path, s.e.options.State) }
-	o.OnChange = s.noticed
+	o.Ignore = s.ignores
+	o.Only, o.OnChange = s.relevant, s.noticed
 	w, err := plugin.Watch(s.ctx, o)
 	if err != nil {
 		return nil, err
@@ -85,50 +148,86 @@ func (s *watchSet) report(paths []string) {
 	}
 }
 
-// refresh finds the files outside of the project that b's program is built from, and watches them
-// too. It reports which of them have changed since the build began. A failed build may hide some of
-// these files, so after one the files watched before stay watched.
+// refresh asks go what b's program is built from, and watches that. It reports those of the new
+// inputs that have changed since the build began. A failed build may hide some inputs, so after one
+// the inputs known before still count.
 func (s *watchSet) refresh(ctx context.Context, b plugin.Builder, built bool, since time.Time) {
 	s.refreshing.Lock()
 	defer s.refreshing.Unlock()
-	found, err := b.ExternalSources(ctx, s.roots)
+	found, err := b.Inputs(ctx, s.roots)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
-		if ctx.Err() == nil {
-			s.e.log.Debug("files outside of the project are not watched", "err", err)
-		}
-		return
+		s.e.log.Debug("go does not list the program's files, so each source file in the project counts", "err", err)
+		found = b.AssumedInputs(s.roots).Anywhere()
 	}
-	if !built {
-		found.Folders = union(s.known.Folders, found.Folders)
-		found.Files = union(s.known.Files, found.Files)
-	}
-	if slices.Equal(found.Folders, s.known.Folders) && slices.Equal(found.Files, s.known.Files) {
-		return
-	}
-	var next *plugin.Watcher
-	if len(found.Folders)+len(found.Files) > 0 {
-		next, err = s.watch(plugin.WatchOptions{Folders: found.Folders, Files: found.Files})
-		if err != nil {
-			s.e.log.Warn("watch files outside of the project: " + err.Error())
-			return
-		}
-	}
-	s.known = found
 	s.mu.Lock()
-	before := s.outside
-	s.outside = next
+	if !built {
+		found = found.And(s.inputs)
+	}
+	s.inputs, s.failed = found, !built
+	var changed []string
+	for path := range s.passed {
+		if s.countsLocked(path) {
+			changed = append(changed, path)
+		}
+	}
+	s.passed = nil
+	before := slices.Concat(s.folders, s.files)
 	s.mu.Unlock()
-	if before != nil {
-		before.Close()
+
+	if err := s.watchOutside(); err != nil {
+		s.e.log.Warn("watch files outside of the project: " + err.Error())
 	}
-	if len(found.Folders) > 0 {
-		s.e.log.Info("watching outside of the project, too: " + strings.Join(found.Folders, ", "))
+	s.mu.Lock()
+	folders, files := without(s.folders, before), without(s.files, before)
+	s.mu.Unlock()
+	for _, path := range changedSince(folders, files, since) {
+		if found.Has(path) {
+			changed = append(changed, path)
+		}
 	}
-	if changed := changedSince(found, since); len(changed) > 0 && s.ctx.Err() == nil {
+	if len(changed) > 0 && s.ctx.Err() == nil {
+		slices.Sort(changed)
+		changed = slices.Compact(changed)
 		s.noticed(changed)
 		s.report(changed)
 	}
 }
+
+// watchOutside watches the inputs that the project's watcher does not see.
+func (s *watchSet) watchOutside() error {
+	s.mu.Lock()
+	folders, files := s.inputs.Unwatched(s.ignores)
+	outside := s.inputs.Outside()
+	same := s.outside != nil && slices.Equal(folders, s.folders) && slices.Equal(files, s.files)
+	s.mu.Unlock()
+	if same {
+		return nil
+	}
+	var next *plugin.Watcher
+	if len(folders)+len(files) > 0 {
+		var err error
+		if next, err = s.watch(plugin.WatchOptions{Folders: folders, Files: files}); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	before, more := s.outside, without(outside, s.said)
+	s.outside, s.folders, s.files, s.said = next, folders, files, outside
+	s.mu.Unlock()
+	if before != nil {
+		before.Close()
+	}
+	if len(more) > 0 {
+		s.e.log.Info("watching outside of the project, too: " + strings.Join(more, ", "))
+	}
+	return nil
+}
+
+// ignores reports whether the project's watcher ignores path.
+func (s *watchSet) ignores(path string) bool { return within(path, s.e.options.State) }
 
 // settling reports whether a change is about to be reported.
 func (s *watchSet) settling() bool {
@@ -149,21 +248,15 @@ func (s *watchSet) close() {
 	s.running.Wait()
 }
 
-// union merges two lists of files, sorts them and drops those whose folder does not exist any more.
-func union(a, b []string) []string {
-	all := slices.Concat(a, b)
-	all = slices.DeleteFunc(all, func(path string) bool {
-		_, err := os.Stat(filepath.Dir(path))
-		return err != nil
-	})
-	slices.Sort(all)
-	return slices.Compact(all)
+// without returns those of paths that are not among others.
+func without(paths, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return slices.Contains(others, path) })
 }
 
-// changedSince returns the existing files of o that were written after since.
-func changedSince(o plugin.ExternalSources, since time.Time) []string {
-	files := slices.Clone(o.Files)
-	for _, folder := range o.Folders {
+// changedSince returns the existing files in folders and among files that were written after since.
+func changedSince(folders, files []string, since time.Time) []string {
+	files = slices.Clone(files)
+	for _, folder := range folders {
 		if entries, err := os.ReadDir(folder); err == nil {
 			for _, entry := range entries {
 				files = append(files, filepath.Join(folder, entry.Name()))

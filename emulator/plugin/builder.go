@@ -46,11 +46,13 @@ type Result struct {
 // When ctx ends, Build kills go and the compilers it started, and returns an error that wraps the
 // cause. Output then holds the previous program or none.
 //
-// The environment of go, CGO_ENABLED included, stays as the user has it, with two exceptions. VCS
-// stamping is off: it would change the program with every commit, and it fails the build in a
-// broken checkout. Go's working folder is a temporary one beside Output. So a rename is enough to
-// put the linked program in place, and a killed go leaves nothing behind in the system's temporary
-// folder.
+// The environment of go and its GOFLAGS stay as the user has them, CGO_ENABLED included, with these
+// exceptions. The program is for the system that this process runs on, whatever GOOS and GOARCH
+// say. The linker's flags of GOFLAGS are used beside those that Build needs; an output file there
+// is not. VCS stamping is off: it would change the program with every commit, and it fails the
+// build in a broken checkout. Go's working folder is a temporary one beside Output. So a rename is
+// enough to put the linked program in place, and a killed go leaves nothing behind in the system's
+// temporary folder.
 func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, error) {
 	began := time.Now()
 	output, err := filepath.Abs(b.Output)
@@ -82,13 +84,10 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	}
 	stat, _ := os.Stat(output)
 
-	args := []string{"build", "-v", "-buildvcs=false", "-o", output}
-	if !b.Debug {
-		args = append(args, "-ldflags=-s -w")
-	}
-	cmd := exec.Command(goTool, append(args, "--", b.Package)...)
+	cmd := exec.Command(goTool, "build")
 	cmd.Dir = b.Dir
-	cmd.Env = append(append(os.Environ(), b.Env...), "GOTMPDIR="+work)
+	cmd.Env = b.environ("GOTMPDIR=" + work)
+	cmd.Args = append(append(cmd.Args, b.buildFlags(output, goFlags(cmd.Env))...), "--", b.Package)
 	messages, err := b.run(ctx, cmd, began, progress)
 	if err != nil && ctx.Err() != nil {
 		discardPartial(output, stat)
@@ -170,8 +169,7 @@ func (b *Builder) failure(message string, notes ...string) *BuildError {
 // and writes an archive to Output.
 func (b *Builder) notMain(ctx context.Context, goTool string) error {
 	cmd := exec.CommandContext(ctx, goTool, "list", "-f", "{{.Name}}", "--", b.Package)
-	cmd.Dir = b.Dir
-	cmd.Env = append(os.Environ(), b.Env...)
+	cmd.Dir, cmd.Env = b.Dir, b.environ()
 	name, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("name package %s: %w", b.Package, err)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fsnotify/fsnotify"
@@ -23,6 +25,8 @@ import (
 //   - When a folder is removed or renamed, the notifier drops the watches on all folders below it,
 //     since they would go on reporting under the old names. A renamed folder then appears under
 //     its new name like a new one.
+//   - While a folder beside the roots does not exist, the notifier watches the nearest one above it
+//     that does.
 //
 // The latter relies on order: fsnotify delivers events one by one without a buffer, so the watch on
 // the old name is gone before the new name appears.
@@ -32,6 +36,8 @@ type notifier struct {
 	lost   chan struct{} // has a token while lost events are not yet handled
 	ended  chan struct{} // closed when drainErrors has ended
 	folder map[string]bool
+	// awaited leads from a folder that does not exist to the one above it that is watched instead.
+	awaited map[string]string
 }
 
 var _ source = (*notifier)(nil)
@@ -43,11 +49,12 @@ func newNotifier(s *scope) (*notifier, error) {
 		return nil, err
 	}
 	n := &notifier{
-		scope:  s,
-		fs:     watcher,
-		lost:   make(chan struct{}, 1),
-		ended:  make(chan struct{}),
-		folder: make(map[string]bool),
+		scope:   s,
+		fs:      watcher,
+		lost:    make(chan struct{}, 1),
+		ended:   make(chan struct{}),
+		folder:  make(map[string]bool),
+		awaited: make(map[string]string),
 	}
 	go n.drainErrors()
 	if _, err := n.followAll(); err != nil {
@@ -86,7 +93,32 @@ func (n *notifier) next(ctx context.Context) ([]string, error) {
 	}
 }
 
+// handle returns the paths that an event is about, and watches the folders that have come with it.
 func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
+	changed, err := n.handleAlone(event)
+	if err != nil || len(n.awaited) == 0 || !event.Has(fsnotify.Create) && !event.Has(fsnotify.Remove) &&
+		!event.Has(fsnotify.Rename) {
+		return changed, err
+	}
+	var reached []string
+	for folder, above := range n.awaited {
+		if !isBelow(folder, event.Name) && above != event.Name {
+			continue
+		}
+		if above == event.Name && !n.folder[above] {
+			_ = n.fs.Remove(above) // it may have another name now
+		}
+		if err := n.reach(folder); err != nil {
+			return changed, err
+		}
+		if n.folder[folder] {
+			reached = append(reached, folder)
+		}
+	}
+	return append(changed, n.scope.filesIn(reached)...), nil
+}
+
+func (n *notifier) handleAlone(event fsnotify.Event) ([]string, error) {
 	path := event.Name
 	gone := event.Has(fsnotify.Remove) || event.Has(fsnotify.Rename)
 	info, err := os.Lstat(path)
@@ -98,16 +130,24 @@ func (n *notifier) handle(event fsnotify.Event) ([]string, error) {
 		if n.scope.root(path) {
 			return []string{path}, fmt.Errorf("%s was removed or renamed", path)
 		}
+		for folder := range n.scope.folders() {
+			if isBelow(folder, path) {
+				n.awaited[folder] = path // handle looks again
+			}
+		}
 		return []string{path}, nil
 	case n.folder[path] && !event.Has(fsnotify.Create):
 		return nil, nil // some systems report a write to a folder when a file in it changes
 	case event.Has(fsnotify.Create) && err == nil && info.IsDir():
 		if !n.scope.covers(path) {
+			if n.scope.exact && n.scope.flat[filepath.Dir(path)] {
+				return []string{path}, nil
+			}
 			return nil, nil
 		}
 		n.forget(path) // an earlier folder of this name, if any
 		return n.follow(path)
-	case err != nil && n.scope.skipsFolder(path) && !n.scope.files[path]:
+	case err != nil && !n.scope.exact && n.scope.skipsFolder(path) && !n.scope.files[path]:
 		return nil, nil // already gone, but the name is that of a folder: rm -r node_modules
 	case n.scope.reports(path):
 		return []string{path}, nil
@@ -125,18 +165,50 @@ func (n *notifier) followAll() ([]string, error) {
 		}
 		found = append(found, files...)
 	}
-	for folder := range n.scope.folders() {
-		if err := n.add(folder); err != nil {
+	folders := n.scope.folders()
+	for folder := range folders {
+		if err := n.reach(folder); err != nil {
 			return nil, err
 		}
 	}
-	n.scope.flatFiles(func(path string, _ fs.DirEntry) { found = append(found, path) })
-	for file := range n.scope.files {
-		if _, err := os.Stat(file); err == nil {
-			found = append(found, file)
+	return append(found, n.scope.filesIn(slices.Collect(maps.Keys(folders)))...), nil
+}
+
+// reach watches a folder or, while it does not exist, the nearest one above it that does.
+func (n *notifier) reach(folder string) error {
+	below := "" // the folder whose absence led to the one above it
+	for at := folder; ; {
+		err := n.fs.Add(at)
+		above := filepath.Dir(at)
+		switch {
+		case err == nil && at == folder:
+			n.folder[folder] = true
+			delete(n.awaited, folder)
+			return nil
+		case err == nil:
+			n.awaited[folder] = at
+			if _, err := os.Lstat(below); err != nil || n.unusable(below) {
+				return nil
+			}
+			at, below = folder, "" // it came before the watch
+		case exceptGone(err) != nil || above == at:
+			return fmt.Errorf("watch folder %s: %w", at, err)
+		default:
+			at, below = above, at
 		}
 	}
-	return found, nil
+}
+
+// unusable reports whether a path that exists can't be watched, because it is no folder or may not
+// be read.
+func (n *notifier) unusable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	return err != nil || !info.IsDir()
 }
 
 // follow watches a folder and all folders below it, and returns the files in them.

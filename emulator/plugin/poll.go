@@ -48,6 +48,10 @@ func (s *scope) snapshot() map[string]stamp {
 	}
 	s.flatFiles(func(path string, entry fs.DirEntry) {
 		info, err := entry.Info()
+		if entry.IsDir() {
+			found[path] = stamp{size: -1} // it comes and goes, and does not change
+			return
+		}
 		add(path, info, err)
 	})
 	for file := range s.files {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -16,11 +17,14 @@ type scope struct {
 	flat   map[string]bool // folders, watched without the folders below them
 	files  map[string]bool // single files, reported whatever their names
 	ignore func(path string) bool
+	exact  bool // the names of files do not matter, because somebody knows better
 }
 
 // newScope checks the options and makes their paths absolute.
 func newScope(o WatchOptions) (*scope, error) {
-	s := &scope{flat: make(map[string]bool), files: make(map[string]bool), ignore: o.Ignore}
+	s := &scope{
+		flat: make(map[string]bool), files: make(map[string]bool), ignore: o.Ignore, exact: o.Only != nil,
+	}
 	for _, root := range o.Roots {
 		abs, err := existingFolder(root)
 		if err != nil {
@@ -29,18 +33,18 @@ func newScope(o WatchOptions) (*scope, error) {
 		s.roots = append(s.roots, abs)
 	}
 	for _, name := range o.Folders {
-		folder, err := existingFolder(name)
+		folder, err := filepath.Abs(name)
 		if err != nil {
 			return nil, err
 		}
 		s.flat[folder] = true
 	}
-	for _, file := range o.Files {
-		folder, err := existingFolder(filepath.Dir(file))
+	for _, name := range o.Files {
+		file, err := filepath.Abs(name)
 		if err != nil {
 			return nil, err
 		}
-		s.files[filepath.Join(folder, filepath.Base(file))] = true
+		s.files[file] = true
 	}
 	return s, nil
 }
@@ -66,15 +70,23 @@ func (s *scope) folders() map[string]bool {
 	return folders
 }
 
-// root reports whether path is a folder that the watcher can't do without: a root, or one of
-// folders.
-func (s *scope) root(path string) bool {
-	for _, root := range s.roots {
-		if path == root {
-			return true
+// root reports whether path is a folder that the watcher can't do without.
+func (s *scope) root(path string) bool { return slices.Contains(s.roots, path) }
+
+// filesIn returns the existing files that are watched in one of folders, apart from the roots.
+func (s *scope) filesIn(folders []string) []string {
+	var found []string
+	s.flatFiles(func(path string, _ fs.DirEntry) {
+		if slices.Contains(folders, filepath.Dir(path)) {
+			found = append(found, path)
+		}
+	})
+	for file := range s.files {
+		if _, err := os.Stat(file); err == nil && slices.Contains(folders, filepath.Dir(file)) {
+			found = append(found, file)
 		}
 	}
-	return s.folders()[path]
+	return found
 }
 
 // covers reports whether a folder is a root or below one, and not ignored. The names of folders
@@ -113,7 +125,8 @@ func (s *scope) reports(path string) bool {
 	return (s.flat[folder] || s.covers(folder)) && !s.skipsFile(path)
 }
 
-// flatFiles calls file for each file in the flat folders.
+// flatFiles calls file for each file in the flat folders. Where names do not matter, it does so for
+// folders, too.
 func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
 	for folder := range s.flat {
 		entries, err := os.ReadDir(folder)
@@ -121,7 +134,7 @@ func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
 			continue
 		}
 		for _, entry := range entries {
-			if path := filepath.Join(folder, entry.Name()); !entry.IsDir() && !s.skipsFile(path) {
+			if path := filepath.Join(folder, entry.Name()); (s.exact || !entry.IsDir()) && !s.skipsFile(path) {
 				file(path, entry)
 			}
 		}
@@ -130,7 +143,7 @@ func (s *scope) flatFiles(file func(path string, entry fs.DirEntry)) {
 
 // skipsFile reports whether the file at path, in a covered folder, is ignored.
 func (s *scope) skipsFile(path string) bool {
-	return ignoredFile(filepath.Base(path)) || s.ignored(path)
+	return !s.exact && ignoredFile(filepath.Base(path)) || s.ignored(path)
 }
 
 // skipsFolder reports whether the folder at path is ignored, with everything below it.

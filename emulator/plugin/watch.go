@@ -26,16 +26,22 @@ type WatchOptions struct {
 	// files.
 	Roots []string
 
-	// Folders are watched without the folders below them, by the same rules.
+	// Folders are watched without the folders below them, by the same rules. One need not exist:
+	// the watcher waits for it.
 	Folders []string
 
-	// Files are single files, reported whatever their names. A file need not exist yet, but its
-	// folder must.
+	// Files are single files, reported whatever their names. Neither a file nor its folder need
+	// exist.
 	Files []string
 
 	// Ignore leaves out further folders and files of the Roots. It is called with absolute paths,
 	// from one goroutine at a time. Nil leaves out no more.
 	Ignore func(path string) bool
+
+	// Only returns those of changed paths that matter; the others are not reported and delay no
+	// report. It is called on a goroutine of the watcher. Nil means that all matter, except for
+	// tests and the files of editors.
+	Only func(paths []string) []string
 
 	// OnChange is called with each change at once, before it is reported. It runs on a goroutine of
 	// the watcher and must not block. It may be nil.
@@ -55,6 +61,7 @@ type Watcher struct {
 	scope   *scope
 	quiet   time.Duration
 	busy    func() bool // reports whether more changes are about to follow
+	only    func([]string) []string
 	changes chan []string
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -111,6 +118,7 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 		scope:    s,
 		quiet:    o.Quiet,
 		busy:     o.busy,
+		only:     o.Only,
 		onChange: o.OnChange,
 		changes:  make(chan []string),
 		cancel:   cancel,
@@ -120,7 +128,7 @@ func startWatcher(ctx context.Context, s *scope, o WatchOptions, open func(*Watc
 		w.quiet = defaultQuiet
 	}
 	if w.busy == nil {
-		w.busy = func() bool { return gitAtWork(s.roots) }
+		w.busy = func() bool { return gitAtWork(s.roots) || vendorAtWork(s.files) }
 	}
 	go w.run(ctx, open(w))
 	return w
@@ -231,6 +239,9 @@ func (w *Watcher) listen(ctx context.Context, from source, changed chan<- []stri
 			from.close()
 			p := w.poll(err.Error(), defaultPollInterval)
 			from, paths = p, append(paths, p.files()...)
+		}
+		if w.only != nil && len(paths) > 0 {
+			paths = w.only(paths)
 		}
 		if len(paths) == 0 {
 			continue

@@ -1,0 +1,30 @@
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// modulesFile is the list of the copies in a vendor folder. `go mod vendor` removes the folder,
+// copies the packages, and writes the list last.
+const modulesFile = "modules.txt"
+
+// vendorAtWork reports whether go is filling a vendor folder, whose list is one of files. Half the
+// dependencies are not worth building. A folder that has had no list for a while was made by
+// somebody else.
+func vendorAtWork(files map[string]bool) bool {
+	for file := range files {
+		if filepath.Base(file) != modulesFile {
+			continue
+		}
+		if _, err := os.Stat(file); err == nil {
+			continue
+		}
+		info, err := os.Stat(filepath.Dir(file))
+		if err == nil && time.Since(info.ModTime()) < staleLock {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,35 @@
+package plugin
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// `go mod vendor` removes the folder, fills it again and writes the list last.
+func TestAVendorFolderWithoutItsListIsBeingFilled(t *testing.T) {
+	dir := t.TempDir()
+	list := filepath.Join(dir, "vendor", modulesFile)
+	files := map[string]bool{list: true, filepath.Join(dir, "go.mod"): true}
+	want := func(when string, want bool) {
+		t.Helper()
+		if got := vendorAtWork(files); got != want {
+			t.Errorf("%s: got %v, want %v", when, got, want)
+		}
+	}
+	want("without a folder", false)
+	if err := os.Mkdir(filepath.Dir(list), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	want("with an empty folder", true)
+	old := time.Now().Add(-staleLock)
+	if err := os.Chtimes(filepath.Dir(list), old, old); err != nil {
+		t.Fatal(err)
+	}
+	want("with a folder that somebody else has made", false)
+	if err := os.WriteFile(list, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("with a list", false)
+}
