@@ -38,6 +38,7 @@ type devOptions struct {
 	logFormat string
 	frozen    onOff // empty for the saved mode of the clock
 	missed    string
+	grace     string
 	time      string
 	seed      int
 	limits    string
@@ -77,6 +78,8 @@ func (o *devOptions) flags() []flag {
 			usage: "freeze the clock for this run; false lets it run (default: as `devtool time` left it)"},
 		{name: "missed", value: "POLICY", target: &o.missed,
 			usage: "fire, skip or hold alarms that were due without an emulator (default: fire)"},
+		{name: "grace", value: "DURATION", target: &o.grace,
+			usage: "time that working handlers get at a reload (default: 5s) and at the end (default: 3s)"},
 		{name: "time", value: "TIME", target: &o.time,
 			usage: "start the clock at that time, such as 2026-01-01T00:00:00Z"},
 		{name: "seed", value: "N", target: &o.seed,

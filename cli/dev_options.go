@@ -15,6 +15,7 @@ type devSettings struct {
 	limits world.Limits
 	missed world.Missed
 	start  time.Time // where the clock starts; zero for where it stood
+	grace  *time.Duration
 	vars   []config.Var
 }
 
@@ -30,6 +31,9 @@ func (o devOptions) parse() (p devSettings, err error) {
 		return p, err
 	}
 	if p.missed, err = parseMissed(o.missed); err != nil {
+		return p, err
+	}
+	if p.grace, err = parseGrace(o.grace); err != nil {
 		return p, err
 	}
 	if err := o.check(); err != nil {
@@ -76,6 +80,18 @@ func parseMissed(s string) (world.Missed, error) {
 		return m, nil
 	}
 	return "", misuse("choose fire, skip or hold", "missed alarms can't be %q", s)
+}
+
+// parseGrace parses the value of --grace. It returns nil if the flag was not given.
+func parseGrace(s string) (*time.Duration, error) {
+	if s == "" {
+		return nil, nil
+	}
+	d, err := parseDuration(s)
+	if err != nil || d < 0 {
+		return nil, misuse("write it like 5s, 1m30s or 0", "the grace period can't be %q", s)
+	}
+	return &d, nil
 }
 
 // parseVars parses the values of --var.

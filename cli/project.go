@@ -134,6 +134,7 @@ func (p *project) options() emulator.Options {
 		Time:          p.given.start,
 		Seed:          uint64(p.dev.seed),
 		Missed:        p.given.missed,
+		Grace:         p.given.grace,
 		Limits:        p.given.limits,
 		TestScheduled: p.dev.scheduled,
 		Output:        p.log.output,

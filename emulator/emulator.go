@@ -93,6 +93,9 @@ type Options struct {
 	TestScheduled bool
 	// Missed says what happens to alarms that are overdue at start.
 	Missed world.Missed
+	// Grace, unless it is nil, is how long handlers that work may go on in real time, at a reload and
+	// at the end.
+	Grace *time.Duration
 	// Limits bound what objects may store; the zero value means world.ProductionLimits.
 	Limits world.Limits
 	// Output receives what the handler program prints.
@@ -180,7 +183,7 @@ func New(o Options) (_ *Emulator, err error) {
 	}
 	e.host = program.NewRunner(program.Options{
 		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
-		Restarted: func() { e.record.serves(false) },
+		Grace: o.Grace, Restarted: func() { e.record.serves(false) },
 	}, filepath.Join(work, "serving"+exeSuffix))
 	defer func() {
 		if err != nil {
@@ -445,19 +448,24 @@ func (e *Emulator) fingerprint() string {
 	return client.Fingerprint(e.options.TLS.Certificates[0].Certificate[0])
 }
 
-// shutdownGrace is the grace period of running handlers at shutdown, in real time.
+// shutdownGrace is the grace period of running handlers at shutdown, in real time, unless
+// Options.Grace says otherwise.
 const shutdownGrace = 3 * time.Second
 
 func (e *Emulator) shutdown(server *http.Server) {
 	e.log.Info("shutting down")
 	e.journal.end()
-	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	limit := shutdownGrace
+	if e.options.Grace != nil {
+		limit = *e.options.Grace
+	}
+	grace, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	// The grace period bounds this: a handler that waits for the clock might never end.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e.host.End(shutdownGrace)
+		e.host.End(limit)
 	}()
 	server.Shutdown(grace) //nolint:errcheck // Close follows
 	<-done

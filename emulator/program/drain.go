@@ -2,56 +2,86 @@ package program
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"devtool.internal/emulator/world"
 )
 
-// strandedAfter is how long, in real time, events must have made no progress to count as stranded.
-const strandedAfter = 250 * time.Millisecond
+// How often drain looks for events that only wait, in real time. The first looks come soon, because
+// the object of such an event is not in the new version before.
+const (
+	firstLook = 10 * time.Millisecond
+	lastLook  = 50 * time.Millisecond
+)
 
-// drainForSwap waits until the events in p have ended, and ends p after drainLimit, or earlier if
-// nothing could end them. While a debugger stops p, it waits longer.
-func (h *Runner) drainForSwap(p *Program) {
+// maxRetiring is how many old versions may end their events at a time. At the next swap the oldest
+// of them is stopped.
+const maxRetiring = 4
+
+// retire ends p, which another program has replaced: when its events have ended, when the grace
+// period is over, or when all that is left only waits. While a debugger stops p, it waits longer.
+func (h *Runner) retire(p *Program) {
+	defer h.retired(p)
 	for said := false; ; said = true {
-		n, stranded := h.drain(p, h.drainLimit)
-		if n == 0 {
-			return
-		}
-		if stranded {
-			h.Log.Info(fmt.Sprintf("handlers that only wait were stopped by the reload: %d", n))
-			p.End(errReplaced)
-			return
-		}
-		h.mu.Lock()
-		ended := h.ended
-		h.mu.Unlock()
-		if ended || !p.Spared(h.drainLimit) {
+		n, waiting := h.drain(p, h.drainLimit, errReplaced)
+		switch {
+		case n == 0:
+		case waiting:
+			h.logCut(n)
+		case p.Spared(h.drainLimit) && !h.hasEnded():
+			if !said {
+				h.Log.Warn(fmt.Sprintf("%d events run in a program that a debugger has stopped: "+
+					"their objects serve the new version when you continue it or end it", n))
+			}
+			continue
+		default:
 			h.Log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
-			p.End(errReplaced)
-			return
 		}
-		if !said {
-			h.Log.Warn(fmt.Sprintf("%d events run in a program that a debugger has stopped: "+
-				"continue it or end it to serve the new version", n))
+		p.End(errReplaced)
+		return
+	}
+}
+
+// logCut says that handlers were ended early.
+func (h *Runner) logCut(n int) {
+	h.Log.Info(fmt.Sprintf("handlers that only wait were stopped by the reload: %d", n))
+}
+
+func (h *Runner) hasEnded() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
+}
+
+// retired forgets p, which has ended.
+func (h *Runner) retired(p *Program) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, other := range h.retiring {
+		if other == p {
+			h.retiring = append(h.retiring[:i:i], h.retiring[i+1:]...)
+			return
 		}
 	}
 }
 
-// drain waits until no event runs in p any more, or limit has passed, or all that still run are
-// stranded. It returns how many still run, and whether they are stranded.
-func (h *Runner) drain(p *Program, limit time.Duration) (n int, stranded bool) {
-	timer := time.NewTimer(limit)
+// drain waits until no event runs in p any more, or the grace period has passed, or all events that
+// still run only wait. Meanwhile it resets objects of which all events only wait, with cause. It
+// returns how many events still run, and whether they only wait.
+func (h *Runner) drain(p *Program, grace time.Duration, cause error) (n int, waiting bool) {
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
-	look := time.NewTicker(strandedAfter)
+	every := firstLook
+	look := time.NewTimer(0)
 	defer look.Stop()
-	var before world.Stranded
+	watch := h.world.Drain(p)
 	for {
 		h.mu.Lock()
 		n, changed := p.inflight, h.changed
 		h.mu.Unlock()
-		if n == 0 {
-			return 0, false
+		if n == 0 || grace <= 0 {
+			return n, false
 		}
 		select {
 		case <-changed:
@@ -60,11 +90,37 @@ func (h *Runner) drain(p *Program, limit time.Duration) (n int, stranded bool) {
 		case <-timer.C:
 			return n, false
 		case <-look.C:
-			now := h.world.Stranded(p, limit)
-			if now.Entered == n && now.Same(before) && p.Responds() {
+			found := h.lookTwice(p, watch)
+			if found.All && found.Entered == n {
 				return n, true
 			}
-			before = now
+			if cut := watch.Cut(found, cause); cut > 0 && cause == errReplaced {
+				h.logCut(cut)
+			}
+			look.Reset(every)
+			every = min(2*every, lastLook)
 		}
 	}
+}
+
+// lookTwice returns what watch finds before and after p has answered a ping: what p had asked for
+// before has then arrived.
+func (h *Runner) lookTwice(p *Program, watch *world.Drain) world.Waiting {
+	found := watch.Look(time.Now())
+	if !found.Any() || !p.Responds() {
+		return world.Waiting{}
+	}
+	return watch.Look(time.Now())
+}
+
+// endAll drains the programs, all at the same time, and ends them with cause.
+func (h *Runner) endAll(programs []*Program, grace time.Duration, cause error) {
+	var wg sync.WaitGroup
+	for _, p := range programs {
+		wg.Go(func() {
+			h.drain(p, grace, cause)
+			p.End(cause)
+		})
+	}
+	wg.Wait()
 }

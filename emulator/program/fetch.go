@@ -81,6 +81,7 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	ev.CarryBody(1)
 	defer ev.CarryBody(-1)
 	sendErr := a.Head(&m, false)
+	ev.Stream()
 	buf := make([]byte, wire.MaxData)
 	for {
 		n, err := s.Read(buf)
@@ -234,12 +235,15 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 	started := time.Now()
 	var failure error
 	p.w.Deliver(&world.Delivery{ //nolint:errcheck // Ended receives the error
-		Kind: "fetch", Context: a.s.Context(), Program: p, Object: object, Caller: a.caller, Request: &q.Request,
+		Kind: "fetch", Context: a.s.Context(), Program: p, Entry: world.Impatient, Object: object,
+		Caller: a.caller, Request: &q.Request,
 		Began: func(ev *world.Event) {
 			a.callee = ev
 			a.waits()
 		},
-		Handle: func(ev *world.Event, inst *world.Instance) error { return p.Fetch(ev, inst, body, a) },
+		Handle: func(ev *world.Event, inst *world.Instance) error {
+			return ev.Program().(*Program).Fetch(ev, inst, body, a)
+		},
 		Ended: func(ev *world.Event, err error) {
 			failure = a.failed(world.CallerError(ev, err))
 			ev.PublishFetch(a.status, time.Since(started), err)

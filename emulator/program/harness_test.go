@@ -121,6 +121,12 @@ func (w *testWorld) attach(s *script) {
 	})
 }
 
+// awaitInLine waits until n events wait for their objects to leave the version before.
+func (w *testWorld) awaitInLine(n int) {
+	w.t.Helper()
+	eventually(w.t, "events wait in line", func() bool { return w.world.InLine() == n })
+}
+
 // crash drops the program's connection, as a crash does, and makes s the next program.
 func (w *testWorld) crash(s *script) {
 	w.t.Helper()
@@ -199,6 +205,11 @@ func (w *testWorld) want(name, path, want string) {
 func (w *testWorld) deliver(name, path string) (seen error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
+	return w.deliverUntil(ctx, name, path)
+}
+
+// deliverUntil is deliver for a client that goes when ctx ends.
+func (w *testWorld) deliverUntil(ctx context.Context, name, path string) (seen error) {
 	ns, err := w.world.NamespaceOf("Lab")
 	if err != nil {
 		return err

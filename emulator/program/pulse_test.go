@@ -74,11 +74,16 @@ func newAttached(t *testing.T, timeout time.Duration, handlers func(*debugger) h
 	return w, d
 }
 
-// awaitStopped waits until the program has left a ping unanswered.
+// awaitStopped waits until the program that serves has left a ping unanswered.
 func (w *testWorld) awaitStopped() {
 	w.t.Helper()
+	w.awaitUnanswered(w.host.Serving())
+}
+
+func (w *testWorld) awaitUnanswered(p *Program) {
+	w.t.Helper()
 	eventually(w.t, "the program has left a ping unanswered", func() bool {
-		return w.host.Serving().pulse.stoppedWithin(time.Hour)
+		return p.pulse.stoppedWithin(time.Hour)
 	})
 }
 
@@ -173,7 +178,7 @@ func TestTheStuckWarningDoesNotCountTimeInADebugger(t *testing.T) {
 	wg.Wait()
 }
 
-func TestTheNextProgramWaitsForOneInADebugger(t *testing.T) {
+func TestAnObjectWaitsForAProgramInADebugger(t *testing.T) {
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{"/stop": d.stop}
 	})
@@ -181,9 +186,13 @@ func TestTheNextProgramWaitsForOneInADebugger(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.want("a", "/stop", "went on") })
 	<-d.at
+	old := w.host.Serving()
 	w.attach(scripted.New(handlers{"/who": func(*call) (string, error) { return "next", nil }}))
-	w.awaitStopped() // the program has not ended within the drain limit
+	eventually(t, "the next program serves", func() bool { return w.host.Serving() != old })
+	w.want("b", "/who", "next")
+	wg.Go(func() { w.want("a", "/who", "next") })
+	w.awaitInLine(1)
+	w.awaitUnanswered(old) // the program has not ended within the drain limit
 	d.goOn()
 	wg.Wait()
-	eventually(t, "the next program serves", func() bool { _, got := w.get("a", "/who"); return got == "next" })
 }

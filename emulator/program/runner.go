@@ -21,7 +21,7 @@ import (
 // Limits in real time.
 const (
 	expectLimit  = 10 * time.Second // after that of a build, requests go to the version before
-	drainLimit   = 5 * time.Second  // the grace period of events in the old program when a new one is ready
+	drainLimit   = 5 * time.Second  // the grace period of events in the old program when a new one serves
 	stableAfter  = 10 * time.Second // a program that ran this long did not crash at start
 	maxBackoff   = 10 * time.Second
 	firstBackoff = 100 * time.Millisecond
@@ -50,18 +50,17 @@ type Runner struct {
 	// an attached program has ended, or a restart was requested while no program serves.
 	BuildWanted chan struct{}
 
-	// swapping is held while the program is exchanged, before mu.
-	swapping sync.Mutex
-
 	// mu guards what follows. changed is closed and replaced when any of it changes.
 	mu      sync.Mutex
 	changed chan struct{}
 	current *Program
-	kept    bool  // this runner has written binary, and not one before it
-	closed  bool  // new events wait: a swap or a restart is under way
-	failing error // why the program keeps crashing, or why there is no first one; or nil
-	ended   bool
-	crashes int // in a row
+	// retiring are the programs before, oldest first, that still end their events.
+	retiring []*Program
+	kept     bool  // this runner has written binary, and not one before it
+	closed   bool  // new events wait: there is no program, or it is started again
+	failing  error // why the program keeps crashing, or why there is no first one; or nil
+	ended    bool
+	crashes  int // in a row
 	// expecting is set while requests wait for a version that is about to be built.
 	expecting *time.Timer
 }
@@ -73,6 +72,8 @@ type Options struct {
 	Log    *slog.Logger // receives starts, crashes and what happens to programs
 	// AttachedOnly says that nothing is built and only attached programs serve.
 	AttachedOnly bool
+	// Grace, unless it is nil, replaces drainLimit.
+	Grace *time.Duration
 	// Private says that the log need not name the program that serves.
 	Private bool
 	// Restarted is called after the program that served was restarted.
@@ -90,11 +91,15 @@ type Settings struct {
 // NewRunner returns a runner that keeps a copy of the serving program in the file binary. The
 // caller gives it a world by Serve, before any program starts.
 func NewRunner(o Options, binary string) *Runner {
-	return &Runner{
+	h := &Runner{
 		Options: o, outside: outsideTransport(), binary: binary,
 		drainLimit: drainLimit, expectLimit: expectLimit, stuckAfter: stuckAfter, pingTimeout: pingTimeout,
 		BuildWanted: make(chan struct{}, 1), changed: make(chan struct{}), closed: true,
 	}
+	if o.Grace != nil {
+		h.drainLimit = *o.Grace
+	}
+	return h
 }
 
 func (h *Runner) changedLocked() {
@@ -320,43 +325,43 @@ var errReplaced = &wire.Error{
 	Message: "Durable Object reset because its code was updated.", Reset: true, Retryable: true,
 }
 
-// Swap makes next the current program. New events wait until the events in the old program have
-// ended, or drainLimit has passed. Swap reports whether next is the current program now. If not, it
-// has ended next: because the runner ends, or an attached program serves and next is a built one.
+// Swap makes next the current program, at once. The program before ends its events beside it (see
+// retire). A new event of an object waits until no event of the program before uses that object.
+// Swap reports whether next is the current program now. If not, it has ended next: because the
+// runner ends, or an attached program serves and next is a built one.
 func (h *Runner) Swap(next *Program) bool {
-	h.swapping.Lock()
-	defer h.swapping.Unlock()
 	h.mu.Lock()
 	old := h.current
-	if old != nil && old.Attached() && !old.Lost() && !next.Attached() {
+	var cause error
+	switch {
+	case h.ended:
+		cause = world.ErrEnding
+	case old != nil && old.Attached() && !old.Lost() && !next.Attached():
+		cause = errReplaced
+	}
+	if cause != nil {
 		h.mu.Unlock()
-		next.End(errReplaced)
+		next.End(cause)
 		return false
 	}
-	h.closed = true
-	h.mu.Unlock()
-
+	h.current, h.closed, h.failing, h.crashes = next, false, nil, 0
+	var oldest *Program
 	if old != nil {
-		h.drainForSwap(old)
+		h.retiring = append(h.retiring, old)
+		if len(h.retiring) > maxRetiring {
+			oldest = h.retiring[0]
+		}
 	}
-
-	h.mu.Lock()
-	ended := h.ended
-	old = h.current // a restart may have replaced it
-	if !ended {
-		h.current, h.closed, h.failing, h.crashes = next, false, nil, 0
-		h.changedLocked()
-	}
+	h.changedLocked()
 	h.mu.Unlock()
-	if ended {
-		next.End(world.ErrEnding)
-		return false
-	}
 	h.WarnOfCrons(next)
 	h.world.Go(func() { h.watch(next, time.Now()) })
 	h.world.RunEarly()
 	if old != nil {
-		h.world.Go(func() { old.End(errReplaced) })
+		h.world.Go(func() { h.retire(old) })
+	}
+	if oldest != nil {
+		h.world.Go(func() { oldest.End(errReplaced) })
 	}
 	return true
 }
@@ -365,10 +370,14 @@ func (h *Runner) Swap(next *Program) bool {
 func (h *Runner) watch(p *Program, started time.Time) {
 	h.world.Go(p.watchdog.run)
 	<-p.conn.Done()
-	ended := p.endedByUs() // perhaps by a swap that has not made the next one current yet
+	ended := p.endedByUs()
 	h.mu.Lock()
 	if h.current != p || h.ended || ended {
+		replaced := h.current != p && !h.ended && !ended
 		h.mu.Unlock()
+		if replaced && !p.Attached() {
+			h.logFailure("the version before: "+p.crash().Message, nil)
+		}
 		return
 	}
 	h.closed = true
@@ -461,14 +470,13 @@ func (h *Runner) End(grace time.Duration) {
 	if h.expecting != nil {
 		h.expecting.Stop()
 	}
-	p := h.current
+	programs := slices.Clone(h.retiring)
+	if h.current != nil {
+		programs = append(programs, h.current)
+	}
 	h.changedLocked()
 	h.mu.Unlock()
-	if p == nil {
-		return
-	}
-	h.drain(p, grace)
-	p.End(world.ErrEnding)
+	h.endAll(programs, grace, world.ErrEnding)
 }
 
 // logFailure logs a failure, and below it the stack of err if it has one.

@@ -18,9 +18,9 @@ type Delivery struct {
 	Context context.Context
 
 	// Program is the program in which the cause of the event runs. If it is nil, the event enters a
-	// program as Entry says.
+	// program as Entry says. An event with a Caller may run in a newer program (see versions.go).
 	Program Program
-	Entry   Entry // how the event enters a program, if Program is nil
+	Entry   Entry // how the event enters a program, if Program is nil or was replaced
 
 	// Object receives the event; nil means the worker.
 	Object *Address
@@ -62,7 +62,7 @@ type Address struct {
 //
 //  1. The event enters a program, or stays in its cause's.
 //  2. It pins its object and joins its step. From here on it holds that step.
-//  3. It waits for the object's turn. If there is no instance, one is constructed.
+//  3. It waits until the object is in its program (see versions.go), and for the object's turn. If there is no instance, one is constructed.
 //  4. The handler runs.
 //  5. Its writes are committed, and the turn goes to the next in the queue.
 //  6. Ended is called, still as part of the step.
@@ -83,6 +83,9 @@ func (w *World) Deliver(d *Delivery) error {
 func (w *World) deliverOnce(d *Delivery) error {
 	prog := d.Program
 	w.underWay.enter()
+	if d.Caller != nil {
+		prog = w.versionFor(d)
+	}
 	switch {
 	case prog == nil:
 		var err error
@@ -91,7 +94,7 @@ func (w *World) deliverOnce(d *Delivery) error {
 			return err
 		}
 		defer w.programs.Leave(prog)
-	case d.Caller == nil:
+	case d.Caller == nil || prog != d.Program:
 		w.programs.Stay(prog)
 		defer w.programs.Leave(prog)
 	}
@@ -154,6 +157,7 @@ func (ev *Event) complete() {
 		ev.ended(ev, ev.err)
 	}
 	if ev.obj != nil {
+		ev.obj.depart(ev)
 		ev.obj.ns.unpin(ev.obj)
 	}
 }
@@ -169,10 +173,13 @@ func (ev *Event) run(d *Delivery) error {
 		defer ev.w.running.remove(ev)
 		return d.Handle(ev, workerInstance)
 	case d.Instance != nil:
+		if a := ev.obj.arrive(ev); a != nil && ev.obj.giveUp(a) { // the cause has ended meanwhile
+			return errOver
+		}
 		return ev.runIn(d.Instance, d)
 	}
 	o := ev.obj
-	if err := o.acquire(ev.ctx, &ev.ticket); err != nil {
+	if err := ev.takeFirstTurn(); err != nil {
 		return o.describe(err)
 	}
 	inst, err := o.instanceFor(ev)

@@ -53,6 +53,8 @@ type Event struct {
 	// limit bounds how long.
 	blocked int
 	limit   *timeLimit
+	// arrived is set when the event counts as a user of the object (see occupancy).
+	arrived bool
 	// constructing is set while the instance is constructed for this event.
 	constructing bool
 }

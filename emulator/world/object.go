@@ -42,6 +42,8 @@ type object struct {
 	inst  *Instance // nil if the object is not in memory
 	turn  *ticket   // the ticket that has the turn, or nil
 	queue []*waiter // for the turn, in order of arrival
+	// occupancy says which version of the program the object is in.
+	occupancy occupancy
 	// parked is set while the event that has the turn keeps it and waits for the clock. The
 	// tickets in the queue then wait for the clock, too, and hold no step.
 	parked bool

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,12 +34,13 @@ const (
 type restCounts struct {
 	// progress grows with everything that may have ended a rest, except that the event got its
 	// turn. An event with its turn rests again only after it has asked for something.
-	progress int64
-	silent   int64 // 1 more than the progress at which the handler was found at rest, or 0
-	serving  int   // subrequests on their way to what they wait for, and waits that are about to end
-	yielded  int   // waits for bodies and answers that the handler has begun by Pause
-	several  bool  // more than one goroutine of the handler has asked for something at a time
-	timers   map[*time.Time]struct{}
+	progress  int64
+	silent    int64 // 1 more than the progress at which the handler was found at rest, or 0
+	serving   int   // subrequests on their way to what they wait for, and waits that are about to end
+	yielded   int   // waits for bodies and answers that the handler has begun by Pause
+	streaming bool  // the head of the response has left, and a body follows
+	several   bool  // more than one goroutine of the handler has asked for something at a time
+	timers    map[*time.Time]struct{}
 }
 
 // Serving adds n to the number of subrequests of the handler that the emulator has taken and that
@@ -133,8 +135,9 @@ func (ev *Event) foundSilent(progress int64) {
 }
 
 // blocked reports whether all goroutines in a stack wait for another goroutine: then they do not go
-// on by themselves. An empty stack does not say.
-func blocked(stack string) bool {
+// on by themselves. A goroutine in one of the further states counts as well. An empty stack does not
+// say.
+func blocked(stack string, further ...string) bool {
 	for block := range strings.SplitSeq(strings.TrimSpace(stack), "\n\n") {
 		state, _, _ := strings.Cut(block, "]")
 		_, state, found := strings.Cut(state, " [")
@@ -143,7 +146,7 @@ func blocked(stack string) bool {
 		switch {
 		case !found:
 			return false
-		case state == "select", state == "semacquire",
+		case slices.Contains(further, state), state == "select", state == "semacquire",
 			strings.HasPrefix(state, "chan "), strings.HasPrefix(state, "sync."):
 		default:
 			return false

@@ -66,6 +66,10 @@ func (o *object) acquire(ctx context.Context, t *ticket) error {
 func (o *object) enqueue(ctx context.Context, t *ticket) (*waiter, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.enqueueLocked(ctx, t)
+}
+
+func (o *object) enqueueLocked(ctx context.Context, t *ticket) (*waiter, error) {
 	if ev := t.ev; ev != nil && ev.inst != nil && ev.inst.ctx.Err() != nil {
 		return nil, context.Cause(ev.inst.ctx)
 	}
