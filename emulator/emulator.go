@@ -93,8 +93,8 @@ type Options struct {
 	TestScheduled bool
 	// Missed says what happens to alarms that are overdue at start.
 	Missed world.Missed
-	// Grace, unless it is nil, is how long handlers that work may go on in real time, at a reload and
-	// at the end.
+	// Grace, unless it is nil, is how long handlers that work may go on in real time, at a reload
+	// and at the end.
 	Grace *time.Duration
 	// Limits bound what objects may store; the zero value means world.ProductionLimits.
 	Limits world.Limits

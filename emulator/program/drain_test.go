@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,8 +205,8 @@ func TestAnObjectIsInOneVersionAtATime(t *testing.T) {
 	}
 	w := newWorld(t, program("old"))
 	var wg sync.WaitGroup
-	// b has nothing that runs, so it is in the new version. Its call back must reach the old instance
-	// of a, which waits for it.
+	// b has nothing that runs, so it is in the new version. Its call back must reach the old
+	// instance of a, which waits for it.
 	wg.Go(func() { w.want("a", "/calls", "old new old") })
 	<-calls
 	w.swapIn(program("new"))
@@ -282,5 +283,27 @@ func TestOnlySomeVersionsEndTheirEventsAtATime(t *testing.T) {
 	w.swapIn(scripted.Memory())
 	w.want("0", "/put", "") // the oldest version was stopped
 	w.host.End(0)
+	wg.Wait()
+}
+
+// A handler of the old version that calls an object when no version serves any more gets an error.
+func TestAnOldVersionMayCallNobodyAtTheEnd(t *testing.T) {
+	runs, release := make(chan struct{}), make(chan struct{})
+	old := scripted.Memory()
+	old.Handlers["/call"] = func(c *call) (string, error) {
+		close(runs)
+		<-release
+		_, err := c.Fetch("b", "/get")
+		return fmt.Sprint(err), nil
+	}
+	w := newWorld(t, old)
+	w.host.drainLimit = time.Hour
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/call", world.ErrEnding.Error()) })
+	<-runs
+	w.swapIn(scripted.Memory())
+	wg.Go(func() { w.host.End(time.Hour) })
+	eventually(t, "the end has begun", w.host.hasEnded)
+	close(release)
 	wg.Wait()
 }

@@ -245,6 +245,10 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 			return ev.Program().(*Program).Fetch(ev, inst, body, a)
 		},
 		Ended: func(ev *world.Event, err error) {
+			if ev == nil { // its version was replaced, and it has entered no other
+				failure = a.failed(err)
+				return
+			}
 			failure = a.failed(world.CallerError(ev, err))
 			ev.PublishFetch(a.status, time.Since(started), err)
 		},

@@ -292,15 +292,12 @@ func badDuration(s string) error {
 
 // runningNow returns the names of the events that hold a step, for the report of a stuck step.
 func (w *World) runningNow() string {
-	p := w.programs.Running()
-	if p == nil {
+	if w.programs.Running() == nil {
 		return w.programs.Missing()
 	}
 	var names []string
-	for _, ev := range w.running.in(p) {
-		if ev.currentStep() != nil {
-			names = append(names, ev.Title())
-		}
+	for _, ev := range w.running.find(func(ev *Event) bool { return ev.currentStep() != nil }) {
+		names = append(names, ev.Title())
 	}
 	if len(names) == 0 {
 		return ""

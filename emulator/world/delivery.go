@@ -62,7 +62,8 @@ type Address struct {
 //
 //  1. The event enters a program, or stays in its cause's.
 //  2. It pins its object and joins its step. From here on it holds that step.
-//  3. It waits until the object is in its program (see versions.go), and for the object's turn. If there is no instance, one is constructed.
+//  3. It waits until the object is in its program (see versions.go), and for the object's turn. If
+//     there is no instance, one is constructed.
 //  4. The handler runs.
 //  5. Its writes are committed, and the turn goes to the next in the queue.
 //  6. Ended is called, still as part of the step.

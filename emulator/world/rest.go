@@ -135,8 +135,8 @@ func (ev *Event) foundSilent(progress int64) {
 }
 
 // blocked reports whether all goroutines in a stack wait for another goroutine: then they do not go
-// on by themselves. A goroutine in one of the further states counts as well. An empty stack does not
-// say.
+// on by themselves. A goroutine in one of the further states counts as well. An empty stack does
+// not say.
 func blocked(stack string, further ...string) bool {
 	for block := range strings.SplitSeq(strings.TrimSpace(stack), "\n\n") {
 		state, _, _ := strings.Cut(block, "]")

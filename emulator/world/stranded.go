@@ -6,9 +6,9 @@ import (
 	"devtool.internal/clock"
 )
 
-// A Drain watches the events of a program that is being replaced, or that ends. It finds those that
-// only wait: in a Cond, for the clock, for a body or a client, or for each other. The platform cuts
-// such events off when it replaces a program.
+// A Drain watches the events of a program that is being replaced, or that ends. It finds events
+// that only wait: in a Cond, for the clock, for a body or a client, or for each other. The
+// platform cuts such events off when it replaces a program.
 type Drain struct {
 	w    *World
 	prog Program
@@ -38,7 +38,7 @@ type sight struct {
 	progress  int64
 	since     time.Time // in real time; when the event was first seen with this progress
 	ticks     time.Time // likewise, since when it was always seen streaming
-	blocked   bool      // its goroutines wait for others, as its stack says
+	blocked   bool      // its goroutines wait, as its stack says
 	hasLooked bool      // blocked is known
 }
 
