@@ -22,8 +22,8 @@ func (w *World) Drain(p Program) *Drain { return &Drain{w: w, prog: p} }
 // Waits in real time.
 const (
 	// briefly is how long a sleep may still take to count as work. A handler that tries something
-	// again after a moment is not cut off. A stream that sleeps briefly between its pieces may go on
-	// for tickingFor: it may be near its end, or have none.
+	// again after a moment is not cut off. A stream that sleeps briefly between its pieces may go
+	// on for tickingFor: it may be near its end, or have none.
 	briefly    = 250 * time.Millisecond
 	tickingFor = 2 * time.Second
 	// quietFor is how long an event must have made no progress to count as waiting, if its wait is
