@@ -59,7 +59,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 	if inv == nil {
 		return c.waitOutside(ctx)
 	}
-	if ctx.Err() != nil {
+	if ctx = inv.lasting(ctx); ctx.Err() != nil {
 		return inv.causeOf(ctx)
 	}
 	w, err := c.add(ctx, inv)

@@ -62,6 +62,12 @@ type host interface {
 	// block keeps the turn until unblock, whatever would otherwise give it up.
 	block() error
 	unblock() error
+	// section begins a part of the handler that a client does not end by going: contexts of the
+	// invocation go on until leave. It returns the context for that part, which is lasting(ctx).
+	section(ctx context.Context) (_ context.Context, leave func())
+	// lasting returns ctx, a context of the invocation. If it has ended only because the client has
+	// gone, lasting returns one that goes on instead while the handler is in a section.
+	lasting(ctx context.Context) context.Context
 	// begin opens a transaction inside the one that may be open; commit and rollback end
 	// the innermost. The caller keeps the turn by block meanwhile.
 	begin() error

@@ -30,6 +30,9 @@ func (outside) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	inv := invocationOf(r.Context())
+	if inv != nil && r.Context().Err() != nil {
+		r = r.WithContext(inv.lasting(r.Context()))
+	}
 	var err error
 	switch {
 	case inv == nil:

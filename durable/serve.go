@@ -271,7 +271,9 @@ func (srv *server) forget(_ *wire.Stream, m *wire.Forget) error {
 // begin returns the invocation of a handler for the event with the given number, which s is about.
 // Its context ends when the event is canceled or the emulator has given up s.
 func (srv *server) begin(s *wire.Stream, number uint64, state *State, cache *cache) *wireHost {
-	return beginOn(srv.conn, srv.fakeOutside, srv.logLevel, s.Interest(), number, state, cache)
+	h := beginOn(srv.conn, srv.fakeOutside, srv.logLevel, s.Interest(), number, state, cache)
+	h.event = s
+	return h
 }
 
 func (srv *server) construct(s *wire.Stream, m *wire.Construct) error {

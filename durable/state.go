@@ -49,6 +49,9 @@ func newState(id ID) *State {
 // BlockConcurrencyWhile runs fn. No other event of the object runs until fn has returned,
 // whatever fn waits for.
 //
+// A client that goes does not end fn: ctx, and all contexts that fn derives from it, go on until fn
+// has returned. So a Sleep in fn, or a request, fails only for another reason.
+//
 // If fn fails, or has not returned after 30 s of the emulator's clock, the object is reset: it
 // loses its memory and what it has not committed, and all its events fail. Then
 // BlockConcurrencyWhile returns the reason, so that the handler can return. Nothing that the
@@ -61,6 +64,8 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	if err := inv.block(); err != nil {
 		return err
 	}
+	ctx, leave := inv.section(ctx)
+	defer leave()
 	done := false
 	defer func() {
 		if done {

@@ -15,9 +15,10 @@ var ErrRollback = errors.New("roll the transaction back")
 // Transaction returns. If fn fails or panics, all of it is undone, and Transaction returns fn's
 // error, or nil for ErrRollback.
 //
-// The context of fn is ctx. Nothing else of the object runs meanwhile, whatever fn waits for, for
-// 30 s at most (see State.BlockConcurrencyWhile). Transactions nest: an inner one that is undone
-// leaves alone what the outer one wrote. DeleteAll fails within a transaction.
+// The context of fn is ctx, and does not end because the client has gone (see
+// State.BlockConcurrencyWhile). Nothing else of the object runs meanwhile, whatever fn waits for,
+// for 30 s at most. Transactions nest: an inner one that is undone leaves alone what the outer one
+// wrote. DeleteAll fails within a transaction.
 //
 // The goroutines of a handler share its open transaction: what any of them writes is part of it. So
 // let one goroutine at a time run a transaction. If two overlap, and the one that began first ends
@@ -31,6 +32,8 @@ func (s *Storage) Transaction(ctx context.Context, fn func(ctx context.Context) 
 	if err != nil {
 		return err
 	}
+	ctx, leave := inv.section(ctx)
+	defer leave()
 	good := false
 	defer func() { // runs even if fn panics or ends its goroutine
 		err = txn.finish(good, err)

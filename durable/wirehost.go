@@ -18,9 +18,13 @@ type wireHost struct {
 	inv  invocation // that this host serves
 	conn *wire.Conn
 	id   uint64 // of the event
-	// ctx is the handler's. It ends when the object is reset, and when the client has gone.
+	// ctx is the handler's. It ends when the object is reset, and when the client has gone, but for
+	// that not before a section has ended.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	// event is the stream that the event came by, or nil for one in the background, which has no
+	// client.
+	event *wire.Stream
 	// cache is that of the object's entries. If it is nil, the emulator answers every get and put.
 	cache *cache
 	// fakeOutside answers requests to the outside in tests, or is nil.
@@ -39,6 +43,7 @@ type wireHost struct {
 	holds        bool // the handler holds its instance
 	returned     bool // the handler has returned
 	over         bool // the handler has returned, or has reset its object
+	sections     int  // how many are open
 	// open are the requests whose responses may still be read, and waits for other events. end
 	// withdraws them.
 	open  map[*wire.Stream]struct{}
@@ -179,6 +184,40 @@ func (h *wireHost) resume() error {
 func (h *wireHost) block() error   { return h.do(wire.MethodBlock) }
 func (h *wireHost) unblock() error { return h.do(wire.MethodUnblock) }
 
+func (h *wireHost) section(ctx context.Context) (_ context.Context, leave func()) {
+	if h.event == nil {
+		return ctx, func() {}
+	}
+	h.event.HoldInterest()
+	h.addSections(1)
+	return h.lasting(ctx), func() {
+		h.addSections(-1)
+		h.event.ReleaseInterest()
+	}
+}
+
+func (h *wireHost) addSections(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sections += n
+}
+
+func (h *wireHost) lasting(ctx context.Context) context.Context {
+	if ctx.Err() == nil || h.event == nil || !errors.Is(context.Cause(ctx), wire.ErrCanceled) {
+		return ctx
+	}
+	h.mu.Lock()
+	inside := h.sections > 0
+	h.mu.Unlock()
+	if !inside {
+		return ctx
+	}
+	lasting, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	event := h.event.Context()
+	context.AfterFunc(event, func() { end(context.Cause(event)) })
+	return lasting
+}
+
 func (h *wireHost) begin() error    { return h.do(wire.MethodBegin) }
 func (h *wireHost) commit() error   { return h.do(wire.MethodCommit) }
 func (h *wireHost) rollback() error { return h.change(wire.MethodRollback, h.op(), &wire.Empty{}) }
@@ -243,6 +282,7 @@ func (h *wireHost) runInBackground(s *wire.Stream, f func(context.Context) error
 // sleep withdraws its question when ctx ends. The emulator then answers when the event has its
 // turn again.
 func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
+	ctx = h.lasting(ctx)
 	if d <= 0 || ctx.Err() != nil {
 		return h.causeOf(ctx)
 	}

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 
 	"devtool.internal/durable/wire"
@@ -39,6 +40,35 @@ func TestCancelEndsTheInterestAndNotTheStream(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestACancelWaitsWhileTheInterestIsHeld(t *testing.T) {
+	_, asking, answering := ask(t, unix)
+	interest := answering.Interest()
+	answering.HoldInterest()
+	answering.HoldInterest()
+	asking.Cancel()
+	if err := asking.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(answering); err != nil { // so the cancel has arrived
+		t.Fatal(err)
+	}
+	answering.ReleaseInterest()
+	if interest.Err() != nil || answering.Interest().Err() != nil {
+		t.Error("the interest has ended while it was held")
+	}
+	answering.ReleaseInterest()
+	if err := context.Cause(interest); !errors.Is(err, wire.ErrCanceled) {
+		t.Errorf("the interest ends with %v, want ErrCanceled", err)
+	}
+}
+
+func TestAHeldInterestEndsWithTheStream(t *testing.T) {
+	_, asking, answering := ask(t, unix)
+	answering.HoldInterest()
+	asking.Withdraw()
+	<-answering.Interest().Done()
 }
 
 func TestTheInterestEndsWithTheStream(t *testing.T) {

@@ -45,6 +45,7 @@ type Stream struct {
 	over      bool
 	overErr   error // why it is over
 	canceled  bool  // the opener has sent Cancel
+	held      int   // how often HoldInterest was called, less ReleaseInterest
 
 	// The contexts are made on demand, because most streams need none.
 	life, interest ending
@@ -104,12 +105,29 @@ func (s *Stream) Interest() context.Context {
 	defer s.mu.Unlock()
 	ctx := s.interest.start()
 	switch {
-	case s.canceled:
+	case s.canceled && s.held == 0:
 		s.interest.end(ErrCanceled)
 	case s.over:
 		s.interest.end(s.overErr)
 	}
 	return ctx
+}
+
+// HoldInterest keeps a Cancel from ending the context of Interest, until ReleaseInterest was called
+// as often. An earlier Cancel has ended it already.
+func (s *Stream) HoldInterest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held++
+}
+
+// ReleaseInterest undoes one HoldInterest. The last one ends the context if Cancel came meanwhile.
+func (s *Stream) ReleaseInterest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held--; s.held == 0 && s.canceled {
+		s.interest.end(ErrCanceled)
+	}
 }
 
 // Cancel tells the other side that nobody waits for the answer any more. Unlike Withdraw it leaves
@@ -348,7 +366,9 @@ func (s *Stream) receive(f frame) error {
 		}
 		s.mu.Lock()
 		s.canceled = true
-		s.interest.end(ErrCanceled)
+		if s.held == 0 {
+			s.interest.end(ErrCanceled)
+		}
 		s.mu.Unlock()
 		return nil
 	default: // kindFail
