@@ -41,7 +41,7 @@ func (e controlAPI) timeAPI(handle func(string, func(*http.Request) (any, error)
 				"the clock can't run at %v times real time; give a number from %v to %v",
 				q.Rate, clock.MinRate, clock.MaxRate)
 		}
-		return e.timeAfter(e.world.Clock().SetRate(q.Rate))
+		return e.timeAfter(e.world.SetRate(q.Rate))
 	})
 	handle("POST time/reset", func(r *http.Request) (any, error) {
 		var q control.ResetRequest

@@ -205,8 +205,12 @@ func (w *World) BeginAdvance(
 			}
 		}
 		w.advancing.Store(true)
+		w.slowed(w.clock.Rate())
 		w.awaitAftermath()
+		stop := make(chan struct{})
+		w.Go(func() { w.releaseStalled(stop) })
 		report, err := moveClock()
+		close(stop)
 		w.endAdvance()
 		a.settle() // the runs that ended in a stuck step
 		return w.advanced(a, report, err)

@@ -253,7 +253,7 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	o.setRun(run)
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
-	limit := o.limit(ev, alarmLimit, errAlarmLimit, 0)
+	limit := o.limit(ev, alarmLimit, errAlarmLimit)
 	err = ev.prog.Ask(inst, wire.MethodAlarm, m)
 	limit.stop()
 	result := alarmResult{called: true}

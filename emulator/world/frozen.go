@@ -18,8 +18,27 @@ func (w *World) Freeze() error {
 	if err := w.clock.Freeze(); err != nil {
 		return err
 	}
+	w.slowed(w.clock.Rate())
 	w.nameAllFrozen()
 	return nil
+}
+
+// SetRate makes the clock run at rate times real time.
+func (w *World) SetRate(rate float64) error {
+	before := w.clock.Rate()
+	if err := w.clock.SetRate(rate); err != nil {
+		return err
+	}
+	w.slowed(before)
+	return nil
+}
+
+// slowed gives idle objects their usual time again, after a clock that may have run at a rate at
+// which they had more.
+func (w *World) slowed(from float64) {
+	if from > 1 {
+		w.rearmIdle()
+	}
 }
 
 // standsStill reports whether only a command can make the clock go on.

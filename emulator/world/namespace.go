@@ -125,8 +125,17 @@ func (ns *Namespace) release(o *object) {
 		o.lastUsed = ns.w.clock.Now()
 	}
 	if o.idle == nil {
-		o.idle = ns.w.clock.AtMaintenance(o.lastUsed.Add(ns.w.idleLimit), o.checkIdle)
+		o.idle = ns.w.clock.AtMaintenance(o.lastUsed.Add(ns.w.idleTime()), o.checkIdle)
 	}
+}
+
+// idleTime returns how long, on the clock, an object stays in memory without an event. A fast clock
+// passes idleLimit while a client sends its next request.
+func (w *World) idleTime() time.Duration {
+	if w.advancing.Load() || w.clock.Mode() == clock.Frozen {
+		return w.idleLimit
+	}
+	return max(w.idleLimit, time.Duration(w.clock.Rate()*float64(w.waits.Idle)))
 }
 
 // restartIdling starts the idle time of all objects now, because the clock has gone back.
@@ -136,8 +145,24 @@ func (ns *Namespace) restartIdling() {
 	now := ns.w.clock.Now()
 	for _, o := range ns.objects {
 		o.lastUsed = now
+	}
+	ns.rearmIdleLocked()
+}
+
+// rearmIdle sets the idle timers of all objects again, because idleTime has changed.
+func (w *World) rearmIdle() {
+	for _, ns := range w.currentNamespaces() {
+		ns.mu.Lock()
+		ns.rearmIdleLocked()
+		ns.mu.Unlock()
+	}
+}
+
+func (ns *Namespace) rearmIdleLocked() {
+	limit := ns.w.idleTime()
+	for _, o := range ns.objects {
 		if o.idle != nil && o.idle.Stop() {
-			o.idle = ns.w.clock.AtMaintenance(now.Add(ns.w.idleLimit), o.checkIdle)
+			o.idle = ns.w.clock.AtMaintenance(o.lastUsed.Add(limit), o.checkIdle)
 		}
 	}
 }
@@ -152,7 +177,7 @@ func (o *object) checkIdle(step *clock.Step) {
 	if o.pending > 0 {
 		return // unpin sets the next timer
 	}
-	due := o.lastUsed.Add(ns.w.idleLimit)
+	due := o.lastUsed.Add(ns.w.idleTime())
 	if due.After(ns.w.clock.Now()) {
 		o.idle = ns.w.clock.AtMaintenance(due, o.checkIdle)
 		return

@@ -251,7 +251,7 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	}
 	o.mu.Unlock()
 	_, m.Jurisdiction, _ = objectid.Parse(o.ns.uniqueKey, m.ID) // the id was checked when it was parsed
-	limit := o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
+	limit := o.limit(ev, BlockLimit, errBlockLimit)
 	ev.w.running.add(ev)
 	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
 	ev.w.running.remove(ev)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"devtool.internal/clock"
@@ -285,6 +286,9 @@ func (o *object) unpark(t *ticket, step *clock.Step) {
 	defer o.mu.Unlock()
 	if o.turn == t && o.parked {
 		o.parked = false
+		if step == nil { // the tickets have left their steps
+			return
+		}
 		for _, w := range o.queue {
 			w.ticket.join(step)
 		}
@@ -411,10 +415,12 @@ func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
 	c := ev.w.clock
 	woken := make(chan *clock.Step, 1)
 	// The timer is set before the event leaves its step: the clock must not go past it.
-	n := &sleepTimer{timer: c.At(c.Now().Add(d), func(step *clock.Step) {
+	n := &sleepTimer{}
+	n.timer = c.At(c.Now().Add(d), func(step *clock.Step) {
 		step.Add()
+		n.due.Store(true)
 		woken <- step
-	})}
+	})
 	defer remember(&ev.stepHolder, &ev.sleeps, n)()
 	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
 		return context.Cause(inst.ctx)
@@ -458,6 +464,7 @@ func (ev *Event) untilReset(ctx context.Context) (_ context.Context, cancel func
 // A sleepTimer is the timer of one Sleep.
 type sleepTimer struct {
 	timer *clock.Timer
+	due   atomic.Bool // it has fired, and its handler is about to go on
 
 	mu    sync.Mutex
 	ended bool // stopped before it was due

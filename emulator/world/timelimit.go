@@ -37,16 +37,26 @@ type timeLimit struct {
 	ended chan struct{} // closed by stop
 }
 
-// limit resets the object with cause when ev has taken d on the clock. In an advance, a handler
-// that does not wait for the clock gets grace more, in real time. While a debugger stops the
-// handler's program, the limit waits.
-func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error, grace time.Duration) *timeLimit {
-	w, l := o.ns.w, &timeLimit{ended: make(chan struct{})}
+// limit resets the object with cause when ev has taken d on the clock. It leaves a handler
+// Waits.BlockGrace of real time at least:
+//
+//   - A clock that runs may be so fast that d passes while a handler does its ordinary work. The
+//     grace counts from the beginning.
+//   - In an advance, the clock does not stand still for events that the outside has caused. A
+//     handler that is at work gets the grace from when d has passed. One that only the clock, or
+//     another event of its object, could make go on gets none.
+//
+// While a debugger stops the handler's program, the limit waits.
+func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error) *timeLimit {
+	w, l, began := o.ns.w, &timeLimit{ended: make(chan struct{})}, time.Now()
 	l.timer = w.clock.AtMaintenance(w.clock.Now().Add(d), func(step *clock.Step) {
-		if step == nil { // real time has passed as well
+		grace, waits := w.waits.BlockGrace, ev.waiting() > 0
+		if step == nil {
+			grace -= time.Since(began)
+		} else if waits = ev.waitsFor(make(map[*Event]int64)) != onWork; waits {
 			grace = 0
 		}
-		if ev.waiting() > 0 || grace == 0 && !ev.prog.Attached() {
+		if grace <= 0 && (waits || !ev.prog.Attached()) {
 			o.resetIn(step, ev.instance(), cause)
 			return
 		}

@@ -253,7 +253,7 @@ func (o *object) block(ev *Event) error {
 	defer o.mu.Unlock()
 	ev.blocked++
 	if ev.blocked == 1 {
-		ev.limit = o.limit(ev, BlockLimit, errBlockLimit, o.ns.w.waits.BlockGrace)
+		ev.limit = o.limit(ev, BlockLimit, errBlockLimit)
 	}
 	return nil
 }

@@ -76,11 +76,13 @@ type Waits struct {
 	// for this long although its program runs, all its goroutines count as waiting. The default is
 	// 10 ms.
 	Silence time.Duration
-	// BlockGrace is how long an advance that reaches the time limit of a constructor or block waits
-	// for a handler that is not waiting for the clock. The clock does not stand still for events
-	// that the outside has caused. So without this grace a constructor that takes a few ms would
-	// fail because hours passed. The default is 250 ms.
+	// BlockGrace is the least real time that a limit of the clock leaves the handler of a
+	// constructor, block or alarm (see limit). Without it, a handler that takes a few ms would fail
+	// because the clock is fast, or because an advance passed hours. The default is 2 s.
 	BlockGrace time.Duration
+	// Idle is the least real time for which an object without an event stays in memory while the
+	// clock runs, however fast. The default is 1 s.
+	Idle time.Duration
 	// EarlyAlarm is how long an early alarm delays the next one at most. The default is 250 ms.
 	EarlyAlarm time.Duration
 	// Turn is how long an Admin waits for an object's turn. The default is 10 s.
@@ -96,7 +98,8 @@ type Waits struct {
 func (w Waits) withDefaults() Waits {
 	return Waits{
 		Silence:    cmp.Or(w.Silence, 10*time.Millisecond),
-		BlockGrace: cmp.Or(w.BlockGrace, 250*time.Millisecond),
+		BlockGrace: cmp.Or(w.BlockGrace, 2*time.Second),
+		Idle:       cmp.Or(w.Idle, time.Second),
 		EarlyAlarm: cmp.Or(w.EarlyAlarm, 250*time.Millisecond),
 		Turn:       cmp.Or(w.Turn, 10*time.Second),
 		Aftermath:  cmp.Or(w.Aftermath, time.Second),
