@@ -12,6 +12,10 @@ type Limits struct {
 	Firings  int           // timers fired in one advance; default 1,000,000
 	Standing int           // timers both set and fired without time moving in between; default 1,000
 	Step     time.Duration // real time for one step, from the return of the timer's function; default 30 s
+	// Begin, unless it is nil, is called with the first step of the advance, before time moves and
+	// any timer fires. Like the function of a timer, it must not block, and what holds the step is
+	// waited for.
+	Begin func(*Step)
 	// Extend, unless it is nil, is called when a step has taken that long. If it returns true, the
 	// step gets as much time again. It may take a moment to answer.
 	Extend func() bool
@@ -137,7 +141,10 @@ func (c *Clock) move(
 		return Report{}, fmt.Errorf("%s: %w", what, err)
 	}
 	defer a.end() // also when a timer's function panics
-	if jump {
+	if l.Begin != nil {
+		err = a.begin(l.Begin)
+	}
+	if err == nil && jump {
 		err = a.jump()
 	}
 	if err == nil {
@@ -241,6 +248,30 @@ func (a *advance) run(ctx context.Context) error {
 	}
 }
 
+// begin makes the first step, which is that of no timer.
+func (a *advance) begin(f func(*Step)) error {
+	if unfinished := a.step(f); unfinished != nil {
+		return a.await(unfinished)
+	}
+	return nil
+}
+
+// step begins a step and returns a channel that is closed when it is finished, or nil if it already
+// is.
+func (a *advance) step(f func(*Step)) <-chan struct{} {
+	a.clock.firing.Lock()
+	defer a.clock.firing.Unlock()
+	return a.callLocked(f)
+}
+
+// callLocked is step with firing held.
+func (a *advance) callLocked(f func(*Step)) <-chan struct{} {
+	a.clock.steps++
+	s := &Step{number: a.clock.steps}
+	f(s)
+	return s.returned()
+}
+
 // fire begins the next step. It returns a channel that is closed when the step is finished, or nil
 // if it already is. more is false if no step was left.
 func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
@@ -251,10 +282,7 @@ func (a *advance) fire() (unfinished <-chan struct{}, more bool, err error) {
 		return nil, false, err
 	}
 	a.firings++
-	a.clock.steps++
-	s := &Step{number: a.clock.steps}
-	f(s)
-	return s.returned(), true, nil
+	return a.callLocked(f), true, nil
 }
 
 // take sets the clock to the time of the next step and takes that timer's function. If no step is

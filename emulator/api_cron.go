@@ -39,7 +39,7 @@ func (e controlAPI) triggerCron(r *http.Request) (any, error) {
 	if q.Time != nil {
 		scheduled = q.Time.UTC()
 	}
-	fired, _ := e.world.RunCron(nil, expr, scheduled, time.Time{}) // fired has the error
+	fired, _ := e.world.RunCron(expr, scheduled) // fired has the error
 	return fired, nil
 }
 
@@ -66,7 +66,7 @@ func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 		scheduled = time.UnixMilli(ms).UTC()
 	}
 	outcome, status := platformOK, http.StatusOK
-	if _, err := e.world.RunCron(nil, query.Get("cron"), scheduled, time.Time{}); err != nil {
+	if _, err := e.world.RunCron(query.Get("cron"), scheduled); err != nil {
 		outcome, status = platformException, http.StatusInternalServerError
 	}
 	if query.Get("format") == "json" {
@@ -87,7 +87,7 @@ const testScheduledPath = "/__scheduled"
 // serveTestScheduled runs the worker's Scheduled handler for the query's cron. Source: wrangler's
 // templates/middleware/middleware-scheduled.ts.
 func (e frontDoor) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
-	if _, err := e.world.RunCron(nil, r.URL.Query().Get("cron"), e.world.Clock().Now(), time.Time{}); err != nil {
+	if _, err := e.world.RunCron(r.URL.Query().Get("cron"), e.world.Clock().Now()); err != nil {
 		e.fail(w, r, err, nil)
 		return
 	}

@@ -18,7 +18,7 @@ func (p *Program) runInBackground(s *wire.Stream) error {
 		return err
 	}
 	d := &world.Delivery{
-		Kind: "waitUntil", Context: s.Context(), Program: p, Step: caller.HoldStep(),
+		Kind: "waitUntil", Context: s.Context(), Program: p, Step: caller.HoldStep(), Cause: caller,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			if err := s.Answer(&wire.Background{Event: ev.Number()}, false); err != nil {
 				return err

@@ -143,6 +143,7 @@ func (w *World) BeginAdvance(
 		p := w.programs.Running()
 		return p != nil && p.Spared(max(limits.Step, recovery))
 	}
+	limits.Begin = w.adoptRunning
 	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
 		return nil, nil, badRequest("a limit is negative")
 	}

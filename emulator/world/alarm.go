@@ -91,7 +91,8 @@ func (a *alarm) fire(step *clock.Step) {
 		return
 	}
 	step.Add()
-	a.ns.w.Go(func() { a.runOnce(step, false) })
+	run := a.ns.w.launches.add()
+	a.ns.w.Go(func() { a.runOnce(step, run, false) })
 }
 
 // early reports whether no program has served yet. Then the alarm waits for RunEarly.
@@ -152,8 +153,8 @@ func (a *alarm) object() control.Object {
 }
 
 // runOnce runs the alarm, which the caller has claimed, as part of step, on which the caller has
-// taken a hold for it. A triggered alarm runs before its time, too.
-func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
+// taken a hold for it. on is its launch, or nil. A triggered alarm runs before its time, too.
+func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool) control.Fired {
 	w, started := a.ns.w, time.Now()
 	run := Happening{
 		Event: control.KindAlarm, Which: a.object(), Object: a.object().String(),
@@ -162,6 +163,7 @@ func (a *alarm) runOnce(step *clock.Step, triggered bool) control.Fired {
 	var result alarmResult
 	d := &Delivery{
 		Kind: "alarm", Context: w.ctx, Entry: Patient, Step: step, Object: &Address{a.ns, a.identity()},
+		fromClock: true, launch: on,
 	}
 	d.Began = a.entered
 	d.Handle = func(ev *Event, inst *Instance) (err error) {

@@ -112,7 +112,8 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	c.armLocked()
 	c.mu.Unlock()
 	step.Add()
-	c.w.Go(func() { c.w.RunCron(step, t.expr, due, due) }) //nolint:errcheck // the log and the report have the error
+	run := c.w.launches.add()
+	c.w.Go(func() { c.w.runCron(step, run, t.expr, due, due) }) //nolint:errcheck // the log and the report have the error
 }
 
 // cronsListed is how many next times of a trigger list returns.
@@ -199,14 +200,22 @@ func (c *crontab) exprs() []string {
 var errNoScheduled = errors.New("the worker has no Scheduled handler")
 
 // RunCron delivers a cron trigger to the worker and returns when its handler has. scheduled is the
-// time that the handler sees, due when the run was due, or zero for a requested one. The run is
-// part of step, on which the caller has taken a hold, or of none if step is nil. The error is the
-// handler's, or why it was not called.
-func (w *World) RunCron(step *clock.Step, expr string, scheduled, due time.Time) (control.Fired, error) {
+// time that the handler sees. The error is the handler's, or why it was not called.
+func (w *World) RunCron(expr string, scheduled time.Time) (control.Fired, error) {
+	return w.runCron(nil, nil, expr, scheduled, time.Time{})
+}
+
+// runCron is RunCron for a trigger that was due, or zero for a requested one. The run is part of
+// step, on which the caller has taken a hold, or of none if step is nil. on is its launch, or nil.
+func (w *World) runCron(
+	step *clock.Step, on *launch, expr string, scheduled, due time.Time,
+) (control.Fired, error) {
 	started := time.Now()
 	run := Happening{Event: control.KindCron, About: expr, Scheduled: scheduled, Due: due}
 	// Impatient: otherwise runs would pile up while the program keeps crashing.
-	d := &Delivery{Kind: "cron " + expr, Context: w.ctx, Entry: Impatient, Step: step}
+	d := &Delivery{
+		Kind: "cron " + expr, Context: w.ctx, Entry: Impatient, Step: step, fromClock: true, launch: on,
+	}
 	d.Handle = func(ev *Event, inst *Instance) error {
 		if !ev.prog.Scheduled() {
 			return errNoScheduled

@@ -33,7 +33,9 @@ type Delivery struct {
 	Step *clock.Step
 	// Caller is the event that waits for this one, or nil. This event then holds the caller's step
 	// in its place.
-	Caller  *Event
+	Caller *Event
+	// Cause is the event that has begun this one and does not wait for it, or nil.
+	Cause   *Event
 	Request *wire.Request // of a fetch, or nil
 	Served  *Served       // notes the objects that an event of the worker calls, or nil
 
@@ -48,7 +50,9 @@ type Delivery struct {
 	// dropped. The event is nil if it has entered no program.
 	Ended func(ev *Event, err error)
 
-	at time.Time // on the clock, when the event entered its program
+	at        time.Time // on the clock, when the event entered its program
+	fromClock bool      // it is an alarm or a cron trigger
+	launch    *launch   // until it has entered a program, or nil
 }
 
 // An Address names an object: its namespace and identity. Namespace.At makes one.
@@ -101,12 +105,13 @@ func (w *World) deliverOnce(d *Delivery) error {
 	}
 	ev := w.begin(d, prog)
 	w.underWay.add(ev)
+	w.land(d) // an advance finds it under way from here on
 	defer w.underWay.remove(ev)
 	defer ev.retire()
 	if d.Caller != nil {
 		d.Caller.served.add(ev.obj)
 		defer ev.callFor(d.Caller)()
-	} else {
+	} else if d.Step != nil {
 		ev.join(d.Step)
 	}
 	d.Step.Done() // the event has a hold of its own
@@ -130,12 +135,20 @@ func (w *World) enter(d *Delivery) (Program, error) {
 	prog, err := w.programs.Enter(d.Context, d.Entry)
 	d.at = w.clock.Now()
 	if err != nil {
+		w.land(d)
 		if d.Ended != nil {
 			d.Ended(nil, err)
 		}
 		d.Step.Done()
 	}
 	return prog, err
+}
+
+// land ends the launch of d. An advance that has begun since then has given it a step.
+func (w *World) land(d *Delivery) {
+	if step := w.launches.land(d.launch); step != nil {
+		d.Step = step
+	}
 }
 
 // begin makes the event of d, and pins its object until the event is complete.
@@ -147,6 +160,7 @@ func (w *World) begin(d *Delivery, prog Program) *Event {
 	}
 	ev := w.newEvent(d.Context, prog, o, d.Kind)
 	ev.request, ev.served, ev.ended = d.Request, d.Served, d.Ended
+	ev.fromClock = d.fromClock || d.Caller != nil && d.Caller.fromClock || d.Cause != nil && d.Cause.fromClock
 	return ev
 }
 

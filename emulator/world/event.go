@@ -27,6 +27,7 @@ type Event struct {
 	// returns.
 	ctx context.Context
 
+	fromClock bool // an alarm or a cron trigger has led to it
 	// named is set when the log has said that the event waits for the frozen clock.
 	named atomic.Bool
 

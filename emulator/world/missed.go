@@ -210,18 +210,20 @@ func (w *World) RunEarly() {
 	if len(alarms) == 0 {
 		return
 	}
+	runs := make([]*launch, len(alarms)) // an advance that begins meanwhile waits for all of them
+	for i := range runs {
+		runs[i] = w.launches.add()
+	}
 	w.Go(func() {
-		for _, a := range alarms {
-			if w.ctx.Err() != nil {
-				return // it stays in its file
-			}
-			if !a.waits() || !a.claim() {
+		for i, a := range alarms {
+			if w.ctx.Err() != nil || !a.waits() || !a.claim() {
+				w.launches.land(runs[i]).Done() // once the world ends, it stays in its file
 				continue
 			}
 			done := make(chan struct{})
 			w.Go(func() {
 				defer close(done)
-				a.runOnce(nil, false)
+				a.runOnce(nil, runs[i], false)
 			})
 			timer := time.NewTimer(w.waits.EarlyAlarm)
 			select {

@@ -82,6 +82,16 @@ func (h *stepHolder) stay(step *clock.Step) {
 	}
 }
 
+// handTo is leave for a holder that waits for ev, which holds the step in its place. An advance may
+// have begun, and given h a step, since ev has joined the last one.
+func (h *stepHolder) handTo(ev *Event) {
+	if step := h.HoldStep(); step != nil {
+		ev.join(step)
+		step.Done()
+	}
+	h.leave()
+}
+
 func (h *stepHolder) staysInStep() bool {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
@@ -332,14 +342,16 @@ func (o *object) joinAll(inst *Instance, step *clock.Step) {
 func (ev *Event) callFor(caller *Event) (done func()) {
 	ev.setCaller(caller)
 	ev.setCalledBy(caller)
-	ev.join(caller.lastStep())
+	if last := caller.lastStep(); last != nil {
+		ev.join(last)
+	}
 	forget := remember(&caller.stepHolder, &caller.callees, ev)
 	done = func() {
 		forget()
 		ev.setCalledBy(nil)
 	}
 	caller.beginWait()
-	caller.leave()
+	caller.handTo(ev)
 	return done
 }
 
@@ -349,6 +361,12 @@ func (ev *Event) Answered(caller *Event) {
 	step := ev.currentStep()
 	caller.unpark(step)
 	caller.woken(step)
+	// An advance that has begun meanwhile has found caller waiting, and made ev part of its step.
+	if ev.currentStep() != step {
+		now := ev.HoldStep()
+		caller.unpark(now)
+		now.Done()
+	}
 }
 
 // woken ends the wait of one of the handler's goroutines, which goes on as part of step. A handler

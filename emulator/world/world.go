@@ -126,6 +126,7 @@ type World struct {
 
 	running  running
 	underWay underWay
+	launches launches
 	stores   stores
 	crons    crontab
 	faults   faults
