@@ -113,7 +113,9 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	c.mu.Unlock()
 	step.Add()
 	run := c.w.launches.add()
-	c.w.Go(func() { c.w.runCron(step, run, t.expr, due, due) }) //nolint:errcheck // the log and the report have the error
+	c.w.Go(func() {
+		c.w.runCron(step, run, t.expr, due, due) //nolint:errcheck // the log and the report have the error
+	})
 }
 
 // cronsListed is how many next times of a trigger list returns.
