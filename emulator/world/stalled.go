@@ -23,9 +23,9 @@ const (
 	onWork
 )
 
-// waitsFor returns what can make the event's handler go on. It follows calls and turns, and adds
+// dependsOn returns what can make the event's handler go on. It follows calls and turns, and adds
 // the events that it finds to seen, with their progress.
-func (ev *Event) waitsFor(seen map[*Event]int64) waitKind {
+func (ev *Event) dependsOn(seen map[*Event]int64) waitKind {
 	if _, ok := seen[ev]; ok {
 		return onClock // the others on the way decide
 	}
@@ -51,10 +51,10 @@ func (ev *Event) waitsFor(seen map[*Event]int64) waitKind {
 		kind = onSignal
 	}
 	if queued {
-		kind = max(kind, keeper.waitsFor(seen))
+		kind = max(kind, keeper.dependsOn(seen))
 	}
 	for _, callee := range callees {
-		kind = max(kind, callee.waitsFor(seen))
+		kind = max(kind, callee.dependsOn(seen))
 	}
 	return kind
 }
@@ -106,7 +106,7 @@ func (w *World) stalled() map[*Event]int64 {
 			continue
 		}
 		seen := make(map[*Event]int64)
-		if ev.waitsFor(seen) == onClock {
+		if ev.dependsOn(seen) == onClock {
 			maps.Copy(all, seen)
 		}
 	}

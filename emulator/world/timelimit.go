@@ -53,7 +53,7 @@ func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error) *timeLimit
 		grace, waits := w.waits.BlockGrace, ev.waiting() > 0
 		if step == nil {
 			grace -= time.Since(began)
-		} else if waits = ev.waitsFor(make(map[*Event]int64)) != onWork; waits {
+		} else if waits = ev.dependsOn(make(map[*Event]int64)) != onWork; waits {
 			grace = 0
 		}
 		if grace <= 0 && (waits || !ev.prog.Attached()) {
