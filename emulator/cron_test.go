@@ -256,7 +256,7 @@ func TestANewConfigurationSetsItsTriggers(t *testing.T) {
 	w.moveOn(15 * time.Minute)
 	for _, crons := range [][]string{{"30 * * * *", "10 * * * *"}, nil} {
 		c.Crons = crons
-		if err := w.configure(c); err != nil {
+		if _, err := w.configure(c); err != nil {
 			t.Fatal(err)
 		}
 		w.moveOn(time.Hour)

@@ -27,7 +27,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -40,7 +39,6 @@ import (
 	"time"
 
 	"devtool.internal/config"
-	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/program"
@@ -205,7 +203,7 @@ func New(o Options) (_ *Emulator, err error) {
 		Limits: o.Limits, Seed: o.Seed, Missed: o.Missed,
 	})
 	e.host.Serve(e.world)
-	if err := e.configure(c); err != nil {
+	if _, err := e.configure(c); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -228,89 +226,10 @@ func mainPackage(c *config.Config) string {
 	return "./" + main
 }
 
-// configure applies a configuration: it opens the namespaces of new classes and replaces the
-// settings.
-func (e *Emulator) configure(c *config.Config) error {
-	if c.Name != e.worker {
-		return fmt.Errorf("the worker's name has changed from %q to %q; restart devtool to apply it",
-			e.worker, c.Name)
-	}
-	plan, err := e.planQuietly(c)
-	if err != nil {
-		return err
-	}
-	layout := layoutOf(c, e.state, plan)
-	if e.idle() { // drop a class that was declared by mistake and has no objects
-		layout.Drops = func(class, key string) bool {
-			return plan.UniqueKey(class) != key && !plan.HasObjects(key)
-		}
-	}
-	s := settings{
-		path: c.Path, program: program.Settings{Path: c.Path, Zone: zoneOf(c)},
-		varFiles: c.VarFiles, origin: e.originOf(c), dev: c.Dev,
-	}
-	welcome := &s.program.Welcome
-	welcome.LogLevel = int64(e.lowestLevel())
-	for _, v := range c.Vars {
-		welcome.Vars = append(welcome.Vars, wire.Var{Name: v.Name, Value: v.Value, JSON: v.JSON})
-	}
-	for _, b := range c.DurableObjects {
-		if !c.Owns(b) {
-			e.log.Warn(fmt.Sprintf("%s: the objects of another worker (%s) are not emulated: binding %s is left out",
-				b.Pos, b.ScriptName, b.Name))
-			kind := "objects of the worker " + b.ScriptName
-			welcome.Unsupported = append(welcome.Unsupported, wire.UnsupportedBinding{Name: b.Name, Kind: kind})
-			continue
-		}
-		welcome.Bindings = append(welcome.Bindings, wire.Binding{
-			Name: b.Name, Class: b.ClassName, UniqueKey: plan.UniqueKey(b.ClassName),
-		})
-	}
-	for _, b := range c.Others {
-		welcome.Unsupported = append(welcome.Unsupported, wire.UnsupportedBinding{Name: b.Name, Kind: b.Kind})
-	}
-	if err := e.world.Apply(layout); err != nil {
-		return err
-	}
-	s.program.Bindings = e.world.CurrentBindings()
-	e.mu.Lock()
-	e.settings = s
-	e.migrations = plan
-	e.mu.Unlock()
-	return nil
-}
-
-// zoneOf returns the zone of a worker, as the platform's local server names it: that of its route,
-// or else a domain that cannot be anybody's. Source: miniflare's option zone, and wrangler's value
-// for it.
-func zoneOf(c *config.Config) string {
-	return cmp.Or(c.Dev.Zone, c.Dev.Host, c.Name+".example.com")
-}
-
 func (e *Emulator) currentSettings() settings {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.settings
-}
-
-// layoutOf returns the layout of c's world in a state folder. plan has the class names and keys
-// after c's migrations.
-func layoutOf(c *config.Config, folder *state.Folder, plan *state.Plan) world.Layout {
-	l := world.Layout{
-		Bindings: make(map[string]string), Crons: c.Crons, DeleteAllDeletesAlarm: c.DeleteAllDeletesAlarm(),
-	}
-	for _, class := range c.Classes() {
-		key := plan.UniqueKey(class)
-		l.Classes = append(l.Classes, world.Class{
-			Name: class, UniqueKey: key, Dir: folder.ObjectsDir(key), KeyValue: c.KeyValueBacked(class),
-		})
-	}
-	for _, b := range c.DurableObjects {
-		if c.Owns(b) {
-			l.Bindings[b.Name] = b.ClassName
-		}
-	}
-	return l
 }
 
 // Run builds and starts the program, calls ready when the front door accepts requests, and serves

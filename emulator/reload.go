@@ -16,6 +16,7 @@ import (
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/world"
 )
 
@@ -101,6 +102,8 @@ type reloader struct {
 	// stale is set while a changed file of the configuration has not been read, and unprepared
 	// while Options.Prepare has not been called after a change of go.mod.
 	stale, unprepared bool
+	// migrates is the configuration if its migrations wait for the next swap, or nil.
+	migrates *config.Config
 	// postponed is set while changes wait to be built because an attached program serves.
 	postponed bool
 	// asked receives requests to build and start the program, whatever has changed.
@@ -362,8 +365,13 @@ func (r *reloader) reload(ctx context.Context) error {
 			return err
 		}
 		was := e.currentSettings().dev
-		if err := e.configure(c); err != nil {
+		postponed, err := e.configure(c)
+		if err != nil {
 			return err
+		}
+		r.migrates = nil
+		if postponed {
+			r.migrates = c
 		}
 		switch {
 		case sameAddress(c.Dev, was):
@@ -391,7 +399,18 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 	e.record.built(result.Took)
 	now := e.currentSettings().program
-	if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.Welcome) {
+	swap := func(next *program.Program) (bool, error) { return e.host.Swap(next), nil }
+	if c := r.migrates; c != nil {
+		next, err := e.planFor(c)
+		if err != nil {
+			return err
+		}
+		now = next.settings.program
+		now.Bindings = make(map[string]*world.Namespace)
+		swap = func(next *program.Program) (bool, error) {
+			return e.host.SwapAlone(next, func() error { return e.reconfigure(c, now.Bindings) })
+		}
+	} else if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.Welcome) {
 		if err := e.settleMigrations(); err != nil {
 			return err
 		}
@@ -407,18 +426,24 @@ func (r *reloader) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.settleMigrations(); err != nil {
-		next.End(err)
+	if r.migrates == nil {
+		if err := e.settleMigrations(); err != nil {
+			next.End(err)
+			return err
+		}
+	}
+	swapped, err := swap(next)
+	if err != nil {
 		return err
 	}
-	if !e.host.Swap(next) { // an attached one was faster
+	if !swapped { // an attached one was faster
 		r.postponed = true
 		e.log.Info(postponedLine)
 		return nil
 	}
 	e.record.serves(true)
 	r.brake.served(launched)
-	r.hash, r.welcome = result.Hash, now.Welcome
+	r.hash, r.welcome, r.migrates = result.Hash, now.Welcome, nil
 	switch {
 	case !r.ready: // Run's caller reports the first version
 		return nil

@@ -117,15 +117,5 @@ func (e *Emulator) settleMigrations() error {
 	return e.carryOut(p)
 }
 
-// planQuietly plans the migrations of c while objects may be in use. It refuses a plan that affects
-// existing objects.
-func (e *Emulator) planQuietly(c *config.Config) (*state.Plan, error) {
-	p, err := e.state.Plan(c)
-	if err != nil {
-		return nil, err
-	}
-	return p, p.Conflict(e.idle())
-}
-
 // idle reports whether no program serves, so that no object is in use.
 func (e *Emulator) idle() bool { return e.host != nil && e.host.Serving() == nil }

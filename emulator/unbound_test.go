@@ -41,7 +41,7 @@ func TestObjectsOfAClassThatIsNoLongerBoundLiveOn(t *testing.T) {
 	w.want("a", "/put", "")
 	w.want("a", "/alarm", "")
 
-	if err := w.configure(w.unbindLab()); err != nil {
+	if _, err := w.configure(w.unbindLab()); err != nil {
 		t.Fatal(err)
 	}
 	w.swapIn(s) // the emulator accepts the program

@@ -54,6 +54,8 @@ type Runner struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	current *Program
+	// alone is set while SwapAlone has the world for itself: no other program becomes current.
+	alone bool
 	// retiring are the programs before, oldest first, that still end their events.
 	retiring []*Program
 	kept     bool  // this runner has written binary, and not one before it
@@ -331,15 +333,9 @@ var errReplaced = &wire.Error{
 // runner ends, or an attached program serves and next is a built one.
 func (h *Runner) Swap(next *Program) bool {
 	h.mu.Lock()
+	h.awaitNotAloneLocked()
 	old := h.current
-	var cause error
-	switch {
-	case h.ended:
-		cause = world.ErrEnding
-	case old != nil && old.Attached() && !old.Lost() && !next.Attached():
-		cause = errReplaced
-	}
-	if cause != nil {
+	if cause := h.refusalLocked(next); cause != nil {
 		h.mu.Unlock()
 		next.End(cause)
 		return false
@@ -364,6 +360,18 @@ func (h *Runner) Swap(next *Program) bool {
 		h.world.Go(func() { oldest.End(errReplaced) })
 	}
 	return true
+}
+
+// refusalLocked returns with which error next is to be ended instead of becoming current, or nil.
+func (h *Runner) refusalLocked(next *Program) error {
+	old := h.current
+	switch {
+	case h.ended:
+		return world.ErrEnding
+	case old != nil && old.Attached() && !old.Lost() && !next.Attached():
+		return errReplaced
+	}
+	return nil
 }
 
 // watch runs p's watchdog for stuck handlers, and restarts p when it crashes.
@@ -401,7 +409,7 @@ func (h *Runner) watch(p *Program, started time.Time) {
 func (h *Runner) restart(old *Program, cause error) {
 	for {
 		h.mu.Lock()
-		if h.ended || h.current != old {
+		if h.ended || h.alone || h.current != old {
 			h.mu.Unlock()
 			return
 		}
@@ -429,7 +437,7 @@ func (h *Runner) restart(old *Program, cause error) {
 			case <-changed:
 			}
 			h.mu.Lock()
-			gone := h.ended || h.current != old
+			gone := h.ended || h.alone || h.current != old
 			changed = h.changed
 			h.mu.Unlock()
 			if gone {
@@ -444,7 +452,7 @@ func (h *Runner) restart(old *Program, cause error) {
 			continue
 		}
 		h.mu.Lock()
-		lost := h.ended || h.current != old
+		lost := h.ended || h.alone || h.current != old
 		if !lost {
 			h.current, h.closed, h.failing = next, false, nil
 			h.changedLocked()

@@ -57,7 +57,7 @@ func (p pinnedObject) release() {
 func (p pinnedObject) describe() control.Object {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return control.Object{Class: p.ns.class, Name: p.name, ID: p.id.String()}
+	return control.Object{Class: p.ns.class(), Name: p.name, ID: p.id.String()}
 }
 
 // inMemory reports whether the object has an instance in a program that is not lost.

@@ -18,7 +18,7 @@ func (a Admin) ListAlarms(_ context.Context, q control.AlarmsRequest) (control.A
 		if err != nil {
 			return answer, err
 		}
-		class = ns.class
+		class = ns.class()
 	}
 	for _, pending := range a.w.PendingAlarms() {
 		if class == "" || pending.Class == class {
@@ -79,7 +79,7 @@ func (a Admin) SetAlarm(
 	defer p.release()
 	if !p.ns.takesAlarms() {
 		return control.AlarmDetails{}, badRequest(
-			"class %s has no Alarm method, so there is nothing that an alarm could call", p.ns.class)
+			"class %s has no Alarm method, so there is nothing that an alarm could call", p.ns.class())
 	}
 	if err := p.use(ctx, func(s *store.Object) error { return p.resetAlarm(s, at) }); err != nil {
 		return control.AlarmDetails{}, err
@@ -127,7 +127,7 @@ func checkAlarm(at time.Time) error {
 // takesAlarms reports whether the class has an Alarm method. Without a program it returns true.
 func (ns *Namespace) takesAlarms() bool {
 	p := ns.w.programs.Running()
-	return p == nil || handlesAlarms(p, ns.class)
+	return p == nil || handlesAlarms(p, ns.class())
 }
 
 func handlesAlarms(p Program, class string) bool {

@@ -149,7 +149,7 @@ func (a *alarm) ended() {
 
 // object returns the alarm's object.
 func (a *alarm) object() control.Object {
-	return control.Object{Class: a.ns.class, Name: a.name, ID: a.id.String()}
+	return control.Object{Class: a.ns.class(), Name: a.name, ID: a.id.String()}
 }
 
 // runOnce runs the alarm, which the caller has claimed, as part of step, on which the caller has
@@ -244,9 +244,9 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	// The time of an unchanged alarm does not matter: retries of a triggered run may be early, too.
 	case !triggered && at.After(w.clock.Now()) && !at.Equal(a.at):
 		return alarmResult{dropped: "the alarm was moved to " + at.Format(time.RFC3339Nano)}, nil
-	case !handlesAlarms(ev.prog, a.ns.class):
+	case !handlesAlarms(ev.prog, a.ns.class()):
 		err := o.use(ev, func(s *store.Object) error { return s.DeleteAlarm() })
-		return alarmResult{dropped: "class " + a.ns.class + " has no Alarm method"}, err
+		return alarmResult{dropped: "class " + a.ns.class() + " has no Alarm method"}, err
 	}
 	if err := o.alarmFault(); err != nil {
 		return alarmResult{}, err

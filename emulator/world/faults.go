@@ -159,7 +159,7 @@ func (w *World) InjectFault(q control.Fault) (control.Fault, error) {
 	defer p.release()
 	ofAlarm := q.Fault == control.FaultFailAlarm || q.Fault == control.FaultDuplicateAlarm
 	if ofAlarm && !p.ns.takesAlarms() {
-		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", p.ns.class)
+		return control.Fault{}, badRequest("class %s has no Alarm method, so no alarm of it can go wrong", p.ns.class())
 	}
 	injected := control.Fault{Object: p.describe(), Fault: q.Fault}
 	return injected, w.faults.add(fault{ns: p.ns, id: p.id, Fault: injected})

@@ -23,7 +23,7 @@ func (o *object) Address() *Address { return &Address{o.ns, Identity{id: o.id}} 
 func (o *object) which() control.Object {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return control.Object{Class: o.ns.class, Name: o.name, ID: o.id.String()}
+	return control.Object{Class: o.ns.class(), Name: o.name, ID: o.id.String()}
 }
 
 // Named returns the identity of the object with this name.
@@ -69,7 +69,7 @@ func (w *World) NameOf(id string) string {
 		if o != nil {
 			return o.String()
 		}
-		return ns.class + "/" + id
+		return ns.class() + "/" + id
 	}
 	return "object " + id
 }

@@ -30,7 +30,7 @@ func (w *World) lostCause() error {
 func (w *World) CheckFiles() (what string, err error) {
 	for _, ns := range w.currentNamespaces() {
 		if err := ns.checkFolder(); err != nil {
-			return fmt.Sprintf("the folder of class %s, %s,", ns.class, ns.dir), err
+			return fmt.Sprintf("the folder of class %s, %s,", ns.class(), ns.dir), err
 		}
 	}
 	for _, o := range w.stores.open() {

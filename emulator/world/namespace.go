@@ -18,7 +18,7 @@ import (
 // A Namespace is the objects of one class, with their files, alarms and idle timers.
 type Namespace struct {
 	w         *World
-	class     string
+	name      atomic.Pointer[string] // of the class; a migration may change it
 	uniqueKey string
 	dir       string // of the objects' files
 	index     *store.Index
@@ -30,29 +30,33 @@ type Namespace struct {
 	objects map[objectid.ID]*object // in memory or pinned
 	alarms  map[objectid.ID]*alarm
 	running map[objectid.ID]*Event // of objects of which any alarm is running; nil outside a program
+	retired bool                   // the class is deleted, so no object is opened any more
 }
+
+// class returns the name of the class in the program.
+func (ns *Namespace) class() string { return *ns.name.Load() }
 
 // openNamespace opens the namespace of a class.
 func (w *World) openNamespace(class Class) (*Namespace, error) {
 	ns := &Namespace{
 		w:         w,
-		class:     class.Name,
 		uniqueKey: class.UniqueKey,
 		dir:       class.Dir,
 		objects:   make(map[objectid.ID]*object),
 		alarms:    make(map[objectid.ID]*alarm),
 		running:   make(map[objectid.ID]*Event),
 	}
+	ns.name.Store(&class.Name)
 	index, err := store.OpenIndex(ns.dir)
 	if err != nil {
 		return nil, err
 	}
 	ns.index = index
 	if index.Rebuilt() {
-		w.log.Info("rebuilt the alarm index of " + ns.class + " from its objects' files")
+		w.log.Info("rebuilt the alarm index of " + ns.class() + " from its objects' files")
 	}
 	for _, err := range index.Skipped() {
-		w.log.Warn("rebuild alarm index of "+ns.class, "err", err)
+		w.log.Warn("rebuild alarm index of "+ns.class(), "err", err)
 	}
 	return ns, nil
 }
@@ -271,7 +275,7 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 		for _, p := range pending {
 			id, _, err := objectid.Parse(ns.uniqueKey, p.ID)
 			if err != nil {
-				w.log.Warn("alarm index of "+ns.class+" names a foreign object", "id", p.ID)
+				w.log.Warn("alarm index of "+ns.class()+" names a foreign object", "id", p.ID)
 				continue
 			}
 			all = append(all, &alarm{

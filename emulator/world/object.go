@@ -85,9 +85,9 @@ func (o *object) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.named {
-		return o.ns.class + "/" + o.name
+		return o.ns.class() + "/" + o.name
 	}
-	return o.ns.class + "/" + o.id.String()
+	return o.ns.class() + "/" + o.id.String()
 }
 
 // abandon gives up an instance whose program is gone: uncommitted writes of the event that has the
@@ -236,8 +236,8 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	if inst != nil && inst.prog == ev.prog && inst.ctx.Err() == nil {
 		return inst, nil
 	}
-	if _, ok := ev.prog.Class(o.ns.class); !ok {
-		return nil, fmt.Errorf("the program has no class %q", o.ns.class)
+	if _, ok := ev.prog.Class(o.ns.class()); !ok {
+		return nil, fmt.Errorf("the program has no class %q", o.ns.class())
 	}
 	inst = &Instance{number: ev.w.instances.Add(1), prog: ev.prog}
 	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
@@ -245,7 +245,7 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	o.mu.Lock()
 	ev.inst, ev.constructing = inst, true
 	ev.blocked++
-	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class, ID: o.id.String()}
+	m := &wire.Construct{Event: ev.number, Instance: inst.number, Class: o.ns.class(), ID: o.id.String()}
 	if o.named && len(o.name) <= maxKnownName {
 		m.Name, m.HasName = o.name, true
 	}
@@ -395,6 +395,9 @@ func (o *object) open() (*store.Object, error) {
 		}
 		if err := o.ns.w.lostCause(); err != nil {
 			return nil, err
+		}
+		if o.ns.isRetired() {
+			return nil, fmt.Errorf("class %s was deleted by a migration", o.ns.class())
 		}
 		o.mu.Lock()
 		name, named := o.name, o.named

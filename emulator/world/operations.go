@@ -139,7 +139,7 @@ func (ev *Event) SetAlarm(at time.Time) error {
 	return ev.Use(func(st *store.Object) error {
 		o := ev.obj
 		// The platform does not check for the method while it constructs the object.
-		if class := o.ns.class; !handlesAlarms(ev.prog, class) && !o.constructing() {
+		if class := o.ns.class(); !handlesAlarms(ev.prog, class) && !o.constructing() {
 			return fmt.Errorf("class %s has no Alarm method, so there is nothing that an alarm could call", class)
 		}
 		return o.setAlarm(st, at)

@@ -3,7 +3,9 @@ package world
 import "testing"
 
 func TestTheLineOfARequestNamesAFewObjects(t *testing.T) {
-	ns := &Namespace{class: "Lab"}
+	class := "Lab"
+	ns := new(Namespace)
+	ns.name.Store(&class)
 	named := func(name string) *object { return &object{ns: ns, name: name, named: true} }
 	a, b, c := named("a"), named("b"), named("c")
 	for _, test := range []struct {
