@@ -92,8 +92,8 @@ func (h *Runner) awaitNone(programs []*Program) error {
 	}
 }
 
-// goOn lets events enter old again after a SwapAlone that has failed. If old has ended meanwhile, it
-// is started again.
+// goOn lets events enter old again after a SwapAlone that has failed. If old has ended meanwhile,
+// it is started again.
 func (h *Runner) goOn(old *Program, cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
