@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // maxRetries is how often the platform retries a failed alarm.
@@ -71,7 +72,7 @@ func alarmsListCommand() *command {
 				shown := control.Alarms{Now: pending.Now, Alarms: pending.selected}
 				return q.printer(s).print(shown, func(w io.Writer) {
 					if len(pending.selected) == 0 {
-						fmt.Fprintln(w, oneLine(some.noAlarmsText(pending)))
+						fmt.Fprintln(w, printable.Line(some.noAlarmsText(pending)))
 						return
 					}
 					rows := [][]string{{"OBJECT", "DUE", "IN", "RETRY"}}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 func alarmsSetCommand() *command {
@@ -86,7 +87,7 @@ func printNoAlarms(s Streams, q question, some *selection, list selected) error 
 	if q.json {
 		return nil
 	}
-	return q.printer(s).print(nil, func(w io.Writer) { fmt.Fprintln(w, oneLine(some.noAlarmsText(list))) })
+	return q.printer(s).print(nil, func(w io.Writer) { fmt.Fprintln(w, printable.Line(some.noAlarmsText(list))) })
 }
 
 func alarmsDeleteCommand() *command {

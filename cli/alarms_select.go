@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 	"devtool.internal/internal/spelling"
 )
 
@@ -219,7 +220,7 @@ func each[T any](
 			return ctx.Err()
 		}
 		if err == nil {
-			err = q.printer(s).print(result, func(w io.Writer) { fmt.Fprintln(w, oneLine(text(result))) })
+			err = q.printer(s).print(result, func(w io.Writer) { fmt.Fprintln(w, printable.Line(text(result))) })
 			if err != nil {
 				return err
 			}

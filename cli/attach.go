@@ -10,6 +10,7 @@ import (
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/state"
+	"devtool.internal/internal/printable"
 )
 
 // Only one emulator can use a state at a time. This file is about a second `devtool dev` on it.
@@ -86,7 +87,8 @@ func follow(
 		return err
 	}
 	show := logPrinter{
-		out: out, printed: out.handler(), handler: textHandler(out, level, colored(s, s.Err)), level: level,
+		out: out, printed: printable.NewColors(out.handler(), colored(s, s.Err)),
+		handler: textHandler(out, level, colored(s, s.Err)), level: level,
 	}
 	if o.logFormat == logJSON {
 		show = logPrinter{out: out, json: true}

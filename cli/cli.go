@@ -32,6 +32,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/state"
+	"devtool.internal/internal/printable"
 )
 
 // Exit codes.
@@ -71,7 +72,7 @@ func Main(args []string, sdk fs.FS) int {
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		report(streams, fmt.Errorf("find working directory: %w", err), false)
+		report(streams.safe(), fmt.Errorf("find working directory: %w", err), false)
 		return exitFailed
 	}
 	streams.Dir = dir
@@ -95,6 +96,7 @@ func width(stream any) int {
 
 // Run is Main with everything injected: it runs args and returns the exit code.
 func Run(ctx context.Context, args []string, s Streams) int {
+	s = s.safe()
 	if len(args) > 0 && args[0] == completeCommand {
 		return complete(ctx, s, args[1:])
 	}
@@ -199,9 +201,9 @@ func report(s Streams, err error, asJSON bool) {
 	if colored(s, s.Err) {
 		name = "\x1b[31m" + name + "\x1b[0m"
 	}
-	fmt.Fprintln(s.Err, name, oneLine(message))
+	fmt.Fprintln(s.Err, name, printable.Line(message))
 	if hint != "" {
-		fmt.Fprintln(s.Err, " ", oneLine(hint))
+		fmt.Fprintln(s.Err, " ", printable.Line(hint))
 	}
 }
 

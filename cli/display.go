@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"sync"
+
+	"devtool.internal/internal/printable"
 )
 
 // A display is the only writer of the terminal, or of the stream in its place. It has two sources:
@@ -16,19 +18,23 @@ import (
 // the footer and leaves the cursor there, so erasing from the cursor to the end erases all of the
 // footer and nothing else.
 type display struct {
-	w     io.Writer
-	width func() int // of a line
+	w      io.Writer
+	colors bool
+	width  func() int // of a line
 
 	// mu guards what follows.
 	mu     sync.Mutex
-	open   any // the source of the unfinished line at the end, or nil
+	open   any  // the source of the unfinished line at the end, or nil
+	dyed   bool // that line has set a color
 	footer footer
 	shown  bool // the footer stands there
 }
 
 // newDisplay is for the error stream of s, where the log goes.
 func newDisplay(s Streams) *display {
-	return &display{w: s.Err, width: func() int { return s.Width(s.Err) }}
+	return &display{
+		w: raw(s.Err), colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) },
+	}
 }
 
 // A footer returns the text to show below everything else, in at most columns characters, and
@@ -54,11 +60,19 @@ func (d *display) write(from any, p []byte) (int, error) {
 	var b bytes.Buffer
 	d.eraseLocked(&b)
 	if d.open != nil && d.open != from {
+		if d.dyed {
+			b.WriteString(printable.ResetColor)
+		}
 		b.WriteByte('\n')
+		d.open, d.dyed = nil, false
 	}
-	b.Write(p)
-	d.open = nil
-	if p[len(p)-1] != '\n' {
+	safeWriter{&b, d.colors}.Write(p) //nolint:errcheck // a buffer takes everything
+	last := p[bytes.LastIndexByte(p, '\n')+1:]
+	if d.open == nil || len(last) < len(p) {
+		d.dyed = false
+	}
+	d.open, d.dyed = nil, d.dyed || bytes.IndexByte(last, '\x1b') >= 0
+	if len(last) > 0 {
 		d.open = from
 	}
 	d.drawLocked(&b)

@@ -12,7 +12,7 @@ import (
 // shownOn returns a display on a terminal of that width, and the terminal.
 func shownOn(columns int) (*display, *VT) {
 	vt := NewVT(columns)
-	d := &display{w: vt}
+	d := &display{w: vt, colors: true}
 	d.width = func() int { return vt.columns }
 	return d, vt
 }
@@ -50,6 +50,21 @@ func TestAnIncompleteLineEndsBeforeALineOfTheLog(t *testing.T) {
 	fmt.Fprintln(d, "log")
 	fmt.Fprintln(handler, "next")
 	if got, want := vt.Lines(), []string{"loading... done", "log", "next", "[x] exit"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnIncompleteLineKeepsItsColorFromTheLog(t *testing.T) {
+	var b strings.Builder
+	d := &display{w: &b, colors: true}
+	handler := d.handler()
+	fmt.Fprint(handler, "\x1b[31mred")
+	fmt.Fprint(handler, " still")
+	fmt.Fprintln(d, "log")
+	fmt.Fprint(handler, "plain")
+	fmt.Fprintln(d, "log \x1b[2J")
+	want := "\x1b[31mred still\x1b[0m\nlog\nplain\nlog \\u001b[2J\n"
+	if got := b.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -198,7 +198,7 @@ func runCommand(
 	cmd.Args = line
 	cmd.Dir = s.Dir
 	cmd.Env = append(cmd.Environ(), "DEVTOOL_URL="+e.URL, client.EnvToken+"="+e.Token)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, raw(s.Out), raw(s.Err)
 	cmd.WaitDelay = outputDelay
 	if err := cmd.Start(); err != nil {
 		hint := ""

@@ -12,6 +12,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/printable"
 )
 
 // hotkeys are what single keys do while `devtool dev` has the terminal (keyboard_unix.go reads
@@ -166,7 +167,7 @@ func (h *hotkeys) key(ctx context.Context, r rune) {
 
 // say writes a line into the log.
 func (h *hotkeys) say(format string, args ...any) {
-	fmt.Fprintln(h.display, oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(h.display, printable.Line(fmt.Sprintf(format, args...)))
 }
 
 // complain writes a line with err and its hint.
@@ -326,6 +327,6 @@ func (q *prompt) key(r rune) (answer string, done bool) {
 
 // footer returns the question and the input so far, or the end of both if they do not fit.
 func (q *prompt) footer() footer {
-	all := append([]rune(q.text), q.typed...)
+	all := []rune(q.text + printable.Line(string(q.typed)))
 	return func(columns int) (string, bool) { return string(all[max(len(all)-columns, 0):]), true }
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"regexp"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // The formats of a log.
@@ -32,8 +32,8 @@ type emulatorLog struct {
 }
 
 // newEmulatorLog returns a log that writes to out in a format, and to journal as JSON. As text, the
-// handler program's output goes to printed unchanged. level applies to the emulator's own lines;
-// lines of text and output are always shown.
+// handler program's output goes to printed, with its own colors if color is set. level applies to
+// the emulator's own lines; lines of text and output are always shown.
 func newEmulatorLog(
 	format string, level slog.Level, out, printed io.Writer, journal *emulator.Journal, color bool,
 ) emulatorLog {
@@ -56,7 +56,7 @@ func newEmulatorLog(
 	if format == logText {
 		log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), textHandler(out, level, color)))
 		log.text = io.MultiWriter(text, out)
-		log.output = io.MultiWriter(output, emulator.NamingWriter(printed))
+		log.output = io.MultiWriter(output, emulator.NamingWriter(printable.NewColors(printed, color)))
 	}
 	return log
 }
@@ -95,9 +95,6 @@ func (l *logLines) Write(p []byte) (int, error) {
 	}
 }
 
-// colors are the escape sequences that set colors.
-var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
 // end logs an incomplete last line.
 func (l *logLines) end() {
 	l.mu.Lock()
@@ -108,7 +105,7 @@ func (l *logLines) end() {
 
 func (l *logLines) line(line []byte) {
 	if l.plain {
-		line = colors.ReplaceAll(line, nil)
+		line = printable.WithoutColors(line)
 	}
 	var author []slog.Attr
 	if l.marked {

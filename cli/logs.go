@@ -12,6 +12,7 @@ import (
 
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 func logsCommand() *command {
@@ -42,7 +43,8 @@ object that --log-format json of ` + "`devtool dev`" + ` makes, on one line.`,
 				return err
 			}
 			show := logPrinter{
-				out: s.Out, printed: s.Out, level: slog.LevelDebug, json: q.json,
+				out: s.Out, printed: printable.NewColors(s.Out, colored(s, s.Out)),
+				level: slog.LevelDebug, json: q.json,
 				handler: textHandler(s.Out, slog.LevelDebug, colored(s, s.Out)),
 			}
 			err = client.Logs(ctx, request, show.line)

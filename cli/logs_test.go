@@ -15,6 +15,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // TestALogLooksTheSameLater compares a log that is shown at once with one that is read from JSON
@@ -37,7 +38,10 @@ func TestALogLooksTheSameLater(t *testing.T) {
 			l.Error("the handler has failed\n  at main.go:1")
 			l.end()
 		}
-		show := logPrinter{out: &later, printed: &later, handler: textHandler(&later, slog.LevelInfo, color)}
+		show := logPrinter{
+			out: &later, printed: printable.NewColors(&later, color),
+			handler: textHandler(&later, slog.LevelInfo, color),
+		}
 		for line := range strings.Lines(kept.String()) {
 			if err := show.line([]byte(strings.TrimSuffix(line, "\n"))); err != nil {
 				t.Fatalf("%v in %s", err, line)

@@ -11,6 +11,7 @@ import (
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
 	"devtool.internal/emulator/state"
+	"devtool.internal/internal/printable"
 )
 
 // migrationsQuestion holds the options of a command that compares a configuration with a state.
@@ -169,7 +170,7 @@ each class keeps its objects, and a new class begins without any.`,
 		if n := len(m.Steps); n > 0 {
 			last = "all migrations up to " + m.Steps[n-1].Tag + " count as applied"
 		}
-		fmt.Fprintln(w, oneLine(last))
+		fmt.Fprintln(w, printable.Line(last))
 	})
 }
 
@@ -177,7 +178,7 @@ each class keeps its objects, and a new class begins without any.`,
 func printPending(w io.Writer, m state.Migrations, done string) {
 	pending := m.Pending()
 	for _, step := range pending {
-		fmt.Fprintln(w, oneLine(done+step.String()))
+		fmt.Fprintln(w, printable.Line(done+step.String()))
 	}
 	printNotes(w, m)
 	if len(pending) == 0 {
@@ -187,6 +188,6 @@ func printPending(w io.Writer, m state.Migrations, done string) {
 
 func printNotes(w io.Writer, m state.Migrations) {
 	for _, note := range m.Notes {
-		fmt.Fprintln(w, oneLine(note))
+		fmt.Fprintln(w, printable.Line(note))
 	}
 }

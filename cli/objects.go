@@ -12,6 +12,7 @@ import (
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/printable"
 )
 
 // objects serves the commands for objects: a client of the running emulator's control API, or the
@@ -251,9 +252,9 @@ func showStorage(ctx context.Context, s Streams, q objectsQuestion, from objects
 			entriesTable(w, entries)
 		}
 		for _, t := range o.Tables {
-			fmt.Fprintf(w, "\nTABLE %s\n", oneLine(t.Name))
+			fmt.Fprintf(w, "\nTABLE %s\n", printable.Line(t.Name))
 			if t.Problem != "" {
-				fmt.Fprintf(w, "unreadable: %s\n", oneLine(t.Problem))
+				fmt.Fprintf(w, "unreadable: %s\n", printable.Line(t.Problem))
 				continue
 			}
 			sqlRows(w, s, control.SQLResult{Columns: t.Columns, Rows: t.Rows})
@@ -287,7 +288,7 @@ func objectsEvictCommand() *command {
 				if !evicted.Evicted {
 					text = "%s was not in memory\n"
 				}
-				fmt.Fprintf(w, text, oneLine(evicted.String()))
+				fmt.Fprintf(w, text, printable.Line(evicted.String()))
 			})
 		},
 	}
@@ -325,7 +326,7 @@ its alarm stay.`,
 				return err
 			}
 			return q.printer(s).print(aborted, func(w io.Writer) {
-				fmt.Fprintf(w, "aborted %s\n", oneLine(aborted.String()))
+				fmt.Fprintf(w, "aborted %s\n", printable.Line(aborted.String()))
 			})
 		},
 	}
@@ -352,7 +353,7 @@ too. An object that is running is an error, and is not deleted.`,
 					return err
 				}
 				return q.printer(s).print(deleted, func(w io.Writer) {
-					fmt.Fprintf(w, "deleted %s\n", oneLine(deleted.String()))
+					fmt.Fprintf(w, "deleted %s\n", printable.Line(deleted.String()))
 				})
 			})
 		},

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 func objectsGetCommand() *command {
@@ -55,7 +56,7 @@ func getEntry(ctx context.Context, s Streams, q objectsQuestion, from objects, w
 	}
 	err = q.printer(s).print(entry, func(w io.Writer) {
 		if entry.Problem == "" {
-			fmt.Fprintln(w, oneLine(valueText(entry)))
+			fmt.Fprintln(w, printable.Line(valueText(entry)))
 		}
 	})
 	if err == nil && entry.Problem != "" {
@@ -75,10 +76,10 @@ func listEntries(
 		switch {
 		case len(found.Entries) > 0:
 		case list.Prefix != "":
-			fmt.Fprintf(w, "%s has no keys that begin with %q\n", oneLine(found.String()), list.Prefix)
+			fmt.Fprintf(w, "%s has no keys that begin with %q\n", printable.Line(found.String()), list.Prefix)
 			return
 		default:
-			fmt.Fprintf(w, "%s has no keys\n", oneLine(found.String()))
+			fmt.Fprintf(w, "%s has no keys\n", printable.Line(found.String()))
 			return
 		}
 		entriesTable(w, found.Entries)
@@ -156,7 +157,7 @@ then.`,
 					return err
 				}
 				return q.printer(s).print(stored, func(w io.Writer) {
-					fmt.Fprintf(w, "stored %q in %s\n", stored.Key, oneLine(args[0]))
+					fmt.Fprintf(w, "stored %q in %s\n", stored.Key, printable.Line(args[0]))
 				})
 			})
 		},
@@ -202,7 +203,7 @@ func objectsRmCommand() *command {
 					return err
 				}
 				return q.printer(s).print(deleted, func(w io.Writer) {
-					fmt.Fprintf(w, "deleted %q of %s\n", deleted.Key, oneLine(args[0]))
+					fmt.Fprintf(w, "deleted %q of %s\n", deleted.Key, printable.Line(args[0]))
 				})
 			})
 		},

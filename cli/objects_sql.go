@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // maxQuery is the longest SQL that is read, in bytes. It is above the limit of any object.
@@ -183,6 +184,6 @@ func pointAt(w io.Writer, query string, offset int) {
 	if runes := []rune(after); len(runes) > around {
 		after = string(runes[:around]) + "…"
 	}
-	before = oneLine(before)
-	fmt.Fprintf(w, "  %s%s\n  %s^\n", before, oneLine(after), strings.Repeat(" ", len([]rune(before))))
+	before = printable.Line(before)
+	fmt.Fprintf(w, "  %s%s\n  %s^\n", before, printable.Line(after), strings.Repeat(" ", len([]rune(before))))
 }

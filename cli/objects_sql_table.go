@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // cellGap is the number of blanks between the columns of a table.
@@ -24,7 +25,7 @@ func sqlTable(w io.Writer, result control.SQLResult, width int) {
 	rows := [][]string{make([]string, columns)}
 	widths := make([]int, columns)
 	for i, name := range result.Columns {
-		rows[0][i] = oneLine(name)
+		rows[0][i] = printable.Line(name)
 		widths[i] = utf8.RuneCountInString(rows[0][i])
 	}
 	right := make([]bool, columns)
@@ -102,7 +103,7 @@ func sqlCell(v control.SQLValue, most int) string {
 		if len(x) > utf8.UTFMax*most+1 {
 			x = string([]rune(x[:utf8.UTFMax*most])[:most]) + "…"
 		}
-		return oneLine(x)
+		return printable.Line(x)
 	case []byte:
 		if len(x) > most {
 			return "x'" + hex.EncodeToString(x[:most]) + "…"
@@ -123,15 +124,36 @@ func sqlText(v control.SQLValue) string {
 	}
 }
 
-// lineEscaper escapes the characters that would break a line of cells separated by tabs. PostgreSQL
-// uses the same format to copy a table as text.
+// lineCell returns a cell of a line of cells separated by tabs. PostgreSQL uses the same format to
+// copy a table as text: it writes \xHH for a byte of a character that a terminal might obey.
+func lineCell(cell string) string {
+	cell = lineEscaper.Replace(cell)
+	if printable.Text(cell) == cell {
+		return cell
+	}
+	var b strings.Builder
+	for len(cell) > 0 {
+		_, size := utf8.DecodeRuneInString(cell)
+		if char := cell[:size]; printable.Text(char) == char {
+			b.WriteString(char)
+		} else {
+			for _, c := range []byte(char) {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			}
+		}
+		cell = cell[size:]
+	}
+	return b.String()
+}
+
+// lineEscaper escapes the characters that would break such a line.
 var lineEscaper = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
 // sqlLines writes rows for programs: a line of column names, and then a line for each row.
 func sqlLines(w io.Writer, result control.SQLResult) {
 	var line []string
 	for _, name := range result.Columns {
-		line = append(line, lineEscaper.Replace(name))
+		line = append(line, lineCell(name))
 	}
 	fmt.Fprintln(w, strings.Join(line, "\t"))
 	for _, row := range result.Rows {
@@ -139,7 +161,7 @@ func sqlLines(w io.Writer, result control.SQLResult) {
 		for _, value := range row {
 			cell := `\N`
 			if value.V != nil {
-				cell = lineEscaper.Replace(sqlText(value))
+				cell = lineCell(sqlText(value))
 			}
 			line = append(line, cell)
 		}

@@ -75,6 +75,14 @@ a  b
 	}
 }
 
+func TestLinesOfCellsEscapeWhatATerminalObeysAsPostgreSQLDoes(t *testing.T) {
+	e := emulator{objects: sqlResult("a\x1b", "\x1b[2J", "\u009b\u202eü", "\x7f")}
+	c := e.start(t)
+	check(t, c.run(t.Context(), "objects", "sql", "Batcher/a", "SELECT"), result{
+		out: `a\x1b` + "\n" + `\x1b[2J` + "\n" + `\xc2\x9b\xe2\x80\xaeü` + "\n" + `\x7f` + "\n",
+	})
+}
+
 func TestObjectsSQLIsLinesForPrograms(t *testing.T) {
 	long := strings.Repeat("long ", 100)
 	e := emulator{objects: sqlResult("id v", int64(1), "a\tb\\c\nd\re", 1.5, long, nil, "", []byte{0, 255}, "NULL")}

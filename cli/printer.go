@@ -8,7 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
+
+	"devtool.internal/internal/printable"
 )
 
 // printer prints the results of a command, as text for people or as JSON for programs.
@@ -49,7 +50,7 @@ func align(w io.Writer, gap int, rows [][]string) {
 			if i > 0 {
 				fmt.Fprint(columns, "\t")
 			}
-			fmt.Fprint(columns, oneLine(cell))
+			fmt.Fprint(columns, printable.Line(cell))
 		}
 		fmt.Fprintln(columns)
 	}
@@ -57,28 +58,6 @@ func align(w io.Writer, gap int, rows [][]string) {
 	for line := range strings.Lines(aligned.String()) {
 		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
 	}
-}
-
-// oneLine returns s with all characters escaped that could break the line or control the terminal.
-func oneLine(s string) string {
-	safe := func(r rune) bool { return unicode.IsPrint(r) && r != unicode.ReplacementChar }
-	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case safe(r):
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteByte(' ')
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
 }
 
 // abridge cuts text to at most that many characters.

@@ -10,25 +10,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestOneLineKeepsWhatIsHarmless(t *testing.T) {
-	for s, want := range map[string]string{
-		"":                       "",
-		"plain text":             "plain text",
-		"größe 日本 …":             "größe 日本 …",
-		"a\nb":                   `a\nb`,
-		"a\tb":                   "a b",
-		"\x1b[31mred":            `\u001b[31mred`,
-		"\r\x00":                 `\u000d\u0000`,
-		"bad \xff":               `bad \ufffd`,
-		"\u202eright to left":    `\u202eright to left`,
-		"no\u00a0break\u2028end": `no\u00a0break\u2028end`,
-	} {
-		if got := oneLine(s); got != want {
-			t.Errorf("oneLine(%q): got %q, want %q", s, got, want)
-		}
-	}
-}
-
 func TestATableHasOneLineForEachRow(t *testing.T) {
 	cell := rapid.StringMatching(`[ -~\x00-\x1f\x{80}-\x{9f}é日]{0,6}`)
 	rapid.Check(t, func(t *rapid.T) {

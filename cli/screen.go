@@ -12,6 +12,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // screenFacts is the content of the start screen besides the configuration.
@@ -80,7 +81,7 @@ func fitted(w io.Writer, rows [][]string, width int) {
 	for line := range strings.Lines(b.String()) {
 		io.WriteString(w, line) //nolint:errcheck // as above
 		if values[0] != "" {
-			fmt.Fprintln(w, " ", oneLine(values[0]))
+			fmt.Fprintln(w, " ", printable.Line(values[0]))
 		}
 		values = values[1:]
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 func statusCommand() *command {
@@ -54,16 +55,16 @@ func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 		[]string{"build", buildText(p.Build, now)},
 	)
 	if p.Crashes != "" {
-		fmt.Fprintf(w, "\n%s\n", oneLine(p.Crashes))
+		fmt.Fprintf(w, "\n%s\n", printable.Line(p.Crashes))
 	}
 	if f := p.Failure; f != nil {
 		what := "The last change is not served"
 		if p.Unserved() != nil {
 			what = "Nothing is served"
 		}
-		fmt.Fprintf(w, "\n%s, since %s: %s\n", what, control.Since(f.At, now), oneLine(f.Message))
+		fmt.Fprintf(w, "\n%s, since %s: %s\n", what, control.Since(f.At, now), printable.Line(f.Message))
 		for line := range strings.Lines(f.Text) {
-			fmt.Fprintln(w, oneLine(strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
+			fmt.Fprintln(w, printable.Line(strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/printable"
 )
 
 func timeCommand() *command {
@@ -89,7 +90,7 @@ func unsavedText(clock control.Time) string {
 	if clock.Mode == control.Running && clock.Rate != 1 {
 		effect += ", and stands still"
 	}
-	return oneLine(clock.Unsaved) + "; " + effect
+	return printable.Line(clock.Unsaved) + "; " + effect
 }
 
 // offsetText describes the difference between virtual and real time.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // A moving holds the options of the commands that move the clock.
@@ -177,7 +178,11 @@ func (m *moving) move(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	var show mover = &movePrinter{out: s.Out, terminal: s.IsTerminal(s.Out)}
+	shown := &movePrinter{out: s.Out}
+	if s.IsTerminal(s.Out) {
+		shown.terminal = raw(s.Out)
+	}
+	var show mover = shown
 	if m.json {
 		show = jsonMover{json.NewEncoder(s.Out)}
 	}
@@ -226,7 +231,7 @@ func (j jsonMover) end(a control.Advanced) {
 // moment, to know the widths of the columns.
 type movePrinter struct {
 	out      io.Writer
-	terminal bool
+	terminal io.Writer // shows the progress of a long advance; nil if out is no terminal
 
 	kept   [][]string // rows that were not yet written
 	begun  bool       // the header was written
@@ -248,8 +253,8 @@ func (p *movePrinter) event(e control.AdvanceEvent) {
 		}
 	case e.Progress != nil:
 		p.flush()
-		if p.terminal {
-			fmt.Fprintf(p.out, "\r\x1b[K%s, %d runs so far", formatTime(e.Progress.Now), e.Progress.Ran)
+		if p.terminal != nil {
+			fmt.Fprintf(p.terminal, "\r\x1b[K%s, %d runs so far", formatTime(e.Progress.Now), e.Progress.Ran)
 			p.status = true
 		}
 	}
@@ -258,7 +263,7 @@ func (p *movePrinter) event(e control.AdvanceEvent) {
 // flush writes the rows that were held back.
 func (p *movePrinter) flush() {
 	if p.status {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		fmt.Fprint(p.terminal, "\r\x1b[K")
 		p.status = false
 	}
 	if len(p.kept) == 0 {
@@ -272,14 +277,14 @@ func (p *movePrinter) flush() {
 		p.widths = make([]int, len(firedHeader))
 		for _, row := range rows {
 			for i, cell := range row {
-				p.widths[i] = max(p.widths[i], len([]rune(oneLine(cell))))
+				p.widths[i] = max(p.widths[i], len([]rune(printable.Line(cell))))
 			}
 		}
 	}
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			fmt.Fprintf(&line, "%-*s  ", p.widths[i], oneLine(cell))
+			fmt.Fprintf(&line, "%-*s  ", p.widths[i], printable.Line(cell))
 		}
 		fmt.Fprintln(p.out, strings.TrimRight(line.String(), " "))
 	}

@@ -15,7 +15,7 @@ import (
 func TestRowsOfALongAdvanceAreAlignedAsTheyCome(t *testing.T) {
 	noon := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	var out strings.Builder
-	p := &movePrinter{out: &out, terminal: true}
+	p := &movePrinter{out: &out, terminal: &out}
 	row := func(name string) control.AdvanceEvent {
 		return control.AdvanceEvent{Fired: &control.Fired{
 			Object:  control.Object{Class: "Batcher", Name: name},

@@ -155,7 +155,7 @@ func (h *worldsHost) drop(world int) error {
 // emulate runs a world's emulator, with its state in folder, until ctx ends or somebody stops the
 // emulator.
 func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) error {
-	log := worldLog{h, m.World}
+	log := safeWriter{raw: worldLog{h, m.World}}
 	s := h.s
 	if m.Environ != nil {
 		s.Environ = func() []string { return m.Environ }

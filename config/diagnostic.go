@@ -79,7 +79,7 @@ func (r *report) add(sev Severity, id string, sp span, message, hint string) {
 		return
 	}
 	d := r.src.locate(sp)
-	d.Severity, d.ID, d.Message, d.Hint = sev, id, printable(message), hint // a key may hold anything
+	d.Severity, d.ID, d.Message, d.Hint = sev, id, masked(message), hint // a key may hold anything
 	r.list = append(r.list, d)
 }
 

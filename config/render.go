@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"devtool.internal/internal/printable"
 )
 
 // maxSourceWidth is how many columns of a source line are shown. They always include the underlined
@@ -54,7 +56,7 @@ func renderOne(b *strings.Builder, d *Diagnostic, color bool) {
 	}
 	fmt.Fprintf(b, "%s %s %s\n\n", label, paint(styleBold, d.Message), paint(styleDim, "["+d.ID+"]"))
 
-	fmt.Fprintf(b, "    %s:\n", printable(d.Position.String()))
+	fmt.Fprintf(b, "    %s:\n", masked(d.Position.String()))
 	if d.Length > 0 {
 		line := strconv.Itoa(d.Position.Line)
 		gutter := strings.Repeat(" ", len(line))
@@ -67,7 +69,7 @@ func renderOne(b *strings.Builder, d *Diagnostic, color bool) {
 	if d.Hint != "" {
 		b.WriteByte('\n')
 		for hint := range strings.SplitSeq(d.Hint, "\n") {
-			fmt.Fprintf(b, "  %s\n", printable(hint))
+			fmt.Fprintf(b, "  %s\n", masked(hint))
 		}
 	}
 	b.WriteByte('\n')
@@ -87,9 +89,9 @@ func cutSource(d *Diagnostic) (before, marked, after string) {
 	from := min(max(d.Position.Column-1, 0), len(runes))
 	to := min(from+max(d.Length, 1), len(runes))
 
-	before = printable(string(runes[:from]))
-	marked = printable(string(runes[from:to]))
-	after = printable(string(runes[to:]))
+	before = masked(string(runes[:from]))
+	marked = masked(string(runes[from:to]))
+	after = masked(string(runes[to:]))
 	room := maxSourceWidth
 	if displayWidth(before)+displayWidth(marked)+displayWidth(after) <= room {
 		return before, marked, after
@@ -133,20 +135,9 @@ func takeRight(s string, width int) string {
 	return string(runes[i:])
 }
 
-// printable replaces tabs by spaces, and characters that control a terminal by a mark.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t':
-			b.WriteString(strings.Repeat(" ", tabWidth))
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
-			b.WriteRune(unicode.ReplacementChar)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+// masked replaces tabs by spaces, and characters that control a terminal by a mark.
+func masked(s string) string {
+	return strings.ReplaceAll(printable.Mask(s), "\t", strings.Repeat(" ", tabWidth))
 }
 
 // displayWidth returns how many columns of a terminal s takes.

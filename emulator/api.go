@@ -11,6 +11,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/printable"
 )
 
 // A controlAPI serves the control API of an emulator. Each api_*.go serves the requests about one
@@ -112,9 +113,13 @@ func respond(w http.ResponseWriter, answer any, err error) {
 		}
 		answer, status = c, c.Code.Status()
 	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"the answer is no JSON","code":"internal"}`)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(answer) //nolint:errcheck // the caller has gone
+	w.Write(append(printable.Bytes(body), '\n')) //nolint:errcheck // the caller has gone
 }
 
 // Status describes this emulator: where it listens, what it serves and since when.

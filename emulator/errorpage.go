@@ -11,6 +11,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/world"
+	"devtool.internal/internal/printable"
 )
 
 // errorPage is what a browser shows for a failed request. It loads nothing else.
@@ -45,8 +46,11 @@ func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *w
 	if u := (*unservedError)(nil); errors.As(err, &u) {
 		stack, hint = cmp.Or(strings.TrimRight(u.failure.Text, "\n"), stack), unservedHint
 	}
+	// A client may be curl in a terminal, and what it has sent comes back here.
+	what, why, stack = printable.Line(what), printable.Text(why), printable.Text(stack)
+	path := printable.Line(r.URL.Path)
 	if !wantsPage(r) {
-		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, r.URL.Path)
+		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, path)
 		if stack != "" {
 			text += "\n\n" + program.FirstGoroutine(stack)
 		}
@@ -59,7 +63,7 @@ func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *w
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(http.StatusInternalServerError)
 	errorPage.Execute(w, map[string]string{ //nolint:errcheck // the browser has gone
-		"Title": what, "Message": why, "Stack": stack, "Hint": hint, "Method": r.Method, "Path": r.URL.Path,
+		"Title": what, "Message": why, "Stack": stack, "Hint": hint, "Method": r.Method, "Path": path,
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/world"
+	"devtool.internal/internal/printable"
 )
 
 // eventRequest is the event of a request from outside.
@@ -78,7 +79,7 @@ func (l eventLine) sentence() string {
 	}
 	for _, word := range []string{name, object, l.About, outcome} {
 		if word != "" {
-			b.WriteString(word + " ")
+			b.WriteString(printable.Line(word) + " ")
 		}
 	}
 	line := strings.TrimSuffix(b.String(), " ")
@@ -90,11 +91,11 @@ func (l eventLine) sentence() string {
 		line += fmt.Sprintf(", %s late", late.Round(noticeable/10))
 	}
 	if l.By != "" {
-		line += ", by " + l.By
+		line += ", by " + printable.Line(l.By)
 	}
 	line += ")"
 	if why := l.Reason(); why != "" {
-		line += ": " + why
+		line += ": " + printable.Line(why)
 	}
 	switch {
 	case !l.RetryAt.IsZero():
@@ -102,7 +103,7 @@ func (l eventLine) sentence() string {
 	case l.Outcome == control.OutcomeFailed:
 		line += "; it is not tried again"
 	}
-	return line + world.Detail(l.Err)
+	return line + printable.Text(world.Detail(l.Err))
 }
 
 // The fields of an event line, which docs/cli.md promises.

@@ -12,6 +12,7 @@ import (
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/program"
+	"devtool.internal/internal/printable"
 )
 
 // FieldAttributes is the field of a line of durable.Logger that has the handler's own attributes.
@@ -85,20 +86,28 @@ func (h *forPeople) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
+	message := printable.Text(r.Message)
 	if source != control.SourceLogger {
-		return h.Handler.Handle(ctx, r)
+		line := slog.NewRecord(r.Time, r.Level, indented(message), r.PC)
+		r.Attrs(func(a slog.Attr) bool {
+			line.AddAttrs(a)
+			return true
+		})
+		return h.Handler.Handle(ctx, line)
 	}
-	message := program.Printable(r.Message)
 	if object != "" {
-		message = program.Printable(object) + " " + message
+		message = printable.Line(object) + " " + message
 	}
-	line := slog.NewRecord(r.Time, r.Level, strings.ReplaceAll(message, "\n", "\n    "), 0)
+	line := slog.NewRecord(r.Time, r.Level, indented(message), 0)
 	line.AddAttrs(attrs...)
 	if at.Sub(r.Time).Abs() >= realTime {
 		line.AddAttrs(slog.String("clock", at.UTC().Format(time.RFC3339Nano)))
 	}
 	return h.logger.Handle(ctx, line)
 }
+
+// indented returns a message so that its first line alone looks like the beginning of a record.
+func indented(message string) string { return strings.ReplaceAll(message, "\n", "\n    ") }
 
 // timeOf returns the time that v is, or that its text says.
 func timeOf(v slog.Value) time.Time {
@@ -124,7 +133,7 @@ func attributesIn(object []byte) (attrs []slog.Attr) {
 		if err != nil {
 			return attrs
 		}
-		attrs = append(attrs, slog.Attr{Key: program.Printable(key.(string)), Value: valueOf(value)})
+		attrs = append(attrs, slog.Attr{Key: printable.Line(key.(string)), Value: valueOf(value)})
 	}
 	return attrs
 }
@@ -138,8 +147,8 @@ func valueOf(value json.RawMessage) slog.Value {
 	case '"':
 		var text string
 		if json.Unmarshal(value, &text) == nil {
-			return slog.StringValue(program.Printable(text))
+			return slog.StringValue(printable.Text(text))
 		}
 	}
-	return slog.StringValue(program.Printable(string(value)))
+	return slog.StringValue(printable.Text(string(value)))
 }

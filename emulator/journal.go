@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // A Journal keeps at most so many lines and bytes.
@@ -31,8 +32,9 @@ type Journal struct {
 func (j *Journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lines = append(j.lines, bytes.Clone(p))
-	j.size += len(p)
+	line := bytes.Clone(printable.Bytes(p)) // slog's JSON has some characters as they are
+	j.lines = append(j.lines, line)
+	j.size += len(line)
 	for len(j.lines) > journalLines || j.size > journalBytes && len(j.lines) > 1 {
 		j.size -= len(j.lines[0])
 		j.lines[0] = nil

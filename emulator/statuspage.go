@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/printable"
 )
 
 // statusPage shows a control.Report in a browser. It loads nothing else.
@@ -57,5 +58,11 @@ func (e controlAPI) serveStatusPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if f := report.Program.Failure; f != nil {
+		shown := *f
+		shown.Message, shown.Text = printable.Line(f.Message), printable.Text(f.Text)
+		report.Program.Failure = &shown
+	}
+	report.Program.Crashes, report.State = printable.Text(report.Program.Crashes), printable.Line(report.State)
 	statusPage.Execute(w, report) //nolint:errcheck // the browser has gone
 }

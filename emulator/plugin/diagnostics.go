@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
+
+	"devtool.internal/internal/printable"
 )
 
 // BuildError is a failed build whose reason the user can fix.
@@ -51,7 +52,7 @@ func (d Diagnostic) String() string {
 	if at := d.position(); at != "" {
 		text = at + ": " + text
 	}
-	return printable(text)
+	return printable.Line(text)
 }
 
 // position returns the place, as far as it is known, as "main.go:12:5".
@@ -87,9 +88,9 @@ func (e *BuildError) Render(w io.Writer, color bool) error {
 			b.WriteByte('\n')
 		}
 		if at := d.position(); at != "" {
-			b.WriteString(style(styleBold, printable(at)+":") + " ")
+			b.WriteString(style(styleBold, printable.Line(at)+":") + " ")
 		}
-		b.WriteString(style(styleBold+styleRed, printable(d.Message)) + "\n")
+		b.WriteString(style(styleBold+styleRed, printable.Line(d.Message)) + "\n")
 		if d.Source != "" {
 			text, indent, marked := excerpt(d.Source, d.Column)
 			number := fmt.Sprintf("%5d", d.Line)
@@ -99,7 +100,7 @@ func (e *BuildError) Render(w io.Writer, color bool) error {
 			}
 		}
 		for _, note := range d.Notes {
-			b.WriteString("      " + printable(note) + "\n")
+			b.WriteString("      " + printable.Text(note) + "\n")
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -113,7 +114,7 @@ const excerptWidth = 160
 // below column. It keeps tabs, so that both lines are indented alike whatever the width of a tab.
 func excerpt(source string, column int) (text, indent string, marked bool) {
 	marked = column >= 1 && column <= len(source)+1
-	line := []rune(printable(source))
+	line := []rune(printable.Mask(source))
 	at := 0
 	if marked {
 		// A column inside a character counts more of them than there are.
@@ -135,18 +136,4 @@ func excerpt(source string, column int) (text, indent string, marked bool) {
 		}
 	}
 	return string(line), string(pad), true
-}
-
-// printable is Printable for one line. Messages quote the source, and the source may hold anything.
-func printable(text string) string { return Printable(text, "\t") }
-
-// Printable replaces, rune for rune, everything in text that could move the cursor or change
-// colors, except for the runes in keep.
-func Printable(text, keep string) string {
-	return strings.Map(func(r rune) rune {
-		if !strings.ContainsRune(keep, r) && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"devtool.internal/internal/printable"
 )
 
 // defaultGrace is how long a program may take to end after Stop.
@@ -145,7 +147,7 @@ func (p *Process) endedEarly() error {
 		how = p.err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(p.Tail()), "\n")
-	if last := printable(lines[len(lines)-1]); last != "" {
+	if last := printable.Line(lines[len(lines)-1]); last != "" {
 		how += ": " + last
 	}
 	return fmt.Errorf("it ended before it connected: %s", how)

@@ -8,7 +8,7 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
-	"devtool.internal/emulator/plugin"
+	"devtool.internal/internal/printable"
 )
 
 // The fields of a line that a handler has written with durable.Logger, or printed.
@@ -49,7 +49,7 @@ func NamedLine(object, line string) string {
 	if object == "" {
 		return line
 	}
-	return "[" + Printable(object) + "] " + line
+	return "[" + printable.Line(object) + "] " + line
 }
 
 // NamePrinted replaces the marks of printed lines by the names of their objects (see
@@ -69,6 +69,3 @@ func NamePrinted(text []byte) []byte {
 		before, _, object, rest, marked = wire.CutPrinted(rest)
 	}
 }
-
-// Printable replaces characters that control a terminal. It keeps tabs and new lines.
-func Printable(text string) string { return plugin.Printable(text, "\t\n") }
