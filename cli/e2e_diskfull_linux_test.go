@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,5 +89,48 @@ func TestAFastClockThatCantBeSavedStandsStill(t *testing.T) {
 	p.dev()
 	if got := p.time().Now; got.Before(stood.Now) {
 		t.Errorf("after a kill: got %s, want %s or later", got, stood.Now)
+	}
+}
+
+// TestNothingIsAcknowledgedThatIsNotOnDisk makes changes of every kind on a full disk. Each must
+// fail, and none may be there after a kill.
+func TestNothingIsAcknowledgedThatIsNotOnDisk(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	s := p.dev("--frozen")
+	s.post("/", "") // sets the alarm of the object "one"
+	p.succeed(nil, "objects", "put", "Basic/one", "k", `"before"`)
+	p.succeed(nil, "alarms", "set", "Basic/two", "1h")
+	p.succeed(nil, "objects", "put", "Basic/two", "k", `"before"`)
+	shown := func() string {
+		t.Helper()
+		alarms := p.alarms()
+		alarms.Now = time.Time{}
+		return fmt.Sprintf("%+v %s %s", alarms, p.devtool("objects", "get", "Basic/one", "k").out,
+			p.devtool("objects", "get", "Basic/two", "k").out)
+	}
+	before := shown()
+	s.fillDisk()
+	for _, change := range [][]string{
+		{"objects", "put", "Basic/one", "k", `"after"`},
+		{"objects", "rm", "Basic/one", "k"},
+		{"objects", "sql", "Basic/one", "create table t (a)"},
+		{"alarms", "set", "Basic/one", "5m"},
+		{"alarms", "set", "Basic/new", "5m"},
+		{"alarms", "snooze", "Basic/one", "5m"},
+		{"alarms", "delete", "Basic/one"},
+		{"alarms", "delete", "Basic/two"},
+	} {
+		if got := p.devtool(change...); got.code != 1 {
+			t.Errorf("%s: got %+v, want exit code 1", strings.Join(change, " "), got)
+		}
+	}
+	if status, body := s.fetch(http.MethodPost, "/again", ""); status != http.StatusInternalServerError {
+		t.Errorf("a request that sets an alarm: got %d %s, want 500", status, body)
+	}
+	s.kill()
+	p.dev("--frozen")
+	if after := shown(); after != before {
+		t.Errorf("after the kill: got %s, want %s", after, before)
 	}
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"devtool.internal/clock"
@@ -57,9 +58,16 @@ func (e *Emulator) openClock(o Options) (*clock.Clock, error) {
 	c := clock.New(options)
 	e.release = append(e.release, func() error {
 		c.Close()
-		return errors.Join(file.Save(c.State()), file.Close()) // the exact time
+		err := file.Save(c.State()) // the exact time
+		if err != nil {
+			err = fmt.Errorf("save clock: %w", err)
+		}
+		return errors.Join(err, file.Close())
 	})
-	return c, c.Unsaved()
+	if err := c.Unsaved(); err != nil {
+		return nil, fmt.Errorf("save clock: %w (free space, or choose another folder with --persist-to)", err)
+	}
+	return c, nil
 }
 
 // reportingOutages returns save, and logs when it begins to fail, and when it succeeds again.

@@ -1,8 +1,7 @@
 // Command basic is a worker that answers with what it knows. /var is the variable GREETING, /host
-// the request's host, /headers its headers, /pid the id of the program's process and /now the time
-// of the clock in ms since 1970. /proxy passes the request's headers to the URL in its query.
-// Everything else goes to an object, which sets an alarm an hour ahead on a POST. After a POST to
-// /again the alarm sets itself again after each run.
+// the request's host, /headers its headers and /pid the id of the program's process. /proxy passes
+// the request's headers to the URL in its query. Everything else goes to an object, which sets an
+// alarm an hour ahead on a POST. After a POST to /again the alarm sets itself again after each run.
 // A test expects `func main` on line 20.
 package main
 
@@ -34,8 +33,6 @@ func newHandler(env *durable.Env) http.Handler {
 			fmt.Fprint(w, r.Host)
 		case "/headers":
 			json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the client notices
-		case "/now":
-			fmt.Fprint(w, durable.Now(r.Context()).UnixMilli())
 		case "/proxy":
 			proxy(w, r)
 		case "/pid":

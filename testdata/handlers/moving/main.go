@@ -1,7 +1,8 @@
 // Command moving is a worker whose objects do what is hard while the clock moves. /NAME/work runs a
 // transaction and a block, which calls the object "other". /NAME/ask?url=… sets an alarm for now,
 // whose handler asks that URL. /NAME/self sets an alarm in a minute, whose handler calls its own
-// object in a block. /NAME/runs says how often alarms have run, and how often instances were made.
+// object in a block. /NAME/tick?in=DURATION sets an alarm that only counts itself. /NAME/now is the
+// time of the clock in ms since 1970, and /NAME/runs says how often alarms have run.
 package main
 
 import (
@@ -33,19 +34,8 @@ type Moving struct {
 }
 
 func newMoving(ctx context.Context, state *durable.State, env *durable.Env) (*Moving, error) {
-	m := &Moving{state: state, env: env}
-	if _, err := state.Storage.SQL().Exec(ctx, "CREATE TABLE IF NOT EXISTS work (n INTEGER)"); err != nil {
-		return nil, err
-	}
-	return m, m.count(ctx, "made")
-}
-
-func (m *Moving) count(ctx context.Context, what string) error {
-	n, _, err := durable.Get[int](ctx, m.state.Storage, what)
-	if err != nil {
-		return err
-	}
-	return m.state.Storage.Put(ctx, what, n+1)
+	_, err := state.Storage.SQL().Exec(ctx, "CREATE TABLE IF NOT EXISTS work (n INTEGER)")
+	return &Moving{state: state, env: env}, err
 }
 
 func (m *Moving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -65,16 +55,23 @@ func (m *Moving) serve(w http.ResponseWriter, r *http.Request) error {
 		return storage.SetAlarm(ctx, durable.Now(ctx))
 	case "self":
 		return storage.SetAlarm(ctx, durable.Now(ctx).Add(time.Minute))
+	case "tick":
+		in, err := time.ParseDuration(r.URL.Query().Get("in"))
+		if err == nil {
+			err = storage.Put(ctx, "counts", true)
+		}
+		if err != nil {
+			return err
+		}
+		return storage.SetAlarm(ctx, durable.Now(ctx).Add(in))
+	case "now":
+		fmt.Fprint(w, durable.Now(ctx).UnixMilli())
 	case "runs":
 		runs, _, err := durable.Get[int](ctx, storage, "runs")
 		if err != nil {
 			return err
 		}
-		made, _, err := durable.Get[int](ctx, storage, "made")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%d runs, %d made", runs, made)
+		fmt.Fprintf(w, "%d runs", runs)
 	}
 	return nil
 }
@@ -104,13 +101,20 @@ func (m *Moving) call(ctx context.Context, name string) error {
 	return resp.Body.Close()
 }
 
-// Alarm asks the URL, if there is one, and else calls its own object in a block.
+// Alarm counts itself. Then it asks the URL, if there is one, or calls its own object in a block.
 func (m *Moving) Alarm(ctx context.Context, _ durable.AlarmInfo) error {
 	url, _, err := durable.Get[string](ctx, m.state.Storage, "url")
 	if err != nil {
 		return err
 	}
-	if err := m.count(ctx, "runs"); err != nil {
+	runs, _, err := durable.Get[int](ctx, m.state.Storage, "runs")
+	if err == nil {
+		err = m.state.Storage.Put(ctx, "runs", runs+1)
+	}
+	if err != nil {
+		return err
+	}
+	if counts, _, err := durable.Get[bool](ctx, m.state.Storage, "counts"); counts || err != nil {
 		return err
 	}
 	if url == "" {
