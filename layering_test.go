@@ -36,7 +36,8 @@ var rooms = []room{
 		"it measures the binary from outside, as it is used"},
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/control/client",
-		"emulator/plugin", "emulator/state", "emulator/world", "internal/printable", "internal/spelling",
+		"emulator/plugin", "emulator/state", "emulator/world", "internal/printable", "internal/safefile",
+		"internal/spelling",
 		"internal/worlds", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
@@ -71,11 +72,11 @@ var rooms = []room{
 		"it makes and keeps one file; its callers decide whether a server speaks HTTPS with it"},
 	{"emulator/control", nil,
 		"commands and engine share the control API, so it must know neither"},
-	{"emulator/control/client", []string{"emulator/control"},
+	{"emulator/control/client", []string{"durable/wire", "emulator/control", "internal/safefile"},
 		"it calls the control API over HTTP, which the types of the API must not depend on"},
 	{"emulator/internal/scripted", []string{"durable/objectid", "durable/wire"},
 		"it is a handler program for tests, which shows that a program needs the protocol and nothing else"},
-	{"emulator/plugin", []string{"internal/printable"},
+	{"emulator/plugin", []string{"internal/printable", "internal/safefile"},
 		"it carries bytes to and from a process; the engine knows what they mean"},
 	{"emulator/program", []string{
 		"clock", "durable/objectid", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store",

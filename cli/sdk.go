@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"devtool.internal/config"
+	"devtool.internal/internal/safefile"
 )
 
 // The binary contains the source of the SDK, which handlers import as devtool.internal/durable.
@@ -66,13 +68,23 @@ func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	root := filepath.Join(project, filepath.FromSlash(sdkDir))
+	// Nothing below .devtool may lead out of it: a link there would let others choose what is
+	// overwritten and removed.
+	folder, err := safefile.DotFolder(project, path.Base(sdkDir))
+	if err != nil {
+		return false, fmt.Errorf("write SDK: %w", err)
+	}
+	root, err := os.OpenRoot(filepath.Dir(folder))
+	if err != nil {
+		return false, fmt.Errorf("write SDK: %w", err)
+	}
+	defer root.Close()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		target := filepath.Join(root, filepath.FromSlash(name))
-		if present, err := os.ReadFile(target); err == nil && bytes.Equal(present, files[name]) {
+		target := path.Join(path.Base(sdkDir), name)
+		if sameSDKFile(root, target, files[name]) {
 			continue
 		}
-		if err := replaceFile(target, filepath.Dir(root), files[name]); err != nil {
+		if err := replaceSDKFile(root, target, files[name]); err != nil {
 			return changed, fmt.Errorf("write SDK: %w", err)
 		}
 		changed = true
@@ -82,6 +94,45 @@ func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 		return changed, fmt.Errorf("clean SDK: %w", err)
 	}
 	return changed || removed, nil
+}
+
+// sameSDKFile reports whether a file of the copy has this content already.
+func sameSDKFile(root *os.Root, name string, content []byte) bool {
+	info, err := root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	present, err := root.ReadFile(name)
+	return err == nil && bytes.Equal(present, content)
+}
+
+// replaceSDKFile writes a file of the copy in one step, through a temporary file beside the copy: a
+// build must not see it, and another devtool must not sweep it away.
+func replaceSDKFile(root *os.Root, name string, content []byte) error {
+	for at := path.Dir(name); at != "."; at = path.Dir(at) {
+		if info, err := root.Lstat(at); err == nil && !info.IsDir() {
+			if err := root.Remove(at); err != nil {
+				return err
+			}
+		}
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	scratch := "sdk-" + rand.Text() + ".tmp"
+	temporary, err := root.OpenFile(scratch, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(content)
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	if err == nil {
+		err = root.Rename(scratch, name)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(scratch))
+	}
+	return nil
 }
 
 // refreshSDK updates the copies of the SDK that the go command may build project with. It returns
@@ -138,30 +189,27 @@ func putFile(target, scratch string, content []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// sweep removes everything below root that is not one of files.
-func sweep(root string, files map[string][]byte) (removed bool, err error) {
+// sweep removes everything in the copy that is not one of files.
+func sweep(root *os.Root, files map[string][]byte) (removed bool, err error) {
 	var folders []string
-	err = filepath.WalkDir(root, func(found string, entry fs.DirEntry, err error) error {
-		if err != nil || found == root {
+	top := path.Base(sdkDir)
+	err = fs.WalkDir(root.FS(), top, func(found string, entry fs.DirEntry, err error) error {
+		if err != nil || found == top {
 			return err
 		}
 		if entry.IsDir() {
 			folders = append(folders, found)
 			return nil
 		}
-		name, err := filepath.Rel(root, found)
-		if err != nil {
-			return err
-		}
-		if _, wanted := files[filepath.ToSlash(name)]; wanted {
+		if _, wanted := files[strings.TrimPrefix(found, top+"/")]; wanted {
 			return nil
 		}
 		removed = true
-		return os.Remove(found)
+		return root.Remove(found)
 	})
 	for _, folder := range slices.Backward(folders) {
 		// This fails unless the folder is empty, as it should.
-		_ = os.Remove(folder)
+		_ = root.Remove(folder)
 	}
 	return removed, err
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"devtool.internal/durable/wire"
 )
@@ -54,22 +53,25 @@ func dialProject() (conn net.Conn, attachFile string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("find the working folder: %w", err)
 	}
-	for start := folder; ; {
+	why := fmt.Sprintf("no emulator serves the project of %s", folder)
+	for {
+		socket, err := wire.ReadAttach(folder)
 		file := filepath.Join(folder, filepath.FromSlash(wire.AttachFile))
-		path, err := os.ReadFile(file)
 		switch {
 		case err == nil:
-			conn, err := net.Dial("unix", strings.TrimSpace(string(path)))
+			conn, err := net.Dial("unix", socket)
 			if err != nil {
 				return nil, "", &unattached{fmt.Sprintf("the emulator that %s leads to is gone", file)}
 			}
 			return conn, file, nil
+		case errors.Is(err, wire.ErrCopied):
+			why += "; " + err.Error()
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid):
 			return nil, "", fmt.Errorf("find the emulator: %w", err)
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return nil, "", &unattached{fmt.Sprintf("no emulator serves the project of %s", start)}
+			return nil, "", &unattached{why}
 		}
 		folder = parent
 	}

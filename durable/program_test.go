@@ -102,10 +102,21 @@ func TestProgramWithoutAnEmulatorExplainsItself(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(filepath.Join(project, "none")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	lead := func(socket, folder string) {
+		t.Helper()
+		content, err := wire.AttachContent(socket, folder)
+		if err == nil {
+			err = os.WriteFile(file, []byte(content), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	lead(filepath.Join(project, "none"), project)
 	check("the emulator that " + file + " leads to is gone.")
+	lead(filepath.Join(project, "none"), t.TempDir()) // as in a copied project
+	check("no emulator serves the project of " + project + "; " + file + " belongs to the project in another " +
+		"folder, from which it was copied.")
 }
 
 func TestProgramFindsTheEmulatorOfItsProject(t *testing.T) {
@@ -123,10 +134,14 @@ func TestProgramFindsTheEmulatorOfItsProject(t *testing.T) {
 	project := t.TempDir()
 	file, below := filepath.Join(project,
 		filepath.FromSlash(wire.AttachFile)), filepath.Join(project, "cmd", "handlers")
+	content, err := wire.AttachContent(l.Addr().String(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
 	err = errors.Join(
 		os.MkdirAll(filepath.Dir(file), 0o700),
 		os.MkdirAll(below, 0o700),
-		os.WriteFile(file, []byte(l.Addr().String()+"\n"), 0o600),
+		os.WriteFile(file, []byte(content), 0o600),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -1,15 +1,14 @@
 package emulator
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/internal/safefile"
 )
 
 // An attached program is one that the emulator has not started: it runs in an IDE or a debugger,
@@ -47,7 +46,7 @@ func (e *Emulator) listenForPrograms() error {
 	if e.options.Apart {
 		return nil
 	}
-	remove, err := publishSocket(filepath.Join(e.project, filepath.FromSlash(wire.AttachFile)), socket.Path)
+	remove, err := publishSocket(e.project, socket.Path)
 	if err != nil {
 		return fmt.Errorf("publish the socket for attached programs: %w", err)
 	}
@@ -55,26 +54,29 @@ func (e *Emulator) listenForPrograms() error {
 	return nil
 }
 
-// publishSocket writes the path of a socket into file, atomically. remove deletes the file, unless
-// another emulator has replaced it.
-func publishSocket(file, path string) (remove func() error, err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+// maxAttach bounds what is read of the file with the socket's path, in bytes.
+const maxAttach = 64 << 10
+
+// publishSocket writes the path of a socket into wire.AttachFile of a project, atomically. remove
+// deletes the file, unless another emulator has replaced it.
+func publishSocket(project, socket string) (remove func() error, err error) {
+	folder, err := safefile.DotFolder(project, "")
+	if err != nil {
 		return nil, err
 	}
-	if before, err := os.ReadFile(file); err == nil { // of an emulator that was killed, perhaps
-		plugin.RemoveStale(strings.TrimSpace(string(before)))
+	if before, err := wire.ReadAttach(project); err == nil { // of an emulator that was killed, perhaps
+		plugin.RemoveStale(before)
 	}
-	temporary := fmt.Sprintf("%s-%d.tmp", file, os.Getpid())
-	content := path + "\n"
-	err = os.WriteFile(temporary, []byte(content), 0o600)
-	if err == nil {
-		err = os.Rename(temporary, file)
-	}
+	content, err := wire.AttachContent(socket, project)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(temporary))
+		return nil, err
+	}
+	file := filepath.Join(folder, filepath.Base(wire.AttachFile))
+	if err := safefile.Replace(file, fmt.Sprintf("%s-%d.tmp", file, os.Getpid()), []byte(content)); err != nil {
+		return nil, err
 	}
 	return func() error {
-		if now, err := os.ReadFile(file); err != nil || string(now) != content {
+		if now, err := safefile.Read(file, maxAttach); err != nil || string(now) != content {
 			return nil
 		}
 		return os.Remove(file)

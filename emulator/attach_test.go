@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -119,19 +118,19 @@ func TestAnAttachedProgramWithoutABoundClassIsRefused(t *testing.T) {
 }
 
 func TestTheSocketFileNamesTheLatestEmulator(t *testing.T) {
-	file := filepath.Join(t.TempDir(), ".devtool", "attach")
-	first, err := publishSocket(file, "/tmp/one")
+	project := t.TempDir()
+	first, err := publishSocket(project, "/tmp/one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := publishSocket(file, "/tmp/two")
+	second, err := publishSocket(project, "/tmp/two")
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func(want string) {
 		t.Helper()
-		got, err := os.ReadFile(file)
-		if string(got) != want || err != nil && !errors.Is(err, os.ErrNotExist) {
+		got, err := wire.ReadAttach(project)
+		if got != want || err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
 	}
@@ -139,7 +138,7 @@ func TestTheSocketFileNamesTheLatestEmulator(t *testing.T) {
 		if err := remove(); err != nil {
 			t.Error(err)
 		}
-		check("/tmp/two\n") // another emulator's socket stays
+		check("/tmp/two") // another emulator's socket stays
 	}
 	if err := errors.Join(second(), second()); err != nil {
 		t.Error(err)

@@ -44,6 +44,7 @@ import (
 	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/state"
 	"devtool.internal/emulator/world"
+	"devtool.internal/internal/safefile"
 )
 
 // Options say what to emulate.
@@ -188,6 +189,13 @@ func New(o Options) (_ *Emulator, err error) {
 			err = errors.Join(err, e.close())
 		}
 	}()
+	if !o.Temporary {
+		if _, err := safefile.DotFolder(e.project, ""); errors.As(err, new(*safefile.Irregular)) {
+			return nil, err
+		} else if err != nil { // the project may be read-only, or somebody else's
+			e.log.Warn("other users may read .devtool: " + err.Error())
+		}
+	}
 	if err := e.openState(); err != nil {
 		return nil, err
 	}

@@ -9,8 +9,9 @@
 // DEVTOOL_FD has the number of its descriptor. Elsewhere DEVTOOL_SOCKET has the path of a Unix
 // socket to dial. A program without either was started another way, for example by a debugger. It
 // dials the socket whose path is in the file .devtool/attach of its working folder, or of the
-// nearest folder above that has the file. If no emulator answers there, the program says so and
-// exits with code 2. When the connection closes, the program ends.
+// nearest folder above that has the file (see AttachFile for its lines). It ignores the file of a
+// copied project. If no emulator answers there, the program says so and exits with code 2. When the
+// connection closes, the program ends.
 //
 // # Frames
 //
@@ -165,7 +166,3 @@ const (
 	EnvFD     = "DEVTOOL_FD"
 	EnvSocket = "DEVTOOL_SOCKET"
 )
-
-// AttachFile is the slash-separated path, below a project, of the file that leads other programs to
-// the project's emulator. The file holds the path of a socket.
-const AttachFile = ".devtool/attach"

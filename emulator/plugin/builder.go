@@ -11,13 +11,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"devtool.internal/internal/safefile"
 )
 
 // Builder compiles the handler program. Only one Build of an Output may run at a time.
 type Builder struct {
 	Dir     string   // folder in which go runs: the one of the configuration
 	Package string   // package main, as an argument to go: "." or "./cmd/x"
-	Output  string   // file to write; its folder is created when missing
+	Output  string   // file to write, for this user alone; its folder is created when missing
 	Debug   bool     // keep the symbols that a debugger needs
 	Env     []string // added to this process's environment
 
@@ -69,7 +71,7 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // else MkdirAll below might create it
 		return Result{}, fmt.Errorf("find folder of the program: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o777); err != nil {
+	if err := makeRoom(output); err != nil {
 		return Result{}, fmt.Errorf("create output folder: %w", err)
 	}
 	work, err := os.MkdirTemp(filepath.Dir(output), ".go-build-*")
@@ -105,10 +107,33 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 		_ = os.Remove(output)
 		return Result{}, b.notMain(ctx, goTool)
 	}
+	if err == nil { // go makes it executable for everybody, as far as the umask lets it
+		err = os.Chmod(output, 0o700)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("read the built program: %w", err)
 	}
 	return Result{Changed: after != before, Took: time.Since(began), Hash: after}, nil
+}
+
+// makeRoom makes the folder of output for this user alone. It removes what stands in the place of
+// output and is neither a program nor a folder: go would write through a link or wait for a pipe.
+func makeRoom(output string) error {
+	folder := filepath.Dir(output)
+	if err := safefile.InDotFolder(folder); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	_, err := safefile.Regular(output)
+	if bad := (*safefile.Irregular)(nil); errors.As(err, &bad) {
+		return os.Remove(output)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // run runs cmd until it or ctx ends, and returns its messages.

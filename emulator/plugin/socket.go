@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -86,11 +87,15 @@ func listenIn(folder string) (*Socket, error) {
 	return &Socket{Path: path, listener: listener, remove: path}, nil
 }
 
-// RemoveStale removes a socket made by Listen whose owner was killed, so that nobody listens on it.
-// It leaves everything else alone.
+// RemoveStale removes a socket made by Listen whose owner was killed, so that nobody listens on it,
+// and its folder. The path is from a file that somebody else may have made, so RemoveStale leaves
+// everything else alone, also what somebody has put into that folder.
 func RemoveStale(path string) {
 	folder := filepath.Dir(path)
 	if filepath.Base(path) != socketName || !socketFolder.MatchString(filepath.Base(folder)) {
+		return
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
 		return
 	}
 	conn, err := net.Dial("unix", path)
@@ -98,8 +103,8 @@ func RemoveStale(path string) {
 		_ = conn.Close()
 		return
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		_ = os.RemoveAll(folder)
+	if errors.Is(err, syscall.ECONNREFUSED) && os.Remove(path) == nil {
+		_ = os.Remove(folder)
 	}
 }
 

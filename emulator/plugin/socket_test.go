@@ -108,4 +108,17 @@ func TestOnlyAStaleSocketIsRemoved(t *testing.T) {
 		}
 	}
 	plugin.RemoveStale("")
+
+	file := filepath.Join(parent, "dt125", "s") // no socket, so none of ours
+	beside := filepath.Join(filepath.Dir(abandoned("dt126", "s")), "notes")
+	for _, path := range []string{file, beside} {
+		_ = os.Mkdir(filepath.Dir(path), 0o700)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plugin.RemoveStale(filepath.Join(filepath.Dir(path), "s"))
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("%s is gone", path)
+		}
+	}
 }

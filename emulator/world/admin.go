@@ -205,7 +205,7 @@ func (p pinnedObject) readFile(info *control.ObjectInfo) (stores bool, err error
 		}
 		at, set = read.Alarm, read.HasAlarm
 		p.mu.Lock()
-		if read.HasName && !p.named {
+		if read.HasName && !p.named && p.ns.leadsTo(read.Name, p.id) {
 			p.name, p.named = read.Name, true
 		}
 		p.mu.Unlock()

@@ -31,6 +31,13 @@ func (ns *Namespace) Named(name string) Identity {
 	return Identity{id: objectid.FromName(ns.uniqueKey, "", name), Name: name, Named: true}
 }
 
+// leadsTo reports whether id is that of the object with this name. A name in a file may be another
+// object's: the file was damaged, or somebody else has made it.
+func (ns *Namespace) leadsTo(name string, id objectid.ID) bool {
+	_, jurisdiction, err := objectid.Parse(ns.uniqueKey, id.String())
+	return err == nil && objectid.FromName(ns.uniqueKey, jurisdiction, name) == id
+}
+
 // WithID returns the identity of the object with this id, in hexadecimal digits. It fails if the id
 // is not of this namespace.
 func (ns *Namespace) WithID(text string) (Identity, error) {

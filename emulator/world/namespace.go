@@ -273,10 +273,13 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 			return err
 		}
 		for _, p := range pending {
-			id, _, err := objectid.Parse(ns.uniqueKey, p.ID)
+			id, jurisdiction, err := objectid.Parse(ns.uniqueKey, p.ID)
 			if err != nil {
 				w.log.Warn("alarm index of "+ns.class()+" names a foreign object", "id", p.ID)
 				continue
+			}
+			if p.HasName && objectid.FromName(ns.uniqueKey, jurisdiction, p.Name) != id { // see leadsTo
+				p.Name, p.HasName = "", false
 			}
 			all = append(all, &alarm{
 				ns: ns, id: id, name: p.Name, named: p.HasName, at: p.At, due: p.At, order: p.Order,

@@ -408,7 +408,7 @@ func (o *object) open() (*store.Object, error) {
 		}
 		s.SetLimits(o.ns.w.limits.SQL)
 		o.store = s
-		if recorded, ok := s.Name(); ok && !named {
+		if recorded, ok := s.Name(); ok && !named && o.ns.leadsTo(recorded, o.id) {
 			o.mu.Lock()
 			o.name, o.named = recorded, true
 			o.mu.Unlock()

@@ -16,7 +16,9 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/safefile"
 )
 
 // How a command finds the emulator of a project.
@@ -50,8 +52,12 @@ type Announcement struct {
 	Identity string    `json:"identity"` // tells the emulator from every other one
 	PID      int       `json:"pid"`      // set by Announce
 	Started  time.Time `json:"started"`  // real time
-	Config   string    `json:"config"`   // absolute path of the config file
-	State    string    `json:"state"`    // folder that holds the objects' files
+	// Project is the folder that the emulator serves, and FolderID tells it from its copies (see
+	// wire.FolderID). Announce sets both.
+	Project  string `json:"project"`
+	FolderID string `json:"folderID,omitempty"`
+	Config   string `json:"config"` // absolute path of the config file
+	State    string `json:"state"`  // folder that holds the objects' files
 	// Certificate is the Fingerprint of the emulator's certificate, or empty without HTTPS.
 	Certificate string `json:"certificate,omitempty"`
 	Token       string `json:"token,omitempty"` // of the control API
@@ -67,18 +73,22 @@ func (a Announcement) Client() *Client {
 // configNames are the files that make a folder a project.
 var configNames = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
-func runDir(project string) string {
-	return filepath.Join(project, ".devtool", "run")
-}
+// runFolder is the folder of the announcements, in the project's .devtool.
+const runFolder = "run"
+
+func runDir(project string) string { return filepath.Join(project, ".devtool", runFolder) }
 
 // Announce announces that the emulator of this process serves the folder project, until release is
 // called or the process ends. A process may announce several. release may be called more than once.
 func Announce(project string, a Announcement) (release func() error, err error) {
-	folder := runDir(project)
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return nil, fmt.Errorf("announce emulator: %w", err)
+	folder, err := safefile.DotFolder(project, runFolder)
+	if err == nil {
+		a.Project, err = filepath.Abs(project)
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err == nil {
+		a.FolderID, err = wire.FolderID(project)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("announce emulator: %w", err)
 	}
 	a.PID = os.Getpid()
@@ -114,13 +124,7 @@ func publish(base string, a Announcement) error {
 		return err
 	}
 	temporary := base + ".tmp"
-	if err := os.WriteFile(temporary, content, 0o600); err != nil {
-		return errors.Join(err, remove(temporary))
-	}
-	if err := os.Rename(temporary, base+".json"); err != nil {
-		return errors.Join(err, remove(temporary))
-	}
-	return nil
+	return safefile.Replace(base+".json", temporary, content)
 }
 
 // remove removes a file that may already be gone.
@@ -132,8 +136,12 @@ func remove(path string) error {
 }
 
 // Emulators lists the emulators that serve project, oldest first. It removes the files of emulators
-// that were killed.
+// that were killed. It ignores announcements of other folders: a copy of a project has the files of
+// the original, and its lock if they are hard links.
 func Emulators(project string) ([]Announcement, error) {
+	if err := safefile.InDotFolder(runDir(project)); err != nil {
+		return nil, fmt.Errorf("list emulators: %w", err)
+	}
 	entries, err := os.ReadDir(runDir(project))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list emulators: %w", err)
@@ -162,7 +170,9 @@ func Emulators(project string) ([]Announcement, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list emulators: %w", err)
 		}
-		running = append(running, a)
+		if wire.SameFolder(project, a.Project, a.FolderID) {
+			running = append(running, a)
+		}
 	}
 	slices.SortFunc(running, func(a, b Announcement) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.URL, b.URL))
@@ -170,8 +180,12 @@ func Emulators(project string) ([]Announcement, error) {
 	return running, nil
 }
 
-// held reports whether some process holds the lock file at path. It never creates the file.
+// held reports whether some process holds the lock file at path. It never creates the file. No
+// emulator has made what is no regular file, and a pipe would block its reader.
 func held(path string) (bool, error) {
+	if _, err := safefile.Regular(path); errors.As(err, new(*safefile.Irregular)) {
+		return false, nil
+	}
 	lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	granted, err := lock.TryRLock()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -186,9 +200,12 @@ func held(path string) (bool, error) {
 	return false, lock.Close()
 }
 
+// maxAnnouncement bounds an announcement in bytes.
+const maxAnnouncement = 64 << 10
+
 func readAnnouncement(path string) (Announcement, error) {
 	var a Announcement
-	content, err := os.ReadFile(path)
+	content, err := safefile.Read(path, maxAnnouncement)
 	if err != nil {
 		return a, err
 	}

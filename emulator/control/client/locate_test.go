@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
 )
@@ -78,6 +79,11 @@ func TestAnEmulatorIsFoundUntilItIsReleased(t *testing.T) {
 		Config: filepath.Join(dir, "wrangler.jsonc"), State: filepath.Join(dir, ".devtool", "state"),
 	}
 	release := announce(t, dir, want)
+	want.Project = dir
+	var err error
+	if want.FolderID, err = wire.FolderID(dir); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		got, err := client.Find(dir)
 		if err != nil {
@@ -323,5 +329,39 @@ func TestAKilledEmulatorIsForgotten(t *testing.T) {
 	}
 	if files := runFiles(t, dir); files != nil {
 		t.Errorf("left behind: %q", files)
+	}
+}
+
+// A copy of a project has the files of its emulator, and even the lock if the copy is made of hard
+// links. Commands in the copy must not act on the original.
+func TestAnEmulatorServesNoCopyOfItsProject(t *testing.T) {
+	original := project(t)
+	announce(t, original, client.Announcement{URL: "http://localhost:1"})
+	for name, duplicate := range map[string]func(from, to string) error{
+		"copied": func(from, to string) error {
+			content, err := os.ReadFile(from)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(to, content, 0o600)
+		},
+		"linked": os.Link,
+	} {
+		copied := project(t)
+		folder := filepath.Join(copied, ".devtool", "run")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range runFiles(t, original) {
+			if err := duplicate(file, filepath.Join(folder, filepath.Base(file))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if running, err := client.Emulators(copied); len(running) > 0 || err != nil {
+			t.Errorf("%s: got %v, %v, want no emulator", name, urls(running), err)
+		}
+		if running, err := client.Emulators(original); len(running) != 1 || err != nil {
+			t.Errorf("%s: the original: got %v, %v, want its emulator", name, urls(running), err)
+		}
 	}
 }
