@@ -92,7 +92,7 @@ func toWire(err error) (w *wire.Error) {
 func failureOf(err error) *wire.Error {
 	w := toWire(err)
 	if p, ok := err.(*panicError); ok && p.value != http.ErrAbortHandler {
-		w.Detail = string(p.stack)
+		w.Detail = p.trace()
 	}
 	return w
 }

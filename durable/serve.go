@@ -137,10 +137,10 @@ func (srv *server) prepare() (err error) {
 	ready := &wire.Ready{Failure: "the worker's Handler ended its goroutine: something in it calls runtime.Goexit"}
 	defer func() { // also if Handler does not return
 		if v := recover(); v != nil {
-			stack := debug.Stack()
-			ready.Failure = "the worker's Handler panicked: " + (&panicError{value: v}).text()
-			ready.Detail = string(stack)
-			log.Printf("%s\n%s", ready.Failure, stack) // the emulator shows the first line alone
+			caught := &panicError{value: v, stack: debug.Stack()}
+			ready.Failure = "the worker's Handler panicked: " + caught.text()
+			ready.Detail = caught.trace()
+			log.Printf("%s\n%s", ready.Failure, ready.Detail) // the emulator shows the first line alone
 		}
 		err = srv.conn.Call(context.Background(), wire.MethodReady, ready, &wire.Empty{})
 		if ready.Failure != "" {

@@ -75,7 +75,8 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 		v := recover()
 		if v != nil {
 			reason = fmt.Sprintf("panic in BlockConcurrencyWhile: %v", v)
-			log.Printf("%s\n%s", reason, debug.Stack()) // the reset does not carry the stack
+			caught := &panicError{value: v, stack: debug.Stack()}
+			log.Printf("%s\n%s", reason, caught.trace()) // the reset does not carry the stack
 		}
 		inv.reset(reason, false) //nolint:errcheck // the panic matters more
 		if v != nil {

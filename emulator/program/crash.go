@@ -33,7 +33,7 @@ func (p *Program) crash() *wire.Error {
 func (p *Program) describeCrash() *wire.Error {
 	running, waiting := p.underWay()
 	what, cause, shown := p.ending()
-	e := &wire.Error{Message: what, Detail: p.host.relative(shown), Retryable: true, Reset: true}
+	e := &wire.Error{Message: what, Detail: p.host.relative(userOutput(shown)), Retryable: true, Reset: true}
 	if all := slices.Concat(running, waiting); len(all) > 0 {
 		number := eventOf(shown)
 		if i := slices.IndexFunc(all, func(ev *world.Event) bool { return ev.Number() == number }); i >= 0 {
@@ -111,6 +111,16 @@ func titles(events []*world.Event) string {
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " and " + names[last] + " were"
+}
+
+// userOutput returns the runtime's report of a crash without the frames of the SDK. Other output
+// stays as it is.
+func userOutput(shown string) string {
+	if panicAt(shown) != 0 {
+		return shown
+	}
+	broken := strings.HasPrefix(shown, "fatal error: ") || strings.HasPrefix(shown, "panic: runtime error: ")
+	return wire.UserStack(shown, broken)
 }
 
 // maxLastLines is how many of a program's last lines are shown if they do not say why it ended.

@@ -1,0 +1,66 @@
+package cli_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// culpritFirst matches a stack, perhaps with the object in front of each line.
+var culpritFirst = regexp.MustCompile(`\[running\]:\n(\[\S+\] )?main\.culprit\(`)
+
+// TestPanicsShowTheUsersFrames looks at each place that shows the stack of a panic.
+func TestPanicsShowTheUsersFrames(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	p.edit("main.go",
+		"func proxy(", `func culprit(m map[string]int) { m["x"] = 1 }
+
+func start() { go culprit(nil); select {} }
+
+func proxy(`,
+		`case "/host":`, `case "/worker":
+			culprit(nil)
+		case "/crash":
+			start()
+		case "/host":`,
+		"	if r.Method != http.MethodPost {", `	switch r.URL.Path {
+	case "/panic":
+		culprit(nil)
+	case "/block":
+		b.state.BlockConcurrencyWhile(r.Context(), func(context.Context) error { culprit(nil); return nil })
+	}
+	if r.Method != http.MethodPost {`,
+		"type Basic struct{ storage", "type Basic struct {\n\tstate *durable.State\n\tstorage",
+		"*durable.Storage }", "*durable.Storage\n}",
+		"&Basic{storage:", "&Basic{state: state, storage:")
+	s := p.dev()
+	for _, path := range []string{"/worker", "/panic", "/block", "/crash"} {
+		logged := len(s.stderr.String())
+		status, body := s.fetch(http.MethodGet, path, "")
+		r := s.request(http.MethodGet, path, nil)
+		r.Header.Set("Accept", "text/html")
+		_, page, err := s.send(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the log has the panic", func() bool {
+			return strings.Count(s.stderr.String()[logged:], "GET "+path+" 500") == 2
+		})
+		for where, text := range map[string]string{
+			"the answer": body, "the page": page, "the log": s.stderr.String()[logged:],
+		} {
+			if path != "/block" || where == "the log" { // its caller gets the reason of the reset
+				if status != 500 || !culpritFirst.MatchString(text) {
+					t.Errorf("%s, %s: got %d, and no stack that begins with the culprit:\n%s", path, where, status, text)
+				}
+			}
+			for _, hidden := range []string{"devtool.internal/durable.", "debug.Stack", "panic.go", "durable/wire"} {
+				if strings.Contains(text, hidden) {
+					t.Errorf("%s, %s: got %q in\n%s", path, where, hidden, text)
+				}
+			}
+		}
+	}
+}
