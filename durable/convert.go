@@ -75,6 +75,7 @@ func toWire(err error) (w *wire.Error) {
 			w = &wire.Error{Message: message, Remote: true}
 		}
 	}()
+	w.Canceled = errors.Is(err, errClientGone)
 	var e *Error
 	if errors.As(err, &e) && e != nil {
 		w.Retryable, w.Overloaded, w.Detail = e.Retryable, e.Overloaded, e.detail

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +66,82 @@ func TestServeHTTPPassesABodyOnPieceByPiece(t *testing.T) {
 		if got, want := x.text(), "onetwo"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	})
+}
+
+// A head that the object has flushed arrives at once, whatever it says about the body.
+func TestServeHTTPPassesAFlushOnBeforeTheBody(t *testing.T) {
+	for name, test := range map[string]struct {
+		method string
+		head   wire.Response
+		reply  string
+	}{
+		"of unknown length":  {"GET", wire.Response{Status: 200, ContentLength: -1}, "reply 200 +0"},
+		"of declared length": {"GET", wire.Response{Status: 200, ContentLength: 100}, "reply 200 +0"},
+		"with a first piece": {"GET", wire.Response{Status: 200, ContentLength: 100, Body: []byte("x")}, "reply 200 +1"},
+		"of HEAD":            {"HEAD", wire.Response{Status: 200, ContentLength: -1}, "reply 200 +0"},
+		"of HEAD, declared":  {"HEAD", wire.Response{Status: 200, ContentLength: 100}, "reply 200 +0"},
+		"204":                {"GET", wire.Response{Status: 204, ContentLength: -1}, "reply 204 +0"},
+		"304 with a length":  {"GET", wire.Response{Status: 304, ContentLength: 100}, "reply 304 +0"},
+	} {
+		for _, by := range []string{"ServeHTTP", "ReverseProxy"} {
+			t.Run(name+" by "+by, func(t *testing.T) {
+				w := forwarding
+				if by == "ReverseProxy" {
+					w = withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+						proxy := &httputil.ReverseProxy{
+							Rewrite: func(*httputil.ProxyRequest) {}, FlushInterval: -1,
+							Transport: p.env.Namespace("OBJECTS").GetByName("two"),
+						}
+						proxy.ServeHTTP(w, r)
+					})
+				}
+				emulate(t, w, func(e *emulation) {
+					streams := make(chan *wire.Stream, 1)
+					e.on(wire.MethodSubrequest, func(s *wire.Stream) {
+						head := test.head
+						s.Answer(&head, false) //nolint:errcheck // the test sees it
+						streams <- s
+						<-s.Context().Done()
+					})
+					x := e.fetch(0, wire.Request{Method: test.method})
+					s := <-streams
+					e.settle()
+					if got := e.tap.take(); !slices.Contains(got, test.reply) {
+						t.Errorf("before the end of the body the handler sent %q, want %s", got, test.reply)
+					}
+					s.CloseWrite() //nolint:errcheck // the handler ends
+					x.Withdraw()
+				})
+			})
+		}
+	}
+}
+
+// net/http's proxy flushes in a goroutine of its own, while the handler waits for the body.
+func TestAProxyThatFlushesLeavesTheTurnAlone(t *testing.T) {
+	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+		proxy := &httputil.ReverseProxy{
+			Rewrite: func(*httputil.ProxyRequest) {}, FlushInterval: -1,
+			Transport: p.env.Namespace("OBJECTS").GetByName("two"),
+		}
+		proxy.ServeHTTP(w, r)
+	})
+	emulate(t, w, func(e *emulation) {
+		streams := e.answerStreaming("")
+		x := e.fetch(e.construct("Object", "one"), wire.Request{})
+		s := <-streams
+		e.settle()
+		sent := e.tap.take()
+		turn := slices.DeleteFunc(slices.Clone(sent), func(line string) bool {
+			return line != "pause" && line != "resume"
+		})
+		if !slices.Contains(sent, "reply 200 +0") || len(turn) == 0 || turn[len(turn)-1] != "pause" {
+			t.Errorf("the program sent %q, want the reply, and a pause last", sent)
+		}
+		s.CloseWrite() //nolint:errcheck // the handler ends
+		e.expectSent("resume", "END")
+		x.text()
 	})
 }
 

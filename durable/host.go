@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -112,6 +113,12 @@ type invocation struct {
 	// waiting counts the requests that the invocation waits for. The turn is given up
 	// as long as it is not 0.
 	waiting atomic.Int32
+
+	// giving is held while the turn is given up for a body: by a read until it waits, and by a write
+	// until it has the turn again.
+	giving sync.Mutex
+	// reading counts the reads that wait for a body without the turn. giving guards its growth.
+	reading atomic.Int32
 }
 
 type invocationKey struct{}
@@ -158,10 +165,17 @@ func (inv *invocation) read(s source, p []byte) (int, error) {
 	if inv.state == nil || s.ReadReady() || inv.waiting.Load() > 0 {
 		return s.Read(p)
 	}
-	if err := inv.pause(); err != nil {
+	inv.giving.Lock()
+	err := inv.pause()
+	if err == nil {
+		inv.reading.Add(1)
+	}
+	inv.giving.Unlock()
+	if err != nil {
 		return 0, err
 	}
 	n, err := s.Read(p)
+	inv.reading.Add(-1)
 	if e := inv.resume(); e != nil && (err == nil || err == io.EOF) {
 		return n, e
 	}
@@ -178,4 +192,6 @@ type sink interface {
 	// Write sends more of the body, and CloseWrite ends it.
 	io.Writer
 	CloseWrite() error
+	// Unwanted reports whether the client has gone.
+	Unwanted() bool
 }

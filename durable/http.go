@@ -156,8 +156,8 @@ func (b *requestBody) Close() error {
 	return nil
 }
 
-// copyResponse answers with resp. It passes a body of unknown length on piece by piece, as it
-// arrives.
+// copyResponse answers with resp. It passes on at once what has arrived of it, before it waits for
+// more: the object may have flushed that.
 func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	for name, values := range resp.Header {
 		w.Header()[name] = values
@@ -166,32 +166,23 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 		w.Header().Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
 	}
 	w.WriteHeader(resp.StatusCode)
-	if resp.ContentLength >= 0 {
-		_, err := io.Copy(w, resp.Body)
-		return err
-	}
-	flush := func() error {
-		err := http.NewResponseController(w).Flush()
-		if errors.Is(err, http.ErrNotSupported) {
-			return nil
-		}
-		return err
-	}
-	if s, ok := resp.Body.(source); ok && !s.ReadReady() { // the head need not wait for the body
-		if err := flush(); err != nil {
-			return err
-		}
-	}
+	arriving, _ := resp.Body.(source) // nil if all of the body is here
+	unsent := true
 	buf := make([]byte, maxPiece)
 	for {
+		if unsent && arriving != nil && !arriving.ReadReady() {
+			err := http.NewResponseController(w).Flush()
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return err
+			}
+			unsent = false
+		}
 		n, err := resp.Body.Read(buf)
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return err
 			}
-			if err := flush(); err != nil {
-				return err
-			}
+			unsent = true
 		}
 		if err == io.EOF {
 			return nil

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -21,9 +22,10 @@ type responseWriter struct {
 	status   int   // 0 until WriteHeader
 	length   int64 // as the handler declared it, or -1
 	written  int64
+	refused  int64 // bytes that Write did not take because they exceed length
 	buf      []byte
-	streamed bool // the head has left
-	err      error
+	streamed bool  // the head has left
+	err      error // why nothing more is sent
 }
 
 var _ http.Flusher = (*responseWriter)(nil)
@@ -69,7 +71,11 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	if !w.bodyAllowed() {
 		return 0, http.ErrBodyNotAllowed
 	}
+	if err := w.failure(); err != nil {
+		return 0, err
+	}
 	if w.length >= 0 && w.written+int64(len(p)) > w.length {
+		w.refused += int64(len(p))
 		return 0, http.ErrContentLength
 	}
 	w.written += int64(len(p))
@@ -78,13 +84,32 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	}
 	if len(w.buf)+len(p) <= maxBuffered {
 		w.buf = append(w.buf, p...)
-		return len(p), w.err
+		return len(p), nil
 	}
 	if err := w.send(p); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
+
+// failure returns why nothing can be written any more, or nil.
+func (w *responseWriter) failure() error {
+	if w.err == nil && w.sink.Unwanted() {
+		w.err = errClientGone
+	}
+	return w.err
+}
+
+// errClientGone is the error of a write when the client has gone, or a caller that has closed the
+// response or whose own client has gone.
+var errClientGone error = clientGone{}
+
+type clientGone struct{}
+
+func (clientGone) Error() string { return "write response: the client has gone" }
+
+// Is makes it a kind of context.Canceled: the context of the handler has ended for the same reason.
+func (clientGone) Is(target error) bool { return target == context.Canceled }
 
 // Flush sends what was written so far. It gives the turn up.
 func (w *responseWriter) Flush() { w.FlushError() } //nolint:errcheck // the next Write returns it
@@ -97,9 +122,17 @@ func (w *responseWriter) FlushError() error {
 	return w.send(nil)
 }
 
-// send sends the buffer and p, while the invocation is paused.
+// send sends the buffer and p, while the invocation is paused. A proxy flushes in a goroutine of
+// its own while the handler waits for a body. Then the turn is given up already, and send must not
+// take it for a handler that waits.
 func (w *responseWriter) send(p []byte) error {
-	if w.err != nil {
+	if err := w.failure(); err != nil {
+		return err
+	}
+	w.inv.giving.Lock()
+	defer w.inv.giving.Unlock()
+	if w.inv.reading.Load() > 0 {
+		w.err = w.sendPaused(p)
 		return w.err
 	}
 	if w.err = w.inv.pause(); w.err != nil {
@@ -136,7 +169,8 @@ func (w *responseWriter) finish() error {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.written < w.length && w.method != http.MethodHead && w.bodyAllowed() {
-		return fmt.Errorf("the handler declared a Content-Length of %d and wrote %d bytes", w.length, w.written)
+		return fmt.Errorf("the handler declared a Content-Length of %d and wrote %d bytes",
+			w.length, w.written+w.refused)
 	}
 	if !w.streamed {
 		length := w.length

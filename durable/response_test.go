@@ -351,6 +351,48 @@ func TestWriteFailsWhenTheClientHasGone(t *testing.T) {
 	})
 }
 
+// A client may go in the middle of a response, or before its first byte. The emulator still waits
+// for the handler.
+func TestWritesFailWhenTheEventIsCanceled(t *testing.T) {
+	for name, begin := range map[string]func(w http.ResponseWriter){
+		"before the head":   func(http.ResponseWriter) {},
+		"after a write":     func(w http.ResponseWriter) { io.WriteString(w, "begin") },
+		"after a flush":     func(w http.ResponseWriter) { w.(http.Flusher).Flush() },
+		"of a fixed length": func(w http.ResponseWriter) { w.Header().Set("Content-Length", "1000000") },
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			t.Run(name+" of "+method, func(t *testing.T) {
+				w := withFetch(func(_ *probe, w http.ResponseWriter, r *http.Request) {
+					begin(w)
+					<-r.Context().Done()
+					for _, size := range []int{1, 2 * maxBuffered, 1} {
+						if n, err := w.Write(make([]byte, size)); n != 0 || !errors.Is(err, context.Canceled) {
+							t.Errorf("write of %d bytes: got %d, %v, want 0, canceled", size, n, err)
+						}
+					}
+					if err := http.NewResponseController(w).Flush(); !errors.Is(err, context.Canceled) {
+						t.Errorf("flush: got %v, want canceled", err)
+					}
+				})
+				emulate(t, w, func(e *emulation) {
+					x := e.fetch(e.construct("Object", "one"), wire.Request{Method: method})
+					e.settle()
+					x.cancel()
+					e.settle()
+					_, err := x.Await(context.Background())
+					if err == nil {
+						_, err = io.ReadAll(x)
+					}
+					var failed *wire.Error
+					if !errors.As(err, &failed) || !failed.Canceled {
+						t.Errorf("the event ended with %v, want canceled", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestResponseThatCannotBeSentFailsTheEvent(t *testing.T) {
 	w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) {
 		_, err := w.Write(make([]byte, 2*maxBuffered))
@@ -396,6 +438,35 @@ func TestAResponseThatIsShorterThanDeclaredFails(t *testing.T) {
 				_, err = io.ReadAll(x)
 			}
 			expectError(t, err, "the handler declared a Content-Length of 10 and wrote 3 bytes")
+		})
+	}
+}
+
+func TestAResponseThatIsLongerThanDeclaredSaysHowLong(t *testing.T) {
+	for name, test := range map[string]struct {
+		writes []string
+		want   string // the failure, or empty if the response is whole
+	}{
+		"in one write":            {[]string{"hello, world"}, "a Content-Length of 5 and wrote 12 bytes"},
+		"in the second write":     {[]string{"hell", "o, world"}, "a Content-Length of 5 and wrote 12 bytes"},
+		"in every write":          {[]string{"hello!", "hello!"}, "a Content-Length of 5 and wrote 12 bytes"},
+		"behind the declared end": {[]string{"hello", "!"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := withFetch(func(_ *probe, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "5")
+				for _, text := range test.writes {
+					io.WriteString(w, text) //nolint:errcheck // the event fails
+				}
+			})
+			emulate(t, w, func(e *emulation) {
+				_, err := e.fetch(e.construct("Object", "one"), wire.Request{}).Await(context.Background())
+				if test.want != "" {
+					expectError(t, err, "the handler declared "+test.want)
+				} else if err != nil {
+					t.Errorf("got %v, want the declared part", err)
+				}
+			})
 		})
 	}
 }

@@ -130,6 +130,14 @@ func (s *Stream) ReleaseInterest() {
 	}
 }
 
+// Unwanted reports whether nobody waits for the answer any more: the opener has called Cancel, or
+// the stream is over.
+func (s *Stream) Unwanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.canceled || s.over
+}
+
 // Cancel tells the other side that nobody waits for the answer any more. Unlike Withdraw it leaves
 // the stream open, and the answer still comes. It does nothing if the stream is over.
 func (s *Stream) Cancel() {
