@@ -3,11 +3,9 @@ package emulator
 import (
 	"cmp"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/textproto"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -50,10 +48,24 @@ func (e *Emulator) door() *http.Server {
 // serveWorker delivers a request to the worker and publishes what came of it.
 func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	a := &doorAnswer{w: w}
+	if asksForWebSocket(r) {
+		e.refuse(w, r, http.StatusNotImplemented, "devtool does not emulate WebSockets yet", started)
+		return
+	}
+	in := &arriving{body: r.Body}
+	a := &doorAnswer{w: w, r: r, in: in}
 	err := e.fetchWorker(w, r, a)
-	canceled := err != nil && r.Context().Err() != nil
-	if err != nil && a.status == 0 && !canceled {
+	canceled := a.gone || err != nil && r.Context().Err() != nil
+	malformed := ""
+	if bad := in.fault(); bad != nil && !canceled {
+		malformed = errMalformedBody.Error() + ": " + bad.Error()
+	}
+	switch {
+	case a.status != 0:
+	case malformed != "":
+		e.refuse(w, r, http.StatusBadRequest, malformed, started)
+		return
+	case err != nil && !canceled:
 		a.status = http.StatusInternalServerError
 		e.fail(w, r, err, &a.served)
 	}
@@ -67,8 +79,8 @@ func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 	object, by := a.served.Describe()
 	h.Object = object
 	switch {
-	case canceled:
-		h.Outcome, h.Status = world.OutcomeCanceled, 0
+	case canceled, err != nil && malformed != "":
+		h.Outcome, h.Sent, h.Why = world.OutcomeCanceled, a.sent, malformed
 	case err != nil:
 		what, why := e.explain(err, &a.served)
 		h.Outcome, h.Err, h.Why = world.OutcomeError, err, what+": "+why
@@ -76,15 +88,33 @@ func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 		h.By = by
 	}
 	e.world.Publish(h)
-	if h.Err != nil && a.started {
+	if a.started && (err != nil || a.failed) {
 		panic(http.ErrAbortHandler) // cut the response off: its head has left already
 	}
 }
 
-func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
-	if r.Header.Get("Upgrade") != "" && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return errors.New("WebSockets are not supported yet")
+// asksForWebSocket reports whether r asks to turn its connection into a WebSocket.
+func asksForWebSocket(r *http.Request) bool {
+	for _, list := range r.Header["Upgrade"] {
+		for protocol := range strings.SplitSeq(list, ",") {
+			if strings.EqualFold(textproto.TrimString(protocol), "websocket") {
+				return true
+			}
+		}
 	}
+	return false
+}
+
+// refuse answers a request that no handler is to blame for, and publishes that.
+func (e frontDoor) refuse(w http.ResponseWriter, r *http.Request, status int, why string, started time.Time) {
+	http.Error(w, why, status)
+	e.world.Publish(world.Happening{
+		Event: eventRequest, About: r.Method + " " + r.URL.Path, Outcome: world.OutcomeOK,
+		Status: status, Took: time.Since(started), Why: why,
+	})
+}
+
+func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
 	at := e.currentSettings().origin
 	header := endToEnd(r.Header)
 	began := acknowledge(w, header)
@@ -99,9 +129,11 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 		Header:        wire.Fields(header),
 		ContentLength: r.ContentLength,
 	}
-	in := &arriving{body: r.Body}
-	defer in.stop(w)
-	body := in.first(r, m)
+	defer a.in.stop(w)
+	body := a.in.first(r, m)
+	if err := a.in.fault(); err != nil {
+		return err
+	}
 	return e.world.Deliver(&world.Delivery{
 		Kind: "fetch", Context: r.Context(), Entry: world.Newest, Request: m, Served: &a.served, Began: began,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
@@ -125,129 +157,6 @@ func endToEnd(h http.Header) http.Header {
 	}
 	return h
 }
-
-// shortWait is how long, in real time, a request waits for its short body, so that both reach the
-// handler in one frame. A slower body follows the request.
-const shortWait = 2 * time.Millisecond
-
-// An arriving is the body of an incoming request. net/http forbids reading it once the request is
-// answered, so stop ends that.
-type arriving struct {
-	body io.Reader
-
-	mu      sync.Mutex // held while body is read
-	stopped bool
-}
-
-func (in *arriving) Read(p []byte) (int, error) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.stopped {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	return in.body.Read(p)
-}
-
-// stop ends a Read that waits for the client, and lets no other begin.
-func (in *arriving) stop(w http.ResponseWriter) {
-	if !in.mu.TryLock() {
-		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a connection has deadlines
-		in.mu.Lock()
-	}
-	in.stopped = true
-	in.mu.Unlock()
-}
-
-// first puts a short body into m if it arrives within shortWait, and returns the rest of the body,
-// or nil.
-func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
-	switch n := r.ContentLength; {
-	case n == 0 || r.Body == http.NoBody:
-		return nil
-	case n < 0 || n > wire.MaxData || r.Header.Get("Expect") != "":
-		return in
-	}
-	short := &shortBody{done: make(chan struct{})}
-	go func() {
-		defer close(short.done)
-		buf := make([]byte, r.ContentLength)
-		n, err := io.ReadFull(in, buf)
-		short.read, short.err = buf[:n], err
-	}()
-	timer := time.NewTimer(shortWait)
-	defer timer.Stop()
-	select {
-	case <-short.done:
-		if short.err == nil {
-			m.Body = short.read
-			return nil
-		}
-	case <-timer.C:
-	}
-	return short
-}
-
-// A shortBody is a short body that did not arrive within shortWait.
-type shortBody struct {
-	done chan struct{}
-	read []byte
-	err  error // why read is not the whole body
-}
-
-func (b *shortBody) Read(p []byte) (int, error) {
-	<-b.done
-	if len(b.read) == 0 {
-		if b.err != nil {
-			return 0, b.err
-		}
-		return 0, io.EOF
-	}
-	n := copy(p, b.read)
-	b.read = b.read[n:]
-	return n, nil
-}
-
-// A doorAnswer passes a response on to the client.
-type doorAnswer struct {
-	w       http.ResponseWriter
-	rewrite originRewrite
-	served  world.Served // the objects that took part
-	status  int          // 0 until the head has left
-	started bool         // the head has left and a body follows
-}
-
-func (a *doorAnswer) Head(m *wire.Response, end bool) error {
-	a.rewrite.response(m.Header)
-	h := a.w.Header()
-	for _, f := range m.Header {
-		h.Add(f.Name, f.Value)
-	}
-	if m.ContentLength >= 0 && m.Status != http.StatusNoContent && m.Status != http.StatusNotModified {
-		h.Set("Content-Length", strconv.FormatInt(m.ContentLength, 10))
-	}
-	a.status = int(m.Status)
-	a.started = !end
-	a.w.WriteHeader(a.status)
-	if len(m.Body) > 0 {
-		if _, err := a.w.Write(m.Body); err != nil {
-			return err
-		}
-	}
-	if end {
-		return nil
-	}
-	return http.NewResponseController(a.w).Flush()
-}
-
-func (a *doorAnswer) Write(p []byte) (int, error) {
-	n, err := a.w.Write(p)
-	if err != nil {
-		return n, err
-	}
-	return n, http.NewResponseController(a.w).Flush()
-}
-
-func (a *doorAnswer) Close() error { return nil }
 
 // explain returns which object or worker failed, and why. by has the objects that the request
 // reached.

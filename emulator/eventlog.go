@@ -74,7 +74,7 @@ func (l eventLine) sentence() string {
 	if l.Event == eventRequest {
 		name, object = "", "" // the method and path say it
 		if l.Outcome == world.OutcomeCanceled {
-			outcome = "canceled by the client"
+			outcome = l.canceled()
 		}
 	}
 	for _, word := range []string{name, object, l.About, outcome} {
@@ -106,6 +106,14 @@ func (l eventLine) sentence() string {
 	return line + printable.Text(world.Detail(l.Err))
 }
 
+// canceled returns what the line of a canceled request says about its response.
+func (l eventLine) canceled() string {
+	if l.Status == 0 {
+		return "canceled by the client"
+	}
+	return fmt.Sprintf("%d %s, canceled by the client after %d bytes", l.Status, http.StatusText(l.Status), l.Sent)
+}
+
 // The fields of an event line, which docs/cli.md promises.
 const (
 	fieldEvent    = "event"
@@ -113,6 +121,7 @@ const (
 	fieldWhat     = "about"
 	fieldOutcome  = "outcome"
 	fieldStatus   = "status"
+	fieldSent     = "sent"
 	fieldDuration = "duration_ms"
 	fieldLate     = "late_ms"
 	fieldAt       = "at"
@@ -135,6 +144,9 @@ func (l eventLine) fields() []slog.Attr {
 	text(fieldOutcome, l.Outcome)
 	if l.Status != 0 {
 		fields = append(fields, slog.Int(fieldStatus, l.Status))
+	}
+	if l.Status != 0 && l.Outcome == world.OutcomeCanceled {
+		fields = append(fields, slog.Int64(fieldSent, l.Sent))
 	}
 	fields = append(fields, slog.Float64(fieldDuration, inMilliseconds(l.Took)))
 	if !l.At.IsZero() {
@@ -162,7 +174,7 @@ func WithoutFields(groups []string, a slog.Attr) slog.Attr {
 		return a
 	}
 	switch a.Key {
-	case fieldEvent, fieldObject, fieldWhat, fieldOutcome, fieldStatus, fieldDuration,
+	case fieldEvent, fieldObject, fieldWhat, fieldOutcome, fieldStatus, fieldSent, fieldDuration,
 		fieldLate, fieldAt, fieldRetry, fieldNext, fieldError:
 		return slog.Attr{}
 	}

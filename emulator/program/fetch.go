@@ -82,13 +82,19 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 	defer ev.CarryBody(-1)
 	sendErr := a.Head(&m, false)
 	ev.Stream()
+	if sendErr != nil {
+		cancel(ev, s)
+	}
 	buf := make([]byte, wire.MaxData)
 	for {
 		n, err := s.Read(buf)
 		ev.Carried()
-		// After a failed send the body is still read, so that the handler can return.
+		// After a failed send the handler's writes fail. The body is still read, so that the
+		// handler can return.
 		if n > 0 && sendErr == nil {
-			_, sendErr = a.Write(buf[:n])
+			if _, sendErr = a.Write(buf[:n]); sendErr != nil {
+				cancel(ev, s)
+			}
 		}
 		switch {
 		case err == io.EOF:

@@ -16,6 +16,7 @@ type Happening struct {
 	About   string         // what the event was about: "GET /add", an expression
 	Outcome string         // a control.Outcome… or, for a request, an Outcome… of this package
 	Status  int            // of a response, or 0
+	Sent    int64          // bytes of the body of a response that was canceled
 	Took    time.Duration  // in real time
 	// Scheduled is the time that an alarm was set for or that a cron handler sees. Due is when the
 	// event was due, and At when it began. All are times of the clock, and zero for events that the

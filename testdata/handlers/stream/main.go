@@ -50,6 +50,14 @@ func newHandler(env *durable.Env) http.Handler {
 			fmt.Fprint(w, &seen)
 			return
 		}
+		if r.URL.Path == "/open" {
+			close(gate(r.URL.Query().Get("id")))
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/via/") {
+			serveVia(env, w, r)
+			return
+		}
 		name, do, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		if do == "wait" {
 			defer noteCancel("worker", r.Context())
@@ -65,14 +73,22 @@ func noteCancel(where string, ctx context.Context) {
 	}
 }
 
-// Stream is an object without state.
-type Stream struct{}
-
-func newStream(context.Context, *durable.State, *durable.Env) (*Stream, error) {
-	return &Stream{}, nil
+// Stream is an object that stores nothing.
+type Stream struct {
+	env  *durable.Env
+	name string
 }
 
-func (*Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func newStream(_ context.Context, state *durable.State, env *durable.Env) (*Stream, error) {
+	name, _ := state.ID.Name()
+	return &Stream{env, name}, nil
+}
+
+func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/via/") {
+		serveObjectVia(s.env, s.name, w, r)
+		return
+	}
 	switch _, do, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); do {
 	case "upload":
 		upload(w, r)
