@@ -78,11 +78,13 @@ func TestServeHTTPPassesAFlushOnBeforeTheBody(t *testing.T) {
 	}{
 		"of unknown length":  {"GET", wire.Response{Status: 200, ContentLength: -1}, "reply 200 +0"},
 		"of declared length": {"GET", wire.Response{Status: 200, ContentLength: 100}, "reply 200 +0"},
-		"with a first piece": {"GET", wire.Response{Status: 200, ContentLength: 100, Body: []byte("x")}, "reply 200 +1"},
-		"of HEAD":            {"HEAD", wire.Response{Status: 200, ContentLength: -1}, "reply 200 +0"},
-		"of HEAD, declared":  {"HEAD", wire.Response{Status: 200, ContentLength: 100}, "reply 200 +0"},
-		"204":                {"GET", wire.Response{Status: 204, ContentLength: -1}, "reply 204 +0"},
-		"304 with a length":  {"GET", wire.Response{Status: 304, ContentLength: 100}, "reply 304 +0"},
+		"with a first piece": {
+			"GET", wire.Response{Status: 200, ContentLength: 100, Body: []byte("x")}, "reply 200 +1",
+		},
+		"of HEAD":           {"HEAD", wire.Response{Status: 200, ContentLength: -1}, "reply 200 +0"},
+		"of HEAD, declared": {"HEAD", wire.Response{Status: 200, ContentLength: 100}, "reply 200 +0"},
+		"204":               {"GET", wire.Response{Status: 204, ContentLength: -1}, "reply 204 +0"},
+		"304 with a length": {"GET", wire.Response{Status: 304, ContentLength: 100}, "reply 304 +0"},
 	} {
 		for _, by := range []string{"ServeHTTP", "ReverseProxy"} {
 			t.Run(name+" by "+by, func(t *testing.T) {

@@ -114,8 +114,8 @@ type invocation struct {
 	// as long as it is not 0.
 	waiting atomic.Int32
 
-	// giving is held while the turn is given up for a body: by a read until it waits, and by a write
-	// until it has the turn again.
+	// giving is held while the turn is given up for a body: by a read until it waits, and by a
+	// write until it has the turn again.
 	giving sync.Mutex
 	// reading counts the reads that wait for a body without the turn. giving guards its growth.
 	reading atomic.Int32
