@@ -227,9 +227,15 @@ func (p project) startAs(env []string, args ...string) *server {
 // startLogging is startAs that also writes standard error to log.
 func (p project) startLogging(log io.Writer, env []string, args ...string) *server {
 	p.t.Helper()
-	s := &server{t: p.t, ended: make(chan struct{})}
-	s.cmd = command(p.t, p.dir, append([]string{"dev", "--json"}, args...)...)
-	s.cmd.Env = append(s.cmd.Env, env...)
+	cmd := command(p.t, p.dir, append([]string{"dev", "--json"}, args...)...)
+	cmd.Env = append(cmd.Env, env...)
+	return p.startCommand(cmd, log)
+}
+
+// startCommand is startLogging with any command that runs `devtool dev --json`.
+func (p project) startCommand(cmd *exec.Cmd, log io.Writer) *server {
+	p.t.Helper()
+	s := &server{t: p.t, ended: make(chan struct{}), cmd: cmd}
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, io.MultiWriter(&s.stderr, log)
 	if err := s.cmd.Start(); err != nil {
 		p.t.Fatal(err)

@@ -106,7 +106,7 @@ func Announce(project string, a Announcement) (release func() error, err error) 
 	release = sync.OnceValue(func() error {
 		return errors.Join(forget(), remove(base+".json"), lock.Close(), remove(lock.Path()))
 	})
-	if forgetToken, err := publishToken(project, a); err != nil {
+	if forgetToken, err := publishToken(project, lock.Path(), a); err != nil {
 		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
 	} else {
 		forget = forgetToken

@@ -25,6 +25,8 @@ import (
 //   - the Announcement, for commands in the project;
 //   - TokenFile of the project, for curl and other programs;
 //   - a file in the user's folder for settings, named after the port, for commands that get a URL.
+//     Its second line is the path of the announcement's lock, so that the next emulator removes the
+//     files of those that were killed.
 //
 // It is in no log, answer, message or argument of a process.
 
@@ -38,6 +40,9 @@ const EnvToken = "DEVTOOL_TOKEN"
 const tokenBytes = 32
 
 const bearer = "Bearer"
+
+// portSuffix ends the name of a file in the user's folder for settings.
+const portSuffix = ".token"
 
 // NewToken returns a new random token.
 func NewToken() string {
@@ -95,11 +100,18 @@ func TokenFor(address string, environ func(string) string) string {
 	if err != nil {
 		return ""
 	}
+	token, _ := readToken(path)
+	return token
+}
+
+// readToken returns the token in a file, or nothing, and the path of the lock in the next line.
+func readToken(path string) (token, lock string) {
 	content, err := os.ReadFile(path)
-	if token := strings.TrimSpace(string(content)); err == nil && isToken(token) {
-		return token
+	token, lock, _ = strings.Cut(string(content), "\n")
+	if err != nil || !isToken(token) {
+		return "", ""
 	}
-	return ""
+	return token, strings.TrimSuffix(lock, "\n")
 }
 
 // sameServer reports whether two URLs, with or without a scheme, name the same host and port.
@@ -132,7 +144,7 @@ func portFile(address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(settings, "devtool", "run", port+".token"), nil
+	return filepath.Join(settings, "devtool", "run", port+portSuffix), nil
 }
 
 func bracketed(host string) string {
@@ -142,27 +154,28 @@ func bracketed(host string) string {
 	return host
 }
 
-// publishToken writes the files with the token of a. release removes the ones that no other
-// emulator has replaced.
-func publishToken(project string, a Announcement) (release func() error, err error) {
+// publishToken writes the files with the token of a, whose lock is held. release removes the ones
+// that no other emulator has replaced.
+func publishToken(project, lock string, a Announcement) (release func() error, err error) {
 	if a.Token == "" {
 		return func() error { return nil }, nil
 	}
 	file := filepath.Join(project, filepath.FromSlash(TokenFile))
-	if err := writeToken(file, a.Token); err != nil {
+	if err := writePrivate(file, a.Token+"\n"); err != nil {
 		return nil, fmt.Errorf("write the token: %w", err)
 	}
 	files := []string{file}
 	// The folder for settings may be missing or read-only. Then commands need the project's files.
 	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
-		if writeToken(file, a.Token) == nil {
+		removeStale(filepath.Dir(file))
+		if writePrivate(file, a.Token+"\n"+lock+"\n") == nil {
 			files = append(files, file)
 		}
 	}
 	return func() error {
 		var errs []error
 		for _, file := range files {
-			if content, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(content)) == a.Token {
+			if token, _ := readToken(file); token == a.Token {
 				errs = append(errs, remove(file))
 			}
 		}
@@ -170,15 +183,30 @@ func publishToken(project string, a Announcement) (release func() error, err err
 	}, nil
 }
 
-// writeToken writes a file that only this user can read, in one atomic step. If path is a symbolic
-// link, the file replaces the link.
-func writeToken(path, token string) error {
+// removeStale removes the files of emulators that were killed. What can't be read or removed stays.
+func removeStale(folder string) {
+	files, err := filepath.Glob(filepath.Join(folder, "*"+portSuffix))
+	if err != nil {
+		return
+	}
+	for _, file := range files {
+		if _, lock := readToken(file); lock != "" {
+			if alive, err := held(lock); err == nil && !alive {
+				os.Remove(file) //nolint:errcheck // the next emulator tries again
+			}
+		}
+	}
+}
+
+// writePrivate writes a file that only this user can read, in one atomic step. If path is a
+// symbolic link, the file replaces the link.
+func writePrivate(path, content string) error {
 	// CreateTemp makes a new file, with 0600.
 	file, err := os.CreateTemp(filepath.Dir(path), ".token-*.tmp")
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(token + "\n")
+	_, err = file.WriteString(content)
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = os.Rename(file.Name(), path)
 	}

@@ -208,6 +208,29 @@ func TestACommandFindsTheTokenForAURL(t *testing.T) {
 	}
 }
 
+func TestTheNextEmulatorRemovesTheTokensOfKilledOnes(t *testing.T) {
+	folder := filepath.Join(useSettings(t), "devtool", "run")
+	project, _, _ := announced(t, "http://localhost:8787") // it goes on
+	for port, lock := range map[string]string{
+		"1": filepath.Join(project, ".devtool", "run", "1-gone.lock"), // its emulator was killed
+		"2": "",                                                       // nobody knows
+	} {
+		content := client.NewToken() + "\n" + lock + "\n"
+		if err := os.WriteFile(filepath.Join(folder, port+".token"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	announced(t, "http://localhost:8788")
+	var left []string
+	entries, err := os.ReadDir(folder)
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if got := strings.Join(left, " "); err != nil || got != "2.token 8787.token 8788.token" {
+		t.Errorf("got %s, %v, want the files of the ones that run", got, err)
+	}
+}
+
 func TestTheTokenDoesNotFollowARedirect(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
