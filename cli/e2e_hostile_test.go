@@ -17,9 +17,9 @@ import (
 // forged looks like a line of the log.
 const forged = "01:52:40 ERR forged"
 
-// hostile is a text that a terminal must never get: it would write to the clipboard, clear the
+// hostileText is a text that a terminal must never get: it would write to the clipboard, clear the
 // screen, color what follows, move the cursor, and show letters in another order.
-const hostile = "a\x1b]52;c;cHduZWQ=\a\x1b[2J\x1b[38;5;201mpink\n" + forged +
+const hostileText = "a\x1b]52;c;cHduZWQ=\a\x1b[2J\x1b[38;5;201mpink\n" + forged +
 	" \u009b2J\u0085 \u202ertl\u2066 \u2028 \r\x7f\b \x1b_devtool:1 \"Object/x\"\x1b\\ \U000e0041 \ufeffend"
 
 // obeyed returns the first character of output that a terminal might obey, or nothing.
@@ -49,7 +49,7 @@ func wantHarmless(t *testing.T, what, output string) {
 func (s *server) attack(log func() string) {
 	s.t.Helper()
 	ask := func(path, accept string) {
-		r := s.request(http.MethodPost, path, strings.NewReader(hostile))
+		r := s.request(http.MethodPost, path, strings.NewReader(hostileText))
 		r.Header.Set("Accept", accept)
 		_, body, err := s.send(r)
 		if err != nil {
@@ -58,11 +58,11 @@ func (s *server) attack(log func() string) {
 		wantHarmless(s.t, "the answer to "+path+" as "+accept, body)
 	}
 	for _, accept := range []string{"*/*", "text/html"} {
-		for _, path := range []string{"/store", "/fail", "/panic", "/log", "/cdn-cgi/" + url.PathEscape(hostile)} {
+		for _, path := range []string{"/store", "/fail", "/panic", "/log", "/cdn-cgi/" + url.PathEscape(hostileText)} {
 			ask(path, accept)
 		}
-		ask("/"+url.PathEscape(hostile), accept)
-		ask("/fail?"+url.QueryEscape(hostile), accept)
+		ask("/"+url.PathEscape(hostileText), accept)
+		ask("/fail?"+url.QueryEscape(hostileText), accept)
 	}
 	for line := range strings.Lines(log()) {
 		if strings.HasPrefix(line, forged) {
@@ -82,7 +82,7 @@ func (p project) allCommands(check func(line string, got result)) {
 		p.t.Helper()
 		check(fmt.Sprintf("devtool %q", args), p.devtool(args...))
 	}
-	argument := strings.ReplaceAll(hostile, "\x00", "")
+	argument := strings.ReplaceAll(hostileText, "\x00", "")
 	object := "Object/" + argument
 	for _, path := range cli.CommandPaths() {
 		switch path {
@@ -151,7 +151,7 @@ func TestColoredOutputHasNoColorsOfOthers(t *testing.T) {
 		}
 	}
 	for _, line := range [][]string{
-		{"logs", "-n", "-1"}, {"objects", "list"}, {"alarms", "list"}, {"time", "advance", "1h"}, {hostile},
+		{"logs", "-n", "-1"}, {"objects", "list"}, {"alarms", "list"}, {"time", "advance", "1h"}, {hostileText},
 		{"config", "check"},
 	} {
 		cmd := command(t, p.dir, line...)
@@ -177,7 +177,7 @@ func TestTheJSONLogKeepsTheTextAndEscapesIt(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Errorf("%v in %s", err, line)
 		}
-		found = found || r.About == "POST /"+hostile
+		found = found || r.About == "POST /"+hostileText
 	}
 	if !found {
 		t.Errorf("no line has the path of the request as it was:\n%s", s.stderr.String())
@@ -189,15 +189,17 @@ const hostileName = "a\x1b]0;title\a\x1b[31m\u009b2J\u202e\nb"
 
 func TestHostileFilesAreShownHarmless(t *testing.T) {
 	t.Parallel()
-	quoted, err := json.Marshal(hostile)
+	quoted, err := json.Marshal(hostileText)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := string(quoted)
 	for name, spoil := range map[string]func(p project){
-		"a name of a source file": func(p project) { p.write(hostileName+".go", "package main\n\nfunc "+hostile+"\n") },
+		"a name of a source file": func(p project) {
+			p.write(hostileName+".go", "package main\n\nfunc "+hostileText+"\n")
+		},
 		"a broken source": func(p project) {
-			p.edit("main.go", "package main\n\nimport", "package main\n\nvar x = `"+hostile+"` + 1\n\nimport")
+			p.edit("main.go", "package main\n\nimport", "package main\n\nvar x = `"+hostileText+"` + 1\n\nimport")
 		},
 		"a folder":          func(p project) { p.write(hostileName+"/x.go", "package x\n") },
 		"the worker's name": func(p project) { p.edit("wrangler.jsonc", `"hostile"`, text) },
@@ -209,11 +211,11 @@ func TestHostileFilesAreShownHarmless(t *testing.T) {
 		"raw characters": func(p project) {
 			p.edit("wrangler.jsonc", `"main"`, "\x1b[2J\u009b \x9b\n \"main\"")
 		},
-		"a variable":            func(p project) { p.write(".dev.vars", hostile+"="+hostile+"\n") },
+		"a variable":            func(p project) { p.write(".dev.vars", hostileText+"="+hostileText+"\n") },
 		"go.mod":                func(p project) { p.edit("go.mod", "module handler", "module handler\x1b[2J") },
 		"the migrations record": func(p project) { p.write(".devtool/state/do/migrations.json", `{"x":`+text+`}`) },
 		"an announcement":       func(p project) { p.write(".devtool/run/1-a.json", `{"url":`+text+`}`) },
-		"the socket's path":     func(p project) { p.write(".devtool/attach", hostile) },
+		"the socket's path":     func(p project) { p.write(".devtool/attach", hostileText) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
