@@ -53,7 +53,8 @@ func proxy(`,
 		} {
 			if path != "/block" || where == "the log" { // its caller gets the reason of the reset
 				if status != 500 || !culpritFirst.MatchString(text) {
-					t.Errorf("%s, %s: got %d, and no stack that begins with the culprit:\n%s", path, where, status, text)
+					t.Errorf("%s, %s: got %d, and no stack that begins with the culprit:\n%s",
+						path, where, status, text)
 				}
 			}
 			for _, hidden := range []string{"devtool.internal/durable.", "debug.Stack", "panic.go", "durable/wire"} {

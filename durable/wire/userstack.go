@@ -38,8 +38,8 @@ func isGoroutine(block string) bool {
 	return strings.HasPrefix(head, "goroutine ") && strings.HasSuffix(strings.TrimRight(head, "\r"), ":")
 }
 
-// A stackFrame is a line with a function and the one below it with its position. The latter is empty for
-// other lines.
+// A stackFrame is a line with a function and the one below it with its position. The latter is
+// empty for other lines.
 type stackFrame struct{ function, at string }
 
 // userGoroutine returns the stack of one goroutine as UserStack shows it. users reports whether the
