@@ -37,8 +37,7 @@ var rooms = []room{
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/control/client",
 		"emulator/plugin", "emulator/state", "emulator/world", "internal/printable", "internal/safefile",
-		"internal/spelling",
-		"internal/worlds", "templates",
+		"internal/spelling", "internal/worlds", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,

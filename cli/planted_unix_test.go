@@ -40,14 +40,14 @@ var hostileCommands = []string{
 	"status", "logs", "stop", "config check", "config show", "types", "init --into", "__complete zsh objects show ",
 }
 
-// A hostile is something that the maker of a project may put there. state is the folder v3, and
+// A planted is something that the maker of a project may put there. state is the folder v3, and
 // canary a folder outside of the project.
-type hostile func(p hostilePaths) error
+type planted func(p hostilePaths) error
 
 type hostilePaths struct{ project, devtool, state, canary string }
 
-// record returns a hostile record of migrations. CANARY is the way to the canary from v3.
-func hostileRecord(content string) hostile {
+// hostileRecord plants a record of migrations. CANARY is the way to the canary from v3.
+func hostileRecord(content string) planted {
 	return func(p hostilePaths) error {
 		way, err := filepath.Rel(p.state, p.canary)
 		if err != nil {
@@ -59,12 +59,12 @@ func hostileRecord(content string) hostile {
 }
 
 // hostileMoves is hostileRecord for folders to move.
-func hostileMoves(moves string) hostile {
+func hostileMoves(moves string) planted {
 	return hostileRecord(`{"version":1,"moving":[` + moves + `]}`)
 }
 
 // linked puts a link at a path below the project, in place of what is there.
-func linked(name, to string) hostile {
+func linked(name, to string) planted {
 	return func(p hostilePaths) error {
 		path := filepath.Join(p.project, filepath.FromSlash(name))
 		if err := os.RemoveAll(path); err != nil {
@@ -78,7 +78,7 @@ func linked(name, to string) hostile {
 }
 
 // piped puts a named pipe at a path below the project, in place of what is there.
-func piped(name string) hostile {
+func piped(name string) planted {
 	return func(p hostilePaths) error {
 		path := filepath.Join(p.project, filepath.FromSlash(name))
 		if err := os.RemoveAll(path); err != nil {
@@ -91,10 +91,10 @@ func piped(name string) hostile {
 	}
 }
 
-func hostiles() map[string]hostile {
+func hostiles() map[string]planted {
 	const v3 = ".devtool/state/v3/"
 	object := v3 + "do/w-Lab/" + objectid.FromName("w-Lab", "", "a").String() + ".sqlite"
-	tests := map[string]hostile{
+	tests := map[string]planted{
 		"a move from outside":         hostileMoves(`{"from":"CANARY/w-A","to":"backups/x"}`),
 		"a move from an absolute one": hostileMoves(`{"from":"ABSOLUTE/w-A","to":"backups/x"}`),
 		"a move to outside":           hostileMoves(`{"from":"do/w-Lab","to":"CANARY/x"}`),
