@@ -190,8 +190,12 @@ func explain(err error) (message, hint string) {
 // if there is one, or both as one line of JSON.
 func report(s Streams, err error, asJSON bool) {
 	message, hint := explain(err)
+	to := s.Err
+	if _, file := raw(to).(*os.File); file { // whose reader may read nothing
+		to = &patientWriter{w: to}
+	}
 	if asJSON {
-		encoder := json.NewEncoder(s.Err)
+		encoder := json.NewEncoder(to)
 		encoder.SetEscapeHTML(false)
 		// An error of the error stream can't be reported.
 		_ = encoder.Encode(control.Error{Message: message, Code: control.CodeOf(err), Hint: hint})
@@ -201,9 +205,9 @@ func report(s Streams, err error, asJSON bool) {
 	if colored(s, s.Err) {
 		name = "\x1b[31m" + name + "\x1b[0m"
 	}
-	fmt.Fprintln(s.Err, name, printable.Line(message))
+	fmt.Fprintln(to, name, printable.Line(message))
 	if hint != "" {
-		fmt.Fprintln(s.Err, " ", printable.Line(hint))
+		fmt.Fprintln(to, " ", printable.Line(hint))
 	}
 }
 

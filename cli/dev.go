@@ -158,10 +158,11 @@ func refuseOldHarness(s Streams, o devOptions) error {
 func dev(ctx context.Context, s Streams, o devOptions) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	out := newDisplay(s)
 	if o.logFormat == logJSON {
 		s.Env = withoutColor(s.Env)
 	}
+	out := newDisplay(s, o.logFormat)
+	defer out.flush()
 	running, err := runningOn(s, o)
 	switch {
 	case err != nil:
@@ -230,11 +231,12 @@ type readyLine struct {
 // present prints the start screen, or the line of JSON, on standard output.
 func present(s Streams, o devOptions, out *display, c *config.Config, facts screenFacts) error {
 	if o.json { // on one line, for a program that goes on while this one runs
-		return json.NewEncoder(s.Out).Encode(readyLine{facts.status, facts.unserved})
+		return json.NewEncoder(&patientWriter{w: s.Out}).Encode(readyLine{facts.status, facts.unserved})
 	}
-	to := s.Out
+	var to io.Writer = &patientWriter{w: s.Out}
 	if s.IsTerminal(s.Out) && s.IsTerminal(s.Err) {
 		to = out // which is the only one to write there
 	}
+	out.flush()
 	return printer{out: to}.print(nil, func(w io.Writer) { startScreen(w, c, facts, o.caller, s.Width(s.Out)) })
 }

@@ -8,9 +8,10 @@ import (
 	"devtool.internal/internal/printable"
 )
 
-// A display is the only writer of the terminal, or of the stream in its place. It has two sources:
-// the log, which writes whole lines, and the handler program (handler), which may leave a line
-// unfinished. The display ends such a line before it writes for the other source.
+// A display is the only writer of the terminal, or of the stream in its place. It never waits for a
+// reader that reads nothing (see outlet). It has two sources: the log, which writes whole lines, and
+// the handler program (handler), which may leave a line unfinished. The display ends such a line
+// before it writes for the other source.
 //
 // On a terminal it can keep a footer below the text: the legend of the hotkeys, or a question of
 // one of them. Each write erases the footer, adds the text and draws the footer again, all at once.
@@ -30,10 +31,22 @@ type display struct {
 	shown  bool // the footer stands there
 }
 
-// newDisplay is for the error stream of s, where the log goes.
-func newDisplay(s Streams) *display {
+// newDisplay is for the error stream of s, where the log goes in that format.
+func newDisplay(s Streams, format string) *display {
+	notice := noticeAs(format, colored(s, s.Err))
+	if s.IsTerminal(s.Err) { // a footer may stand there
+		text := notice
+		notice = func(lines int) []byte { return append([]byte("\r\x1b[J"), text(lines)...) }
+	}
 	return &display{
-		w: raw(s.Err), colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) },
+		w: newOutlet(raw(s.Err), notice), colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) },
+	}
+}
+
+// flush waits until everything is written that a reader takes.
+func (d *display) flush() {
+	if o, ok := d.w.(*outlet); ok {
+		o.flush(flushPatience, flushLimit)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,5 +73,50 @@ func TestTimeoutsFollowTheClockAndTheLogShowsEachEvent(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantFields, fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+// TestALogThatNobodyReadsDelaysNobody writes more lines than a pipe holds, into one that nobody
+// reads.
+func TestALogThatNobodyReadsDelaysNobody(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"--log-format", "json"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			unread, log, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unread.Close()
+			defer log.Close()
+			s := handlerProject(t, "basic").startInto(log, args...)
+			s.awaitReady()
+			for range 3000 {
+				s.get("/var")
+			}
+			s.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // await sees that it runs on
+			if code := s.await(); code != 0 {
+				t.Errorf("exit code %d, want 0", code)
+			}
+		})
+	}
+}
+
+// TestALogThatIsReadIsComplete lets a handler print more than a pipe holds at once, as into tee.
+func TestALogThatIsReadIsComplete(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	p.write("print.go", "package main\n\nimport \"fmt\"\n\n"+
+		"func init() {\n\tfor i := range 100000 {\n\t\tfmt.Println(\"line\", i)\n\t}\n}\n")
+	s := p.dev()
+	s.interrupt()
+	next := 0
+	for line := range strings.Lines(s.stderr.String()) {
+		if line == fmt.Sprintf("line %d\n", next) {
+			next++
+		}
+	}
+	if next != 100000 || strings.Contains(s.stderr.String(), "dropped") {
+		t.Errorf("got %d lines, want 100000", next)
 	}
 }

@@ -232,23 +232,35 @@ func (p project) startLogging(log io.Writer, env []string, args ...string) *serv
 	return p.startCommand(cmd, log)
 }
 
-// startCommand is startLogging with any command that runs `devtool dev --json`.
+// startInto is start with log as standard error itself.
+func (p project) startInto(log *os.File, args ...string) *server {
+	p.t.Helper()
+	cmd := command(p.t, p.dir, append([]string{"dev", "--json"}, args...)...)
+	cmd.Stderr = log
+	return p.startCommand(cmd, io.Discard)
+}
+
+// startCommand is startLogging with any command that runs `devtool dev --json`. If the command has
+// a standard error, that is left as it is.
 func (p project) startCommand(cmd *exec.Cmd, log io.Writer) *server {
 	p.t.Helper()
 	s := &server{t: p.t, ended: make(chan struct{}), cmd: cmd}
-	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, io.MultiWriter(&s.stderr, log)
+	s.cmd.Stdout = &s.stdout
+	if s.cmd.Stderr == nil {
+		s.cmd.Stderr = io.MultiWriter(&s.stderr, log)
+	}
 	if err := s.cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	go func() {
 		defer close(s.ended)
 		s.cmd.Wait() //nolint:errcheck // ProcessState has the outcome
 	}()
-	s.client = httpClient(p.t)
-	p.t.Cleanup(func() {
+	s.client = httpClient(s.t)
+	s.t.Cleanup(func() {
 		s.interrupt()
-		if p.t.Failed() {
-			p.t.Logf("devtool dev printed:\n%s%s", s.stdout.String(), s.stderr.String())
+		if s.t.Failed() {
+			s.t.Logf("devtool dev printed:\n%s%s", s.stdout.String(), s.stderr.String())
 		}
 	})
 	return s

@@ -90,9 +90,12 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	signal.Notify(signals, endingSignals()...)
 	defer signal.Stop(signals)
 
+	outlet := newOutlet(raw(s.Err), noticeAs(o.dev.logFormat, colored(s, s.Err)))
+	defer outlet.flush(flushPatience, flushLimit)
+	stderr := safeWriter{outlet, colored(s, s.Err)}
 	log := &execLog{}
 	if o.verbose {
-		log.live = s.Err
+		log.live = stderr
 	}
 	folder, err := os.MkdirTemp("", "devtool-exec-")
 	if err != nil {
@@ -100,7 +103,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	}
 	e, err := startExecEmulator(ctx, there, o, folder, log, signals)
 	if err != nil {
-		log.show(s.Err, "")
+		log.show(stderr, "")
 		return notReady(errors.Join(err, removeState(folder)))
 	}
 	status, err := runCommand(s, e, program, o.command, signals)
@@ -109,10 +112,10 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	case err != nil:
 		return errors.Join(err, endErr)
 	case status != exitDone:
-		log.show(s.Err, fmt.Sprintf("%s has failed (exit code %d)", filepath.Base(program), status))
+		log.show(stderr, fmt.Sprintf("%s has failed (exit code %d)", filepath.Base(program), status))
 		return exitStatus(status)
 	case endErr != nil:
-		log.show(s.Err, "")
+		log.show(stderr, "")
 		return notReady(endErr)
 	}
 	return nil

@@ -157,6 +157,7 @@ func (k *keyboard) giveLocked() {
 	}
 	k.active = false
 	k.keys.display.show(nil)
+	k.keys.display.flush()
 	if fd := int(k.file.Fd()); inForeground(fd) {
 		setModeOf(fd, k.before) //nolint:errcheck // it has gone
 	}

@@ -71,28 +71,40 @@ func textHandler(out io.Writer, level slog.Level, color bool) slog.Handler {
 	return emulator.ForPeople(text(emulator.WithoutFields), text(nil))
 }
 
+// maxLine is how many bytes a line of the log has at most. A longer one becomes several.
+const maxLine = 64 << 10
+
 // logLines logs each line that is written to it.
 type logLines struct {
 	log    *slog.Logger
 	plain  bool // colors are left out
 	marked bool // marks in front of lines say which object has printed them
 
-	mu   sync.Mutex
-	rest []byte // of a line that is not complete
+	// mu guards what follows.
+	mu     sync.Mutex
+	rest   []byte      // of a line that is not complete
+	author []slog.Attr // of rest, if the line is too long and its beginning was logged
 }
 
 func (l *logLines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rest = append(l.rest, p...)
-	for {
-		line, rest, complete := bytes.Cut(l.rest, []byte("\n"))
-		if !complete {
-			return len(p), nil
+	for rest := p; len(rest) > 0; {
+		line, after, complete := bytes.Cut(rest, []byte("\n"))
+		if room := maxLine - len(l.rest); len(line) > room {
+			line, after, complete = rest[:room], rest[room:], false
 		}
-		l.line(line)
-		l.rest = rest
+		l.rest = append(l.rest, line...)
+		if complete || len(l.rest) >= maxLine {
+			l.author = l.line(l.rest)
+			l.rest = l.rest[:0]
+		}
+		if complete {
+			l.author = nil
+		}
+		rest = after
 	}
+	return len(p), nil
 }
 
 // end logs an incomplete last line.
@@ -100,20 +112,22 @@ func (l *logLines) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.line(l.rest)
-	l.rest = nil
+	l.rest, l.author = nil, nil
 }
 
-func (l *logLines) line(line []byte) {
+// line logs a line, or a piece of one, and returns the fields of its author.
+func (l *logLines) line(line []byte) (author []slog.Attr) {
 	if l.plain {
 		line = printable.WithoutColors(line)
 	}
-	var author []slog.Attr
-	if l.marked {
+	author = l.author
+	if l.marked && author == nil {
 		line, author = emulator.AuthorOf(line)
 	}
 	if line = bytes.TrimRight(line, "\r"); len(line) > 0 {
 		l.log.LogAttrs(context.Background(), slog.LevelInfo, string(line), author...)
 	}
+	return author
 }
 
 // withoutColor is env for text that becomes part of a line of JSON.

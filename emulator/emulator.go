@@ -386,18 +386,23 @@ func (e *Emulator) shutdown(server *http.Server) {
 	if e.options.Grace != nil {
 		limit = *e.options.Grace
 	}
-	grace, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	// The grace period bounds this: a handler that waits for the clock might never end.
-	done := make(chan struct{})
+	closing, cut := context.WithCancel(context.Background())
+	defer cut()
+	answered := make(chan struct{})
 	go func() {
-		defer close(done)
-		e.host.End(limit)
+		defer close(answered)
+		server.Shutdown(closing) //nolint:errcheck // Close follows
 	}()
-	server.Shutdown(grace) //nolint:errcheck // Close follows
-	<-done
+	e.host.End(limit)
+	// The handlers have ended. A client that reads nothing may still not take its answer.
+	last := time.AfterFunc(answerGrace, cut)
+	<-answered
+	last.Stop()
 	server.Close()
 }
+
+// answerGrace is how long clients may take, in real time, to receive the last answers.
+const answerGrace = time.Second
 
 // close releases everything that New and Run acquired.
 func (e *Emulator) close() error {

@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"bytes"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -71,20 +73,34 @@ func (j *Journal) last(n int) uint64 {
 	return j.first + uint64(len(j.lines)-n)
 }
 
-// since returns the lines from number on, without lines that are no longer kept, and the number of
-// the line after them. more is closed when there are new lines; it is nil if no more will come.
-func (j *Journal) since(number uint64) (lines [][]byte, next uint64, more <-chan struct{}) {
+// since returns the lines from number on, and the number of the line after them. lost says how many
+// of them are no longer kept. more is closed when there are new lines; it is nil if no more will
+// come.
+func (j *Journal) since(number uint64) (lost uint64, lines [][]byte, next uint64, more <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	from := max(number, j.first)
-	lines = append(lines, j.lines[from-j.first:]...)
+	kept := j.lines[from-j.first:]
+	lines = append(lines, kept...)
+	next = from + uint64(len(kept))
 	if j.ended {
-		return lines, from + uint64(len(lines)), nil
+		return from - number, lines, next, nil
 	}
 	if j.changed == nil {
 		j.changed = make(chan struct{})
 	}
-	return lines, from + uint64(len(lines)), j.changed
+	return from - number, lines, next, j.changed
+}
+
+// lostLines returns a line of the log that says how many lines a follower has missed.
+func lostLines(n uint64) []byte {
+	what := fmt.Sprintf("%d lines were", n)
+	if n == 1 {
+		what = "1 line was"
+	}
+	var b bytes.Buffer
+	slog.New(slog.NewJSONHandler(&b, nil)).Warn(what + " dropped, because the reader of the log was slow")
+	return b.Bytes()
 }
 
 // serveLogs answers a control.LogsRequest.
@@ -106,7 +122,10 @@ func (e controlAPI) serveLogs(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	number := e.journal.last(n)
 	for {
-		lines, next, more := e.journal.since(number)
+		lost, lines, next, more := e.journal.since(number)
+		if lost > 0 {
+			lines = append([][]byte{lostLines(lost)}, lines...)
+		}
 		for _, line := range lines {
 			if _, err := w.Write(line); err != nil {
 				return

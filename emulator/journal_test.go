@@ -20,7 +20,7 @@ import (
 
 // kept returns the journal's lines from number on.
 func kept(j *Journal, number uint64) []string {
-	lines, _, _ := j.since(number)
+	_, lines, _, _ := j.since(number)
 	texts := make([]string, len(lines))
 	for i, line := range lines {
 		texts[i] = strings.TrimSuffix(string(line), "\n")
@@ -57,7 +57,7 @@ func TestAFollowerOfAJournalMissesNothing(t *testing.T) {
 		var want, got []string
 		number := j.last(0)
 		read := func() {
-			lines, next, more := j.since(number)
+			_, lines, next, more := j.since(number)
 			for _, line := range lines {
 				got = append(got, string(line))
 			}
@@ -83,17 +83,32 @@ func TestAFollowerOfAJournalMissesNothing(t *testing.T) {
 
 func TestAFollowerOfAJournalIsWoken(t *testing.T) {
 	var j Journal
-	_, next, more := j.since(0)
+	_, _, next, more := j.since(0)
 	j.Write([]byte("a"))
 	<-more
 	if got := kept(&j, next); !slices.Equal(got, []string{"a"}) {
 		t.Errorf("got %q, want the new line", got)
 	}
-	_, _, more = j.since(1)
+	_, _, _, more = j.since(1)
 	j.end()
 	<-more
-	if _, _, more := j.since(1); more != nil {
+	if _, _, _, more := j.since(1); more != nil {
 		t.Error("a journal that has ended says that more lines follow")
+	}
+}
+
+// A follower that is too slow learns how many lines it has missed.
+func TestASlowFollowerOfAJournalLearnsWhatItMissed(t *testing.T) {
+	var j Journal
+	for i := range journalLines + 3 {
+		fmt.Fprintf(&j, "%d\n", i)
+	}
+	if lost, lines, next, _ := j.since(1); lost != 2 || len(lines) != journalLines || next != journalLines+3 {
+		t.Errorf("got %d lost, %d lines and then line %d, want 2, %d and %d",
+			lost, len(lines), next, journalLines, journalLines+3)
+	}
+	if got := string(lostLines(2)); !strings.Contains(got, "2 lines were dropped, because the reader") {
+		t.Errorf("got the line %s", got)
 	}
 }
 

@@ -39,9 +39,12 @@ func CutPrinted(text []byte) (before []byte, event uint64, object string, after 
 		begin := from + i
 		from = begin + len(printedMark)
 		inner, after, ended := bytes.Cut(text[from:], []byte(printedEnd))
+		if !ended {
+			return text, 0, "", nil, false
+		}
 		number, quoted, _ := bytes.Cut(inner, []byte(" "))
 		event, err := strconv.ParseUint(string(number), 10, 64)
-		if err != nil || !ended {
+		if err != nil {
 			continue
 		}
 		if object, err := strconv.Unquote(string(quoted)); err == nil {
