@@ -9,9 +9,9 @@ import (
 )
 
 // A display is the only writer of the terminal, or of the stream in its place. It never waits for a
-// reader that reads nothing (see outlet). It has two sources: the log, which writes whole lines, and
-// the handler program (handler), which may leave a line unfinished. The display ends such a line
-// before it writes for the other source.
+// reader that reads nothing (see outlet). It has two sources: the log, which writes whole lines,
+// and the handler program (handler), which may leave a line unfinished. The display ends such a
+// line before it writes for the other source.
 //
 // On a terminal it can keep a footer below the text: the legend of the hotkeys, or a question of
 // one of them. Each write erases the footer, adds the text and draws the footer again, all at once.
