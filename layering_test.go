@@ -36,8 +36,8 @@ var rooms = []room{
 		"it measures the binary from outside, as it is used"},
 	{"cli", []string{
 		"config", "durable/vet", "emulator", "emulator/certificate", "emulator/control", "emulator/control/client",
-		"emulator/plugin", "emulator/state", "emulator/world", "internal/printable", "internal/safefile",
-		"internal/spelling", "internal/worlds", "templates",
+		"emulator/plugin", "emulator/state", "emulator/world", "internal/leftover", "internal/printable",
+		"internal/safefile", "internal/spelling", "internal/worlds", "templates",
 	},
 		"commands parse and print; the layers below decide, so a command needs no clock, SDK or protocol"},
 	{"clock", nil,
@@ -64,7 +64,8 @@ var rooms = []room{
 		"it is part of the SDK's copy in projects, where the emulator is a command and not a package"},
 	{"emulator", []string{
 		"clock", "config", "durable/wire", "emulator/control", "emulator/control/client", "emulator/plugin",
-		"emulator/program", "emulator/state", "emulator/world", "internal/printable", "internal/safefile",
+		"emulator/program", "emulator/state", "emulator/world", "internal/leftover", "internal/printable",
+		"internal/safefile",
 	},
 		"handlers run in another process: the engine knows the protocol, and neither the SDK nor its callers"},
 	{"emulator/certificate", nil,
@@ -75,7 +76,7 @@ var rooms = []room{
 		"it calls the control API over HTTP, which the types of the API must not depend on"},
 	{"emulator/internal/scripted", []string{"durable/objectid", "durable/wire"},
 		"it is a handler program for tests, which shows that a program needs the protocol and nothing else"},
-	{"emulator/plugin", []string{"internal/printable", "internal/safefile"},
+	{"emulator/plugin", []string{"internal/leftover", "internal/printable", "internal/safefile"},
 		"it carries bytes to and from a process; the engine knows what they mean"},
 	{"emulator/program", []string{
 		"clock", "durable/objectid", "durable/wire", "emulator/control", "emulator/plugin", "emulator/store",
@@ -97,6 +98,8 @@ var rooms = []room{
 		"durable and durabletest share it, and handlers can't import it"},
 	{"internal/printable", nil,
 		"whatever prints applies the same rule, so it stands below all of them"},
+	{"internal/leftover", nil,
+		"whatever makes temporary folders lets it remove those of killed processes"},
 	{"internal/safefile", nil,
 		"whatever reads files that somebody else may have made opens them with it"},
 	{"internal/spelling", nil,
@@ -121,8 +124,10 @@ type guest struct {
 var guests = []guest{
 	{"github.com/fsnotify/fsnotify", []string{"emulator/plugin/notify.go"},
 		"watching falls back to polling, so only one file knows the system's file notifications"},
-	{"github.com/gofrs/flock", []string{"emulator/control/client/locate.go", "emulator/state/lock.go"},
-		"locks only say who owns the state folder and which emulators are alive"},
+	{"github.com/gofrs/flock", []string{
+		"emulator/control/client/locate.go", "emulator/state/lock.go", "internal/leftover/leftover.go",
+	},
+		"locks only say who owns a folder and which emulators are alive"},
 	{"github.com/lmittmann/tint", []string{"cli/log.go"},
 		"the command decides how a log line looks; everything else uses log/slog"},
 	{"github.com/pelletier/go-toml/v2", []string{"config/toml.go"},

@@ -16,6 +16,7 @@ import (
 
 	"devtool.internal/emulator"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/leftover"
 )
 
 // Exit codes of `devtool exec` besides those of the command that it runs. Shells, env and timeout
@@ -97,11 +98,11 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	if o.verbose {
 		log.live = stderr
 	}
-	folder, err := os.MkdirTemp("", "devtool-exec-")
+	folder, err := leftover.Make(os.TempDir(), "devtool-exec-")
 	if err != nil {
 		return notReady(fmt.Errorf("make folder for the state: %w", err))
 	}
-	e, err := startExecEmulator(ctx, there, o, folder, log, signals)
+	e, err := startExecEmulator(ctx, there, o, folder.Path, log, signals)
 	if err != nil {
 		log.show(stderr, "")
 		return notReady(errors.Join(err, removeState(folder)))
@@ -122,8 +123,8 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 }
 
 // removeState removes the folder with the state of an emulator.
-func removeState(folder string) error {
-	if err := os.RemoveAll(folder); err != nil {
+func removeState(folder *leftover.Folder) error {
+	if err := folder.Remove(); err != nil {
 		return fmt.Errorf("remove the state: %w", err)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator"
+	"devtool.internal/internal/leftover"
 	"devtool.internal/internal/worlds"
 )
 
@@ -43,14 +44,14 @@ docs/cli.md describes the lines.`,
 
 // serveWorlds answers the requests on s.In until that or ctx ends. Then it drops all worlds.
 func serveWorlds(ctx context.Context, s Streams) error {
-	folder, err := os.MkdirTemp("", "devtool-worlds-")
+	folder, err := leftover.Make(os.TempDir(), "devtool-worlds-")
 	if err != nil {
 		return fmt.Errorf("make folder for the states: %w", err)
 	}
-	h := &worldsHost{s: s, folder: folder, worlds: make(map[int]context.CancelFunc)}
+	h := &worldsHost{s: s, folder: folder.Path, worlds: make(map[int]context.CancelFunc)}
 	requests := make(chan error, 1)
 	go func() {
-		err := h.send(worlds.Hello{Protocol: worlds.Protocol, Devtool: Version, Folder: folder})
+		err := h.send(worlds.Hello{Protocol: worlds.Protocol, Devtool: Version, Folder: folder.Path})
 		if err == nil {
 			err = h.receive(ctx)
 		}

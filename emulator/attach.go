@@ -47,6 +47,10 @@ func (e *Emulator) listenForPrograms() error {
 		return nil
 	}
 	remove, err := publishSocket(e.project, socket.Path)
+	if isReadOnly(err) {
+		e.log.Warn("programs find this emulator only by DEVTOOL_SOCKET=" + socket.Path + " (" + err.Error() + ")")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("publish the socket for attached programs: %w", err)
 	}

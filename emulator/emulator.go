@@ -54,7 +54,8 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// State is the folder of everything that outlives the emulator.
 	State string
-	// Build is the folder for the program's binary; empty means .devtool/build of the project.
+	// Build is the folder for the program's binary. Empty means .devtool/build of the project or, if
+	// that can't be written, a folder of the project in the user's cache.
 	Build string
 	// Sockets is a folder that only this user can enter, for the socket of attached programs. Empty
 	// means that the socket gets one of its own.
@@ -176,14 +177,6 @@ func New(o Options) (_ *Emulator, err error) {
 		journal:   cmp.Or(o.Journal, &Journal{}),
 	}
 	e.stopRequests.requested = make(chan struct{})
-	work := cmp.Or(o.Build, filepath.Join(e.project, ".devtool", "build"))
-	e.builder = &plugin.Builder{
-		Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix),
-	}
-	e.host = program.NewRunner(program.Options{
-		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
-		Grace: o.Grace, Restarted: func() { e.record.serves(false) },
-	}, filepath.Join(work, "serving"+exeSuffix))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -192,10 +185,22 @@ func New(o Options) (_ *Emulator, err error) {
 	if !o.Temporary {
 		if _, err := safefile.DotFolder(e.project, ""); errors.As(err, new(*safefile.Irregular)) {
 			return nil, err
-		} else if err != nil { // the project may be read-only, or somebody else's
+		} else if _, statErr := os.Lstat(filepath.Join(e.project, ".devtool")); err != nil && statErr == nil {
+			// the project is read-only, or somebody else's
 			e.log.Warn("other users may read .devtool: " + err.Error())
 		}
 	}
+	work, err := e.openBuild()
+	if err != nil {
+		return nil, err
+	}
+	e.builder = &plugin.Builder{
+		Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix),
+	}
+	e.host = program.NewRunner(program.Options{
+		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
+		Grace: o.Grace, Restarted: func() { e.record.serves(false) },
+	}, filepath.Join(work, "serving"+exeSuffix))
 	if err := e.openState(); err != nil {
 		return nil, err
 	}
@@ -361,6 +366,11 @@ func (e *Emulator) announce() error {
 		Token: e.token,
 	}
 	release, err := client.Announce(e.project, announcement)
+	if isReadOnly(err) {
+		e.log.Warn("commands do not find this emulator by its project: give them --url " + e.controlURL() +
+			" (" + err.Error() + ")")
+		release, err = client.AnnounceByPort(announcement)
+	}
 	if err == nil {
 		e.release = append(e.release, release)
 	}
@@ -413,7 +423,9 @@ func (e *Emulator) close() error {
 	if e.socket != nil {
 		e.socket.Close() //nolint:errcheck // release reports the error
 	}
-	e.host.Close()
+	if e.host != nil {
+		e.host.Close()
+	}
 	var errs []error
 	if e.world != nil {
 		e.world.Clock().Close()

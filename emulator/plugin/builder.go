@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"devtool.internal/internal/leftover"
 	"devtool.internal/internal/safefile"
 )
 
@@ -74,11 +75,11 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	if err := makeRoom(output); err != nil {
 		return Result{}, fmt.Errorf("create output folder: %w", err)
 	}
-	work, err := os.MkdirTemp(filepath.Dir(output), ".go-build-*")
+	work, err := leftover.Make(filepath.Dir(output), ".go-build-")
 	if err != nil {
 		return Result{}, fmt.Errorf("create go's working folder: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(work) }()
+	defer func() { _ = work.Remove() }()
 
 	before, err := programHash(output)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +89,7 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 
 	cmd := exec.Command(goTool, "build")
 	cmd.Dir = b.Dir
-	cmd.Env = b.environ("GOTMPDIR=" + work)
+	cmd.Env = b.environ("GOTMPDIR=" + work.Path)
 	cmd.Args = append(append(cmd.Args, b.buildFlags(output, goFlags(cmd.Env))...), "--", b.Package)
 	messages, err := b.run(ctx, cmd, began, progress)
 	if err != nil && ctx.Err() != nil {

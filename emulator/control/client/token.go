@@ -164,7 +164,16 @@ func publishToken(project, lock string, a Announcement) (release func() error, e
 	if err := writePrivate(file, a.Token+"\n"); err != nil {
 		return nil, fmt.Errorf("write the token: %w", err)
 	}
-	files := []string{file}
+	return publishByPort(a, file), nil
+}
+
+// AnnounceByPort is Announce for a project whose folder can't be written: commands that get the
+// emulator's URL find its token.
+func AnnounceByPort(a Announcement) (release func() error, err error) { return publishByPort(a), nil }
+
+// publishByPort writes the file with the token of a that is named after its port. release removes
+// it and the other files with the token, but the ones that another emulator has replaced.
+func publishByPort(a Announcement, files ...string) (release func() error) {
 	// The folder for settings may be missing or read-only. Then commands need the project's files.
 	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
 		removeStale(filepath.Dir(file))
@@ -180,7 +189,7 @@ func publishToken(project, lock string, a Announcement) (release func() error, e
 			}
 		}
 		return errors.Join(errs...)
-	}, nil
+	}
 }
 
 // removeStale removes the files of emulators that were killed. What can't be read or removed stays.

@@ -1,0 +1,58 @@
+package emulator
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"devtool.internal/emulator/control/client"
+)
+
+// readOnly is a folder in which nobody can make a folder, not even the superuser.
+const readOnly = "/sys"
+
+func TestAReadOnlyProjectIsBuiltInTheCache(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	e, folder := buildWorld(t, readOnly)
+	defer e.leaveBuild(t)
+	if want := filepath.Join(cache, "devtool", "build", "sys-"); !strings.HasPrefix(folder, want) {
+		t.Errorf("got %s, want %s and a number", folder, want)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "handler"), nil, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutACacheTheErrorNamesTheProject(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", readOnly)
+	e := &Emulator{project: readOnly}
+	if _, err := e.openBuild(); err == nil || !strings.Contains(err.Error(), readOnly) {
+		t.Errorf("got %v, want an error that names %s", err, readOnly)
+	}
+}
+
+// The emulator of a read-only project starts: commands get its URL.
+func TestAReadOnlyProjectIsAnnouncedByItsPort(t *testing.T) {
+	_, err := client.Announce(readOnly, client.Announcement{URL: "http://localhost:1"})
+	if !isReadOnly(err) {
+		t.Fatalf("got %v, want an error that says so", err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	token := client.NewToken()
+	release, err := client.AnnounceByPort(client.Announcement{URL: "http://localhost:1", Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "devtool", "run", "1.token")
+	if content, err := os.ReadFile(file); err != nil || strings.TrimSpace(string(content)) != token {
+		t.Errorf("got %q, %v", content, err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the token is still there")
+	}
+}
