@@ -138,6 +138,8 @@ var guests = []guest{
 		"it takes flags only before arguments, so one file sorts the line for it, and the library can be replaced"},
 	{"golang.org/x/mod/modfile", []string{"cli/module.go", "cli/upgrade.go", "cli/workspace.go"},
 		"only the files that look after the SDK of a project read go.mod and go.work"},
+	{"golang.org/x/net", []string{"emulator/hostname.go"},
+		"Unicode in host names has tables of its own; everything else gets hosts in ASCII"},
 	{"golang.org/x/tools", []string{"durable/vet/fix.go", "durable/vet/handlertime.go", "durable/vet/vet.go"},
 		"only the checks of source need to load and type-check it"},
 	{"golang.org/x/term", []string{"cli/cli.go"},

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -171,6 +172,58 @@ func TestHEADKeepsItsLengthOnEveryRoute(t *testing.T) {
 			if got := response.Header.Get("Content-Length"); got != length {
 				t.Errorf("by %s: got a Content-Length of %q, want %s", route, got, length)
 			}
+		}
+	}
+}
+
+func TestOnlyURLsOfTheRouteLeadToTheFrontDoor(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "stream")
+	p.edit("wrangler.jsonc", `"main"`, `"routes": [{"pattern": "Example.com/*", "zone_name": "example.com"}], "main"`)
+	s := p.dev()
+	set := func(fields ...string) string {
+		return "/via/stub/headers?" + url.Values{"set": fields}.Encode()
+	}
+	request := s.request("GET", set(
+		"Location: http://example.com/read", "Content-Location: http://books.example.com/read",
+		"Refresh: 1; url=https://example.com/x", `Etag: "example.com"`, "Set-Cookie: a=b; Domain=example.com",
+		"Content-Disposition: attachment; filename=myexample.com",
+	), nil)
+	outer := strings.TrimPrefix(s.URL, "http://")
+	request.Header.Set("Origin", s.URL)
+	request.Header.Set("Referer", s.URL+"/a")
+	request.Header.Set("Cookie", "host="+outer)
+	request.Header.Set("X-Opaque", s.URL)
+	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := s.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	for name, want := range map[string]string{
+		"Location":            s.URL + "/read",
+		"Content-Location":    "http://books.example.com/read",
+		"Refresh":             "1; url=https://example.com/x",
+		"Etag":                `"example.com"`,
+		"Set-Cookie":          "a=b; Domain=localhost",
+		"Content-Disposition": "attachment; filename=myexample.com",
+	} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("response, %s: got %s, want %s", name, got, want)
+		}
+	}
+	var seen http.Header
+	if err := json.NewDecoder(response.Body).Decode(&seen); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"Origin":   "http://example.com",
+		"Referer":  "http://example.com/a",
+		"Cookie":   "host=" + outer,
+		"X-Opaque": s.URL,
+	} {
+		if got := seen.Get(name); got != want {
+			t.Errorf("request, %s: got %s, want %s", name, got, want)
 		}
 	}
 }

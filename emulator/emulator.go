@@ -7,7 +7,7 @@
 //  2. Run builds and starts the program. reload.go builds it again after each change of its files,
 //     which watchset.go finds. attach.go accepts programs that the user has started.
 //  3. The front door (door.go) delivers requests to the worker and shows errors (errorpage.go).
-//     origin.go rewrites URLs where the worker sees another origin than the client.
+//     rewrite.go rewrites URLs in headers where the worker sees another origin than the client.
 //  4. The control API (api.go, api_*.go) serves commands. session.go reports the emulator's
 //     status, and stops it on request.
 //  5. Each event becomes a line of the log (eventlog.go). The journal keeps the last lines

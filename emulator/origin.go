@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 
@@ -25,7 +24,7 @@ func (o origin) String() string { return o.scheme + "://" + o.host }
 func (e *Emulator) originOf(c *config.Config) origin {
 	return origin{
 		scheme: cmp.Or(e.options.UpstreamProtocol, c.Dev.UpstreamProtocol, e.scheme()),
-		host:   cmp.Or(e.options.Host, c.Dev.Host),
+		host:   asciiHost(cmp.Or(e.options.Host, c.Dev.Host)),
 	}
 }
 
@@ -37,77 +36,11 @@ func (e *Emulator) scheme() string {
 	return "http"
 }
 
-// An originRewrite rewrites headers where client and worker see different origins of the same
-// server: the client the outer one, the worker the inner one. The zero value rewrites nothing.
-type originRewrite struct{ outer, inner origin }
-
-// rewriteFor returns the rewriting for request r to a worker that sees the origin inner.
-func (e frontDoor) rewriteFor(r *http.Request, inner origin) originRewrite {
-	outer := origin{e.scheme(), r.Host}
-	inner.host = cmp.Or(inner.host, outer.host)
-	if outer == inner || outer.host == "" {
-		return originRewrite{}
-	}
-	return originRewrite{outer, inner}
-}
-
-// request replaces the outer origin in a request's headers, such as Origin and Referer, by the
-// inner one.
-func (w originRewrite) request(h http.Header) {
-	if w == (originRewrite{}) {
-		return
-	}
-	renamed := strings.NewReplacer(w.outer.String(), w.inner.String(), w.outer.host, w.inner.host)
-	for _, values := range h {
-		for i := range values {
-			values[i] = renamed.Replace(values[i])
-		}
-	}
-}
-
-// response replaces the inner origin in a response's headers, such as Location, by the outer one,
-// and moves cookies to the outer host. It changes fields in place.
-func (w originRewrite) response(fields []wire.Field) {
-	if w == (originRewrite{}) {
-		return
-	}
-	renamed := strings.NewReplacer(w.inner.String(), w.outer.String(), w.inner.host, w.outer.host)
-	for i := range fields {
-		f := &fields[i]
-		if strings.EqualFold(f.Name, "Set-Cookie") {
-			f.Value = rehost(f.Value, hostname(w.inner.host), hostname(w.outer.host))
-			continue
-		}
-		f.Value = renamed.Replace(f.Value)
-	}
-}
-
-// rehost replaces the Domain of a cookie by to, if it is from.
-func rehost(cookie, from, to string) string {
-	attributes := strings.Split(cookie, ";")
-	for i, a := range attributes {
-		name, value, _ := strings.Cut(a, "=")
-		isDomain := i > 0 && strings.EqualFold(strings.TrimSpace(name), "Domain")
-		if isDomain && strings.EqualFold(strings.TrimPrefix(strings.TrimSpace(value), "."), from) {
-			attributes[i] = name + "=" + to
-		}
-	}
-	return strings.Join(attributes, ";")
-}
-
-// hostname returns host without its port.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	return host
-}
-
 // describeClient adds the headers in which the platform describes the client to the worker. Headers
 // that the client sets itself stay, so that a test can say where a request comes from. wrangler's
 // local server does the same.
 func describeClient(h http.Header, remoteAddr, scheme string) {
-	ip, _, _ := strings.Cut(hostname(remoteAddr), "%")
+	ip, _, _ := strings.Cut(withoutPort(remoteAddr), "%")
 	ip = cmp.Or(h.Get("Cf-Connecting-Ip"), ip)
 	for _, f := range [...]wire.Field{
 		{Name: "Cf-Connecting-Ip", Value: ip},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,6 +104,12 @@ func serveEnd(do string, w http.ResponseWriter, r *http.Request) {
 			panic(err)
 		}
 		fmt.Fprint(w, "done")
+	case "headers": // sets those that the query has, and answers with those of the request
+		for _, field := range query["set"] {
+			name, value, _ := strings.Cut(field, ": ")
+			w.Header().Add(name, value)
+		}
+		json.NewEncoder(w).Encode(r.Header) //nolint:errcheck // the test reads it
 	case "length": // writes a body of the size that the query says
 		n, _ := strconv.Atoi(query.Get("bytes"))
 		io.WriteString(w, strings.Repeat("x", n)) //nolint:errcheck // the test reads it
