@@ -164,16 +164,19 @@ func publishToken(project, lock string, a Announcement) (release func() error, e
 	if err := writePrivate(file, a.Token+"\n"); err != nil {
 		return nil, fmt.Errorf("write the token: %w", err)
 	}
-	return publishByPort(a, file), nil
+	return publishByPort(a, lock, file), nil
 }
 
 // AnnounceByPort is Announce for a project whose folder can't be written: commands that get the
 // emulator's URL find its token.
-func AnnounceByPort(a Announcement) (release func() error, err error) { return publishByPort(a), nil }
+func AnnounceByPort(a Announcement) (release func() error, err error) {
+	return publishByPort(a, ""), nil
+}
 
-// publishByPort writes the file with the token of a that is named after its port. release removes
-// it and the other files with the token, but the ones that another emulator has replaced.
-func publishByPort(a Announcement, files ...string) (release func() error) {
+// publishByPort writes the file with the token of a that is named after its port. lock is held while
+// the emulator runs, or is empty. release removes that file and the other files with the token, but
+// the ones that another emulator has replaced.
+func publishByPort(a Announcement, lock string, files ...string) (release func() error) {
 	// The folder for settings may be missing or read-only. Then commands need the project's files.
 	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
 		removeStale(filepath.Dir(file))
