@@ -54,8 +54,8 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// State is the folder of everything that outlives the emulator.
 	State string
-	// Build is the folder for the program's binary. Empty means .devtool/build of the project or, if
-	// that can't be written, a folder of the project in the user's cache.
+	// Build is the folder for the program's binary. Empty means .devtool/build of the project or,
+	// if that can't be written, a folder of the project in the user's cache.
 	Build string
 	// Sockets is a folder that only this user can enter, for the socket of attached programs. Empty
 	// means that the socket gets one of its own.

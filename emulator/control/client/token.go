@@ -173,9 +173,9 @@ func AnnounceByPort(a Announcement) (release func() error, err error) {
 	return publishByPort(a, ""), nil
 }
 
-// publishByPort writes the file with the token of a that is named after its port. lock is held while
-// the emulator runs, or is empty. release removes that file and the other files with the token, but
-// the ones that another emulator has replaced.
+// publishByPort writes the file with the token of a that is named after its port. lock is held
+// while the emulator runs, or is empty. release removes that file and the other files with the
+// token, but the ones that another emulator has replaced.
 func publishByPort(a Announcement, lock string, files ...string) (release func() error) {
 	// The folder for settings may be missing or read-only. Then commands need the project's files.
 	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
