@@ -11,7 +11,7 @@ import (
 // sdk holds the packages that handlers and their tests import; `devtool init` copies them.
 //
 //go:embed durable/*.go durable/objectid/*.go durable/stored/*.go durable/wire/*.go durabletest/*.go
-//go:embed internal/inside/*.go internal/worlds/*.go
+//go:embed internal/inherited/*.go internal/inside/*.go internal/worlds/*.go
 var sdk embed.FS
 
 func main() { os.Exit(cli.Main(os.Args[1:], sdk)) }

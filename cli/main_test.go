@@ -28,6 +28,7 @@ var fakeSDK = fstest.MapFS{
 	"durable/stored/stored.go":  {Data: []byte("package stored\n")},
 	"durable/wire/frame.go":     {Data: []byte("package wire\n")},
 	"durabletest/start.go":      {Data: []byte("package durabletest\n")},
+	"internal/inherited/i.go":   {Data: []byte("package inherited\n")},
 	"internal/inside/inside.go": {Data: []byte("package inside\n")},
 	"internal/worlds/worlds.go": {Data: []byte("package worlds\n")},
 }

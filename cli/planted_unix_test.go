@@ -217,8 +217,8 @@ func contentOf(t *testing.T, dir string) string {
 func smallSDK() fs.FS {
 	files := fstest.MapFS{}
 	for _, folder := range []string{
-		"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest", "internal/inside",
-		"internal/worlds",
+		"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest",
+		"internal/inherited", "internal/inside", "internal/worlds",
 	} {
 		files[folder+"/a.go"] = &fstest.MapFile{Data: []byte("package " + filepath.Base(folder) + "\n")}
 	}

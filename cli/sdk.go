@@ -32,7 +32,7 @@ const (
 // sdkFolders are the packages of the SDK. main.go embeds the same ones.
 var sdkFolders = []string{
 	"durable", "durable/objectid", "durable/stored", "durable/wire", "durabletest",
-	"internal/inside", "internal/worlds",
+	"internal/inherited", "internal/inside", "internal/worlds",
 }
 
 // sdkFiles returns the files of the copy, by slash-separated path below sdkDir.

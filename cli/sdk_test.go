@@ -22,11 +22,12 @@ import (
 
 // otherPackages stands in for the packages of the SDK that a test does not vary.
 var otherPackages = map[string]string{
-	"durable/objectid/o.go": "o",
-	"durable/stored/s.go":   "s",
-	"durabletest/t.go":      "t",
-	"internal/inside/i.go":  "i",
-	"internal/worlds/w.go":  "w",
+	"durable/objectid/o.go":   "o",
+	"durable/stored/s.go":     "s",
+	"durabletest/t.go":        "t",
+	"internal/inherited/i.go": "i",
+	"internal/inside/i.go":    "i",
+	"internal/worlds/w.go":    "w",
 }
 
 // sdkOf returns the source of an SDK that consists of files and otherPackages.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"devtool.internal/durable/wire"
+	_ "devtool.internal/internal/inherited" // before any process is started
 )
 
 // dial returns the connection to the emulator. Usually the emulator has started the program with

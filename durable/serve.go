@@ -43,7 +43,11 @@ func Serve(w Worker) {
 		if attachFile == "" {
 			markLog(srv)
 		}
-		if err = srv.serve(conn); err == nil && attachFile != "" {
+		switch err = srv.serve(conn); {
+		case err != nil:
+		case attachFile == "":
+			endGroup()
+		default:
 			fmt.Fprintln(os.Stderr, "durable: the emulator has ended, or another program serves for it now")
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // For Cloudflare's runtime (js/wasm) it leaves out the protocol, which nobody speaks there.
 func TestTheSDKNeedsOnlyTheStandardLibrary(t *testing.T) {
 	everywhere := []string{"durable", "durable/objectid", "durable/stored"}
-	withProtocol := append(slices.Clone(everywhere), "durable/wire", "internal/inside")
+	withProtocol := append(slices.Clone(everywhere), "durable/wire", "internal/inherited", "internal/inside")
 	for _, test := range []struct {
 		target string
 		want   []string // the packages of this module

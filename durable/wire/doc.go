@@ -10,8 +10,11 @@
 // socket to dial. A program without either was started another way, for example by a debugger. It
 // dials the socket whose path is in the file .devtool/attach of its working folder, or of the
 // nearest folder above that has the file (see AttachFile for its lines). It ignores the file of a
-// copied project. If no emulator answers there, the program says so and exits with code 2. When the
-// connection closes, the program ends.
+// copied project. If no emulator answers there, the program says so and exits with code 2.
+//
+// A program marks an inherited descriptor close-on-exec before it starts any process. When the
+// connection closes, the program ends. If it leads a process group, as a program does that the
+// emulator has started, it kills the group: the emulator may have been killed.
 //
 // # Frames
 //

@@ -15,7 +15,7 @@ import (
 func newEndpoint() (*endpoint, error) {
 	// No process may start until both descriptors are close-on-exec.
 	syscall.ForkLock.RLock()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|closeOnExec, 0)
 	if err == nil {
 		syscall.CloseOnExec(pair[0])
 		syscall.CloseOnExec(pair[1])

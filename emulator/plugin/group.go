@@ -4,12 +4,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
-	"time"
 )
-
-// outputDelay bounds the wait for the output of a process that has ended. A descendant outside its
-// group may still hold the output open.
-const outputDelay = 2 * time.Second
 
 // group is a running command and the processes it has started, signalled as one.
 //
@@ -36,7 +31,6 @@ type group struct {
 // startGroup starts cmd as the leader of a new group. The caller must call wait.
 func startGroup(cmd *exec.Cmd) (*group, error) {
 	ownGroup(cmd)
-	cmd.WaitDelay = outputDelay
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -57,9 +51,8 @@ func (g *group) signal(sig syscall.Signal) {
 // kill ends the group at once.
 func (g *group) kill() { g.signal(syscall.SIGKILL) }
 
-// wait blocks until the leader has ended and its output has been read, and returns the error of
-// [exec.Cmd.Wait]. It kills processes of the group that outlive their leader. It must be called
-// exactly once.
+// wait blocks until the leader has ended, and returns the error of [exec.Cmd.Wait]. It kills
+// processes of the group that outlive their leader. It must be called exactly once.
 func (g *group) wait() error {
 	if awaitExit(g.cmd.Process.Pid) {
 		g.kill()

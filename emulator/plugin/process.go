@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -60,7 +59,7 @@ type Process struct {
 // group is killed.
 //
 // Nothing of the program outlives the emulator, because the connection closes even when the
-// emulator is killed, and the program ends when the connection does.
+// emulator is killed. The program ends when the connection does, and kills its group.
 func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("launch %s: %w", o.Binary, context.Cause(ctx))
@@ -92,8 +91,12 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 	cmd := exec.Command(link)
 	cmd.Dir = o.Dir
 	cmd.Env = end.environ(o.Env)
-	cmd.Stdout = stdout
-	cmd.Stderr = io.MultiWriter(&p.tail, stderr)
+	outputs, err := pipeOutputs(cmd, stdout, stderr, &p.tail)
+	if err != nil {
+		end.close()
+		_ = os.Remove(link)
+		return nil, fmt.Errorf("start program %s: %w", o.Binary, err)
+	}
 	if end.file != nil {
 		cmd.ExtraFiles = []*os.File{end.file}
 	}
@@ -101,13 +104,19 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 	if err != nil {
 		end.close()
 		_ = os.Remove(link)
+		for _, o := range outputs {
+			o.discard()
+		}
 		return nil, fmt.Errorf("start program %s: %w", o.Binary, err)
 	}
 	p.pid = cmd.Process.Pid
 	if end.file != nil {
 		_ = end.file.Close()
 	}
-	go p.supervise(stdout, stderr)
+	for _, o := range outputs {
+		o.start()
+	}
+	go p.supervise(outputs)
 
 	if err := p.connect(ctx, end); err != nil {
 		return nil, fmt.Errorf("connect to program %s: %w", o.Binary, err)
@@ -118,6 +127,8 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 			p.Stop()
 		case <-p.done:
 		}
+		<-p.done
+		endReading(p.conn)
 	}()
 	return p, nil
 }
@@ -154,21 +165,18 @@ func (p *Process) endedEarly() error {
 }
 
 // supervise waits for the program and cleans up after it.
-func (p *Process) supervise(outputs ...*lineWriter) {
-	err := p.group.wait()
+func (p *Process) supervise(outputs []*outputPipe) {
+	p.err = p.group.wait()
 	for _, o := range outputs {
-		o.flush()
-	}
-	if !errors.Is(err, exec.ErrWaitDelay) { // it means only that a descendant holds our pipes
-		p.err = err
+		o.finish()
 	}
 	_ = os.Remove(p.link)
 	close(p.done)
 }
 
 // Conn returns the connection to the program. A reader sees what the program wrote before it ended,
-// and then the end of the stream. A descendant that has left the group may hold the other end open,
-// so watch Done too. The caller closes the connection; Stop and Kill do so as well.
+// and then the end of the stream, also if a descendant that has left the group holds the other end
+// open. The caller closes the connection; Stop and Kill do so as well.
 func (p *Process) Conn() net.Conn { return p.conn }
 
 // PID returns the program's process id, for messages and debuggers. Do not signal it: once Done is
