@@ -13,6 +13,7 @@ import (
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/state"
 	"devtool.internal/templates"
 )
 
@@ -228,6 +229,7 @@ func (at place) values(flag, placeholder string) offered {
 // choices are the values of flags and arguments that take one of a few, by the placeholder of the
 // help.
 var choices = map[string][]string{
+	"CHOICE":   {string(state.BothKeep), string(state.BothGiveBack)},
 	"FORMAT":   {logText, logJSON},
 	"LEVEL":    {"debug", "info", "warn", "error", "none"},
 	"POLICY":   {"fire", "skip", "hold"},

@@ -160,18 +160,33 @@ func migrationsApplyCommand() *command {
 }
 
 func migrationsAdoptCommand() *command {
-	return new(migrationsQuestion).command(&command{
+	var both string
+	adopt := func(c *config.Config, dir string) (m state.Migrations, err error) {
+		switch choice := state.Both(both); choice {
+		case state.BothAsk, state.BothKeep, state.BothGiveBack:
+			return state.AdoptMigrations(c, dir, choice)
+		}
+		return m, misuse("choose keep or give-back", "there is no --both %q", both)
+	}
+	c := new(migrationsQuestion).command(&command{
 		name:    "adopt",
 		summary: "Mark the present steps as applied, while no emulator runs",
-		about: `For steps that were edited, moved or removed after they were applied. No object changes:
-each class keeps its objects, and a new class begins without any.`,
-	}, state.AdoptMigrations, func(w io.Writer, m state.Migrations) {
+		about: `For steps that were edited, moved or removed after they were applied, as after a
+checkout of another branch. What the removed steps did is undone: a class that they
+renamed gets its objects back, with their ids, names and alarms, and so does one that
+they deleted. A new class begins without objects. If a class would get objects back and
+has some of its own, --both decides.`,
+	}, adopt, func(w io.Writer, m state.Migrations) {
+		printNotes(w, m)
 		last := "the configuration has no migrations"
 		if n := len(m.Steps); n > 0 {
 			last = "all migrations up to " + m.Steps[n-1].Tag + " count as applied"
 		}
 		fmt.Fprintln(w, printable.Line(last))
 	})
+	c.flags = append(c.flags, flag{name: "both", value: "CHOICE", target: &both,
+		usage: "leave both classes their objects (keep), or give back those of the removed step (give-back)"})
+	return c
 }
 
 // printPending prints the pending steps with done, which is in front of each.

@@ -10,15 +10,15 @@ import (
 	"devtool.internal/durable/objectid"
 )
 
-// planAdoption plans to mark all steps of c as applied, whatever was applied before. Classes that
-// the state knows keep their objects.
-func planAdoption(f files, record *migrationRecord, c *config.Config) (*Plan, error) {
+// planAdoption plans to mark all steps of c as applied, whatever was applied before. Objects follow
+// the classes that the record knows (see readopt.go). If some class would get objects and has some,
+// both decides.
+func planAdoption(f files, record *migrationRecord, c *config.Config, both Both) (*Plan, error) {
 	p := newPlan(f, record, c)
-	if record.Workers[c.Name] == nil {
-		p.adoptFolders(c)
-	} else {
-		p.mine().Applied, p.mine().Exports = appliedSteps(c.Migrations), false
+	if record.Workers[c.Name] != nil {
+		return p, p.readopt(c, both)
 	}
+	p.adoptFolders(c)
 	p.complete(c)
 	return p, nil
 }

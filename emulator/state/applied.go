@@ -1,12 +1,14 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
 	"devtool.internal/config"
+	"devtool.internal/emulator/control"
 )
 
 // appliedSteps returns steps as the record keeps them.
@@ -40,8 +42,8 @@ func describeStep(m config.Migration) []string {
 }
 
 // compareSteps returns a diagnostic for each applied step that c lacks, has changed or has moved,
-// and for each new step before an applied one. dir is the state folder, for the hint.
-func compareSteps(applied []appliedStep, c *config.Config, dir string) []config.Diagnostic {
+// and for each new step before an applied one.
+func compareSteps(applied []appliedStep, c *config.Config) []config.Diagnostic {
 	lines := fileLines(c.Path)
 	var found []config.Diagnostic
 	complain := func(id string, at config.Position, format string, args ...any) {
@@ -84,12 +86,31 @@ func compareSteps(applied []appliedStep, c *config.Config, dir string) []config.
 				m.Tag, c.Migrations[last].Tag)
 		}
 	}
-	if len(found) > 0 { // the hint is the same for all
-		found[len(found)-1].Hint = "Put the steps back as they were, and add changes as a new step at the end.\n" +
-			"Or keep all objects where they are and accept the steps as they are now: devtool migrations adopt\n" +
-			"Or start over: use another --persist-to, or delete " + dir
-	}
 	return found
+}
+
+// adviceOn says what to do about steps that were changed after they were applied, and what becomes
+// of the objects each time.
+func adviceOn(f files, record *migrationRecord, c *config.Config) string {
+	lines := []string{
+		"Put the steps back as they were, and add changes as a new step at the end: no object changes hands.",
+		"Or accept the steps as they are now: devtool migrations adopt",
+	}
+	adopted, err := planAdoption(f, record, c, BothAsk)
+	var both *control.Error
+	switch {
+	case errors.As(err, &both):
+		lines = append(lines, "  "+both.Message+":", "  "+both.Hint)
+	case err == nil && len(adopted.notes) > 0:
+		for _, note := range adopted.notes {
+			lines = append(lines, "  "+note)
+		}
+	default:
+		lines = append(lines, "  each class keeps its objects")
+	}
+	return strings.Join(append(lines,
+		"Or start without data: use another --persist-to, which leaves this state as it is, "+
+			"or stop devtool and delete "+f.dir), "\n")
 }
 
 // fileLines returns the lines of a file, or nil if it can't be read: they are only shown.

@@ -110,7 +110,7 @@ func TestStepsThatWereAppliedMustStay(t *testing.T) {
 			m.wantObjects(before, "A/x=A/x")
 
 			// Until the user adopts the steps as they are now.
-			if _, err := state.AdoptMigrations(c, m.dir()); err != nil {
+			if _, err := state.AdoptMigrations(c, m.dir(), state.BothAsk); err != nil {
 				t.Fatal(err)
 			}
 			if did := m.apply(c); did != nil {

@@ -34,7 +34,7 @@ func (p *Plan) planExports(c *config.Config) {
 		switch e.State {
 		case "deleted":
 			delete(w.Classes, e.Class)
-			did("delete %s%s", e.Class, p.discard(key, "; kept in "))
+			did("delete %s%s", e.Class, p.discard(e.Class, key, "; kept in "))
 		case "renamed":
 			delete(w.Classes, e.Class)
 			if old := w.Classes[e.RenamedTo]; older && old != "" && p.HasObjects(old) {

@@ -172,9 +172,14 @@ func (f *Folder) ObjectsDir(key string) string { return f.files.path(objectsFold
 // points at them.
 func (f *Folder) Plan(c *config.Config) (*Plan, error) { return f.planWith(planMigrations, c) }
 
-// Adopt plans to mark all steps of c as applied, whatever was applied before. Each class that the
-// state knows keeps its objects.
-func (f *Folder) Adopt(c *config.Config) (*Plan, error) { return f.planWith(planAdoption, c) }
+// Adopt plans to mark all steps of c as applied, whatever was applied before. What the removed
+// steps did is undone, so each object belongs to the class that it would belong to without them. If
+// a class would get objects back and has some of its own, both decides.
+func (f *Folder) Adopt(c *config.Config, both Both) (*Plan, error) {
+	return f.planWith(func(f files, record *migrationRecord, c *config.Config) (*Plan, error) {
+		return planAdoption(f, record, c, both)
+	}, c)
+}
 
 func (f *Folder) planWith(plan planner, c *config.Config) (*Plan, error) {
 	if err := f.files.finishMoves(); err != nil {

@@ -26,6 +26,7 @@ type Plan struct {
 	before *migrationRecord
 	record *migrationRecord // as Commit leaves it
 	moves  []folderMove
+	moved  []movedClass    // what moves to the backups
 	taken  bool            // it transfers objects from another worker
 	steps  []MigrationStep // pending
 	notes  []string        // other things that the user should know
@@ -50,7 +51,7 @@ func planMigrations(f files, record *migrationRecord, c *config.Config) (*Plan, 
 		return p, nil
 	}
 	if known != nil && known.Exports {
-		p, err := planAdoption(f, record, c)
+		p, err := planAdoption(f, record, c, BothKeep)
 		if err == nil {
 			p.noteAdoption("exports declared the classes before")
 		}
@@ -62,8 +63,9 @@ func planMigrations(f files, record *migrationRecord, c *config.Config) (*Plan, 
 		return p, nil
 	}
 	if known != nil {
-		if bad := compareSteps(known.Applied, c, f.dir); len(bad) > 0 {
+		if bad := compareSteps(known.Applied, c); len(bad) > 0 {
 			if p.hasStored(known) {
+				bad[len(bad)-1].Hint = adviceOn(f, record, c) // the same for all
 				return nil, &config.Error{Diagnostics: bad}
 			}
 			delete(p.record.Workers, c.Name)
@@ -189,10 +191,11 @@ func (p *Plan) isTaken(key string) bool {
 func (p *Plan) apply(m config.Migration) {
 	w := p.mine()
 	does := make([]string, 0, 1)
+	moved := len(p.moved)
 	for _, class := range m.DeletedClasses {
 		key := w.Classes[class]
 		delete(w.Classes, class)
-		does = append(does, "delete "+class+p.discard(key, "; kept in "))
+		does = append(does, "delete "+class+p.discard(class, key, "; kept in "))
 	}
 	for _, r := range m.RenamedClasses {
 		key := w.Classes[r.From]
@@ -206,7 +209,8 @@ func (p *Plan) apply(m config.Migration) {
 		p.create(class)
 		does = append(does, "create "+class)
 	}
-	w.Applied = append(w.Applied, appliedStep{Tag: m.Tag, Does: describeStep(m)})
+	step := appliedStep{Tag: m.Tag, Does: describeStep(m), Moved: slices.Clone(p.moved[moved:])}
+	w.Applied = append(w.Applied, step)
 	p.steps = append(p.steps, MigrationStep{Tag: m.Tag, Does: does})
 }
 
@@ -220,7 +224,7 @@ func (p *Plan) give(class, key string) (note string) {
 		return ""
 	}
 	if before := w.Classes[class]; before != "" && before != key {
-		note = p.discard(before, " that "+class+" had; kept in ")
+		note = p.discard(class, before, " that "+class+" had; kept in ")
 	}
 	w.Classes[class] = key
 	return note
@@ -241,45 +245,74 @@ func (p *Plan) transfer(t config.Transfer) string {
 	return text + fmt.Sprintf(" (%s)", counted(p.objects(key), "object")) + p.give(t.To, key)
 }
 
-// discard plans to move the objects of key to the backups. It returns a text with their number,
-// words and their new folder, or "" if there are none.
-func (p *Plan) discard(key, words string) string {
+// discard plans to move the objects of key, which were those of class, to the backups. It returns a
+// text with their number, words and their new folder, or "" if there are none.
+func (p *Plan) discard(class, key, words string) string {
 	if key == "" || !p.HasObjects(key) {
 		return ""
 	}
 	n := p.objects(key)
-	to := ""
-	for i := 1; to == "" || p.files.exists(to) || p.isTarget(to); i++ {
-		to = filepath.Join(backupFolder, fmt.Sprintf("%s.%d", key, i))
+	m := folderMove{From: filepath.Join(objectsFolder, key), To: p.freeBackup(key)}
+	p.moves = append(p.moves, m)
+	p.moved = append(p.moved, movedClass{class, m})
+	return fmt.Sprintf(" (%s%s%s)", counted(n, "object"), words, p.files.path(m.To))
+}
+
+// freeBackup returns a new place in the backups for the objects of key.
+func (p *Plan) freeBackup(key string) string {
+	for i := 1; ; i++ {
+		to := filepath.Join(backupFolder, fmt.Sprintf("%s.%d", key, i))
+		if !p.files.exists(to) && !slices.ContainsFunc(p.moves, func(m folderMove) bool { return m.To == to }) {
+			return to
+		}
 	}
-	p.moves = append(p.moves, folderMove{From: filepath.Join(objectsFolder, key), To: to})
-	return fmt.Sprintf(" (%s%s%s)", counted(n, "object"), words, p.files.path(to))
 }
 
-func (p *Plan) isTarget(to string) bool {
-	return slices.ContainsFunc(p.moves, func(m folderMove) bool { return m.To == to })
+// folder returns the present folder of the objects that belong to key after the plan's moves, or ""
+// if there is none.
+func (p *Plan) folder(key string) (present string) {
+	at := filepath.Join(objectsFolder, key)
+	if p.files.exists(at) {
+		present = at
+	}
+	for _, m := range p.moves {
+		switch at {
+		case m.From:
+			present = ""
+		case m.To:
+			present = m.From
+		}
+	}
+	return present
 }
 
-// hasFolder reports whether the objects of key have a folder that the plan does not move.
-func (p *Plan) hasFolder(key string) bool {
-	from := filepath.Join(objectsFolder, key)
-	return p.files.exists(from) && !slices.ContainsFunc(p.moves, func(m folderMove) bool { return m.From == from })
+// hasFolder reports whether the objects of key have a folder.
+func (p *Plan) hasFolder(key string) bool { return p.folder(key) != "" }
+
+// isMoved reports whether the plan moves the folder from.
+func (p *Plan) isMoved(from string) bool {
+	return slices.ContainsFunc(p.moves, func(m folderMove) bool { return m.From == from })
 }
 
 // objects counts the files of objects. An unreadable folder counts as one with an object.
 func (p *Plan) objects(key string) int {
-	ids, err := store.Objects(p.files.path(objectsFolder, key))
+	ids, err := store.Objects(p.files.path(p.folder(key)))
 	if err != nil {
 		return 1
 	}
 	return len(ids)
 }
 
-// HasObjects reports whether the folder of key has files of objects, and the plan does not move it.
+// HasObjects reports whether the folder of key has files of objects.
 func (p *Plan) HasObjects(key string) bool { return p.hasFolder(key) && p.objects(key) > 0 }
 
-// hasStored reports whether any object of the worker has a file.
+// hasStored reports whether any object of the worker has a file, also in the backups.
 func (p *Plan) hasStored(w *workerMigrations) bool {
+	for _, step := range w.Applied {
+		if slices.ContainsFunc(step.Moved, func(m movedClass) bool { return p.files.exists(m.To) }) {
+			return true
+		}
+	}
 	for _, key := range w.Classes {
 		if p.HasObjects(key) {
 			return true

@@ -41,7 +41,13 @@ type appliedStep struct {
 	Does []string `json:"does"` // as describeStep says
 	// Moved are the folders that the step moved to the backups. Records of older versions lack
 	// them.
-	Moved []folderMove `json:"moved,omitempty"`
+	Moved []movedClass `json:"moved,omitempty"`
+}
+
+// A movedClass is the move of the objects of a class to the backups.
+type movedClass struct {
+	Class string `json:"class"`
+	folderMove
 }
 
 // A folderMove names two places in the state folder. To never exists before the move.

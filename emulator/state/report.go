@@ -66,10 +66,11 @@ func ApplyMigrations(c *config.Config, dir string) (Migrations, error) {
 	return changeMigrations((*Folder).Plan, c, dir)
 }
 
-// AdoptMigrations marks all steps of c as applied to a state that nobody uses, whatever was applied
-// before. Every existing class keeps its objects.
-func AdoptMigrations(c *config.Config, dir string) (Migrations, error) {
-	return changeMigrations((*Folder).Adopt, c, dir)
+// AdoptMigrations marks all steps of c as applied to a state that nobody uses, as Folder.Adopt
+// plans it.
+func AdoptMigrations(c *config.Config, dir string, both Both) (Migrations, error) {
+	adopt := func(f *Folder, c *config.Config) (*Plan, error) { return f.Adopt(c, both) }
+	return changeMigrations(adopt, c, dir)
 }
 
 func changeMigrations(
