@@ -15,15 +15,17 @@ import (
 // running clock has begun, works.
 func TestAnAdvanceWaitsForTheAlarmThatRunsAlready(t *testing.T) {
 	t.Parallel()
-	begun, release := make(chan struct{}), make(chan struct{})
+	begun, released := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
 	asked := 0
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		if asked++; asked == 1 {
 			close(begun)
-			<-release
+			<-released
 		}
 	}))
 	defer upstream.Close()
+	defer release()
 	p := handlerProject(t, "moving")
 	s := p.dev()
 	s.post("/one/ask?"+url.Values{"url": {upstream.URL}}.Encode(), "")
@@ -34,7 +36,7 @@ func TestAnAdvanceWaitsForTheAlarmThatRunsAlready(t *testing.T) {
 	eventually(t, "the advance is under way", func() bool {
 		return strings.Contains(p.devtool("time", "speed", "1").err, "an advance is under way")
 	})
-	close(release)
+	release()
 	moved.Wait()
 	if got.code != 0 {
 		t.Fatalf("got %+v, want exit code 0", got)
