@@ -54,6 +54,9 @@ func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 		[]string{"program", programText(r, now)},
 		[]string{"build", buildText(p.Build, now)},
 	)
+	if clock.Unsaved != "" {
+		fmt.Fprintf(w, "\nThe clock is not saved: %s\n", unsavedText(clock))
+	}
 	if p.Crashes != "" {
 		fmt.Fprintf(w, "\n%s\n", printable.Line(p.Crashes))
 	}

@@ -36,7 +36,15 @@ type cronTrigger struct {
 	ever  bool // due is set: some schedules have no next time
 	timer *clock.Timer
 	set   int // counts timers, so that fire ignores an earlier one
+	runs  int // that the clock has begun and that have not ended
+	// skipping is set while runs are skipped because of mostRuns.
+	skipping bool
 }
+
+// mostRuns is how many runs of a trigger there are at a time, at most, on a clock that runs faster
+// than real time. At the highest rate, a trigger for each minute is due 16,667 times a second, and
+// runs would pile up.
+const mostRuns = 200
 
 // configure replaces the expressions. An expression that was there before keeps its next time.
 func (c *crontab) configure(exprs []string) error {
@@ -110,12 +118,33 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	}
 	t.due, t.ever = t.schedule.Next(after)
 	c.armLocked()
+	if step == nil && t.runs >= mostRuns && c.w.clock.Rate() > 1 {
+		if !t.skipping {
+			t.skipping = true
+			c.w.Go(func() { // the clock does not wait for a reader of the log
+				c.w.log.Warn(fmt.Sprintf("cron %s is due faster than its runs end: "+
+					"it is skipped while %d are under way; a lower `devtool time speed` runs each", t.expr, mostRuns))
+			})
+		}
+		c.mu.Unlock()
+		return
+	}
+	t.runs++
 	c.mu.Unlock()
 	step.Add()
 	run := c.w.launches.add()
 	c.w.Go(func() {
+		defer c.ended(t)
 		c.w.runCron(step, run, t.expr, due, due) //nolint:errcheck // the log and the report have the error
 	})
+}
+
+// ended counts a run of t that the clock has begun and that has ended.
+func (c *crontab) ended(t *cronTrigger) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.runs--
+	t.skipping = t.skipping && t.runs > 0
 }
 
 // cronsListed is how many next times of a trigger list returns.
