@@ -28,6 +28,8 @@ type Conn struct {
 
 	// calling counts the calls of Call that wait for an answer.
 	calling atomic.Int32
+	// held counts the bytes of questions and bodies that wait for the emulator (see Stream.hold).
+	held atomic.Int64
 	// answered is set if the last frame was a question that was answered inline. Only the goroutine
 	// that reads the connection uses it.
 	answered bool
@@ -45,6 +47,7 @@ type Conn struct {
 	mu       sync.Mutex
 	streams  map[uint64]*Stream
 	lastPeer uint64 // highest id that the peer has opened
+	asked    int    // how many of streams the peer has opened, at the emulator's end
 	opened   uint64 // highest id that this end has opened
 	err      error  // why the connection ended; set before done is closed
 }
@@ -298,7 +301,7 @@ func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
 		return c.accept(f, r)
 	case kindNotice:
 		if len(f.payload) == 0 {
-			return errors.New("notice without a method")
+			return violation("notice without a method")
 		}
 		if c.calls.Notice != nil {
 			c.calls.Notice(Method(f.payload[0]), f.payload[1:])
@@ -314,14 +317,11 @@ func (c *Conn) dispatch(f frame, r *bufio.Reader) error {
 	c.mu.Unlock()
 	if s == nil {
 		if f.stream > last {
-			return fmt.Errorf("frame for stream %d, which nobody opened", f.stream)
+			return violation("frame for stream %d, which nobody opened", f.stream)
 		}
 		return nil // it is over
 	}
-	if err := s.receive(f); err != nil {
-		return fmt.Errorf("stream %d: %w", f.stream, err)
-	}
-	return nil
+	return s.on(s.receive(f))
 }
 
 // patience is how long Serve may take inline before another goroutine reads on.
@@ -329,7 +329,7 @@ const patience = time.Millisecond
 
 func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	if len(f.payload) == 0 {
-		return fmt.Errorf("open stream %d: no method", f.stream)
+		return violation("open stream %d: no method", f.stream)
 	}
 	s := newStream(c, Method(f.payload[0]))
 	s.id, s.Message, s.inEnd = f.stream, f.payload[1:], f.end
@@ -341,11 +341,20 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 	}
 	if f.stream%2 == c.parity || f.stream <= c.lastPeer {
 		c.mu.Unlock()
-		return fmt.Errorf("open stream %d: id is not the peer's next", f.stream)
+		return violation("open stream %d: ids only grow, and those of the program are even (%s)", f.stream, s.Method)
+	}
+	if c.parity == uint64(Emulator)%2 {
+		if c.asked++; c.asked > MaxStreams {
+			c.mu.Unlock()
+			return violation("more than %d questions are open at a time (%s)", MaxStreams, s.Method)
+		}
 	}
 	c.lastPeer = f.stream
 	c.streams[f.stream] = s
 	c.mu.Unlock()
+	if err := s.hold(len(f.payload)); err != nil {
+		return err
+	}
 
 	manner := Concurrent
 	if c.calls.Manner != nil {
@@ -376,6 +385,9 @@ func (c *Conn) serve(s *Stream) {
 
 func (c *Conn) forget(id uint64) {
 	c.mu.Lock()
+	if _, open := c.streams[id]; open && id%2 != c.parity {
+		c.asked--
+	}
 	delete(c.streams, id)
 	c.mu.Unlock()
 }

@@ -56,6 +56,22 @@
 // or flag. The side that sees one closes the connection. An unknown method, and a message that does
 // not decode, fail their stream.
 //
+// The emulator bounds what it keeps for a program. To exceed one of these is a violation as well:
+//
+//	MaxStreams    16,384   questions of the program that are open at a time
+//	MaxHeld       256 MiB  of open questions, and of bodies that the emulator has not read
+//	MaxNotedPuts  4 MiB    of keys and values that an event puts by notices, between two questions
+//	MaxClasses    1,000    classes in Hello; the emulator refuses the program
+//
+// To exceed one of these fails the question, or shortens the text:
+//
+//	MaxTimers     10,000   timers of an event
+//	MaxCursors    4,096    queries of an event that have rows left
+//	MaxLogText    64 KiB   of a line of Log; attributes beyond it are left out
+//
+// The log of the emulator says which rule a program has broken. It then starts the program again,
+// as after a crash.
+//
 // # Messages
 //
 // A message is its fields one after the other, in the order of message.go, with nothing between or

@@ -62,17 +62,17 @@ func readFrame(r io.Reader) (frame, error) {
 	}
 	switch {
 	case f.kind < kindOpen || f.kind > kindNotice:
-		return frame{}, fmt.Errorf("read frame: unknown kind %d", f.kind)
+		return frame{}, violation("read frame: unknown kind %d", f.kind)
 	case h[13] > flagEnd:
-		return frame{}, fmt.Errorf("read frame: unknown flags %#x", h[13])
+		return frame{}, violation("read frame: unknown flags %#x", h[13])
 	case f.stream == 0 && f.kind != kindNotice:
-		return frame{}, fmt.Errorf("read frame: stream id 0")
+		return frame{}, violation("read frame: stream id 0")
 	case f.stream != 0 && f.kind == kindNotice:
-		return frame{}, fmt.Errorf("read frame: notice on stream %d", f.stream)
+		return frame{}, violation("read frame: notice on stream %d", f.stream)
 	case n > MaxPayload:
-		return frame{}, fmt.Errorf("read frame: payload of %d bytes, the limit is %d", n, MaxPayload)
+		return frame{}, violation("read frame: payload of %d bytes, the limit is %d", n, MaxPayload)
 	case f.kind == kindData && n > MaxData:
-		return frame{}, fmt.Errorf("read frame: %d bytes of data, the limit is %d", n, MaxData)
+		return frame{}, violation("read frame: %d bytes of data, the limit is %d", n, MaxData)
 	}
 	if n == 0 {
 		return f, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrOver is the error of a write to a stream when the other side wants no more.
@@ -24,6 +25,7 @@ type Stream struct {
 
 	conn   *Conn
 	id     uint64
+	kept   atomic.Int64 // bytes that wait for the emulator (see hold)
 	opener bool
 	// answered is closed when the answer has arrived or never will.
 	answered chan struct{}
@@ -276,6 +278,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if s.in[0] = s.in[0][n:]; len(s.in[0]) == 0 {
 		s.in = s.in[1:]
 	}
+	s.letGo(n)
 	s.consumed += n
 	grant := 0
 	if s.consumed >= InitialWindow/2 && !s.inEnd && s.inErr == nil {
@@ -364,7 +367,7 @@ func (s *Stream) receive(f frame) error {
 			return errors.New("bad window")
 		}
 		s.mu.Lock()
-		s.credit += int(n)
+		s.credit = min(s.credit+int(n), MaxCredit)
 		s.change.Broadcast()
 		s.mu.Unlock()
 		return nil
@@ -384,6 +387,7 @@ func (s *Stream) receive(f frame) error {
 		if err := Decode(f.payload, e); err != nil {
 			return err
 		}
+		e.Message, e.Detail = e.Message[:min(len(e.Message), maxFailText)], e.Detail[:min(len(e.Detail), maxFailText)]
 		s.finish(e)
 		return nil
 	}
@@ -425,7 +429,11 @@ func (s *Stream) receiveData(f frame) error {
 		return fmt.Errorf("%d bytes more than the window allows", -s.window)
 	}
 	if len(f.payload) > 0 && s.inErr == nil {
-		s.in = append(s.in, f.payload)
+		if err := s.hold(len(f.payload)); err != nil {
+			s.mu.Unlock()
+			return err
+		}
+		s.addLocked(f.payload)
 	}
 	s.inEnd = f.end
 	s.change.Broadcast()
@@ -435,6 +443,19 @@ func (s *Stream) receiveData(f frame) error {
 	}
 	return nil
 }
+
+// addLocked adds a piece of body. Small pieces become one, because each costs more than its bytes.
+func (s *Stream) addLocked(piece []byte) {
+	last := len(s.in) - 1
+	if last < 0 || len(s.in[last])+len(piece) > smallPiece {
+		s.in = append(s.in, piece)
+		return
+	}
+	s.in[last] = append(s.in[last], piece...)
+}
+
+// smallPiece is up to which size pieces of body become one.
+const smallPiece = 4 << 10
 
 // finish ends the stream. An answer, and a body, that have arrived complete can still be read.
 // Otherwise reading and waiting for the answer fail with err.
@@ -455,5 +476,6 @@ func (s *Stream) finish(err error) {
 	s.life.end(err)
 	s.interest.end(err)
 	s.mu.Unlock()
+	s.letGo(-1)
 	s.conn.forget(s.id)
 }

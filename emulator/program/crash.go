@@ -58,6 +58,9 @@ func (p *Program) ending() (what, cause, shown string) {
 	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && !errors.Is(err, io.EOF) {
 		cause = err.Error()
 	}
+	if p.brokeProtocol() {
+		return brokenProtocol, p.conn.Err().Error(), ""
+	}
 	if p.Attached() {
 		return errDetached.Message, cause, ""
 	}

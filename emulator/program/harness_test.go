@@ -98,6 +98,12 @@ func (w *testWorld) stop() {
 func (w *testWorld) swapIn(s *script) {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
+	w.serveOn(ours, theirs, s)
+}
+
+// serveOn is swapIn on a given connection.
+func (w *testWorld) serveOn(ours, theirs net.Conn, s *script) {
+	w.t.Helper()
 	go s.Serve(theirs)
 	p, err := w.host.connect(context.Background(), ours, nil, w.settings)
 	if err != nil {

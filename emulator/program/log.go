@@ -38,10 +38,10 @@ func (p *Program) log(q *wire.Log) {
 	if ev, err := p.event(q.Event); err == nil && ev.Object() != nil {
 		fields = append(fields, slog.String(FieldObject, ev.Object().String()))
 	}
-	if len(q.Attrs) > 0 && json.Valid(q.Attrs) {
+	if len(q.Attrs) > 0 && len(q.Attrs) <= wire.MaxLogText && json.Valid(q.Attrs) {
 		fields = append(fields, slog.Any(FieldAttributes, json.RawMessage(q.Attrs)))
 	}
-	p.host.Log.LogAttrs(ctx, level, q.Message, fields...)
+	p.host.Log.LogAttrs(ctx, level, cut(q.Message, wire.MaxLogText), fields...)
 }
 
 // NamedLine returns a line that an object has printed, for people.

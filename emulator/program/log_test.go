@@ -52,7 +52,7 @@ func TestALogOfAHandlerNamesItsObject(t *testing.T) {
 		`"object":"Lab/a","attrs":{"b":1,"a":{"c":2}}}` + "\n",
 		`"msg":"no JSON"`, `"object":"Lab/a"}` + "\n",
 		`"msg":"of nobody","source":"logger"`, `"event":1099511627776,"at":"`,
-		`"msg":"the program has sent an invalid notice (method 80)"`,
+		`"msg":"the handler program has broken the protocol: a notice does not decode: `,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant %s", got, want)

@@ -131,6 +131,7 @@ func failing(f func(*Program, *wire.Stream) error) func(*Program, *wire.Stream) 
 // asker decodes the question of s into q, and returns the event whose handler asks.
 func (p *Program) asker(s *wire.Stream, q wire.Asking) (*world.Event, error) {
 	if err := wire.Decode(s.Message, q); err != nil {
+		p.broke("a question does not decode: %v (%s)", err, s.Method)
 		return nil, err
 	}
 	return p.event(q.Asker())
@@ -160,6 +161,7 @@ func manner(method wire.Method) wire.Manner {
 func (p *Program) serve(s *wire.Stream) {
 	op, ok := operations[s.Method]
 	if !ok {
+		p.broke("it has asked a question that the protocol does not have (%s)", s.Method)
 		s.Fail(world.WireError(fmt.Errorf("unknown method %d", s.Method)))
 		return
 	}
@@ -190,15 +192,20 @@ func notice[M any, P interface {
 
 // notice receives what the program sends without waiting for an answer.
 func (p *Program) notice(method wire.Method, message []byte) {
-	if serve, ok := notices[method]; !ok || serve(p, message) != nil {
-		p.host.Log.Error(fmt.Sprintf("the program has sent an invalid notice (method %d)", method))
+	serve, ok := notices[method]
+	if !ok {
+		p.broke("it has sent a notice that the protocol does not have (%s)", method)
+		return
+	}
+	if err := serve(p, message); err != nil {
+		p.broke("a notice does not decode: %v (%s)", err, method)
 	}
 }
 
 // write takes puts. If their event is over, they are dropped.
 func (p *Program) write(q *wire.PutMany) {
-	if ev, err := p.event(q.Event); err == nil {
-		ev.Write(q.Entries)
+	if ev, err := p.event(q.Event); err == nil && ev.Write(q.Entries) > wire.MaxNotedPuts {
+		p.conn.Break(tooManyPuts(q.Event))
 	}
 }
 

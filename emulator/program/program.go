@@ -60,6 +60,8 @@ type Program struct {
 	mu sync.Mutex
 	// ended is the error of the program's events after End; nil means that End was not called.
 	ended error
+	// broken are the rules of the protocol that the log has named (see broke).
+	broken map[string]bool
 	// waits are the handlers that wait for another event of their object, by their tokens.
 	waits map[uint64]*world.CondWait
 
@@ -155,11 +157,15 @@ func (p *Program) hear(
 	case s := <-questions:
 		if s.Method != method {
 			p.conn.Close()
-			return nil, fmt.Errorf("the program asked for method %d before it was ready", s.Method)
+			return nil, fmt.Errorf("%s: it has asked a question (%s) where another comes (%s)",
+				brokenProtocol, s.Method, method)
 		}
 		return s, nil
 	case <-p.conn.Done():
 		crash := p.crash()
+		if p.brokeProtocol() {
+			return nil, crash
+		}
 		if p.process != nil && p.process.Err() == nil && !p.Introduced() {
 			return nil, errors.New("the handler program has ended (exit status 0) before it introduced itself: " +
 				"does main call durable.Serve?")
@@ -184,6 +190,9 @@ func (p *Program) welcome(message []byte, c Settings) (*wire.Welcome, error) {
 		return nil, fmt.Errorf(
 			"the program (%s) speaks protocol %d to %d, this devtool %d to %d: bring both to the same version",
 			p.hello.SDK, p.hello.MinVersion, p.hello.MaxVersion, wire.MinVersion, wire.MaxVersion)
+	}
+	if n := len(p.hello.Classes); n > wire.MaxClasses {
+		return nil, fmt.Errorf("the program registers %d classes, the limit is %d", n, wire.MaxClasses)
 	}
 	var known []string
 	for _, class := range p.hello.Classes {

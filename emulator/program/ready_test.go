@@ -95,14 +95,14 @@ func TestMeetSaysWhatAProgramHasNotDone(t *testing.T) {
 			func(t *testing.T, conn *wire.Conn, _ func()) {
 				conn.Call(t.Context(), wire.MethodReady, &wire.Ready{}, &wire.Empty{}) //nolint:errcheck // Meet says it
 			},
-			"the program asked for method 2 before it was ready",
+			brokenProtocol + ": it has asked a question (Ready, method 2) where another comes (Hello, method 1)",
 		},
 		"a second introduction": {
 			func(t *testing.T, conn *wire.Conn, _ func()) {
 				hello(t, conn)
 				conn.Call(t.Context(), wire.MethodHello, introduction(), &wire.Welcome{}) //nolint:errcheck // as above
 			},
-			"the program asked for method 1 before it was ready",
+			brokenProtocol + ": it has asked a question (Hello, method 1) where another comes (Ready, method 2)",
 		},
 		"it ends": {
 			func(t *testing.T, conn *wire.Conn, _ func()) { hello(t, conn); conn.Close() },

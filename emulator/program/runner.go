@@ -397,6 +397,9 @@ func (h *Runner) watch(p *Program, started time.Time) {
 	crash := p.crash()
 	p.End(crash)
 	if p.Attached() {
+		if p.brokeProtocol() {
+			h.logFailure(crash.Message, nil)
+		}
 		h.detach(p)
 		return
 	}

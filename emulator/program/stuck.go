@@ -22,6 +22,9 @@ const (
 	stackTimeout = 2 * time.Second
 )
 
+// maxStack is how many bytes of a stack are shown.
+const maxStack = 256 << 10
+
 // looksUntilStuck is how often the watchdog looks within stuckAfter.
 const looksUntilStuck = 4
 
@@ -162,7 +165,7 @@ func (d *watchdog) stack(ev *world.Event) (string, error) {
 	go func() { answered <- d.p.conn.Call(ctx, wire.MethodStack, &wire.Operation{Event: ev.Number()}, &m) }()
 	select {
 	case err := <-answered:
-		return m.Text, err
+		return cut(m.Text, maxStack), err
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 func (p *Program) startTimer(s *wire.Stream) {
 	var q wire.Sleep
 	ev, err := p.asker(s, &q)
+	if err == nil && ev.Timers() >= wire.MaxTimers {
+		err = fmt.Errorf("the event has %d timers, which is the limit", wire.MaxTimers)
+	}
 	if err != nil {
 		s.Fail(world.WireError(err))
 		return

@@ -38,6 +38,7 @@ type Event struct {
 	// store. Each use of the store stores them first.
 	noticed sync.Mutex
 	puts    []wire.Entry
+	noted   int // bytes of puts
 
 	// obj.storeMu guards what follows.
 

@@ -345,7 +345,7 @@ func (o *object) ready(ev *Event) error {
 func (o *object) takePuts(ev *Event) error {
 	ev.noticed.Lock()
 	puts := ev.puts
-	ev.puts = nil
+	ev.puts, ev.noted = nil, 0
 	ev.noticed.Unlock()
 	if len(puts) == 0 {
 		return nil

@@ -28,11 +28,18 @@ func (ev *Event) Use(f func(*store.Object) error) error {
 // Write takes entries that the handler has put by notices, without waiting for an answer. They are
 // stored at the next use of the store, or when the event waits or ends. If that fails the object is
 // reset.
-func (ev *Event) Write(entries []wire.Entry) {
+func (ev *Event) Write(entries []wire.Entry) (noted int) {
 	ev.noticed.Lock()
+	defer ev.noticed.Unlock()
 	ev.puts = append(ev.puts, entries...)
-	ev.noticed.Unlock()
+	for _, e := range entries {
+		ev.noted += len(e.Key) + len(e.Value) + entryCost
+	}
+	return ev.noted
 }
+
+// entryCost is what an entry costs besides its key and value, in bytes.
+const entryCost = 40
 
 // Get returns the value of a key, and whether there is one. It fails for a key beyond the limits.
 func (ev *Event) Get(key string) (value []byte, found bool, err error) {

@@ -82,6 +82,13 @@ func (ev *Event) addYielded(n int) {
 	ev.progress++
 }
 
+// Timers returns how many timers the handler has.
+func (ev *Event) Timers() int {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	return len(ev.timers)
+}
+
 // HoldTimer notes that the handler has a timer on the clock, until drop is called.
 func (ev *Event) HoldTimer(due time.Time) (drop func()) {
 	forget := remember(&ev.stepHolder, &ev.timers, &due)

@@ -22,6 +22,10 @@ func (ev *Event) exec(st *store.Object, query string, args []any) (*wire.Rows, e
 		return nil, errNoSQL
 	}
 	defer st.InterruptAfter(ev.instance().ctx)() // SQL may run for ever
+	if len(ev.cursors) >= wire.MaxCursors {
+		return nil, fmt.Errorf("%d queries of the event have rows that were not yet read: read or close them",
+			wire.MaxCursors)
+	}
 	c, err := st.Exec(query, args)
 	if err != nil {
 		return nil, err
