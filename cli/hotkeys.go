@@ -69,7 +69,7 @@ func (h *hotkeys) table() []hotkey {
 		{"f", "freeze", "freeze/resume",
 			"stop the clock where it stands, or let it run on (`devtool time freeze`, `resume`)", h.toggleClock},
 		{"r", "restart", "restart program",
-			"start the handler program again, built first if what is saved does not serve; objects keep what they store",
+			"start the handler program again, built first if what is saved does not serve; objects keep their storage",
 			h.restart},
 		{"c", "clear", "clear", "clear the terminal", func(context.Context) { h.display.clear() }},
 		{"x", h.leaving, h.leaving, h.leaving + " (also q and Ctrl-C)", func(context.Context) { h.quit() }},
