@@ -17,7 +17,7 @@ func Cases() []Case {
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
 		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(),
 		functionCases(), limitCases(), sizeCases(), buildCases(),
-		transactionCases(), survivalCases(),
+		transactionCases(), survivalCases(), hangUpCases(), plainCases(), systemCases(),
 	)
 }
 
@@ -28,7 +28,9 @@ func (c Case) differs() bool {
 
 // timed reports whether the case depends on how long something takes.
 func (c Case) timed() bool {
-	return anyOp(c.Do, func(o Op) bool { return o.Name == "alarms" || o.Name == "sleep" || o.Name == "waitFor" })
+	return anyOp(c.Do, func(o Op) bool {
+		return o.Name == "alarms" || o.Name == "sleep" || o.Name == "waitFor" || o.Later > 0
+	})
 }
 
 // anyOp reports whether f holds for one of the operations, or for one nested in them.

@@ -94,16 +94,24 @@ func (f fake) Do(_ context.Context, _ string, program []Op) ([]any, error) {
 	return facts, f.err
 }
 
+func everyPace(side Side) (sides [paces]Side) {
+	for p := range sides {
+		sides[p] = side
+	}
+	return sides
+}
+
 func TestADifferingSequenceIsReportedShrunk(t *testing.T) {
-	p := &pair{platform: fake{}, ours: fake{odd: "put"}}
+	p := &pair{platform: fake{}, ours: everyPace(fake{odd: "put"})}
 	for seed := range uint64(20) {
-		sent, err := json.Marshal(sequence(seed))
+		g, parts := random(seed)
+		sent, err := json.Marshal(g.program(parts))
 		if err != nil {
 			t.Fatal(err)
 		}
 		const put = `"op":"put"`
 		want := min(strings.Count(string(sent), put), 1)
-		report, err := p.trySequence(t.Context(), seed)
+		report, err := p.tryRandom(t.Context(), seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,14 +122,14 @@ func TestADifferingSequenceIsReportedShrunk(t *testing.T) {
 }
 
 func TestAnAgreeingSequenceIsNotReported(t *testing.T) {
-	report, err := (&pair{platform: fake{}, ours: fake{}}).trySequence(t.Context(), 1)
+	report, err := (&pair{platform: fake{}, ours: everyPace(fake{})}).tryRandom(t.Context(), 1)
 	if report != "" || err != nil {
 		t.Errorf("report %q, error %v; want none", report, err)
 	}
 }
 
 func TestASideThatDoesNotAnswerIsADifference(t *testing.T) {
-	p := &pair{platform: fake{}, ours: fake{err: errors.New("gone")}}
+	p := &pair{platform: fake{}, ours: everyPace(fake{err: errors.New("gone")})}
 	report, _, err := p.tryCase(t.Context(), one("name", count()))
 	if !strings.Contains(report, "gone") || err != nil {
 		t.Errorf("report %q, error %v; want one with gone", report, err)
@@ -143,7 +151,7 @@ func TestOnlyCasesAboutTimeAreTriedAgain(t *testing.T) {
 		do    Op
 		again bool
 	}{{sleep(1), true}, {count(), false}} {
-		p := &pair{platform: fake{}, ours: late{new(atomic.Bool)}}
+		p := &pair{platform: fake{}, ours: everyPace(late{new(atomic.Bool)})}
 		report, again, err := p.tryCase(t.Context(), Case{"name", []Op{test.do}})
 		if again != test.again || (report == "") != test.again || err != nil {
 			t.Errorf("%s: report %q, again %t, error %v; want again %t", test.do, report, again, err, test.again)
@@ -154,7 +162,7 @@ func TestOnlyCasesAboutTimeAreTriedAgain(t *testing.T) {
 func TestRunnerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := (&pair{platform: fake{}, ours: fake{}}).runAll(ctx, Options{Sequences: 3, Out: t.Output()})
+	_, err := (&pair{platform: fake{}, ours: everyPace(fake{})}).runAll(ctx, Options{Sequences: 3, Out: t.Output()})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}

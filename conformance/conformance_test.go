@@ -78,33 +78,59 @@ func TestBothProgramsKnowTheSameOperations(t *testing.T) {
 	for _, c := range Cases() {
 		used = append(used, c.Do...)
 	}
-	for seed := range uint64(50) {
-		used = append(used, requests(sequence(seed))...)
+	for seed := range uint64(200) {
+		g, parts := random(seed)
+		used = append(used, g.program(parts)...)
 	}
 	anyOp(used, func(o Op) bool {
-		if !slices.Contains(want, o.Name) {
+		if o.Name != goesName && !slices.Contains(want, o.Name) {
 			t.Errorf("the programs do not know %q", o.Name)
 		}
 		return false
 	})
 }
 
-func TestASeedDecidesItsSequence(t *testing.T) {
+func TestASeedDecidesItsProgram(t *testing.T) {
 	encode := func(seed uint64) string {
-		b, err := json.Marshal(sequence(seed))
+		_, parts := random(seed)
+		b, err := json.Marshal(parts)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(b)
 	}
-	if encode(1) != encode(1) {
-		t.Error("two sequences of one seed differ")
+	seen := map[string]uint64{}
+	for seed := range uint64(100) {
+		program := encode(seed)
+		if program != encode(seed) {
+			t.Errorf("two programs of seed %d differ", seed)
+		}
+		if other, again := seen[program]; again {
+			t.Errorf("the programs of seeds %d and %d are the same", seed, other)
+		}
+		seen[program] = seed
 	}
-	if encode(1) == encode(2) {
-		t.Error("sequences of two seeds are the same")
+}
+
+func TestEachGeneratorAndEachPaceComesUp(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(300) {
+		g, _ := random(seed)
+		seen[g.name]++
+		seen[paceOf(seed).String()]++
 	}
-	if got := len(sequence(1)); got != sequenceLength {
-		t.Errorf("%d operations, want %d", got, sequenceLength)
+	if want := len(generators) + int(paces); len(seen) != want {
+		t.Errorf("%v in 300 programs, want all of %d", seen, want)
+	}
+}
+
+// On a frozen clock, nobody would end a sleep.
+func TestProgramsForAFrozenClockDoNotSleep(t *testing.T) {
+	for seed := range uint64(300) {
+		g, parts := random(seed)
+		if anyOp(fit(g.program(fit(parts, frozen)), frozen), func(o Op) bool { return o.Name == "sleep" }) {
+			t.Fatalf("seed %d: the program sleeps", seed)
+		}
 	}
 }
 

@@ -9,23 +9,33 @@ import (
 	"path/filepath"
 )
 
-// startDevtool builds devtool from the module of the working directory. It starts it with that
-// module's handler program, fresh state and a running clock.
-func startDevtool(ctx context.Context, dir string) (*server, error) {
-	binary, root, err := buildDevtool(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
+// fastRate is how many times real time the fast clock runs.
+const fastRate = "1000"
+
+// startDevtool starts the devtool that buildDevtool has built, with the module's handler program
+// and fresh state below dir.
+func startDevtool(ctx context.Context, binary, root, dir string, p pace) (*server, error) {
 	project := filepath.Join(root, "testdata", "handlers", "conformance")
-	command := exec.CommandContext(ctx, binary, "dev", project, "--port", "0", "--persist-to",
-		filepath.Join(dir, "state"),
-		"--log-level", "error", "--json")
+	arguments := []string{"dev", project, "--port", "0", "--persist-to", filepath.Join(dir, "state"),
+		"--log-level", "error", "--json"}
+	if p == frozen {
+		arguments = append(arguments, "--frozen")
+	}
+	command := exec.CommandContext(ctx, binary, arguments...)
 	var address struct{ URL string }
 	s, err := serve(ctx, command, func(f *os.File) { command.Stdout = f }, &address)
 	if err != nil {
 		return nil, err
 	}
 	s.url = address.URL
+	if p == fast {
+		speed := exec.CommandContext(ctx, binary, "time", "speed", fastRate, "--url", s.url)
+		if output, err := speed.CombinedOutput(); err != nil {
+			interrupt(command.Process) //nolint:errcheck // it has probably ended
+			s.stop()
+			return nil, fmt.Errorf("set the clock's rate: %w\n%s", err, output)
+		}
+	}
 	return s, nil
 }
 

@@ -87,6 +87,18 @@ var Differences = []Difference{
 		[]string{"turns: waitUntil begins"},
 	},
 	{
+		"`Sleep`, a request to an object or to the outside, after the client has hung up", "finishes",
+		"fails, but not in a block, a transaction, a constructor or `WaitUntil`, nor with `context.WithoutCancel(ctx)`",
+		"the context of a request ends with its client, as net/http promises, so that a handler can stop what nobody " +
+			"waits for",
+		[]string{"hang-up: a sleep", "hang-up: a call", "hang-up: the worker's own handler"},
+	},
+	{
+		"An event whose client hangs up before its first turn", "runs", "does not run",
+		"nobody waits for it, and it has done nothing yet",
+		[]string{"hang-up: an event that waits for its turn"},
+	},
+	{
 		"Jurisdictions", "refused: not implemented there", "recorded in the id",
 		"production has them; what they mean for storage does not show on one machine",
 		[]string{"id: of a jurisdiction"},
@@ -118,6 +130,39 @@ var Differences = []Difference{
 		"the object fails when it commits, and loses the write", "the rows are kept, and the write is committed",
 		"workerd's is a fault: the statement is still running when it commits",
 		[]string{"cursor: rows of a write over its commit", "cursor: rows of a write that is not the last statement"},
+	},
+	{
+		"A cursor over the rollback of a transaction that changed the schema, or stored the object's first key",
+		"fails, because the rollback ends all statements", "gives the rows that it has read ahead", readAhead,
+		[]string{
+			"system: a cursor over the rollback of the first key", "system: a cursor over the rollback of a new table",
+		},
+	},
+	{
+		"`DROP TABLE` or `DROP INDEX` after a `SELECT` or a pragma in the same `Exec`", "refused as locked", "done",
+		"there, the rows that nobody can read keep the statement open; here it has run to its end",
+		[]string{
+			"system: DROP TABLE after a SELECT that is not the last statement",
+			"system: DROP INDEX after a SELECT that is not the last statement",
+			"system: DROP TABLE after a pragma that is not the last statement",
+		},
+	},
+	{
+		"The tables `_cf_KV` and `_cf_METADATA` in `sqlite_schema` and `PRAGMA table_list`",
+		"from the first key and the first alarm on", "from the start",
+		"a new object's file is a copy, which takes less time than to create them; skip names that begin with `_cf_`",
+		[]string{"system: the platform's tables in a new object"},
+	},
+	{
+		"A class without SQLite: keys of more than 2048 bytes, values of more than 128 KiB, more than 128 keys in " +
+			"one call",
+		"accepted on a local disk", "refused", production,
+		[]string{"plain: large values", "plain: long keys", "plain: 129 keys"},
+	},
+	{
+		"The text of the error of SQL in a class without SQLite", "names workerd's own configuration, too",
+		"names the migration alone", "devtool has no such configuration",
+		[]string{"plain: SQL"},
 	},
 	{
 		"`RowsRead`", "every row that the database examined", "the rows that came out, and one ahead: a lower bound",

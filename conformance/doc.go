@@ -6,14 +6,14 @@
 // testdata/handlers/conformance, written in Go and run by devtool, and twin.js, run by workerd.
 // [Run] starts both, sends both the same, and reports each fact that is not the expected one.
 //
-// Random sequences of operations follow the cases. They have no expected facts; the two sides only
-// have to agree. If they don't, the sequence is shrunk to the operations that matter.
+// Random programs follow the cases (random_programs.go). They have no expected facts; the two sides
+// only have to agree. If they don't, the program is shrunk to the operations that matter.
 //
 // Where this project differs on purpose, the case says what each side must state, and [Differences]
 // says why. docs/conformance.md has that list as a table.
 //
 // To cover a new operation, add it to the tables of both programs (operations in operations.go and
-// in twin.js), give it a constructor in op.go and write cases. To include it in random sequences,
+// in twin.js), give it a constructor in op.go and write cases. To include it in random programs,
 // add it to the table in random.go.
 //
 // [RunConfigs] compares configurations with wrangler in the same way. Both read the files of

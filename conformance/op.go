@@ -16,6 +16,7 @@ type Op struct {
 	Text    string         `json:"text,omitempty"`
 	Count   int            `json:"count,omitempty"`
 	After   string         `json:"after,omitempty"`
+	Later   int64          `json:"later,omitempty"` // milliseconds
 	Query   string         `json:"query,omitempty"`
 	Args    []any          `json:"args,omitempty"`
 	In      string         `json:"in,omitempty"` // the transaction that it uses; empty for the storage itself
@@ -57,6 +58,13 @@ func (o Op) anyOrder() Op {
 // after returns o, an operation of parallel, so that it waits for a word in the trace.
 func (o Op) after(word string) Op {
 	o.After = word
+	return o
+}
+
+// later returns o, an operation of parallel, so that it begins some milliseconds later, after the
+// wait for a word.
+func (o Op) later(ms int64) Op {
+	o.Later = ms
 	return o
 }
 
@@ -145,6 +153,8 @@ func note(word string) Op           { return Op{Name: "note", Text: word} }
 func trace(words ...string) Op      { return Op{Name: "trace"}.is(append([]string{}, words...)) }
 func waitFor(word string) Op        { return Op{Name: "waitFor", Text: word} }
 func parallel(calls ...Op) Op       { return Op{Name: "parallel", Do: calls} }
+func group(program ...Op) Op        { return Op{Name: "group", Do: program} }
+func witness(o Op) Op               { return Op{Name: "witness", Do: []Op{o}} }
 func alarms(runs ...any) Op         { return Op{Name: "alarms", Count: len(runs)}.is(append([]any{}, runs...)) }
 func constructions() Op             { return Op{Name: "constructions"} }
 func onAlarm(runs ...[]Op) Op       { return Op{Name: "onAlarm", Runs: runs} }

@@ -52,10 +52,9 @@ var alarmKinds = []kind{
 	{2, func(*rand.Rand) Op { return deleteAlarm() }},
 }
 
-// sequence returns the random operations of a seed, which are always the same. They begin with the
-// tables that the others use.
-func sequence(seed uint64) []Op {
-	r := rand.New(rand.NewPCG(seed, 0))
+// sequence returns random operations for one object. They begin with the tables that the others
+// use.
+func sequence(r *rand.Rand) []Op {
 	operations := []Op{sql(tables)}
 	for len(operations) < sequenceLength {
 		operations = append(operations, choose(r, kinds))
@@ -134,7 +133,9 @@ func anyEntries(r *rand.Rand) object {
 }
 
 func anyValue(r *rand.Rand) any {
-	switch r.IntN(8) {
+	switch r.IntN(9) {
+	case 8:
+		return large(r)
 	case 0:
 		return nil
 	case 1:
@@ -151,6 +152,13 @@ func anyValue(r *rand.Rand) any {
 		return binary("AP8B")
 	}
 	return date(int64(r.IntN(1 << 40)))
+}
+
+// large returns a text of a size at which something may change: from 64 KiB on it is sent by
+// itself, and it takes several pages of the file.
+func large(r *rand.Rand) any {
+	sizes := []int{1000, 4000, 65_000, 65_536, 66_000, 300_000}
+	return long(sizes[r.IntN(len(sizes))])
 }
 
 // anyOptions returns options of list. Bounds are never empty and the limit is never zero, because

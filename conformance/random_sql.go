@@ -75,7 +75,9 @@ func rowName(r *rand.Rand) any {
 
 // sqlValue returns an argument that both sides bind alike, so no bool.
 func sqlValue(r *rand.Rand) any {
-	switch r.IntN(8) {
+	switch r.IntN(9) {
+	case 8:
+		return large(r)
 	case 0:
 		return nil
 	case 1:

@@ -19,7 +19,7 @@ type Options struct {
 	Workerd string
 	// Filter selects cases by name; nil selects all.
 	Filter *regexp.Regexp
-	// Sequences is the number of random sequences, and Seed the number of the first one.
+	// Sequences is the number of random programs, and Seed the number of the first one.
 	Sequences int
 	Seed      uint64
 	// Out receives the differences and the summary.
@@ -31,7 +31,7 @@ type Summary struct {
 	Cases, Sequences int
 	// Chosen is the number of cases that expect a difference.
 	Chosen int
-	// Different is the number of cases and sequences with an unexpected fact.
+	// Different is the number of cases and random programs with an unexpected fact.
 	Different int
 	// Again is the number of cases about time that succeeded only when Run tried them again.
 	Again int
@@ -62,14 +62,23 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	}
 	defer platform.stop()
 	defer cancel()
-	ours, err := startDevtool(ctx, filepath.Join(dir, "ours"))
+	sides := &pair{platform: platform}
+	binary, root, err := buildDevtool(ctx, dir)
 	if err != nil {
 		return Summary{}, err
 	}
-	defer ours.stop()
-	defer cancel()
-
-	sides := &pair{platform: platform, ours: ours}
+	for p := range paces {
+		if p != realTime && o.Sequences == 0 {
+			continue
+		}
+		ours, err := startDevtool(ctx, binary, root, filepath.Join(dir, fmt.Sprint("ours", int(p))), p)
+		if err != nil {
+			return Summary{}, err
+		}
+		defer ours.stop()
+		defer cancel()
+		sides.ours[p] = ours
+	}
 	summary, err := sides.runAll(ctx, o)
 	if err == nil {
 		fmt.Fprintf(o.Out, "%s in %.0f s, against workerd %s\n", summary, time.Since(began).Seconds(), workerdVersion)
@@ -85,7 +94,7 @@ func locateWorkerd(ctx context.Context, o Options) (string, error) {
 }
 
 func (s Summary) String() string {
-	text := fmt.Sprintf("%d cases and %d random sequences: %d unexplained differences, %d chosen ones",
+	text := fmt.Sprintf("%d cases and %d random programs: %d unexplained differences, %d chosen ones",
 		s.Cases, s.Sequences, s.Different, s.Chosen)
 	if s.Again > 0 {
 		text += fmt.Sprintf(" (%d cases were late, and passed when tried again)", s.Again)
@@ -93,11 +102,14 @@ func (s Summary) String() string {
 	return text
 }
 
-// A pair is the two sides.
-type pair struct{ platform, ours Side }
+// A pair is the two sides. Ours runs once for each pace.
+type pair struct {
+	platform Side
+	ours     [paces]Side
+}
 
 // How many programs run at a time. Long cases wait for alarms, and would miss their times on a busy
-// machine. A sequence waits for the disk, at each commit of workerd.
+// machine. A random program waits for the disk, at each commit of workerd.
 const (
 	casesAtOnce     = 24
 	sequencesAtOnce = 48
@@ -125,7 +137,7 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 	})
 	if err == nil {
 		err = forEach(ctx, sequencesAtOnce, o.Sequences, func(ctx context.Context, i int) error {
-			report, err := p.trySequence(ctx, o.Seed+uint64(i))
+			report, err := p.tryRandom(ctx, o.Seed+uint64(i))
 			record(report, false)
 			return err
 		})
@@ -157,7 +169,7 @@ const tries = 3
 func (p *pair) tryCase(ctx context.Context, c Case) (report string, again bool, err error) {
 	scope := c.Name
 	for try := 1; ; try++ {
-		mismatches, err := p.try(ctx, scope, c.Do)
+		mismatches, err := p.try(ctx, scope, c.Do, realTime)
 		if err != nil {
 			return "", false, fmt.Errorf("case %q: %w", c.Name, err)
 		}
@@ -171,47 +183,59 @@ func (p *pair) tryCase(ctx context.Context, c Case) (report string, again bool, 
 	}
 }
 
-// trySequence compares the sides on the random sequence of a seed. If they differ, it reports the
-// fewest operations on which they do.
-func (p *pair) trySequence(ctx context.Context, seed uint64) (report string, err error) {
-	scope := fmt.Sprintf("sequence %d", seed)
+// tryRandom compares the sides on the random program of a seed. If they differ, it reports the
+// fewest parts on which they do.
+func (p *pair) tryRandom(ctx context.Context, seed uint64) (report string, err error) {
+	g, parts := random(seed)
+	at := paceOf(seed)
+	parts = fit(parts, at)
+	scope := fmt.Sprintf("program %d (%s, %s)", seed, g.name, at)
 	var mismatches []Mismatch // of the shortest program so far on which the sides differ
 	attempt := 0
-	differ := func(operations []Op) bool {
-		if err != nil {
+	differ := func(parts []Op) bool {
+		if attempt >= maxAttempts {
 			return false
 		}
-		attempt++ // each on fresh objects
 		var found []Mismatch
-		found, err = p.try(ctx, fmt.Sprintf("%s, attempt %d", scope, attempt), requests(operations))
+		for try := 1; err == nil; try++ {
+			attempt++ // each on fresh objects
+			found, err = p.try(ctx, fmt.Sprintf("%s, attempt %d", scope, attempt), fit(g.program(parts), at), at)
+			// On a busy machine, an object may be idle for so long that it leaves memory.
+			if len(found) == 0 || try == tries {
+				break
+			}
+		}
 		if len(found) > 0 {
 			mismatches = found
 		}
-		return len(found) > 0
+		return len(found) > 0 && err == nil
 	}
-	operations := sequence(seed)
-	if differ(operations) {
-		operations = shrink(operations, differ)
+	if differ(parts) {
+		parts = shrink(parts, differ)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", scope, err)
 	}
-	return describe(scope+", shrunk to: "+show(requests(operations)), mismatches), nil
+	return describe(scope+", shrunk to: "+show(g.program(parts)), mismatches), nil
 }
+
+// maxAttempts is how often a program is run to find the parts that matter. What is left then is
+// reported.
+const maxAttempts = 120
 
 // answerTime is how long a program may take. The longest ones wait until an idle object leaves
 // memory; the rest is a reserve for busy machines.
 const answerTime = time.Minute
 
 // try runs a program on both sides at once. A side that does not answer differs from one that does.
-func (p *pair) try(ctx context.Context, scope string, program []Op) ([]Mismatch, error) {
+func (p *pair) try(ctx context.Context, scope string, program []Op, at pace) ([]Mismatch, error) {
 	limited, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	var platform, ours []any
 	var errPlatform, errOurs error
 	var both sync.WaitGroup
-	both.Go(func() { platform, errPlatform = p.platform.Do(limited, scope, program) })
-	both.Go(func() { ours, errOurs = p.ours.Do(limited, scope, program) })
+	both.Go(func() { platform, errPlatform = do(limited, p.platform, scope, program) })
+	both.Go(func() { ours, errOurs = do(limited, p.ours[at], scope, program) })
 	both.Wait()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -219,6 +243,7 @@ func (p *pair) try(ctx context.Context, scope string, program []Op) ([]Mismatch,
 	if errPlatform != nil || errOurs != nil {
 		return []Mismatch{{Where: "all of it", Platform: outcome(errPlatform), Ours: outcome(errOurs)}}, nil
 	}
+	_, program = leavers(program)
 	return compare(program, platform, ours), nil
 }
 

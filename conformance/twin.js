@@ -34,6 +34,9 @@ export class Mute {
 	}
 }
 
+// Plain has no SQLite.
+export class Plain extends Mute {}
+
 export class Probe extends Mute {
 	// Runs the program that onAlarm has set for this run. The last program also serves all later runs.
 	async alarm(info) {
@@ -159,7 +162,7 @@ function reach(at, op) {
 }
 
 function namespaceOf(at, op) {
-	return op.class === "Mute" ? at.env.MUTE : at.env.PROBE;
+	return { Mute: at.env.MUTE, Plain: at.env.PLAIN }[op.class] ?? at.env.PROBE;
 }
 
 function nameOf(at, op) {
@@ -218,20 +221,33 @@ const operations = {
 		record(at.scope).trace.push(op.text);
 		return "ok";
 	},
-	trace(at) {
-		return [...record(at.scope).trace];
+	// With a text, it has only the words with that text, or with by only the others.
+	trace(at, op) {
+		return record(at.scope).trace.filter((word) => word.includes(op.text ?? "") !== (op.by === "others"));
 	},
 	waitFor(at, op) {
 		return until(() => noted(at, op.text));
 	},
 	async parallel(at, op) {
 		const facts = await Promise.all(
-			op.do.map(async (one) => {
+			(op.do ?? []).map(async (one) => {
 				if (one.after) await until(() => noted(at, one.after));
+				if (one.later) await sleep(one.later);
 				return (await run(at, [one]))[0];
 			}),
 		);
 		return { facts };
+	},
+
+	// Runs its program without adding anything: it makes one of several operations.
+	async group(at, op) {
+		return { facts: await run(at, op.do ?? []) };
+	},
+	// Adds the fact of its operation to the trace, for a client that hangs up.
+	async witness(at, op) {
+		const [fact] = await run(at, op.do);
+		record(at.scope).trace.push(JSON.stringify(fact));
+		return fact;
 	},
 
 	async alarms(at, op) {

@@ -36,11 +36,13 @@ const worker :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "Probe", uniqueKey = "conformance-Probe", enableSql = true),
     (className = "Mute", uniqueKey = "conformance-Mute", enableSql = true),
+    (className = "Plain", uniqueKey = "conformance-Plain"),
   ],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [
     (name = "PROBE", durableObjectNamespace = "Probe"),
     (name = "MUTE", durableObjectNamespace = "Mute"),
+    (name = "PLAIN", durableObjectNamespace = "Plain"),
   ],
 );
 `

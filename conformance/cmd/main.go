@@ -30,8 +30,8 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	o := conformance.Options{Out: out}
-	flags.IntVar(&o.Sequences, "sequences", 2000, "try this `number` of random sequences")
-	flags.Uint64Var(&o.Seed, "seed", 1, "begin at the random sequence with this `number`")
+	flags.IntVar(&o.Sequences, "sequences", 2000, "try this `number` of random programs")
+	flags.Uint64Var(&o.Seed, "seed", 1, "begin at the random program with this `number`")
 	flags.StringVar(&o.Workerd, "workerd", "", "use the workerd at this `path` instead of fetching one")
 	filter := flags.String("run", "", "run only the cases whose names match this `pattern`; "+
 		"names of configuration cases begin with \"config: \"")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"devtool.internal/durable"
 )
@@ -77,7 +78,8 @@ func decode(v any) any {
 	return v
 }
 
-// longText is the length, in bytes, of the shortest text that encode reduces to its length.
+// longText is the length, in units of UTF-16, of the shortest text that encode reduces to its
+// length.
 const longText = 1000
 
 // encode is the reverse of decode.
@@ -95,8 +97,8 @@ func encode(v any) any {
 			return map[string]any{"$number": "-Infinity"}
 		}
 	case string:
-		if len(v) >= longText {
-			return map[string]any{"$long": len(v)}
+		if n := len(utf16.Encode([]rune(v))); n >= longText {
+			return map[string]any{"$long": n}
 		}
 	case []any:
 		list := make([]any, len(v))

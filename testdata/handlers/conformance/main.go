@@ -26,6 +26,7 @@ func main() {
 		Classes: durable.Classes{
 			"Probe": durable.NewClass(newProbe),
 			"Mute":  durable.NewClass(newMute),
+			"Plain": durable.NewClass(newMute), // its class has no SQLite
 		},
 	})
 }
@@ -45,6 +46,7 @@ type op struct {
 	Text    string         `json:"text"`
 	Count   int            `json:"count"`
 	After   string         `json:"after"`
+	Later   int64          `json:"later"`
 	Query   string         `json:"query"`
 	Args    []any          `json:"args"`
 	In      string         `json:"in"`
@@ -320,8 +322,11 @@ func reach(at *place, o op) (*durable.Stub, error) {
 }
 
 func (at *place) namespace(o op) *durable.Namespace {
-	if o.Class == "Mute" {
+	switch o.Class {
+	case "Mute":
 		return at.env.Namespace("MUTE")
+	case "Plain":
+		return at.env.Namespace("PLAIN")
 	}
 	return at.env.Namespace("PROBE")
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +26,8 @@ func init() { // not the variable's initial value, because call, block and other
 		"trace":    trace,
 		"waitFor":  waitFor,
 		"parallel": parallel,
+		"group":    group,
+		"witness":  witness,
 
 		// Of workers.
 		"alarms":        alarms,
@@ -189,6 +193,9 @@ func block(ctx context.Context, at *place, o op) (fact, error) {
 		done, err = run(ctx, at, o.Do, nil)
 		return err
 	})
+	if failed := (*durable.Error)(nil); errors.As(err, &failed) && !failed.Reset {
+		return nil, err // it was refused
+	}
 	if err != nil {
 		return nil, &thrown{err}
 	}
@@ -231,8 +238,16 @@ func note(_ context.Context, at *place, o op) (fact, error) {
 	return ok, nil
 }
 
-func trace(_ context.Context, at *place, _ op) (fact, error) {
-	return remember(at.scope, func(r *record) []string { return append([]string{}, r.trace...) }), nil
+// trace states all words. With a text, it has only the words with that text, or with By only the
+// others.
+func trace(_ context.Context, at *place, o op) (fact, error) {
+	words := []string{}
+	for _, word := range remember(at.scope, func(r *record) []string { return slices.Clone(r.trace) }) {
+		if strings.Contains(word, o.Text) != (o.By == "others") {
+			words = append(words, word)
+		}
+	}
+	return words, nil
 }
 
 // waitFor gives up the turn until the word is in the trace.
@@ -270,6 +285,9 @@ func parallel(ctx context.Context, at *place, o op) (fact, error) {
 					return
 				}
 			}
+			if errs[i] = durable.Sleep(ctx, time.Duration(o.Later)*time.Millisecond); errs[i] != nil {
+				return
+			}
 			var f []fact
 			if f, errs[i] = run(ctx, at, []op{o}, nil); errs[i] == nil {
 				done[i] = f[0]
@@ -278,6 +296,26 @@ func parallel(ctx context.Context, at *place, o op) (fact, error) {
 	}
 	all.Wait()
 	return facts(done), errors.Join(errs...)
+}
+
+// group runs its program without adding anything: it makes one of several operations.
+func group(ctx context.Context, at *place, o op) (fact, error) {
+	done, err := run(ctx, at, o.Do, nil)
+	return facts(done), err
+}
+
+// witness adds the fact of its operation to the trace, for a client that hangs up.
+func witness(ctx context.Context, at *place, o op) (fact, error) {
+	done, err := run(ctx, at, o.Do, nil)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(done[0])
+	if err != nil {
+		return nil, err
+	}
+	note(ctx, at, op{Text: string(text)}) //nolint:errcheck // it never fails
+	return done[0], nil
 }
 
 // alarms waits until o.Count runs of the alarm have ended, and returns all runs.
