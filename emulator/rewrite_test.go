@@ -75,7 +75,9 @@ func TestOtherValuesOfResponsesStayAsTheyAre(t *testing.T) {
 		"X-Anything":              {"http://example.com/", "example.com"},
 		"Content-Security-Policy": {"default-src example.com https://example.com http://example.com:*", "'nonce-x'"},
 		"Refresh":                 {"5", "5; url=/a", "5; url=https://example.com/", "5; urls=http://example.com/"},
-		"Link":                    {`<http://a.test/?http://example.com>`, `<http://example.com`, `"<http://example.com>`},
+		"Link": {
+			`<http://a.test/?http://example.com>`, `<http://example.com`, `"<http://example.com>`,
+		},
 		"Set-Cookie": {
 			"Domain=example.com", "a=b; Domain=com", "a=b; Domain=books.example.com", "a=http://example.com",
 		},
