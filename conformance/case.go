@@ -17,7 +17,7 @@ func Cases() []Case {
 		writeCases(), turnCases(), lifecycleCases(), idCases(),
 		statementCases(), bindingCases(), schemaCases(), sqlErrorCases(), cursorCases(), rightCases(),
 		functionCases(), limitCases(), sizeCases(), buildCases(),
-		transactionCases(), survivalCases(), hangUpCases(), plainCases(), systemCases(),
+		transactionCases(), survivalCases(), hangUpCases(), plainCases(), systemCases(), orderCases(),
 	)
 }
 

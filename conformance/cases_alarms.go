@@ -289,7 +289,7 @@ func retryCases() []Case {
 		{"retry: after abort by another request", []Op{
 			onAlarm(program(note("runs"), waitFor("never")), program(note("again"))),
 			call(setAlarm(soon)),
-			parallel(call(abort("case: aborted")).after("runs").fails("reset", "case: aborted")),
+			parallel(call(abort("case: aborted")).after("runs").fails(reset, "case: aborted")),
 			sleep(4000),
 			trace("runs", "again"),
 			call(getAlarm().is(none)),
@@ -297,7 +297,7 @@ func retryCases() []Case {
 		{"retry: uncounted after the constructor has failed", []Op{
 			onAlarm(program(count())),
 			call(setAlarm(200), commit()),
-			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			call(abort("case: aborted")).fails(reset, "case: aborted"),
 			onConstruct(throw("case: no constructor")),
 			sleep(1000),
 			onConstruct(),
@@ -306,7 +306,7 @@ func retryCases() []Case {
 		{"retry: uncounted ones wait longer each time, too", []Op{
 			onAlarm(program(note("runs"))),
 			call(setAlarm(200), commit()),
-			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			call(abort("case: aborted")).fails(reset, "case: aborted"),
 			onConstruct(throw("case: no constructor")),
 			sleep(3200), // after the first retry; the second is due 4 s after it
 			onConstruct(),
@@ -317,7 +317,7 @@ func retryCases() []Case {
 		{"retry: after uncounted ones the handler's own begin with a short wait", []Op{
 			onAlarm(program(fail), program(fail), program()),
 			call(setAlarm(200), commit()),
-			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			call(abort("case: aborted")).fails(reset, "case: aborted"),
 			onConstruct(throw("case: no constructor")),
 			sleep(3200),
 			onConstruct(),

@@ -51,29 +51,29 @@ func lifecycleCases() []Case {
 		}},
 		{"life: a handler that aborts", []Op{
 			call(count().is(1)),
-			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			call(abort("case: aborted")).fails(reset, "case: aborted"),
 			call(count().is(1)),
 			constructions().is(2),
 		}},
 		{"life: nothing runs after abort", []Op{
-			call(note("before"), abort("case: aborted"), note("after")).fails("reset", "case: aborted"),
+			call(note("before"), abort("case: aborted"), note("after")).fails(reset, "case: aborted"),
 			sleep(20),
 			trace("before"),
 		}},
 		{"life: abort fails the others of the object", []Op{
 			parallel(
-				call(note("waits"), waitFor("never")).fails("reset", "case: aborted"),
-				call(abort("case: aborted")).after("waits").fails("reset", "case: aborted"),
+				call(note("waits"), waitFor("never")).fails(reset, "case: aborted"),
+				call(abort("case: aborted")).after("waits").fails(reset, "case: aborted"),
 			),
 			call(count().is(1)),
 		}},
 		{"life: abort of one object leaves the others", []Op{
 			call(count().is(1)).to("other"),
-			call(abort("case: aborted")).fails("reset", "case: aborted"),
+			call(abort("case: aborted")).fails(reset, "case: aborted"),
 			call(count().is(2)).to("other"),
 		}},
 		{"life: abort of a called object is the caller's to handle", []Op{
-			call(call(abort("case: aborted")).to("other").fails("reset", "case: aborted"), count().is(1)),
+			call(call(abort("case: aborted")).to("other").fails(reset, "case: aborted"), count().is(1)),
 			call(count().is(2)),
 		}},
 		{"life: a failed call passed on", []Op{
@@ -81,14 +81,14 @@ func lifecycleCases() []Case {
 		}},
 		{"life: a block that throws", []Op{
 			call(count().is(1)),
-			call(block(throw("case: blocked"))).fails("reset", "case: blocked"),
+			call(block(throw("case: blocked"))).fails(reset, "case: blocked"),
 			call(count().is(1)),
 			constructions().is(2),
 		}},
 		{"life: a block that throws fails the others of the object", []Op{
 			parallel(
-				call(note("waits"), waitFor("never")).fails("reset", "case: blocked"),
-				call(block(throw("case: blocked"))).after("waits").fails("reset", "case: blocked"),
+				call(note("waits"), waitFor("never")).fails(reset, "case: blocked"),
+				call(block(throw("case: blocked"))).after("waits").fails(reset, "case: blocked"),
 			),
 			call(count().is(1)),
 		}},
@@ -111,8 +111,8 @@ func lifecycleCases() []Case {
 		}},
 		{"life: a constructor that fails", []Op{
 			onConstruct(throw("case: not made")),
-			call(note("runs")).fails("reset", "case: not made"),
-			call(note("runs")).fails("reset", "case: not made"),
+			call(note("runs")).fails(reset, "case: not made"),
+			call(note("runs")).fails(reset, "case: not made"),
 			trace(),
 			constructions().is(2),
 			onConstruct(),
@@ -121,19 +121,19 @@ func lifecycleCases() []Case {
 		}},
 		{"life: puts of a failing constructor", []Op{
 			onConstruct(put("a", 1), throw("case: not made")),
-			call().fails("reset", "case: not made"),
+			call().fails(reset, "case: not made"),
 			onConstruct(),
 			call(get("a").is(none)),
 		}},
 		{"life: commits of a failing constructor", []Op{
 			onConstruct(put("a", 1), commit(), throw("case: not made")),
-			call().fails("reset", "case: not made"),
+			call().fails(reset, "case: not made"),
 			onConstruct(),
 			call(get("a").is(value(1))),
 		}},
 		{"life: a constructor that aborts", []Op{
 			onConstruct(abort("case: aborted")),
-			call().fails("reset", "case: aborted"),
+			call().fails(reset, "case: aborted"),
 			onConstruct(),
 			call(count().is(1)),
 		}},

@@ -100,6 +100,9 @@ var (
 	refused any = object{"error": "refused"}
 )
 
+// reset is the kind of error that callers of a reset object get: all its flags.
+const reset = "remote reset"
+
 type object = map[string]any
 
 // value returns the fact of a key with the value v.

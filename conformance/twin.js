@@ -90,13 +90,14 @@ async function run(at, program, each) {
 	return facts;
 }
 
-// describe turns an error into a fact that both runtimes can state.
+// describe turns an error into a fact that both runtimes can state: all its flags, or "refused" if it has none.
 function describe(error) {
-	const fact = { error: "refused" };
-	if (error.overloaded) fact.error = "overloaded";
-	else if (error.durableObjectReset) fact.error = "reset";
-	else if (error.retryable) fact.error = "lost";
-	else if (error.remote) fact.error = "remote";
+	const flags = [];
+	if (error.remote) flags.push("remote");
+	if (error.durableObjectReset) flags.push("reset");
+	if (error.retryable) flags.push("lost");
+	if (error.overloaded) flags.push("overloaded");
+	const fact = { error: flags.join(" ") || "refused" };
 	const why = /case:.*/.exec(error.message);
 	if (why) fact.why = why[0];
 	return fact;

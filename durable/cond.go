@@ -60,7 +60,7 @@ func (c *Cond) Wait(ctx context.Context) error {
 		return c.waitOutside(ctx)
 	}
 	if ctx = inv.lasting(ctx); ctx.Err() != nil {
-		return inv.causeOf(ctx)
+		return context.Cause(ctx)
 	}
 	w, err := c.add(ctx, inv)
 	if err != nil {

@@ -44,10 +44,14 @@ func idOf(m *wire.Construct) (ID, error) {
 }
 
 // fromWire turns an error of the connection into one of this package. It returns others as they
-// are.
+// are. The connection converts the errors of its streams with it, so handlers never see one of
+// package wire.
 func fromWire(err error) error {
-	if errors.Is(err, wire.ErrClosed) {
+	switch {
+	case errors.Is(err, wire.ErrClosed):
 		return &Error{Message: "the emulator has gone", Retryable: true}
+	case errors.Is(err, wire.ErrOver):
+		return errHandlerReturned
 	}
 	e, ok := err.(*wire.Error)
 	if !ok {
@@ -78,7 +82,7 @@ func toWire(err error) (w *wire.Error) {
 	w.Canceled = errors.Is(err, errClientGone)
 	var e *Error
 	if errors.As(err, &e) && e != nil {
-		w.Retryable, w.Overloaded, w.Detail = e.Retryable, e.Overloaded, e.detail
+		w.Retryable, w.Overloaded, w.Reset, w.Detail = e.Retryable, e.Overloaded, e.Reset, e.detail
 		if utf8.ValidString(e.ObjectID) { // handlers make their own errors, and the message must decode
 			w.ObjectID = e.ObjectID
 		}

@@ -273,8 +273,10 @@ func (s *Stub) Fetch(r *http.Request) (*http.Response, error) {
 		return nil, e
 	}
 	resp, err := roundTrip(s.to, r)
-	if e := (*Error)(nil); errors.As(err, &e) && e.Reset {
-		s.broken.CompareAndSwap(nil, e)
+	if e := (*Error)(nil); errors.As(err, &e) && e.Reset && (e.ObjectID == "" || e.ObjectID == s.to.id.String()) {
+		broken := *e
+		broken.Remote = false // from now on no object is called
+		s.broken.CompareAndSwap(nil, &broken)
 	}
 	return resp, err
 }

@@ -10,18 +10,17 @@ import (
 type Error struct {
 	// Message says what happened.
 	Message string
-	// Remote is set if the code of the called object failed, and not the way to it. It is not set
-	// if the failure reset the object.
+	// Remote is set if the called object failed, and not the way to it.
 	Remote bool
 	// Retryable is set if the way to the object broke: the same call may succeed.
 	// The object may have seen the first one.
 	Retryable bool
 	// Overloaded is set if the object had too much to do. Do not retry.
 	Overloaded bool
-	// Reset is set if the failure reset the object: it lost its memory and what it had not yet
-	// committed.
+	// Reset is set if the failure reset an object: it lost its memory and what it had not yet
+	// committed. ObjectID says which object.
 	Reset bool
-	// ObjectID is the object's id in 64 hex digits, or empty.
+	// ObjectID is the id of the object that failed, in 64 hex digits, or empty.
 	ObjectID string
 	// Code is SQLite's extended result code, such as "SQLITE_CONSTRAINT_UNIQUE", if the
 	// database reported the failure. Otherwise it is empty.

@@ -31,8 +31,8 @@ func TestAnyErrorOfAHandlerReachesTheEmulator(t *testing.T) {
 			wire.Error{Message: "ask: one\ntwo", Remote: true, Overloaded: true},
 		},
 		{
-			"a reset of its own", &Error{Message: "no", Reset: true},
-			wire.Error{Message: "no", Remote: true}, // only the emulator says so
+			"a reset of an object that it called", &Error{Message: "no", Reset: true, ObjectID: "0a"},
+			wire.Error{Message: "no", Remote: true, Reset: true, ObjectID: "0a"},
 		},
 		{
 			"an object id that is not text", &Error{Message: "no", ObjectID: "\xff\xfe", Retryable: true},

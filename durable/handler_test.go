@@ -53,8 +53,9 @@ func TestAnErrorOfAHandlerFuncFailsTheEventWithoutAStack(t *testing.T) {
 			fmt.Errorf("ask: %w", &Error{
 				Message: "later", Retryable: true, Overloaded: true, Reset: true, ObjectID: "0a",
 			}),
-			// Reset would say that this object was reset, which only the emulator says.
-			wire.Error{Message: "ask: later", Remote: true, Retryable: true, Overloaded: true, ObjectID: "0a"},
+			wire.Error{
+				Message: "ask: later", Remote: true, Retryable: true, Overloaded: true, Reset: true, ObjectID: "0a",
+			},
 		},
 		"a status that no response may have": {
 			fmt.Errorf("load: %w", HTTPError(700, "odd")),

@@ -41,8 +41,6 @@ type host interface {
 	// roundTrip sends r to the object that to names, or to the outside. The turn is given up until
 	// the response is there.
 	roundTrip(to address, r *http.Request) (*http.Response, error)
-	// causeOf returns why ctx has ended: the invocation's context, or one derived from it.
-	causeOf(ctx context.Context) error
 
 	// park begins a wait for another event of the object, and gives the turn up. It does not wait
 	// itself: wake of the parking works from here on. The caller then awaits the parking with the

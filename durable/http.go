@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func roundTrip(to address, r *http.Request) (*http.Response, error) {
 	case r.URL == nil:
 		err = errors.New("the request has no URL: make it with http.NewRequestWithContext")
 	case r.Context().Err() != nil:
-		err = inv.causeOf(r.Context())
+		err = context.Cause(r.Context())
 	}
 	if err != nil {
 		if r.Body != nil {

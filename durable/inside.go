@@ -180,7 +180,7 @@ func (h *wireHost) fakeRoundTrip(
 	select {
 	case got = <-answered:
 	case <-ctx.Done():
-		got.err = h.causeOf(ctx)
+		got.err = context.Cause(ctx)
 		go func() { // nobody reads the response any more
 			if late := <-answered; late.response != nil && late.response.Body != nil {
 				late.response.Body.Close()

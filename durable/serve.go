@@ -105,7 +105,7 @@ func (srv *server) serve(rw io.ReadWriteCloser) error {
 
 // open starts to speak with the emulator at the other end of rw. handle answers its questions.
 func (srv *server) open(rw io.ReadWriteCloser, handle func(*wire.Stream)) {
-	srv.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: srv.notice})
+	srv.conn = wire.NewConn(rw, wire.Program, wire.Callbacks{Serve: handle, Notice: srv.notice, Convert: fromWire})
 }
 
 // introduce sends the emulator what the program offers, and takes the configuration from its
@@ -369,7 +369,7 @@ func (srv *server) fetch(s *wire.Stream, m *wire.Fetch) error {
 	body := &requestBody{first: m.Request.Body, inv: &h.inv}
 	if !s.Ended() {
 		body.stream = s
-		stop := context.AfterFunc(h.ctx, func() { s.BreakRead(h.causeOf(h.ctx)) })
+		stop := context.AfterFunc(h.ctx, func() { s.BreakRead(context.Cause(h.ctx)) })
 		defer stop()
 	}
 	r, err := fromRequest(&m.Request, body)

@@ -96,7 +96,7 @@ func TestServeEndsWithAnErrorWhenTheEmulatorGoesWithoutAWelcome(t *testing.T) {
 		e := connect(t, Worker{}, func(e *emulation) { e.hold(wire.MethodHello) })
 		e.open(wire.MethodFetch, &wire.Fetch{}, true) // waits for the welcome, and ends all the same
 		e.settle()
-		expectError(t, e.end(), wire.ErrClosed.Error())
+		expectError(t, e.end(), "the emulator has gone")
 	})
 }
 
@@ -421,8 +421,10 @@ func TestHandlersFailureIsDescribedToTheEmulator(t *testing.T) {
 				return fmt.Errorf("ask: %w",
 					&Error{Message: "too much", Retryable: true, Overloaded: true, Reset: true, ObjectID: id})
 			},
-			// The other object was reset.
-			wire.Error{Message: "ask: too much", Remote: true, Retryable: true, Overloaded: true, ObjectID: id}, false,
+			wire.Error{
+				Message: "ask: too much", Remote: true, Retryable: true, Overloaded: true, Reset: true, ObjectID: id,
+			},
+			false,
 		},
 	}
 	for _, tt := range tests {

@@ -56,6 +56,8 @@ func newState(id ID) *State {
 // loses its memory and what it has not committed, and all its events fail. Then
 // BlockConcurrencyWhile returns the reason, so that the handler can return. Nothing that the
 // handler does from there on reaches the object or the caller.
+//
+// At most 64 blocks and transactions may be nested. One more is refused, which resets nothing.
 func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	if err != nil {
@@ -88,15 +90,13 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	if err != nil {
 		return errors.Join(err, inv.reset(textOf(err), false))
 	}
-	if err = inv.unblock(); err != nil && ctx.Err() != nil {
-		err = inv.causeOf(ctx) // why the object was reset
-	}
-	return err
+	return inv.unblock()
 }
 
 // WaitUntil runs fn as an event of its own, after the calling handler has given its turn up or
-// returned. fn has the object's turn while it runs, and keeps the object in memory. ctx is the
-// handler's. The context of fn outlives it. An error of fn is only logged.
+// returned, and before every event that comes later. fn has the object's turn while it runs, and
+// keeps the object in memory. ctx is the handler's. The context of fn outlives it. An error of fn is
+// only logged.
 func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	return waitUntil(inv, err, fn)

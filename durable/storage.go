@@ -109,8 +109,7 @@ func (s *Storage) GetMany(ctx context.Context, keys []string) ([]Entry, error) {
 	return entries, nil
 }
 
-// PutMany stores the value of each key, as Put does, either all of them or none. Together they may
-// have 16 MiB.
+// PutMany stores the value of each key, as Put does, either all of them or none.
 func (s *Storage) PutMany(ctx context.Context, values map[string]any) error {
 	keys := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
 	slices.Sort(keys)
@@ -201,7 +200,8 @@ func (s *Storage) DeleteAll(ctx context.Context) error {
 	})
 }
 
-// Sync returns when everything that was written before is committed.
+// Sync returns when everything that was written before is committed. As on the platform, it gives
+// the turn up, even if nothing was written: the events that wait for the turn go first.
 func (s *Storage) Sync(ctx context.Context) error {
 	return s.do(ctx, "sync", (*invocation).sync)
 }

@@ -18,7 +18,9 @@ func Now(ctx context.Context) time.Time {
 }
 
 // Sleep waits for d of the emulator's clock and gives the object's turn up meanwhile. If ctx ends
-// earlier, Sleep returns the cause. Outside a handler it waits for d of real time.
+// earlier, Sleep returns the cause: after a reset of the object its reason, an *Error. Sleeps that
+// end at the same time go on in the order in which they began. Outside a handler it waits for d of
+// real time.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if inv := invocationOf(ctx); inv != nil {
 		return inv.sleep(ctx, d)

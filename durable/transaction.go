@@ -17,8 +17,8 @@ var ErrRollback = errors.New("roll the transaction back")
 //
 // The context of fn is ctx, and does not end because the client has gone (see
 // State.BlockConcurrencyWhile). Nothing else of the object runs meanwhile, whatever fn waits for,
-// for 30 s at most. Transactions nest: an inner one that is undone leaves alone what the outer one
-// wrote. DeleteAll fails within a transaction.
+// for 30 s at most. Transactions nest, up to 64 deep: an inner one that is undone leaves alone what
+// the outer one wrote. DeleteAll fails within a transaction.
 //
 // The goroutines of a handler share its open transaction: what any of them writes is part of it. So
 // let one goroutine at a time run a transaction. If two overlap, and the one that began first ends

@@ -10,6 +10,8 @@ import (
 // context of a handler, of the worker or of an object. The context of fn is another one, which
 // outlives the handler. An error of fn is only logged.
 //
+// No request that comes after the answer to the calling event runs before fn.
+//
 // In the worker, fn runs beside the calling handler, because the worker has no turn. In an object,
 // WaitUntil is State.WaitUntil: fn waits for the object's turn and keeps the object in memory.
 func WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {

@@ -41,7 +41,7 @@ func (p *wireParking) await(ctx context.Context, leave func() bool) error {
 	if p.err != nil { // the question was not sent
 		p.done()
 		p.host.retakeTurn()
-		return fromWire(p.err)
+		return p.host.failed(p.err)
 	}
 	left, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)

@@ -4,7 +4,6 @@ package durable
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,7 +32,7 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 			rest.Close()
 		}
 		h.retakeTurn() // the question was not sent
-		return nil, fromWire(err)
+		return nil, h.failed(err)
 	}
 	// A body that breaks off ends the request as its context does: the question is
 	// withdrawn before the turn is taken again, in that order.
@@ -143,14 +142,8 @@ func (b *responseBody) read(p []byte, from func(source, []byte) (int, error)) (i
 		return n, nil
 	}
 	n, err := from(b.s, p)
-	if err != nil && err != io.EOF {
-		if b.ctx.Err() != nil {
-			err = b.host.causeOf(b.ctx)
-		}
-		var w *wire.Error
-		if errors.As(err, &w) {
-			err = fromWire(w)
-		}
+	if err != nil && err != io.EOF && b.ctx.Err() != nil {
+		err = context.Cause(b.ctx)
 	}
 	return n, err
 }

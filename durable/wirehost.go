@@ -31,6 +31,7 @@ type wireHost struct {
 	fakeOutside fakeOutside
 	level       slog.Level // the lowest that the log shows
 
+	putting sync.Mutex // held while a call of PutMany sends its entries
 	holding sync.Mutex // held while a goroutine takes the handler's instance, before mu
 
 	// mu guards what follows.
@@ -132,20 +133,43 @@ func (h *wireHost) call(m wire.Method, question, answer wire.Message) error {
 }
 
 func (h *wireHost) ask(m wire.Method, question, answer wire.Message) error {
-	return fromWire(h.conn.Call(context.Background(), m, question, answer))
+	return h.failed(h.conn.Call(context.Background(), m, question, answer))
+}
+
+// lives returns the contexts that end when the object is reset. The handler's may have ended before,
+// because the client has gone.
+func (h *wireHost) lives() []context.Context {
+	if h.event == nil {
+		return []context.Context{h.ctx}
+	}
+	return []context.Context{h.ctx, h.event.Context()}
+}
+
+// failed returns err, which an operation has failed with, as handlers see it. After a reset of
+// their object they see the reset's reason, whatever the emulator says of the operation. It sends
+// the reason before anything else that it says for that cause.
+func (h *wireHost) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, ctx := range h.lives() {
+		reset := (*Error)(nil)
+		if errors.As(context.Cause(ctx), &reset) && reset.Reset {
+			return reset
+		}
+	}
+	err = fromWire(err)
+	e, ok := err.(*Error)
+	if !ok || !e.Reset || h.inv.state == nil || e.ObjectID != h.inv.state.ID.String() {
+		return err
+	}
+	own := *e
+	own.Remote = false // it is this object's reset, and no other object has failed
+	return &own
 }
 
 // do is call for an operation without arguments whose answer is empty.
 func (h *wireHost) do(m wire.Method) error { return h.call(m, h.op(), &wire.Empty{}) }
-
-// causeOf is context.Cause in the words of this package.
-func (h *wireHost) causeOf(ctx context.Context) error {
-	err := context.Cause(ctx)
-	if errors.Is(err, wire.ErrOver) {
-		return errHandlerReturned
-	}
-	return fromWire(err)
-}
 
 func (h *wireHost) now() (time.Time, error) {
 	var t wire.Time
@@ -241,11 +265,11 @@ func (h *wireHost) reset(reason string, dropAlarm bool) error {
 func (h *wireHost) background(f func(context.Context) error) error {
 	s, err := h.conn.Open(wire.MethodBackground, h.op(), false)
 	if err != nil {
-		return fromWire(err)
+		return h.failed(err)
 	}
 	b, err := s.Await(context.Background())
 	if err != nil {
-		return fromWire(err)
+		return h.failed(err)
 	}
 	var m wire.Background
 	if err := wire.Decode(b, &m); err != nil {
@@ -284,7 +308,7 @@ func (h *wireHost) runInBackground(s *wire.Stream, f func(context.Context) error
 func (h *wireHost) sleep(ctx context.Context, d time.Duration) error {
 	ctx = h.lasting(ctx)
 	if d <= 0 || ctx.Err() != nil {
-		return h.causeOf(ctx)
+		return context.Cause(ctx)
 	}
 	h.releaseTurn()
 	done := h.waiting(ctx)
@@ -341,10 +365,10 @@ func (h *wireHost) timer(ctx context.Context, d time.Duration, expire func()) {
 func (h *wireHost) afterWait(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		h.retakeTurn()
-		return fromWire(err)
+		return h.failed(err)
 	}
 	if err := h.resume(); err != nil {
 		return err
 	}
-	return h.causeOf(ctx)
+	return context.Cause(ctx)
 }

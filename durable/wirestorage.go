@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -134,10 +135,31 @@ func appendEntries(entries []Entry, page []wire.Entry) []Entry {
 	return entries
 }
 
+// maxPart is how many bytes of entries travel together. So a frame has room for them, also for the
+// largest entry.
+const maxPart = 4 << 20
+
+// putMany sends entries that do not fit into one frame before the others. The emulator stores all
+// of them at the end.
 func (h *wireHost) putMany(entries []Entry) error {
-	m := &wire.PutMany{Event: h.id, Entries: make([]wire.Entry, len(entries))}
-	for i, e := range entries {
-		m.Entries[i] = wire.Entry{Key: e.Key, Value: e.value}
+	for _, e := range entries { // before the emulator has parts that nothing follows
+		if n := len(e.Key) + len(e.value); n > wire.MaxPayload-maxPart {
+			return fmt.Errorf("key and value of %d bytes, the limit is %d", n, wire.MaxPayload-maxPart)
+		}
+	}
+	h.putting.Lock() // the parts of two calls must not mix
+	defer h.putting.Unlock()
+	m := &wire.PutMany{Event: h.id}
+	size := 0
+	for _, e := range entries {
+		if size > maxPart {
+			if err := h.call(wire.MethodPutPart, m, &wire.Empty{}); err != nil {
+				return err
+			}
+			m.Entries, size = nil, 0
+		}
+		m.Entries = append(m.Entries, wire.Entry{Key: e.Key, Value: e.value})
+		size += len(e.Key) + len(e.value)
 	}
 	return h.change(wire.MethodPutMany, m, &wire.Empty{})
 }
@@ -190,7 +212,13 @@ func (h *wireHost) deleteAll() error {
 	return h.change(wire.MethodDeleteAll, h.op(), &wire.Empty{})
 }
 
-func (h *wireHost) sync() error { return h.do(wire.MethodSync) }
+// sync gives the turn up, if another event waits for it. The answer comes with the turn.
+func (h *wireHost) sync() error {
+	h.releaseTurn()
+	err := h.ask(wire.MethodSync, h.op(), &wire.Empty{})
+	h.retakeTurn()
+	return err
+}
 
 func (h *wireHost) getAlarm() (time.Time, bool, error) {
 	var a wire.AlarmTime

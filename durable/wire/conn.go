@@ -72,6 +72,10 @@ type Callbacks struct {
 	// Notice takes a notice, before the connection looks at anything that the peer has sent after
 	// it. It must neither write nor wait.
 	Notice func(Method, []byte)
+	// Convert, unless it is nil, returns the error that this end sees in place of the one with
+	// which a stream has ended: ErrOver, ErrClosed, or an *Error. Reads, writes, answers and the
+	// causes of contexts have that error.
+	Convert func(error) error
 }
 
 // A Manner is how the connection calls Serve for a question.
@@ -288,6 +292,11 @@ func (c *Conn) read(r *bufio.Reader) {
 			c.end(err)
 			return
 		}
+		if r.Buffered() > 0 && c.parity == uint64(Program)%2 {
+			// Of several goroutines that are woken, Go's scheduler runs the last one first. But what
+			// the emulator has put in order, such as equal sleeps, must go on in that order.
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -381,6 +390,13 @@ func (c *Conn) serve(s *Stream) {
 	// This is deferred because a handler may end its goroutine (runtime.Goexit).
 	defer s.Fail(&Error{Message: "the question was not answered"})
 	c.calls.Serve(s)
+}
+
+func (c *Conn) convert(err error) error {
+	if c.calls.Convert == nil {
+		return err
+	}
+	return c.calls.Convert(err)
 }
 
 func (c *Conn) forget(id uint64) {

@@ -123,8 +123,8 @@
 //
 // While it handles an event, the program asks for operations:
 //
-//   - storage: Get, Put, Delete, GetMany, PutMany, DeleteMany, List, DeleteAll, GetAlarm, SetAlarm,
-//     DeleteAlarm, Sync
+//   - storage: Get, Put, Delete, GetMany, PutMany, PutPart, DeleteMany, List, DeleteAll, GetAlarm,
+//     SetAlarm, DeleteAlarm, Sync
 //   - SQL: Exec, NextRows, CloseRows, DatabaseSize
 //   - Subrequest, a request to an object or to the outside
 //   - time: Now, Sleep, Timer
@@ -137,10 +137,12 @@
 // At most one event of an object runs handler code at any time: it holds the object's turn. The
 // emulator grants the turn before it delivers the event, and takes it back when the event's answer
 // has ended. Subrequest and Sleep give the turn up while they wait, and are answered when the event
-// has it again. Pause gives it up when the program waits for something else (a body that has not
-// arrived, a client that reads slowly). Resume takes it again, and is answered when it is granted.
+// has it again. So does Sync, if other events wait for the turn: they go first. Pause gives it up
+// when the program waits for something else (a body that has not arrived, a client that reads
+// slowly). Resume takes it again, and is answered when it is granted.
 // Every operation that gives the turn up first commits the writes of the object. Between Block and
-// Unblock the turn is not given up; only the commit happens. A program must not run handler code of
+// Unblock the turn is not given up; only the commit happens. An event that Background has made has
+// its place in the queue for the turn when it is answered. A program must not run handler code of
 // an event that has given up its turn.
 //
 // The program may send puts as a notice (Write), as long as the event holds its turn. They take
@@ -153,6 +155,9 @@
 // without a Wait is ignored. The woken events take their turns in the order of the tokens, and take
 // part in the step of the event that has the object's turn when the Wake arrives. Between Block and
 // Unblock no other event could send a Wake, so Wait fails there.
+//
+// Entries of a PutMany that do not fit into one frame are sent before it, by PutPart. All of them
+// are stored when the PutMany comes, or none.
 //
 // Begin, Commit and Rollback come between Block and Unblock. While a transaction is open, nothing
 // is committed, whatever the event waits for. The Commit of the outermost transaction commits.

@@ -33,6 +33,7 @@ const (
 	MethodPutMany     Method = 42 // PutMany -> Empty
 	MethodDeleteMany  Method = 43 // Keys -> Deleted
 	MethodWrite       Method = 44 // PutMany -> Empty: the same as so many Puts; may be a notice
+	MethodPutPart     Method = 45 // PutMany -> Empty: entries of the next PutMany, which has no room for them
 
 	// Everything else, from the program.
 	MethodSubrequest Method = 48 // Subrequest -> Response

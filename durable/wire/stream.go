@@ -159,7 +159,7 @@ func (s *Stream) Await(ctx context.Context) ([]byte, error) {
 	case <-s.answered:
 	case <-ctx.Done():
 		cause := context.Cause(ctx)
-		s.withdraw(cause)
+		s.WithdrawFor(cause)
 		return nil, cause
 	}
 	s.mu.Lock()
@@ -192,11 +192,11 @@ func (c *Conn) Call(ctx context.Context, method Method, question, answer Message
 func (s *Stream) Answer(m Message, end bool) error {
 	s.mu.Lock()
 	if s.over || s.hasAnswer {
-		defer s.mu.Unlock()
-		if s.overErr == ErrClosed {
-			return ErrClosed
+		s.mu.Unlock()
+		if s.conn.Err() != nil {
+			return s.conn.convert(ErrClosed)
 		}
-		return ErrOver
+		return s.conn.convert(ErrOver)
 	}
 	s.hasAnswer = true
 	s.outEnd = end
@@ -232,15 +232,16 @@ const maxFailText = 1 << 20
 
 // Withdraw tells the peer that nobody needs the answer, or the rest of it, any more. It does
 // nothing if the stream is over.
-func (s *Stream) Withdraw() { s.withdraw(nil) }
+func (s *Stream) Withdraw() { s.WithdrawFor(nil) }
 
-// withdraw is Withdraw. If cause is an *Error, it tells the peer the reason.
-func (s *Stream) withdraw(cause error) {
+// WithdrawFor is Withdraw. If cause is an *Error, it tells the peer the reason.
+func (s *Stream) WithdrawFor(cause error) {
 	e := &Error{Message: "canceled by the caller"}
 	if w := (*Error)(nil); errors.As(cause, &w) {
 		*e = *w
 	}
 	e.Canceled = true
+	e.Remote = false // the handler of the stream is not a caller
 	s.Fail(e)
 }
 
@@ -460,6 +461,7 @@ const smallPiece = 4 << 10
 // finish ends the stream. An answer, and a body, that have arrived complete can still be read.
 // Otherwise reading and waiting for the answer fail with err.
 func (s *Stream) finish(err error) {
+	err = s.conn.convert(err)
 	s.mu.Lock()
 	if s.over {
 		s.mu.Unlock()

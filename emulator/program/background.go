@@ -10,7 +10,8 @@ import (
 
 // runInBackground delivers work that outlives its handler as an event of its own, of the same
 // object or of the worker. The event lasts until the program ends the body of s. It takes its turn
-// by Resume, as after a pause.
+// by Resume, as after a pause. Its place in the queue is that of the
+// moment at which the program asks: a request that comes later does not overtake it.
 func (p *Program) runInBackground(s *wire.Stream) error {
 	var q wire.Operation
 	caller, err := p.asker(s, &q)
@@ -20,6 +21,9 @@ func (p *Program) runInBackground(s *wire.Stream) error {
 	d := &world.Delivery{
 		Kind: "waitUntil", Context: s.Context(), Program: p, Step: caller.HoldStep(), Cause: caller,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
+			if err := ev.QueueUp(); err != nil {
+				return err
+			}
 			if err := s.Answer(&wire.Background{Event: ev.Number()}, false); err != nil {
 				return err
 			}

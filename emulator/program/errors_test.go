@@ -89,7 +89,7 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	t.Run("constructor", func(t *testing.T) {
 		c.ask("/reset")
 		for _, failing = range []string{"not yet", "still not"} { // each call tries again
-			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
+			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Remote: true, Reset: true, ObjectID: id})
 		}
 		failing = ""
 		if err := c.ask("/get"); err != nil {

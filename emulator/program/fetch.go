@@ -76,11 +76,10 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 		a.Head(&m, true) //nolint:errcheck // if the client has gone, the event is complete nevertheless
 		return nil
 	}
-	stop := context.AfterFunc(inst.Context(), s.Withdraw)
-	defer stop()
+	defer withdrawAtReset(inst, s)()
 	ev.CarryBody(1)
 	defer ev.CarryBody(-1)
-	sendErr := a.Head(&m, false)
+	sendErr := ev.Send(func() error { return a.Head(&m, false) })
 	ev.Stream()
 	if sendErr != nil {
 		cancel(ev, s)
@@ -92,7 +91,8 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 		// After a failed send the handler's writes fail. The body is still read, so that the
 		// handler can return.
 		if n > 0 && sendErr == nil {
-			if _, sendErr = a.Write(buf[:n]); sendErr != nil {
+			sendErr = ev.Send(func() error { _, err := a.Write(buf[:n]); return err })
+			if sendErr != nil {
 				cancel(ev, s)
 			}
 		}
@@ -110,6 +110,22 @@ func (p *Program) answer(ev *world.Event, inst *world.Instance, s *wire.Stream, 
 			return context.Cause(inst.Context())
 		case err != nil:
 			return p.explain(err)
+		}
+	}
+}
+
+// withdrawAtReset tells the handler of s the reason, if inst is reset before stop is called. When
+// stop returns, the program has been sent the reason, or never will be. So it learns the reason
+// before it learns that the event is over.
+func withdrawAtReset(inst *world.Instance, s *wire.Stream) (stop func()) {
+	withdrawn := make(chan struct{})
+	keep := context.AfterFunc(inst.Context(), func() {
+		defer close(withdrawn)
+		s.WithdrawFor(context.Cause(inst.Context()))
+	})
+	return func() {
+		if !keep() {
+			<-withdrawn
 		}
 	}
 }
@@ -195,11 +211,14 @@ func (a *subresponse) over() {
 
 // retake resumes the caller: it takes its turn again.
 func (a *subresponse) retake() error {
-	if a.callee != nil && !a.retaken {
+	if a.callee == nil {
+		return a.caller.Resume(a.s.Context())
+	}
+	if !a.retaken {
 		a.callee.Answered(a.caller)
 	}
 	a.retaken = true
-	return a.caller.Resume(a.s.Context())
+	return a.caller.ResumeFor(a.s.Context(), a.callee)
 }
 
 func (a *subresponse) Head(m *wire.Response, end bool) error {
@@ -258,8 +277,13 @@ func (p *Program) fetchObject(q *wire.Subrequest, body io.Reader, a *subresponse
 			failure = a.failed(world.CallerError(ev, err))
 			ev.PublishFetch(a.status, time.Since(started), err)
 		},
+		Told: func() {
+			if failure != nil {
+				a.s.Fail(world.WireError(failure))
+			}
+		},
 	})
-	return failure
+	return nil
 }
 
 // addressOf returns the object that a subrequest is for.

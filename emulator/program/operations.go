@@ -31,6 +31,7 @@ var operations = map[wire.Method]operation{
 	}),
 	wire.MethodGetMany: ask(func(ev *world.Event, q *wire.Keys) (wire.Message, error) { return ev.GetMany(q.Keys) }),
 	wire.MethodPutMany: do(func(ev *world.Event, q *wire.PutMany) error { return ev.PutMany(q.Entries) }),
+	wire.MethodPutPart: do(func(ev *world.Event, q *wire.PutMany) error { return ev.PutPart(q.Entries) }),
 	wire.MethodWrite:   do(func(ev *world.Event, q *wire.PutMany) error { return ev.PutEach(q.Entries) }),
 	wire.MethodDeleteMany: ask(func(ev *world.Event, q *wire.Keys) (wire.Message, error) {
 		return ev.DeleteMany(q.Keys)
@@ -39,7 +40,7 @@ var operations = map[wire.Method]operation{
 		return ev.List(listOptions(q))
 	}),
 	wire.MethodDeleteAll: plain((*world.Event).DeleteAll),
-	wire.MethodSync:      plain((*world.Event).Sync),
+	wire.MethodSync:      {wire.Inline, (*Program).sync},
 
 	wire.MethodSetAlarm: do(func(ev *world.Event, q *wire.SetAlarm) error {
 		return ev.SetAlarm(time.UnixMilli(q.Time))
@@ -64,9 +65,7 @@ var operations = map[wire.Method]operation{
 		return &wire.Size{Bytes: uint64(bytes)}, err
 	}),
 
-	wire.MethodNow: ask(func(ev *world.Event, _ *wire.Operation) (wire.Message, error) {
-		return &wire.Time{Time: ev.Now().UnixMilli()}, nil
-	}),
+	wire.MethodNow:     {wire.Inline, (*Program).now},
 	wire.MethodPause:   plain((*world.Event).Yield),
 	wire.MethodResume:  plain((*world.Event).Retake).waits(),
 	wire.MethodBlock:   plain((*world.Event).Block).waits(),
@@ -209,14 +208,43 @@ func (p *Program) write(q *wire.PutMany) {
 	}
 }
 
+// now answers what time it is. A handler whose event is over, because its object was reset, must
+// not see another clock.
+func (p *Program) now(s *wire.Stream) {
+	var q wire.Operation
+	if err := wire.Decode(s.Message, &q); err != nil {
+		reply(s, nil, err)
+		return
+	}
+	p.event(q.Event) //nolint:errcheck // it counts the operation, if the event is not over
+	reply(s, &wire.Time{Time: p.w.Clock().Now().UnixMilli()}, nil)
+}
+
+// sync commits what an event has written. The answer waits until the event has its turn again.
+func (p *Program) sync(s *wire.Stream) {
+	var q wire.Operation
+	ev, err := p.asker(s, &q)
+	var wait func() error
+	if err == nil {
+		wait, err = ev.Sync()
+	}
+	if wait == nil {
+		reply(s, &wire.Empty{}, err)
+		return
+	}
+	go func() { reply(s, &wire.Empty{}, wait()) }()
+}
+
 // sleep makes an event wait for the clock.
 func (p *Program) sleep(s *wire.Stream) {
 	var q wire.Sleep
+	answer := func(err error) { reply(s, &wire.Empty{}, err) }
 	ev, err := p.asker(s, &q)
-	if err == nil {
-		err = ev.Sleep(s.Context(), time.Duration(q.Duration))
+	if err != nil {
+		answer(err)
+		return
 	}
-	reply(s, &wire.Empty{}, err)
+	ev.Sleep(s.Context(), time.Duration(q.Duration), answer)
 }
 
 func listOptions(q *wire.List) store.ListOptions {

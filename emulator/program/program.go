@@ -257,15 +257,19 @@ func (e *MissingClassError) Error() string {
 	return message
 }
 
-// Ask sends a question without a body, as part of an event of inst, and waits for the answer. The
-// error is a *world.Undelivered if inst is the worker's and the program was gone before.
-func (p *Program) Ask(inst *world.Instance, method wire.Method, m wire.Message) error {
+// Ask sends a question without a body, as part of an event of inst, and waits for the answer. It
+// calls sent, unless that is nil, when the question has left. The error is a *world.Undelivered if
+// inst is the worker's and the program was gone before.
+func (p *Program) Ask(inst *world.Instance, method wire.Method, m wire.Message, sent func()) error {
 	s, err := p.conn.Open(method, m, true)
 	switch {
 	case inst.IsWorker() && errors.Is(err, wire.ErrClosed):
 		return &world.Undelivered{Cause: err}
 	case err != nil:
 		return p.explain(err)
+	}
+	if sent != nil {
+		sent()
 	}
 	_, err = p.await(inst, s)
 	return err

@@ -29,10 +29,11 @@ func (p *Program) startTimer(s *wire.Stream) {
 	drop := ev.HoldTimer(due)
 	timer := c.At(due, func(step *clock.Step) {
 		step.Add()
+		place := p.w.PlaceInTime(step)
 		p.w.Go(func() {
 			defer step.Done()
 			drop()
-			ev.Expire(step, func() (goesOn, known bool) { return answerTimer(s) })
+			ev.Expire(step, func() (goesOn, known bool) { return answerTimer(s, place) })
 		})
 	})
 	context.AfterFunc(s.Context(), func() {
@@ -41,11 +42,13 @@ func (p *Program) startTimer(s *wire.Stream) {
 	})
 }
 
-// answerTimer answers s, whose timer is due, and reads the program's reply: whether the handler
-// goes on. known is false if no reply came.
-func answerTimer(s *wire.Stream) (goesOn, known bool) {
+// answerTimer answers s, whose timer is due, when those before place have been answered. It reads
+// the program's reply: whether the handler goes on. known is false if no reply came.
+func answerTimer(s *wire.Stream, place *world.Place) (goesOn, known bool) {
 	b := make([]byte, 1)
+	place.Wait()
 	err := s.Answer(&wire.Empty{}, false)
+	place.Leave()
 	if err == nil {
 		_, err = io.ReadFull(s, b)
 	}

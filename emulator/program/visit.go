@@ -27,7 +27,7 @@ func (p *Program) visit(s *wire.Stream) error {
 		Kind: world.KindVisit, Context: s.Context(), Program: p, Object: object,
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			m := &wire.Visited{Event: ev.Number(), Instance: inst.Number(), Visit: q.Visit}
-			return p.Ask(inst, wire.MethodVisited, m)
+			return p.Ask(inst, wire.MethodVisited, m, nil)
 		},
 		Ended: func(_ *world.Event, err error) {
 			if err == nil {

@@ -249,7 +249,7 @@ func (w *World) TriggerAlarm(q control.TriggerRequest, ready func() error) (cont
 		return control.Triggered{}, control.Errorf(control.CodeRunning,
 			"the alarm of %s is running already", a.object())
 	}
-	answer := control.Triggered{Fired: a.runOnce(nil, nil, true)}
+	answer := control.Triggered{Fired: a.runOnce(nil, nil, true, nil)}
 	a.ns.mu.Lock()
 	if next := a.ns.nextLocked(a.id); next != nil {
 		described := next.describeLocked()

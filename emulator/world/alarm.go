@@ -90,9 +90,13 @@ func (a *alarm) fire(step *clock.Step) {
 	if !a.claim() {
 		return
 	}
+	var place *Place
+	if w := a.ns.w; step == nil {
+		place = w.alarmStarts.join(w.cronStarts.end())
+	}
 	step.Add()
 	run := a.ns.w.launches.add()
-	a.ns.w.Go(func() { a.runOnce(step, run, false) })
+	a.ns.w.Go(func() { a.runOnce(step, run, false, place) })
 }
 
 // early reports whether no program has served yet. Then the alarm waits for RunEarly.
@@ -153,8 +157,10 @@ func (a *alarm) object() control.Object {
 }
 
 // runOnce runs the alarm, which the caller has claimed, as part of step, on which the caller has
-// taken a hold for it. on is its launch, or nil. A triggered alarm runs before its time, too.
-func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool) control.Fired {
+// taken a hold for it. on is its launch, or nil. A triggered alarm runs before its time, too. place
+// is that of the alarm among those that a running clock fires, or nil.
+func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool, place *Place) control.Fired {
+	place.Wait()
 	w, started := a.ns.w, time.Now()
 	run := Happening{
 		Event: control.KindAlarm, Which: a.object(), Object: a.object().String(),
@@ -163,7 +169,7 @@ func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool) control.Fi
 	var result alarmResult
 	d := &Delivery{
 		Kind: "alarm", Context: w.ctx, Entry: Patient, Step: step, Object: &Address{a.ns, a.identity()},
-		fromClock: true, launch: on,
+		Place: place, fromClock: true, launch: on,
 	}
 	d.Began = a.entered
 	d.Handle = func(ev *Event, inst *Instance) (err error) {
@@ -176,6 +182,7 @@ func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool) control.Fi
 			run.Outcome, run.Err = control.OutcomeDropped, err
 			return
 		}
+		ev.placeAtReset().Leave() // nobody waits for the run, and what follows may wait for a turn
 		defer a.ended()
 		run.Err = a.conclude(ev.obj, &run, result, err)
 		w.publishRun(step, ev.currentStep(), run)
@@ -256,7 +263,7 @@ func (a *alarm) handle(ev *Event, inst *Instance, triggered bool) (alarmResult, 
 	defer o.setRun(nil)
 	m := &wire.Alarm{Event: ev.number, Instance: inst.number, Scheduled: at.UnixMilli(), RetryCount: uint64(a.retries)}
 	limit := o.limit(ev, alarmLimit, errAlarmLimit)
-	err = ev.prog.Ask(inst, wire.MethodAlarm, m)
+	err = ev.prog.Ask(inst, wire.MethodAlarm, m, ev.start.Leave)
 	limit.stop()
 	result := alarmResult{called: true}
 	if err == nil {

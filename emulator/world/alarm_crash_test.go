@@ -198,7 +198,7 @@ func TestAnAlarmThatWasReplacedBeforeItsTurnIsDroppedAndNotFailed(t *testing.T) 
 				close(begun)
 				<-queued
 				must(test.replace(c))
-				must(c.plain(wire.MethodSync))
+				must(c.plain(wire.MethodBlock)) // commits, and keeps the turn
 				close(replaced)
 				<-die
 				return "", nil

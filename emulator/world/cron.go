@@ -131,11 +131,15 @@ func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
 	}
 	t.runs++
 	c.mu.Unlock()
+	var place *Place
+	if step == nil {
+		place = c.w.cronStarts.join()
+	}
 	step.Add()
 	run := c.w.launches.add()
 	c.w.Go(func() {
 		defer c.ended(t)
-		c.w.runCron(step, run, t.expr, due, due) //nolint:errcheck // the log and the report have the error
+		c.w.runCron(step, run, t.expr, due, due, place) //nolint:errcheck // the log and the report have the error
 	})
 }
 
@@ -233,26 +237,28 @@ var errNoScheduled = errors.New("the worker has no Scheduled handler")
 // RunCron delivers a cron trigger to the worker and returns when its handler has. scheduled is the
 // time that the handler sees. The error is the handler's, or why it was not called.
 func (w *World) RunCron(expr string, scheduled time.Time) (control.Fired, error) {
-	return w.runCron(nil, nil, expr, scheduled, time.Time{})
+	return w.runCron(nil, nil, expr, scheduled, time.Time{}, nil)
 }
 
 // runCron is RunCron for a trigger that was due, or zero for a requested one. The run is part of
 // step, on which the caller has taken a hold, or of none if step is nil. on is its launch, or nil.
+// place is that of the trigger among those that a running clock fires, or nil.
 func (w *World) runCron(
-	step *clock.Step, on *launch, expr string, scheduled, due time.Time,
+	step *clock.Step, on *launch, expr string, scheduled, due time.Time, place *Place,
 ) (control.Fired, error) {
+	place.Wait()
 	started := time.Now()
 	run := Happening{Event: control.KindCron, About: expr, Scheduled: scheduled, Due: due}
 	// Impatient: otherwise runs would pile up while the program keeps crashing.
 	d := &Delivery{
-		Kind: "cron " + expr, Context: w.ctx, Entry: Impatient, Step: step, fromClock: true, launch: on,
+		Kind: "cron " + expr, Context: w.ctx, Entry: Impatient, Step: step, Place: place, fromClock: true, launch: on,
 	}
 	d.Handle = func(ev *Event, inst *Instance) error {
 		if !ev.prog.Scheduled() {
 			return errNoScheduled
 		}
 		m := &wire.Scheduled{Event: ev.number, Cron: expr, Time: scheduled.UnixMilli()}
-		return ev.prog.Ask(inst, wire.MethodScheduled, m)
+		return ev.prog.Ask(inst, wire.MethodScheduled, m, ev.start.Leave)
 	}
 	d.Ended = func(ev *Event, err error) {
 		run.At, run.Err, run.Took = d.at, err, time.Since(started)

@@ -49,6 +49,11 @@ type Delivery struct {
 	// event is part of its step: by Event.Complete, or when the event's writes are committed or
 	// dropped. The event is nil if it has entered no program.
 	Ended func(ev *Event, err error)
+	// Told, unless it is nil, is called after Ended and tells the caller what Ended has found.
+	Told func()
+	// Place is where the event stands among those that the clock starts, or nil. Deliver leaves it
+	// when the handler was called, or when the event waits for something.
+	Place *Place
 
 	at        time.Time // on the clock, when the event entered its program
 	fromClock bool      // it is an alarm or a cron trigger
@@ -70,9 +75,10 @@ type Address struct {
 //     there is no instance, one is constructed.
 //  4. The handler runs.
 //  5. Its writes are committed, and the turn goes to the next in the queue.
-//  6. Ended is called, still as part of the step.
-//  7. The object is unpinned, also in the step: the time of its last use belongs there.
-//  8. The event leaves its step, and the program.
+//  6. If a reset has ended it, it waits for those that were ended before it.
+//  7. Ended is called, still as part of the step.
+//  8. The object is unpinned, also in the step: the time of its last use belongs there.
+//  9. Told is called. The event leaves its step, and the program.
 //
 // An event of the worker whose program was gone before it took the event is delivered again, to the
 // next program.
@@ -116,7 +122,7 @@ func (w *World) deliverOnce(d *Delivery) error {
 	}
 	d.Step.Done() // the event has a hold of its own
 
-	defer ev.Complete()
+	defer ev.tell(d)
 	if d.Began != nil {
 		d.Began(ev)
 	}
@@ -130,12 +136,36 @@ func (w *World) deliverOnce(d *Delivery) error {
 	return ev.err
 }
 
+// tell completes the event and tells its caller, after the events that the same reset has ended
+// before it.
+func (ev *Event) tell(d *Delivery) {
+	place := ev.placeAtReset()
+	place.Wait()
+	defer place.Leave()
+	ev.start.Leave()
+	ev.Complete()
+	if d.Told != nil {
+		d.Told()
+	}
+}
+
+// placeAtReset returns the event's place among those that a reset has ended, or nil.
+func (ev *Event) placeAtReset() *Place {
+	if ev.obj == nil {
+		return nil
+	}
+	ev.obj.mu.Lock()
+	defer ev.obj.mu.Unlock()
+	return ev.atReset
+}
+
 // enter enters a program for d. If there is none, d has ended.
 func (w *World) enter(d *Delivery) (Program, error) {
 	prog, err := w.programs.Enter(d.Context, d.Entry)
 	d.at = w.clock.Now()
 	if err != nil {
 		w.land(d)
+		d.Place.Leave()
 		if d.Ended != nil {
 			d.Ended(nil, err)
 		}
@@ -161,6 +191,9 @@ func (w *World) begin(d *Delivery, prog Program) *Event {
 	ev := w.newEvent(d.Context, prog, o, d.Kind)
 	ev.request, ev.served, ev.ended = d.Request, d.Served, d.Ended
 	ev.fromClock = d.fromClock || d.Caller != nil && d.Caller.fromClock || d.Cause != nil && d.Cause.fromClock
+	if ev.start = d.Place; ev.start != nil {
+		time.AfterFunc(w.waits.Start, ev.start.Leave)
+	}
 	return ev
 }
 

@@ -32,8 +32,9 @@ func IsCanceled(err error) bool {
 }
 
 // CallerError converts the error of an event into the one that its caller sees. If the object was
-// reset, that is the reset's error, whatever the handler returned. It is not Remote, because only a
-// handler's own failure is. Source: the platform, seen in workerd.
+// reset, that is the reset's error, whatever the handler returned. It is Remote, because the object
+// failed and not the way to it, unless the object's program is gone. Source: the platform's fetch,
+// seen in workerd.
 func CallerError(ev *Event, err error) error {
 	if err == nil {
 		return nil
@@ -42,11 +43,11 @@ func CallerError(ev *Event, err error) error {
 		err = context.Cause(inst.ctx)
 	}
 	e := (*wire.Error)(nil)
-	if !errors.As(err, &e) || !e.Reset || !e.Remote {
+	if !errors.As(err, &e) || !e.Reset || e.Retryable {
 		return err
 	}
 	c := *e
-	c.Remote = false
+	c.Remote = true
 	return &c
 }
 

@@ -81,7 +81,7 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 	t.Run("constructor", func(t *testing.T) {
 		c.ask("/reset")
 		for _, failing = range []string{"not yet", "still not"} { // each call tries again
-			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Reset: true, ObjectID: id})
+			scripted.WantError(t, c.ask("/get"), wire.Error{Message: failing, Remote: true, Reset: true, ObjectID: id})
 		}
 		failing = ""
 		if err := c.ask("/get"); err != nil {
@@ -111,6 +111,7 @@ func TestACallerGetsTheErrorOfABlockThatTookTooLong(t *testing.T) {
 	wg.Wait()
 	scripted.WantError(t, got, wire.Error{
 		Message:    errBlockLimit.Message,
+		Remote:     true,
 		Overloaded: true,
 		Reset:      true,
 		ObjectID:   labID("callee"),
@@ -128,7 +129,7 @@ func TestACallerGetsTheErrorOfAFailedCommit(t *testing.T) {
 	if got == nil || got.Message == "" {
 		t.Fatalf("got %v, want an error with a message", got)
 	}
-	scripted.WantError(t, got, wire.Error{Message: got.Message, Reset: true, ObjectID: labID("callee")})
+	scripted.WantError(t, got, wire.Error{Message: got.Message, Remote: true, Reset: true, ObjectID: labID("callee")})
 }
 
 // A reset fails every event of the object: one that runs, one that has given its turn up, and those
@@ -151,7 +152,7 @@ func TestAResetFailsEveryEventOfTheObject(t *testing.T) {
 	ask := func(path string) {
 		wg.Go(func() {
 			got := scripted.WireError(w.deliver("a", path))
-			scripted.WantError(t, got, wire.Error{Message: "enough", Reset: true, ObjectID: labID("a")})
+			scripted.WantError(t, got, wire.Error{Message: "enough", Remote: true, Reset: true, ObjectID: labID("a")})
 		})
 	}
 	ask("/sleep")

@@ -31,14 +31,20 @@ type Event struct {
 	// named is set when the log has said that the event waits for the frozen clock.
 	named atomic.Bool
 
+	// sending is set while a part of the response is on its way to the caller.
+	sending atomic.Bool
+
 	// served notes the objects that an event of the worker calls, or is nil.
 	served *Served
 
 	// noticed guards puts: entries that the handler has put by notices and that are not yet in the
 	// store. Each use of the store stores them first.
-	noticed sync.Mutex
-	puts    []wire.Entry
-	noted   int // bytes of puts
+	// parts are entries of the next PutMany, of partSize bytes.
+	noticed  sync.Mutex
+	puts     []wire.Entry
+	noted    int // bytes of puts
+	parts    []wire.Entry
+	partSize int
 
 	// obj.storeMu guards what follows.
 
@@ -57,6 +63,8 @@ type Event struct {
 	limit   *timeLimit
 	// arrived is set when the event counts as a user of the object (see occupancy).
 	arrived bool
+	// atReset is the place of the event among those that a reset has ended, or nil.
+	atReset *Place
 	// constructing is set while the instance is constructed for this event.
 	constructing bool
 }
@@ -119,6 +127,17 @@ func (ev *Event) CarryBody(n int) {
 		ev.AwaitOutside(n)
 		ev.addBodies(n)
 	}
+}
+
+// Send calls send, which sends a part of the event's response to the caller, and returns its error.
+// If the object was reset, Send returns the cause.
+func (ev *Event) Send(send func() error) error {
+	ev.sending.Store(true)
+	defer ev.sending.Store(false)
+	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil {
+		return context.Cause(inst.ctx)
+	}
+	return send()
 }
 
 // Title returns the event's name like String, with the method and path of a request.

@@ -223,7 +223,7 @@ func (w *World) RunEarly() {
 			done := make(chan struct{})
 			w.Go(func() {
 				defer close(done)
-				a.runOnce(nil, runs[i], false)
+				a.runOnce(nil, runs[i], false, nil)
 			})
 			timer := time.NewTimer(w.waits.EarlyAlarm)
 			select {

@@ -1,9 +1,11 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -182,7 +184,13 @@ func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
 	}
 	err := WireError(cause)
 	err.Reset, err.ObjectID = true, o.id.String()
+	ended := o.lineUpLocked(inst)
 	inst.reset(err)
+	for _, ev := range ended {
+		if ev.sending.Load() { // it may wait for its caller, and so for ever
+			ev.atReset.Leave()
+		}
+	}
 	inst.prog.Destroy(inst)
 	if o.inst == inst {
 		o.inst = nil
@@ -198,6 +206,32 @@ func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
 		close(w.granted)
 	}
 	o.queue = kept
+}
+
+// lineUpLocked puts the events that a reset of inst ends in the order in which their callers learn
+// of it, and returns them. First come those that have not begun, then the others, each in the order
+// of their arrival. (Seen in workerd.)
+func (o *object) lineUpLocked(inst *Instance) (events []*Event) {
+	for _, w := range o.queue {
+		if ev := w.ticket.ev; ev != nil && ev.inst == nil {
+			events = append(events, ev)
+		}
+	}
+	begun := o.events()
+	if o.turn != nil && o.turn.isMain() && !slices.Contains(begun, o.turn.ev) { // its commit has failed
+		begun = append(begun, o.turn.ev)
+	}
+	slices.SortFunc(begun, func(a, b *Event) int { return cmp.Compare(a.number, b.number) })
+	for _, ev := range begun {
+		if ev.inst == inst {
+			events = append(events, ev)
+		}
+	}
+	var order line
+	for _, ev := range events {
+		ev.atReset = order.join()
+	}
+	return events
 }
 
 // events returns the object's events that may ask for operations.
@@ -228,7 +262,8 @@ func (o *object) abort(step *clock.Step, inst *Instance, cause error, dropAlarm 
 }
 
 // instanceFor returns the object's instance in the program of ev, which has the turn. It constructs
-// one if there is none.
+// one if there is none, and commits what the constructor has written: no failure of the event
+// undoes that. (Seen in workerd.)
 func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	o.mu.Lock()
 	inst := o.inst
@@ -236,10 +271,21 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	if inst != nil && inst.prog == ev.prog && inst.ctx.Err() == nil {
 		return inst, nil
 	}
+	inst, err := o.construct(ev)
+	if err != nil {
+		return nil, err
+	}
+	o.storeMu.Lock()
+	defer o.storeMu.Unlock()
+	return inst, o.commitTurn(&ev.ticket, inst)
+}
+
+// construct makes an instance of the object for ev, which has the turn.
+func (o *object) construct(ev *Event) (*Instance, error) {
 	if _, ok := ev.prog.Class(o.ns.class()); !ok {
 		return nil, fmt.Errorf("the program has no class %q", o.ns.class())
 	}
-	inst = &Instance{number: ev.w.instances.Add(1), prog: ev.prog}
+	inst := &Instance{number: ev.w.instances.Add(1), prog: ev.prog}
 	inst.ctx, inst.reset = context.WithCancelCause(context.Background())
 
 	o.mu.Lock()
@@ -253,7 +299,7 @@ func (o *object) instanceFor(ev *Event) (*Instance, error) {
 	_, m.Jurisdiction, _ = objectid.Parse(o.ns.uniqueKey, m.ID) // the id was checked when it was parsed
 	limit := o.limit(ev, BlockLimit, errBlockLimit)
 	ev.w.running.add(ev)
-	err := ev.prog.Ask(inst, wire.MethodConstruct, m)
+	err := ev.prog.Ask(inst, wire.MethodConstruct, m, nil)
 	ev.w.running.remove(ev)
 	limit.stop()
 

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -85,9 +86,33 @@ func (ev *Event) GetMany(keys []string) (answer *wire.Listed, err error) {
 	return answer, err
 }
 
-// PutMany stores all entries or none. It fails for more keys, or an entry, beyond the limits.
+// PutMany stores all entries or none, together with those of PutPart. It fails for more keys, or an
+// entry, beyond the limits.
 func (ev *Event) PutMany(entries []wire.Entry) error {
+	ev.noticed.Lock()
+	entries = append(ev.parts, entries...)
+	ev.parts, ev.partSize = nil, 0
+	ev.noticed.Unlock()
 	return ev.Use(func(st *store.Object) error { return ev.limits().putMany(st, entries) })
+}
+
+// maxParts is how many bytes the keys and values of one PutMany may have together. The emulator has
+// them in memory until the last one has come.
+const maxParts = 512 << 20
+
+// PutPart takes entries of the next PutMany. It fails for more than maxParts, and forgets them.
+func (ev *Event) PutPart(entries []wire.Entry) error {
+	ev.noticed.Lock()
+	defer ev.noticed.Unlock()
+	for _, e := range entries {
+		ev.partSize += len(e.Key) + len(e.Value)
+	}
+	if ev.partSize > maxParts {
+		ev.parts, ev.partSize = nil, 0
+		return fmt.Errorf("the entries of one call have more than %d MiB", maxParts>>20)
+	}
+	ev.parts = append(ev.parts, entries...)
+	return nil
 }
 
 // PutEach stores entries one after the other, until one fails.
@@ -135,9 +160,22 @@ func (ev *Event) DeleteAll() error {
 	})
 }
 
-// Sync commits the writes of the turn, unless a transaction is open.
-func (ev *Event) Sync() error {
-	return ev.Use(func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) })
+// Sync commits the writes of the turn, unless a transaction is open, and lets the events that wait
+// for the turn go first, unless the event is blocked. (Seen in workerd.) If there are any, Sync
+// returns the function that waits until the event has its turn again.
+func (ev *Event) Sync() (wait func() error, err error) {
+	var w *waiter
+	err = ev.Use(func(*store.Object) error {
+		if err := ev.obj.commitOrReset(&ev.ticket); err != nil {
+			return err
+		}
+		w = ev.obj.yield(ev)
+		return nil
+	})
+	if w == nil {
+		return nil, err
+	}
+	return func() error { return ev.obj.await(context.Background(), w) }, nil
 }
 
 // SetAlarm sets the alarm of the event's object. A past time means now. It fails if the class has
@@ -223,9 +261,6 @@ func (ev *Event) DatabaseSize() (bytes int64, err error) {
 	return bytes, err
 }
 
-// Now returns the time of the clock.
-func (ev *Event) Now() time.Time { return ev.w.clock.Now() }
-
 // Block makes the event keep its turn until Unblock, for BlockLimit at most. It waits until the
 // event has the turn, and commits earlier writes.
 func (ev *Event) Block() error {
@@ -250,7 +285,7 @@ func (ev *Event) endWrites() error {
 	if ev.obj == nil {
 		return errors.New("the worker has no turn to keep")
 	}
-	return ev.Sync()
+	return ev.Use(func(*store.Object) error { return ev.obj.commitOrReset(&ev.ticket) })
 }
 
 // Abort resets the event's object: its events fail with reason. With dropAlarm, a running alarm is

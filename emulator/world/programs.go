@@ -43,9 +43,10 @@ type Program interface {
 	// Scheduled reports whether the worker handles cron triggers.
 	Scheduled() bool
 	// Ask sends a question without a body, as part of an event of inst, and returns when the
-	// handler has returned. For an event of the worker, the error is *Undelivered if the program
-	// was gone before it took the question.
-	Ask(inst *Instance, method wire.Method, m wire.Message) error
+	// handler has returned. It calls sent, unless that is nil, when the question has left. For an
+	// event of the worker, the error is *Undelivered if the program was gone before it took the
+	// question.
+	Ask(inst *Instance, method wire.Method, m wire.Message, sent func()) error
 	// Destroy makes the program forget an instance. It does not wait.
 	Destroy(*Instance)
 	// Forget makes the program drop its cache of an instance's storage, before it reads anything

@@ -107,6 +107,10 @@ type script struct {
 	handlers map[string]func(*call) (string, error)
 	// failing, unless it is nil, is called before a handler fails because the script is gone.
 	failing func(*call)
+	// asked, unless it is nil, is called when the program takes a question, such as "alarm".
+	asked func(name string, inst *Instance)
+	// told, unless it is nil, is called when a caller has learned that its request has failed.
+	told func(path string)
 
 	mu        sync.Mutex
 	log       []string // what happened, in order
@@ -169,7 +173,7 @@ func (s *script) Forget(*Instance) {
 }
 
 // Ask runs the handler for m.
-func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
+func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message, sent func()) error {
 	c := &call{run: r, instance: inst.Number()}
 	var name string
 	switch m := m.(type) {
@@ -188,6 +192,12 @@ func (r *scriptRun) Ask(inst *Instance, _ wire.Method, m wire.Message) error {
 	}
 	if r.Lost() {
 		return context.Cause(r.gone)
+	}
+	if r.asked != nil {
+		r.asked(name, inst)
+	}
+	if sent != nil {
+		sent()
 	}
 	f := r.handlers[name]
 	if f == nil && name == "construct" {
@@ -276,7 +286,7 @@ func (r *scriptRun) fetchAt(ctx context.Context, caller *Event, to *Address, pat
 	}
 	goOn := func(ev *Event) error {
 		ev.Answered(caller)
-		return caller.Resume(ctx)
+		return caller.ResumeFor(ctx, ev)
 	}
 	answered, started := false, time.Now()
 	failure := r.w.Deliver(&Delivery{
@@ -302,6 +312,11 @@ func (r *scriptRun) fetchAt(ctx context.Context, caller *Event, to *Address, pat
 				}
 			}
 			ev.PublishFetch(200, time.Since(started), failed)
+		},
+		Told: func() {
+			if err != nil && r.told != nil {
+				r.told(path)
+			}
 		},
 	})
 	if err == nil {
@@ -383,7 +398,7 @@ func (c *call) store(key, value string) error {
 
 func (c *call) now() (now time.Time) {
 	must(c.ask(func(ev *Event) error {
-		now = ev.Now()
+		now = ev.w.clock.Now()
 		return nil
 	}))
 	return now.Truncate(time.Millisecond).UTC()
@@ -391,7 +406,7 @@ func (c *call) now() (now time.Time) {
 
 func (c *call) nowOrError() (now time.Time, err error) {
 	err = c.ask(func(ev *Event) error {
-		now = ev.Now().Truncate(time.Millisecond).UTC()
+		now = ev.w.clock.Now().Truncate(time.Millisecond).UTC()
 		return nil
 	})
 	return now, err
@@ -409,6 +424,9 @@ func (c *call) background(work func(*call) error) error {
 				Kind: "waitUntil", Context: c.ctx, Program: c.run, Object: caller.Object().Address(),
 				Instance: caller.Instance(), Step: step,
 				Handle: func(ev *Event, inst *Instance) error {
+					if err := ev.QueueUp(); err != nil {
+						return err
+					}
 					begun <- nil
 					next := &call{run: c.run, event: ev.Number(), instance: c.instance}
 					_, err := c.run.run(inst, next, func(c *call) (string, error) {
@@ -431,7 +449,10 @@ func (c *call) background(work func(*call) error) error {
 }
 
 func (c *call) sleep(d time.Duration) error {
-	return c.ask(func(ev *Event) error { return ev.Sleep(c.ctx, d) })
+	return c.ask(func(ev *Event) (err error) {
+		ev.Sleep(c.ctx, d, func(e error) { err = e })
+		return err
+	})
 }
 
 func (c *call) setAlarm(in time.Duration) error { return c.setAlarmAt(c.now().Add(in)) }
@@ -473,10 +494,16 @@ func (c *call) plain(method wire.Method) error {
 	f, ok := map[wire.Method]func(*Event) error{
 		wire.MethodDeleteAll:   (*Event).DeleteAll,
 		wire.MethodDeleteAlarm: (*Event).DeleteAlarm,
-		wire.MethodSync:        (*Event).Sync,
-		wire.MethodBegin:       (*Event).Begin,
-		wire.MethodCommit:      (*Event).Commit,
-		wire.MethodRollback:    (*Event).Rollback,
+		wire.MethodSync: func(ev *Event) error {
+			wait, err := ev.Sync()
+			if wait != nil {
+				err = wait()
+			}
+			return err
+		},
+		wire.MethodBegin:    (*Event).Begin,
+		wire.MethodCommit:   (*Event).Commit,
+		wire.MethodRollback: (*Event).Rollback,
 		wire.MethodDatabaseSize: func(ev *Event) error {
 			_, err := ev.DatabaseSize()
 			return err

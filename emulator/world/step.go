@@ -1,11 +1,9 @@
 package world
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"devtool.internal/clock"
@@ -44,6 +42,7 @@ type stepHolder struct {
 	operations int64                    // how many operations the handler has asked for
 	waits      int                      // goroutines of the handler that sleep or wait for a callee
 	paused     bool                     // the handler gives its turn up, or wants it back
+	start      *Place                   // among what the clock starts; left when the handler was called or waits
 	outside    int                      // answers and bodies from outside that the handler may wait for
 	bodies     int                      // the part of outside that CarryBody has counted
 
@@ -172,6 +171,7 @@ func (h *stepHolder) operationCount() int64 {
 // beginWait counts a goroutine of the handler that begins to wait. endWait undoes that when the
 // goroutine goes on, and returns how many others still wait.
 func (h *stepHolder) beginWait() {
+	h.start.Leave()
 	h.stepMu.Lock()
 	h.waits++
 	h.several = h.several || h.waits > 1
@@ -193,6 +193,7 @@ func (h *stepHolder) waiting() int {
 }
 
 func (h *stepHolder) setPaused(paused bool) {
+	h.start.Leave()
 	h.stepMu.Lock()
 	h.paused = paused
 	h.stepMu.Unlock()
@@ -201,6 +202,7 @@ func (h *stepHolder) setPaused(paused bool) {
 // AwaitOutside adds n to the number of answers and bodies from outside that the handler may wait
 // for. The emulator does not control these.
 func (h *stepHolder) AwaitOutside(n int) {
+	h.start.Leave()
 	h.stepMu.Lock()
 	h.outside += n
 	h.progress++
@@ -417,94 +419,6 @@ func (ev *Event) StopWaiting(step *clock.Step) {
 	}
 	ev.unpark(step)
 	ev.w.Go(func() { ev.leaveWhenSilent(step) })
-}
-
-// Sleep commits, gives the turn up, waits for d on the clock and takes the turn again. If ctx ends
-// first, or the object is reset, Sleep returns the cause, and the event is left without its turn.
-func (ev *Event) Sleep(ctx context.Context, d time.Duration) error {
-	ctx, cancel := ev.untilReset(ctx)
-	defer cancel()
-	if err := ev.Pause(ctx); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	c := ev.w.clock
-	woken := make(chan *clock.Step, 1)
-	// The timer is set before the event leaves its step: the clock must not go past it.
-	n := &sleepTimer{}
-	n.timer = c.At(c.Now().Add(d), func(step *clock.Step) {
-		step.Add()
-		n.due.Store(true)
-		woken <- step
-	})
-	defer remember(&ev.stepHolder, &ev.sleeps, n)()
-	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil && n.end() {
-		return context.Cause(inst.ctx)
-	}
-	ev.beginWait()
-	ev.park()
-	ev.w.nameFrozen(ev)
-	var step *clock.Step
-	var err error
-	select {
-	case step = <-woken:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		if !n.end() {
-			step = <-woken
-		}
-	}
-	ev.unpark(step)
-	step.Done()
-	ev.woken(step)
-	if err != nil {
-		return err
-	}
-	return ev.Resume(ctx)
-}
-
-// untilReset returns a context that ends with ctx, and when the event's object is reset. The caller
-// calls cancel.
-func (ev *Event) untilReset(ctx context.Context) (_ context.Context, cancel func()) {
-	ctx, end := context.WithCancelCause(ctx)
-	stop := func() bool { return true }
-	if inst := ev.instance(); inst != nil {
-		stop = context.AfterFunc(inst.ctx, func() { end(context.Cause(inst.ctx)) })
-	}
-	return ctx, func() {
-		stop()
-		end(nil)
-	}
-}
-
-// A sleepTimer is the timer of one Sleep.
-type sleepTimer struct {
-	timer *clock.Timer
-	due   atomic.Bool // it has fired, and its handler is about to go on
-
-	mu    sync.Mutex
-	ended bool // stopped before it was due
-}
-
-// end stops the timer, and reports whether it was not due yet. A second call reports the same.
-func (n *sleepTimer) end() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ended = n.ended || n.timer.Stop()
-	return n.ended
-}
-
-// endSleeps stops the timers of all sleeps of the event, whose object was reset. Their goroutines
-// may notice the reset later.
-func (ev *Event) endSleeps() {
-	ev.stepMu.Lock()
-	sleeps := slices.Collect(maps.Keys(ev.sleeps))
-	ev.stepMu.Unlock()
-	for _, n := range sleeps {
-		n.end()
-	}
 }
 
 // Expire tells the handler, as part of step, that a timer is due. It calls notify, which reports

@@ -102,6 +102,32 @@ func (o *object) enqueueLocked(ctx context.Context, t *ticket) (*waiter, error) 
 	return w, nil
 }
 
+// yield passes the turn of ev to the next in the queue, and returns the place of ev at the end of
+// the queue. It returns nil if nobody waits, or if ev does not have the turn or keeps it.
+func (o *object) yield(ev *Event) *waiter {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.turn != &ev.ticket || ev.blocked > 0 || len(o.queue) == 0 {
+		return nil
+	}
+	w := &waiter{ticket: &ev.ticket, granted: make(chan struct{}), count: 1}
+	ev.waiter = w
+	o.queue = append(o.queue, w)
+	o.releaseLocked()
+	return w
+}
+
+// QueueUp takes the place of the event in the queue for its object's turn. So no event that comes
+// later gets the turn first. The handler takes the turn by Resume. It does nothing for an event of
+// the worker.
+func (ev *Event) QueueUp() error {
+	if ev.obj == nil {
+		return nil
+	}
+	_, err := ev.obj.enqueue(context.Background(), &ev.ticket)
+	return err
+}
+
 // await waits until the ticket whose place is w has the turn.
 func (o *object) await(ctx context.Context, w *waiter) error {
 	select {
@@ -207,11 +233,23 @@ func (ev *Event) Pause(ctx context.Context) error {
 
 // Resume takes the turn again after Pause. If ctx ends first it returns the cause, without the
 // turn.
-func (ev *Event) Resume(ctx context.Context) error {
+func (ev *Event) Resume(ctx context.Context) error { return ev.resume(ctx, nil) }
+
+// ResumeFor is Resume when callee, for which the handler has waited, is over. If the turn is not
+// free, callee waits no longer for its caller to learn that: the place in the queue is certain.
+func (ev *Event) ResumeFor(ctx context.Context, callee *Event) error {
+	return ev.resume(ctx, callee.placeAtReset())
+}
+
+func (ev *Event) resume(ctx context.Context, place *Place) error {
 	if ev.obj == nil {
 		return nil
 	}
-	err := ev.obj.acquire(ctx, &ev.ticket)
+	w, err := ev.obj.enqueue(ctx, &ev.ticket)
+	if w != nil {
+		place.Leave()
+		err = ev.obj.await(ctx, w)
+	}
 	if err == nil {
 		ev.setPaused(false)
 	}
@@ -244,13 +282,23 @@ func (o *object) pause(ctx context.Context, ev *Event) error {
 	return nil
 }
 
-// block makes ev keep the turn until unblock.
+// maxNested is how deep blocks and transactions may be nested. Source: workerd's io-context.h.
+const maxNested = 64
+
+// errNested is in the platform's words.
+var errNested = &wire.Error{Message: "blockConcurrencyWhile() calls are nested too deeply."}
+
+// block makes ev keep the turn until unblock. It fails if ev has maxNested blocks already, one of
+// which may be its constructor.
 func (o *object) block(ev *Event) error {
 	if err := o.acquire(context.Background(), &ev.ticket); err != nil {
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if ev.blocked >= maxNested {
+		return errNested
+	}
 	ev.blocked++
 	if ev.blocked == 1 {
 		ev.limit = o.limit(ev, BlockLimit, errBlockLimit)

@@ -127,8 +127,14 @@ func (ev *Event) takeFirstTurn() error {
 	o := ev.obj
 	a := o.arrive(ev)
 	if a == nil {
-		return o.acquire(ev.ctx, &ev.ticket)
+		w, err := o.enqueue(ev.ctx, &ev.ticket)
+		if w == nil {
+			return err
+		}
+		ev.start.Leave()
+		return o.await(ev.ctx, w)
 	}
+	ev.start.Leave()
 	select {
 	case <-a.admitted:
 	case <-ev.ctx.Done():

@@ -19,7 +19,8 @@
 //   - programs.go: how it sees programs
 //   - delivery.go, event.go: an event's way to its handler
 //   - turn.go: who has an object's turn
-//   - step.go: who holds the present instant of the clock
+//   - step.go, sleep.go: who holds the present instant of the clock, and what waits for another one
+//   - line.go: who goes first of those that go on at once
 //   - object.go: instances, commits and resets
 //   - operations.go: what a handler may ask for
 //   - alarm.go, missed.go, cron.go: the events that the clock delivers
@@ -85,6 +86,10 @@ type Waits struct {
 	Idle time.Duration
 	// EarlyAlarm is how long an early alarm delays the next one at most. The default is 250 ms.
 	EarlyAlarm time.Duration
+	// Start is how long the start of an alarm or cron trigger delays the next one at most, on a
+	// running clock. Alarms of one instant start one after the other, but a constructor may block.
+	// The default is 250 ms.
+	Start time.Duration
 	// Turn is how long an Admin waits for an object's turn. The default is 10 s.
 	Turn time.Duration
 	// Aftermath is how long an advance waits for events that a reset from outside or the loss of
@@ -101,6 +106,7 @@ func (w Waits) withDefaults() Waits {
 		BlockGrace: cmp.Or(w.BlockGrace, 2*time.Second),
 		Idle:       cmp.Or(w.Idle, time.Second),
 		EarlyAlarm: cmp.Or(w.EarlyAlarm, 250*time.Millisecond),
+		Start:      cmp.Or(w.Start, 250*time.Millisecond),
 		Turn:       cmp.Or(w.Turn, 10*time.Second),
 		Aftermath:  cmp.Or(w.Aftermath, time.Second),
 		Quiet:      cmp.Or(w.Quiet, 300*time.Millisecond),
@@ -131,6 +137,9 @@ type World struct {
 	crons    crontab
 	faults   faults
 	early    earlyAlarms
+	// The timers that a running clock fires, and the alarms and cron triggers among them, each in
+	// their order.
+	timers, alarmStarts, cronStarts line
 	// aftermath counts the events that resets from outside and lost programs have ended and that
 	// are not over yet.
 	aftermath aftermath

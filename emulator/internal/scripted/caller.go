@@ -83,13 +83,13 @@ func CalleeErrors() []CalleeError {
 		{
 			Name:       "abort",
 			Path:       "/reset",
-			Want:       wire.Error{Message: "enough", Reset: true, ObjectID: id},
+			Want:       wire.Error{Message: "enough", Remote: true, Reset: true, ObjectID: id},
 			Constructs: true,
 		},
 		{
 			Name:       "failure in a block",
 			Path:       "/block",
-			Want:       wire.Error{Message: "not loaded", Reset: true, ObjectID: id},
+			Want:       wire.Error{Message: "not loaded", Remote: true, Reset: true, ObjectID: id},
 			Constructs: true,
 		},
 	}

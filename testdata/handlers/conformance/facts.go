@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"math"
@@ -15,19 +16,23 @@ import (
 // describe turns an error into a fact that both runtimes can state: its kind, and the text that a
 // case has thrown. Texts of cases begin with "case:".
 func describe(err error) fact {
-	f := map[string]any{"error": "refused"}
+	var flags []string
 	if failed := (*durable.Error)(nil); errors.As(err, &failed) {
-		switch {
-		case failed.Overloaded:
-			f["error"] = "overloaded"
-		case failed.Reset:
-			f["error"] = "reset"
-		case failed.Retryable:
-			f["error"] = "lost"
-		case failed.Remote:
-			f["error"] = "remote"
+		for _, flag := range []struct {
+			set  bool
+			name string
+		}{
+			{failed.Remote, "remote"},
+			{failed.Reset, "reset"},
+			{failed.Retryable, "lost"},
+			{failed.Overloaded, "overloaded"},
+		} {
+			if flag.set {
+				flags = append(flags, flag.name)
+			}
 		}
 	}
+	f := map[string]any{"error": cmp.Or(strings.Join(flags, " "), "refused")}
 	if _, why, found := strings.Cut(err.Error(), "case:"); found {
 		why, _, _ = strings.Cut(why, "\n")
 		f["why"] = "case:" + why

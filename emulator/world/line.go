@@ -1,0 +1,67 @@
+package world
+
+import (
+	"sync"
+
+	"devtool.internal/clock"
+)
+
+// A line puts goroutines in order that would otherwise race: each waits for those that came before.
+// The zero value is an empty line.
+type line struct {
+	mu   sync.Mutex
+	last *Place // or nil
+}
+
+// A Place is where a goroutine stands in a line. A nil Place waits for nobody.
+type Place struct {
+	before []*Place
+	left   chan struct{} // closed by Leave
+	once   sync.Once
+}
+
+// join returns the place at the end of l. Its goroutine also waits for others.
+func (l *line) join(others ...*Place) *Place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := &Place{before: append(others, l.last), left: make(chan struct{})}
+	l.last = p
+	return p
+}
+
+// end returns the last place of l, or nil.
+func (l *line) end() *Place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// Wait returns when the places before p have been left.
+func (p *Place) Wait() {
+	if p == nil {
+		return
+	}
+	for _, before := range p.before {
+		if before != nil {
+			<-before.left
+		}
+	}
+	p.before = nil // or all places there ever were would stay in memory
+}
+
+// Leave lets those behind p go on. A second call does nothing.
+func (p *Place) Leave() {
+	if p != nil {
+		p.once.Do(func() { close(p.left) })
+	}
+}
+
+// PlaceInTime returns the place of a timer among those that a running clock fires. The timer's
+// function calls it. What goes on at the same time then does so in the order of the timers. It
+// returns nil for a timer of an advance, where each timer is a step of its own.
+func (w *World) PlaceInTime(step *clock.Step) *Place {
+	if step != nil {
+		return nil
+	}
+	return w.timers.join()
+}
