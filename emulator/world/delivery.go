@@ -169,6 +169,9 @@ func (w *World) enter(d *Delivery) (Program, error) {
 		if d.Ended != nil {
 			d.Ended(nil, err)
 		}
+		if d.Told != nil {
+			d.Told()
+		}
 		d.Step.Done()
 	}
 	return prog, err

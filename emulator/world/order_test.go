@@ -173,10 +173,10 @@ func TestWritesOfAFailingConstructorAreLost(t *testing.T) {
 // in the order of their arrival.
 func TestCallersLearnOfAResetInTheOrderOfTheirArrival(t *testing.T) {
 	for name, callers := range map[string][]string{
-		"of one object":     {"b", "b", "b", "b", "b", "b", "b", "b"},
-		"of several":        {"b", "c", "d", "e", "b", "c", "d", "e"},
-		"of the worker":     {"a", "a", "a", "a", "a", "a", "a", "a"},
-		"with their object": {"b", "a", "b", "a", "b", "a", "b", "a"},
+		"in one object":             {"b", "b", "b", "b", "b", "b", "b", "b", "b"},
+		"in many objects":           {"b", "c", "d", "e", "f", "g", "h", "i", "j"},
+		"in the worker":             {"a", "a", "a", "a", "a", "a", "a", "a", "a"},
+		"in objects and the worker": {"b", "a", "c", "a", "d", "a", "e", "a", "f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 10 {
@@ -208,33 +208,34 @@ func testOrderAtReset(t *testing.T, callers []string) {
 			return "", c.reset("enough")
 		},
 	}
-	for i := range len(callers) {
+	const half = 4 // of the callers: one more resets the object
+	for i := range 2 * half {
 		path := fmt.Sprint("/", i)
 		s.handlers[path] = func(c *call) (string, error) { return "", c.sleep(time.Hour) }
 		s.handlers["/call"+path] = func(c *call) (string, error) { return c.fetch("a", path) }
 	}
+	s.handlers["/call/x"] = func(c *call) (string, error) { return c.fetch("a", "/x") }
 	w := newWorld(t, s)
 	var wg sync.WaitGroup
-	send := func(i int) {
-		path := fmt.Sprint("/", i)
+	sendAs := func(caller, path string) {
 		wg.Go(func() {
-			if callers[i] == "a" {
+			if caller == "a" {
 				w.get("a", path)
 			} else {
-				w.get(callers[i], "/call"+path)
+				w.get(caller, "/call"+path)
 			}
 		})
 	}
-	half := len(callers) / 2
+	send := func(i int) { sendAs(callers[i], fmt.Sprint("/", i)) }
 	for i := range half {
 		send(i)
 		eventually(t, "the next sleeps", func() bool { return w.sleeping("a") == i+1 })
 	}
-	wg.Go(func() { w.get("a", "/x") })
+	sendAs(callers[2*half], "/x")
 	eventually(t, "one waits", func() bool { return s.notes() == "waits" })
 	close(block)
 	eventually(t, "it holds the turn", func() bool { return s.notes() == "waits holds" })
-	for i := half; i < len(callers); i++ {
+	for i := half; i < 2*half; i++ {
 		send(i)
 		eventually(t, "the next waits", func() bool { return w.object("Lab", "a").queued() == i-half+1 })
 	}
