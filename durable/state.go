@@ -95,8 +95,8 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 
 // WaitUntil runs fn as an event of its own, after the calling handler has given its turn up or
 // returned, and before every event that comes later. fn has the object's turn while it runs, and
-// keeps the object in memory. ctx is the handler's. The context of fn outlives it. An error of fn is
-// only logged.
+// keeps the object in memory. ctx is the handler's. The context of fn outlives it. An error of fn
+// is only logged.
 func (s *State) WaitUntil(ctx context.Context, fn func(ctx context.Context) error) error {
 	inv, err := s.invocation(ctx)
 	return waitUntil(inv, err, fn)

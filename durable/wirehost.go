@@ -43,7 +43,7 @@ type wireHost struct {
 	away         int  // how many goroutines have released the instance: see wireturn.go
 	holds        bool // the handler holds its instance
 	returned     bool // the handler has returned
-	over         bool // the handler has returned, or has reset its object
+	over         bool // the handler has returned, or its object was reset
 	sections     int  // how many are open
 	// open are the requests whose responses may still be read, and waits for other events. end
 	// withdraws them.
@@ -136,8 +136,8 @@ func (h *wireHost) ask(m wire.Method, question, answer wire.Message) error {
 	return h.failed(h.conn.Call(context.Background(), m, question, answer))
 }
 
-// lives returns the contexts that end when the object is reset. The handler's may have ended before,
-// because the client has gone.
+// lives returns the contexts that end when the object is reset. The handler's may have ended
+// before, because the client has gone.
 func (h *wireHost) lives() []context.Context {
 	if h.event == nil {
 		return []context.Context{h.ctx}
@@ -163,6 +163,9 @@ func (h *wireHost) failed(err error) error {
 	if !ok || !e.Reset || h.inv.state == nil || e.ObjectID != h.inv.state.ID.String() {
 		return err
 	}
+	h.mu.Lock()
+	h.over = true // the handler's context ends a moment later, and until then no put may be buffered
+	h.mu.Unlock()
 	own := *e
 	own.Remote = false // it is this object's reset, and no other object has failed
 	return &own

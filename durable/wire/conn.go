@@ -293,8 +293,8 @@ func (c *Conn) read(r *bufio.Reader) {
 			return
 		}
 		if r.Buffered() > 0 && c.parity == uint64(Program)%2 {
-			// Of several goroutines that are woken, Go's scheduler runs the last one first. But what
-			// the emulator has put in order, such as equal sleeps, must go on in that order.
+			// Of several goroutines that are woken, Go's scheduler runs the last one first. But
+			// what the emulator has put in order, such as equal sleeps, must go on in that order.
 			runtime.Gosched()
 		}
 	}
