@@ -251,13 +251,13 @@ func TestOnlyInputsOfTheBuildCount(t *testing.T) {
 			if !slices.Contains(test.want, "dev.log") {
 				check(without(noInputs, test.want), false)
 			}
-			real, err := filepath.EvalSymlinks(dir)
+			top, err := filepath.EvalSymlinks(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var outside []string
 			for _, folder := range in.Outside() {
-				outside = append(outside, strings.TrimPrefix(filepath.ToSlash(folder), filepath.ToSlash(real)+"/"))
+				outside = append(outside, strings.TrimPrefix(filepath.ToSlash(folder), filepath.ToSlash(top)+"/"))
 			}
 			if !slices.Equal(outside, test.outside) {
 				t.Errorf("outside of the project: got %q, want %q", outside, test.outside)
