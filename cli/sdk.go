@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"devtool.internal/config"
 	"devtool.internal/internal/safefile"
@@ -71,6 +72,10 @@ func writeSDK(fsys fs.FS, project string) (changed bool, err error) {
 	// Nothing below .devtool may lead out of it: a link there would let others choose what is
 	// overwritten and removed.
 	folder, err := safefile.DotFolder(project, path.Base(sdkDir))
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) { // the copy may be up to date
+		folder = filepath.Join(project, filepath.FromSlash(sdkDir))
+		err = safefile.InDotFolder(folder)
+	}
 	if err != nil {
 		return false, fmt.Errorf("write SDK: %w", err)
 	}
