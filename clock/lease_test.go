@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,15 @@ import (
 
 // A disk keeps what a clock has saved, and can fail.
 type disk struct {
-	saved clock.State
-	saves int
+	mu    sync.Mutex // the clock's goroutine saves, too
+	state clock.State
+	count int
 	err   error
 }
 
 func (d *disk) save(s clock.State) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.err != nil {
 		return d.err
 	}
@@ -28,9 +32,28 @@ func (d *disk) save(s clock.State) error {
 	if err != nil {
 		return err
 	}
-	d.saves++
-	d.saved = clock.State{}
-	return json.Unmarshal(text, &d.saved)
+	d.count++
+	d.state = clock.State{}
+	return json.Unmarshal(text, &d.state)
+}
+
+func (d *disk) saved() clock.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state
+}
+
+func (d *disk) saves() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count
+}
+
+// fail makes saves fail with err, unless that is nil.
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
 }
 
 var errFull = errors.New("no space left on device")
@@ -38,7 +61,7 @@ var errFull = errors.New("no space left on device")
 // on returns a clock that continues from what d has.
 func (d *disk) on(t testing.TB, w *wall, mode clock.Mode) *clock.Clock {
 	t.Helper()
-	c := clock.New(clock.Options{Wall: w.Now, State: d.saved, Mode: mode, Save: d.save})
+	c := clock.New(clock.Options{Wall: w.Now, State: d.saved(), Mode: mode, Save: d.save})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -60,8 +83,8 @@ func TestLawNoEndShowsAnEarlierTime(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				w, d := newWall(), &disk{}
 				start := func(mode clock.Mode) *clock.Clock {
-					d.err = nil // an emulator whose clock can't be saved does not start
-					return clock.New(clock.Options{Wall: w.Now, State: d.saved, Mode: mode, Save: d.save})
+					d.fail(nil) // an emulator whose clock can't be saved does not start
+					return clock.New(clock.Options{Wall: w.Now, State: d.saved(), Mode: mode, Save: d.save})
 				}
 				c := start("")
 				defer func() { c.Close() }()
@@ -90,8 +113,8 @@ func TestLawNoEndShowsAnEarlierTime(t *testing.T) {
 						by := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour, math.MaxInt64}).Draw(t, "by")
 						c.At(last.Add(by/2), func(*clock.Step) {})
 						report, err := c.Advance(t.Context(), by, clock.Limits{})
-						if err == nil && d.saved.At.Before(report.To) {
-							t.Fatalf("an advance reported %v, and %v was saved", report.To, d.saved.At)
+						if err == nil && d.saved().At.Before(report.To) {
+							t.Fatalf("an advance reported %v, and %v was saved", report.To, d.saved().At)
 						}
 					},
 					"kill": func(t *rapid.T) {
@@ -109,8 +132,8 @@ func TestLawNoEndShowsAnEarlierTime(t *testing.T) {
 					},
 				}
 				if tt.fails {
-					actions["the disk is full"] = func(*rapid.T) { d.err = errFull }
-					actions["the disk has space"] = func(*rapid.T) { d.err = nil }
+					actions["the disk is full"] = func(*rapid.T) { d.fail(errFull) }
+					actions["the disk has space"] = func(*rapid.T) { d.fail(nil) }
 				} else {
 					actions["the wall clock is set back"] = func(t *rapid.T) {
 						w.pass(-time.Duration(rapid.Int64Range(0, 1e14).Draw(t, "by")))
@@ -158,7 +181,7 @@ func TestAKilledClockGoesOnNoEarlierThanItWasSeen(t *testing.T) {
 func TestAClockFarBehindRealTimeGoesOnWhereItStood(t *testing.T) {
 	w := newWall()
 	year2 := time.Date(2, 1, 1, 0, 0, 0, 0, time.UTC)
-	d := &disk{saved: clock.State{At: year2, Offset: year2.Sub(epoch)}}
+	d := &disk{state: clock.State{At: year2, Offset: year2.Sub(epoch)}}
 	c := d.on(t, w, "")
 	wantTime(t, "at its start", c.Now(), year2)
 	w.real(c, time.Minute)
@@ -210,14 +233,14 @@ func TestAClockThatCantBeSavedStandsAtItsHorizon(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.real(c, 10*time.Second)
-	d.err = errFull
+	d.fail(errFull)
 	w.real(c, time.Minute)
 	stood := c.Now()
-	wantTime(t, "a minute later", stood, d.saved.At)
+	wantTime(t, "a minute later", stood, d.saved().At)
 	if err := c.Unsaved(); !errors.Is(err, errFull) {
 		t.Errorf("Unsaved: got %v, want %v", err, errFull)
 	}
-	d.err = nil
+	d.fail(nil)
 	c.Renew()
 	wantTime(t, "when it can be saved again", c.Now(), stood)
 	w.real(c, time.Second)
@@ -264,7 +287,7 @@ func TestAChangeThatCantBeSavedIsNone(t *testing.T) {
 			c := d.on(t, w, "")
 			c.AtHeld(epoch, func(*clock.Step) { t.Error("a timer fired") })
 			before := c.State()
-			d.err = errFull
+			d.fail(errFull)
 			err := change(c)
 			if saving := (*clock.SaveError)(nil); !errors.As(err, &saving) || !errors.Is(err, errFull) {
 				t.Errorf("got %v, want a SaveError with the reason", err)
@@ -272,7 +295,7 @@ func TestAChangeThatCantBeSavedIsNone(t *testing.T) {
 			if after := c.State(); after != before {
 				t.Errorf("got %+v, want %+v", after, before)
 			}
-			d.err = nil
+			d.fail(nil)
 			c.Renew()
 			w.pass(time.Second)
 			wantTime(t, "a second later", c.Now(), epoch.Add(time.Second))
@@ -281,7 +304,7 @@ func TestAChangeThatCantBeSavedIsNone(t *testing.T) {
 	t.Run("resume", func(t *testing.T) {
 		w, d := newWall(), &disk{}
 		c := d.on(t, w, clock.Frozen)
-		d.err = errFull
+		d.fail(errFull)
 		if err := c.Resume(); !errors.Is(err, errFull) {
 			t.Errorf("got %v, want %v", err, errFull)
 		}
@@ -294,14 +317,14 @@ func TestAChangeThatCantBeSavedIsNone(t *testing.T) {
 func TestAnAdvanceEndsBeforeTheStepThatCantBeSaved(t *testing.T) {
 	w, d := newWall(), &disk{}
 	c := d.on(t, w, clock.Frozen)
-	c.At(epoch.Add(time.Second), func(*clock.Step) { d.err = errFull })
+	c.At(epoch.Add(time.Second), func(*clock.Step) { d.fail(errFull) })
 	c.At(epoch.Add(2*time.Second), func(*clock.Step) { t.Error("it fired") })
 	report, err := c.Advance(t.Context(), time.Minute, clock.Limits{})
 	if saving := (*clock.SaveError)(nil); !errors.As(err, &saving) {
 		t.Errorf("got %v, want a SaveError", err)
 	}
 	wantTime(t, "the report's end", report.To, epoch.Add(time.Second))
-	wantTime(t, "the saved time", d.saved.At, epoch.Add(time.Second))
+	wantTime(t, "the saved time", d.saved().At, epoch.Add(time.Second))
 }
 
 func TestTheModeOfOneRunIsNotSaved(t *testing.T) {
@@ -355,17 +378,17 @@ func TestAFastClockSavesOnceASecondAndAFrozenOneNever(t *testing.T) {
 		if err := c.SetRate(3600); err != nil {
 			t.Fatal(err)
 		}
-		before := d.saves
+		before := d.saves()
 		pass(time.Minute)
-		if got := d.saves - before; got < 30 || got > 61 {
+		if got := d.saves() - before; got < 30 || got > 61 {
 			t.Errorf("a running clock saved %d times in a minute, want about once a second", got)
 		}
 		if err := c.Freeze(); err != nil {
 			t.Fatal(err)
 		}
-		before = d.saves
+		before = d.saves()
 		pass(time.Hour)
-		if got := d.saves - before; got != 0 {
+		if got := d.saves() - before; got != 0 {
 			t.Errorf("a frozen clock saved %d times, want never", got)
 		}
 	})

@@ -80,7 +80,10 @@ func TestWhatRunsWhenAnAdvanceBeginsIsPartOfItsFirstStep(t *testing.T) {
 					var got control.Advanced
 					var moved sync.WaitGroup
 					moved.Go(func() { got = w.move(move) })
-					eventually(t, "the advance has begun", func() bool { return w.advancing.Load() })
+					eventually(t, "the handler is part of the advance", func() bool {
+						events, _, _ := w.underWay.all()
+						return slices.ContainsFunc(events, func(ev *Event) bool { return ev.currentStep() != nil })
+					})
 					spin()
 					if now := w.clock.Now(); !now.Equal(before) {
 						t.Errorf("the clock moved by %s while the handler worked", now.Sub(before))
