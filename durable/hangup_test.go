@@ -118,6 +118,7 @@ func TestAContextWithoutCancelOutlastsTheClient(t *testing.T) {
 			gone = make(chan struct{})
 			e.on(wire.MethodSubrequest, func(s *wire.Stream) { s.Answer(&wire.Response{Status: http.StatusOK}, true) })
 			x := e.fetch(e.construct("Object", "one"), wire.Request{})
+			e.settle() // the handler has begun
 			x.cancel()
 			close(gone)
 			x.text()
