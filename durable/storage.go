@@ -187,7 +187,9 @@ func (s *Storage) List(ctx context.Context, o ListOptions) ([]Entry, error) {
 }
 
 // DeleteAll removes everything that the object has stored. With a compatibility date of 2026-02-24
-// or later that includes the alarm. It fails within a transaction.
+// or later that includes the alarm. It commits by itself, together with what the handler has
+// written before. So nothing undoes it, and a crash right after it leaves an object that stores
+// nothing, or only its alarm. It fails within a transaction.
 func (s *Storage) DeleteAll(ctx context.Context) error {
 	return s.do(ctx, "delete all", func(inv *invocation) error {
 		s.state.mu.Lock()

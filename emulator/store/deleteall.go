@@ -6,11 +6,13 @@ import (
 )
 
 // DeleteAll removes all user data: every key, and every table, view, trigger and index of the user.
-// The object's name stays, and so does the alarm if keepAlarm. DeleteAll is part of the transaction
-// like any other write, and removes nothing if it fails. It ends all cursors in any case.
+// The object's name stays, and so does the alarm if keepAlarm. It removes nothing if it fails. It
+// ends all cursors in any case.
 //
-// Source: storage.deleteAll() in workerd, which removes the file instead and so cannot be rolled
-// back.
+// Here it is part of the transaction like any other write, and can be rolled back. For handlers it
+// can't: the caller commits right after it (world.Event.DeleteAll), because storage.deleteAll() in
+// workerd removes the file. A process that is killed before that commit leaves everything, and one
+// that is killed after it an object that stores nothing.
 func (o *Object) DeleteAll(keepAlarm bool) error {
 	if err := o.deleteAll(keepAlarm); err != nil {
 		return fmt.Errorf("delete all: %w", err)
