@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
@@ -155,8 +154,7 @@ func alarmsGetCommand() *command {
 	}
 }
 
-// parseObject parses CLASS/NAME or CLASS/ID. A name may contain slashes, and 64 hexadecimal digits
-// are an id.
+// parseObject parses CLASS/NAME or CLASS/ID. A name may contain slashes.
 func parseObject(s string) (control.Object, error) {
 	class, object, _ := strings.Cut(s, "/")
 	if class == "" || object == "" {
@@ -167,8 +165,5 @@ func parseObject(s string) (control.Object, error) {
 		return control.Object{}, misuse("name such an object by its ID: `devtool objects list` shows it",
 			"%q is not UTF-8 text", s)
 	}
-	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
-		return control.Object{Class: class, ID: strings.ToLower(object)}, nil
-	}
-	return control.Object{Class: class, Name: object}, nil
+	return control.Written(class, object), nil
 }

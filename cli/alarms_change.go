@@ -18,7 +18,7 @@ func alarmsSetCommand() *command {
 		about: `Works as the object's own SetAlarm does: a time in the past means now. The object does
 not wake. An object that does not exist is created. A pending retry is dropped.`,
 		args: []argument{
-			{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID; several are possible", many: true},
+			{name: "OBJECT", usage: objectUsage + "; several are possible", many: true},
 			{name: "WHEN", usage: "time from the clock's now, such as 10s, or time such as 2026-12-24T18:00:00Z"},
 		},
 		flags: q.flags(),
@@ -62,7 +62,7 @@ func dueText(a control.AlarmDetails) string {
 
 // alarmArguments is the argument that names the objects of alarms, unless flags select them.
 func alarmArguments() argument {
-	return argument{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID; several are possible", many: true, optional: true}
+	return argument{name: "OBJECT", usage: objectUsage + "; several are possible", many: true, optional: true}
 }
 
 // change calls do for the object of each named or selected alarm, and prints text of each result.

@@ -293,7 +293,7 @@ func (at place) ask(f func(ctx context.Context, c *client.Client)) {
 }
 
 // writable returns the object as it can be typed on a line: by its id if the name has characters
-// that can't be, or looks like an id.
+// that can't be.
 func writable(o control.Object) string {
 	named := o.String()
 	parsed, err := parseObject(named)

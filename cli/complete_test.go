@@ -194,7 +194,7 @@ func TestObjectsThatCannotBeTypedHaveTheirID(t *testing.T) {
 		"\x1b[31m":               "C/" + id,
 		"no\u2028break":          "C/" + id,
 		"no\u202eorder":          "C/" + id,
-		strings.Repeat("12", 32): "C/" + id, // which would be taken for an id
+		strings.Repeat("12", 32): "C/name:" + strings.Repeat("12", 32), // without the mark, it is an id
 		"\xff":                   "C/" + id,
 	} {
 		if got := writable(control.Object{Class: "C", Name: name, ID: id}); got != want {

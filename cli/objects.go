@@ -135,7 +135,9 @@ the files.`,
 }
 
 // objectArgument is the argument that names an object.
-func objectArgument() argument { return argument{name: "OBJECT", usage: "CLASS/NAME or CLASS/ID"} }
+func objectArgument() argument { return argument{name: "OBJECT", usage: objectUsage} }
+
+const objectUsage = "CLASS/NAME or CLASS/ID; CLASS/name:NAME if the name looks like an ID"
 
 func objectsListCommand() *command {
 	var q objectsQuestion

@@ -580,3 +580,21 @@ func TestHandlersLogToTheirTest(t *testing.T) {
 		}
 	}
 }
+
+// 64 hexadecimal digits are an id, unless a mark says that they are a name.
+func TestAnObjectWhoseNameLooksLikeAnIDIsNamedWithAMark(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	name := strings.Repeat("ab", 32)
+	want(t, srv, "/"+name+"/arm", "armed")
+	o := srv.Object("Lab", "name:"+name)
+	if a, ok := o.Alarm(); !ok || a.Name != name || a.Identity.String() != o.String() {
+		t.Errorf("its alarm: got %+v, %t, want that of %s", a, ok, o)
+	}
+	if got := o.Snapshot(); got.Name != name || got.Alarm == nil {
+		t.Errorf("its snapshot: got %+v, want its alarm", got)
+	}
+	if got := o.Trigger(); got.Name != name {
+		t.Errorf("its run: got %+v", got)
+	}
+}

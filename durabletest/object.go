@@ -14,7 +14,8 @@ type Object struct {
 }
 
 // Object returns the object of a class, or of a binding of that class. The object is named by its
-// name or by its id, which has 64 hexadecimal digits.
+// name or by its id, which has 64 hexadecimal digits. A name that has 64 of them itself is written
+// with "name:" in front.
 func (s *Server) Object(class, nameOrID string) Object { return Object{s.asker, class, nameOrID} }
 
 // String returns the object as commands write it, such as "Counter/home".
@@ -104,13 +105,42 @@ func (i Identity) String() string {
 	if i.Name == "" {
 		return i.Class + "/" + i.ID
 	}
+	if looksLikeID(unmarked(i.Name)) && (Object{class: i.Class, object: i.Name}).identity().Name != i.Name {
+		return i.Class + "/" + nameMark + i.Name
+	}
 	return i.Class + "/" + i.Name
 }
 
 // identity returns the object in the form of the control API.
 func (o Object) identity() Identity {
-	if len(o.object) == 64 && strings.Trim(o.object, "0123456789abcdefABCDEF") == "" {
-		return Identity{Class: o.class, ID: o.object}
+	name, marked := strings.CutPrefix(o.object, nameMark)
+	id := strings.TrimPrefix(o.object, idMark)
+	switch {
+	case looksLikeID(id):
+		return Identity{Class: o.class, ID: strings.ToLower(id)}
+	case marked && looksLikeID(unmarked(name)):
+		return Identity{Class: o.class, Name: name}
 	}
 	return Identity{Class: o.class, Name: o.object}
+}
+
+// The marks say what 64 hexadecimal digits are, as in commands.
+const (
+	nameMark = "name:"
+	idMark   = "id:"
+)
+
+// unmarked returns what follows all marks.
+func unmarked(text string) string {
+	for {
+		rest := strings.TrimPrefix(strings.TrimPrefix(text, nameMark), idMark)
+		if rest == text {
+			return text
+		}
+		text = rest
+	}
+}
+
+func looksLikeID(text string) bool {
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdefABCDEF") == ""
 }

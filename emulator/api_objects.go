@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/hex"
 	"net/http"
 	"strconv"
 
@@ -81,14 +80,9 @@ func (e controlAPI) objectsAPI(handle func(pattern string, f func(*http.Request)
 	})
 }
 
-// namedObject returns the object that the path names: 64 hexadecimal digits are an id, everything
-// else is a name.
+// namedObject returns the object that the path names.
 func namedObject(r *http.Request) control.Object {
-	class, object := r.PathValue("class"), r.PathValue("object")
-	if id, err := hex.DecodeString(object); err == nil && len(id) == 32 {
-		return control.Object{Class: class, ID: object}
-	}
-	return control.Object{Class: class, Name: object}
+	return control.Written(r.PathValue("class"), r.PathValue("object"))
 }
 
 // namedKey returns the key that the query names. The empty key is valid.

@@ -12,6 +12,7 @@ import (
 	"devtool.internal/clock"
 	"devtool.internal/durable/objectid"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/store"
 )
 
@@ -87,7 +88,7 @@ func (o *object) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.named {
-		return o.ns.class() + "/" + o.name
+		return o.ns.class() + "/" + control.WriteName(o.name)
 	}
 	return o.ns.class() + "/" + o.id.String()
 }

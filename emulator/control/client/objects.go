@@ -74,7 +74,9 @@ func (c *Client) DeleteEntry(ctx context.Context, o control.Object, key string) 
 func objectPath(o control.Object) string { return "objects/" + pathOf(o) }
 
 // pathOf returns the path of o: with its id if that is known.
-func pathOf(o control.Object) string { return segment(o.Class) + "/" + segment(cmp.Or(o.ID, o.Name)) }
+func pathOf(o control.Object) string {
+	return segment(o.Class) + "/" + segment(cmp.Or(o.ID, control.WriteName(o.Name)))
+}
 
 func entryPath(o control.Object, key string) string {
 	return objectPath(o) + "/entry?" + url.Values{"key": {key}}.Encode()
