@@ -59,8 +59,8 @@ func (b *Basic) serve(w http.ResponseWriter, r *http.Request) error {
 }
 `
 
-// DeleteAll commits by itself, as on the platform. A kill right after it leaves an object that stores
-// nothing, or only its alarm where the compatibility date lets DeleteAll keep that.
+// DeleteAll commits by itself, as on the platform. A kill right after it leaves an object that
+// stores nothing, or only its alarm where the compatibility date lets DeleteAll keep that.
 func TestAKillRightAfterDeleteAllLeavesNothingElse(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")

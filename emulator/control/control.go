@@ -49,8 +49,9 @@
 //	POST   faults Fault -> Fault
 //	DELETE faults -> Faults: the ones that were pending
 //
-// CLASS is a class or a binding. OBJECT is a name, or an id of 64 hexadecimal digits (see Written for
-// names that look like ids). Both are escaped as segments of a path. Of these requests only alarms/trigger wakes the object up.
+// CLASS is a class or a binding. OBJECT is a name, or an id of 64 hexadecimal digits; see Written
+// for names that look like ids. Both are escaped as segments of a path. Of these requests only
+// alarms/trigger wakes the object up.
 //
 // Times are RFC 3339 in UTC with milliseconds, on the virtual clock; durations are in Go's notation
 // ("1h30m"). An error is an HTTP status of 400 or above with an Error as its body. Its Code

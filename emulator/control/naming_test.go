@@ -39,7 +39,8 @@ func TestObjectsAreWrittenByNameOrID(t *testing.T) {
 
 // Whatever an object's name is, what is written leads back to it.
 func TestEveryNameCanBeWritten(t *testing.T) {
-	part := rapid.SampledFrom([]string{"name:", "id:", strings.Repeat("0f", 32), "x", "/", " ", strings.Repeat("AB", 32)})
+	digits := strings.Repeat("0f", 32)
+	part := rapid.SampledFrom([]string{"name:", "id:", digits, strings.ToUpper(digits), "x", "/", " "})
 	rapid.Check(t, func(t *rapid.T) {
 		name := strings.Join(rapid.SliceOfN(part, 0, 4).Draw(t, "parts"), "")
 		if got := control.Written("C", control.WriteName(name)); got != (control.Object{Class: "C", Name: name}) {
