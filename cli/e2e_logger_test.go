@@ -70,7 +70,7 @@ func TestLinesOfHandlersNameTheirObject(t *testing.T) {
 	}
 	for _, want := range []string{
 		"WRN logged by the worker clock=2030-01-01T00:00:00Z\n",
-		" INF Room/one sent \ufffd[31mbatch to=\"a b\" batch.items=3 clock=2030-01-02T00:00:00Z\n",
+		" INF Room/one sent \\u001b[31mbatch to=\"a b\" batch.items=3 clock=2030-01-02T00:00:00Z\n",
 		"\n[Room/one] printed by a goroutine\n", "\nprinted without package log\n",
 	} {
 		if !strings.Contains(shown, want) {

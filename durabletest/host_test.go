@@ -163,19 +163,19 @@ func loseHost(t *testing.T) {
 		want(t, first, "/a/count", "1")
 		second := start(t)
 		want(t, second, "/a/count", "1")
-		if err := hostOf(t, first).Signal(syscall.SIGQUIT); err != nil {
+		if err := hostOf(t, first).Signal(syscall.SIGABRT); err != nil {
 			t.Errorf("end the process: %v", err)
 		}
 		for { // it takes a moment
 			first.Clock.Now()
 		}
 	})
-	lost.wantFatal(t, "read the clock: ", "devtool has ended (exit status 2)", "SIGQUIT: quit")
+	lost.wantFatal(t, "read the clock: ", "devtool has ended (exit status 2)", "SIGABRT: abort")
 	if len(lost.errors) != 2 {
 		t.Errorf("got errors %q, want one for each of two emulators", lost.errors)
 	}
 	for _, got := range lost.errors {
-		for _, part := range []string{"the emulator has ended before the test: devtool has ended", "SIGQUIT: quit"} {
+		for _, part := range []string{"the emulator has ended before the test: devtool has ended", "SIGABRT: abort"} {
 			if !strings.Contains(got, part) {
 				t.Errorf("got error %q, want %q in it", got, part)
 			}
