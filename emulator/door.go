@@ -52,12 +52,24 @@ func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, http.StatusNotImplemented, "devtool does not emulate WebSockets yet", started)
 		return
 	}
-	in := &arriving{body: r.Body}
-	a := &doorAnswer{w: w, r: r, in: in}
-	err := e.fetchWorker(w, r, a)
+	a := &doorAnswer{w: w, r: r, in: &arriving{body: r.Body}}
+	var err error
+	e.fetchWorker(w, r, a, func(ended error) {
+		err = ended
+		e.conclude(w, r, a, err, started)
+	})
+	if a.started && (err != nil || a.failed) {
+		panic(http.ErrAbortHandler) // cut the response off: its head has left already
+	}
+}
+
+// conclude answers a request that ended with err, unless it has its response, and publishes what
+// came of it.
+func (e frontDoor) conclude(w http.ResponseWriter, r *http.Request, a *doorAnswer, err error, started time.Time) {
+	a.in.stop(w)
 	canceled := a.gone || err != nil && r.Context().Err() != nil
 	malformed := ""
-	if bad := in.fault(); bad != nil && !canceled {
+	if bad := a.in.fault(); bad != nil && !canceled {
 		malformed = errMalformedBody.Error() + ": " + bad.Error()
 	}
 	switch {
@@ -88,9 +100,6 @@ func (e frontDoor) serveWorker(w http.ResponseWriter, r *http.Request) {
 		h.By = by
 	}
 	e.world.Publish(h)
-	if a.started && (err != nil || a.failed) {
-		panic(http.ErrAbortHandler) // cut the response off: its head has left already
-	}
 }
 
 // asksForWebSocket reports whether r asks to turn its connection into a WebSocket.
@@ -114,7 +123,9 @@ func (e frontDoor) refuse(w http.ResponseWriter, r *http.Request, status int, wh
 	})
 }
 
-func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer) error {
+// fetchWorker delivers a request to the worker, and calls ended once with what it ended with. Those
+// that a crash has ended are concluded in the order in which they began.
+func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAnswer, ended func(error)) {
 	at := e.currentSettings().origin
 	header := endToEnd(r.Header)
 	began := acknowledge(w, header)
@@ -129,13 +140,16 @@ func (e frontDoor) fetchWorker(w http.ResponseWriter, r *http.Request, a *doorAn
 		Header:        wire.Fields(header),
 		ContentLength: r.ContentLength,
 	}
-	defer a.in.stop(w)
 	body := a.in.first(r, m)
 	if err := a.in.fault(); err != nil {
-		return err
+		ended(err)
+		return
 	}
-	return e.world.Deliver(&world.Delivery{
+	var failure error
+	e.world.Deliver(&world.Delivery{ //nolint:errcheck // Ended receives the error
 		Kind: "fetch", Context: r.Context(), Entry: world.Newest, Request: m, Served: &a.served, Began: began,
+		Ended: func(_ *world.Event, err error) { failure = err },
+		Told:  func() { ended(failure) },
 		Handle: func(ev *world.Event, inst *world.Instance) error {
 			return ev.Program().(*program.Program).Fetch(ev, inst, body, a)
 		},

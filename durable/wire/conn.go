@@ -2,11 +2,14 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +49,7 @@ type Conn struct {
 	// mu guards what follows. It is taken after wmu and before a stream's mu.
 	mu       sync.Mutex
 	streams  map[uint64]*Stream
+	begun    uint64 // how many streams there have been
 	lastPeer uint64 // highest id that the peer has opened
 	asked    int    // how many of streams the peer has opened, at the emulator's end
 	opened   uint64 // highest id that this end has opened
@@ -72,6 +76,9 @@ type Callbacks struct {
 	// Notice takes a notice, before the connection looks at anything that the peer has sent after
 	// it. It must neither write nor wait.
 	Notice func(Method, []byte)
+	// Ended, unless it is nil, is called once, when the connection has ended. Err has the reason by
+	// then, and no stream has failed because of it yet.
+	Ended func()
 	// Convert, unless it is nil, returns the error that this end sees in place of the one with
 	// which a stream has ended: ErrOver, ErrClosed, or an *Error. Reads, writes, answers and the
 	// causes of contexts have that error.
@@ -120,7 +127,8 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
-// Close ends the connection. Streams that are not over fail with ErrClosed.
+// Close ends the connection. Streams that are not over fail with ErrClosed, in the order in which
+// they began.
 func (c *Conn) Close() error {
 	c.end(ErrClosed)
 	return nil
@@ -138,10 +146,21 @@ func (c *Conn) end(err error) {
 	c.mu.Unlock()
 
 	c.rw.Close()
-	for _, s := range streams {
+	if c.calls.Ended != nil {
+		c.calls.Ended()
+	}
+	byBeginning := func(a, b *Stream) int { return cmp.Compare(a.begun, b.begun) }
+	for _, s := range slices.SortedFunc(maps.Values(streams), byBeginning) {
 		s.finish(ErrClosed)
 	}
 	close(c.done)
+}
+
+// keepLocked adds a stream to those that the connection holds.
+func (c *Conn) keepLocked(s *Stream) {
+	c.begun++
+	s.begun = c.begun
+	c.streams[s.id] = s
 }
 
 // Open asks the peer for method. With end set, the question has no body. Otherwise the caller
@@ -162,7 +181,7 @@ func (c *Conn) Open(method Method, m Message, end bool) (*Stream, error) {
 	s.id = c.nextID
 	c.nextID += 2
 	c.opened = s.id
-	c.streams[s.id] = s
+	c.keepLocked(s)
 	c.mu.Unlock()
 
 	b := append(c.frame(), byte(method))
@@ -359,7 +378,7 @@ func (c *Conn) accept(f frame, r *bufio.Reader) error {
 		}
 	}
 	c.lastPeer = f.stream
-	c.streams[f.stream] = s
+	c.keepLocked(s)
 	c.mu.Unlock()
 	if err := s.hold(len(f.payload)); err != nil {
 		return err

@@ -25,6 +25,7 @@ type Stream struct {
 
 	conn   *Conn
 	id     uint64
+	begun  uint64       // its number among the streams of both sides
 	kept   atomic.Int64 // bytes that wait for the emulator (see hold)
 	opener bool
 	// answered is closed when the answer has arrived or never will.

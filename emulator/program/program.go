@@ -108,6 +108,7 @@ func (h *Runner) NewProgram(conn net.Conn, process *plugin.Process, c Settings) 
 		},
 		Manner: manner,
 		Notice: p.notice,
+		Ended:  func() { p.w.LineUpLost(p) },
 	})
 	return p, hello
 }

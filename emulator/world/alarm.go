@@ -182,9 +182,8 @@ func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool, place *Pla
 			run.Outcome, run.Err = control.OutcomeDropped, err
 			return
 		}
-		ev.placeAtReset().Leave() // nobody waits for the run, and what follows may wait for a turn
 		defer a.ended()
-		run.Err = a.conclude(ev.obj, &run, result, err)
+		run.Err = a.conclude(ev, &run, result, err)
 		w.publishRun(step, ev.currentStep(), run)
 	}
 	w.Deliver(d) //nolint:errcheck // run has the error
@@ -193,13 +192,17 @@ func (a *alarm) runOnce(step *clock.Step, on *launch, triggered bool, place *Pla
 
 // conclude decides what follows a run that ended with err and result, and notes it in run. It
 // returns the error of the run or of conclude itself.
-func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err error) error {
+func (a *alarm) conclude(ev *Event, run *Happening, result alarmResult, err error) error {
+	o := ev.obj
 	if a.again {
 		defer func() {
 			if run.Outcome != control.OutcomeRetry {
 				a.ns.w.faults.endAgain(a)
 			}
 		}()
+	}
+	if err == nil {
+		ev.placeAtEnd().Leave() // what follows may wait for a turn
 	}
 	switch {
 	case err == nil && result.dropped != "":
@@ -210,7 +213,7 @@ func (a *alarm) conclude(o *object, run *Happening, result alarmResult, err erro
 		a.duplicate(o)
 	default:
 		run.Why = err.Error()
-		run.Outcome = a.retry(o, err, result, run)
+		run.Outcome = a.retry(ev, err, result, run)
 	}
 	return err
 }
@@ -350,7 +353,7 @@ func (a *alarm) follow(at time.Time, set bool) (err error) {
 }
 
 // retry decides what follows a failed run, and returns the outcome.
-func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening) string {
+func (a *alarm) retry(ev *Event, cause error, result alarmResult, run *Happening) string {
 	a.ns.mu.Lock()
 	a.running = false
 	if next := a.ns.alarms[a.id]; next != a && !a.again { // set or deleted meanwhile, which replaces a retry
@@ -381,14 +384,15 @@ func (a *alarm) retry(o *object, cause error, result alarmResult, run *Happening
 	if a.again { // the file's alarm is another one
 		return control.OutcomeFailed
 	}
-	err := o.administer(context.Background(), func(s *store.Object) error {
+	ev.placeAtEnd().Leave() // it may wait for the turn
+	err := ev.obj.administer(context.Background(), func(s *store.Object) error {
 		if at, set, err := s.Alarm(); err != nil || !set || !at.Equal(a.at) {
 			return err
 		}
 		return s.DeleteAlarm()
 	})
 	if err != nil {
-		a.ns.w.log.Error("drop alarm of "+o.String(), "err", err)
+		a.ns.w.log.Error("drop alarm of "+ev.obj.String(), "err", err)
 	}
 	return control.OutcomeFailed
 }

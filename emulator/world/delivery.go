@@ -75,7 +75,7 @@ type Address struct {
 //     there is no instance, one is constructed.
 //  4. The handler runs.
 //  5. Its writes are committed, and the turn goes to the next in the queue.
-//  6. If a reset has ended it, it waits for those that were ended before it.
+//  6. If a reset or the loss of its program has ended it, it waits for those that come before it.
 //  7. Ended is called, still as part of the step.
 //  8. The object is unpinned, also in the step: the time of its last use belongs there.
 //  9. Told is called. The event leaves its step, and the program.
@@ -136,27 +136,17 @@ func (w *World) deliverOnce(d *Delivery) error {
 	return ev.err
 }
 
-// tell completes the event and tells its caller, after the events that the same reset has ended
-// before it.
+// tell completes the event and tells its caller, after the events before it that the same reset or
+// loss has ended.
 func (ev *Event) tell(d *Delivery) {
-	place := ev.placeAtReset()
+	place := ev.placeAtEnd()
 	place.Wait()
 	defer place.Leave()
 	ev.start.Leave()
 	ev.Complete()
-	if d.Told != nil {
+	if d.Told != nil && !isUndelivered(ev.err) {
 		d.Told()
 	}
-}
-
-// placeAtReset returns the event's place among those that a reset has ended, or nil.
-func (ev *Event) placeAtReset() *Place {
-	if ev.obj == nil {
-		return nil
-	}
-	ev.obj.mu.Lock()
-	defer ev.obj.mu.Unlock()
-	return ev.atReset
 }
 
 // enter enters a program for d. If there is none, d has ended.

@@ -63,10 +63,14 @@ type Event struct {
 	limit   *timeLimit
 	// arrived is set when the event counts as a user of the object (see occupancy).
 	arrived bool
-	// atReset is the place of the event among those that a reset has ended, or nil.
-	atReset *Place
 	// constructing is set while the instance is constructed for this event.
 	constructing bool
+
+	// stepMu guards what follows.
+
+	// atEnd is the place of the event among those that a reset, or the loss of their program, has
+	// ended together, or nil.
+	atEnd *Place
 }
 
 func (w *World) newEvent(ctx context.Context, prog Program, obj *object, kind string) *Event {
@@ -136,6 +140,9 @@ func (ev *Event) Send(send func() error) error {
 	defer ev.sending.Store(false)
 	if inst := ev.instance(); inst != nil && inst.ctx.Err() != nil {
 		return context.Cause(inst.ctx)
+	}
+	if ev.prog.Lost() { // what has arrived may still wait for the caller
+		ev.placeAtEnd().Leave()
 	}
 	return send()
 }

@@ -56,6 +56,43 @@ func (p *Place) Leave() {
 	}
 }
 
+// lineUp puts ev at the end of l, unless it is in such a line already: two ends may come together.
+func (ev *Event) lineUp(l *line) {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	if ev.atEnd == nil {
+		ev.atEnd = l.join()
+	}
+}
+
+// placeAtEnd returns the event's place among those that ended together, or nil.
+func (ev *Event) placeAtEnd() *Place {
+	ev.stepMu.Lock()
+	defer ev.stepMu.Unlock()
+	return ev.atEnd
+}
+
+// leaveIfSending leaves the place at the end of each event that sends a part of its response: it
+// may wait for its caller, and so for ever.
+func leaveIfSending(events []*Event) {
+	for _, ev := range events {
+		if ev.sending.Load() {
+			ev.placeAtEnd().Leave()
+		}
+	}
+}
+
+// LineUpLost lets the callers of the events of p, which is lost, learn of it in the order in which
+// the events began. The program calls it when Lost returns true, and before it fails any event.
+func (w *World) LineUpLost(p Program) {
+	var order line
+	events := w.running.in(p)
+	for _, ev := range events {
+		ev.lineUp(&order)
+	}
+	leaveIfSending(events)
+}
+
 // PlaceInTime returns the place of a timer among those that a running clock fires. The timer's
 // function calls it. What goes on at the same time then does so in the order of the timers. It
 // returns nil for a timer of an advance, where each timer is a step of its own.

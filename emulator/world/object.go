@@ -187,11 +187,7 @@ func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
 	err.Reset, err.ObjectID = true, o.id.String()
 	ended := o.lineUpLocked(inst)
 	inst.reset(err)
-	for _, ev := range ended {
-		if ev.sending.Load() { // it may wait for its caller, and so for ever
-			ev.atReset.Leave()
-		}
-	}
+	leaveIfSending(ended)
 	inst.prog.Destroy(inst)
 	if o.inst == inst {
 		o.inst = nil
@@ -230,7 +226,7 @@ func (o *object) lineUpLocked(inst *Instance) (events []*Event) {
 	}
 	var order line
 	for _, ev := range events {
-		ev.atReset = order.join()
+		ev.lineUp(&order)
 	}
 	return events
 }

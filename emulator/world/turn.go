@@ -238,7 +238,7 @@ func (ev *Event) Resume(ctx context.Context) error { return ev.resume(ctx, nil) 
 // ResumeFor is Resume when callee, for which the handler has waited, is over. If the turn is not
 // free, callee waits no longer for its caller to learn that: the place in the queue is certain.
 func (ev *Event) ResumeFor(ctx context.Context, callee *Event) error {
-	return ev.resume(ctx, callee.placeAtReset())
+	return ev.resume(ctx, callee.placeAtEnd())
 }
 
 func (ev *Event) resume(ctx context.Context, place *Place) error {
