@@ -204,3 +204,77 @@ func TestTheErrorOfARequestToTheOutsideNamesItOnce(t *testing.T) {
 		t.Errorf("got %d %q, want an error with %q", status, got, want)
 	}
 }
+
+// The head of a response from outside reaches the handler before its body has come, however short
+// the body is said to be, and so does each piece of the body. The server goes on when the handler
+// has said what it got.
+func TestAHandlerGetsTheHeadFromOutsideBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"worker", "object"} {
+		for _, length := range []string{"", "6"} {
+			t.Run(way+length, func(t *testing.T) {
+				t.Parallel()
+				got := make(chan string)
+				goOn := func(w http.ResponseWriter, r *http.Request, want string) {
+					http.NewResponseController(w).Flush() //nolint:errcheck // the handler waits for it
+					select {
+					case what := <-got:
+						if what != want {
+							t.Errorf("the handler got %q, want %q", what, want)
+						}
+					case <-r.Context().Done(): // the handler has failed
+					}
+				}
+				outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if length != "" {
+						w.Header().Set("Content-Length", length)
+					}
+					w.WriteHeader(http.StatusOK)
+					goOn(w, r, "head")
+					io.WriteString(w, "one") //nolint:errcheck // the handler notices
+					goOn(w, r, "one")
+					io.WriteString(w, "two") //nolint:errcheck // as above
+				}))
+				defer outside.Close()
+				srv := durabletest.Start(t, streamReader(outside.URL, got), durabletest.Options{Dir: "testdata/lab"})
+				if status, body := srv.Fetch("GET", "/"+way, ""); status != 200 || body != "two" {
+					t.Errorf("got %d %q, want the end of the body", status, body)
+				}
+			})
+		}
+	}
+}
+
+// streamReader is a worker whose handlers read a response of two pieces from a URL, and say what
+// they have got.
+func streamReader(from string, got chan<- string) durable.Worker {
+	read := durable.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		q, err := http.NewRequestWithContext(r.Context(), "GET", from, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := durable.HTTPClient.Do(q)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		got <- "head"
+		piece := make([]byte, 3)
+		if _, err := io.ReadFull(resp.Body, piece); err != nil {
+			return err
+		}
+		got <- string(piece)
+		_, err = io.Copy(w, resp.Body)
+		return err
+	})
+	return durable.Worker{
+		Handler: func(env *durable.Env) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("/worker", read)
+			mux.HandleFunc("/object", env.Namespace("LAB").GetByName("a").ServeHTTP)
+			return mux
+		},
+		Classes: durable.Classes{"Lab": durable.NewClass(
+			func(context.Context, *durable.State, *durable.Env) (http.Handler, error) { return read, nil })},
+	}
+}

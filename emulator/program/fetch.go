@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"devtool.internal/durable/wire"
@@ -335,23 +336,78 @@ func (p *Program) fetchOutside(req *wire.Request, body io.Reader, a *subresponse
 		return err // http.Client adds the method and the URL
 	}
 	defer resp.Body.Close()
+	return a.pass(resp)
+}
+
+// shortWait is how long, in real time, a response waits for its short body, so that both reach the
+// handler in one frame. A slower body follows its head.
+const shortWait = 2 * time.Millisecond
+
+// pass passes a response from outside on.
+func (a *subresponse) pass(resp *http.Response) error {
 	m := &wire.Response{
 		Status: uint64(resp.StatusCode), Header: wire.Fields(resp.Header), ContentLength: resp.ContentLength,
 	}
 	if resp.ContentLength >= 0 && resp.ContentLength <= wire.MaxData {
-		// A short body goes with the head.
-		if m.Body, err = io.ReadAll(resp.Body); err != nil {
-			return fmt.Errorf("read response: %w", err)
-		}
-		return a.Head(m, true)
+		return a.passShort(m, resp)
 	}
 	if err := a.Head(m, false); err != nil {
 		return err
 	}
 	if _, err := io.Copy(a, resp.Body); err != nil {
-		return fmt.Errorf("%s %s: read response: %w", req.Method, u.Redacted(), err)
+		return unread(resp, err)
 	}
 	return a.Close()
+}
+
+// unread returns the error for a body from outside that breaks off.
+func unread(resp *http.Response, err error) error {
+	return fmt.Errorf("%s %s: read response: %w", resp.Request.Method, resp.Request.URL.Redacted(), err)
+}
+
+// passShort passes on a response of at most wire.MaxData bytes. What arrives within shortWait
+// leaves with the head, and the rest as it comes.
+func (a *subresponse) passShort(m *wire.Response, resp *http.Response) error {
+	var mu sync.Mutex // guards left, headErr, and m until the head has left
+	var left bool
+	var headErr error
+	timer := time.AfterFunc(shortWait, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !left {
+			left, headErr = true, a.Head(m, false)
+		}
+	})
+	defer timer.Stop()
+	buf := make([]byte, m.ContentLength+1) // a byte more, so that no Read gets an empty buffer
+	room := buf
+	for {
+		n, err := resp.Body.Read(room)
+		mu.Lock()
+		began := left
+		if !began {
+			m.Body = buf[:len(m.Body)+n]
+			room = buf[len(m.Body):]
+			if err != nil {
+				left, headErr = true, a.Head(m, err == io.EOF)
+			}
+		}
+		failed := headErr
+		mu.Unlock()
+		if failed == nil && began && n > 0 {
+			_, failed = a.Write(room[:n])
+		}
+		switch {
+		case failed != nil:
+			return failed
+		case err == io.EOF && began:
+			return a.Close()
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return unread(resp, err)
+		}
+	}
 }
 
 // outsideTransport returns the transport of requests that leave this machine. It sends exactly what
