@@ -36,7 +36,7 @@ func newDisplay(s Streams, format string) *display {
 	notice := noticeAs(format, colored(s, s.Err))
 	if s.IsTerminal(s.Err) { // a footer may stand there
 		text := notice
-		notice = func(lines int) []byte { return append([]byte("\r\x1b[J"), text(lines)...) }
+		notice = func(source, lines int) []byte { return append([]byte("\r\x1b[J"), text(source, lines)...) }
 	}
 	return &display{
 		w: newOutlet(raw(s.Err), notice), colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) },

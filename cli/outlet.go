@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -29,7 +31,7 @@ const (
 // A reader that keeps up loses nothing: a write to a full outlet first waits for a moment.
 type outlet struct {
 	w        io.Writer
-	notice   func(lines int) []byte
+	notice   func(source, lines int) []byte
 	limit    int
 	patience time.Duration
 
@@ -38,14 +40,16 @@ type outlet struct {
 	queue    []byte
 	writing  bool // a goroutine writes to w
 	dropping bool
-	dropped  int           // lines that were dropped, and not yet counted in a notice
+	dropped  map[int]int   // how many lines of each source were dropped, without those in notices
 	moved    chan struct{} // closed and replaced when the reader has taken something
 }
 
-// newOutlet returns an outlet for w. notice returns the line that says how many were dropped.
-func newOutlet(w io.Writer, notice func(lines int) []byte) *outlet {
+// newOutlet returns an outlet for w. notice returns the line that says how many lines of a source
+// were dropped.
+func newOutlet(w io.Writer, notice func(source, lines int) []byte) *outlet {
 	return &outlet{
-		w: w, notice: notice, limit: outletLimit, patience: outletPatience, moved: make(chan struct{}),
+		w: w, notice: notice, limit: outletLimit, patience: outletPatience,
+		dropped: make(map[int]int), moved: make(chan struct{}),
 	}
 }
 
@@ -58,8 +62,8 @@ func droppedLines(n int) string {
 }
 
 // noticeAs returns the notices of a log in that format.
-func noticeAs(format string, color bool) func(lines int) []byte {
-	return func(lines int) []byte {
+func noticeAs(format string, color bool) func(source, lines int) []byte {
+	return func(_, lines int) []byte {
 		var b bytes.Buffer
 		var h slog.Handler = slog.NewJSONHandler(&b, nil)
 		if format == logText {
@@ -70,23 +74,44 @@ func noticeAs(format string, color bool) func(lines int) []byte {
 	}
 }
 
-// Write takes p, and never fails.
+// Write takes p, whose source is 0, and never fails.
 func (o *outlet) Write(p []byte) (int, error) {
+	o.take(p, 0, max(bytes.Count(p, []byte("\n")), 1))
+	return len(p), nil
+}
+
+// take takes p, which stands for lines of a source.
+func (o *outlet) take(p []byte, source, lines int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.dropping && o.fullLocked(len(p)) && !o.awaitRoomLocked(len(p)) {
 		o.dropping = true
 	}
 	if o.dropping {
-		o.dropped += max(bytes.Count(p, []byte("\n")), 1)
-		return len(p), nil
+		o.dropped[source] += lines
+		return
 	}
+	o.queueLocked(p)
+}
+
+// keep takes p, which must not be lost, and waits for nothing. It first says how many lines of the
+// source were dropped before it.
+func (o *outlet) keep(p []byte, source int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := o.dropped[source]; n > 0 {
+		o.queueLocked(o.notice(source, n))
+		delete(o.dropped, source)
+	}
+	o.queueLocked(p)
+}
+
+func (o *outlet) queueLocked(p []byte) {
 	o.queue = append(o.queue, p...)
 	if !o.writing {
 		o.writing = true
 		go o.pass()
 	}
-	return len(p), nil
 }
 
 // fullLocked reports whether there is no room for n more bytes. An empty outlet has room for all.
@@ -127,8 +152,11 @@ func (o *outlet) next(before []byte) []byte {
 		o.moved = make(chan struct{})
 	}
 	if o.dropping && len(o.queue) <= o.limit/2 {
-		o.queue = append(o.queue, o.notice(o.dropped)...)
-		o.dropping, o.dropped = false, 0
+		for _, source := range slices.Sorted(maps.Keys(o.dropped)) {
+			o.queue = append(o.queue, o.notice(source, o.dropped[source])...)
+		}
+		o.dropping = false
+		clear(o.dropped)
 	}
 	if len(o.queue) == 0 {
 		o.queue, o.writing = nil, false

@@ -45,7 +45,7 @@ func (r *lazyReader) String() string {
 	return r.text.String()
 }
 
-func plainNotice(n int) []byte { return []byte(droppedLines(n) + "\n") }
+func plainNotice(_, n int) []byte { return []byte(droppedLines(n) + "\n") }
 
 func TestAReaderThatReadsNothingDelaysNobody(t *testing.T) {
 	r := newLazyReader()
@@ -80,6 +80,28 @@ func TestAReaderThatKeepsUpLosesNothing(t *testing.T) {
 	o.flush(time.Hour, time.Hour)
 	if !bytes.Equal(got.Bytes(), want.Bytes()) {
 		t.Errorf("got %d bytes, want the %d that were written", got.Len(), want.Len())
+	}
+}
+
+// What must not be lost passes a full outlet, and is not delayed. The lines that were dropped
+// before it are counted first, by their source.
+func TestWhatIsKeptIsNeverDropped(t *testing.T) {
+	r := newLazyReader()
+	o := newOutlet(r, func(source, lines int) []byte { return fmt.Appendf(nil, "%d lost %d\n", source, lines) })
+	o.limit, o.patience = 20, 0
+	o.take([]byte("first\n"), 1, 1)
+	<-r.begun
+	for range 5 {
+		o.take([]byte("1234567890\n"), 1, 1)
+		o.take([]byte("1234567890\n"), 2, 3)
+	}
+	o.keep([]byte("kept of 1\n"), 1)
+	o.keep([]byte("kept of 3\n"), 3)
+	r.read()
+	o.flush(time.Hour, time.Hour)
+	const want = "first\n1234567890\n1 lost 4\nkept of 1\nkept of 3\n2 lost 15\n"
+	if got := r.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

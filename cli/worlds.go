@@ -20,6 +20,7 @@ import (
 
 	"devtool.internal/emulator"
 	"devtool.internal/internal/leftover"
+	"devtool.internal/internal/printable"
 	"devtool.internal/internal/worlds"
 )
 
@@ -48,20 +49,18 @@ func serveWorlds(ctx context.Context, s Streams) error {
 	if err != nil {
 		return fmt.Errorf("make folder for the states: %w", err)
 	}
-	h := &worldsHost{s: s, folder: folder.Path, worlds: make(map[int]context.CancelFunc)}
+	h := &worldsHost{
+		s: s, out: newOutlet(raw(s.Out), droppedOf), folder: folder.Path, worlds: make(map[int]context.CancelFunc),
+	}
+	h.out.keep(lineOf(worlds.Hello{Protocol: worlds.Protocol, Devtool: Version, Folder: folder.Path}), 0)
 	requests := make(chan error, 1)
-	go func() {
-		err := h.send(worlds.Hello{Protocol: worlds.Protocol, Devtool: Version, Folder: folder.Path})
-		if err == nil {
-			err = h.receive(ctx)
-		}
-		requests <- err
-	}()
+	go func() { requests <- h.receive(ctx) }()
 	select {
 	case err = <-requests:
 	case <-ctx.Done(): // a signal: the goroutine above ends with the process
 	}
 	h.close()
+	h.out.flush(flushPatience, flushLimit)
 	return errors.Join(err, removeState(folder))
 }
 
@@ -71,7 +70,9 @@ type worldsHost struct {
 	folder  string
 	running sync.WaitGroup // the goroutines of worlds
 
-	writing sync.Mutex // held while a line is written
+	// out takes the lines for the harness. A harness that does not read loses lines of logs, and
+	// nothing else.
+	out *outlet
 
 	// mu guards what follows.
 	mu     sync.Mutex
@@ -125,7 +126,7 @@ func (h *worldsHost) make(ctx context.Context, m worlds.Make) error {
 		if err != nil {
 			ended.Error, ended.Hint = explain(err)
 		}
-		h.send(worlds.Event{World: m.World, Ended: ended}) //nolint:errcheck // the harness has ended
+		h.out.keep(lineOf(worlds.Event{World: m.World, Ended: ended}), m.World)
 		// A test need not wait for this.
 		os.RemoveAll(folder) //nolint:errcheck // serveWorlds tries again, and reports the error
 	})
@@ -186,7 +187,7 @@ func (h *worldsHost) emulate(ctx context.Context, m worlds.Make, folder string) 
 		return s.explainDev(log, err)
 	}
 	ready := worlds.Event{World: m.World, Ready: &worlds.Ready{URL: e.URL, Token: e.Token, Attach: e.Attach}}
-	h.send(ready) //nolint:errcheck // the harness has ended
+	h.out.keep(lineOf(ready), m.World)
 	select {
 	case <-e.Ended():
 	case <-ctx.Done():
@@ -226,20 +227,18 @@ func lookUpIn(environ []string) func(string) string {
 	}
 }
 
-// send writes a line.
-func (h *worldsHost) send(line any) error {
+// lineOf returns a line of JSON, with what a terminal might obey escaped.
+func lineOf(value any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(line); err != nil {
-		return fmt.Errorf("write event: %w", err)
-	}
-	h.writing.Lock()
-	defer h.writing.Unlock()
-	if _, err := h.s.Out.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write event: %w", err)
-	}
-	return nil
+	encoder.Encode(value) //nolint:errcheck // the types of package worlds have a JSON form
+	return printable.Bytes(b.Bytes())
+}
+
+// droppedOf returns the line that says how many lines of a world's log were dropped.
+func droppedOf(world, lines int) []byte {
+	return lineOf(worlds.Event{World: world, Log: string(noticeAs(logText, false)(0, lines))})
 }
 
 // A worldLog sends what is written to it as the log of a world.
@@ -249,8 +248,9 @@ type worldLog struct {
 }
 
 func (l worldLog) Write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+	if len(p) > 0 {
+		lines := max(bytes.Count(p, []byte("\n")), 1)
+		l.host.out.take(lineOf(worlds.Event{World: l.world, Log: string(p)}), l.world, lines)
 	}
-	return len(p), l.host.send(worlds.Event{World: l.world, Log: string(p)})
+	return len(p), nil
 }

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"devtool.internal/cli"
@@ -32,6 +33,21 @@ type harness struct {
 	events chan worlds.Event // closed at the end of the output
 	code   chan int          // gets the exit code
 	errs   output
+	// reading is held to read no more of the output. One piece more is read.
+	reading sync.Mutex
+}
+
+// A gatedReader lets a Read return only while the gate is free.
+type gatedReader struct {
+	io.Reader
+	gate *sync.Mutex
+}
+
+func (g gatedReader) Read(p []byte) (int, error) {
+	n, err := g.Reader.Read(p)
+	g.gate.Lock()
+	defer g.gate.Unlock()
+	return n, err
 }
 
 func startWorlds(t *testing.T) *harness {
@@ -54,7 +70,7 @@ func startWorlds(t *testing.T) *harness {
 		written.Close()
 		in.Close()
 	}()
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(gatedReader{out, &h.reading})
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h.hello) != nil || h.hello.Protocol != worlds.Protocol {
 		t.Fatalf("got the first line %q, want a hello", lines.Text())
 	}
@@ -280,6 +296,42 @@ func TestASignalEndsAllWorlds(t *testing.T) {
 	h.input.Close()
 }
 
+// The harness may stop reading: worlds go on, and end, all the same. What they have said meanwhile
+// is not lost.
+func TestAHarnessThatDoesNotReadStopsNoWorld(t *testing.T) {
+	h := startWorlds(t)
+	h.make(1)
+	ready := h.wantReady(1)
+	program := serveCounter(t, ready.Attach)
+	defer program.Close(patience)
+	h.reading.Lock()
+	const requests = 20
+	for i := range requests { // each writes a line of the log
+		if got, want := getBody(t, ready.URL+"/"), fmt.Sprintln(i+1, error(nil)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	h.send(worlds.Request{Drop: 1})
+	h.make(2)
+	h.reading.Unlock()
+	var lines int
+	var ended, made bool
+	for !ended || !made {
+		e := <-h.events
+		lines += strings.Count(e.Log, "GET / 200")
+		ended = ended || e.World == 1 && e.Ended != nil
+		made = made || e.World == 2 && e.Ready != nil
+	}
+	if lines != requests {
+		t.Errorf("got %d lines of the log, want %d", lines, requests)
+	}
+	h.reading.Lock()
+	h.stop()
+	h.wantExit(0)
+	h.reading.Unlock()
+	h.input.Close()
+}
+
 func TestWorldsAreHiddenFromPeopleAndCommands(t *testing.T) {
 	h := startWorlds(t)
 	project := emptyProject(t)
@@ -325,7 +377,7 @@ func TestDroppedWorldsLeaveNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(entries)
+		return len(slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !e.IsDir() })) // but the lock
 	}
 	round(1, 2) // what is made once, is made now
 	eventually(t, "the states are removed", func() bool { return states() == 0 })
