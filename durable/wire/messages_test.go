@@ -261,6 +261,15 @@ func TestMethodsAreDistinctAndNameTheirMessages(t *testing.T) {
 	}
 }
 
+func TestMessagesNameEachMethodAsItsConstant(t *testing.T) {
+	names, _ := declaredMethods(t)
+	for method, name := range names {
+		if got, want := method.String(), strings.TrimPrefix(name, "Method")+", "; !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want it to begin with %q", got, want)
+		}
+	}
+}
+
 func TestEveryMethodIsServed(t *testing.T) {
 	serve, held := hold()
 	p := connect(t, unix, ignore, serve)

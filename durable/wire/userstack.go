@@ -135,6 +135,7 @@ func (f stackFrame) isUsers() bool {
 	if dot < 0 {
 		return false
 	}
-	file, _, _ := strings.Cut(strings.TrimSpace(f.at), ":")
+	file := strings.TrimSpace(f.at)
+	file = file[:max(strings.LastIndexByte(file, ':'), 0)] // the path may have a colon, after a drive
 	return !strings.HasSuffix(path.Dir(file), "/src/"+function[:slash+dot])
 }

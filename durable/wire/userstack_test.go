@@ -75,12 +75,15 @@ func TestAStackShowsTheUsersFrames(t *testing.T) {
 			want:   []string{"user", "by user"},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got := wire.UserStack(stackOf("7", test.frames...)+"\n", test.broken)
-			if want := stackOf("7", test.want...); got != want {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
-		})
+		for _, drive := range []string{"", "C:"} { // in which the files are, on Windows
+			t.Run(name+drive, func(t *testing.T) {
+				on := func(stack string) string { return strings.ReplaceAll(stack, "\t/", "\t"+drive+"/") }
+				got := wire.UserStack(on(stackOf("7", test.frames...))+"\n", test.broken)
+				if want := on(stackOf("7", test.want...)); got != want {
+					t.Errorf("got\n%s\nwant\n%s", got, want)
+				}
+			})
+		}
 	}
 }
 

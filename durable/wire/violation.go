@@ -64,7 +64,7 @@ var methodNames = map[Method]string{
 	MethodGet:     "Get", MethodPut: "Put", MethodDelete: "Delete", MethodList: "List",
 	MethodDeleteAll: "DeleteAll", MethodGetAlarm: "GetAlarm", MethodSetAlarm: "SetAlarm",
 	MethodDeleteAlarm: "DeleteAlarm", MethodSync: "Sync", MethodGetMany: "GetMany",
-	MethodPutMany: "PutMany", MethodDeleteMany: "DeleteMany", MethodWrite: "Write",
+	MethodPutMany: "PutMany", MethodPutPart: "PutPart", MethodDeleteMany: "DeleteMany", MethodWrite: "Write",
 	MethodSubrequest: "Subrequest", MethodNow: "Now", MethodSleep: "Sleep", MethodPause: "Pause",
 	MethodResume: "Resume", MethodBlock: "Block", MethodUnblock: "Unblock", MethodReset: "Reset",
 	MethodBackground: "Background", MethodBegin: "Begin", MethodCommit: "Commit",
