@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -61,8 +62,10 @@ func Claim(path string) (*Folder, error) {
 
 // Remove removes the folder with everything in it. It may be called again.
 func (f *Folder) Remove() error {
-	err := os.RemoveAll(f.Path)
-	return errors.Join(err, f.lock.Close())
+	if runtime.GOOS == "windows" { // an open file, such as the lock, can't be removed there
+		return errors.Join(f.lock.Close(), os.RemoveAll(f.Path))
+	}
+	return errors.Join(os.RemoveAll(f.Path), f.lock.Close())
 }
 
 // Release lets other processes use the folder, which stays.
