@@ -105,10 +105,11 @@ func (i Identity) String() string {
 	if i.Name == "" {
 		return i.Class + "/" + i.ID
 	}
-	if looksLikeID(unmarked(i.Name)) && (Object{class: i.Class, object: i.Name}).identity().Name != i.Name {
-		return i.Class + "/" + nameMark + i.Name
+	name := i.Name
+	if (Object{object: name}).identity().Name != name {
+		name = nameMark + name
 	}
-	return i.Class + "/" + i.Name
+	return i.Class + "/" + name
 }
 
 // identity returns the object in the form of the control API.
