@@ -98,8 +98,8 @@ func migrationsCommand() *command {
 		name:    "migrations",
 		summary: "Show and apply the configuration's migrations of classes",
 		about: `The steps of migrations in the configuration create, rename, delete and take over
-classes. ` + "`devtool dev`" + ` applies those that are pending when it starts, to the state it
-works on, and records them there.`,
+classes. ` + "`devtool dev`" + ` applies pending steps to its state, when it starts and when you
+save them, and records them there.`,
 		commands: []*command{
 			migrationsStatusCommand(),
 			migrationsPlanCommand(),

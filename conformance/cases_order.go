@@ -22,7 +22,7 @@ func behind(n int64, operations ...Op) Op { return call(operations...).after("he
 func syncCases() []Case {
 	reader := call(get("n").is(none), commit().is(done), put("n", 1)).after("held")
 	return []Case{
-		{"order: those that wait go on during a sync", []Op{
+		{"order: waiting events go on during a sync", []Op{
 			parallel(holder(), reader, reader, reader, reader),
 			call(get("n").is(value(1))),
 		}},
@@ -82,25 +82,25 @@ func constructorWriteCases() []Case {
 	}
 }
 
-// resetOrderCases cover the order in which callers learn of a reset: first those that wait for the
-// turn, then those whose handlers run, in the order of their arrival.
+// resetOrderCases cover the order in which callers learn of a reset: first the callers of events
+// that wait for the turn, then the callers of events that run, each in the order of their arrival.
 func resetOrderCases() []Case {
-	// told calls the object a from the object b, and notes when the call has failed.
-	told := func(word string, operations ...Op) Op {
+	// fails calls the object a from the object b, and notes when the call has failed.
+	fails := func(word string, operations ...Op) Op {
 		return call(call(operations...).to("a"), note(word)).to("b")
 	}
-	runs := func(n int64, word string) Op { return told(word, sleep(5000)).later(40 * n) }
-	queued := func(n int64, word string) Op { return told(word, note("runs")).after("held").later(40 * n) }
-	blocks := told("x", sleep(200), block(note("held"), sleep(300), throw("case: blocked")))
+	runs := func(n int64, word string) Op { return fails(word, sleep(5000)).later(40 * n) }
+	queued := func(n int64, word string) Op { return fails(word, note("runs")).after("held").later(40 * n) }
+	blocks := fails("x", sleep(200), block(note("held"), sleep(300), throw("case: blocked")))
 	return []Case{
 		{"order: callers of an object that aborts", []Op{
 			parallel(
-				runs(0, "1"), runs(1, "2"), runs(2, "3"), runs(3, "4"), told("5", abort("case: aborted")).later(200),
+				runs(0, "1"), runs(1, "2"), runs(2, "3"), runs(3, "4"), fails("5", abort("case: aborted")).later(200),
 			),
 			trace("1", "2", "3", "4", "5"),
 		}},
 		{"order: callers of an object that the first event aborts", []Op{
-			parallel(told("1", sleep(200), abort("case: aborted")), runs(1, "2"), runs(2, "3"), runs(3, "4")),
+			parallel(fails("1", sleep(200), abort("case: aborted")), runs(1, "2"), runs(2, "3"), runs(3, "4")),
 			trace("1", "2", "3", "4"),
 		}},
 		{"order: callers that wait for a block that throws", []Op{
@@ -136,7 +136,7 @@ func sleepOrderCases() []Case {
 			trace("held", "1", "2", "3", "4", "5"),
 		}},
 		{"order: no request overtakes waitUntil", overtakes},
-		{"order: waitUntil is behind those that wait already", []Op{
+		{"order: waitUntil is behind the events that wait already", []Op{
 			parallel(holder(), behind(1, waitUntil(sleep(0), note("3"))), behind(2, note("2"))),
 			waitFor("3"),
 			trace("held", "2", "3"),

@@ -29,7 +29,7 @@ type Folder struct {
 }
 
 // Make makes a folder in parent whose name begins with prefix and that only this user may enter.
-// First it removes those that killed processes have left there.
+// First it removes the ones that killed processes have left there.
 func Make(parent, prefix string) (*Folder, error) {
 	sweep(parent, prefix)
 	path, err := os.MkdirTemp(parent, prefix)

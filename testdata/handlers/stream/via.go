@@ -104,7 +104,7 @@ func serveEnd(do string, w http.ResponseWriter, r *http.Request) {
 			panic(err)
 		}
 		fmt.Fprint(w, "done")
-	case "headers": // sets those that the query has, and answers with those of the request
+	case "headers": // sets the headers of the query, and answers with the headers of the request
 		for _, field := range query["set"] {
 			name, value, _ := strings.Cut(field, ": ")
 			w.Header().Add(name, value)
