@@ -75,11 +75,11 @@ func (o *devOptions) flags() []flag {
 			usage: "set a variable, over the configuration's and those of files; may be repeated"},
 		{name: "strict", usage: "treat warnings about the configuration as errors", target: &o.strict},
 		{name: "frozen", target: &o.frozen,
-			usage: "freeze the clock for this run; false lets it run (default: as `devtool time` left it)"},
+			usage: "freeze the clock for this run; =false lets it run (default: as `devtool time` left it)"},
 		{name: "missed", value: "POLICY", target: &o.missed,
 			usage: "fire, skip or hold alarms that were due without an emulator (default: fire)"},
 		{name: "grace", value: "DURATION", target: &o.grace,
-			usage: "time that working handlers get at a reload (default: 5s) and at the end (default: 3s)"},
+			usage: "let handlers that work finish: at a reload (default: 5s), at the end (default: 3s)"},
 		{name: "time", value: "TIME", target: &o.time,
 			usage: "start the clock at that time, such as 2026-01-01T00:00:00Z"},
 		{name: "seed", value: "N", target: &o.seed,
@@ -160,6 +160,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	defer quit()
 	if o.logFormat == logJSON {
 		s.Env = withoutColor(s.Env)
+	}
+	if _, err := o.parse(); err != nil { // also if another emulator uses the state
+		return err
 	}
 	out := newDisplay(s, o.logFormat)
 	defer out.flush()

@@ -176,6 +176,9 @@ func TestTheErrorOfASecondDevNamesTheFirst(t *testing.T) {
 			}
 		}
 	}
+	if got := p.devtool("dev", "--grace", "soon"); got.code != 2 || !strings.Contains(got.err, `can't be "soon"`) {
+		t.Errorf("a second dev with a bad flag: got exit code %d and %q, want the flag's error", got.code, got.err)
+	}
 	// A second emulator may use another state. A killed one no longer counts.
 	other := p.dev("--persist-to", "other")
 	if got := p.devtool("status"); got.code != 1 || !strings.Contains(got.err, "2 emulators run for ") {

@@ -42,7 +42,7 @@ func startScreen(w io.Writer, c *config.Config, facts screenFacts, dir string, w
 	}
 	rows = [][]string{
 		{"state", state},
-		{"clock", now.Mode + rateText(now.Rate) + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
+		{"clock", clockText(now) + " at " + formatTime(now.Now) + ", " + offsetText(now.Offset)},
 	}
 	if now.Mode == control.Frozen {
 		rows = append(rows, []string{"", "`devtool time resume` lets it run"})

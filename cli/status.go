@@ -46,8 +46,7 @@ func writeReport(w io.Writer, s Streams, r control.Report, now time.Time) {
 		[]string{"url", r.URL},
 		[]string{"process", fmt.Sprintf("%d, since %s", r.PID, control.Since(r.Started, now))},
 		[]string{"state", s.short(r.State)},
-		[]string{"clock", clock.Mode + rateText(clock.Rate) +
-			" at " + formatTime(clock.Now) + ", " + offsetText(clock.Offset)},
+		[]string{"clock", clockText(clock) + " at " + formatTime(clock.Now) + ", " + offsetText(clock.Offset)},
 		[]string{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
 		[]string{"objects", fmt.Sprintf("%d, %d in memory", r.Objects, r.InMemory)},
 		[]string{"alarms", fmt.Sprintf("%d pending", r.Alarms)},

@@ -14,8 +14,8 @@ func stopCommand() *command {
 	return &command{
 		name:    "stop",
 		summary: "End the emulator that runs, and wait until it has ended",
-		about: `The emulator ends as with Ctrl-C: running handlers get three seconds to finish. When the
-command returns, the state and the port are free.`,
+		about: `The emulator ends as with Ctrl-C: handlers that work get three seconds to finish, or the
+time of ` + "`dev --grace`" + `. When the command returns, the state and the port are free.`,
 		flags: q.flags(),
 		examples: []example{
 			{"devtool stop", ""},

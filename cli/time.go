@@ -66,7 +66,7 @@ func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, e
 	return q.printer(s).print(clock, func(w io.Writer) {
 		rows := [][]string{
 			{"now", formatTime(clock.Now)},
-			{"clock", clock.Mode + rateText(clock.Rate) + ", " + offsetText(clock.Offset)},
+			{"clock", clockText(clock) + ", " + offsetText(clock.Offset)},
 			{"next", nextText(clock.Next, clock.NextCron, clock.Now)},
 		}
 		if clock.Unsaved != "" {
@@ -76,17 +76,21 @@ func (q *question) showTime(s Streams, ask func(*client.Client) (control.Time, e
 	})
 }
 
-// rateText describes the clock's rate, or returns nothing for the usual one.
-func rateText(rate float64) string {
-	if rate == 1 || rate == 0 {
-		return ""
+// clockText describes how the clock goes: its mode, and its rate unless that is the usual one.
+func clockText(clock control.Time) string {
+	rate := strconv.FormatFloat(clock.Rate, 'f', -1, 64) + " times real time"
+	switch {
+	case clock.Rate == 1 || clock.Rate == 0:
+		return clock.Mode
+	case clock.Mode == control.Frozen:
+		return clock.Mode + " (later " + rate + ")"
 	}
-	return fmt.Sprintf(" at %s times real time", strconv.FormatFloat(rate, 'f', -1, 64))
+	return clock.Mode + " at " + rate
 }
 
 // unsavedText says why the clock can't be saved, and what that means.
 func unsavedText(clock control.Time) string {
-	effect := "until space is free, the clock can't be moved"
+	effect := "until it can be saved, the clock can't be moved"
 	if clock.Mode == control.Running && clock.Rate != 1 {
 		effect += ", and stands still"
 	}

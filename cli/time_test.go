@@ -232,10 +232,15 @@ func TestMovesThatMakeNoSenseAreNotSent(t *testing.T) {
 }
 
 func TestARateIsShownWhenItIsUnusual(t *testing.T) {
-	e := emulator{time: control.Time{Now: noon, Mode: control.Running, Rate: 60, Offset: "1h"}}
-	check(t, e.start(t).run(t.Context(), "time", "speed", "60"), result{out: `
+	for mode, want := range map[string]string{
+		control.Running: "running at 60 times real time",
+		control.Frozen:  "frozen (later 60 times real time)",
+	} {
+		e := emulator{time: control.Time{Now: noon, Mode: mode, Rate: 60, Offset: "1h"}}
+		check(t, e.start(t).run(t.Context(), "time", "speed", "60"), result{out: `
 now    2026-10-01T12:00:00.000Z
-clock  running at 60 times real time, 1h ahead of real time
+clock  `[1:] + want + `, 1h ahead of real time
 next   no alarm is set
-`[1:]})
+`})
+	}
 }
