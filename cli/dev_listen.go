@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"devtool.internal/config"
 )
@@ -143,9 +142,9 @@ func listenOnce(ctx context.Context, addresses []string, port int) (listeners []
 		case err == nil:
 			listeners = append(listeners, l)
 			port = l.Addr().(*net.TCPAddr).Port
-		case errors.Is(err, syscall.EADDRINUSE):
+		case errors.Is(err, errPortTaken):
 			return listeners, &takenError{address, port}
-		case len(addresses) == 1 || errors.Is(err, syscall.EACCES) || ctx.Err() != nil:
+		case len(addresses) == 1 || errors.Is(err, errPortForbidden) || ctx.Err() != nil:
 			return listeners, explainListen(err, address, port)
 		default: // a machine may have no IPv6, or no IPv4
 			missing = cmp.Or(missing, explainListen(err, address, port))
@@ -174,9 +173,9 @@ func explainListen(err error, host string, port int) error {
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &malformed):
 		return notAnAddress(host)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errNoSuchAddress):
 		return failure("--ip '*' listens on all addresses", "this machine does not have the address %s", host)
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, errPortForbidden):
 		return failure("choose one from 1024 on with --port", "port %d is for privileged processes", port)
 	}
 	return fmt.Errorf("listen: %w", err)
