@@ -128,7 +128,7 @@ func TestAHandlerThatHangsIsReplacedByTheNextEdit(t *testing.T) {
 			s.get("/ok")
 			s.awaitLog("GET /ok")
 			p.edit("main.go", `"ok"`, `"edited"`)
-			s.awaitLog("1 events did not end within 5s of the reload and were stopped")
+			s.awaitLog("stopped 1 event, which did not end within 5s of the reload")
 			s.awaitLog("reloaded in ")
 			if got, want := s.get("/ok"), "edited"; got != want {
 				t.Errorf("got %q, want %q", got, want)

@@ -13,24 +13,22 @@ import (
 // change. If change fails, the program before goes on, and SwapAlone ends next and returns the
 // error.
 func (h *Runner) SwapAlone(next *Program, change func() error) (swapped bool, err error) {
-	h.awaitTurn()
 	h.mu.Lock()
+	h.awaitNotAloneLocked()
 	old := h.current
 	if cause := h.refusalLocked(next); cause != nil {
-		h.alone = false
-		h.changedLocked()
 		h.mu.Unlock()
 		next.End(cause)
 		return false, nil
 	}
-	h.closed = true
+	h.alone, h.closed = true, true
 	before := slices.Clone(h.retiring)
 	h.mu.Unlock()
 
 	h.endAll(before, h.drainLimit, errReplaced)
 	if old != nil {
 		if n, _ := h.drain(old, h.drainLimit, errReplaced); n > 0 {
-			h.Log.Warn(fmt.Sprintf("%d events were stopped, so that the migration has the objects for itself", n))
+			h.Log.Warn(fmt.Sprintf("stopped %s, so that the migration has the objects for itself", events(n)))
 			old.End(errReplaced)
 		}
 		before = append(before, old)
@@ -50,14 +48,6 @@ func (h *Runner) SwapAlone(next *Program, change func() error) (swapped bool, er
 	return h.Swap(next), nil
 }
 
-// awaitTurn waits until no other SwapAlone is under way, and makes this one the one.
-func (h *Runner) awaitTurn() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.awaitNotAloneLocked()
-	h.alone = true
-}
-
 // awaitNotAloneLocked waits while a SwapAlone is under way. h.mu is free meanwhile.
 func (h *Runner) awaitNotAloneLocked() {
 	for h.alone {
@@ -68,9 +58,12 @@ func (h *Runner) awaitNotAloneLocked() {
 	}
 }
 
+// endLimit is how long the events of a program that was ended may take to end, in real time.
+const endLimit = 5 * time.Second
+
 // awaitNone waits until the events of programs that were drained or ended are over.
 func (h *Runner) awaitNone(programs []*Program) error {
-	timer := time.NewTimer(h.drainLimit)
+	timer := time.NewTimer(endLimit)
 	defer timer.Stop()
 	for {
 		h.mu.Lock()
@@ -87,7 +80,7 @@ func (h *Runner) awaitNone(programs []*Program) error {
 		case <-h.world.Context().Done():
 			return world.ErrEnding
 		case <-timer.C:
-			return fmt.Errorf("%d events of the version before do not end", n)
+			return fmt.Errorf("%s of the version before did not end within %s after it was stopped", events(n), endLimit)
 		}
 	}
 }

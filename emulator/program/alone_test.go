@@ -91,6 +91,23 @@ func TestAChangeOfTheWorldDoesNotWaitForEver(t *testing.T) {
 	w.want("a", "/who", "after")
 }
 
+// Events that were stopped take a moment to end, also if there is no grace period.
+func TestAChangeOfTheWorldNeedsNoGracePeriod(t *testing.T) {
+	s := named("before")
+	s.Handlers["/slow"] = func(c *call) (string, error) { <-c.Context.Done(); return "", nil }
+	w := newWorld(t, s)
+	w.host.drainLimit = 0
+	var wg sync.WaitGroup
+	wg.Go(func() { w.get("a", "/slow") })
+	eventually(t, "the handler runs", func() bool { return len(w.running()) > 0 })
+	swapped, err := w.host.SwapAlone(w.launched(named("after")), func() error { return nil })
+	if !swapped || err != nil {
+		t.Errorf("got %v, %v", swapped, err)
+	}
+	wg.Wait()
+	w.want("a", "/who", "after")
+}
+
 // An attached program that comes during the change serves after it.
 func TestAnotherProgramWaitsForTheChange(t *testing.T) {
 	w := newWorld(t, named("before"))

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,12 +32,12 @@ func (h *Runner) retire(p *Program) {
 			h.logCut(n)
 		case p.Spared(h.drainLimit) && !h.hasEnded():
 			if !said {
-				h.Log.Warn(fmt.Sprintf("%d events run in a program that a debugger has stopped: "+
-					"their objects serve the new version when you continue it or end it", n))
+				h.Log.Warn(fmt.Sprintf("a debugger has stopped the version before, in which %s did not end: "+
+					"continue it or end it, so that all objects serve the new version", events(n)))
 			}
 			continue
 		default:
-			h.Log.Warn(fmt.Sprintf("%d events did not end within %s of the reload and were stopped", n, h.drainLimit))
+			h.Log.Warn(fmt.Sprintf("stopped %s, which did not end within %s of the reload", events(n), h.drainLimit))
 		}
 		p.End(errReplaced)
 		return
@@ -46,6 +47,14 @@ func (h *Runner) retire(p *Program) {
 // logCut says that handlers were ended early.
 func (h *Runner) logCut(n int) {
 	h.Log.Info(fmt.Sprintf("handlers that only wait were stopped by the reload: %d", n))
+}
+
+// events formats a number of events.
+func events(n int) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }
 
 func (h *Runner) hasEnded() bool {
@@ -58,12 +67,7 @@ func (h *Runner) hasEnded() bool {
 func (h *Runner) retired(p *Program) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i, other := range h.retiring {
-		if other == p {
-			h.retiring = append(h.retiring[:i:i], h.retiring[i+1:]...)
-			return
-		}
-	}
+	h.retiring = slices.DeleteFunc(h.retiring, func(other *Program) bool { return other == p })
 }
 
 // drain waits until no event runs in p any more, or the grace period has passed, or all events that

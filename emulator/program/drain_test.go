@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -265,6 +266,36 @@ func TestAnEventInLineMayBeCanceled(t *testing.T) {
 	close(release)
 	wg.Wait()
 	w.want("a", "/get", "")
+}
+
+// Each of many streams would wait for the answer, one after the other.
+func TestAStoppedProgramIsNotAskedWhereItsHandlersStand(t *testing.T) {
+	asked := atomic.Int64{}
+	w, d := newDebugged(t, func(d *debugger) handlers {
+		return handlers{
+			"/stop": d.stop,
+			"/wait": stream(func(c *call) error { <-c.Context.Done(); return c.Context.Err() }),
+			"stack": func(*call) (string, error) { asked.Add(1); return "goroutine 1 [running]:\nmain()\n", nil },
+		}
+	})
+	look := func() {
+		watch := w.world.Drain(w.host.Serving())
+		watch.Look(time.Now())
+		watch.Look(time.Now().Add(time.Hour))
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer w.crash(scripted.Memory())
+	wg.Go(func() { w.get("a", "/wait") })
+	eventually(t, "the program is asked for a stack", func() bool { look(); return asked.Load() > 0 })
+	wg.Go(func() { w.get("b", "/stop") })
+	<-d.at
+	before := asked.Load()
+	look()
+	if n := asked.Load() - before; n != 0 {
+		t.Errorf("the program was asked %d times while it was stopped", n)
+	}
+	d.goOn()
 }
 
 // Each swap leaves one more version that ends its events, and only so many.

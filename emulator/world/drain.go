@@ -1,6 +1,7 @@
 package world
 
 import (
+	"sync"
 	"time"
 
 	"devtool.internal/clock"
@@ -105,21 +106,14 @@ func (d *Drain) Look(now time.Time) (found Waiting) {
 	var events []*Event
 	all, _, _ := d.w.underWay.all()
 	seen := make(map[*Event]sight, len(d.seen))
+	responds := sync.OnceValue(d.prog.Responds) // a stopped program would delay each question
 	for _, ev := range all {
 		if ev.prog != d.prog {
 			continue
 		}
 		events = append(events, ev)
-		s := sight{since: now, ticks: now}
-		s.idleness, s.progress = ev.idleness(soon, frozen)
-		switch was, again := d.seen[ev]; {
-		case !again:
-		case was.idleness == s.idleness && was.progress == s.progress:
-			s = was
-		case s.streams() && was.streams(): // between two sleeps
-			s.ticks = was.ticks
-		}
-		if s.idleness == unclear && !s.hasLooked && now.Sub(s.since) >= bodyQuietFor {
+		s := d.sight(ev, now, soon, frozen)
+		if s.idleness == unclear && !s.hasLooked && now.Sub(s.since) >= bodyQuietFor && responds() {
 			s.blocked, s.hasLooked = blocked(d.prog.Stack(ev), "sleep"), true
 		}
 		seen[ev] = s
@@ -135,6 +129,21 @@ func (d *Drain) Look(now time.Time) (found Waiting) {
 		found.objects = objectsOf(events, waiting)
 	}
 	return found
+}
+
+// sight returns what a look at now sees of the event, and what earlier looks have found. soon and
+// frozen are as in Event.idleness.
+func (d *Drain) sight(ev *Event, now, soon time.Time, frozen bool) sight {
+	s := sight{since: now, ticks: now}
+	s.idleness, s.progress = ev.idleness(soon, frozen)
+	switch was, again := d.seen[ev]; {
+	case !again:
+	case was.idleness == s.idleness && was.progress == s.progress:
+		return was
+	case s.streams() && was.streams(): // between two sleeps
+		s.ticks = was.ticks
+	}
+	return s
 }
 
 // waiting returns those of the events that only wait, as do all events that they wait for.
