@@ -10,27 +10,30 @@ import (
 // The zero value is an empty line.
 type line struct {
 	mu   sync.Mutex
-	last *Place // or nil
+	last <-chan struct{} // closed when the last place is left; nil in an empty line
 }
 
 // A Place is where a goroutine stands in a line. A nil Place waits for nobody.
+//
+// It knows those before it by channels alone. So it does not keep all places in memory that there
+// ever were.
 type Place struct {
-	before []*Place
-	left   chan struct{} // closed by Leave
+	before []<-chan struct{} // closed when the places before it are left; nil ones do not count
+	left   chan struct{}     // closed by Leave
 	once   sync.Once
 }
 
-// join returns the place at the end of l. Its goroutine also waits for others.
-func (l *line) join(others ...*Place) *Place {
+// join returns the place at the end of l. Its goroutine also waits for others, the ends of lines.
+func (l *line) join(others ...<-chan struct{}) *Place {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := &Place{before: append(others, l.last), left: make(chan struct{})}
-	l.last = p
+	l.last = p.left
 	return p
 }
 
-// end returns the last place of l, or nil.
-func (l *line) end() *Place {
+// end returns a channel that is closed when the last place of l is left, or nil.
+func (l *line) end() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
@@ -41,12 +44,11 @@ func (p *Place) Wait() {
 	if p == nil {
 		return
 	}
-	for _, before := range p.before {
-		if before != nil {
-			<-before.left
+	for _, left := range p.before {
+		if left != nil {
+			<-left
 		}
 	}
-	p.before = nil // or all places there ever were would stay in memory
 }
 
 // Leave lets those behind p go on. A second call does nothing.
