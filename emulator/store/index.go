@@ -52,6 +52,18 @@ func OpenIndex(dir string) (*Index, error) {
 	return x, nil
 }
 
+// Reopen opens a closed index of the namespace in the folder dir again, as OpenIndex does.
+func (x *Index) Reopen(dir string) error {
+	again, err := OpenIndex(dir)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.db = again.db
+	return nil
+}
+
 // Rebuilt reports whether OpenIndex built the index from the objects' files.
 func (x *Index) Rebuilt() bool { return x.rebuilt }
 

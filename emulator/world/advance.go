@@ -133,62 +133,16 @@ func (a *Advance) Count() (ran, failed int) {
 func (w *World) BeginAdvance(
 	ctx context.Context, q control.AdvanceRequest,
 ) (a *Advance, move func() (*control.Advanced, error), err error) {
-	limits := clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding}
-	if q.MaxStep != "" {
-		if limits.Step, err = time.ParseDuration(q.MaxStep); err != nil {
-			return nil, nil, badDuration(q.MaxStep)
-		}
+	limits, err := w.limitsOf(q)
+	if err != nil {
+		return nil, nil, err
 	}
-	limits.Extend = func() bool {
-		p := w.programs.Running()
-		return p != nil && p.Spared(max(limits.Step, recovery))
-	}
-	limits.Begin = w.adoptRunning
-	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
-		return nil, nil, badRequest("a limit is negative")
-	}
-	// A running clock goes on until move is called: the duration counts from then.
-	by := func(d time.Duration) (clock.Report, error) {
-		if q.Jump {
-			return w.clock.Jump(ctx, d, limits)
-		}
-		return w.clock.Advance(ctx, d, limits)
-	}
-	var moveClock func() (clock.Report, error)
-	switch {
-	case q.Duration != "" && q.To == nil && !q.Next:
-		d, err := time.ParseDuration(q.Duration)
-		if err != nil {
-			return nil, nil, badDuration(q.Duration)
-		}
-		if d < 0 {
-			return nil, nil, badRequest("time can't go back")
-		}
-		moveClock = func() (clock.Report, error) { return by(d) }
-	case q.To != nil && q.Duration == "" && !q.Next:
-		moveClock = func() (clock.Report, error) {
-			if q.Jump {
-				return w.clock.JumpTo(ctx, *q.To, limits)
-			}
-			return w.clock.AdvanceTo(ctx, *q.To, limits)
-		}
-	case q.Next && q.To == nil && q.Duration == "":
-		moveClock = func() (clock.Report, error) {
-			due, ok := w.clock.Next()
-			if !ok {
-				return clock.Report{}, &control.Error{
-					Code:    control.CodeNothingDue,
-					Message: "nothing is due: no alarm is set, and no handler waits for the clock",
-				}
-			}
-			return by(max(0, due.Sub(w.clock.Now())))
-		}
-	default:
-		return nil, nil, badRequest(
-			"say by how much, to what time or whether to what is due next, and one of them only")
-	}
-
 	ctx, stop := context.WithCancel(ctx)
+	moveClock, err := w.moveOf(ctx, q, limits)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
 	a = &Advance{stop: stop, Waiting: make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,17 +159,77 @@ func (w *World) BeginAdvance(
 				return nil, err
 			}
 		}
-		w.advancing.Store(true)
-		w.slowed(w.clock.Rate())
-		w.awaitAftermath()
-		stop := make(chan struct{})
-		w.Go(func() { w.releaseStalled(stop) })
-		report, err := moveClock()
-		close(stop)
+		report, err := w.moveOn(moveClock)
 		w.endAdvance()
 		a.settle() // the runs that ended in a stuck step
 		return w.advanced(a, report, err)
 	}, nil
+}
+
+// limitsOf returns the limits of an advance.
+func (w *World) limitsOf(q control.AdvanceRequest) (limits clock.Limits, err error) {
+	limits = clock.Limits{Firings: q.MaxRuns, Standing: q.MaxStanding, Begin: w.adoptRunning}
+	if q.MaxStep != "" {
+		if limits.Step, err = time.ParseDuration(q.MaxStep); err != nil {
+			return limits, badDuration(q.MaxStep)
+		}
+	}
+	if limits.Firings < 0 || limits.Standing < 0 || limits.Step < 0 {
+		return limits, badRequest("a limit is negative")
+	}
+	limits.Extend = func() bool {
+		p := w.programs.Running()
+		return p != nil && p.Spared(max(limits.Step, recovery))
+	}
+	return limits, nil
+}
+
+// A clockMove moves the clock.
+type clockMove func() (clock.Report, error)
+
+// moveOf returns the move that q asks for. A running clock goes on until it is called: a duration
+// counts from then.
+func (w *World) moveOf(ctx context.Context, q control.AdvanceRequest, limits clock.Limits) (clockMove, error) {
+	by, to := w.clock.Advance, w.clock.AdvanceTo
+	if q.Jump {
+		by, to = w.clock.Jump, w.clock.JumpTo
+	}
+	switch {
+	case q.Duration != "" && q.To == nil && !q.Next:
+		d, err := time.ParseDuration(q.Duration)
+		if err != nil {
+			return nil, badDuration(q.Duration)
+		}
+		if d < 0 {
+			return nil, badRequest("time can't go back")
+		}
+		return func() (clock.Report, error) { return by(ctx, d, limits) }, nil
+	case q.To != nil && q.Duration == "" && !q.Next:
+		return func() (clock.Report, error) { return to(ctx, *q.To, limits) }, nil
+	case q.Next && q.To == nil && q.Duration == "":
+		return func() (clock.Report, error) {
+			due, ok := w.clock.Next()
+			if !ok {
+				return clock.Report{}, &control.Error{
+					Code:    control.CodeNothingDue,
+					Message: "nothing is due: no alarm is set, and no handler waits for the clock",
+				}
+			}
+			return by(ctx, max(0, due.Sub(w.clock.Now())), limits)
+		}, nil
+	}
+	return nil, badRequest("say by how much, to what time or whether to what is due next, and one of them only")
+}
+
+// moveOn calls move, and looks after what the world must do during an advance.
+func (w *World) moveOn(move clockMove) (clock.Report, error) {
+	w.advancing.Store(true)
+	w.slowed(w.clock.Rate())
+	w.awaitAftermath()
+	ended := make(chan struct{})
+	defer close(ended)
+	w.Go(func() { w.releaseStalled(ended) })
+	return move()
 }
 
 func (w *World) endAdvance() {

@@ -90,13 +90,14 @@ func (a *alarm) fire(step *clock.Step) {
 	if !a.claim() {
 		return
 	}
+	w := a.ns.w
+	var on *launch
 	var place *Place
-	if w := a.ns.w; step == nil {
-		place = w.alarmStarts.join(w.cronStarts.end())
+	if step == nil {
+		on, place = w.launches.add(), w.alarmStarts.join(w.cronStarts.end())
 	}
 	step.Add()
-	run := a.ns.w.launches.add()
-	a.ns.w.Go(func() { a.runOnce(step, run, false, place) })
+	w.Go(func() { a.runOnce(step, on, false, place) })
 }
 
 // early reports whether no program has served yet. Then the alarm waits for RunEarly.

@@ -107,39 +107,54 @@ func (t *cronTrigger) disarmLocked() {
 
 // fire is called by the clock.
 func (c *crontab) fire(t *cronTrigger, set int, step *clock.Step) {
-	c.mu.Lock()
-	if t.set != set {
-		c.mu.Unlock()
+	due, begins := c.begin(t, set, step != nil)
+	if !begins {
 		return
 	}
-	due, after := t.due, t.due
+	var on *launch
+	var place *Place
+	if step == nil {
+		on, place = c.w.launches.add(), c.w.cronStarts.join()
+	}
+	step.Add()
+	c.w.Go(func() {
+		defer c.ended(t)
+		c.w.runCron(step, on, t.expr, due, due, place) //nolint:errcheck // the log and the report have the error
+	})
+}
+
+// begin sets the next time of t, which is due, and counts the run that begins. It reports false if
+// none does: the timer is an earlier one, or too many runs are under way.
+func (c *crontab) begin(t *cronTrigger, set int, inAdvance bool) (due time.Time, begins bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t.set != set {
+		return time.Time{}, false
+	}
+	due = t.due
+	after := due
 	if now := c.w.clock.Now(); now.After(after) {
 		after = now // after a jump of the clock it runs only once
 	}
 	t.due, t.ever = t.schedule.Next(after)
 	c.armLocked()
-	if step == nil && t.runs >= mostRuns && c.w.clock.Rate() > 1 {
-		if !t.skipping {
-			t.skipping = true
-			c.w.Go(func() { // the clock does not wait for a reader of the log
-				c.w.log.Warn(fmt.Sprintf("cron %s is due faster than its runs end: "+
-					"it is skipped while %d are under way; a lower `devtool time speed` runs each", t.expr, mostRuns))
-			})
-		}
-		c.mu.Unlock()
-		return
+	if !inAdvance && t.runs >= mostRuns && c.w.clock.Rate() > 1 {
+		c.saySkippedLocked(t)
+		return time.Time{}, false
 	}
 	t.runs++
-	c.mu.Unlock()
-	var place *Place
-	if step == nil {
-		place = c.w.cronStarts.join()
+	return due, true
+}
+
+// saySkippedLocked logs that runs of t are skipped, once until all of its runs have ended.
+func (c *crontab) saySkippedLocked(t *cronTrigger) {
+	if t.skipping {
+		return
 	}
-	step.Add()
-	run := c.w.launches.add()
-	c.w.Go(func() {
-		defer c.ended(t)
-		c.w.runCron(step, run, t.expr, due, due, place) //nolint:errcheck // the log and the report have the error
+	t.skipping = true
+	c.w.Go(func() { // the clock does not wait for a reader of the log
+		c.w.log.Warn(fmt.Sprintf("cron %s is due faster than its runs end: "+
+			"it is skipped while %d are under way; a lower `devtool time speed` runs each", t.expr, mostRuns))
 	})
 }
 

@@ -37,14 +37,14 @@ type Event struct {
 	// served notes the objects that an event of the worker calls, or is nil.
 	served *Served
 
-	// noticed guards puts: entries that the handler has put by notices and that are not yet in the
-	// store. Each use of the store stores them first.
-	// parts are entries of the next PutMany, of partSize bytes.
+	// noticed guards what follows. puts are entries that the handler has put by notices and that
+	// are not yet in the store: each use of the store stores them first. parts are entries of the
+	// next PutMany.
 	noticed  sync.Mutex
 	puts     []wire.Entry
 	noted    int // bytes of puts
 	parts    []wire.Entry
-	partSize int
+	partSize int // bytes of parts
 
 	// obj.storeMu guards what follows.
 

@@ -40,13 +40,28 @@ func (w *World) CheckFiles() (what string, err error) {
 }
 
 // checkFolder looks whether the path of the namespace's folder still leads to it. The first call
-// only remembers the folder. Calls must not overlap.
+// only remembers the folder. Nobody misses the folder of a class that a migration takes away.
 func (ns *Namespace) checkFolder() (err error) {
-	if ns.place == nil {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	switch {
+	case ns.retired:
+		return nil
+	case ns.place == nil:
 		ns.place, err = safefile.Hold(ns.dir)
 		return err
 	}
 	return ns.place.Check()
+}
+
+// forgetPlace undoes the first checkFolder.
+func (ns *Namespace) forgetPlace() {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.place != nil {
+		ns.place.Close() //nolint:errcheck // nothing was written
+		ns.place = nil
+	}
 }
 
 // checkFile resets the object if its file is open and gone. While the file is in use, the next call

@@ -22,8 +22,7 @@ type Namespace struct {
 	uniqueKey string
 	dir       string // of the objects' files
 	index     *store.Index
-	keyValue  atomic.Bool     // its objects have no SQL, and key-value limits
-	place     *safefile.Place // of dir, or nil before the first CheckFiles
+	keyValue  atomic.Bool // its objects have no SQL, and key-value limits
 
 	// mu guards what follows.
 	mu      sync.Mutex
@@ -31,6 +30,7 @@ type Namespace struct {
 	alarms  map[objectid.ID]*alarm
 	running map[objectid.ID]*Event // of objects of which any alarm is running; nil outside a program
 	retired bool                   // the class is deleted, so no object is opened any more
+	place   *safefile.Place        // of dir, or nil before the first CheckFiles
 }
 
 // class returns the name of the class in the program.
@@ -252,9 +252,7 @@ func (ns *Namespace) close() error {
 	if err := ns.index.Close(); err != nil && first == nil {
 		first = err
 	}
-	if ns.place != nil {
-		ns.place.Close() //nolint:errcheck // nothing was written
-	}
+	ns.forgetPlace()
 	return first
 }
 
@@ -273,12 +271,12 @@ func (w *World) loadAlarms(namespaces []*Namespace) error {
 			return err
 		}
 		for _, p := range pending {
-			id, jurisdiction, err := objectid.Parse(ns.uniqueKey, p.ID)
+			id, _, err := objectid.Parse(ns.uniqueKey, p.ID)
 			if err != nil {
 				w.log.Warn("alarm index of "+ns.class()+" names a foreign object", "id", p.ID)
 				continue
 			}
-			if p.HasName && objectid.FromName(ns.uniqueKey, jurisdiction, p.Name) != id { // see leadsTo
+			if p.HasName && !ns.leadsTo(p.Name, id) {
 				p.Name, p.HasName = "", false
 			}
 			all = append(all, &alarm{

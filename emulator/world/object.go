@@ -496,12 +496,13 @@ func (o *object) rollback() error {
 
 // commit commits the writes of the turn. storeMu is held.
 func (o *object) commit() error {
-	switch {
-	case !o.uncommitted():
+	if !o.uncommitted() {
 		return nil
-	case o.ns.w.lostCause() != nil:
-		return o.ns.w.lostCause()
-	case o.store.AlarmChanged():
+	}
+	if err := o.ns.w.lostCause(); err != nil {
+		return err
+	}
+	if o.store.AlarmChanged() {
 		return o.commitWithAlarm()
 	}
 	return o.store.Commit()

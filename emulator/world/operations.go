@@ -28,7 +28,7 @@ func (ev *Event) Use(f func(*store.Object) error) error {
 
 // Write takes entries that the handler has put by notices, without waiting for an answer. They are
 // stored at the next use of the store, or when the event waits or ends. If that fails the object is
-// reset.
+// reset. Write returns how many bytes of entries are not stored yet.
 func (ev *Event) Write(entries []wire.Entry) (noted int) {
 	ev.noticed.Lock()
 	defer ev.noticed.Unlock()
@@ -100,7 +100,8 @@ func (ev *Event) PutMany(entries []wire.Entry) error {
 // them in memory until the last one has come.
 const maxParts = 512 << 20
 
-// PutPart takes entries of the next PutMany. It fails for more than maxParts, and forgets them.
+// PutPart takes entries of the next PutMany. If they have more than maxParts together, it forgets
+// all of them and returns an error.
 func (ev *Event) PutPart(entries []wire.Entry) error {
 	ev.noticed.Lock()
 	defer ev.noticed.Unlock()

@@ -2,7 +2,6 @@ package world
 
 import (
 	"fmt"
-	"maps"
 
 	"devtool.internal/emulator/control"
 )
@@ -14,35 +13,12 @@ import (
 // No event runs meanwhile. Events that wait to enter a program may wait for objects of any class
 // that stays. If a class can't be taken away, or commit fails, the world has what it had before.
 func (w *World) Reshape(l Layout, commit func() error) error {
-	before := w.currentNamespaces()
-	keys := make(map[string]*Namespace)
-	for _, ns := range before {
-		keys[ns.uniqueKey] = ns
+	after, names, dropped := l.reshape(w.currentNamespaces())
+	if err := w.retire(dropped); err != nil {
+		return err
 	}
-	after := make(map[string]*Namespace)
-	names := make(map[*Namespace]string)
-	for _, class := range l.Classes {
-		if ns := keys[class.UniqueKey]; ns != nil {
-			after[class.Name], names[ns] = ns, class.Name
-		}
-	}
-	var dropped []*Namespace
-	for class, ns := range before {
-		switch {
-		case names[ns] != "":
-		case l.Drops(class, ns.uniqueKey):
-			dropped = append(dropped, ns)
-		case after[class] == nil:
-			after[class] = ns
-		}
-	}
-	err := w.retire(dropped)
-	if err == nil {
-		if err = commit(); err != nil {
-			w.restore(dropped)
-		}
-	}
-	if err != nil {
+	if err := commit(); err != nil {
+		w.restore(dropped)
 		return err
 	}
 	for ns, name := range names {
@@ -55,38 +31,62 @@ func (w *World) Reshape(l Layout, commit func() error) error {
 	return w.Apply(l)
 }
 
+// reshape returns the namespaces that l leaves of those before, by class, with their names, and the
+// ones that it takes away.
+func (l Layout) reshape(before map[string]*Namespace) (
+	after map[string]*Namespace, names map[*Namespace]string, dropped []*Namespace,
+) {
+	keys := make(map[string]*Namespace)
+	for _, ns := range before {
+		keys[ns.uniqueKey] = ns
+	}
+	after = make(map[string]*Namespace)
+	names = make(map[*Namespace]string)
+	for _, class := range l.Classes {
+		if ns := keys[class.UniqueKey]; ns != nil {
+			after[class.Name], names[ns] = ns, class.Name
+		}
+	}
+	for class, ns := range before {
+		switch {
+		case names[ns] != "":
+		case l.Drops(class, ns.uniqueKey):
+			dropped = append(dropped, ns)
+		case after[class] == nil:
+			after[class] = ns
+		}
+	}
+	return after, names, dropped
+}
+
 // retire closes classes for good, unless an event waits for one of their objects.
 func (w *World) retire(classes []*Namespace) error {
-	for i, ns := range classes {
+	for _, ns := range classes {
 		if err := ns.retire(); err != nil {
-			w.restore(classes[:i])
+			w.restore(classes)
 			return err
 		}
 	}
 	return nil
 }
 
-// restore opens retired classes again.
+// restore opens the retired ones of classes again. A program with a binding to such a class goes on
+// with the same Namespace.
 func (w *World) restore(classes []*Namespace) {
-	namespaces := maps.Clone(w.currentNamespaces())
 	var opened []*Namespace
-	for _, old := range classes {
-		class := Class{Name: old.class(), UniqueKey: old.uniqueKey, Dir: old.dir, KeyValue: old.keyValue.Load()}
-		ns, err := w.openNamespace(class)
-		if err != nil {
-			w.log.Error("open class "+class.Name+" again", "err", err)
+	for _, ns := range classes {
+		if !ns.isRetired() {
 			continue
 		}
-		ns.keyValue.Store(class.KeyValue)
-		namespaces[class.Name] = ns
+		if err := ns.reopen(); err != nil {
+			w.log.Error("open class "+ns.class()+" again", "err", err)
+			continue
+		}
 		opened = append(opened, ns)
 	}
 	if err := w.loadAlarms(opened); err != nil {
 		w.log.Error("load alarms again", "err", err)
 	}
-	w.mu.Lock()
-	w.namespaces = namespaces
-	w.mu.Unlock()
 }
 
 // retire stops the alarms of the class and closes its files, so that its folder may be moved. It
@@ -121,6 +121,17 @@ func (ns *Namespace) retire() error {
 	ns.mu.Unlock()
 	ns.w.faults.remove(func(f fault) bool { return f.ns == ns })
 	return ns.close()
+}
+
+// reopen undoes retire.
+func (ns *Namespace) reopen() error {
+	if err := ns.index.Reopen(ns.dir); err != nil {
+		return err
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	ns.retired = false
+	return nil
 }
 
 // isRetired reports whether the class was taken away.

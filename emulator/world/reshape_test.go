@@ -2,6 +2,7 @@ package world
 
 import (
 	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -76,14 +77,37 @@ func TestAClassInUseIsNotTakenAway(t *testing.T) {
 func TestAClassIsBackIfItsMigrationFails(t *testing.T) {
 	w := newWorld(t, alarmScript(nil))
 	w.want("a", "/set10s", "")
+	before := w.CurrentBindings()["LAB"]
 	broken := errors.New("the disk is full")
 	if err := w.Reshape(w.dropsLab(), func() error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 	w.wantPending("Lab/a")
-	back := w.layout() // with the bindings to the classes that were opened again
-	must(w.Apply(back))
 	wantList(t, "runs", w.moveOn(10*time.Second), []string{"Lab/a ok"})
+	if ns, err := w.NamespaceOf("Lab"); ns != before || err != nil || ns.isRetired() {
+		t.Errorf("got %v, %v, want the class to which the program's binding leads", ns, err)
+	}
+	w.want("a", "/get", "none")
+}
+
+// While its folder moves, a class that is taken away is not lost.
+func TestAClassThatIsTakenAwayIsNotLookedFor(t *testing.T) {
+	w := newWorld(t, alarmScript(nil))
+	w.want("a", "/set10s", "")
+	look := func() error {
+		if what, err := w.CheckFiles(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		return nil
+	}
+	look()
+	ns, err := w.NamespaceOf("Lab")
+	must(err)
+	must(w.Reshape(w.dropsLab(), func() error {
+		must(os.Rename(ns.dir, ns.dir+".moved"))
+		return look()
+	}))
+	look()
 }
 
 func TestATakenClassOpensNoFile(t *testing.T) {

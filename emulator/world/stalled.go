@@ -74,15 +74,15 @@ func (ev *Event) turnKeeper() (keeper *Event, queued bool) {
 	return o.turn.ev, true
 }
 
-// releaseStalled takes events out of their step that only the clock can make go on, until stop is
+// releaseStalled takes events out of their step that only the clock can make go on, until ended is
 // closed. An event must look the same twice, at an interval of Waits.Silence.
-func (w *World) releaseStalled(stop <-chan struct{}) {
+func (w *World) releaseStalled(ended <-chan struct{}) {
 	tick := time.NewTicker(w.waits.Silence)
 	defer tick.Stop()
 	var before map[*Event]int64
 	for {
 		select {
-		case <-stop:
+		case <-ended:
 			return
 		case <-tick.C:
 		}
