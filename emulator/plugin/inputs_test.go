@@ -324,8 +324,8 @@ func TestFoldersAreWatchedWithoutThoseBelow(t *testing.T) {
 	modes(t, func(t *testing.T, o plugin.WatchOptions) {
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"flat/a.go": "1", "flat/below/b.go": "1", "beside/c.go": "1"})
-		o.Folders = []string{filepath.Join(dir, "flat")}
-		o.Files = []string{filepath.Join(dir, "zz.settled")}
+		flat := filepath.Join(dir, "flat")
+		o.Folders = []string{flat}
 		w := watch(t, o)
 		write(t, dir, map[string]string{
 			"flat/below/b.go": "22",
@@ -335,11 +335,13 @@ func TestFoldersAreWatchedWithoutThoseBelow(t *testing.T) {
 		})
 		write(t, dir, map[string]string{"flat/a.go": "22"})
 		reports(t, w, dir, "flat/a.go")
+		settled(t, w, flat, "a.go")
 		write(t, dir, map[string]string{"flat/b.go": "1"})
 		reports(t, w, dir, "flat/b.go")
+		settled(t, w, flat, "b.go")
 		rename(t, dir, "flat/b.go", "flat/c.go")
 		eventually(t, w, dir, []string{"flat/b.go", "flat/c.go"}, nil)
-		settled(t, w, dir, "flat/b.go", "flat/c.go")
+		settled(t, w, flat, "b.go", "c.go")
 	})
 }
 
@@ -360,6 +362,7 @@ func TestChangesAreNoticedAtOnce(t *testing.T) {
 			t.Errorf("noticed %v, want %v", got, want)
 		}
 		reports(t, w, dir, "main.go")
+		settled(t, w, dir, "main.go")
 		if w.Settling() {
 			t.Error("the watcher is settling after the report")
 		}

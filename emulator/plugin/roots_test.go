@@ -18,7 +18,8 @@ func TestSingleFilesAreReportedWhateverTheyAreCalled(t *testing.T) {
 			"src/.hidden/.env":   "1",
 			"src/.hidden/x":      "1",
 		})
-		o.Roots = []string{filepath.Join(dir, "src")}
+		src := filepath.Join(dir, "src")
+		o.Roots = []string{src}
 		for _, name := range []string{"conf/wrangler.toml", "conf/.dev.vars", "src/.hidden/.env", "src/my_test.go"} {
 			o.Files = append(o.Files, filepath.Join(dir, name))
 		}
@@ -31,11 +32,14 @@ func TestSingleFilesAreReportedWhateverTheyAreCalled(t *testing.T) {
 		})
 		write(t, dir, map[string]string{"conf/wrangler.toml": "22"})
 		reports(t, w, dir, "conf/wrangler.toml")
+		settled(t, w, src, "../conf/wrangler.toml")
 		write(t, dir, map[string]string{"conf/.dev.vars": "1", "src/.hidden/.env": "22", "src/my_test.go": "1"})
 		reports(t, w, dir, "conf/.dev.vars", "src/.hidden/.env", "src/my_test.go")
+		settled(t, w, src, "../conf/.dev.vars", ".hidden/.env", "my_test.go")
 		write(t, dir, map[string]string{"conf/.dev.vars.tmp.1": "333"})
 		rename(t, dir, "conf/.dev.vars.tmp.1", "conf/.dev.vars")
 		reports(t, w, dir, "conf/.dev.vars")
+		settled(t, w, src, "../conf/.dev.vars")
 		remove(t, dir, "conf/wrangler.toml")
 		reports(t, w, dir, "conf/wrangler.toml")
 	})

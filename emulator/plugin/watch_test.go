@@ -44,7 +44,8 @@ func watch(t *testing.T, o plugin.WatchOptions) *plugin.Watcher {
 
 // reports waits until all the wanted paths, relative to dir, have been reported. It fails the test
 // if any other path is reported. One report may have several changes, and one change may be in
-// several reports, since the system may be slow.
+// several reports: a file that is written in place is empty first. So a test that goes on calls
+// settled before it expects the reports of other paths only.
 func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
 	t.Helper()
 	missing := make(map[string]bool)
@@ -75,8 +76,10 @@ func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
 	}
 }
 
-// settled waits until all earlier changes have been reported: it creates a file that sorts last and
-// waits for it. Reports of seen may repeat.
+// settled waits until all earlier changes have been reported for the last time: it creates a file in
+// dir and waits for it. Reports of seen, relative to dir, may repeat. dir must be one of the
+// watcher's folders, because a poller lists a folder before it looks at the files: a look that finds
+// the new file has missed no earlier change.
 func settled(t *testing.T, w *plugin.Watcher, dir string, seen ...string) {
 	t.Helper()
 	write(t, dir, map[string]string{"zz.settled": ""})
@@ -231,8 +234,10 @@ func TestFoldersAreFollowed(t *testing.T) {
 
 		rename(t, dir, "a", "b")
 		eventually(t, w, dir, []string{"a", "b/sub/x.go"}, []string{"a/sub", "a/sub/x.go"})
+		settled(t, w, dir, "a", "b/sub/x.go", "a/sub", "a/sub/x.go")
 		write(t, dir, map[string]string{"b/sub/x.go": "22"})
 		reports(t, w, dir, "b/sub/x.go")
+		settled(t, w, dir, "b/sub/x.go")
 
 		remove(t, dir, "b")
 		eventually(t, w, dir, []string{"b"}, []string{"b/sub", "b/sub/x.go"})
