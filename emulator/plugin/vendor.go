@@ -11,14 +11,14 @@ import (
 const modulesFile = "modules.txt"
 
 // vendorAtWork reports whether go is filling a vendor folder, whose list is one of files. Half the
-// dependencies are not worth building. A folder that has had no list for a while was made by
-// somebody else.
+// dependencies are not worth building. An empty list has been created and is not yet written. A
+// folder that has had no list for a while was made by somebody else.
 func vendorAtWork(files map[string]bool) bool {
 	for file := range files {
 		if filepath.Base(file) != modulesFile {
 			continue
 		}
-		if _, err := os.Stat(file); err == nil {
+		if list, err := os.Stat(file); err == nil && list.Size() > 0 {
 			continue
 		}
 		info, err := os.Stat(filepath.Dir(file))

@@ -31,5 +31,9 @@ func TestAVendorFolderWithoutItsListIsBeingFilled(t *testing.T) {
 	if err := os.WriteFile(list, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	want("with a list that is still empty", true)
+	if err := os.WriteFile(list, []byte("# example.org/dep v0.0.0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	want("with a list", false)
 }
