@@ -193,7 +193,7 @@ func TestVendoringIsNoticed(t *testing.T) {
 		`"devtool.internal/durable"`, "\"devtool.internal/durable\"\n\n\t\"example.org/dep\"",
 		`env.Var("GREETING")`, `dep.Text`)
 	p.succeed(nil, "exec", "--", "true") // writes the SDK
-	env := append(offline(t), "GOFLAGS=")
+	env := append(offline(t), "GOFLAGS="+sharedFlags)
 	vendor := func() { mustRun(t, p.dir, env, "go", "mod", "vendor") }
 	vendor()
 	s := p.dev()

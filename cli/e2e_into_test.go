@@ -16,7 +16,7 @@ func intoModule(t *testing.T) (p project, env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return project{t, dir}, append(offline(t), "GOFLAGS=")
+	return project{t, dir}, append(offline(t), "GOFLAGS="+sharedFlags)
 }
 
 // served runs the project's worker in an emulator and returns what it answers.

@@ -16,8 +16,8 @@ import (
 // modules.
 func offline(t *testing.T) []string {
 	t.Helper()
-	return append(os.Environ(), "GOPROXY=off", "GOMODCACHE="+t.TempDir(), "GOFLAGS=-mod=mod", "GOWORK=", "GO111MODULE=",
-		"GONOSUMDB=", "GONOSUMCHECK=", "GONOPROXY=", "GOPRIVATE=", "GOSUMDB=sum.golang.org", "CGO_ENABLED=0",
+	return append(os.Environ(), "GOPROXY=off", "GOMODCACHE="+t.TempDir(), "GOFLAGS=-mod=mod "+sharedFlags,
+		"GOWORK=", "GO111MODULE=", "GONOSUMDB=", "GONOSUMCHECK=", "GONOPROXY=", "GOPRIVATE=", "GOSUMDB=sum.golang.org", "CGO_ENABLED=0",
 		"GOTOOLCHAIN=local", "NO_COLOR=1", "DEVTOOL_URL=", "CLOUDFLARE_ENV=")
 }
 
@@ -72,7 +72,7 @@ func TestTheGoCommandWorksOfflineInAFreshProject(t *testing.T) {
 	}
 
 	// A workspace does not accept -mod=mod.
-	env = append(env, "GOFLAGS=")
+	env = append(env, "GOFLAGS="+sharedFlags)
 	for _, line := range []string{"work init .", "work sync", "work use .", "vet ./...", "build ./...", "mod verify"} {
 		mustRun(t, p.dir, env, "go", strings.Fields(line)...)
 	}
@@ -89,7 +89,7 @@ func TestTwoProjectsInAWorkspace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := append(offline(t), "GOFLAGS=")
+	env := append(offline(t), "GOFLAGS="+sharedFlags)
 	mustRun(t, dir, env, "go", "work", "init")
 	folder := regexp.QuoteMeta(dir)
 	const share = "go work edit -replace devtool.internal=./a/.devtool/sdk"

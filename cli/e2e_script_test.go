@@ -28,8 +28,8 @@ func TestDevScripts(t *testing.T) {
 			env.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("GOTRACEBACK", "single")
 			env.Setenv("GOCACHE", string(cache[:len(cache)-1]))
-			env.Vars = append(env.Vars, "GOPROXY=off", "GOWORK=off", "CGO_ENABLED=0", "NO_COLOR=1", "DEVTOOL_URL=",
-				"XDG_CONFIG_HOME="+env.WorkDir)
+			env.Vars = append(env.Vars, "GOPROXY=off", "GOWORK=off", "GOFLAGS="+sharedFlags, "CGO_ENABLED=0",
+				"NO_COLOR=1", "DEVTOOL_URL=", "XDG_CONFIG_HOME="+env.WorkDir)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

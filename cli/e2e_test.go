@@ -55,7 +55,7 @@ var binary = sync.OnceValues(func() (path string, err error) {
 	}
 	path = filepath.Join(binaryFolder, "devtool")
 	build := exec.Command("go", "build", "-o", path, "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+userFlags)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build devtool: %w\n%s", err, out)
 	}

@@ -32,7 +32,7 @@ func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	command := exec.Command("go", args...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "GOWORK=off", "GO111MODULE=on")
+	command.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS="+sharedFlags, "GOWORK=off", "GO111MODULE=on")
 	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, output)

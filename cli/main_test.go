@@ -43,6 +43,7 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	defer remove()
+	shareCompiledPackages()
 	code := m.M.Run()
 	if err := os.RemoveAll(binaryFolder); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -68,6 +69,18 @@ func useOwnSettings() (remove func(), err error) {
 	}
 	return func() { os.RemoveAll(folder) }, nil
 }
+
+// userFlags are the flags of go that the user has set for all of its commands.
+var userFlags = os.Getenv("GOFLAGS")
+
+// sharedFlags are the flags of go with which projects in different folders share what go has
+// compiled. Without -trimpath, the folder is part of what go looks for in its cache, and each project
+// of a test would compile its copy of the SDK again.
+const sharedFlags = "-trimpath"
+
+// shareCompiledPackages sets sharedFlags for all go commands of the tests, and for those of devtool.
+// A test whose program must know the paths of its files sets GOFLAGS itself.
+func shareCompiledPackages() { os.Setenv("GOFLAGS", strings.TrimSpace(userFlags+" "+sharedFlags)) }
 
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
