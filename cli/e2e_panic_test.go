@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// culpritFirst matches a stack, perhaps with the object in front of each line.
-var culpritFirst = regexp.MustCompile(`\[running\]:\n(\[\S+\] )?main\.culprit\(`)
+// culpritFirst matches a stack, perhaps indented, and perhaps with the object in front of each line.
+var culpritFirst = regexp.MustCompile(`\[running\]:\n *(\[\S+\] )?main\.culprit\(`)
 
 // TestPanicsShowTheUsersFrames looks at each place that shows the stack of a panic.
 func TestPanicsShowTheUsersFrames(t *testing.T) {

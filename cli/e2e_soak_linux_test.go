@@ -127,9 +127,9 @@ func emulatorAfter(t *testing.T, edits int) residue {
 	}
 	left.memory = kilobytes << 10
 
-	// On SIGQUIT, a Go program prints the stacks of its goroutines.
+	// On SIGABRT, a Go program prints the stacks of its goroutines.
 	printed := len(s.stderr.String())
-	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := s.cmd.Process.Signal(syscall.SIGABRT); err != nil {
 		t.Fatal(err)
 	}
 	s.await()

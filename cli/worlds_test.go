@@ -379,13 +379,14 @@ func TestDroppedWorldsLeaveNothing(t *testing.T) {
 		}
 		return len(slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !e.IsDir() })) // but the lock
 	}
+	none := states()
 	round(1, 2) // what is made once, is made now
-	eventually(t, "the states are removed", func() bool { return states() == 0 })
+	eventually(t, "the states are removed", func() bool { return states() == none })
 	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
 	for i := 3; i < 203; i += 4 {
 		round(i, i+1, i+2, i+3)
 	}
-	eventually(t, "the states are removed", func() bool { return states() == 0 })
+	eventually(t, "the states are removed", func() bool { return states() == none })
 	eventually(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() <= goroutines })
 	eventually(t, "the descriptors are closed", func() bool { return openDescriptors() <= descriptors })
 	h.input.Close()
