@@ -17,8 +17,8 @@ import (
 func offline(t *testing.T) []string {
 	t.Helper()
 	return append(os.Environ(), "GOPROXY=off", "GOMODCACHE="+t.TempDir(), "GOFLAGS=-mod=mod "+sharedFlags,
-		"GOWORK=", "GO111MODULE=", "GONOSUMDB=", "GONOSUMCHECK=", "GONOPROXY=", "GOPRIVATE=", "GOSUMDB=sum.golang.org", "CGO_ENABLED=0",
-		"GOTOOLCHAIN=local", "NO_COLOR=1", "DEVTOOL_URL=", "CLOUDFLARE_ENV=")
+		"GOWORK=", "GO111MODULE=", "GONOSUMDB=", "GONOSUMCHECK=", "GONOPROXY=", "GOPRIVATE=",
+		"GOSUMDB=sum.golang.org", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "NO_COLOR=1", "DEVTOOL_URL=", "CLOUDFLARE_ENV=")
 }
 
 // run runs a program in dir with env and returns its output.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// culpritFirst matches a stack, perhaps indented, and perhaps with the object in front of each line.
+// culpritFirst matches a stack. Each line may be indented, and may have the object in front.
 var culpritFirst = regexp.MustCompile(`\[running\]:\n *(\[\S+\] )?main\.culprit\(`)
 
 // TestPanicsShowTheUsersFrames looks at each place that shows the stack of a panic.

@@ -73,13 +73,13 @@ func useOwnSettings() (remove func(), err error) {
 // userFlags are the flags of go that the user has set for all of its commands.
 var userFlags = os.Getenv("GOFLAGS")
 
-// sharedFlags are the flags of go with which projects in different folders share what go has
-// compiled. Without -trimpath, the folder is part of what go looks for in its cache, and each project
-// of a test would compile its copy of the SDK again.
+// sharedFlags are flags of go with which projects in different folders share what go has compiled.
+// Without -trimpath, the folder is part of what go looks for in its cache. Each project of a test
+// would compile its copy of the SDK again.
 const sharedFlags = "-trimpath"
 
-// shareCompiledPackages sets sharedFlags for all go commands of the tests, and for those of devtool.
-// A test whose program must know the paths of its files sets GOFLAGS itself.
+// shareCompiledPackages sets sharedFlags for all go commands of the tests and of devtool. A test
+// whose program must know the paths of its files sets GOFLAGS itself.
 func shareCompiledPackages() { os.Setenv("GOFLAGS", strings.TrimSpace(userFlags+" "+sharedFlags)) }
 
 func TestMain(m *testing.M) {

@@ -76,10 +76,10 @@ func reports(t *testing.T, w *plugin.Watcher, dir string, want ...string) {
 	}
 }
 
-// settled waits until all earlier changes have been reported for the last time: it creates a file in
-// dir and waits for it. Reports of seen, relative to dir, may repeat. dir must be one of the
-// watcher's folders, because a poller lists a folder before it looks at the files: a look that finds
-// the new file has missed no earlier change.
+// settled waits until all earlier changes have been reported for the last time: it creates a file
+// in dir and waits for it. Reports of seen, relative to dir, may repeat. dir must be one of the
+// watcher's folders, because a poller lists a folder before it looks at the files: a look that
+// finds the new file has missed no earlier change.
 func settled(t *testing.T, w *plugin.Watcher, dir string, seen ...string) {
 	t.Helper()
 	write(t, dir, map[string]string{"zz.settled": ""})
