@@ -41,10 +41,8 @@ func OpenOffline(c *config.Config, dir string) (_ *Offline, err error) {
 	if err != nil {
 		return nil, err
 	}
-	frozen := clock.New(clock.Options{State: saved})
-	if err := frozen.Freeze(); err != nil {
-		return nil, err
-	}
+	// From its first moment on, so that a clock that was frozen is shown exactly where it stood.
+	frozen := clock.New(clock.Options{State: saved, Mode: clock.Frozen})
 	plan, err := folder.Plan(c)
 	if err == nil {
 		err = plan.Conflict(false)

@@ -47,7 +47,7 @@ func (f *Folder) ReadClockAt(start time.Time) (clock.State, error) {
 		return saved, err
 	}
 	if saved != (clock.State{}) {
-		former := clock.New(clock.Options{State: saved})
+		former := clock.New(clock.Options{State: saved, Mode: clock.Frozen}) // no time passes until it is read
 		now := former.Now()
 		former.Close()
 		if start.Before(now) {

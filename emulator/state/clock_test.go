@@ -88,12 +88,17 @@ func TestTheClockMayStartLaterButNotEarlier(t *testing.T) {
 	if got, err := f.ReadClockAt(past); err != nil || !got.At.Equal(past) {
 		t.Errorf("a clock that has not run: got %+v, %v, want it at %s", got, err, past)
 	}
-	saved := clock.State{Mode: clock.Frozen, Rate: 2, At: past}
-	save(t, f, saved)
-	for _, later := range []time.Duration{0, time.Hour} {
-		got, err := f.ReadClockAt(past.Add(later))
-		if err != nil || !got.At.Equal(past.Add(later)) || got.Mode != saved.Mode || got.Rate != saved.Rate {
-			t.Errorf("%s later: got %+v, %v", later, got, err)
+	for _, saved := range []clock.State{
+		{Mode: clock.Frozen, Rate: 2, At: past},
+		// Frozen for one run. At this rate, a microsecond of a clock that runs would show.
+		{Mode: clock.Frozen, Kept: clock.Running, Rate: clock.MaxRate, At: past},
+	} {
+		save(t, f, saved)
+		for _, later := range []time.Duration{0, time.Hour} {
+			got, err := f.ReadClockAt(past.Add(later))
+			if err != nil || !got.At.Equal(past.Add(later)) || got.Mode != saved.Mode || got.Rate != saved.Rate {
+				t.Errorf("%s later: got %+v, %v", later, got, err)
+			}
 		}
 	}
 	_, err := f.ReadClockAt(past.Add(-time.Nanosecond))
