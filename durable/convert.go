@@ -145,6 +145,7 @@ func fromRows(m *wire.Rows) rows {
 // A wireSink sends a response on the stream of its event.
 type wireSink struct {
 	*wire.Stream
+	host   *wireHost
 	status uint64
 	fields []wire.Field
 }
@@ -158,6 +159,13 @@ func (s *wireSink) fix(status int, header http.Header) {
 func (s *wireSink) start(length int64, body []byte, last bool) error {
 	m := &wire.Response{Status: s.status, Header: s.fields, ContentLength: length, Body: body}
 	return s.Answer(m, last)
+}
+
+func (s *wireSink) lost() error {
+	if !s.Unwanted() {
+		return nil
+	}
+	return s.host.failed(errClientGone)
 }
 
 // A piece of a body, and a response that is kept until the handler has returned, fit into one

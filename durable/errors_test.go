@@ -145,3 +145,41 @@ func TestBlockConcurrencyWhileResetsTheObjectAlsoForAnErrorThatPanics(t *testing
 			"reset the error is a nil *durable.fragile, which is not nil as an error: return nil itself")
 	})
 }
+
+// The emulator's answer to an operation may overtake what it sends to end the event.
+func TestTheContextHasEndedOnceAnOperationHasFailedWithTheReset(t *testing.T) {
+	for name, tt := range map[string]struct {
+		other, remote bool
+		want          string
+	}{
+		"its own":             {want: "no more"},
+		"of another object":   {other: true, remote: true},
+		"passed on by others": {remote: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var id string
+			w := withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
+				if id = p.state.ID.String(); tt.other {
+					id = "another"
+				}
+				expectError(t, p.state.Storage.Sync(r.Context()), "sync: no more")
+				if got := textOfCause(r.Context()); got != tt.want {
+					t.Errorf("the context has ended with %q, want %q", got, tt.want)
+				}
+			})
+			emulate(t, w, func(e *emulation) {
+				e.on(wire.MethodSync, func(s *wire.Stream) {
+					s.Fail(&wire.Error{Message: "no more", Reset: true, ObjectID: id, Remote: tt.remote})
+				})
+				e.fetch(e.construct("Object", "one"), wire.Request{}).text()
+			})
+		})
+	}
+}
+
+func textOfCause(ctx context.Context) string {
+	if ctx.Err() == nil {
+		return ""
+	}
+	return context.Cause(ctx).Error()
+}

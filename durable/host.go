@@ -190,6 +190,7 @@ type sink interface {
 	// Write sends more of the body, and CloseWrite ends it.
 	io.Writer
 	CloseWrite() error
-	// Unwanted reports whether the client has gone.
-	Unwanted() bool
+	// lost returns why nobody takes more of the response: the client has gone, or the object was
+	// reset. It returns nil as long as somebody may.
+	lost() error
 }

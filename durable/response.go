@@ -94,8 +94,8 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 
 // failure returns why nothing can be written any more, or nil.
 func (w *responseWriter) failure() error {
-	if w.err == nil && w.sink.Unwanted() {
-		w.err = errClientGone
+	if w.err == nil {
+		w.err = w.sink.lost()
 	}
 	return w.err
 }

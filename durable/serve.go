@@ -380,7 +380,7 @@ func (srv *server) fetch(s *wire.Stream, m *wire.Fetch) error {
 		r.Body = http.NoBody
 	}
 	r = r.WithContext(h.ctx)
-	w := newResponseWriter(&h.inv, &wireSink{Stream: s}, r.Method)
+	w := newResponseWriter(&h.inv, &wireSink{Stream: s, host: h}, r.Method)
 	if err := h.run(func() error { handler.ServeHTTP(w, r); return nil }); err != nil {
 		return err
 	}

@@ -146,8 +146,7 @@ func (h *wireHost) lives() []context.Context {
 }
 
 // failed returns err, which an operation has failed with, as handlers see it. After a reset of
-// their object they see the reset's reason, whatever the emulator says of the operation. It sends
-// the reason before anything else that it says for that cause.
+// their object they see the reset's reason, whatever the emulator says of the operation.
 func (h *wireHost) failed(err error) error {
 	if err == nil {
 		return nil
@@ -164,10 +163,15 @@ func (h *wireHost) failed(err error) error {
 		return err
 	}
 	h.mu.Lock()
-	h.over = true // the handler's context ends a moment later, and until then no put may be buffered
+	h.over = true // from here on, no put may be buffered
 	h.mu.Unlock()
 	own := *e
 	own.Remote = false // it is this object's reset, and no other object has failed
+	if !e.Remote {
+		// The emulator ends the event a moment later, but the handler knows now. A Remote error may
+		// be that of an earlier reset, which another object has kept and passes on.
+		h.cancel(&own)
+	}
 	return &own
 }
 

@@ -72,7 +72,7 @@ func (d *doomed) waits(w http.ResponseWriter, r *http.Request) map[string]func(c
 }
 
 // calls are the calls that a handler may make after that.
-func (d *doomed) calls() map[string]func(context.Context) error {
+func (d *doomed) calls(w http.ResponseWriter) map[string]func(context.Context) error {
 	storage := d.state.Storage
 	nothing := func(context.Context) error { return nil }
 	return map[string]func(context.Context) error{
@@ -108,6 +108,8 @@ func (d *doomed) calls() map[string]func(context.Context) error {
 			}
 			return err
 		},
+		"Write":         func(context.Context) error { _, err := w.Write([]byte("x")); return err },
+		"Flush":         func(context.Context) error { return http.NewResponseController(w).Flush() },
 		"context.Cause": func(ctx context.Context) error { return context.Cause(ctx) },
 		// Not an error, but the time of another clock would be one.
 		"Now": func(ctx context.Context) error {
@@ -124,7 +126,7 @@ func (d *doomed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wait := d.waits(w, r)[r.URL.Query().Get("wait")]
 	close(d.began)
 	saw := map[string]error{"the wait": wait(ctx)}
-	for name, call := range d.calls() {
+	for name, call := range d.calls(w) {
 		saw[name] = call(ctx)
 	}
 	d.saw <- saw
