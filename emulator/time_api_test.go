@@ -257,13 +257,17 @@ func TestTheGivenTimeIsSavedAtTheStart(t *testing.T) {
 	start := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	for name, frozen := range map[string]bool{"frozen": true, "running": false} {
 		t.Run(name, func(t *testing.T) {
+			mode := clock.Running
+			if frozen {
+				mode = clock.Frozen
+			}
 			w := newStoppedWorld(t, func(o *Options) { o.Time, o.Frozen = start, frozen })
 			w.start(scripted.Alarms(nil))
 			saved, err := w.state.ReadClock()
 			if err != nil {
 				t.Fatal(err)
 			}
-			next := clock.New(clock.Options{State: saved})
+			next := clock.New(clock.Options{State: saved, Mode: mode})
 			defer next.Close()
 			if now := next.Now(); now.Before(start) || frozen && !now.Equal(start) {
 				t.Errorf("the next emulator would start at %s, want %s", now, start)
