@@ -250,21 +250,27 @@ func (a *advance) run(ctx context.Context) error {
 
 // begin makes the first step, which is that of no timer.
 func (a *advance) begin(f func(*Step)) error {
-	if unfinished := a.step(f); unfinished != nil {
-		return a.await(unfinished)
+	unfinished, err := a.first(f)
+	if unfinished == nil {
+		return err
 	}
-	return nil
+	return a.await(unfinished)
 }
 
-// step begins a step and returns a channel that is closed when it is finished, or nil if it already
-// is.
-func (a *advance) step(f func(*Step)) <-chan struct{} {
+// first begins the first step. Its result is as that of callLocked.
+func (a *advance) first(f func(*Step)) (unfinished <-chan struct{}, err error) {
 	a.clock.firing.Lock()
 	defer a.clock.firing.Unlock()
-	return a.callLocked(f)
+	select {
+	case <-a.clock.closing:
+		return nil, ErrClosed
+	default:
+		return a.callLocked(f), nil
+	}
 }
 
-// callLocked is step with firing held.
+// callLocked begins a step with f. It returns a channel that is closed when the step is finished,
+// or nil if it already is. The caller holds firing.
 func (a *advance) callLocked(f func(*Step)) <-chan struct{} {
 	a.clock.steps++
 	s := &Step{number: a.clock.steps}

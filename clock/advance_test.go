@@ -443,6 +443,22 @@ func TestCloseEndsAnAdvance(t *testing.T) {
 	})
 }
 
+func TestNoAdvanceBeginsAfterClose(t *testing.T) {
+	for range 5000 {
+		c := clock.New(clock.Options{State: clock.State{Mode: clock.Frozen, At: epoch}})
+		var closed atomic.Bool
+		var closing sync.WaitGroup
+		closing.Go(func() { c.Close(); closed.Store(true) })
+		begin := func(*clock.Step) {
+			if closed.Load() {
+				t.Error("the first step began after Close")
+			}
+		}
+		c.Advance(t.Context(), 0, clock.Limits{Begin: begin}) //nolint:errcheck // it may be refused or not
+		closing.Wait()
+	}
+}
+
 func TestCloseWaitsForTheFunctionOfAnAdvanceAndEndsItThere(t *testing.T) {
 	var saved []clock.State
 	c := clock.New(clock.Options{

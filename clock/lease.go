@@ -32,7 +32,9 @@ func (c *Clock) Unsaved() error {
 	return c.unsaved
 }
 
-// needsLeaseLocked reports whether a running clock needs a lease.
+// needsLeaseLocked reports whether a running clock needs a lease, where it has been anchored. The
+// field leased keeps that until the next anchorLocked: renew may bring an Offset back that fits, but
+// what was saved before has none.
 func (c *Clock) needsLeaseLocked() bool {
 	return c.save != nil && (c.rate != 1 || !fits(c.base.Sub(c.anchor)))
 }

@@ -105,6 +105,7 @@ func (c *Clock) restore(s State, mode Mode) {
 			}
 		}
 	}
+	// Until the next save, s is all that a later clock has.
 	c.leased = c.needsLeaseLocked() || c.save != nil && !fits(s.Offset)
 	c.horizon = c.at
 }

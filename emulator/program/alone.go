@@ -80,7 +80,7 @@ func (h *Runner) awaitNone(programs []*Program) error {
 		case <-h.world.Context().Done():
 			return world.ErrEnding
 		case <-timer.C:
-			return fmt.Errorf("%s of the version before did not end within %s after its end", events(n), endLimit)
+			return fmt.Errorf("the version before still has %s, %s after it was ended", events(n), endLimit)
 		}
 	}
 }
