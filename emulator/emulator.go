@@ -369,7 +369,7 @@ func (e *Emulator) announce() error {
 	if isReadOnly(err) {
 		e.log.Warn("commands do not find this emulator by its project: give them --url " + e.controlURL() +
 			" (" + err.Error() + ")")
-		release, err = client.AnnounceByPort(announcement)
+		release, err = client.AnnounceByPort(announcement), nil
 	}
 	if err == nil {
 		e.release = append(e.release, release)

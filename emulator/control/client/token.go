@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/safefile"
 )
 
 // The token of the control API. The emulator makes one for each run, and refuses every request
@@ -104,9 +105,12 @@ func TokenFor(address string, environ func(string) string) string {
 	return token
 }
 
+// maxTokenFile bounds a file with a token in bytes.
+const maxTokenFile = 8 << 10
+
 // readToken returns the token in a file, or nothing, and the path of the lock in the next line.
 func readToken(path string) (token, lock string) {
-	content, err := os.ReadFile(path)
+	content, err := safefile.Read(path, maxTokenFile)
 	token, lock, _ = strings.Cut(string(content), "\n")
 	if err != nil || !isToken(token) {
 		return "", ""
@@ -169,9 +173,7 @@ func publishToken(project, lock string, a Announcement) (release func() error, e
 
 // AnnounceByPort is Announce for a project whose folder can't be written: commands that get the
 // emulator's URL find its token.
-func AnnounceByPort(a Announcement) (release func() error, err error) {
-	return publishByPort(a, ""), nil
-}
+func AnnounceByPort(a Announcement) (release func() error) { return publishByPort(a, "") }
 
 // publishByPort writes the file with the token of a that is named after its port. lock is held
 // while the emulator runs, or is empty. release removes that file and the other files with the
