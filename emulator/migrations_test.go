@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,6 +26,27 @@ func TestMigrationsAreNotAppliedToAStateInUse(t *testing.T) {
 		t.Errorf("got %v, %v, want that they wait for the next program", postponed, err)
 	}
 	w.want("a", "/get", `J"stored"`)
+}
+
+// A save after that must not serve a program with migrations that nobody has recorded.
+func TestMigrationsThatCouldNotBeAppliedAreTriedAgain(t *testing.T) {
+	w := newWorld(t, labScript())
+	c, err := w.options.Load()
+	must(err)
+	c.Migrations = append(c.Migrations, config.Migration{Tag: "v2", NewSQLiteClasses: []string{"Other"}})
+	if postponed, err := w.configure(c); postponed || err != nil {
+		t.Fatalf("got %v, %v", postponed, err)
+	}
+	inTheWay := filepath.Join(w.options.State, "v3", "do", "migrations.json.new")
+	must(os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700))
+	if w.settleMigrations() == nil {
+		t.Error("a record that can't be written is no error")
+	}
+	must(os.RemoveAll(inTheWay))
+	must(w.settleMigrations())
+	if m, err := state.ReadMigrations(c, w.options.State); err != nil || len(m.Pending()) != 0 {
+		t.Errorf("got %+v, %v, want none that is pending", m, err)
+	}
 }
 
 func TestOfflineDoesNotApplyWhatAffectsObjects(t *testing.T) {

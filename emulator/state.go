@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -122,7 +123,13 @@ func (e *Emulator) settleMigrations() error {
 	if p == nil {
 		return nil
 	}
-	return e.carryOut(p)
+	err := e.carryOut(p)
+	if err != nil { // the next program tries it again, unless the configuration has another plan
+		e.mu.Lock()
+		e.migrations = cmp.Or(e.migrations, p)
+		e.mu.Unlock()
+	}
+	return err
 }
 
 // idle reports whether no program serves, so that no object is in use.
