@@ -33,8 +33,8 @@ func (c *Clock) Unsaved() error {
 }
 
 // needsLeaseLocked reports whether a running clock needs a lease, where it has been anchored. The
-// field leased keeps that until the next anchorLocked: renew may bring an Offset back that fits, but
-// what was saved before has none.
+// field leased keeps that until the next anchorLocked: renew may bring an Offset back that fits,
+// but what was saved before has none.
 func (c *Clock) needsLeaseLocked() bool {
 	return c.save != nil && (c.rate != 1 || !fits(c.base.Sub(c.anchor)))
 }
