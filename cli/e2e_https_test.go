@@ -28,8 +28,8 @@ func (p project) startWith(settings string, args ...string) *server {
 	return p.startAs(settingsIn(p.t, settings), args...)
 }
 
-// settingsIn returns the variables that, on each system, move the user's settings to folder. Go's
-// build cache stays where it is.
+// settingsIn returns the variables that, on each system, move the user's settings and tokens to
+// folder. Go's build cache stays where it is.
 func settingsIn(t *testing.T, folder string) []string {
 	t.Helper()
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
@@ -38,6 +38,7 @@ func settingsIn(t *testing.T, folder string) []string {
 	}
 	return []string{
 		"XDG_CONFIG_HOME=" + folder,
+		"XDG_RUNTIME_DIR=" + folder,
 		"HOME=" + folder,
 		"AppData=" + folder,
 		"GOCACHE=" + strings.TrimSpace(string(cache)),

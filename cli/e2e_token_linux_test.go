@@ -69,13 +69,13 @@ func TestTheTokenIsInNothingThatOthersSee(t *testing.T) {
 func TestFilesWithTheTokenArePrivateWhateverTheUmask(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
-	devtool, settings := command(t, p.dir), t.TempDir()
+	devtool, session := command(t, p.dir), t.TempDir()
 	cmd := exec.Command("/bin/sh", "-c", "umask 000; exec \"$0\" dev --port 0 --json", devtool.Path)
-	cmd.Dir, cmd.Env = p.dir, append(devtool.Env, "XDG_CONFIG_HOME="+settings)
+	cmd.Dir, cmd.Env = p.dir, append(devtool.Env, "XDG_RUNTIME_DIR="+session)
 	s := p.startCommand(cmd, io.Discard)
 	s.awaitReady()
 	token, found := s.token(), 0
-	for _, folder := range []string{p.path(".devtool/run"), filepath.Join(settings, "devtool")} {
+	for _, folder := range []string{p.path(".devtool/run"), filepath.Join(session, "devtool")} {
 		err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -105,5 +105,41 @@ func TestFilesWithTheTokenArePrivateWhateverTheUmask(t *testing.T) {
 	}
 	if found != 3 {
 		t.Errorf("%d files have the token, want 3", found)
+	}
+}
+
+// Without a folder of its user, dev says that commands elsewhere do not find its token, and so do
+// they. Commands in the project find it all the same.
+func TestWithoutAHomeTheProjectHasTheToken(t *testing.T) {
+	t.Parallel()
+	p := handlerProject(t, "basic")
+	const nowhere = "neither $XDG_CACHE_HOME nor $HOME are defined"
+	const advice = "set XDG_RUNTIME_DIR or HOME to a folder that only you can change, or give commands the token by " +
+		"DEVTOOL_TOKEN"
+	homeless := append(settingsIn(t, t.TempDir()), "HOME=", "XDG_CACHE_HOME=", "XDG_RUNTIME_DIR=")
+	s := p.startAs(homeless, "--port", "0", "--frozen")
+	s.awaitReady()
+	s.awaitLog("commands with --url do not find the token of this emulator: cannot use the file with the token of ")
+	s.awaitLog(nowhere + "; " + advice)
+	token, err := os.ReadFile(p.path(".devtool/run/token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		dir  string
+		env  []string
+		want string
+	}{
+		{p.dir, nil, ""},
+		{t.TempDir(), []string{"DEVTOOL_URL=" + s.URL}, nowhere + " S" + advice[1:]},
+		{t.TempDir(), []string{"DEVTOOL_URL=" + s.URL, "DEVTOOL_TOKEN=" + strings.TrimSpace(string(token))}, ""},
+	} {
+		cmd := command(t, test.dir, "time", "now")
+		cmd.Env = append(append(cmd.Env, homeless...), test.env...)
+		out, err := cmd.CombinedOutput()
+		text := strings.Join(strings.Fields(string(out)), " ")
+		if (err == nil) != (test.want == "") || !strings.HasSuffix(text, test.want) {
+			t.Errorf("in %s: got %s, %v, want %q", test.dir, text, err, test.want)
+		}
 	}
 }

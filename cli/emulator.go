@@ -18,7 +18,7 @@ func (q *question) flags() []flag {
 	return []flag{
 		{name: "json", usage: "print JSON", target: &q.json},
 		{name: "url", value: "URL", target: &q.url,
-			usage: "ask the emulator there, instead of this project's (also: DEVTOOL_URL)"},
+			usage: "ask the emulator there, instead of this project's (also: DEVTOOL_URL, DEVTOOL_TOKEN)"},
 	}
 }
 
@@ -38,11 +38,15 @@ func (q *question) client(s Streams) (*client.Client, error) {
 	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
 		return nil, misuse("write it like http://localhost:8787", "%q is not the URL of an emulator", given)
 	}
-	client := &client.Client{URL: full, Token: client.TokenFor(full, s.Env)}
-	if parsed.Scheme == secureHTTP {
-		client.Certificate = trustedCertificate()
+	token, err := client.TokenFor(full, s.Env)
+	if err != nil {
+		return nil, failure(client.TokenFileAdvice, "%s", err)
 	}
-	return client, nil
+	asked := &client.Client{URL: full, Token: token}
+	if parsed.Scheme == secureHTTP {
+		asked.Certificate = trustedCertificate()
+	}
+	return asked, nil
 }
 
 func (q *question) printer(s Streams) printer {

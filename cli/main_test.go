@@ -55,7 +55,8 @@ func (m leakChecked) Run() int {
 	return code
 }
 
-// useOwnSettings gives all tests a folder for the user's settings of their own. That of go stays.
+// useOwnSettings gives all tests a folder of their own for the user's settings and tokens. That of
+// go stays.
 func useOwnSettings() (remove func(), err error) {
 	if settings, err := os.UserConfigDir(); err == nil && os.Getenv("GOENV") == "" {
 		os.Setenv("GOENV", filepath.Join(settings, "go", "env"))
@@ -64,7 +65,7 @@ func useOwnSettings() (remove func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"XDG_CONFIG_HOME", "AppData"} {
+	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "AppData"} {
 		os.Setenv(name, folder)
 	}
 	return func() { os.RemoveAll(folder) }, nil

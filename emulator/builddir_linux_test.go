@@ -39,10 +39,15 @@ func TestAReadOnlyProjectIsAnnouncedByItsPort(t *testing.T) {
 	if !isReadOnly(err) {
 		t.Fatalf("got %v, want an error that says so", err)
 	}
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	cache := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("XDG_CACHE_HOME", cache)
 	token := client.NewToken()
-	release := client.AnnounceByPort(client.Announcement{URL: "http://localhost:1", Token: token})
-	file := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "devtool", "run", "1.token")
+	release, err := client.AnnounceByPort(client.Announcement{URL: "http://localhost:1", Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(cache, "devtool", "run", "1.token")
 	if content, err := os.ReadFile(file); err != nil || strings.TrimSpace(string(content)) != token {
 		t.Errorf("got %q, %v", content, err)
 	}

@@ -366,10 +366,16 @@ func (e *Emulator) announce() error {
 		Token: e.token,
 	}
 	release, err := client.Announce(e.project, announcement)
-	if isReadOnly(err) {
+	unlisted := (*client.TokenFileError)(nil)
+	if isReadOnly(err) && !errors.As(err, &unlisted) {
 		e.log.Warn("commands do not find this emulator by its project: give them --url " + e.controlURL() +
 			" (" + err.Error() + ")")
-		release, err = client.AnnounceByPort(announcement), nil
+		release, err = client.AnnounceByPort(announcement)
+	}
+	if errors.As(err, &unlisted) {
+		e.log.Warn("commands with --url do not find the token of this emulator: " + err.Error() +
+			"; " + client.TokenFileAdvice)
+		err = nil
 	}
 	if err == nil {
 		e.release = append(e.release, release)

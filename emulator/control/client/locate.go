@@ -80,6 +80,9 @@ func runDir(project string) string { return filepath.Join(project, ".devtool", r
 
 // Announce announces that the emulator of this process serves the folder project, until release is
 // called or the process ends. A process may announce several. release may be called more than once.
+//
+// If the error is a *TokenFileError, the emulator is announced, but commands outside of the project
+// do not find its token. Then release is not nil.
 func Announce(project string, a Announcement) (release func() error, err error) {
 	folder, err := safefile.DotFolder(project, runFolder)
 	if err == nil {
@@ -106,15 +109,15 @@ func Announce(project string, a Announcement) (release func() error, err error) 
 	release = sync.OnceValue(func() error {
 		return errors.Join(forget(), remove(base+".json"), lock.Close(), remove(lock.Path()))
 	})
-	if forgetToken, err := publishToken(project, lock.Path(), a); err != nil {
-		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
-	} else {
-		forget = forgetToken
+	forgetToken, unlisted := publishToken(project, lock.Path(), a)
+	if forgetToken == nil {
+		return nil, errors.Join(fmt.Errorf("announce emulator: %w", unlisted), release())
 	}
+	forget = forgetToken
 	if err := publish(base, a); err != nil {
 		return nil, errors.Join(fmt.Errorf("announce emulator: %w", err), release())
 	}
-	return release, nil
+	return release, unlisted
 }
 
 // publish writes base.json in one atomic step.

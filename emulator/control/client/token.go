@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"devtool.internal/emulator/control"
 	"devtool.internal/internal/safefile"
@@ -25,9 +27,9 @@ import (
 //
 //   - the Announcement, for commands in the project;
 //   - TokenFile of the project, for curl and other programs;
-//   - a file in the user's folder for settings, named after the port, for commands that get a URL.
-//     Its second line is the path of the announcement's lock, so that the next emulator removes the
-//     files of those that were killed.
+//   - a file in a folder of the user (see tokenFolder), named after the port, for commands that get
+//     a URL. Its second line is the path of the announcement's lock, so that the next emulator
+//     removes the files of those that were killed.
 //
 // It is in no log, answer, message or argument of a process.
 
@@ -42,7 +44,7 @@ const tokenBytes = 32
 
 const bearer = "Bearer"
 
-// portSuffix ends the name of a file in the user's folder for settings.
+// portSuffix ends the name of a file in the user's folder with tokens.
 const portSuffix = ".token"
 
 // NewToken returns a new random token.
@@ -92,30 +94,48 @@ func authorize(r *http.Request, token string) {
 }
 
 // TokenFor returns the token of the emulator at address, as far as this user's files know it, or
-// nothing. environ is os.Getenv.
-func TokenFor(address string, environ func(string) string) string {
+// nothing. environ is os.Getenv. The error is a *TokenFileError: somebody else could have written
+// the file, or it has no place.
+func TokenFor(address string, environ func(string) string) (string, error) {
 	if set := environ(EnvToken); set != "" && sameServer(address, cmp.Or(environ("DEVTOOL_URL"), address)) {
-		return set
+		return set, nil
 	}
-	path, err := portFile(address)
+	name, err := tokenName(address)
 	if err != nil {
-		return ""
+		return "", nil // the token of no other machine is known here
 	}
-	token, _ := readToken(path)
-	return token
+	folder, err := tokenFolder(false)
+	if err == nil {
+		defer folder.Close()
+		var content []byte
+		if content, err = safefile.ReadIn(folder, name, maxToken); err == nil {
+			token, _ := parseToken(content)
+			return token, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return "", &TokenFileError{address, err}
 }
 
-// maxTokenFile bounds a file with a token in bytes.
-const maxTokenFile = 8 << 10
+// maxToken bounds a file with a token, in bytes. It also has a path.
+const maxToken = 16 << 10
 
-// readToken returns the token in a file, or nothing, and the path of the lock in the next line.
-func readToken(path string) (token, lock string) {
-	content, err := safefile.Read(path, maxTokenFile)
+// parseToken returns the token in the content of a file, or nothing, and the path of the lock in
+// the next line.
+func parseToken(content []byte) (token, lock string) {
 	token, lock, _ = strings.Cut(string(content), "\n")
-	if err != nil || !isToken(token) {
+	if !isToken(token) {
 		return "", ""
 	}
 	return token, strings.TrimSuffix(lock, "\n")
+}
+
+// tokenIn is parseToken for a file that may be missing.
+func tokenIn(folder *os.Root, name string) (token, lock string) {
+	content, _ := safefile.ReadIn(folder, name, maxToken)
+	return parseToken(content)
 }
 
 // sameServer reports whether two URLs, with or without a scheme, name the same host and port.
@@ -131,8 +151,8 @@ func sameServer(a, b string) bool {
 	return bare(a) == bare(b)
 }
 
-// portFile returns the file with the token of the emulator at address.
-func portFile(address string) (string, error) {
+// tokenName returns the name of the file with the token of the emulator at address.
+func tokenName(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", err
@@ -144,12 +164,42 @@ func portFile(address string) (string, error) {
 	if !isPort(port) {
 		return "", errors.New(port + " is not a port")
 	}
-	settings, err := os.UserConfigDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(settings, "devtool", "run", port+portSuffix), nil
+	return port + portSuffix, nil
 }
+
+// tokenFolder opens the user's folder with the tokens of all emulators, by their ports. With
+// create set, it makes the folder if it is missing.
+//
+// A login session has a folder for such files that ends with it. Where there is none, or the one of
+// another user, as below sudo, the user's cache takes its place. Each is used only if nobody else
+// can change what is in it.
+func tokenFolder(create bool) (*os.Root, error) {
+	if session := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(session) && safefile.IsPrivate(session) {
+		return safefile.OpenPrivate(session, create, "devtool")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	return safefile.OpenPrivate(cache, create, "devtool", "run")
+}
+
+// A TokenFileError says that the token of an emulator can't be stored for commands outside of its
+// project, or not be read there.
+type TokenFileError struct {
+	Address string
+	Err     error
+}
+
+func (e *TokenFileError) Error() string {
+	return "cannot use the file with the token of " + e.Address + ": " + e.Err.Error()
+}
+
+// TokenFileAdvice says what to do about a TokenFileError.
+const TokenFileAdvice = "set XDG_RUNTIME_DIR or HOME to a folder that only you can change, or give commands the " +
+	"token by " + EnvToken
+
+func (e *TokenFileError) Unwrap() error { return e.Err }
 
 func bracketed(host string) string {
 	if strings.Contains(host, ":") {
@@ -159,73 +209,75 @@ func bracketed(host string) string {
 }
 
 // publishToken writes the files with the token of a, whose lock is held. release removes the ones
-// that no other emulator has replaced.
+// that no other emulator has replaced. If the error is a *TokenFileError, only commands outside of
+// the project do not find the token, and release is not nil.
 func publishToken(project, lock string, a Announcement) (release func() error, err error) {
 	if a.Token == "" {
 		return func() error { return nil }, nil
 	}
 	file := filepath.Join(project, filepath.FromSlash(TokenFile))
-	if err := writePrivate(file, a.Token+"\n"); err != nil {
+	if err := safefile.Replace(file, file+"-"+rand.Text()[:10]+".tmp", []byte(a.Token+"\n")); err != nil {
 		return nil, fmt.Errorf("write the token: %w", err)
 	}
-	return publishByPort(a, lock, file), nil
+	forget, err := publishByPort(a, lock)
+	return func() error {
+		content, _ := safefile.Read(file, maxToken)
+		if token, _ := parseToken(content); token != a.Token {
+			return forget()
+		}
+		return errors.Join(remove(file), forget())
+	}, err
 }
 
 // AnnounceByPort is Announce for a project whose folder can't be written: commands that get the
 // emulator's URL find its token.
-func AnnounceByPort(a Announcement) (release func() error) { return publishByPort(a, "") }
+func AnnounceByPort(a Announcement) (release func() error, err error) { return publishByPort(a, "") }
 
 // publishByPort writes the file with the token of a that is named after its port. lock is held
-// while the emulator runs, or is empty. release removes that file and the other files with the
-// token, but the ones that another emulator has replaced.
-func publishByPort(a Announcement, lock string, files ...string) (release func() error) {
-	// The folder for settings may be missing or read-only. Then commands need the project's files.
-	if file, err := portFile(cmp.Or(a.Control, a.URL)); err == nil && os.MkdirAll(filepath.Dir(file), 0o700) == nil {
-		removeStale(filepath.Dir(file))
-		if writePrivate(file, a.Token+"\n"+lock+"\n") == nil {
-			files = append(files, file)
-		}
+// while the emulator runs, or is empty. release removes the file, unless another emulator has
+// replaced it. It is never nil. The error is a *TokenFileError.
+func publishByPort(a Announcement, lock string) (release func() error, err error) {
+	address := cmp.Or(a.Control, a.URL)
+	nothing := func() error { return nil }
+	name, err := tokenName(address)
+	if err != nil {
+		return nothing, nil // no command has a URL that leads to it
 	}
-	return func() error {
-		var errs []error
-		for _, file := range files {
-			if token, _ := readToken(file); token == a.Token {
-				errs = append(errs, remove(file))
-			}
-		}
-		return errors.Join(errs...)
+	folder, err := tokenFolder(true)
+	if err != nil {
+		return nothing, &TokenFileError{address, err}
 	}
+	removeStale(folder)
+	temporary := ".token-" + rand.Text()[:10] + ".tmp"
+	if err := safefile.ReplaceIn(folder, name, temporary, []byte(a.Token+"\n"+lock+"\n")); err != nil {
+		return nothing, errors.Join(&TokenFileError{address, err}, folder.Close())
+	}
+	return sync.OnceValue(func() error {
+		defer folder.Close()
+		if token, _ := tokenIn(folder, name); token != a.Token {
+			return nil
+		}
+		if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}), nil
 }
 
 // removeStale removes the files of emulators that were killed. What can't be read or removed stays.
-func removeStale(folder string) {
-	files, err := filepath.Glob(filepath.Join(folder, "*"+portSuffix))
+func removeStale(folder *os.Root) {
+	entries, err := fs.ReadDir(folder.FS(), ".")
 	if err != nil {
 		return
 	}
-	for _, file := range files {
-		if _, lock := readToken(file); lock != "" {
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), portSuffix) {
+			continue
+		}
+		if _, lock := tokenIn(folder, entry.Name()); lock != "" {
 			if alive, err := held(lock); err == nil && !alive {
-				os.Remove(file) //nolint:errcheck // the next emulator tries again
+				folder.Remove(entry.Name()) //nolint:errcheck // the next emulator tries again
 			}
 		}
 	}
-}
-
-// writePrivate writes a file that only this user can read, in one atomic step. If path is a
-// symbolic link, the file replaces the link.
-func writePrivate(path, content string) error {
-	// CreateTemp makes a new file, with 0600.
-	file, err := os.CreateTemp(filepath.Dir(path), ".token-*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, remove(file.Name()))
-	}
-	return nil
 }

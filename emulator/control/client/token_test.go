@@ -76,10 +76,10 @@ func read(t *testing.T, path string) string {
 }
 
 func TestOnlyFilesOfTheUserHaveTheToken(t *testing.T) {
-	settings := useSettings(t)
+	tokens := useFolder(t)
 	project, token, release := announced(t, "http://localhost:8787")
 	files := 0
-	for _, folder := range []string{project, settings} {
+	for _, folder := range []string{project, tokens} {
 		err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -104,30 +104,26 @@ func TestOnlyFilesOfTheUserHaveTheToken(t *testing.T) {
 	if err := release(); err != nil {
 		t.Error(err)
 	}
-	for _, folder := range []string{
-		filepath.Join(project, ".devtool", "run"), filepath.Join(settings, "devtool", "run"),
-	} {
+	for _, folder := range []string{filepath.Join(project, ".devtool", "run"), tokens} {
 		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 			t.Errorf("%s after the end: got %v, %v, want nothing", folder, left, err)
 		}
 	}
 }
 
-// useSettings gives the test a folder for the user's settings.
-func useSettings(t *testing.T) string {
+// useFolder gives the test a folder for the tokens of its user. It returns the path.
+func useFolder(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
-		t.Setenv(name, t.TempDir())
-	}
-	settings, err := os.UserConfigDir()
-	if err != nil {
+	session := t.TempDir()
+	if err := os.Chmod(session, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return settings
+	t.Setenv("XDG_RUNTIME_DIR", session)
+	return filepath.Join(session, "devtool")
 }
 
 func TestAFileOfTheTokenReplacesALinkAndLeavesItsTarget(t *testing.T) {
-	useSettings(t)
+	useFolder(t)
 	project, target := t.TempDir(), filepath.Join(t.TempDir(), "theirs")
 	if err := os.WriteFile(target, []byte("theirs"), 0o644); err != nil {
 		t.Fatal(err)
@@ -156,7 +152,7 @@ func TestAFileOfTheTokenReplacesALinkAndLeavesItsTarget(t *testing.T) {
 }
 
 func TestAnEndingEmulatorLeavesTheTokenOfAnother(t *testing.T) {
-	useSettings(t)
+	useFolder(t)
 	project, _, release := announced(t, "http://localhost:8787")
 	second := client.NewToken()
 	endSecond, err := client.Announce(project, client.Announcement{URL: "http://localhost:8787", Token: second})
@@ -167,17 +163,20 @@ func TestAnEndingEmulatorLeavesTheTokenOfAnother(t *testing.T) {
 		t.Error(err)
 	}
 	got := read(t, filepath.Join(project, filepath.FromSlash(client.TokenFile)))
-	known := client.TokenFor("http://localhost:8787", func(string) string { return "" })
-	if got != second || known != second {
-		t.Errorf("got %q and %q, want the second emulator's token", got, known)
+	known, err := client.TokenFor("http://localhost:8787", unset)
+	if got != second || known != second || err != nil {
+		t.Errorf("got %q and %q, %v, want the second emulator's token", got, known, err)
 	}
 	if err := endSecond(); err != nil {
 		t.Error(err)
 	}
 }
 
+// unset is os.Getenv of an empty environment.
+func unset(string) string { return "" }
+
 func TestACommandFindsTheTokenForAURL(t *testing.T) {
-	useSettings(t)
+	useFolder(t)
 	_, token, _ := announced(t, "http://localhost:8787")
 	for _, test := range []struct {
 		name, address string
@@ -201,15 +200,15 @@ func TestACommandFindsTheTokenForAURL(t *testing.T) {
 			client.EnvToken: "t", "DEVTOOL_URL": "http://localhost:1",
 		}, ""},
 	} {
-		got := client.TokenFor(test.address, func(name string) string { return test.env[name] })
-		if got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		got, err := client.TokenFor(test.address, func(name string) string { return test.env[name] })
+		if got != test.want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", test.name, got, err, test.want)
 		}
 	}
 }
 
 func TestTheNextEmulatorRemovesTheTokensOfKilledOnes(t *testing.T) {
-	folder := filepath.Join(useSettings(t), "devtool", "run")
+	folder := useFolder(t)
 	project, _, _ := announced(t, "http://localhost:8787") // it goes on
 	for port, lock := range map[string]string{
 		"1": filepath.Join(project, ".devtool", "run", "1-gone.lock"), // its emulator was killed
