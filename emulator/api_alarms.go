@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/world"
 )
 
@@ -50,13 +51,13 @@ func (e controlAPI) alarmsAPI(handle func(pattern string, f func(*http.Request) 
 }
 
 // awaitFirst waits while the first program is built. If no program can serve, it returns the
-// *unservedError.
+// *door.Unserved.
 func (e controlAPI) awaitFirst(ctx context.Context) error {
 	p, err := e.host.Enter(ctx, world.Impatient)
 	if err == nil {
 		e.host.Leave(p)
 	}
-	if u := (*unservedError)(nil); errors.As(err, &u) {
+	if u := (*door.Unserved)(nil); errors.As(err, &u) {
 		return err
 	}
 	return nil

@@ -80,17 +80,3 @@ func (e controlAPI) serveScheduled(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	w.Write([]byte(outcome)) //nolint:errcheck // the caller has gone
 }
-
-// testScheduledPath is the worker's path that runs cron triggers, with Options.TestScheduled.
-const testScheduledPath = "/__scheduled"
-
-// serveTestScheduled runs the worker's Scheduled handler for the query's cron. Source: wrangler's
-// templates/middleware/middleware-scheduled.ts.
-func (e frontDoor) serveTestScheduled(w http.ResponseWriter, r *http.Request) {
-	if _, err := e.world.RunCron(r.URL.Query().Get("cron"), e.world.Clock().Now()); err != nil {
-		e.fail(w, r, err, nil)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
-	w.Write([]byte("Ran scheduled event")) //nolint:errcheck // the client has gone
-}

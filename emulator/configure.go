@@ -7,6 +7,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/state"
 	"devtool.internal/emulator/world"
@@ -108,6 +109,14 @@ func (e *Emulator) planFor(c *config.Config) (*reconfiguration, error) {
 		welcome.Unsupported = append(welcome.Unsupported, wire.UnsupportedBinding{Name: b.Name, Kind: b.Kind})
 	}
 	return &reconfiguration{settings: s, layout: layoutOf(c, e.state, plan), plan: plan}, nil
+}
+
+// originOf returns the origin of the URLs that the worker sees. It has no host if neither option
+// nor configuration names one.
+func (e *Emulator) originOf(c *config.Config) door.Origin {
+	return door.NewOrigin(
+		cmp.Or(e.options.UpstreamProtocol, c.Dev.UpstreamProtocol, e.scheme()), cmp.Or(e.options.Host, c.Dev.Host),
+	)
 }
 
 // layoutOf returns the layout of c's world in a state folder. plan has the class names and keys

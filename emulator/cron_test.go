@@ -17,6 +17,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/internal/scripted"
 )
 
@@ -352,7 +353,7 @@ func TestTheTestPathBelongsToTheWorkerByDefault(t *testing.T) {
 	s := cronScript(nil)
 	s.Handlers["worker"] = func(*call) (string, error) { return "the worker's", nil }
 	w := cronWorld(t, s, "* * * * *")
-	if status, answer := w.ask(http.MethodGet, testScheduledPath, ""); status != 200 || answer != "the worker's" {
+	if status, answer := w.ask(http.MethodGet, door.ScheduledPath, ""); status != 200 || answer != "the worker's" {
 		t.Errorf("got %d %s, want the worker's answer", status, answer)
 	}
 	wantNotes(t, s)

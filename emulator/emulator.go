@@ -6,8 +6,8 @@
 //     (emulator.go, state.go).
 //  2. Run builds and starts the program. reload.go builds it again after each change of its files,
 //     which watchset.go finds. attach.go accepts programs that the user has started.
-//  3. The front door (door.go) delivers requests to the worker and shows errors (errorpage.go).
-//     rewrite.go rewrites URLs in headers where the worker sees another origin than the client.
+//  3. The front door (server.go) gives requests to the control API or, by package door, to the
+//     worker.
 //  4. The control API (api.go, api_*.go) serves commands. session.go reports the emulator's
 //     status, and stops it on request.
 //  5. Each event becomes a line of the log (eventlog.go). The journal keeps the last lines
@@ -17,8 +17,9 @@
 // Offline (offline.go) does what the control API does while no emulator runs.
 //
 // The packages below stand alone: world has the objects and their clock, program runs handler
-// programs for a world, state keeps the state folder, store keeps one object's file, plugin builds,
-// launches and watches programs, and control has the types of the control API.
+// programs for a world, door makes requests events of a world, state keeps the state folder, store
+// keeps one object's file, plugin builds, launches and watches programs, and control has the types
+// of the control API.
 package emulator
 
 import (
@@ -40,6 +41,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/state"
@@ -152,7 +154,7 @@ type Emulator struct {
 type settings struct {
 	path     string // of the configuration file
 	varFiles []config.VarFile
-	origin   origin // of the URLs that the worker sees
+	origin   door.Origin // of the URLs that the worker sees
 	dev      config.Dev
 	program  program.Settings
 }
@@ -306,7 +308,7 @@ func (e *Emulator) run(ctx context.Context, ready func()) (err error) {
 	}
 	e.acceptPrograms()
 
-	server := e.door()
+	server := e.newServer()
 	serving := make(chan error, len(e.listeners))
 	for _, l := range e.listeners {
 		go func() { serving <- e.serve(server, l) }()
@@ -345,14 +347,6 @@ func (e *Emulator) startProgram(ctx context.Context) error {
 	e.record.built(result.Took)
 	e.record.serves(true)
 	return nil
-}
-
-// serve serves at a front door until server is shut down.
-func (e *Emulator) serve(server *http.Server, l net.Listener) error {
-	if e.options.TLS == nil {
-		return server.Serve(l)
-	}
-	return server.ServeTLS(l, "", "")
 }
 
 // announce makes the emulator known to commands that run in the project.

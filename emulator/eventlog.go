@@ -10,12 +10,10 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/world"
 	"devtool.internal/internal/printable"
 )
-
-// eventRequest is the event of a request from outside.
-const eventRequest = "request"
 
 // An eventLine is a happening in the form of the log: a sentence for people, and the same in fields
 // for programs.
@@ -23,7 +21,7 @@ type eventLine struct{ world.Happening }
 
 // logEvent writes the line of an event.
 func (e *Emulator) logEvent(h world.Happening) {
-	if h.Event == eventRequest {
+	if h.Event == door.EventRequest {
 		e.requests.Add(1)
 	}
 	l := eventLine{h}
@@ -71,7 +69,7 @@ func (l eventLine) sentence() string {
 	if l.Status != 0 {
 		outcome = fmt.Sprintf("%d %s", l.Status, http.StatusText(l.Status))
 	}
-	if l.Event == eventRequest {
+	if l.Event == door.EventRequest {
 		name, object = "", "" // the method and path say it
 		if l.Outcome == world.OutcomeCanceled {
 			outcome = l.canceled()

@@ -120,7 +120,7 @@ func (w *testWorld) serve(s *script) {
 
 // openDoor lets requests come in.
 func (w *testWorld) openDoor() {
-	w.server = httptest.NewServer(w.door().Handler)
+	w.server = httptest.NewServer(w.newServer().Handler)
 	plain := w.server.Client().Transport
 	w.server.Client().Transport = authorized{w.token, plain}
 }

@@ -15,6 +15,7 @@ import (
 
 	"devtool.internal/config"
 	"devtool.internal/durable/wire"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/program"
 	"devtool.internal/emulator/world"
@@ -207,7 +208,7 @@ func (r *reloader) build(ctx context.Context) error {
 				}
 				failure := r.e.record.changed(err)
 				if err != nil {
-					r.e.host.Fail(&unservedError{cause: err, failure: failure})
+					r.e.host.Fail(&door.Unserved{Cause: err, Failure: failure})
 				}
 				r.files.anySource(r.stale)
 				r.inspect(err == nil, began)
@@ -340,7 +341,7 @@ func (r *reloader) report(err error) {
 	r.reported, r.sourceChanged = text, false
 	next := "the version before is still being served"
 	if r.e.host.Failing() != nil {
-		next = unservedTitle + ": it is built again when a file is saved"
+		next = door.UnservedTitle + ": it is built again when a file is saved"
 	}
 	if again {
 		line, _, _ := strings.Cut(failure.Message, "\n")

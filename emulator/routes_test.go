@@ -110,7 +110,7 @@ func TestStrangersReachNoRoute(t *testing.T) {
 	w.start(scripted.Memory())
 	patterns := controlAPI{w.Emulator}.routes().all
 	patterns = append(patterns, "GET /__scheduled", "GET /cdn-cgi/unknown", "GET /cdn-cgi/devtool/unknown")
-	door := w.door().Handler
+	door := w.newServer().Handler
 	for _, pattern := range patterns {
 		method, path, hasMethod := strings.Cut(pattern, " ")
 		if !hasMethod {

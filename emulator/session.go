@@ -14,6 +14,7 @@ import (
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/plugin"
 )
 
@@ -52,20 +53,11 @@ func (r *record) changed(err error) *control.Failure {
 	return failure
 }
 
-// An unservedError is returned to requests while no program serves, because neither the first
-// version nor a later one could be served.
-type unservedError struct {
-	cause   error
-	failure *control.Failure // cause, as it is shown
-}
-
-func (e *unservedError) Error() string { return e.failure.Message }
-
-func (e *unservedError) Unwrap() error { return e.cause }
-
 // refusal returns the error for requests that need a program while none serves because of why.
 func refusal(why error) *control.Error {
-	return &control.Error{Code: control.CodeNoProgram, Message: unservedTitle + ": " + why.Error(), Hint: unservedHint}
+	return &control.Error{
+		Code: control.CodeNoProgram, Message: door.UnservedTitle + ": " + why.Error(), Hint: door.UnservedHint,
+	}
 }
 
 // Unserved returns why no version of the program serves, or nil if one does. It is meaningful once

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/door"
 	"devtool.internal/internal/printable"
 )
 
@@ -53,7 +54,7 @@ th { text-align: left; padding-right: 2rem; font-weight: normal; opacity: .7; ve
 // same in JSON.
 func (e controlAPI) serveStatusPage(w http.ResponseWriter, r *http.Request) {
 	report, err := e.Report()
-	if err != nil || !wantsPage(r) {
+	if err != nil || !door.WantsPage(r) {
 		respond(w, report, err)
 		return
 	}

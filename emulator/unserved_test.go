@@ -14,6 +14,7 @@ import (
 
 	"devtool.internal/durable/wire"
 	"devtool.internal/emulator/control"
+	"devtool.internal/emulator/door"
 	"devtool.internal/emulator/internal/scripted"
 	"devtool.internal/emulator/plugin"
 	"devtool.internal/emulator/program"
@@ -30,7 +31,7 @@ func unservedWorld(t *testing.T, err error, tune func(*Options)) *testWorld {
 
 // failBuild makes err the reason why no program serves.
 func (w *testWorld) failBuild(err error) {
-	w.host.Fail(&unservedError{cause: err, failure: w.record.changed(err)})
+	w.host.Fail(&door.Unserved{Cause: err, Failure: w.record.changed(err)})
 }
 
 var doesNotBuild = &plugin.BuildError{Package: "w", Diagnostics: []plugin.Diagnostic{

@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"devtool.internal/emulator/world"
 )
 
-// A doorAnswer passes a response on to the client.
-type doorAnswer struct {
+// An answer passes a response on to the client.
+type answer struct {
 	w       http.ResponseWriter
 	r       *http.Request
-	in      *arriving // the request's body
+	in      *incomingBody // the request's body
 	rewrite originRewrite
 	served  world.Served // the objects that took part
 	status  int          // 0 until the head has left
@@ -28,9 +28,9 @@ type doorAnswer struct {
 // errMalformedBody is returned in place of a response to a request whose body is malformed.
 var errMalformedBody = errors.New("the body of the request is malformed")
 
-func (a *doorAnswer) Head(m *wire.Response, end bool) error {
+func (a *answer) Head(m *wire.Response, end bool) error {
 	if a.in.fault() != nil {
-		return errMalformedBody // which serveWorker answers
+		return errMalformedBody // which conclude answers
 	}
 	a.rewrite.response(m.Header)
 	h := a.w.Header()
@@ -65,23 +65,23 @@ func (a *doorAnswer) Head(m *wire.Response, end bool) error {
 	return a.flush()
 }
 
-func (a *doorAnswer) Write(p []byte) (int, error) {
+func (a *answer) Write(p []byte) (int, error) {
 	if err := a.send(p); err != nil {
 		return 0, err
 	}
 	return len(p), a.flush()
 }
 
-func (a *doorAnswer) send(p []byte) error {
+func (a *answer) send(p []byte) error {
 	n, err := a.w.Write(p)
 	a.sent += int64(n)
 	return a.noted(err)
 }
 
-func (a *doorAnswer) flush() error { return a.noted(http.NewResponseController(a.w).Flush()) }
+func (a *answer) flush() error { return a.noted(http.NewResponseController(a.w).Flush()) }
 
 // noted returns err, the error of a write. Unless the response is to blame, the client has gone.
-func (a *doorAnswer) noted(err error) error {
+func (a *answer) noted(err error) error {
 	if err != nil {
 		a.failed = true
 		a.gone = !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrBodyNotAllowed)
@@ -89,10 +89,10 @@ func (a *doorAnswer) noted(err error) error {
 	return err
 }
 
-func (a *doorAnswer) Close() error {
+func (a *answer) Close() error {
 	// The client of a body of known length may go once it has the whole.
 	a.gone = a.gone || a.clientGone() && (a.length < 0 || a.sent < a.length)
 	return nil
 }
 
-func (a *doorAnswer) clientGone() bool { return a.r.Context().Err() != nil }
+func (a *answer) clientGone() bool { return a.r.Context().Err() != nil }

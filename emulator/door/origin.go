@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"cmp"
@@ -7,34 +7,20 @@ import (
 	"net/http"
 	"strings"
 
-	"devtool.internal/config"
 	"devtool.internal/durable/wire"
 )
 
 // What the worker sees of the requests that come in at the front door: the origin of their URLs,
 // and the headers in which the platform describes the client.
 
-// An origin is the part of a URL before the path.
-type origin struct{ scheme, host string }
+// An Origin is the part of a URL before the path.
+type Origin struct{ scheme, host string }
 
-func (o origin) String() string { return o.scheme + "://" + o.host }
+func (o Origin) String() string { return o.scheme + "://" + o.host }
 
-// originOf returns the origin in the URLs that the worker sees. Its host is empty if neither option
-// nor configuration names one: then each request's own host counts.
-func (e *Emulator) originOf(c *config.Config) origin {
-	return origin{
-		scheme: cmp.Or(e.options.UpstreamProtocol, c.Dev.UpstreamProtocol, e.scheme()),
-		host:   asciiHost(cmp.Or(e.options.Host, c.Dev.Host)),
-	}
-}
-
-// scheme returns the scheme of the front door.
-func (e *Emulator) scheme() string {
-	if e.options.TLS != nil {
-		return "https"
-	}
-	return "http"
-}
+// NewOrigin returns the origin with this scheme and host, which may have a port. An empty host
+// means that of each request.
+func NewOrigin(scheme, host string) Origin { return Origin{scheme, asciiHost(host)} }
 
 // describeClient adds the headers in which the platform describes the client to the worker. Headers
 // that the client sets itself stay, so that a test can say where a request comes from. wrangler's

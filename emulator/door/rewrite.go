@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"cmp"
@@ -19,11 +19,11 @@ import (
 
 // An originRewrite rewrites the headers of one request and its response. The zero value rewrites
 // nothing.
-type originRewrite struct{ outer, inner origin }
+type originRewrite struct{ outer, inner Origin }
 
 // rewriteFor returns the rewriting for request r to a worker that sees the origin inner.
-func (e frontDoor) rewriteFor(r *http.Request, inner origin) originRewrite {
-	outer := origin{e.scheme(), r.Host}
+func (d *Door) rewriteFor(r *http.Request, inner Origin) originRewrite {
+	outer := Origin{d.Scheme, r.Host}
 	inner.host = cmp.Or(inner.host, outer.host)
 	if outer == inner || outer.host == "" {
 		return originRewrite{}
@@ -94,7 +94,7 @@ func (w originRewrite) response(fields []wire.Field) {
 
 // rewriteURL returns url with the origin to if its origin is from. A URL that leaves out its scheme
 // has the one of the page, so that is from's. User, path, query and fragment stay.
-func rewriteURL(url string, from, to origin) string {
+func rewriteURL(url string, from, to Origin) string {
 	scheme, rest, ok := strings.Cut(url, "//")
 	if !ok || scheme != "" && !strings.EqualFold(scheme, from.scheme+":") {
 		return url

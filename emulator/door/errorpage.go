@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"cmp"
@@ -37,19 +37,19 @@ pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; font-size: 13px }
 
 // fail answers a request that failed before its response had begun: a browser gets a page, other
 // clients a few lines. Both have the stack, if there is one.
-func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
-	what, why := e.explain(err, by)
+func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error, by *world.Served) {
+	what, why := d.explain(err, by)
 	stack, hint := "", ""
 	if f := (*wire.Error)(nil); errors.As(err, &f) {
 		stack = strings.TrimRight(f.Detail, "\n")
 	}
-	if u := (*unservedError)(nil); errors.As(err, &u) {
-		stack, hint = cmp.Or(strings.TrimRight(u.failure.Text, "\n"), stack), unservedHint
+	if u := (*Unserved)(nil); errors.As(err, &u) {
+		stack, hint = cmp.Or(strings.TrimRight(u.Failure.Text, "\n"), stack), UnservedHint
 	}
 	// A client may be curl in a terminal, and what it has sent comes back here.
 	what, why, stack = printable.Line(what), printable.Text(why), printable.Text(stack)
 	path := printable.Line(r.URL.Path)
-	if !wantsPage(r) {
+	if !WantsPage(r) {
 		text := fmt.Sprintf("%s: %s\nevent: fetch, %s %s", what, why, r.Method, path)
 		if stack != "" {
 			text += "\n\n" + program.FirstGoroutine(stack)
@@ -67,14 +67,8 @@ func (e frontDoor) fail(w http.ResponseWriter, r *http.Request, err error, by *w
 	})
 }
 
-// What an answer says about an unservedError.
-const (
-	unservedTitle = "no version of the handler program serves yet"
-	unservedHint  = "It is built again when a file is saved."
-)
-
-// wantsPage reports whether the client shows pages. curl accepts everything, but does not ask for
+// WantsPage reports whether the client shows pages. curl accepts everything, but does not ask for
 // text/html.
-func wantsPage(r *http.Request) bool {
+func WantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 )
 
 // shop is the rewriting of a project with the route example.com/*.
-var shop = originRewrite{outer: origin{"http", "localhost:8787"}, inner: origin{"http", "example.com"}}
+var shop = originRewrite{outer: Origin{"http", "localhost:8787"}, inner: Origin{"http", "example.com"}}
 
 // inResponse returns the value of a response's header after the rewriting.
 func (w originRewrite) inResponse(name, value string) string {
@@ -119,32 +119,32 @@ func TestURLsInRequestsAreThoseThatTheWorkerKnows(t *testing.T) {
 }
 
 func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
-	local := origin{"http", "localhost:1"}
+	local := Origin{"http", "localhost:1"}
 	for _, test := range []struct {
-		outer, inner origin
+		outer, inner Origin
 		value, want  string
 	}{
-		{local, origin{"https", "example.com"}, "https://example.com:443/", "http://localhost:1/"},
-		{local, origin{"https", "example.com"}, "http://example.com/", "http://example.com/"},
+		{local, Origin{"https", "example.com"}, "https://example.com:443/", "http://localhost:1/"},
+		{local, Origin{"https", "example.com"}, "http://example.com/", "http://example.com/"},
 		{
-			origin{"https", "localhost:1"}, origin{"https", "example.com"},
+			Origin{"https", "localhost:1"}, Origin{"https", "example.com"},
 			"https://example.com/", "https://localhost:1/",
 		},
-		{local, origin{"http", "xn--bcher-kva.example"}, "http://Bücher.example/", "http://localhost:1/"},
-		{local, origin{"http", "bücher.example"}, "http://XN--BCHER-KVA.example/", "http://localhost:1/"},
-		{local, origin{"http", "my_shop.example"}, "http://my_shop.example/", "http://localhost:1/"},
-		{local, origin{"http", "example.com:81"}, "http://example.com/", "http://example.com/"},
-		{origin{"http", "[::1]:1"}, origin{"http", "example.com"}, "http://example.com/", "http://[::1]:1/"},
-		{origin{"http", "shop.test"}, origin{"http", "dev.shop.test"}, "http://dev.shop.test/", "http://shop.test/"},
-		{local, origin{"https", "localhost:1"}, "https://localhost:1/a", "http://localhost:1/a"},
-		{origin{}, origin{}, "http://example.com/", "http://example.com/"},
+		{local, Origin{"http", "xn--bcher-kva.example"}, "http://Bücher.example/", "http://localhost:1/"},
+		{local, Origin{"http", "bücher.example"}, "http://XN--BCHER-KVA.example/", "http://localhost:1/"},
+		{local, Origin{"http", "my_shop.example"}, "http://my_shop.example/", "http://localhost:1/"},
+		{local, Origin{"http", "example.com:81"}, "http://example.com/", "http://example.com/"},
+		{Origin{"http", "[::1]:1"}, Origin{"http", "example.com"}, "http://example.com/", "http://[::1]:1/"},
+		{Origin{"http", "shop.test"}, Origin{"http", "dev.shop.test"}, "http://dev.shop.test/", "http://shop.test/"},
+		{local, Origin{"https", "localhost:1"}, "https://localhost:1/a", "http://localhost:1/a"},
+		{Origin{}, Origin{}, "http://example.com/", "http://example.com/"},
 	} {
 		w := originRewrite{test.outer, test.inner}
 		if got := w.inResponse("Location", test.value); got != test.want {
 			t.Errorf("%v: %s: got %s, want %s", w, test.value, got, test.want)
 		}
 	}
-	v6 := originRewrite{origin{"http", "[::1]:8787"}, origin{"http", "example.com"}}
+	v6 := originRewrite{Origin{"http", "[::1]:8787"}, Origin{"http", "example.com"}}
 	if got, want := v6.inResponse("Set-Cookie", "a=b; Domain=example.com; Path=/"), "a=b; Path=/"; got != want {
 		t.Errorf("cookie for an IPv6 address: got %s, want %s", got, want)
 	}

@@ -1,4 +1,4 @@
-package emulator
+package door
 
 import (
 	"errors"
@@ -16,9 +16,9 @@ import (
 // handler in one frame. A slower body follows the request.
 const shortWait = 2 * time.Millisecond
 
-// An arriving is the body of an incoming request. net/http forbids reading it once the request is
-// answered, so stop ends that.
-type arriving struct {
+// An incomingBody is the body of an incoming request. net/http forbids reading it once the request
+// is answered, so stop ends that.
+type incomingBody struct {
 	body io.Reader
 
 	stopping atomic.Bool // set when stop is called, which lets a Read fail
@@ -30,7 +30,7 @@ type arriving struct {
 	err     error // why the client's body can't be read to its end
 }
 
-func (in *arriving) Read(p []byte) (int, error) {
+func (in *incomingBody) Read(p []byte) (int, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.stopped {
@@ -47,7 +47,7 @@ func (in *arriving) Read(p []byte) (int, error) {
 
 // fault returns what is wrong with the body that the client has sent, as far as it was read. It
 // returns nil if the connection broke.
-func (in *arriving) fault() error {
+func (in *incomingBody) fault() error {
 	in.failing.Lock()
 	defer in.failing.Unlock()
 	if broken := (*net.OpError)(nil); errors.As(in.err, &broken) {
@@ -60,7 +60,7 @@ func (in *arriving) fault() error {
 }
 
 // stop ends a Read that waits for the client, and lets no other begin.
-func (in *arriving) stop(w http.ResponseWriter) {
+func (in *incomingBody) stop(w http.ResponseWriter) {
 	if !in.mu.TryLock() {
 		in.stopping.Store(true)
 		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a connection has deadlines
@@ -72,7 +72,7 @@ func (in *arriving) stop(w http.ResponseWriter) {
 
 // first puts a short body into m if it arrives within shortWait, and returns the rest of the body,
 // or nil.
-func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
+func (in *incomingBody) first(r *http.Request, m *wire.Request) io.Reader {
 	size := r.ContentLength
 	switch {
 	case size == 0 || r.Body == http.NoBody:
@@ -100,7 +100,7 @@ func (in *arriving) first(r *http.Request, m *wire.Request) io.Reader {
 
 // An earlyBody is a body that is read ahead for shortWait. It did not arrive whole.
 type earlyBody struct {
-	in   *arriving
+	in   *incomingBody
 	done chan struct{} // closed when reading ahead has ended
 
 	// mu guards what follows.
