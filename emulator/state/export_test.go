@@ -1,5 +1,10 @@
 package state
 
+import "time"
+
+// No test of this package starts a process with the lock. So a lock that is held stays so.
+func init() { lockPatience = 5 * time.Millisecond }
+
 // Writes returns the steps in which Commit carries the plan out.
 func (p *Plan) Writes() []func() error { return p.files.writes(p.record, p.moves) }
 

@@ -23,12 +23,12 @@ type Owner struct {
 	Started time.Time `json:"started"`
 }
 
-// How long, in real time, lock waits for the lock, and how often it tries. A process that is killed
-// while it starts another lives on in that one for a moment, with its lock.
-const (
-	lockPatience = time.Second
-	lockPoll     = 10 * time.Millisecond
-)
+// lockPatience is how long, in real time, lock waits for the lock. A process that is killed while it
+// starts another lives on in that one for a moment, with its lock. Only tests change it.
+var lockPatience = time.Second
+
+// lockPoll is how often lock tries.
+const lockPoll = 10 * time.Millisecond
 
 // A heldLock is the lock on a state folder that this process owns.
 type heldLock struct {
