@@ -69,6 +69,9 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(args) > 0 && args[0] == "dev" {
+		takeProgram(dir)
+	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOPROXY=off", "GOWORK=off",
@@ -283,6 +286,7 @@ func (s *server) awaitReady() {
 		}
 		return json.Unmarshal([]byte(s.stdout.String()), &s.Status) == nil
 	})
+	leaveProgram(s.cmd.Dir)
 }
 
 // interrupt ends the emulator as Ctrl-C does, and returns its exit code.
