@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint fuzz laws crash reload conformance bench benchmarks cover ci clean
+.PHONY: help build test race vet lint fuzz laws long crash reload conformance bench benchmarks cover ci clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ laws: ## run the property tests with new inputs, 1000 each (CHECKS=10000 for mor
 	RAPID_CHECKS=$${CHECKS:-1000} RAPID_SEED=$${SEED:-0} go test -count 1 -timeout 2h \
 		$$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs -n1 dirname | sort -u)
 
-crash: ## kill emulators and programs 200 times under load, and during a month (KILLS=1000 for more, SEED=N to repeat)
-	go test -run '^TestKills' -count 1 -v -timeout 1h ./cli \
+long: ## run the tests of kills and of edits longer than make test, as .ci/run does (KILLS=40 EDITS=24 SEED=N)
+	.ci/run long
+
+crash: ## end emulators and programs 200 times under load, and during a month (KILLS=1000 for more, SEED=N to repeat)
+	go test -run '^(TestKills|TestNoEnd)' -count 1 -v -timeout 1h ./cli \
 		-killing.kills $${KILLS:-200} -killing.seed $${SEED:-0}
 
 reload: ## edit a program 50 times under load (EDITS=200 for more)

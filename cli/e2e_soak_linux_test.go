@@ -18,7 +18,7 @@ import (
 )
 
 // reloadEdits is small because each edit is a build; `make reload` does fifty.
-var reloadEdits = flag.Int("reload.edits", 8, "how often the reload test edits the program under load")
+var reloadEdits = flag.Int("reload.edits", 4, "how often the reload test edits the program under load")
 
 // Bounds of what reloads may leave behind in the emulator.
 const (
