@@ -109,7 +109,8 @@ func TestAnEmbeddedFileOfAUserIsAlwaysBuilt(t *testing.T) {
 		eventually(t, "the page is served", func() bool { return s.get("/var") == want })
 	}
 	p.write("page/new.html", " and more")
-	eventually(t, "the new page is served", func() bool { return s.get("/var") == fmt.Sprintf("save %d and more", saves-1) })
+	want := fmt.Sprintf("save %d and more", saves-1)
+	eventually(t, "the new page is served", func() bool { return s.get("/var") == want })
 }
 
 // TestRecoveryIsSaid breaks something and restores it exactly.

@@ -23,8 +23,8 @@ type Owner struct {
 	Started time.Time `json:"started"`
 }
 
-// lockPatience is how long, in real time, lock waits for the lock. A process that is killed while it
-// starts another lives on in that one for a moment, with its lock. Only tests change it.
+// lockPatience is how long, in real time, lock waits for the lock. A process that is killed while
+// it starts another lives on in that one for a moment, with its lock. Only tests change it.
 var lockPatience = time.Second
 
 // lockPoll is how often lock tries.
