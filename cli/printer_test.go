@@ -5,9 +5,13 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"devtool.internal/emulator/plugin"
 )
 
 func TestATableHasOneLineForEachRow(t *testing.T) {
@@ -35,5 +39,28 @@ func TestPrintReportsAnErrorOfItsStream(t *testing.T) {
 	}
 	if err := (printer{json: true}).print(func() {}, nil); err == nil {
 		t.Error("got no error for what JSON cannot carry")
+	}
+}
+
+func TestTheProgressOfABuildFitsALine(t *testing.T) {
+	for _, test := range []struct {
+		done plugin.Progress
+		want string
+	}{
+		{plugin.Progress{Elapsed: 2 * time.Second}, "building… 2 s"},
+		{plugin.Progress{Elapsed: 4500 * time.Millisecond, Downloaded: 1}, "building… 4 s, 1 module fetched"},
+		{
+			plugin.Progress{Elapsed: 20 * time.Second, Compiled: 1},
+			"building… 20 s, 1 package compiled (the first build compiles Go's own, too)",
+		},
+		{
+			plugin.Progress{Elapsed: 120 * time.Second, Compiled: 290},
+			"building… 120 s, 290 packages compiled (the first build compiles Go's own, too)",
+		},
+	} {
+		got := progressText(test.done)
+		if got != test.want || utf8.RuneCountInString(got) >= 80 {
+			t.Errorf("got %q, want %q, in less than 80 columns", got, test.want)
+		}
 	}
 }

@@ -203,10 +203,10 @@ func (p *project) explainBuild(err error) error {
 func progressText(p plugin.Progress) string {
 	text := fmt.Sprintf("building… %d s", int(p.Elapsed.Seconds()))
 	if p.Downloaded > 0 {
-		text += fmt.Sprintf(", %d modules fetched", p.Downloaded)
+		text += ", " + plural(int64(p.Downloaded), "module") + " fetched"
 	}
 	if p.Compiled > 0 {
-		text += fmt.Sprintf(", %d packages compiled (the first build compiles the standard library)", p.Compiled)
+		text += ", " + plural(int64(p.Compiled), "package") + " compiled (the first build compiles Go's own, too)"
 	}
 	return text
 }
