@@ -77,7 +77,7 @@ func init() {
 			version := p.report().Program.Version
 			s.get("/var")
 			if again := p.report().Program.Version; again != version {
-				t.Errorf("got version %d, want that it stays at %d", again, version)
+				t.Errorf("got version %d, want it to stay at %d", again, version)
 			}
 
 			// The user's next save goes on, and so does a restart.
@@ -222,12 +222,8 @@ func TestVendoringIsNoticed(t *testing.T) {
 		t.Errorf("half a folder was built: %s", got)
 	}
 
-	old := "vendor/devtool.internal/durable/class.go"
-	if _, err := os.Stat(p.path(old)); err != nil {
-		old = "vendor/devtool.internal/durable/durable.go"
-	}
-	good := p.read(old)
-	p.write(old, good+"\n// old\n")
+	const old = "vendor/devtool.internal/durable/durable.go"
+	p.write(old, p.read(old)+"\n// old\n")
 	p.write("go.mod", p.read("go.mod")+"\n")
 	advice := "the SDK in vendor/devtool.internal is not the one in .devtool/sdk, and go builds the program " +
 		"with it: run `go mod vendor` in "

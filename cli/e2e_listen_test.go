@@ -130,7 +130,7 @@ func TestTheURLIsOneThatWorks(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
+func TestWhatIsNotAnAddressIsRefused(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	for _, ip := range []string{
