@@ -190,14 +190,17 @@ func (r *reloader) startAgain() error {
 // the end of ctx ends it. The error says why the version is not served. If no other version serves,
 // requests fail with it until a later build succeeds.
 func (r *reloader) build(ctx context.Context) error {
-	for {
+	for again := false; ; {
 		r.stopInspecting()
 		r.files.building()
 		r.e.host.Fail(nil)
 		began := time.Now()
 		building, cancel := context.WithCancel(ctx)
 		done := make(chan error, 1)
-		go func() { done <- r.reload(building) }()
+		go func() {
+			defer close(done)
+			done <- r.reload(building)
+		}()
 		more := true
 		for more {
 			select {
@@ -205,6 +208,10 @@ func (r *reloader) build(ctx context.Context) error {
 				cancel()
 				if ctx.Err() != nil {
 					return err
+				}
+				if err != nil && !again && r.savedMeanwhile(ctx) {
+					again, more = true, false
+					continue
 				}
 				failure := r.e.record.changed(err)
 				if err != nil {
@@ -219,6 +226,21 @@ func (r *reloader) build(ctx context.Context) error {
 		}
 		cancel()
 		<-done
+	}
+}
+
+// savedMeanwhile waits for a save that is under way, if there is one, and reports whether it makes
+// another version. A build in the middle of a save fails for no reason of its own: `go mod vendor`
+// leaves half a folder for a while.
+func (r *reloader) savedMeanwhile(ctx context.Context) bool {
+	if !r.files.settling() {
+		return false
+	}
+	select {
+	case paths := <-r.files.changes:
+		return r.noteChanges(paths)
+	case <-ctx.Done():
+		return false
 	}
 }
 
