@@ -164,7 +164,9 @@ func dev(ctx context.Context, s Streams, o devOptions) error {
 	if _, err := o.parse(); err != nil { // also if another emulator uses the state
 		return err
 	}
-	out := newDisplay(s, o.logFormat)
+	// The reader of the log may end first, as tee does at a Ctrl-C. That ends dev in good order.
+	defer outliveReaders()()
+	out := newDisplay(s, o.logFormat, quit)
 	defer out.flush()
 	running, err := runningOn(s, o)
 	switch {

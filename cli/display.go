@@ -31,16 +31,17 @@ type display struct {
 	shown  bool // the footer stands there
 }
 
-// newDisplay is for the error stream of s, where the log goes in that format.
-func newDisplay(s Streams, format string) *display {
+// newDisplay is for the error stream of s, where the log goes in that format. It calls gone once,
+// when that stream has no reader any more.
+func newDisplay(s Streams, format string, gone func()) *display {
 	notice := noticeAs(format, colored(s, s.Err))
 	if s.IsTerminal(s.Err) { // a footer may stand there
 		text := notice
 		notice = func(source, lines int) []byte { return append([]byte("\r\x1b[J"), text(source, lines)...) }
 	}
-	return &display{
-		w: newOutlet(raw(s.Err), notice), colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) },
-	}
+	o := newOutlet(raw(s.Err), notice)
+	o.gone = gone
+	return &display{w: o, colors: colored(s, s.Err), width: func() int { return s.Width(s.Err) }}
 }
 
 // flush waits until everything is written that a reader takes.

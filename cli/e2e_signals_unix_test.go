@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,4 +38,62 @@ func TestEachEndingSignalEndsInGoodOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDevEndsInGoodOrderWithTheReaderOfItsLog does what Ctrl-C does to `devtool dev 2>&1 | tee log`:
+// tee ends first. The exact time of the clock is saved, as at every good end.
+func TestDevEndsInGoodOrderWithTheReaderOfItsLog(t *testing.T) {
+	p := handlerProject(t, "moving")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s := p.startInto(w, "--port", "0")
+	w.Close() //nolint:errcheck // nothing was written
+	s.awaitReady()
+	p.succeed(nil, "time", "speed", "3600")
+	r.Close()           //nolint:errcheck // nothing was written
+	s.get("/clock/now") // whose line in the log finds no reader
+	if code := s.await(); code != 0 {
+		t.Errorf("exit code %d (%s), want 0", code, s.cmd.ProcessState)
+	}
+	if left := leftIn(t, filepath.Join(p.dir, ".devtool", "run")); len(left) != 0 {
+		t.Errorf("left in .devtool/run: %q", left)
+	}
+}
+
+// TestExecFinishesItsCommandWithoutAReaderOfItsLog is what `devtool exec --verbose … | head` does.
+func TestExecFinishesItsCommandWithoutAReaderOfItsLog(t *testing.T) {
+	p := handlerProject(t, "basic")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close() //nolint:errcheck // nothing was written
+	defer w.Close()
+	temp := t.TempDir()
+	cmd := command(t, p.dir, "exec", "--verbose", "--", "sh", "-c", "exit 7")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	cmd.Stderr = w
+	cmd.Run() //nolint:errcheck // ProcessState has the outcome
+	if code := cmd.ProcessState.ExitCode(); code != 7 {
+		t.Errorf("exit code %d (%s), want that of the command, 7", code, cmd.ProcessState)
+	}
+	if left := leftIn(t, temp); len(left) != 0 {
+		t.Errorf("left in the temporary folder: %q", left)
+	}
+}
+
+// leftIn returns the names in a folder.
+func leftIn(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -91,6 +91,7 @@ func execute(ctx context.Context, s, there Streams, o execOptions) error {
 	signal.Notify(signals, endingSignals()...)
 	defer signal.Stop(signals)
 
+	defer outliveReaders()() // the command's exit code counts, whether or not somebody reads the log
 	outlet := newOutlet(raw(s.Err), noticeAs(o.dev.logFormat, colored(s, s.Err)))
 	defer outlet.flush(flushPatience, flushLimit)
 	stderr := safeWriter{outlet, colored(s, s.Err)}

@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +36,7 @@ type outlet struct {
 	notice   func(source, lines int) []byte
 	limit    int
 	patience time.Duration
+	gone     func() // called once, when the stream has no reader any more; or nil
 
 	// mu guards what follows.
 	mu       sync.Mutex
@@ -139,7 +142,11 @@ func (o *outlet) awaitRoomLocked(n int) bool {
 // pass writes what waits, until nothing does.
 func (o *outlet) pass() {
 	for piece := o.next(nil); piece != nil; piece = o.next(piece) {
-		o.w.Write(piece) //nolint:errcheck // there is no other place to say so
+		_, err := o.w.Write(piece) // there is no other place to report it
+		if errors.Is(err, syscall.EPIPE) && o.gone != nil {
+			o.gone()
+			o.gone = nil
+		}
 	}
 }
 

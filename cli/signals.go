@@ -57,3 +57,11 @@ func interruptible() (ctx context.Context, stop func()) {
 	window := func() <-chan time.Time { return time.After(repeatWindow) }
 	return untilSignal(context.Background(), signals, window, func() { signal.Stop(signals) })
 }
+
+// outliveReaders makes writes to a pipe without a reader fail, where the system would end the
+// process at once. It lasts until stop.
+func outliveReaders() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE) // and not Ignore, which programs that are started inherit
+	return func() { signal.Stop(broken) }
+}

@@ -9,13 +9,11 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"devtool.internal/emulator"
@@ -34,9 +32,7 @@ docs/cli.md describes the lines.`,
 		hidden: true,
 		run: func(ctx context.Context, s Streams, _ []string) error {
 			// The reader of the output may have ended, but the state must still be removed.
-			broken := make(chan os.Signal, 1)
-			signal.Notify(broken, syscall.SIGPIPE)
-			defer signal.Stop(broken)
+			defer outliveReaders()()
 			collectLess(s)
 			return serveWorlds(ctx, s)
 		},
