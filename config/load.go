@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -46,7 +47,38 @@ func Load(path string, o Options) (*Config, []Diagnostic, error) {
 	return c, r.sorted(), nil
 }
 
+// pipePatience is how long readFile waits for the writer of a named pipe, in real time. A password
+// manager first asks its user.
+var pipePatience = 10 * time.Second
+
+// readFile returns the content of a file, which may be a named pipe, as password managers make
+// them and a shell does for <(…). Without a writer, a pipe would block its reader for ever.
 func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return readNow(path)
+	}
+	type content struct {
+		data []byte
+		err  error
+	}
+	read := make(chan content, 1)
+	go func() { // it stays behind if nobody ever writes
+		data, err := readNow(path)
+		read <- content{data, err}
+	}()
+	timer := time.NewTimer(pipePatience)
+	defer timer.Stop()
+	select {
+	case c := <-read:
+		return c.data, c.err
+	case <-timer.C:
+		return nil, fmt.Errorf("read config: %s is no regular file, and nobody has written to it for %s: "+
+			"start what writes to it, or replace it by a file", path, pipePatience)
+	}
+}
+
+func readNow(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)

@@ -1,5 +1,14 @@
 package config
 
+import "time"
+
+// SetPipePatience sets how long a named pipe may have no writer, until restore.
+func SetPipePatience(d time.Duration) (restore func()) {
+	before := pipePatience
+	pipePatience = d
+	return func() { pipePatience = before }
+}
+
 // ParseVars reads the text of a file like .dev.vars.
 func ParseVars(text string) ([]Var, []Diagnostic, error) {
 	all, warnings, err := parseVars("file", []byte(text))
