@@ -131,6 +131,7 @@ type Emulator struct {
 	worker       string // the worker's name; a reload can't change it
 	token        string // of the control API
 	state        *state.Folder
+	clockFile    *state.ClockFile // nil if the state is temporary
 	started      time.Time
 	identity     string         // tells this emulator from every other one
 	listeners    []net.Listener // of the front doors

@@ -22,6 +22,8 @@ type placeGuard struct {
 	e       *Emulator
 	project *safefile.Place // or nil
 
+	clockLost bool // the clock's file is gone, and could not be written; only run reads it
+
 	mu   sync.Mutex
 	lost error
 }
@@ -67,6 +69,7 @@ func (g *placeGuard) look() error {
 		err = state.Lost(what, err)
 	}
 	if err == nil {
+		g.restoreClock()
 		return nil
 	}
 	g.e.world.Lose(err)
@@ -91,4 +94,20 @@ func (g *placeGuard) outcome(err error) error {
 		return g.lost
 	}
 	return err
+}
+
+// restoreClock writes the file of the clock again if it is gone. Nothing is lost by that, so the
+// emulator goes on.
+func (g *placeGuard) restoreClock() {
+	if g.e.clockFile == nil {
+		return
+	}
+	restored, err := g.e.clockFile.Restore()
+	if restored {
+		g.e.log.Warn("clock.json was deleted, moved or replaced while `devtool dev` used it, and is written again")
+	}
+	if err != nil && !g.clockLost {
+		g.e.log.Error("the clock's file is gone and can't be written again: a restart may show an earlier time", "err", err)
+	}
+	g.clockLost = err != nil
 }

@@ -161,6 +161,45 @@ func TestADeletedFileOfAnObjectIsSaid(t *testing.T) {
 	}
 }
 
+// The clock would go back to real time at the next start if its file stayed away.
+func TestTheFileOfTheClockIsWrittenAgainIfItIsGone(t *testing.T) {
+	for name, take := range map[string]func(t *testing.T, path string){
+		"deleted": func(t *testing.T, path string) { check(t, os.Remove(path)) },
+		"moved":   func(t *testing.T, path string) { check(t, os.Rename(path, path+".old")) },
+		"replaced": func(t *testing.T, path string) {
+			check(t, os.WriteFile(path+".new", []byte(strings.Repeat("x", 1000)), 0o600))
+			check(t, os.Rename(path+".new", path))
+		},
+		"replaced by a link": func(t *testing.T, path string) {
+			check(t, errors.Join(os.Rename(path, path+".old"), os.Symlink(path+".old", path)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			w, g := newGuardedWorld(t, &log)
+			path := filepath.Join(w.dir, "state", "v3", "clock.json")
+			w.moveOn(24 * time.Hour)
+			moved, err := os.ReadFile(path)
+			check(t, err)
+			take(t, path)
+			check(t, errors.Join(g.look(), g.look()))
+			if n := strings.Count(log.String(), "clock.json was deleted, moved or replaced"); n != 1 {
+				t.Errorf("got %d lines about the file, want one", n)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, moved) {
+				t.Errorf("the file has %q, %v, want %q", got, err, moved)
+			}
+			w.moveOn(time.Hour)
+			take(t, path) // right before the end
+			at := w.Time().Now
+			w.restart(labScript())
+			if now := w.Time().Now; now.Before(at) {
+				t.Errorf("the clock stands at %s after a restart, want %s", now, at)
+			}
+		})
+	}
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -56,10 +56,14 @@ func (e *Emulator) openClock(o Options) (*clock.Clock, error) {
 		return nil, err
 	}
 	options.Save = e.reportingOutages(file.Save)
+	e.clockFile = file
 	c := clock.New(options)
 	e.release = append(e.release, func() error {
 		c.Close()
 		err := file.Save(c.State()) // the exact time
+		if err == nil {
+			_, err = file.Restore()
+		}
 		if err != nil {
 			err = fmt.Errorf("save clock: %w", err)
 		}

@@ -45,8 +45,13 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = ended
 		d.conclude(w, r, a, err, started)
 	})
-	if a.started && (err != nil || a.failed) {
+	switch {
+	case a.started && (err != nil || a.failed):
 		panic(http.ErrAbortHandler) // cut the response off: its head has left already
+	case a.status == 0:
+		// Returning would answer 200. The client may read still: one that sends nothing more, as
+		// `nc -N` does, looks like one that has gone.
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -62,6 +67,7 @@ func (d *Door) conclude(w http.ResponseWriter, r *http.Request, a *answer, err e
 	switch {
 	case a.status != 0:
 	case malformed != "":
+		a.status = http.StatusBadRequest
 		d.refuse(w, r, http.StatusBadRequest, malformed, started)
 		return
 	case err != nil && !canceled:

@@ -50,6 +50,9 @@ func canonicalHost(scheme, host string) string {
 	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
 		name, port = host[:colon], host[colon+1:]
 	}
+	for len(port) > 1 && port[0] == '0' {
+		port = port[1:]
+	}
 	if own := map[string]string{"http": "80", "https": "443"}[scheme]; port == own {
 		port = ""
 	}

@@ -116,8 +116,14 @@ func rewriteURL(url string, from, to Origin) string {
 	return scheme + "//" + user + to.host + rest[end:]
 }
 
-// wholeValue is a header that is a URL.
-func wholeValue(value string, rewrite func(string) string) string { return rewrite(value) }
+// wholeValue is a header that is a URL. net/http sends it without the spaces around it.
+func wholeValue(value string, rewrite func(string) string) string {
+	url := textproto.TrimString(value)
+	if rewritten := rewrite(url); rewritten != url {
+		return rewritten
+	}
+	return value
+}
 
 // words is a header with URLs between spaces, commas and semicolons.
 func words(value string, rewrite func(string) string) string {

@@ -31,6 +31,8 @@ func TestURLsInResponsesLeadToTheFrontDoor(t *testing.T) {
 		{"Location", "http://example.com/a?b=http://example.com/#c", "http://localhost:8787/a?b=http://example.com/#c"},
 		{"location", "HTTP://Example.COM/A", "http://localhost:8787/A"},
 		{"Location", "http://example.com:80/a", "http://localhost:8787/a"},
+		{"Location", "http://example.com:080/a", "http://localhost:8787/a"},
+		{"Location", " \thttp://example.com/a ", "http://localhost:8787/a"},
 		{"Location", "http://example.com./a", "http://localhost:8787/a"},
 		{"Location", "http://user:p%40ss@example.com/a", "http://user:p%40ss@localhost:8787/a"},
 		{"Location", "//example.com/a", "//localhost:8787/a"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"devtool.internal/clock"
@@ -62,15 +63,24 @@ func (f *Folder) ReadClockAt(start time.Time) (clock.State, error) {
 }
 
 // A ClockFile is the open file of the saved clock.
-type ClockFile struct{ f *os.File }
+type ClockFile struct {
+	folder *Folder
+	path   string
+
+	// mu guards what follows.
+	mu    sync.Mutex
+	f     *os.File
+	saved []byte // the last record
+}
 
 // OpenClock opens the file of the saved clock, and creates it if it does not exist.
 func (f *Folder) OpenClock() (*ClockFile, error) {
-	file, err := safefile.Open(f.files.path(clockFile), os.O_RDWR|os.O_CREATE)
+	path := f.files.path(clockFile)
+	file, err := safefile.Open(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("write clock: %w", err)
 	}
-	return &ClockFile{file}, nil
+	return &ClockFile{folder: f, path: path, f: file}, nil
 }
 
 // Save writes the state of the clock over the one before.
@@ -80,9 +90,45 @@ func (c *ClockFile) Save(s clock.State) error {
 		return err
 	}
 	b = append(b, bytes.Repeat([]byte{' '}, clockRecord-1-len(b))...)
-	_, err = c.f.WriteAt(append(b, '\n'), 0)
-	return err // with the file's name
+	b = append(b, '\n')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err = c.f.WriteAt(b, 0); err != nil {
+		return err // with the file's name
+	}
+	c.saved = b
+	return nil
+}
+
+// Restore writes the file again if somebody has deleted, moved or replaced it: without it, the
+// clock would go back to real time at the next start. It reports whether it did so. It does nothing
+// if the whole state is gone, which Folder.Check reports.
+func (c *ClockFile) Restore() (restored bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ours, err := c.f.Stat()
+	if err != nil {
+		return false, err
+	}
+	now, err := os.Lstat(c.path)
+	if err == nil && os.SameFile(ours, now) || c.saved == nil || c.folder.Check() != nil {
+		return false, nil
+	}
+	if err := safefile.Create(c.path, c.saved); err != nil {
+		return false, err
+	}
+	f, err := safefile.Open(c.path, os.O_RDWR)
+	if err != nil {
+		return false, err
+	}
+	err = c.f.Close()
+	c.f = f
+	return true, err
 }
 
 // Close closes the file.
-func (c *ClockFile) Close() error { return c.f.Close() }
+func (c *ClockFile) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.f.Close()
+}

@@ -170,7 +170,7 @@ func (f files) writeRecord(r *migrationRecord) error {
 	path := f.recordPath()
 	unfinished := path + ".new"
 	if err = safefile.Create(unfinished, append(b, '\n')); err == nil && f.exists(objectsFolder, recordFile) {
-		err = sync(unfinished) // before it replaces another one
+		err = syncFile(unfinished) // before it replaces another one
 	}
 	if err == nil {
 		err = os.Rename(unfinished, path)
@@ -182,8 +182,8 @@ func (f files) writeRecord(r *migrationRecord) error {
 	return nil
 }
 
-// sync writes a file to the disk.
-func sync(path string) error {
+// syncFile writes a file to the disk.
+func syncFile(path string) error {
 	w, err := safefile.Open(path, os.O_RDWR)
 	if err != nil {
 		return err
