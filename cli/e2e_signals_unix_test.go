@@ -40,8 +40,8 @@ func TestEachEndingSignalEndsInGoodOrder(t *testing.T) {
 	}
 }
 
-// TestDevEndsInGoodOrderWithTheReaderOfItsLog does what Ctrl-C does to `devtool dev 2>&1 | tee log`:
-// tee ends first. The exact time of the clock is saved, as at every good end.
+// TestDevEndsInGoodOrderWithTheReaderOfItsLog does what a Ctrl-C does to dev with `2>&1 | tee log`:
+// tee ends first.
 func TestDevEndsInGoodOrderWithTheReaderOfItsLog(t *testing.T) {
 	p := handlerProject(t, "moving")
 	r, w, err := os.Pipe()
@@ -63,7 +63,7 @@ func TestDevEndsInGoodOrderWithTheReaderOfItsLog(t *testing.T) {
 	}
 }
 
-// TestExecFinishesItsCommandWithoutAReaderOfItsLog is what `devtool exec --verbose … | head` does.
+// TestExecFinishesItsCommandWithoutAReaderOfItsLog is about `exec --verbose … | head`.
 func TestExecFinishesItsCommandWithoutAReaderOfItsLog(t *testing.T) {
 	p := handlerProject(t, "basic")
 	r, w, err := os.Pipe()

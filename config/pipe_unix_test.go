@@ -13,7 +13,7 @@ import (
 	"devtool.internal/config"
 )
 
-// namedPipe makes a named pipe called name in a new folder beside a configuration, and returns both.
+// namedPipe makes a named pipe called name beside a configuration, and returns both.
 func namedPipe(t *testing.T, name string) (c *config.Config, pipe string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -107,7 +107,8 @@ func (g *placeGuard) restoreClock() {
 		g.e.log.Warn("clock.json was deleted, moved or replaced while `devtool dev` used it, and is written again")
 	}
 	if err != nil && !g.clockLost {
-		g.e.log.Error("the clock's file is gone and can't be written again: a restart may show an earlier time", "err", err)
+		g.e.log.Error("the clock's file is gone and can't be written again: a restart may show an earlier time",
+			"err", err)
 	}
 	g.clockLost = err != nil
 }

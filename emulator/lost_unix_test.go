@@ -161,6 +161,39 @@ func TestADeletedFileOfAnObjectIsSaid(t *testing.T) {
 	}
 }
 
+// What a deleted log holds would be lost when the emulator is killed, which the copy stands for.
+func TestADeletedLogOfAnOpenFileLosesNothing(t *testing.T) {
+	var log bytes.Buffer
+	w, g := newGuardedWorld(t, &log)
+	w.want("a", "/put", "")
+	w.want("a", "/alarm", "")
+	folder := filepath.Join(w.dir, "state", "v3", "do", "w-Lab")
+	for _, name := range []string{labID("a"), "metadata"} {
+		check(t, os.Remove(filepath.Join(folder, name+".sqlite-wal")))
+	}
+	check(t, errors.Join(g.look(), g.look()))
+	for _, says := range []string{
+		"log (-wal) of Lab/a was deleted", "log (-wal) of the alarm index of Lab was deleted",
+	} {
+		if n := strings.Count(log.String(), says); n != 1 {
+			t.Errorf("got %d lines that the %s, want one", n, says)
+		}
+	}
+	w.want("b", "/put", "")
+	w.want("a", "/put", "") // opens the file again, so nothing more is written where no path leads to
+	w.want("b", "/alarm", "")
+	check(t, g.look())
+	killed := t.TempDir()
+	check(t, os.CopyFS(filepath.Join(killed, "state"), os.DirFS(filepath.Join(w.dir, "state"))))
+
+	other := newStoppedWorld(t, func(o *Options) { o.State = filepath.Join(killed, "state") })
+	other.start(labScript())
+	for _, object := range []string{"a", "b"} {
+		other.want(object, "/get", `J"stored"`)
+	}
+	wantList(t, "fired", other.moveOn(time.Hour), []string{"Lab/a ok", "Lab/b ok"})
+}
+
 // The clock would go back to real time at the next start if its file stayed away.
 func TestTheFileOfTheClockIsWrittenAgainIfItIsGone(t *testing.T) {
 	for name, take := range map[string]func(t *testing.T, path string){

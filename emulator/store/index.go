@@ -71,6 +71,17 @@ func (x *Index) Rebuilt() bool { return x.rebuilt }
 // alarm of such an object, if it had one.
 func (x *Index) Skipped() []error { return slices.Clone(x.skipped) }
 
+// MergeGoneLog writes the write-ahead log into the file if somebody has deleted or moved the log:
+// what it holds would be lost when this process is killed. It reports whether the log is gone.
+func (x *Index) MergeGoneLog() (gone bool, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db == nil || !logGone(x.db.path) {
+		return false, nil
+	}
+	return true, x.db.mergeLog()
+}
+
 // Set records the alarm of an object in place of any other, cut to milliseconds. If hasName is
 // false, it keeps a name that is already recorded. The caller counts order.
 func (x *Index) Set(id string, at time.Time, order int64, name string, hasName bool) error {

@@ -160,6 +160,13 @@ func (o *Object) Moved() bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(o.file, now)
 }
 
+// LogGone reports whether somebody has deleted or moved the write-ahead log of the open file. What
+// it holds is lost unless MergeLog succeeds or the object is closed. It may be called at any time.
+func (o *Object) LogGone() bool { return logGone(o.path) }
+
+// MergeLog writes the log into the file. It fails while a transaction is open.
+func (o *Object) MergeLog() error { return o.db.mergeLog() }
+
 // Configured reports whether a PRAGMA has changed how later SQL runs. The file does not record such
 // changes.
 func (o *Object) Configured() bool { return o.configured }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -161,6 +162,16 @@ func (d *database) useWAL() error {
 	}
 	return nil
 }
+
+// logGone reports whether an open file has no write-ahead log beside it. SQLite makes one when it
+// opens the file, and goes on with a deleted one.
+func logGone(path string) bool {
+	_, err := os.Lstat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// mergeLog writes the write-ahead log into the file, as far as no statement that runs needs it.
+func (d *database) mergeLog() error { return d.execOnce("PRAGMA wal_checkpoint(PASSIVE)") }
 
 // commit ends the transaction. A violated deferred constraint is an error of the user's SQL, an
 // *SQLError.

@@ -32,11 +32,25 @@ func (w *World) CheckFiles() (what string, err error) {
 		if err := ns.checkFolder(); err != nil {
 			return fmt.Sprintf("the folder of class %s, %s,", ns.class(), ns.dir), err
 		}
+		ns.checkIndex()
 	}
 	for _, o := range w.stores.open() {
 		o.checkFile()
 	}
 	return "", nil
+}
+
+// checkIndex keeps what is in the index if its write-ahead log is gone.
+func (ns *Namespace) checkIndex() {
+	if ns.isRetired() {
+		return
+	}
+	gone, err := ns.index.MergeGoneLog()
+	if gone && !ns.indexLogGone {
+		ns.w.log.Warn("the write-ahead log (-wal) of the alarm index of "+ns.class()+" was deleted or moved while it "+
+			"was open: nothing is lost if `devtool dev` ends in good order", "err", err)
+	}
+	ns.indexLogGone = gone
 }
 
 // checkFolder looks whether the path of the namespace's folder still leads to it. The first call
@@ -64,14 +78,19 @@ func (ns *Namespace) forgetPlace() {
 	}
 }
 
-// checkFile resets the object if its file is open and gone. While the file is in use, the next call
-// checks it.
+// checkFile resets the object if its file is open and gone. If only the write-ahead log is gone, it
+// writes what that holds into the file, and the object's next event opens the file again. While the
+// file is in use, the next call checks it.
 func (o *object) checkFile() {
 	if !o.storeMu.TryLock() {
 		return
 	}
 	defer o.storeMu.Unlock()
-	if o.store == nil || o.fileLost || !o.store.Moved() {
+	if o.store == nil || o.fileLost {
+		return
+	}
+	if !o.store.Moved() {
+		o.keepLog()
 		return
 	}
 	o.fileLost = true
@@ -83,11 +102,28 @@ func (o *object) checkFile() {
 	o.abort(nil, inst, errors.New("the object's file "+path+" was deleted, moved or replaced while it was open"), false)
 }
 
-// dropLost closes a file that checkFile has found to be gone, so that the path is opened again.
-// storeMu is held, and the caller has the turn, or no event has.
-func (o *object) dropLost() error {
-	if !o.fileLost {
-		return nil
+// keepLog writes the log of the open file into the file if the log is gone. An open transaction
+// prevents that, and the next call does it. storeMu is held.
+func (o *object) keepLog() {
+	if !o.store.LogGone() || o.store.MergeLog() != nil || o.logLost {
+		return
 	}
-	return o.closeStore()
+	o.logLost = true
+	o.ns.w.log.Warn("the write-ahead log (-wal) of "+o.String()+" was deleted or moved while it was open; "+
+		"what it held is in the object's file now: stop `devtool dev` before you touch its files", "file", o.path())
+}
+
+// dropLost closes a file that checkFile has found to be gone, so that the path is opened again. If
+// only the log is gone, it waits until closing loses nothing. storeMu is held, and the caller has
+// the turn, or no event has.
+func (o *object) dropLost() error {
+	if o.fileLost || o.logLost && o.transactions == 0 && o.mayClose() {
+		return o.closeStore()
+	}
+	return nil
+}
+
+// mayClose reports whether closing the open file loses nothing. storeMu is held.
+func (o *object) mayClose() bool {
+	return !o.store.Dirty() && o.store.OpenCursors() == 0 && !o.store.Configured()
 }

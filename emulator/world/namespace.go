@@ -24,6 +24,8 @@ type Namespace struct {
 	index     *store.Index
 	keyValue  atomic.Bool // its objects have no SQL, and key-value limits
 
+	indexLogGone bool // the log has said so; only CheckFiles uses it
+
 	// mu guards what follows.
 	mu      sync.Mutex
 	objects map[objectid.ID]*object // in memory or pinned

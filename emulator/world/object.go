@@ -31,6 +31,7 @@ type object struct {
 	store *store.Object
 	// fileLost is set when the open file is no longer at its path (see missing.go).
 	fileLost bool
+	logLost  bool // its write-ahead log is
 	// lingers is set when the object was evicted and its file is still open.
 	lingers bool
 	// run is the alarm that is running, or nil.
@@ -474,7 +475,7 @@ func (o *object) closeStore() error {
 		return nil
 	}
 	s := o.store
-	o.store, o.fileLost = nil, false
+	o.store, o.fileLost, o.logLost = nil, false, false
 	o.ns.w.stores.forget(o)
 	return s.CloseOrRemove()
 }

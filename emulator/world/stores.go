@@ -44,13 +44,13 @@ func (s *stores) tryClose(o *object) {
 		return
 	}
 	defer o.storeMu.Unlock()
-	if o.store == nil || o.store.Dirty() || o.store.OpenCursors() > 0 || o.store.Configured() {
+	if o.store == nil || !o.mayClose() {
 		return
 	}
 	if err := o.store.CloseOrRemove(); err != nil {
 		o.ns.w.log.Error("close "+o.String(), "err", err)
 	}
-	o.store, o.fileLost = nil, false
+	o.store, o.fileLost, o.logLost = nil, false, false
 	s.forgetLocked(o)
 	o.forgetLingering()
 }
