@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"devtool.internal/emulator/control"
 )
@@ -212,6 +213,10 @@ func (u *upstream) check(t *testing.T, want ...string) {
 	}
 }
 
+// loadPace is the least time between two requests of a client. Without it, the clients would take
+// the processors from the build that the test waits for.
+const loadPace = 3 * time.Millisecond
+
 // load is several clients, each of which sends one request after the other.
 type load struct {
 	s       *server
@@ -229,11 +234,13 @@ func startLoad(s *server, path string) *load {
 	for range 4 {
 		request := s.request(http.MethodGet, path, nil)
 		l.clients.Go(func() {
+			ticker := time.NewTicker(loadPace)
+			defer ticker.Stop()
 			for {
 				select {
 				case <-l.end:
 					return
-				default:
+				case <-ticker.C:
 					l.note(s.send(request))
 				}
 			}

@@ -201,13 +201,13 @@ type ledgers struct {
 	failed   []string
 }
 
-// start starts clients that add, stream and set alarms. Each sends a request every 3 ms at most.
+// start starts clients that add, stream and set alarms, each at loadPace.
 func (l *ledgers) start() {
 	l.answered = make(map[string][]string)
 	for _, do := range []string{"add", "add", "stream", "slow", "arm", "arm"} {
 		object := fmt.Sprint(do, l.number.Add(1))
 		l.clients.Go(func() {
-			ticker := time.NewTicker(3 * time.Millisecond)
+			ticker := time.NewTicker(loadPace)
 			defer ticker.Stop()
 			for {
 				select {
