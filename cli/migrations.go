@@ -185,7 +185,7 @@ has some of its own, --both decides.`,
 		fmt.Fprintln(w, printable.Line(last))
 	})
 	c.flags = append(c.flags, flag{name: "both", value: "CHOICE", target: &both,
-		usage: "leave both classes their objects (keep), or give back those of the removed step (give-back)"})
+		usage: "keep both classes' objects (keep), or return those of the removed step (give-back)"})
 	return c
 }
 

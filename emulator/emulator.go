@@ -193,6 +193,13 @@ func New(o Options) (_ *Emulator, err error) {
 			e.log.Warn("other users may read .devtool: " + err.Error())
 		}
 	}
+	if err := e.openState(); err != nil {
+		return nil, err
+	}
+	c0, err := e.openClock(o)
+	if err != nil {
+		return nil, err
+	}
 	work, err := e.openBuild()
 	if err != nil {
 		return nil, err
@@ -204,13 +211,6 @@ func New(o Options) (_ *Emulator, err error) {
 		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
 		Grace: o.Grace, Restarted: func() { e.record.serves(false) },
 	}, filepath.Join(work, "serving"+exeSuffix))
-	if err := e.openState(); err != nil {
-		return nil, err
-	}
-	c0, err := e.openClock(o)
-	if err != nil {
-		return nil, err
-	}
 	if err := e.migrateAll(c); err != nil {
 		return nil, err
 	}
