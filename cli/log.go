@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lmittmann/tint"
 
@@ -91,11 +92,14 @@ func (l *logLines) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	for rest := p; len(rest) > 0; {
 		line, after, complete := bytes.Cut(rest, []byte("\n"))
-		if room := maxLine - len(l.rest); len(line) > room {
-			line, after, complete = rest[:room], rest[room:], false
+		room := maxLine - len(l.rest)
+		full := len(line) > room
+		if full {
+			end := characterStart(line, room)
+			line, after, complete = rest[:end], rest[end:], false
 		}
 		l.rest = append(l.rest, line...)
-		if complete || len(l.rest) >= maxLine {
+		if complete || full {
 			l.author = l.line(l.rest)
 			l.rest = l.rest[:0]
 		}
@@ -105,6 +109,17 @@ func (l *logLines) Write(p []byte) (int, error) {
 		rest = after
 	}
 	return len(p), nil
+}
+
+// characterStart returns the last index up to that one where a character of text begins. Where the
+// text is not UTF-8, it returns the index itself.
+func characterStart(text []byte, index int) int {
+	for at := index; at > max(index-utf8.UTFMax, 0); at-- {
+		if utf8.RuneStart(text[at]) {
+			return at
+		}
+	}
+	return index
 }
 
 // end logs an incomplete last line.

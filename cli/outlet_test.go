@@ -146,6 +146,23 @@ func TestOutputWithoutANewlineIsBounded(t *testing.T) {
 	}
 }
 
+func TestALongLineIsCutBetweenCharacters(t *testing.T) {
+	for _, character := range []string{"é", "世", "👩", "\x80"} { // the last is not UTF-8
+		var b bytes.Buffer
+		log := newEmulatorLog(logJSON, slog.LevelInfo, &b, &b, new(emulator.Journal), false)
+		text := "x" + strings.Repeat(character, maxLine)
+		io.WriteString(log.output, text) //nolint:errcheck // a buffer takes everything
+		log.end()
+		var got strings.Builder
+		for _, r := range records(t, b.String()) {
+			got.WriteString(r["msg"].(string))
+		}
+		if want := strings.ToValidUTF8(text, ""); strings.ReplaceAll(got.String(), "\ufffd", "") != want {
+			t.Errorf("%q: the lines together have %d bytes, want %d", character, got.Len(), len(want))
+		}
+	}
+}
+
 // BenchmarkOutputWithoutANewline shows that the cost of a byte does not grow with the line.
 func BenchmarkOutputWithoutANewline(b *testing.B) {
 	for _, megabytes := range []int{1, 4, 16, 64} {
