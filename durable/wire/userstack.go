@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -9,28 +10,43 @@ import (
 // UserStack returns the stack of a panic as its user needs it: without frames of the SDK and of the
 // runtime's own handling of panics, so that it begins where the user's code has failed. stack is in
 // the runtime's format, with any number of goroutines. A goroutine that runs no code of the user is
-// left out, except for the first one, which is shown as it is.
+// left out, except for the first one, which is shown as it is. A line at the end counts those that
+// exceed maxUserGoroutines.
 //
 // broken says that the runtime has found the failure, such as a nil pointer. If that happened in
 // the SDK itself, the SDK may be at fault: then its frames above the user's code stay.
 func UserStack(stack string, broken bool) string {
 	blocks := strings.Split(strings.TrimRight(stack, "\n"), "\n\n")
 	var kept []string
+	goroutines := 0
 	first := true
 	for _, block := range blocks {
 		if !isGoroutine(block) {
-			kept = append(kept, block)
+			if !strings.HasPrefix(block, "runtime stack:\n") {
+				kept = append(kept, block)
+			}
 			continue
 		}
-		if shown, users := userGoroutine(block, broken && first); users {
+		shown, users := userGoroutine(block, broken && first)
+		switch {
+		case users && goroutines < maxUserGoroutines:
 			kept = append(kept, shown)
-		} else if first {
+		case first:
 			kept = append(kept, block)
+		}
+		if users || first {
+			goroutines++
 		}
 		first = false
 	}
+	if more := goroutines - maxUserGoroutines; more > 0 {
+		kept = append(kept, fmt.Sprintf("…and %d more goroutines", more))
+	}
 	return strings.Join(kept, "\n\n")
 }
+
+// maxUserGoroutines is how many goroutines of a crash are shown.
+const maxUserGoroutines = 16
 
 // isGoroutine reports whether a block of a stack begins with a line like "goroutine 12 [running]:".
 func isGoroutine(block string) bool {
@@ -50,6 +66,9 @@ func userGoroutine(block string, broken bool) (shown string, users bool) {
 	var kept []stackFrame
 	last := 0 // the frames up to the user's last one
 	for _, f := range frames {
+		if strings.HasPrefix(f.function, "devtool.internal/durable.Serve(") {
+			break // its caller is main
+		}
 		switch {
 		case f.isMachinery():
 			continue
@@ -69,8 +88,8 @@ func userGoroutine(block string, broken bool) (shown string, users bool) {
 	b.WriteString(head)
 	for _, f := range kept[:last] {
 		b.WriteString("\n" + f.function)
-		if f.at != "" {
-			b.WriteString("\n" + f.at)
+		if at, _, _ := strings.Cut(f.at, " fp=0x"); at != "" { // without the registers of a fatal error
+			b.WriteString("\n" + at)
 		}
 	}
 	return b.String(), users
@@ -106,7 +125,8 @@ func framesOf(text string) []stackFrame {
 // isMachinery reports whether the frame belongs to the runtime, which raises and catches panics.
 func (f stackFrame) isMachinery() bool {
 	of := []string{"panic(", "runtime.", "runtime/", "internal/runtime/", "[signal "}
-	return slices.ContainsFunc(of, func(p string) bool { return strings.HasPrefix(f.function, p) })
+	function := strings.TrimPrefix(f.function, createdBy)
+	return slices.ContainsFunc(of, func(p string) bool { return strings.HasPrefix(function, p) })
 }
 
 // sdkPackages begin the functions of the SDK's packages.
@@ -123,8 +143,7 @@ func (f stackFrame) isSDK() bool {
 
 const createdBy = "created by "
 
-// isUsers reports whether the frame is neither of the SDK nor of the standard library, whose
-// packages lie in folders of the same path below "src".
+// isUsers reports whether the frame is neither of the SDK nor of the standard library.
 func (f stackFrame) isUsers() bool {
 	if f.isSDK() || f.isMachinery() || f.at == "" {
 		return false
@@ -137,5 +156,19 @@ func (f stackFrame) isUsers() bool {
 	}
 	file := strings.TrimSpace(f.at)
 	file = file[:max(strings.LastIndexByte(file, ':'), 0)] // the path may have a colon, after a drive
-	return !strings.HasSuffix(path.Dir(file), "/src/"+function[:slash+dot])
+	return !isStandard(function[:slash+dot], path.Dir(file))
 }
+
+// isStandard reports whether a package with its files in folder is one of the standard library. Its
+// packages lie in folders of the same path below "src". A program that is built with -trimpath, as
+// devtool does, has that path alone, as it has for the user's own packages.
+func isStandard(pkg, folder string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	return strings.HasSuffix(folder, "/src/"+pkg) || folder == pkg && slices.Contains(standard, first)
+}
+
+// standard holds the first elements of the paths of the standard library's packages.
+var standard = strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed " +
+	"encoding errors expvar flag fmt go hash html image index internal io iter log maps math mime net os path " +
+	"plugin reflect regexp runtime slices sort strconv strings structs sync syscall testing text time unicode " +
+	"unique vendor weak")

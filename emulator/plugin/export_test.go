@@ -65,3 +65,15 @@ type BuildOutput struct{ buildOutput }
 
 func (o *BuildOutput) Text() string       { return o.text() }
 func (o *BuildOutput) Progress() Progress { return o.progress() }
+
+// MaxReport is how many bytes of a crash report are kept.
+const MaxReport = maxReport
+
+// NewCrashFilter returns the filter of a program's stderr.
+func NewCrashFilter(w io.Writer, o LaunchOptions) *crashFilter { return newCrashFilter(w, o) }
+
+// End tells the filter that the output has ended.
+func (f *crashFilter) End() { f.end() }
+
+// Report returns the last report.
+func (f *crashFilter) Report() CrashReport { return f.report() }

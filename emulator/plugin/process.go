@@ -30,6 +30,12 @@ type LaunchOptions struct {
 	// the writers are ignored, and the program runs on.
 	Stdout, Stderr io.Writer
 
+	// UserStack, unless it is nil, returns the part of stacks that Stderr gets when the program
+	// crashes: without frames of the SDK and of the runtime. broken says that the runtime has found
+	// the failure. CrashFile, unless it is empty, is the file for the whole report then.
+	UserStack func(stacks string, broken bool) string
+	CrashFile string
+
 	// Grace is how long, in real time, Stop lets the program end by itself. Zero means two seconds.
 	Grace time.Duration
 
@@ -44,6 +50,7 @@ type Process struct {
 	pid   int
 	grace time.Duration
 	tail  tail
+	crash *crashFilter
 	conn  net.Conn
 
 	done chan struct{}
@@ -87,7 +94,8 @@ func Launch(ctx context.Context, o LaunchOptions) (*Process, error) {
 
 	var outputMu sync.Mutex
 	stdout := &lineWriter{w: orDiscard(o.Stdout), mu: &outputMu}
-	stderr := &lineWriter{w: orDiscard(o.Stderr), mu: &outputMu}
+	p.crash = newCrashFilter(orDiscard(o.Stderr), o)
+	stderr := &lineWriter{w: p.crash, mu: &outputMu}
 	cmd := exec.Command(link)
 	cmd.Dir = o.Dir
 	cmd.Env = end.environ(o.Env)
@@ -170,6 +178,7 @@ func (p *Process) supervise(outputs []*outputPipe) {
 	for _, o := range outputs {
 		o.finish()
 	}
+	p.crash.end()
 	_ = os.Remove(p.link)
 	close(p.done)
 }
@@ -200,6 +209,10 @@ func (p *Process) Err() error {
 // Tail returns the last 64 KiB that the program wrote to stderr, unchanged. After a crash they hold
 // the panic.
 func (p *Process) Tail() string { return p.tail.String() }
+
+// Crash returns what the Go runtime has printed about the program's crash. It is complete when Done
+// is closed, and empty without a crash.
+func (p *Process) Crash() CrashReport { return p.crash.report() }
 
 // Stop ends the program and every process of its group, and waits until they are gone. It closes
 // the connection, which asks the program to end, and sends SIGTERM to the group. After the grace

@@ -32,10 +32,10 @@ func (p *Program) crash() *wire.Error {
 
 func (p *Program) describeCrash() *wire.Error {
 	running, waiting := p.underWay()
-	what, cause, shown := p.ending()
-	e := &wire.Error{Message: what, Detail: p.host.relative(userOutput(shown)), Retryable: true, Reset: true}
+	what, cause, output, shown := p.ending()
+	e := &wire.Error{Message: what, Detail: p.host.relative(shown), Retryable: true, Reset: true}
 	if all := slices.Concat(running, waiting); len(all) > 0 {
-		number := eventOf(shown)
+		number := eventOf(output)
 		if i := slices.IndexFunc(all, func(ev *world.Event) bool { return ev.Number() == number }); i >= 0 {
 			running = all[i : i+1]
 		}
@@ -52,21 +52,21 @@ func (p *Program) describeCrash() *wire.Error {
 	return e
 }
 
-// ending returns how the program ended and why, as far as that is known, and what it printed about
-// it.
-func (p *Program) ending() (what, cause, shown string) {
+// ending returns how the program ended and why, as far as that is known, what it printed about it,
+// and the part of that to show.
+func (p *Program) ending() (what, cause, output, shown string) {
 	if err := p.conn.Err(); err != nil && !errors.Is(err, wire.ErrClosed) && !errors.Is(err, io.EOF) {
 		cause = err.Error()
 	}
 	if p.brokeProtocol() {
-		return brokenProtocol, p.conn.Err().Error(), ""
+		return brokenProtocol, p.conn.Err().Error(), "", ""
 	}
 	if p.Attached() {
-		return errDetached.Message, cause, ""
+		return errDetached.Message, cause, "", ""
 	}
 	what = "the handler program has closed its connection"
 	if p.process == nil {
-		return what, cause, ""
+		return what, cause, "", ""
 	}
 	// The connection closes a little before the process is gone.
 	timer := time.NewTimer(time.Second)
@@ -74,14 +74,19 @@ func (p *Program) ending() (what, cause, shown string) {
 	select {
 	case <-p.process.Done():
 	case <-timer.C:
-		return what, cause, ""
+		return what, cause, "", ""
 	}
 	how := "exit status 0"
 	if err := p.process.Err(); err != nil {
 		how = err.Error()
 	}
-	cause, shown = crashCause(string(NamePrinted([]byte(p.process.Tail()))), how)
-	return fmt.Sprintf("the handler program has crashed (%s)", how), cause, shown
+	what = fmt.Sprintf("the handler program has crashed (%s)", how)
+	if crash := p.process.Crash(); crash.Text != "" {
+		reason, _, _ := strings.Cut(crash.Text, "\n")
+		return what, reason, crash.Text, crash.Shown
+	}
+	cause, output = crashCause(string(NamePrinted([]byte(p.process.Tail()))), how)
+	return what, cause, output, output
 }
 
 // underWay returns the program's events in the order in which they began: running holds the
@@ -114,16 +119,6 @@ func titles(events []*world.Event) string {
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " and " + names[last] + " were"
-}
-
-// userOutput returns the runtime's report of a crash without the frames of the SDK. Other output
-// stays as it is.
-func userOutput(shown string) string {
-	if panicAt(shown) != 0 {
-		return shown
-	}
-	broken := strings.HasPrefix(shown, "fatal error: ") || strings.HasPrefix(shown, "panic: runtime error: ")
-	return wire.UserStack(shown, broken)
 }
 
 // maxLastLines is how many of a program's last lines are shown if they do not say why it ended.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -286,11 +287,14 @@ func (h *Runner) LaunchNew(ctx context.Context, binary string, c Settings) (*Pro
 // launch starts a program and waits until it has introduced itself.
 func (h *Runner) launch(ctx context.Context, binary string, c Settings) (*Program, error) {
 	process, err := plugin.Launch(context.WithoutCancel(ctx), plugin.LaunchOptions{
-		Binary: binary,
-		Dir:    h.Dir,
-		Env:    programEnv(os.Environ()),
-		Stdout: h.Output,
-		Stderr: h.Output,
+		Binary:    binary,
+		Dir:       h.Dir,
+		Env:       programEnv(os.Environ()),
+		Stdout:    h.Output,
+		Stderr:    h.Output,
+		UserStack: wire.UserStack,
+		// Beside the copy of the program.
+		CrashFile: filepath.Join(filepath.Dir(h.binary), "crash.txt"),
 	})
 	if err != nil {
 		return nil, err
