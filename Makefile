@@ -26,7 +26,7 @@ laws: ## run the property tests with new inputs, 1000 each (CHECKS=10000 for mor
 	RAPID_CHECKS=$${CHECKS:-1000} RAPID_SEED=$${SEED:-0} go test -count 1 -timeout 2h \
 		$$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs -n1 dirname | sort -u)
 
-long: ## run the tests of kills and of edits longer than make test, as .ci/run does (KILLS=40 EDITS=24 SEED=N)
+long: ## run at full length what make test shortens, as .ci/run does (KILLS=40 EDITS=24 SEED=N)
 	.ci/run long
 
 crash: ## end emulators and programs 200 times under load, and during a month (KILLS=1000 for more, SEED=N to repeat)

@@ -42,13 +42,17 @@ func TestOnlyInputsStartBuilds(t *testing.T) {
 	}
 }
 
-// TestAProgramThatWritesItsInputIsBraked embeds a file that the program writes at its start.
+// TestAProgramThatWritesItsInputIsBraked embeds a file that the program writes at its start. A
+// source takes twice as many builds until it is braked, so only a long run has one.
 func TestAProgramThatWritesItsInputIsBraked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ file, source string }{
 		"an embedded file":     {"stamp.txt", ""},
 		"a generated constant": {"stamp.go", "package main\n\nconst stamp = `"},
 	} {
+		if test.source != "" && !*long {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
@@ -269,13 +273,14 @@ func TestTheUsersEnvironmentBuildsForThisMachine(t *testing.T) {
 		"a browser":            {[]string{"GOOS=js", "GOARCH=wasm"}, "none"},
 		"a browser, half":      {[]string{"GOOS=js"}, "none"},
 		"another processor":    {[]string{"GOARCH=" + other, "CC=no-such-compiler", "CGO_ENABLED=1"}, "none"},
-		"a flag of the linker": {[]string{"GOFLAGS=-ldflags=-X=main.flag=linked"}, "linked"},
+		"a flag of the linker": {[]string{"GOFLAGS=-ldflags=-X=main.flag=linked " + sharedFlags}, "linked"},
 		"flags with spaces": {
-			[]string{"GOFLAGS='-ldflags=-X main.flag=linked -X main.other=x' -tags=some"}, "linked tagged",
+			[]string{"GOFLAGS='-ldflags=-X main.flag=linked -X main.other=x' -tags=some " + sharedFlags},
+			"linked tagged",
 		},
-		"a file and no build": {[]string{"GOFLAGS=-o=/nowhere/x -n -json"}, "none"},
-		"no program":          {[]string{"GOFLAGS=-buildmode=c-archive"}, "none"},
-		"no copies":           {[]string{"GOFLAGS=-mod=mod"}, "none"},
+		"a file and no build": {[]string{"GOFLAGS=-o=/nowhere/x -n -json " + sharedFlags}, "none"},
+		"no program":          {[]string{"GOFLAGS=-buildmode=c-archive " + sharedFlags}, "none"},
+		"no copies":           {[]string{"GOFLAGS=-mod=mod " + sharedFlags}, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -26,6 +27,9 @@ import (
 //
 // Each test has projects. project.dev starts an emulator for one and returns when it is ready.
 // project.devtool runs any other command.
+
+// long makes the tests that ask it run at full length. `make long` and its step of .ci/run set it.
+var long = flag.Bool("long", false, "run the long tests at full length")
 
 // patience bounds every wait. It is long because the machine may be busy. A test that works needs
 // only a small part of it.
