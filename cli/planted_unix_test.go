@@ -225,7 +225,9 @@ func smallSDK() fs.FS {
 	return files
 }
 
-func TestNoCommandChangesAnythingOutsideAHostileProject(t *testing.T) {
+// inHostileProjects runs test in a project of each kind. before is what stands outside of it.
+func inHostileProjects(t *testing.T, test func(t *testing.T, p hostilePaths, before string)) {
+	t.Helper()
 	for name, place := range hostiles() {
 		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
 			t.Parallel()
@@ -233,60 +235,57 @@ func TestNoCommandChangesAnythingOutsideAHostileProject(t *testing.T) {
 			if err := place(p); err != nil {
 				t.Fatal(err)
 			}
-			before := contentOf(t, p.canary)
-			for _, line := range hostileCommands {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				c := call{dir: p.project, sdk: smallSDK(), env: map[string]string{"PATH": os.Getenv("PATH")}}
-				c.run(ctx, strings.Split(line, " ")...)
-				if ctx.Err() != nil {
-					t.Fatalf("devtool %s did not end", line)
-				}
-				cancel()
-				if after := contentOf(t, p.canary); after != before {
-					t.Fatalf("devtool %s has changed what is outside:\n%s\nwas\n%s", line, after, before)
-				}
-			}
-			if left, err := os.ReadDir(filepath.Dir(p.canary)); len(left) != 2 || err != nil {
-				t.Errorf("beside the project is %v, %v, want only the canary", left, err)
-			}
+			test(t, p, contentOf(t, p.canary))
 		})
 	}
 }
 
+func TestNoCommandChangesAnythingOutsideAHostileProject(t *testing.T) {
+	inHostileProjects(t, func(t *testing.T, p hostilePaths, before string) {
+		for _, line := range hostileCommands {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			c := call{dir: p.project, sdk: smallSDK(), env: map[string]string{"PATH": os.Getenv("PATH")}}
+			c.run(ctx, strings.Split(line, " ")...)
+			if ctx.Err() != nil {
+				t.Fatalf("devtool %s did not end", line)
+			}
+			cancel()
+			if after := contentOf(t, p.canary); after != before {
+				t.Fatalf("devtool %s has changed what is outside:\n%s\nwas\n%s", line, after, before)
+			}
+		}
+		if left, err := os.ReadDir(filepath.Dir(p.canary)); len(left) != 2 || err != nil {
+			t.Errorf("beside the project is %v, %v, want only the canary", left, err)
+		}
+	})
+}
+
 // TestNoEmulatorChangesAnythingOutsideAHostileProject starts dev where the commands were tested.
 func TestNoEmulatorChangesAnythingOutsideAHostileProject(t *testing.T) {
-	for name, place := range hostiles() {
-		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
-			t.Parallel()
-			p := newHostile(t)
-			if err := place(p); err != nil {
-				t.Fatal(err)
-			}
-			before := contentOf(t, p.canary)
-			limited, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			ctx, stop := context.WithCancel(limited)
-			defer stop()
-			var errs strings.Builder
-			code := cli.Run(ctx, []string{"dev", "--attach", "--json", "--port", "0"}, cli.Streams{
-				In: strings.NewReader(""), Out: readyStops(stop), Err: &errs,
-				Env: func(string) string { return "" }, Environ: func() []string { return nil },
-				Dir: p.project, SDK: smallSDK(),
-				IsTerminal: func(any) bool { return false }, Width: func(any) int { return 80 },
-			})
-			switch {
-			case limited.Err() != nil:
-				t.Error("devtool dev did not end")
-			case code == 0 && ctx.Err() == nil, code > 1:
-				t.Errorf("devtool dev ended with %d before it was ready: %s", code, errs.String())
-			case code == 1 && !strings.Contains(errs.String(), p.project):
-				t.Errorf("devtool dev names no path: %s", errs.String())
-			}
-			if after := contentOf(t, p.canary); after != before {
-				t.Errorf("devtool dev has changed what is outside:\n%s\nwas\n%s", after, before)
-			}
+	inHostileProjects(t, func(t *testing.T, p hostilePaths, before string) {
+		limited, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		ctx, stop := context.WithCancel(limited)
+		defer stop()
+		var errs strings.Builder
+		code := cli.Run(ctx, []string{"dev", "--attach", "--json", "--port", "0"}, cli.Streams{
+			In: strings.NewReader(""), Out: readyStops(stop), Err: &errs,
+			Env: func(string) string { return "" }, Environ: func() []string { return nil },
+			Dir: p.project, SDK: smallSDK(),
+			IsTerminal: func(any) bool { return false }, Width: func(any) int { return 80 },
 		})
-	}
+		switch {
+		case limited.Err() != nil:
+			t.Error("devtool dev did not end")
+		case code == 0 && ctx.Err() == nil, code > 1:
+			t.Errorf("devtool dev ended with %d before it was ready: %s", code, errs.String())
+		case code == 1 && !strings.Contains(errs.String(), p.project):
+			t.Errorf("devtool dev names no path: %s", errs.String())
+		}
+		if after := contentOf(t, p.canary); after != before {
+			t.Errorf("devtool dev has changed what is outside:\n%s\nwas\n%s", after, before)
+		}
+	})
 }
 
 // readyStops is the standard output of a dev that is to end as soon as it is ready.
