@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"devtool.internal/clock"
 	"devtool.internal/durable/wire"
 )
 
@@ -274,10 +275,12 @@ func (w *stoppedWall) read() time.Time {
 	return w.now
 }
 
-func (w *stoppedWall) move(d time.Duration) {
+// move lets d pass, and makes c notice. By itself, c would look after ten seconds of real time.
+func (w *stoppedWall) move(c *clock.Clock, d time.Duration) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+	w.mu.Unlock()
+	c.AtMaintenance(time.Time{}, func(*clock.Step) {}) // a timer that is due first wakes the clock
 }
 
 // newRunningWorld starts a world with a clock that runs by itself, when the wall clock moves.
@@ -320,7 +323,7 @@ func TestEqualSleepsEndInTheOrderInWhichTheyWereSetOnARunningClock(t *testing.T)
 				wg.Go(func() { w.want(object(i), want[i], "") })
 				w.awaitSleepers(i + 1)
 			}
-			wall.move(time.Second)
+			wall.move(w.clock, time.Second)
 			wg.Wait()
 			wantList(t, "ended", ended, want)
 		})
@@ -350,7 +353,7 @@ func TestAlarmsOfOneInstantStartInTheOrderInWhichTheyWereSetOnARunningClock(t *t
 			t.Fatal(err)
 		}
 	}
-	wall.move(2 * time.Hour)
+	wall.move(w.clock, 2*time.Hour)
 	eventually(t, "all have run", func() bool { return len(strings.Fields(s.notes())) == many })
 	wantList(t, "started", started, want)
 }
