@@ -69,6 +69,37 @@ func TestServeHTTPPassesABodyOnPieceByPiece(t *testing.T) {
 	})
 }
 
+// The client gets what the object has flushed, also if the failure is there before that is passed
+// on.
+func TestAResponseThatBreaksOffBeginsHoweverSoonTheObjectFails(t *testing.T) {
+	var failed chan struct{}
+	w := withFetch(func(p *probe, w http.ResponseWriter, r *http.Request) {
+		resp, err := p.env.Namespace("OBJECTS").GetByName("two").Fetch(r)
+		if err != nil {
+			panic(failure{err})
+		}
+		defer resp.Body.Close()
+		<-failed
+		if err := copyResponse(w, resp); err != nil {
+			panic(failure{err})
+		}
+	})
+	emulate(t, w, func(e *emulation) {
+		failed = make(chan struct{})
+		e.on(wire.MethodSubrequest, func(s *wire.Stream) {
+			s.Answer(&wire.Response{Status: 200, ContentLength: -1, Body: []byte("begin")}, false)
+			s.Fail(&wire.Error{Message: "no luck", Remote: true})
+		})
+		x := e.fetch(e.construct("Object", "one"), wire.Request{})
+		e.settle()
+		close(failed)
+		e.expectSent("subrequest GET http://localhost:8787/ +0", "pause", "reply 200 +5", "resume", "fail no luck")
+		if head := x.head(); head.Status != 200 || string(head.Body) != "begin" {
+			t.Errorf("got %d %q, want 200 and its beginning", head.Status, head.Body)
+		}
+	})
+}
+
 // A head that the object has flushed arrives at once, whatever it says about the body.
 func TestServeHTTPPassesAFlushOnBeforeTheBody(t *testing.T) {
 	for name, test := range map[string]struct {

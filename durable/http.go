@@ -158,7 +158,8 @@ func (b *requestBody) Close() error {
 }
 
 // copyResponse answers with resp. It passes on at once what has arrived of it, before it waits for
-// more: the object may have flushed that.
+// more or fails: the object may have flushed that. So a response that breaks off does so for the
+// client, too, however soon the object has failed.
 func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	for name, values := range resp.Header {
 		w.Header()[name] = values
@@ -169,14 +170,23 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 	w.WriteHeader(resp.StatusCode)
 	arriving, _ := resp.Body.(source) // nil if all of the body is here
 	unsent := true
+	flush := func() error {
+		if !unsent || arriving == nil {
+			return nil
+		}
+		unsent = false
+		err := http.NewResponseController(w).Flush()
+		if errors.Is(err, http.ErrNotSupported) {
+			return nil
+		}
+		return err
+	}
 	buf := make([]byte, maxPiece)
 	for {
-		if unsent && arriving != nil && !arriving.ReadReady() {
-			err := http.NewResponseController(w).Flush()
-			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if arriving != nil && !arriving.ReadReady() {
+			if err := flush(); err != nil {
 				return err
 			}
-			unsent = false
 		}
 		n, err := resp.Body.Read(buf)
 		if n > 0 {
@@ -189,6 +199,7 @@ func copyResponse(w http.ResponseWriter, resp *http.Response) error {
 			return nil
 		}
 		if err != nil {
+			flush() //nolint:errcheck // the first error counts
 			return err
 		}
 	}
