@@ -70,6 +70,10 @@ func serve(w http.ResponseWriter, r *http.Request, do string, room *Room) {
 		working <- struct{}{}
 		<-ctx.Done()
 		return
+	case "quiet": // nothing of the response has left
+		working <- struct{}{}
+		durable.Sleep(ctx, time.Hour)
+		return
 	case "working":
 		<-working
 		return
@@ -117,10 +121,13 @@ func (s *server) stream(path string) (ended <-chan struct{}) {
 }
 
 // work lets the object busy work without end. The end of the request closes ended.
-func (s *server) work() (ended <-chan struct{}) {
+func (s *server) work() (ended <-chan struct{}) { return s.begin("/busy/work") }
+
+// begin sends a request, and returns when its handler runs. The end of the request closes ended.
+func (s *server) begin(path string) (ended <-chan struct{}) {
 	s.t.Helper()
 	closed := make(chan struct{})
-	request := s.request(http.MethodGet, "/busy/work", nil)
+	request := s.request(http.MethodGet, path, nil)
 	go func() {
 		defer close(closed)
 		s.send(request) //nolint:errcheck // it ends with the version, or with the emulator
@@ -177,7 +184,10 @@ func TestTheGraceOfHandlersThatWorkIsAFlag(t *testing.T) {
 // With an hour's grace only a cut stream lets dev end within the test's patience.
 func TestAnInterruptCutsStreamsOff(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/a/cond", "/b/sleep", "/c/tick", "/d/channel", "/worker/sleep", "/worker/tick"} {
+	for _, path := range []string{
+		"/a/cond", "/b/sleep", "/c/tick", "/d/channel",
+		"/worker/sleep", "/worker/tick", "/worker/channel", "/worker/machine",
+	} {
 		t.Run(strings.ReplaceAll(path[1:], "/", " "), func(t *testing.T) {
 			t.Parallel()
 			s := streamingProject(t).dev("--grace", "1h")
@@ -187,6 +197,23 @@ func TestAnInterruptCutsStreamsOff(t *testing.T) {
 			}
 			<-ended
 		})
+	}
+}
+
+// A handler that sleeps before it has answered is cut off, too, be it the worker's or an object's.
+func TestAReloadAndAnInterruptCutSleepersOff(t *testing.T) {
+	t.Parallel()
+	p := streamingProject(t)
+	s := p.dev("--grace", "1h")
+	for _, path := range []string{"/worker/quiet", "/a/quiet"} {
+		ended := s.begin(path)
+		p.edit("main.go", `const version = "`, `const version = "next `)
+		<-ended
+		ended = s.begin(path)
+		defer func() { <-ended }()
+	}
+	if code := s.interrupt(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
 	}
 }
 
