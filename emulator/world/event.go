@@ -128,8 +128,7 @@ func (ev *Event) String() string {
 // not paused, but waits for the outside meanwhile.
 func (ev *Event) CarryBody(n int) {
 	if ev.obj == nil && (n > 0 || !ev.prog.Lost()) {
-		ev.AwaitOutside(n)
-		ev.addBodies(n)
+		ev.carry(n)
 	}
 }
 

@@ -217,9 +217,13 @@ func (h *stepHolder) atRest() bool {
 	return h.waits > 0 || h.outside > 0 || h.paused
 }
 
-func (h *stepHolder) addBodies(n int) {
+// carry is AwaitOutside for bodies.
+func (h *stepHolder) carry(n int) {
+	h.start.Leave()
 	h.stepMu.Lock()
+	h.outside += n
 	h.bodies += n
+	h.progress++
 	h.stepMu.Unlock()
 }
 
