@@ -381,102 +381,152 @@ func (r *reloader) reload(ctx context.Context) error {
 	started := time.Now()
 	r.unchanged = false
 	before := e.host.Serving()
-	var crons []string // the configuration's, if they have changed
-	if r.stale {
-		c, err := e.options.Load()
-		if err != nil {
-			return err
-		}
-		was := e.currentSettings().dev
-		postponed, err := e.configure(c)
-		if err != nil {
-			return err
-		}
-		r.migrates = nil
-		if postponed {
-			r.migrates = c
-		}
-		switch {
-		case sameAddress(c.Dev, was):
-		case sameAddress(c.Dev, r.dev):
-			e.log.Info("the dev address in the configuration is again the one in use")
-		default:
-			e.log.Warn("the dev address changed in the configuration; restart devtool to apply it")
-		}
-		if !slices.Equal(c.Crons, r.crons) {
-			r.crons, crons = c.Crons, c.Crons
-			e.log.Info(fmt.Sprintf("cron triggers of the configuration: %q", crons))
-		}
-		e.builder.Package = mainPackage(c)
-		r.stale = false
+	newCrons, err := r.readConfiguration()
+	if err == nil {
+		err = r.prepare()
 	}
-	if r.unprepared && e.options.Prepare != nil {
-		if err := e.options.Prepare(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
-	r.unprepared = false
 	result, err := e.builder.Build(ctx, e.options.Progress)
 	if err != nil {
 		return err
 	}
 	e.record.built(result.Took)
-	now := e.currentSettings().program
-	swap := func(next *program.Program) (bool, error) { return e.host.Swap(next), nil }
-	if c := r.migrates; c != nil {
-		next, err := e.planFor(c)
-		if err != nil {
-			return err
-		}
-		now = next.settings.program
-		now.Bindings = make(map[string]*world.Namespace)
-		swap = func(next *program.Program) (bool, error) {
-			return e.host.SwapAlone(next, func() error { return e.reconfigure(c, now.Bindings) })
-		}
-	} else if result.Hash == r.hash && reflect.DeepEqual(r.welcome, now.Welcome) {
+	next, err := r.nextVersion(result.Hash)
+	if err != nil {
+		return err
+	}
+	if next == nil {
 		if err := e.settleMigrations(); err != nil {
 			return err
 		}
 		r.unchanged = true
 		e.log.Debug("nothing to reload", "build", result.Took)
-		if len(crons) > 0 {
+		if newCrons {
 			e.host.WarnOfCrons(e.host.Serving())
 		}
 		return nil
 	}
-	launched := time.Now()
-	next, err := e.host.LaunchNew(ctx, e.builder.Output, now)
-	if err != nil {
+	if swapped, err := r.serve(ctx, next); err != nil || !swapped {
 		return err
 	}
-	if r.migrates == nil {
-		if err := e.settleMigrations(); err != nil {
-			next.End(err)
+	switch {
+	case !r.ready: // Run's caller reports the first version
+	case before == nil:
+		e.log.Info(fmt.Sprintf("ready on %s, built in %d ms", e.URL(), result.Took.Milliseconds()))
+	default:
+		e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)",
+			time.Since(started).Milliseconds(), result.Took.Milliseconds()))
+	}
+	return nil
+}
+
+// readConfiguration reads and applies the configuration if one of its files has changed. It reports
+// whether the configuration has cron triggers that it did not have before.
+func (r *reloader) readConfiguration() (newCrons bool, err error) {
+	if !r.stale {
+		return false, nil
+	}
+	e := r.e
+	c, err := e.options.Load()
+	if err != nil {
+		return false, err
+	}
+	was := e.currentSettings().dev
+	postponed, err := e.configure(c)
+	if err != nil {
+		return false, err
+	}
+	r.migrates = nil
+	if postponed {
+		r.migrates = c
+	}
+	switch {
+	case sameAddress(c.Dev, was):
+	case sameAddress(c.Dev, r.dev):
+		e.log.Info("the dev address in the configuration is again the one in use")
+	default:
+		e.log.Warn("the dev address changed in the configuration; restart devtool to apply it")
+	}
+	if !slices.Equal(c.Crons, r.crons) {
+		r.crons, newCrons = c.Crons, len(c.Crons) > 0
+		e.log.Info(fmt.Sprintf("cron triggers of the configuration: %q", c.Crons))
+	}
+	e.builder.Package = mainPackage(c)
+	r.stale = false
+	return newCrons, nil
+}
+
+// prepare prepares the project's folder for a build, if the user has changed what decides about the
+// modules.
+func (r *reloader) prepare() error {
+	if prepare := r.e.options.Prepare; prepare != nil && r.unprepared {
+		if err := prepare(); err != nil {
 			return err
 		}
 	}
-	swapped, err := swap(next)
+	r.unprepared = false
+	return nil
+}
+
+// A version is a built program that is to serve, with the settings that it gets.
+type version struct {
+	hash     string // of the binary
+	settings program.Settings
+	// migrations is the configuration whose migrations change which class has existing objects, or
+	// nil. They need the world for themselves.
+	migrations *config.Config
+}
+
+// nextVersion returns the version that the program with this hash makes, or nil if it is the one
+// that serves.
+func (r *reloader) nextVersion(hash string) (*version, error) {
+	v := &version{hash: hash, settings: r.e.currentSettings().program, migrations: r.migrates}
+	if v.migrations == nil {
+		if hash == r.hash && reflect.DeepEqual(r.welcome, v.settings.Welcome) {
+			return nil, nil
+		}
+		return v, nil
+	}
+	planned, err := r.e.planFor(v.migrations)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	v.settings = planned.settings.program
+	v.settings.Bindings = make(map[string]*world.Namespace) // reconfigure fills it in
+	return v, nil
+}
+
+// serve launches a version, and makes it serve in place of the one before. It reports false if an
+// attached program serves instead.
+func (r *reloader) serve(ctx context.Context, v *version) (swapped bool, err error) {
+	e := r.e
+	launched := time.Now()
+	next, err := e.host.LaunchNew(ctx, e.builder.Output, v.settings)
+	if err != nil {
+		return false, err
+	}
+	if v.migrations != nil {
+		change := func() error { return e.reconfigure(v.migrations, v.settings.Bindings) }
+		swapped, err = e.host.SwapAlone(next, change)
+	} else if err = e.settleMigrations(); err == nil {
+		swapped = e.host.Swap(next)
+	} else {
+		next.End(err)
+	}
+	if err != nil {
+		return false, err
 	}
 	if !swapped { // an attached one was faster
 		r.postponed = true
 		e.log.Info(postponedLine)
-		return nil
+		return false, nil
 	}
 	e.record.serves(true)
 	r.brake.served(launched)
-	r.hash, r.welcome, r.migrates = result.Hash, now.Welcome, nil
-	switch {
-	case !r.ready: // Run's caller reports the first version
-		return nil
-	case before == nil:
-		e.log.Info(fmt.Sprintf("ready on %s, built in %d ms", e.URL(), result.Took.Milliseconds()))
-		return nil
-	}
-	e.log.Info(fmt.Sprintf("reloaded in %d ms (build %d)",
-		time.Since(started).Milliseconds(), result.Took.Milliseconds()))
-	return nil
+	r.hash, r.welcome, r.migrates = v.hash, v.settings.Welcome, nil
+	return true, nil
 }
 
 // sameAddress reports whether a and b listen at the same place.
