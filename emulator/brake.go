@@ -3,6 +3,7 @@ package emulator
 import (
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,13 +19,15 @@ import (
 type brake struct {
 	requests *atomic.Int64 // from outside, so far
 
-	launched, serving time.Time // of the version that serves
-	before            int64     // requests before it served
-	counted           bool      // its start has counted
-	starts            int       // in a row that wrote inputs
-	files             []string  // which ones
-	// held is set while these files make no versions. The rest belongs to the reloader's goroutine.
-	held atomic.Bool
+	// mu guards what follows.
+	mu       sync.Mutex
+	launched time.Time // the last version
+	serving  time.Time // since when it serves, or its launch has failed; zero during its launch
+	before   int64     // requests before it served
+	counted  bool      // its start has counted
+	starts   int       // in a row that wrote inputs
+	files    []string  // which ones
+	held     bool      // these files make no versions
 }
 
 const (
@@ -35,26 +38,48 @@ const (
 	startsFor = time.Second
 )
 
-// served notes that a version has begun to serve.
-func (b *brake) served(launched time.Time) {
-	b.launched, b.serving, b.before, b.counted = launched, time.Now(), b.requests.Load(), false
+// launches notes that a version is launched. On a busy machine, what it writes may be reported
+// before it serves.
+func (b *brake) launches() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.launched, b.serving, b.counted = time.Now(), time.Time{}, false
+}
+
+// serves notes that the version has begun to serve, or that its launch has failed.
+func (b *brake) serves() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.serving, b.before = time.Now(), b.requests.Load()
+}
+
+// holds reports whether some files make no versions.
+func (b *brake) holds() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
 }
 
 // release lets all files make versions again.
 func (b *brake) release() {
-	b.starts, b.files = 0, nil
-	b.held.Store(false)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.releaseLocked()
 }
 
-// stops reports whether the changed paths, which are inputs, make no new version. first is set if
-// that is the first time. isSource reports whether a path is source of the program or its
-// configuration.
-func (b *brake) stops(paths []string, isSource func(string) bool) (stops, first bool) {
+func (b *brake) releaseLocked() { b.starts, b.files, b.held = 0, nil, false }
+
+// stops reports whether the changed paths, which are inputs, make no new version. If that is the
+// first time, it returns the files that the program writes. isSource reports whether a path is
+// source of the program or its configuration.
+func (b *brake) stops(paths []string, isSource func(string) bool) (stops bool, first []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	limit := braking
 	if slices.ContainsFunc(paths, isSource) {
 		limit *= 2
 	}
-	if !slices.ContainsFunc(paths, func(path string) bool { return !b.wrote(path, isSource(path)) }) {
+	if all(paths, func(path string) bool { return b.wroteLocked(path, isSource(path)) }) {
 		if !b.counted {
 			b.counted = true
 			b.starts++
@@ -63,20 +88,28 @@ func (b *brake) stops(paths []string, isSource func(string) bool) (stops, first 
 		slices.Sort(b.files)
 		b.files = slices.Compact(b.files)
 		if b.starts <= limit {
-			return false, false
+			return false, nil
 		}
-		return true, !b.held.Swap(true)
+		if !b.held {
+			b.held, first = true, slices.Clone(b.files)
+		}
+		return true, first
 	}
-	if b.held.Load() && !slices.ContainsFunc(paths, func(path string) bool { return !slices.Contains(b.files, path) }) {
-		return true, false
+	if b.held && all(paths, func(path string) bool { return slices.Contains(b.files, path) }) {
+		return true, nil
 	}
-	b.release()
-	return false, false
+	b.releaseLocked()
+	return false, nil
 }
 
-// wrote reports whether the program that serves has probably written the file at path at its start.
-func (b *brake) wrote(path string, isSource bool) bool {
-	if b.serving.IsZero() {
+// all reports whether f is true of all paths.
+func all(paths []string, f func(path string) bool) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool { return !f(path) })
+}
+
+// wroteLocked reports whether the last version has probably written the file at path at its start.
+func (b *brake) wroteLocked(path string, isSource bool) bool {
+	if b.launched.IsZero() {
 		return false
 	}
 	at := time.Now() // a file that is gone has no time
@@ -84,7 +117,9 @@ func (b *brake) wrote(path string, isSource bool) bool {
 		at = info.ModTime()
 	}
 	end := b.serving
-	if !isSource && b.requests.Load() == b.before {
+	if end.IsZero() {
+		end = time.Now()
+	} else if !isSource && b.requests.Load() == b.before {
 		end = end.Add(startsFor)
 	}
 	return !at.Before(b.launched) && !at.After(end)

@@ -26,7 +26,9 @@ func newBrakeWorld(t *testing.T) *brakeWorld {
 // serve lets a version be launched, ready 100 ms later, and then a file change.
 func (w *brakeWorld) serve() {
 	w.version = w.version.Add(time.Minute)
-	w.served(w.version)
+	w.launches()
+	w.serves()
+	w.launched = w.version
 	w.serving = w.version.Add(100 * time.Millisecond)
 }
 
@@ -41,8 +43,8 @@ func (w *brakeWorld) changes(name string, after time.Duration) (builds, first bo
 	if err := os.Chtimes(path, at, at); err != nil {
 		w.t.Fatal(err)
 	}
-	stops, first := w.stops([]string{path}, func(path string) bool { return filepath.Ext(path) == ".go" })
-	return !stops, first
+	stops, written := w.stops([]string{path}, func(path string) bool { return filepath.Ext(path) == ".go" })
+	return !stops, written != nil
 }
 
 func (w *brakeWorld) want(when, name string, after time.Duration, builds, first bool) {
@@ -102,6 +104,24 @@ func TestAReleasedBrakeBuildsAgain(t *testing.T) {
 	w.want("at the limit", "a.txt", starting, false, true)
 	w.release()
 	w.want("after r", "a.txt", later, true, false)
+}
+
+// On a busy machine, a change is reported before the program serves, and ends its launch.
+func TestTheBrakeStopsWhatAProgramWritesBeforeItServes(t *testing.T) {
+	for file, limit := range map[string]int{"a.txt": braking, "a.go": 2 * braking} {
+		w := newBrakeWorld(t)
+		launch := func() {
+			w.version = w.version.Add(time.Minute)
+			w.launches()
+			w.launched = w.version
+		}
+		for range limit {
+			launch()
+			w.want("before the limit", file, starting, true, false)
+		}
+		launch()
+		w.want("at the limit", file, starting, false, true)
+	}
 }
 
 // Several changes during one start are one start.

@@ -118,10 +118,11 @@ func (r *reloader) run() {
 		case <-r.ctx.Done():
 			return
 		case paths := <-r.files.changes:
-			if !r.noteChanges(paths) {
+			if r.isBraked(paths) {
 				r.e.host.ExpectNoMore(r.files.settling)
 				continue
 			}
+			r.noteChanges(paths)
 		case <-r.e.host.BuildWanted:
 			if !r.postponed && r.e.host.Serving() != nil {
 				continue
@@ -153,7 +154,7 @@ func (r *reloader) isBehind() bool {
 	}
 	e.record.mu.Lock()
 	defer e.record.mu.Unlock()
-	return e.record.Failure != nil || r.brake.held.Load()
+	return e.record.Failure != nil || r.brake.holds()
 }
 
 // ask makes run start the program again, built from what is saved. It returns when that is done.
@@ -201,47 +202,58 @@ func (r *reloader) build(ctx context.Context) error {
 			defer close(done)
 			done <- r.reload(building)
 		}()
-		more := true
-		for more {
+		var changed []string
+		for changed == nil {
 			select {
 			case err := <-done:
 				cancel()
-				if ctx.Err() != nil {
-					return err
+				if err != nil && !again {
+					changed, again = r.savedMeanwhile(ctx), true
 				}
-				if err != nil && !again && r.savedMeanwhile(ctx) {
-					again, more = true, false
-					continue
+				if changed == nil {
+					return r.conclude(ctx, err, began)
 				}
-				failure := r.e.record.changed(err)
-				if err != nil {
-					r.e.host.Fail(&door.Unserved{Cause: err, Failure: failure})
-				}
-				r.files.anySource(r.stale)
-				r.inspect(err == nil, began)
-				return err
 			case paths := <-r.files.changes:
-				more = !r.noteChanges(paths)
+				if !r.isBraked(paths) {
+					changed = paths
+				}
 			}
 		}
 		cancel()
-		<-done
+		<-done // from here on, nothing else uses what noteChanges changes
+		r.noteChanges(changed)
 	}
 }
 
-// savedMeanwhile waits for a save that is under way, if there is one, and reports whether it makes
-// another version. A build in the middle of a save fails for no reason of its own: `go mod vendor`
-// leaves half a folder for a while.
-func (r *reloader) savedMeanwhile(ctx context.Context) bool {
-	if !r.files.settling() {
-		return false
+// conclude notes the outcome err of a build that began at began, and returns it.
+func (r *reloader) conclude(ctx context.Context, err error, began time.Time) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	failure := r.e.record.changed(err)
+	if err != nil {
+		r.e.host.Fail(&door.Unserved{Cause: err, Failure: failure})
+	}
+	r.files.anySource(r.stale)
+	r.inspect(err == nil, began)
+	return err
+}
+
+// savedMeanwhile waits for a save that is under way, if there is one. It returns the changed files
+// if they make another version, or nil. A build in the middle of a save fails for no reason of its
+// own: `go mod vendor` leaves half a folder for a while.
+func (r *reloader) savedMeanwhile(ctx context.Context) (changed []string) {
+	if ctx.Err() != nil || !r.files.settling() {
+		return nil
 	}
 	select {
 	case paths := <-r.files.changes:
-		return r.noteChanges(paths)
+		if !r.isBraked(paths) {
+			return paths
+		}
 	case <-ctx.Done():
-		return false
 	}
+	return nil
 }
 
 // mendable reports whether an edit may fix err, the first version's. An edit fixes neither a
@@ -277,25 +289,25 @@ func (r *reloader) makesVersion(path string) bool {
 	return decidesModules(path) || slices.Contains(r.configuration, path)
 }
 
-// noteChanges notes that inputs of the build have changed. It reports false if they make no new
-// version.
-func (r *reloader) noteChanges(paths []string) bool {
-	stops, first := r.brake.stops(paths, r.makesVersion)
-	if first {
+// isBraked reports whether changed inputs of the build make no new version.
+func (r *reloader) isBraked(paths []string) bool {
+	stops, written := r.brake.stops(paths, r.makesVersion)
+	if written != nil {
 		r.e.log.Warn(fmt.Sprintf("%s changed at each of the last %d starts, so the program seems to write it: "+
 			"it is not built again for that, until you save another file or press r",
-			r.e.listed(r.brake.files), braking))
+			r.e.listed(written), braking))
 	}
-	if stops {
-		return false
-	}
+	return stops
+}
+
+// noteChanges notes that inputs of the build have changed. No reload is under way.
+func (r *reloader) noteChanges(paths []string) {
 	r.e.log.Debug("changed: " + r.e.listed(paths))
 	r.sourceChanged = r.sourceChanged || slices.ContainsFunc(paths, r.makesVersion)
 	r.unprepared = r.unprepared || slices.ContainsFunc(paths, decidesModules)
 	r.stale = r.stale || slices.ContainsFunc(paths, func(path string) bool {
 		return slices.Contains(r.configuration, path)
 	})
-	return true
 }
 
 // decidesModules reports whether the file or folder at path says from which modules go builds.
@@ -502,7 +514,8 @@ func (r *reloader) nextVersion(hash string) (*version, error) {
 // attached program serves instead.
 func (r *reloader) serve(ctx context.Context, v *version) (swapped bool, err error) {
 	e := r.e
-	launched := time.Now()
+	r.brake.launches()
+	defer r.brake.serves()
 	next, err := e.host.LaunchNew(ctx, e.builder.Output, v.settings)
 	if err != nil {
 		return false, err
@@ -524,7 +537,6 @@ func (r *reloader) serve(ctx context.Context, v *version) (swapped bool, err err
 		return false, nil
 	}
 	e.record.serves(true)
-	r.brake.served(launched)
 	r.hash, r.welcome, r.migrates = v.hash, v.settings.Welcome, nil
 	return true, nil
 }
