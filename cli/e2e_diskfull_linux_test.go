@@ -79,7 +79,10 @@ func TestAFastClockThatCantBeSavedStandsStill(t *testing.T) {
 	var stood control.Time
 	eventually(t, "the clock stands still", func() bool {
 		last := stood
-		stood = p.time()
+		var err error
+		if stood, err = s.control().Time(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		return stood.Now.Equal(last.Now)
 	})
 	if got := p.devtool("time", "now"); !strings.Contains(got.out, "stands still") {

@@ -106,7 +106,10 @@ func TestAFastClockOutlivesAKill(t *testing.T) {
 	p.succeed(nil, "time", "speed", "3600")
 	var seen control.Time
 	eventually(t, "the clock is three hours ahead", func() bool {
-		seen = p.time()
+		var err error
+		if seen, err = s.control().Time(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		return seen.Now.Sub(before) > 3*time.Hour
 	})
 	s.kill()

@@ -48,7 +48,13 @@ func TestTheClockOfARunningEmulatorIsMovedInEveryWay(t *testing.T) {
 	}
 	now("resume")
 	s.fetch(http.MethodPost, "/", "")
-	eventually(t, "an hour passes in 3.6 s and the alarm runs", func() bool { return len(p.alarms().Alarms) == 0 })
+	eventually(t, "an hour passes in 3.6 s and the alarm runs", func() bool {
+		pending, err := s.control().ListAlarms(t.Context(), control.AlarmsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(pending.Alarms) == 0
+	})
 	s.fetch(http.MethodPost, "/", "")
 	if got := p.devtool("time", "reset"); got.code != 1 || !strings.Contains(got.err, "1 alarm is pending") {
 		t.Errorf("reset with an alarm: got %+v", got)
