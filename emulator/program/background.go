@@ -10,8 +10,8 @@ import (
 
 // runInBackground delivers work that outlives its handler as an event of its own, of the same
 // object or of the worker. The event lasts until the program ends the body of s. It takes its turn
-// by Resume, as after a pause. Its place in the queue is that of the
-// moment at which the program asks: a request that comes later does not overtake it.
+// by Resume, as after a pause. It has its place in the queue from when the program asks: no later
+// request overtakes it.
 func (p *Program) runInBackground(s *wire.Stream) error {
 	var q wire.Operation
 	caller, err := p.asker(s, &q)

@@ -24,8 +24,8 @@ type object struct {
 	ns *Namespace
 	id objectid.ID
 
-	// storeMu is held while the store is used, and while a turn is given up: an
-	// event whose handler runs several goroutines may ask for both at once.
+	// storeMu is held while the store is used, and while a turn is given up: an event whose handler
+	// runs several goroutines may ask for both at once.
 	storeMu sync.Mutex
 	// store is nil until it is first used. Only the holder of the turn uses it.
 	store *store.Object
