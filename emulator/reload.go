@@ -243,17 +243,25 @@ func (r *reloader) conclude(ctx context.Context, err error, began time.Time) err
 // if they make another version, or nil. A build in the middle of a save fails for no reason of its
 // own: `go mod vendor` leaves half a folder for a while.
 func (r *reloader) savedMeanwhile(ctx context.Context) (changed []string) {
-	if ctx.Err() != nil || !r.files.settling() {
+	if ctx.Err() != nil {
 		return nil
 	}
 	select {
-	case paths := <-r.files.changes:
-		if !r.isBraked(paths) {
-			return paths
+	case changed = <-r.files.changes: // its report came together with the failure
+	default:
+		if !r.files.settling() {
+			return nil
 		}
-	case <-ctx.Done():
+		select {
+		case changed = <-r.files.changes:
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	return nil
+	if r.isBraked(changed) {
+		return nil
+	}
+	return changed
 }
 
 // mendable reports whether an edit may fix err, the first version's. An edit fixes neither a
