@@ -22,7 +22,7 @@ func behind(n int64, operations ...Op) Op { return call(operations...).after("he
 func syncCases() []Case {
 	reader := call(get("n").is(none), commit().is(done), put("n", 1)).after("held")
 	return []Case{
-		{"order: waiting events go on during a sync", []Op{
+		{"order: those that wait go on during a sync", []Op{
 			parallel(holder(), reader, reader, reader, reader),
 			call(get("n").is(value(1))),
 		}},
@@ -82,8 +82,8 @@ func constructorWriteCases() []Case {
 	}
 }
 
-// resetOrderCases cover the order in which callers learn of a reset: first the callers of events
-// that wait for the turn, then the callers of events that run, each in the order of their arrival.
+// resetOrderCases cover the order in which callers learn of a reset. It is that of their arrival.
+// If a block fails, those that wait for the turn are first.
 func resetOrderCases() []Case {
 	// fails calls the object a from the object b, and notes when the call has failed.
 	fails := func(word string, operations ...Op) Op {
@@ -91,13 +91,55 @@ func resetOrderCases() []Case {
 	}
 	runs := func(n int64, word string) Op { return fails(word, sleep(5000)).later(40 * n) }
 	queued := func(n int64, word string) Op { return fails(word, note("runs")).after("held").later(40 * n) }
+	violate := sql("PRAGMA defer_foreign_keys = on; CREATE TABLE p (a PRIMARY KEY); " +
+		"CREATE TABLE c (a REFERENCES p); INSERT INTO c VALUES (1)")
 	blocks := fails("x", sleep(200), block(note("held"), sleep(300), throw("case: blocked")))
 	return []Case{
 		{"order: callers of an object that aborts", []Op{
 			parallel(
-				runs(0, "1"), runs(1, "2"), runs(2, "3"), runs(3, "4"), fails("5", abort("case: aborted")).later(200),
+				runs(0, "1"), runs(1, "2"), runs(2, "3"), runs(3, "4"),
+				fails("5", sleep(1), abort("case: aborted")).later(200),
 			),
 			trace("1", "2", "3", "4", "5"),
+		}},
+		{"order: callers of an object of which an event aborts that has not waited", []Op{
+			parallel(runs(0, "1"), runs(1, "2"), fails("3", abort("case: aborted")).later(200)),
+			Op{Name: "trace"}.differs([]any{"3", "1", "2"}, []any{"1", "2", "3"}),
+		}},
+		{"order: callers that wait for a block, and then an abort", []Op{
+			parallel(
+				runs(0, "1"), fails("2", block(note("held"), sleep(300)), abort("case: aborted")).later(100),
+				queued(1, "3"), queued(2, "4"),
+			),
+			trace("held", "1", "2", "3", "4"),
+		}},
+		{"order: callers that wait for a block that aborts", []Op{
+			parallel(
+				runs(0, "1"), fails("2", sleep(1), block(note("held"), sleep(300), abort("case: aborted"))).later(100),
+				queued(1, "3"), queued(2, "4"),
+			),
+			trace("held", "1", "2", "3", "4"),
+		}},
+		{"order: callers that wait for a transaction that aborts", []Op{
+			parallel(
+				runs(0, "1"),
+				fails("2", transaction("t", note("held"), sleep(300), abort("case: aborted"))).later(100),
+				queued(1, "3"), queued(2, "4"),
+			),
+			trace("held", "1", "2", "3", "4"),
+		}},
+		{"order: callers that wait for a commit that fails", []Op{
+			parallel( // the errors differ; a case of survival has them
+				runs(0, "1"), fails("2", block(note("held"), sleep(300)), violate).later(100),
+				fails("3").after("held").later(40), fails("4").after("held").later(80),
+			).anyOrder(),
+			trace("held", "1", "2", "3", "4"),
+		}},
+		{"order: callers that wait for a constructor that fails", []Op{
+			onConstruct(note("held"), sleep(300), throw("case: not made")).to("a"),
+			parallel(fails("1"), queued(1, "2"), queued(2, "3")),
+			trace("held", "1", "2", "3"),
+			constructions().to("a").is(1),
 		}},
 		{"order: callers of an object that the first event aborts", []Op{
 			parallel(fails("1", sleep(200), abort("case: aborted")), runs(1, "2"), runs(2, "3"), runs(3, "4")),
@@ -116,7 +158,7 @@ func resetOrderCases() []Case {
 				call(call(sleep(5000)).to("a"), note("1")).to("b"),
 				call(call(sleep(5000)).to("a"), note("2")).to("c").later(40),
 				call(call(sleep(5000)).to("a"), note("3")).to("d").later(80),
-				call(call(abort("case: aborted")).to("a"), note("4")).to("e").later(200),
+				call(call(sleep(1), abort("case: aborted")).to("a"), note("4")).to("e").later(200),
 			),
 			trace("1", "2", "3", "4"),
 		}},
@@ -136,7 +178,7 @@ func sleepOrderCases() []Case {
 			trace("held", "1", "2", "3", "4", "5"),
 		}},
 		{"order: no request overtakes waitUntil", overtakes},
-		{"order: waitUntil is behind the events that wait already", []Op{
+		{"order: waitUntil is behind those that wait already", []Op{
 			parallel(holder(), behind(1, waitUntil(sleep(0), note("3"))), behind(2, note("2"))),
 			waitFor("3"),
 			trace("held", "2", "3"),

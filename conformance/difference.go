@@ -182,6 +182,12 @@ var Differences = []Difference{
 		[]string{"limit: 33 arguments of a function"},
 	},
 	{
+		"Who learns first that an object was reset by an abort", "the caller of the handler that aborts, " +
+			"if this handler has waited for nothing before; then the others in the order of their arrival",
+		"all in the order of their arrival", "the rule is simpler, and no program should build on either",
+		[]string{"order: callers of an object of which an event aborts that has not waited"},
+	},
+	{
 		"`DELETE` and `UPDATE` with `ORDER BY` or `LIMIT`", "accepted", "a syntax error",
 		"the engine's parser is built without them; select the rows instead: " +
 			"`DELETE FROM t WHERE rowid IN (SELECT rowid FROM t ORDER BY a LIMIT 1)`",

@@ -158,6 +158,7 @@ func waitFor(word string) Op        { return Op{Name: "waitFor", Text: word} }
 func parallel(calls ...Op) Op       { return Op{Name: "parallel", Do: calls} }
 func group(program ...Op) Op        { return Op{Name: "group", Do: program} }
 func witness(o Op) Op               { return Op{Name: "witness", Do: []Op{o}} }
+func outcomeOf(who string, o Op) Op { return Op{Name: "outcome", Text: who, Do: []Op{o}} }
 func alarms(runs ...any) Op         { return Op{Name: "alarms", Count: len(runs)}.is(append([]any{}, runs...)) }
 func constructions() Op             { return Op{Name: "constructions"} }
 func onAlarm(runs ...[]Op) Op       { return Op{Name: "onAlarm", Runs: runs} }

@@ -14,12 +14,16 @@ type generator struct {
 	parts func(*rand.Rand) []Op
 	// program returns what the worker runs, of the parts that are left.
 	program func(parts []Op) []Op
+	// timed is set if its programs depend on how long something takes. They run in real time only,
+	// and only when they are asked for: on a busy machine, some differ by chance.
+	timed bool
 }
 
 var generators = []generator{
 	{name: "one object", weight: 10, parts: sequence, program: requests},
 	{name: "objects", weight: 4, parts: visits, program: finalStates},
 	{name: "expressions", weight: 3, parts: expressions, program: inOneCall},
+	{name: "crowd", weight: 3, parts: crowd, program: atOnce, timed: true},
 }
 
 // random returns the generator and the parts of the random program of a seed, always the same.
@@ -34,6 +38,30 @@ func random(seed uint64) (generator, []Op) {
 		n -= generators[i].weight
 	}
 	return generators[i], generators[i].parts(r)
+}
+
+// Sorts returns the names of the sorts of random programs.
+func Sorts() []string {
+	names := make([]string, len(generators))
+	for i, g := range generators {
+		names[i] = g.name
+	}
+	return names
+}
+
+// chosenSeeds returns the seeds of the random programs that o selects: those that depend on how
+// long something takes, and the others.
+func chosenSeeds(o Options) (timed, others []uint64) {
+	for seed := o.Seed; len(timed)+len(others) < o.Sequences; seed++ {
+		switch g, _ := random(seed); {
+		case o.Sort != "" && g.name != o.Sort, o.Sort == "" && g.timed:
+		case g.timed:
+			timed = append(timed, seed)
+		default:
+			others = append(others, seed)
+		}
+	}
+	return timed, others
 }
 
 // A pace is how the clock of devtool runs. Programs that do not depend on the clock must give the
@@ -51,10 +79,12 @@ func (p pace) String() string { return [paces]string{"real time", "a frozen cloc
 
 // paceOf returns the pace of the random program of a seed.
 func paceOf(seed uint64) pace {
-	switch seed % 8 {
-	case 6:
+	g, _ := random(seed)
+	switch {
+	case g.timed:
+	case seed%8 == 6:
 		return frozen
-	case 7:
+	case seed%8 == 7:
 		return fast
 	}
 	return realTime

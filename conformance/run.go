@@ -19,9 +19,12 @@ type Options struct {
 	Workerd string
 	// Filter selects cases by name; nil selects all.
 	Filter *regexp.Regexp
-	// Sequences is the number of random programs, and Seed the number of the first one.
+	// Sequences is the number of random programs, and Seed the number of the first one. Sort
+	// selects the programs of one sort (see Sorts); empty selects all that do not depend on how
+	// long something takes.
 	Sequences int
 	Seed      uint64
+	Sort      string
 	// Out receives the differences and the summary.
 	Out io.Writer
 }
@@ -109,9 +112,11 @@ type pair struct {
 }
 
 // How many programs run at a time. Long cases wait for alarms, and would miss their times on a busy
-// machine. A random program waits for the disk, at each commit of workerd.
+// machine, and so would crowds. Another random program waits for the disk, at each commit of
+// workerd.
 const (
 	casesAtOnce     = 24
+	timedAtOnce     = 8
 	sequencesAtOnce = 48
 )
 
@@ -135,12 +140,19 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 		record(report, again)
 		return err
 	})
-	if err == nil {
-		err = forEach(ctx, sequencesAtOnce, o.Sequences, func(ctx context.Context, i int) error {
-			report, err := p.tryRandom(ctx, o.Seed+uint64(i))
+	timed, others := chosenSeeds(o)
+	random := func(atOnce int, seeds []uint64) error {
+		return forEach(ctx, atOnce, len(seeds), func(ctx context.Context, i int) error {
+			report, err := p.tryRandom(ctx, seeds[i])
 			record(report, false)
 			return err
 		})
+	}
+	if err == nil {
+		err = random(timedAtOnce, timed)
+	}
+	if err == nil {
+		err = random(sequencesAtOnce, others)
 	}
 	for _, c := range cases {
 		if c.differs() {

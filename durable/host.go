@@ -80,7 +80,7 @@ type host interface {
 	closeRows(cursor uint64) error
 	databaseSize() (int64, error)
 	// reset discards the object, and with dropAlarm the alarm that is running.
-	reset(reason string, dropAlarm bool) error
+	reset(reason string, dropAlarm, ofBlock bool) error
 	// background runs f as an invocation of its own of the same object, when it is its turn, or of
 	// the worker. It returns when that is certain to happen. The context of f belongs to that
 	// invocation.

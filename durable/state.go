@@ -80,7 +80,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 			caught := &panicError{value: v, stack: debug.Stack()}
 			log.Printf("%s\n%s", reason, caught.trace()) // the reset does not carry the stack
 		}
-		inv.reset(reason, false) //nolint:errcheck // the panic matters more
+		inv.reset(reason, false, true) //nolint:errcheck // the panic matters more
 		if v != nil {
 			panic(failure{&panicError{value: v, stack: debug.Stack()}}) // keeps the original stack
 		}
@@ -88,7 +88,7 @@ func (s *State) BlockConcurrencyWhile(ctx context.Context, fn func(ctx context.C
 	err = fn(ctx)
 	done = true
 	if err != nil {
-		return errors.Join(err, inv.reset(textOf(err), false))
+		return errors.Join(err, inv.reset(textOf(err), false, true))
 	}
 	return inv.unblock()
 }
@@ -125,7 +125,7 @@ func (s *State) Abort(ctx context.Context, reason string, o AbortOptions) {
 	if reason == "" {
 		reason = defaultAbortReason
 	}
-	inv.reset(reason, o.DropAlarm) //nolint:errcheck // if it fails, the object is already gone
+	inv.reset(reason, o.DropAlarm, false) //nolint:errcheck // if it fails, the object is already gone
 	runtime.Goexit()
 }
 

@@ -261,9 +261,9 @@ func (h *wireHost) log(level slog.Level, message string, attrs []byte) error {
 
 func (h *wireHost) logLevel() slog.Level { return h.level }
 
-func (h *wireHost) reset(reason string, dropAlarm bool) error {
+func (h *wireHost) reset(reason string, dropAlarm, ofBlock bool) error {
 	h.handled()
-	m := &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm}
+	m := &wire.Reset{Event: h.id, Reason: reason, DropAlarm: dropAlarm, OfBlock: ofBlock}
 	return h.ask(wire.MethodReset, m, &wire.Empty{})
 }
 

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"devtool.internal/conformance"
@@ -35,6 +36,8 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	flags.StringVar(&o.Workerd, "workerd", "", "use the workerd at this `path` instead of fetching one")
 	filter := flags.String("run", "", "run only the cases whose names match this `pattern`; "+
 		"names of configuration cases begin with \"config: \"")
+	flags.StringVar(&o.Sort, "sort", "", "try only random programs of this `sort`: "+
+		strings.Join(conformance.Sorts(), ", "))
 	ifAvailable := flags.Bool("if-available", false, "exit with 0 if workerd or wrangler can't be fetched")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -43,6 +46,10 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(problems, "unexpected argument %q: choose cases with --run\n", flags.Arg(0))
+		return 2
+	}
+	if o.Sort != "" && !slices.Contains(conformance.Sorts(), o.Sort) {
+		fmt.Fprintf(problems, "unknown sort %q: the sorts are %s\n", o.Sort, strings.Join(conformance.Sorts(), ", "))
 		return 2
 	}
 	if *filter != "" {

@@ -214,6 +214,7 @@ func (m *Reset) fields(c *codec) {
 	c.uint(&m.Event)
 	c.rawString(&m.Reason)
 	c.bool(&m.DropAlarm)
+	c.bool(&m.OfBlock)
 }
 
 func (m *Stack) fields(c *codec) { c.rawString(&m.Text) }

@@ -340,11 +340,13 @@ type Time struct {
 }
 
 // Reset discards the object of the event, and all its events fail with Reason. With DropAlarm, an
-// alarm that is running is not tried again.
+// alarm that is running is not tried again. OfBlock says that a block has failed: then the events
+// that wait for their turn fail first.
 type Reset struct {
 	Event     uint64
 	Reason    string
 	DropAlarm bool
+	OfBlock   bool
 }
 
 // Stack has the stacks of the goroutines of an event's handler, as the Go runtime prints them. It

@@ -190,8 +190,9 @@ type subresponse struct {
 	callee   *world.Event // nil for the outside
 	retaken  bool         // the caller has been resumed
 	answered bool
-	serving  bool // see world.Event.Serving
-	status   int  // of the response, for the log
+	lost     error // why the caller could not take the response, or nil
+	serving  bool  // see world.Event.Serving
+	status   int   // of the response, for the log
 }
 
 // waits notes that the caller waits for its response.
@@ -224,6 +225,7 @@ func (a *subresponse) retake() error {
 
 func (a *subresponse) Head(m *wire.Response, end bool) error {
 	if err := a.retake(); err != nil {
+		a.lost = err
 		return err
 	}
 	a.answered, a.status = true, int(m.Status)
@@ -233,9 +235,13 @@ func (a *subresponse) Head(m *wire.Response, end bool) error {
 	return a.s.Answer(m, end)
 }
 
-// failed resumes the caller, unless it has its response already, and returns err.
+// failed resumes the caller, unless it has its response already, and returns err. Without one, it
+// returns why the caller could not take its response, or nil.
 func (a *subresponse) failed(err error) error {
-	if err != nil && !a.answered {
+	if err == nil {
+		return a.lost
+	}
+	if !a.answered {
 		if e := a.retake(); e != nil {
 			return e
 		}

@@ -71,7 +71,7 @@ var operations = map[wire.Method]operation{
 	wire.MethodBlock:   plain((*world.Event).Block).waits(),
 	wire.MethodUnblock: plain((*world.Event).Unblock),
 	wire.MethodReset: do(func(ev *world.Event, q *wire.Reset) error {
-		ev.Abort(q.Reason, q.DropAlarm)
+		ev.Abort(q.Reason, q.DropAlarm, q.OfBlock)
 		return nil
 	}),
 

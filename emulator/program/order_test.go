@@ -47,3 +47,31 @@ func TestNoRequestOvertakesWorkThatAnEventHasBegun(t *testing.T) {
 	close(resume)
 	wg.Wait()
 }
+
+// The response is there, but another event has the turn and fails in a block.
+func TestACallerThatIsResetBeforeItTakesTheResponseGetsTheReason(t *testing.T) {
+	s := scripted.New(nil)
+	respond, fail := make(chan struct{}), make(chan struct{})
+	var got error
+	s.Handlers = scripted.Handlers{
+		"/ask": func(c *call) (string, error) {
+			_, got = c.Fetch("b", "/x")
+			return "", got
+		},
+		"/x":    func(*call) (string, error) { <-respond; return "response", nil },
+		"/hold": func(c *call) (string, error) { s.Note("held"); <-fail; return "", c.Reset("enough") },
+	}
+	w := newWorld(t, s)
+	var wg sync.WaitGroup
+	wg.Go(func() { w.get("a", "/ask") })
+	eventually(t, "b is called", func() bool { return len(w.running()) == 3 })
+	wg.Go(func() { w.get("a", "/hold") })
+	eventually(t, "the turn is held", func() bool { return s.Notes() == "held" })
+	close(respond)
+	w.awaitBehind("a", 1)
+	close(fail)
+	wg.Wait()
+	if e := scripted.WireError(got); e == nil || e.Message != "enough" || !e.Reset {
+		t.Errorf("got %v, want the reset's reason", got)
+	}
+}

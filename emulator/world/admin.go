@@ -330,7 +330,7 @@ func (a Admin) AbortObject(_ context.Context, which control.Object, q control.Ab
 	}
 	reason := cmp.Or(q.Reason, "the object was reset by `devtool objects abort`")
 	a.w.log.Warn("aborted "+p.String(), "reason", reason)
-	p.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, q.DropAlarm)
+	p.abort(nil, inst, &wire.Error{Message: reason, Remote: true}, byArrival, q.DropAlarm)
 	return p.describe(), nil
 }
 

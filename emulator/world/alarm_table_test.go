@@ -38,7 +38,7 @@ import (
 // abort is State.Abort: no code of the handler runs after it.
 func (c *call) abort(drop bool) error {
 	return c.ask(func(ev *Event) error {
-		ev.Abort("enough", drop)
+		ev.Abort("enough", drop, false)
 		return nil
 	})
 }

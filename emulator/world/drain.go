@@ -189,7 +189,7 @@ func (d *Drain) Cut(found Waiting, cause error) int {
 		inst := o.inst
 		o.mu.Unlock()
 		if inst != nil && inst.prog == d.prog {
-			o.abort(nil, inst, cause, false)
+			o.abort(nil, inst, cause, byArrival, false)
 		}
 	}
 	return len(found.objects)

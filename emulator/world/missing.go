@@ -99,7 +99,8 @@ func (o *object) checkFile() {
 		"the object is reset, and what it has stored since is lost; use `devtool objects delete`, or stop "+
 		"`devtool dev` before you touch its files", "file", path)
 	inst := pinnedObject{o}.live()
-	o.abort(nil, inst, errors.New("the object's file "+path+" was deleted, moved or replaced while it was open"), false)
+	o.abort(nil, inst, errors.New("the object's file "+path+" was deleted, moved or replaced while it was open"),
+		byArrival, false)
 }
 
 // keepLog writes the log of the open file into the file if the log is gone. An open transaction

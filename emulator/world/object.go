@@ -1,11 +1,9 @@
 package world
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -166,97 +164,9 @@ func (o *object) commitTurn(t *ticket, inst *Instance) error {
 	return o.commitOrReset(t)
 }
 
-// reset discards the instance of t's event: the object loses its memory, and its events, also those
-// in the queue, fail with cause. Uncommitted writes of the event that has the turn are dropped when
-// it finishes.
-func (o *object) reset(t *ticket, cause error) { o.resetIn(t.currentStep(), t.instance(), cause) }
-
-// resetIn is reset as part of step: the events that it ends join that step, and so do their callers
-// when they go on. It does nothing if inst is nil.
-func (o *object) resetIn(step *clock.Step, inst *Instance, cause error) {
-	if inst == nil {
-		return
-	}
-	o.joinAll(inst, step)
-	defer o.endSleeps(inst)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if inst.ctx.Err() != nil {
-		return
-	}
-	err := WireError(cause)
-	err.Reset, err.ObjectID = true, o.id.String()
-	ended := o.lineUpLocked(inst)
-	inst.reset(err)
-	leaveIfSending(ended)
-	inst.prog.Destroy(inst)
-	if o.inst == inst {
-		o.inst = nil
-	}
-	var kept []*waiter
-	for _, w := range o.queue {
-		if w.ticket.ev == nil { // an administration or eviction needs no instance
-			kept = append(kept, w)
-			continue
-		}
-		w.ticket.waiter = nil
-		w.err = err
-		close(w.granted)
-	}
-	o.queue = kept
-}
-
-// lineUpLocked puts the events that a reset of inst ends in the order in which their callers learn
-// of it, and returns them. First come those that have not begun, then the others, each in the order
-// of their arrival. (Seen in workerd.)
-func (o *object) lineUpLocked(inst *Instance) (events []*Event) {
-	for _, w := range o.queue {
-		if ev := w.ticket.ev; ev != nil && ev.inst == nil {
-			events = append(events, ev)
-		}
-	}
-	begun := o.events()
-	if o.turn != nil && o.turn.isMain() && !slices.Contains(begun, o.turn.ev) { // its commit has failed
-		begun = append(begun, o.turn.ev)
-	}
-	slices.SortFunc(begun, func(a, b *Event) int { return cmp.Compare(a.number, b.number) })
-	for _, ev := range begun {
-		if ev.inst == inst {
-			events = append(events, ev)
-		}
-	}
-	var order line
-	for _, ev := range events {
-		ev.lineUp(&order)
-	}
-	return events
-}
-
 // events returns the object's events that may ask for operations.
 func (o *object) events() []*Event {
 	return o.ns.w.running.find(func(ev *Event) bool { return ev.obj == o })
-}
-
-// endSleeps ends the sleeps of all events of inst, which was reset.
-func (o *object) endSleeps(inst *Instance) {
-	for _, ev := range o.events() {
-		if ev.instance() == inst {
-			ev.endSleeps()
-		}
-	}
-}
-
-// abort is reset on behalf of a handler or an Admin. With dropAlarm, the running alarm is not
-// retried.
-func (o *object) abort(step *clock.Step, inst *Instance, cause error, dropAlarm bool) {
-	if dropAlarm {
-		o.storeMu.Lock()
-		if o.run != nil {
-			o.run.dropped = true
-		}
-		o.storeMu.Unlock()
-	}
-	o.resetIn(step, inst, cause)
 }
 
 // instanceFor returns the object's instance in the program of ev, which has the turn. It constructs
@@ -300,16 +210,17 @@ func (o *object) construct(ev *Event) (*Instance, error) {
 	err := ev.prog.Ask(inst, wire.MethodConstruct, m, nil)
 	ev.w.running.remove(ev)
 	limit.stop()
+	all := err != nil && inst.ctx.Err() == nil && !ev.prog.Lost()
+	if all {
+		o.joinAll(inst, ev.currentStep())
+	}
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	ev.blocked--
 	ev.constructing = false
 	if err != nil {
-		e := WireError(err)
-		e.Reset, e.ObjectID = true, o.id.String()
-		inst.reset(e)
-		return nil, &constructError{e}
+		return nil, o.failConstructLocked(inst, err, all)
 	}
 	o.inst = inst
 	return inst, nil

@@ -291,10 +291,14 @@ func (ev *Event) endWrites() error {
 
 // Abort resets the event's object: its events fail with reason. With dropAlarm, a running alarm is
 // not retried. It does nothing for an event of the worker.
-func (ev *Event) Abort(reason string, dropAlarm bool) {
+func (ev *Event) Abort(reason string, dropAlarm, ofBlock bool) {
 	if ev.obj != nil {
+		order := byArrival
+		if ofBlock {
+			order = waitingFirst
+		}
 		cause := &wire.Error{Message: reason, Remote: true}
-		ev.obj.abort(ev.currentStep(), ev.instance(), cause, dropAlarm)
+		ev.obj.abort(ev.currentStep(), ev.instance(), cause, order, dropAlarm)
 	}
 }
 

@@ -170,8 +170,7 @@ func TestWritesOfAFailingConstructorAreLost(t *testing.T) {
 }
 
 // Handlers of object b wait for object a, of which some events run and some wait for the turn. Then
-// a is reset. The order is the platform's: first those that have not begun, then the others, each
-// in the order of their arrival.
+// a is reset. The order is the platform's: if a block fails, those that have not begun are first.
 func TestCallersLearnOfAResetInTheOrderOfTheirArrival(t *testing.T) {
 	for name, callers := range map[string][]string{
 		"in one object":             {"b", "b", "b", "b", "b", "b", "b", "b", "b"},
@@ -179,15 +178,20 @@ func TestCallersLearnOfAResetInTheOrderOfTheirArrival(t *testing.T) {
 		"in the worker":             {"a", "a", "a", "a", "a", "a", "a", "a", "a"},
 		"in objects and the worker": {"b", "a", "c", "a", "d", "a", "e", "a", "f"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name+", by a block", func(t *testing.T) {
 			for range 10 {
-				testOrderAtReset(t, callers)
+				testOrderAtReset(t, callers, true, []string{"/4", "/5", "/6", "/7", "/0", "/1", "/2", "/3", "/x"})
+			}
+		})
+		t.Run(name+", by an abort", func(t *testing.T) {
+			for range 10 {
+				testOrderAtReset(t, callers, false, []string{"/0", "/1", "/2", "/3", "/x", "/4", "/5", "/6", "/7"})
 			}
 		})
 	}
 }
 
-func testOrderAtReset(t *testing.T, callers []string) {
+func testOrderAtReset(t *testing.T, callers []string, ofBlock bool, want []string) {
 	s := newScript(nil)
 	var mu sync.Mutex
 	var told []string
@@ -206,7 +210,7 @@ func testOrderAtReset(t *testing.T, callers []string) {
 			must(c.plain(wire.MethodBlock))
 			s.note("holds")
 			<-abort
-			return "", c.reset("enough")
+			return "", c.resetBy("enough", ofBlock)
 		},
 	}
 	const half = 4 // of the callers: one more resets the object
@@ -248,7 +252,7 @@ func testOrderAtReset(t *testing.T, callers []string) {
 			paths = append(paths, path)
 		}
 	}
-	wantList(t, "told", paths, []string{"/4", "/5", "/6", "/7", "/0", "/1", "/2", "/3", "/x"})
+	wantList(t, "told", paths, want)
 }
 
 // sleeping returns how many events of an object sleep.
@@ -382,5 +386,43 @@ func TestTheSixtyFifthNestedBlockIsRefused(t *testing.T) {
 	err := w.deliver("a", "/65")
 	if e := WireError(err); e.Message != errNested.Message || e.Reset {
 		t.Errorf("got %+v, want a refusal without a reset", e)
+	}
+}
+
+// On the platform, the constructor is not called again for events that have waited for it.
+func TestEventsThatWaitForAFailingConstructorFailWithIt(t *testing.T) {
+	s := newScript(make(map[string]func(*call) (string, error)))
+	fail := make(chan struct{})
+	s.handlers["construct"] = func(*call) (string, error) {
+		s.note("constructs")
+		<-fail
+		return "", fmt.Errorf("not yet")
+	}
+	var mu sync.Mutex
+	var told []error
+	w := newWorld(t, s)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			err := w.deliver("a", "/x")
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, err)
+		})
+		eventually(t, "the next waits", func() bool { return s.notes() != "" && w.object("Lab", "a").queued() == i })
+	}
+	close(fail)
+	wg.Wait()
+	for _, err := range told {
+		if e := WireError(err); e.Message != "not yet" || !e.Reset {
+			t.Errorf("got %+v, want the constructor's error", e)
+		}
+	}
+	if got := s.notes(); got != "constructs" {
+		t.Errorf("got %q, want one construction", got)
+	}
+	w.deliver("a", "/x") //nolint:errcheck // it fails
+	if got := s.notes(); got != "constructs constructs" {
+		t.Errorf("a later event: got %q, want another construction", got)
 	}
 }

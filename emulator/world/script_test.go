@@ -482,9 +482,11 @@ func (c *call) fetch(object, path string) (text string, err error) {
 	return text, err
 }
 
-func (c *call) reset(reason string) error {
+func (c *call) reset(reason string) error { return c.resetBy(reason, false) }
+
+func (c *call) resetBy(reason string, ofBlock bool) error {
 	return c.ask(func(ev *Event) error {
-		ev.Abort(reason, false)
+		ev.Abort(reason, false, ofBlock)
 		return nil
 	})
 }

@@ -57,7 +57,7 @@ func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error) *timeLimit
 			grace = 0
 		}
 		if grace <= 0 && (waits || !ev.prog.Attached()) {
-			o.resetIn(step, ev.instance(), cause)
+			o.resetIn(step, ev.instance(), cause, waitingFirst)
 			return
 		}
 		step.Add()
@@ -71,7 +71,7 @@ func (o *object) limit(ev *Event, d time.Duration, cause *wire.Error) *timeLimit
 			case <-timer.C:
 			}
 			if ev.outlastDebugger(l.ended) {
-				o.resetIn(step, ev.instance(), cause)
+				o.resetIn(step, ev.instance(), cause, waitingFirst)
 			}
 		})
 	})

@@ -251,6 +251,9 @@ func run(ctx context.Context, at *place, program []op, each func(fact)) ([]fact,
 		if thrown := (*thrown)(nil); errors.As(err, &thrown) {
 			return done, err
 		}
+		if at.obj != nil && ownReset(err) { // there, the handler does not go on
+			return done, &thrown{err}
+		}
 		if err != nil {
 			f = describe(err)
 		}
@@ -260,6 +263,13 @@ func run(ctx context.Context, at *place, program []op, each func(fact)) ([]fact,
 		}
 	}
 	return done, nil
+}
+
+// ownReset reports whether err says that the object of the handler that got it was reset. If
+// another one was, the error is remote as well.
+func ownReset(err error) bool {
+	failed := (*durable.Error)(nil)
+	return errors.As(err, &failed) && failed.Reset && !failed.Remote
 }
 
 // thrown is an error that a program fails with.

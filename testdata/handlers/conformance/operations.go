@@ -28,6 +28,7 @@ func init() { // not the variable's initial value, because call, block and other
 		"parallel": parallel,
 		"group":    group,
 		"witness":  witness,
+		"outcome":  outcome,
 
 		// Of workers.
 		"alarms":        alarms,
@@ -316,6 +317,20 @@ func witness(ctx context.Context, at *place, o op) (fact, error) {
 	}
 	note(ctx, at, op{Text: string(text)}) //nolint:errcheck // it never fails
 	return done[0], nil
+}
+
+// outcome runs its call, and notes whether it has failed.
+func outcome(ctx context.Context, at *place, o op) (fact, error) {
+	done, err := run(ctx, at, o.Do, nil)
+	if err != nil || len(done) == 0 { // the call was left out
+		return facts(done), err
+	}
+	word := " has its answer"
+	if f, ok := done[0].(map[string]any); ok && f["error"] != nil {
+		word = " has failed"
+	}
+	note(ctx, at, op{Text: o.Text + word}) //nolint:errcheck // it never fails
+	return facts(done), nil
 }
 
 // alarms waits until o.Count runs of the alarm have ended, and returns all runs.
