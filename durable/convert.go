@@ -158,14 +158,23 @@ func (s *wireSink) fix(status int, header http.Header) {
 
 func (s *wireSink) start(length int64, body []byte, last bool) error {
 	m := &wire.Response{Status: s.status, Header: s.fields, ContentLength: length, Body: body}
-	return s.Answer(m, last)
+	return s.host.failed(s.Answer(m, last))
+}
+
+func (s *wireSink) Write(p []byte) (int, error) {
+	n, err := s.Stream.Write(p)
+	return n, s.host.failed(err)
 }
 
 func (s *wireSink) lost() error {
-	if !s.Unwanted() {
+	if !s.Unwanted() && s.host.ctx.Err() == nil {
 		return nil
 	}
-	return s.host.failed(errClientGone)
+	err := s.host.failed(errClientGone)
+	if errors.Is(err, errClientGone) && !s.Unwanted() { // the handler has returned
+		return nil
+	}
+	return err
 }
 
 // A piece of a body, and a response that is kept until the handler has returned, fit into one

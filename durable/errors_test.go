@@ -150,11 +150,11 @@ func TestBlockConcurrencyWhileResetsTheObjectAlsoForAnErrorThatPanics(t *testing
 func TestTheContextHasEndedOnceAnOperationHasFailedWithTheReset(t *testing.T) {
 	for name, tt := range map[string]struct {
 		other, remote bool
-		want          string
+		want          string // the cause of its context
 	}{
-		"its own":             {want: "no more"},
-		"of another object":   {other: true, remote: true},
-		"passed on by others": {remote: true},
+		"its own":           {want: "no more"},
+		"of another object": {other: true, remote: true},
+		"from outside":      {remote: true, want: "no more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var id string
@@ -175,6 +175,24 @@ func TestTheContextHasEndedOnceAnOperationHasFailedWithTheReset(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAResetThatAnotherObjectTellsOfEndsNoContext(t *testing.T) {
+	var id string
+	w := withFetch(func(p *probe, _ http.ResponseWriter, r *http.Request) {
+		id = p.state.ID.String()
+		_, err := p.env.Namespace("OBJECTS").GetByName("two").Fetch(r) //nolint:bodyclose // it fails
+		expectError(t, err, "no more")
+		if got := textOfCause(r.Context()); got != "" {
+			t.Errorf("the context has ended with %q", got)
+		}
+	})
+	emulate(t, w, func(e *emulation) {
+		e.on(wire.MethodSubrequest, func(s *wire.Stream) {
+			s.Fail(&wire.Error{Message: "no more", Reset: true, ObjectID: id, Remote: true})
+		})
+		e.fetch(e.construct("Object", "one"), wire.Request{}).text()
+	})
 }
 
 func textOfCause(ctx context.Context) string {

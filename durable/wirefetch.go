@@ -45,7 +45,11 @@ func (h *wireHost) roundTrip(to address, r *http.Request) (*http.Response, error
 	done := h.waiting(ctx)
 	b, err := s.Await(ctx)
 	done()
-	if err := h.afterWait(ctx, err); err != nil {
+	failed := h.failed
+	if to.binding != "" {
+		failed = h.callFailed
+	}
+	if err := h.afterWaitFor(ctx, err, failed); err != nil {
 		return nil, err
 	}
 	var m wire.Response

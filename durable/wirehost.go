@@ -146,33 +146,45 @@ func (h *wireHost) lives() []context.Context {
 }
 
 // failed returns err, which an operation has failed with, as handlers see it. After a reset of
-// their object they see the reset's reason, whatever the emulator says of the operation.
+// their object they see the reset's reason, whatever the emulator says of the operation. The
+// handler's context has ended then. The emulator ends it, but its answer may overtake that.
 func (h *wireHost) failed(err error) error {
+	err, own := h.seen(err)
+	if own {
+		h.cancel(err)
+	}
+	return err
+}
+
+// callFailed is failed for a call of an object. What looks like the reset of the handler's own
+// object may be the error of an earlier one, which the other object has kept. So it ends nothing.
+func (h *wireHost) callFailed(err error) error {
+	err, _ = h.seen(err)
+	return err
+}
+
+// seen returns err as handlers see it, and whether it is the reset of their object.
+func (h *wireHost) seen(err error) (_ error, own bool) {
 	if err == nil {
-		return nil
+		return nil, false
 	}
 	for _, ctx := range h.lives() {
 		reset := (*Error)(nil)
 		if errors.As(context.Cause(ctx), &reset) && reset.Reset {
-			return reset
+			return reset, true
 		}
 	}
 	err = fromWire(err)
 	e, ok := err.(*Error)
 	if !ok || !e.Reset || h.inv.state == nil || e.ObjectID != h.inv.state.ID.String() {
-		return err
+		return err, false
 	}
 	h.mu.Lock()
 	h.over = true // from here on, no put may be buffered
 	h.mu.Unlock()
-	own := *e
-	own.Remote = false // it is this object's reset, and no other object has failed
-	if !e.Remote {
-		// The emulator ends the event a moment later, but the handler knows now. A Remote error may
-		// be that of an earlier reset, which another object has kept and passes on.
-		h.cancel(&own)
-	}
-	return &own
+	reset := *e
+	reset.Remote = false // it is this object's reset, and no other object has failed
+	return &reset, true
 }
 
 // do is call for an operation without arguments whose answer is empty.
@@ -370,9 +382,14 @@ func (h *wireHost) timer(ctx context.Context, d time.Duration, expire func()) {
 // answer, or a failure in its place, has come with the turn. If the question was withdrawn because
 // ctx has ended, afterWait takes the turn before the handler goes on.
 func (h *wireHost) afterWait(ctx context.Context, err error) error {
+	return h.afterWaitFor(ctx, err, h.failed)
+}
+
+// afterWaitFor is afterWait for a question whose errors failed converts.
+func (h *wireHost) afterWaitFor(ctx context.Context, err error, failed func(error) error) error {
 	if err == nil || ctx.Err() == nil {
 		h.retakeTurn()
-		return h.failed(err)
+		return failed(err)
 	}
 	if err := h.resume(); err != nil {
 		return err

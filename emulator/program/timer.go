@@ -57,10 +57,15 @@ func answerTimer(s *wire.Stream, place *world.Place) (goesOn, known bool) {
 }
 
 // cancel tells the handler of s that its caller no longer waits. If the caller holds a step, the
-// event joins that step, so that the handler's end belongs to it.
+// event joins that step, so that the handler's end belongs to it. If a reset has ended the event,
+// and the caller waits no longer because of that, the handler learns the reason.
 func cancel(ev *world.Event, s *wire.Stream) {
 	if caller := ev.Caller(); caller != nil {
 		ev.StopWaiting(caller.Step())
+	}
+	if ev.WasReset() {
+		s.WithdrawFor(context.Cause(ev.Instance().Context()))
+		return
 	}
 	s.Cancel()
 }
