@@ -47,7 +47,10 @@ func (f files) lock(owner Owner) (*heldLock, error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	locked, err := lock.TryLockContext(ctx, lockPoll)
+	locked, err := lock.TryLock() // TryLockContext does not try if the time is over already
+	if err == nil && !locked {
+		locked, err = lock.TryLockContext(ctx, lockPoll)
+	}
 	if err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("lock state folder %s: %w (choose another with --persist-to)", f.path(), err)
 	}
