@@ -22,7 +22,7 @@ func behind(n int64, operations ...Op) Op { return call(operations...).after("he
 func syncCases() []Case {
 	reader := call(get("n").is(none), commit().is(done), put("n", 1)).after("held")
 	return []Case{
-		{"order: those that wait go on during a sync", []Op{
+		{"order: waiting events go on during a sync", []Op{
 			parallel(holder(), reader, reader, reader, reader),
 			call(get("n").is(value(1))),
 		}},
@@ -83,7 +83,7 @@ func constructorWriteCases() []Case {
 }
 
 // resetOrderCases cover the order in which callers learn of a reset. It is that of their arrival.
-// If a block fails, those that wait for the turn are first.
+// If a block fails, the callers of events that wait for the turn are first.
 func resetOrderCases() []Case {
 	// fails calls the object a from the object b, and notes when the call has failed.
 	fails := func(word string, operations ...Op) Op {
@@ -178,7 +178,7 @@ func sleepOrderCases() []Case {
 			trace("held", "1", "2", "3", "4", "5"),
 		}},
 		{"order: no request overtakes waitUntil", overtakes},
-		{"order: waitUntil is behind those that wait already", []Op{
+		{"order: waitUntil is behind the events that wait already", []Op{
 			parallel(holder(), behind(1, waitUntil(sleep(0), note("3"))), behind(2, note("2"))),
 			waitFor("3"),
 			trace("held", "2", "3"),
