@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
@@ -66,6 +67,7 @@ func follow(
 	ctx context.Context, s Streams, o devOptions, out *display, quit func(), running client.Announcement,
 ) error {
 	client := running.Client()
+	client.OnSilence = sync.OnceFunc(func() { fmt.Fprintln(out, silentText(ofProcess(running))) })
 	// The emulator has reported the warnings already.
 	c, _, err := config.Load(running.Config, config.Options{Env: s.environment(o.env)})
 	if err != nil {

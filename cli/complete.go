@@ -287,6 +287,7 @@ func (at place) ask(f func(ctx context.Context, c *client.Client)) {
 	if err != nil {
 		return
 	}
+	c.OnSilence = nil // the shell shows a line with the words that somebody types
 	ctx, cancel := context.WithTimeout(at.ctx, completeTimeout)
 	defer cancel()
 	f(ctx, c)

@@ -2,10 +2,14 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 
 	"devtool.internal/emulator/control/client"
+	"devtool.internal/internal/printable"
 )
 
 // question holds the options of a command that asks the running emulator.
@@ -28,7 +32,9 @@ func (q *question) client(s Streams) (*client.Client, error) {
 	given := cmp.Or(q.url, s.Env("DEVTOOL_URL"))
 	if given == "" {
 		found, err := client.Find(s.Dir)
-		return found.Client(), err
+		c := found.Client()
+		c.OnSilence = q.onSilence(s, silentText(ofProcess(found)))
+		return c, err
 	}
 	full := given
 	if !strings.Contains(given, "://") {
@@ -42,11 +48,32 @@ func (q *question) client(s Streams) (*client.Client, error) {
 	if err != nil {
 		return nil, failure(client.TokenFileAdvice, "%s", err)
 	}
-	asked := &client.Client{URL: full, Token: token}
+	asked := &client.Client{URL: full, Token: token, OnSilence: q.onSilence(s, silentText("the emulator at "+full))}
 	if parsed.Scheme == secureHTTP {
 		asked.Certificate = trustedCertificate()
 	}
 	return asked, nil
+}
+
+// silentText is for people who wait for an emulator that does not answer.
+func silentText(emulator string) string {
+	return emulator + " does not answer: was it stopped with Ctrl-Z? Still waiting; Ctrl-C ends this command"
+}
+
+func ofProcess(a client.Announcement) string { return fmt.Sprintf("devtool dev (process %d)", a.PID) }
+
+// onSilence returns a function that prints text on standard error, once.
+func (q *question) onSilence(s Streams, text string) func() {
+	return sync.OnceFunc(func() {
+		switch {
+		case q.json: // for readers that expect JSON in each line
+			json.NewEncoder(s.Err).Encode(map[string]string{"notice": text}) //nolint:errcheck // nobody reads it
+			return
+		case s.IsTerminal(s.Err):
+			fmt.Fprint(raw(s.Err), "\r\x1b[K") // the progress of an advance may stand there
+		}
+		fmt.Fprintln(s.Err, printable.Line(text))
+	})
 }
 
 func (q *question) printer(s Streams) printer {

@@ -47,6 +47,11 @@ type Client struct {
 	Certificate string
 	// Token is the emulator's. Requests without it are refused.
 	Token string
+	// OnSilence is called, at most once for a request, when the emulator does not answer, although
+	// it would if it only worked on the request (silence.go). The request goes on. nil is allowed.
+	OnSilence func()
+	// silentAfter and aliveWithin replace the constants of these names in tests.
+	silentAfter, aliveWithin time.Duration
 }
 
 // newHTTP returns a client for the control API. It uses no proxy, because a proxy could not reach
@@ -161,10 +166,13 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	if client == nil {
 		client = newHTTP(trusting(c.Certificate, request.URL.Hostname()))
 	}
+	watch := c.watch(ctx)
 	response, err := client.Do(request)
 	if err != nil {
+		watch.end()
 		return nil, c.unreachable(ctx, err)
 	}
+	response.Body = watch.body(response.Body)
 	if err := c.identified(response); err != nil {
 		response.Body.Close()
 		return nil, err
