@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -43,6 +45,7 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	defer remove()
+	heedSignals()
 	shareCompiledPackages()
 	code := m.M.Run()
 	if err := os.RemoveAll(binaryFolder); err != nil {
@@ -53,6 +56,16 @@ func (m leakChecked) Run() int {
 		return 1
 	}
 	return code
+}
+
+// heedSignals undoes that this process ignores signals, as under nohup and in the background of a
+// script. The processes that tests start, and send these signals to, would ignore them, too.
+func heedSignals() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // useOwnSettings gives all tests a folder of their own for the user's settings and tokens. That of
