@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devtool.internal/internal/safefile"
 )
 
 // planModule plans the lines of go.mod and checks that the SDK's copy has a place.
@@ -65,7 +67,7 @@ func (a *addition) refuseOccupied() error {
 // planIgnored plans the lines of dir's .gitignore that are missing.
 func (a *addition) planIgnored(dir string) error {
 	path := filepath.Join(dir, ".gitignore")
-	before, err := os.ReadFile(path)
+	before, err := safefile.ReadSource(path, safefile.MaxSource)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read .gitignore: %w", err)
 	}

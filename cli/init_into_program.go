@@ -106,7 +106,7 @@ func (a *addition) handlerPrograms(files []string) (folders []string) {
 		if strings.HasSuffix(name, "_test.go") || slices.Contains(folders, folder) {
 			continue
 		}
-		file, err := goparser.ParseFile(token.NewFileSet(), a.inProject(name), nil, goparser.ImportsOnly)
+		file, err := parseGo(token.NewFileSet(), a.inProject(name), goparser.ImportsOnly)
 		if err == nil && file.Name.Name == "main" && importsSDK(file) {
 			folders = append(folders, folder)
 		}
@@ -192,7 +192,7 @@ func (a *addition) declaredClasses(folder string) (classes []string) {
 			continue
 		}
 		path := filepath.Join(a.inProject(folder), name)
-		file, err := goparser.ParseFile(token.NewFileSet(), path, nil, goparser.SkipObjectResolution)
+		file, err := parseGo(token.NewFileSet(), path, goparser.SkipObjectResolution)
 		if err != nil || !importsSDK(file) {
 			continue // the build says what is wrong
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
 	goparser "go/parser"
 	"go/token"
 	goversion "go/version"
@@ -14,7 +15,13 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
+
+	"devtool.internal/internal/safefile"
 )
+
+// maxGoMod bounds a go.mod or go.work file, in bytes. It is the go command's own limit for those
+// that it downloads.
+const maxGoMod = 16 << 20
 
 const (
 	sdkModule    = "devtool.internal"
@@ -39,7 +46,7 @@ func findModule(s Streams, dir string) (*goModule, error) {
 	if path == "" {
 		return nil, nil
 	}
-	source, err := os.ReadFile(path)
+	source, err := safefile.ReadSource(path, maxGoMod)
 	if err != nil {
 		return nil, fmt.Errorf("read go.mod: %w", err)
 	}
@@ -139,7 +146,7 @@ func goVersion(line *modfile.Go) string {
 
 // isSDKCopy reports whether folder is a copy of the SDK, of whatever version.
 func isSDKCopy(folder string) bool {
-	source, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	source, err := safefile.ReadSource(filepath.Join(folder, "go.mod"), maxGoMod)
 	return err == nil && modfile.ModulePath(source) == sdkModule
 }
 
@@ -270,7 +277,7 @@ func (m *goModule) firstImport(wanted func(path string) bool) (at, path string) 
 	}
 	for _, name := range names {
 		files := token.NewFileSet()
-		parsed, err := goparser.ParseFile(files, filepath.Join(m.dir, name), nil, goparser.ImportsOnly)
+		parsed, err := parseGo(files, filepath.Join(m.dir, name), goparser.ImportsOnly)
 		if err != nil {
 			continue // the go command says so
 		}
@@ -281,6 +288,15 @@ func (m *goModule) firstImport(wanted func(path string) bool) (at, path string) 
 		}
 	}
 	return "", ""
+}
+
+// parseGo is goparser.ParseFile for a file of the project. It reads no pipe and no endless file.
+func parseGo(files *token.FileSet, path string, mode goparser.Mode) (*ast.File, error) {
+	source, err := safefile.ReadSource(path, safefile.MaxSource)
+	if err != nil {
+		return nil, err
+	}
+	return goparser.ParseFile(files, path, source, mode)
 }
 
 // ofOldSDK reports whether path is that of a package of the SDK under its old path. Other modules

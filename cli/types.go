@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"devtool.internal/config"
+	"devtool.internal/internal/safefile"
 )
 
 type typesOptions struct {
@@ -166,7 +166,7 @@ func mainFolder(c *config.Config) string {
 // have changed the line endings. A file that devtool did not generate is an error, because it must
 // not be overwritten.
 func readTypes(s Streams, target string) ([]byte, error) {
-	present, err := os.ReadFile(target)
+	present, err := safefile.ReadSource(target, safefile.MaxSource)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

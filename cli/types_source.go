@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"devtool.internal/internal/printable"
+
+	"devtool.internal/emulator/plugin"
 )
 
 // generatedBy is the beginning of each file of types.
@@ -140,6 +142,9 @@ type goPackage struct {
 func readPackage(target string) (goPackage, error) {
 	p := goPackage{name: "main", declared: make(map[string]token.Position)}
 	folder := filepath.Dir(target)
+	if err := plugin.CheckPackage(folder); err != nil {
+		return p, failure("replace it by a file", "read Go files: %s", err)
+	}
 	found, err := build.ImportDir(folder, 0)
 	var several *build.MultiplePackageError
 	if errors.As(err, &several) {
@@ -155,7 +160,7 @@ func readPackage(target string) (goPackage, error) {
 			continue
 		}
 		// Files that don't compile yet also have declarations.
-		file, _ := goparser.ParseFile(files, filepath.Join(folder, name), nil, goparser.SkipObjectResolution)
+		file, _ := parseGo(files, filepath.Join(folder, name), goparser.SkipObjectResolution)
 		if file != nil {
 			p.declare(files, file)
 		}

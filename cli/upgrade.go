@@ -15,6 +15,8 @@ import (
 	"strconv"
 
 	"golang.org/x/mod/modfile"
+
+	"devtool.internal/internal/safefile"
 )
 
 // renaming is a path that an upgrade replaces in a file of the module.
@@ -172,7 +174,7 @@ func (m *goModule) upgradeImports(s Streams, name string) (f upgradedFile, err e
 		return f, err
 	}
 	f.mode = info.Mode().Perm()
-	if f.before, err = os.ReadFile(f.path); err != nil {
+	if f.before, err = safefile.ReadSource(f.path, safefile.MaxSource); err != nil {
 		return f, err
 	}
 	files, shown := token.NewFileSet(), s.short(filepath.Join(m.dir, name))

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"devtool.internal/internal/safefile"
 )
 
 // vendoredSDK is a copy of the SDK in a vendor folder, from which go builds a project instead of
@@ -62,8 +64,8 @@ func (v *vendoredSDK) isCopy() bool {
 			return false
 		}
 		for _, name := range ours {
-			a, errA := os.ReadFile(filepath.Join(copied, name))
-			b, errB := os.ReadFile(filepath.Join(original, name))
+			a, errA := safefile.ReadSource(filepath.Join(copied, name), safefile.MaxSource)
+			b, errB := safefile.ReadSource(filepath.Join(original, name), safefile.MaxSource)
 			if errA == nil && errB == nil && !bytes.Equal(a, b) {
 				return false
 			}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"devtool.internal/durable/vet"
+	"devtool.internal/emulator/plugin"
 )
 
 func vetCommand() *command {
@@ -57,7 +58,7 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 	if err := refuseModule(s, s.Dir); err != nil {
 		return err
 	}
-	found, err := vet.Check(ctx, s.Dir, args...)
+	found, err := checkVet(ctx, s.Dir, args...)
 	if err != nil {
 		return explainVet(s, args, err)
 	}
@@ -80,6 +81,15 @@ func vetPackages(ctx context.Context, s Streams, asJSON bool, args []string) err
 	}
 	return failure("where the machine's clock is meant, say so with a comment //devtool:realtime",
 		"%s", clockUses(len(found)))
+}
+
+// checkVet is vet.Check, which runs the go command. A file in the module of dir that would stop the
+// command is an error.
+func checkVet(ctx context.Context, dir string, packages ...string) ([]vet.Finding, error) {
+	if err := (&plugin.Builder{Dir: dir, Package: "."}).CheckModule(ctx); err != nil {
+		return nil, err
+	}
+	return vet.Check(ctx, dir, packages...)
 }
 
 // explainVet adds a hint to err if a name of args is not a folder, so that go has taken it for a
@@ -108,7 +118,7 @@ func hintAtClock(project string, log *slog.Logger) func(context.Context) {
 	var mu sync.Mutex
 	said := 0
 	return func(ctx context.Context) {
-		found, err := vet.Check(ctx, project, "./...")
+		found, err := checkVet(ctx, project, "./...")
 		if err != nil || ctx.Err() != nil {
 			return
 		}

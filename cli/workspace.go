@@ -3,13 +3,14 @@ package cli
 import (
 	"fmt"
 	goversion "go/version"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
+
+	"devtool.internal/internal/safefile"
 )
 
 // Each project has its own copy of the SDK, and the go command allows one copy in a workspace. So
@@ -31,7 +32,7 @@ func findWorkspace(s Streams, dir string) *workspace {
 	case "":
 		path = findUpwards(dir, "go.work")
 	}
-	source, err := os.ReadFile(path)
+	source, err := safefile.ReadSource(path, maxGoMod)
 	if err != nil {
 		return nil
 	}
@@ -76,7 +77,7 @@ func (w *workspace) conflict(modules []string) []string {
 	}
 	var sdks []string
 	for _, module := range modules {
-		source, err := os.ReadFile(filepath.Join(module, "go.mod"))
+		source, err := safefile.ReadSource(filepath.Join(module, "go.mod"), maxGoMod)
 		if err != nil {
 			continue // the go command says so
 		}

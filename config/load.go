@@ -2,13 +2,14 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"devtool.internal/internal/safefile"
 )
 
 // maxFileSize is far above any real configuration. It bounds the work that a wrong file can cause.
@@ -51,46 +52,15 @@ func Load(path string, o Options) (*Config, []Diagnostic, error) {
 // manager first asks its user.
 var pipePatience = 10 * time.Second
 
-// readFile returns the content of a file, which may be a named pipe, as password managers make
-// them and a shell does for <(…). Without a writer, a pipe would block its reader for ever.
+// readFile returns the content of a file, which may be a named pipe.
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().IsRegular() || info.IsDir() {
-		return readNow(path)
-	}
-	type content struct {
-		data []byte
-		err  error
-	}
-	read := make(chan content, 1)
-	go func() { // it stays behind if nobody ever writes
-		data, err := readNow(path)
-		read <- content{data, err}
-	}()
-	timer := time.NewTimer(pipePatience)
-	defer timer.Stop()
-	select {
-	case c := <-read:
-		return c.data, c.err
-	case <-timer.C:
-		return nil, fmt.Errorf("read config: %s is no regular file, and nobody has written to it for %s: "+
-			"start what writes to it, or replace it by a file", path, pipePatience)
-	}
-}
-
-func readNow(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
-	}
-	if len(data) > maxFileSize {
+	data, err := safefile.ReadGiven(path, maxFileSize, pipePatience)
+	if large := (*safefile.TooLarge)(nil); errors.As(err, &large) {
 		return nil, fmt.Errorf("read config: %s is larger than %d KiB, the limit of a configuration",
 			path, maxFileSize>>10)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
 	}
 	return data, nil
 }

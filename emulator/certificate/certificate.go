@@ -24,6 +24,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"devtool.internal/internal/safefile"
 )
 
 const (
@@ -38,16 +40,23 @@ const (
 	certFile = "certificate.pem"
 )
 
+const (
+	// maxFile bounds a file with certificates or a key, in bytes.
+	maxFile = 1 << 20
+	// pipePatience is how long a pipe may have no writer, in real time, as for a configuration.
+	pipePatience = 10 * time.Second
+)
+
 // File returns the path of the stored certificate in folder, for programs that are to trust it.
 func File(folder string) string { return filepath.Join(folder, certFile) }
 
 // Load reads a certificate, with its chain, and its key from PEM files.
 func Load(certPath, keyPath string) (tls.Certificate, error) {
-	certs, err := os.ReadFile(certPath)
+	certs, err := safefile.ReadGiven(certPath, maxFile, pipePatience)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
 	}
-	key, err := os.ReadFile(keyPath)
+	key, err := safefile.ReadGiven(keyPath, maxFile, pipePatience)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read key of the certificate: %w", err)
 	}
@@ -61,7 +70,7 @@ func Load(certPath, keyPath string) (tls.Certificate, error) {
 // Find returns the stored certificate in folder. The error wraps fs.ErrNotExist if there is none.
 func Find(folder string) (tls.Certificate, error) {
 	path := filepath.Join(folder, keyFile)
-	both, err := os.ReadFile(path)
+	both, err := safefile.ReadSource(path, maxFile)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
 	}
@@ -144,7 +153,7 @@ func save(folder string, both []byte) error {
 // updateCopy writes certificate.pem if it differs from pair's certificate.
 func updateCopy(folder string, pair tls.Certificate) error {
 	want := encode("CERTIFICATE", pair.Leaf.Raw)
-	if got, err := os.ReadFile(File(folder)); err == nil && bytes.Equal(got, want) {
+	if got, err := safefile.ReadSource(File(folder), maxFile); err == nil && bytes.Equal(got, want) {
 		return nil
 	}
 	if err := replace(File(folder), want, 0o644); err != nil {

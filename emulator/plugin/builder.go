@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	if _, err := os.Stat(b.Dir); b.Dir != "" && err != nil { // else MkdirAll below might create it
 		return Result{}, fmt.Errorf("find folder of the program: %w", err)
 	}
+	if err := b.Check(); err != nil {
+		return Result{}, err
+	}
 	if err := makeRoom(output); err != nil {
 		return Result{}, fmt.Errorf("create output folder: %w", err)
 	}
@@ -95,6 +99,9 @@ func (b *Builder) Build(ctx context.Context, progress func(Progress)) (Result, e
 	if err != nil && ctx.Err() != nil {
 		discardPartial(output, stat)
 		return Result{}, fmt.Errorf("build %s: %w", b.Package, context.Cause(ctx))
+	}
+	if unreadable := (*BuildError)(nil); errors.As(err, &unreadable) {
+		return Result{}, err
 	}
 	if err != nil && messages == "" {
 		return Result{}, fmt.Errorf("run go build: %w", err)
@@ -137,7 +144,8 @@ func makeRoom(output string) error {
 	return err
 }
 
-// run runs cmd until it or ctx ends, and returns its messages.
+// run runs cmd until it or ctx ends, and returns its messages. If cmd takes long, and there is a
+// file that it can't read, run kills it, and the error is a *BuildError.
 func (b *Builder) run(ctx context.Context, cmd *exec.Cmd, began time.Time, progress func(Progress)) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -151,24 +159,33 @@ func (b *Builder) run(ctx context.Context, cmd *exec.Cmd, began time.Time, progr
 	stopKill := context.AfterFunc(ctx, g.kill)
 	defer stopKill()
 
-	ended := make(chan struct{})
+	searched, stopSearch := context.WithCancel(ctx)
+	var unreadable error
 	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		select {
+		case <-searched.Done():
+		case <-time.After(b.progressInterval()):
+			if unreadable = b.search(searched); unreadable != nil {
+				g.kill()
+			}
+		}
+	})
 	if progress != nil {
-		reporting.Go(func() { b.report(ended, &out, began, progress) })
+		reporting.Go(func() { b.report(searched.Done(), &out, began, progress) })
 	}
 	err = g.wait()
-	close(ended)
+	stopSearch()
 	reporting.Wait()
+	if err != nil && unreadable != nil {
+		err = unreadable
+	}
 	return out.text(), err
 }
 
 // report calls progress until ended is closed.
 func (b *Builder) report(ended <-chan struct{}, out *buildOutput, began time.Time, progress func(Progress)) {
-	interval := b.interval
-	if interval == 0 {
-		interval = progressInterval
-	}
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(b.progressInterval())
 	defer ticker.Stop()
 	for {
 		select {
@@ -181,6 +198,8 @@ func (b *Builder) report(ended <-chan struct{}, out *buildOutput, began time.Tim
 		}
 	}
 }
+
+func (b *Builder) progressInterval() time.Duration { return cmp.Or(b.interval, progressInterval) }
 
 // failure returns the error of a build that failed as a whole, without a place in a file.
 func (b *Builder) failure(message string, notes ...string) *BuildError {

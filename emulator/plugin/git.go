@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"devtool.internal/internal/safefile"
 )
 
 // Git changes files one after the other, and half a branch is not worth building. While it works,
@@ -12,6 +14,9 @@ import (
 
 // staleLock is the age from which a lock counts as left behind by a git that died.
 const staleLock = 10 * time.Second
+
+// maxGitFile bounds a file that stands in the place of a .git folder, in bytes.
+const maxGitFile = 64 << 10
 
 // gitLock returns the path of git's lock for the work tree that contains folder, or "" if there is
 // no work tree.
@@ -22,7 +27,7 @@ func gitLock(folder string) string {
 			if info.IsDir() {
 				return filepath.Join(git, "index.lock")
 			}
-			text, _ := os.ReadFile(git) // a file in a linked work tree or a submodule
+			text, _ := safefile.ReadSource(git, maxGitFile) // a file in a linked work tree or a submodule
 			if target, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: "); ok {
 				if !filepath.IsAbs(target) {
 					target = filepath.Join(folder, target)

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"devtool.internal/internal/safefile"
 )
 
 // The user's environment may be set up for other builds: for a browser, a small board, or with
@@ -80,7 +82,7 @@ func writtenFlags(env []string) string {
 		}
 		path = filepath.Join(folder, "go", "env")
 	}
-	content, err := os.ReadFile(path)
+	content, err := safefile.ReadSource(path, 1<<20)
 	if err != nil {
 		return ""
 	}

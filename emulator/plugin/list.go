@@ -74,6 +74,9 @@ func (b *Builder) AssumedInputs(roots []string) *Inputs {
 	l := listing{b: b, dir: realPath(b.dir()), in: in}
 	l.addPlaces()
 	l.addWorkspaces()
+	if work := lookup(b.environ(), "GOWORK"); work != "" && work != "off" {
+		l.addWork(work)
+	}
 	return in
 }
 
@@ -81,6 +84,9 @@ func (b *Builder) AssumedInputs(roots []string) *Inputs {
 // everything below them. It costs about as much as a build that has nothing to do. It also works
 // for a program that does not build. The error says why go could not even list the packages.
 func (b *Builder) Inputs(ctx context.Context, roots []string) (*Inputs, error) {
+	if err := b.Check(); err != nil {
+		return nil, fmt.Errorf("list packages of %s: %w", b.Package, err)
+	}
 	out, err := b.runGo(ctx, "list", "-e", "-deps", packageFields, "--", b.Package)
 	if err != nil {
 		return nil, fmt.Errorf("list packages of %s: %w", b.Package, err)

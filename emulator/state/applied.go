@@ -3,12 +3,12 @@ package state
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
+	"devtool.internal/internal/safefile"
 )
 
 // appliedSteps returns steps as the record keeps them.
@@ -115,7 +115,7 @@ func adviceOn(f files, record *migrationRecord, c *config.Config) string {
 
 // fileLines returns the lines of a file, or nil if it can't be read: they are only shown.
 func fileLines(path string) []string {
-	b, err := os.ReadFile(path)
+	b, err := safefile.ReadSource(path, safefile.MaxSource)
 	if err != nil {
 		return nil
 	}

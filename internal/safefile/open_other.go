@@ -2,5 +2,5 @@
 
 package safefile
 
-// openFlags are empty: this system has no named pipes in its folders.
-const openFlags = 0
+// These flags are empty: this system has no named pipes in its folders.
+const withoutWaiting, openFlags = 0, 0

@@ -4,5 +4,9 @@ package safefile
 
 import "syscall"
 
-// openFlags make an open follow no link and wait for no other end of a pipe.
-const openFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
+const (
+	// withoutWaiting makes an open wait for no other end of a pipe.
+	withoutWaiting = syscall.O_NONBLOCK
+	// openFlags make an open follow no link either.
+	openFlags = withoutWaiting | syscall.O_NOFOLLOW
+)

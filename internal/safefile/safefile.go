@@ -5,6 +5,9 @@
 // elsewhere, which a writer would overwrite. So the functions here look at a file before they open
 // it, follow no link and wait for nobody. What they refuse is an *Irregular. A Place notices that a
 // folder in use is deleted, moved or replaced.
+//
+// CheckSource and ReadSource are for the files of the project itself. These may be links, but a
+// pipe or a device in the place of go.mod would stop devtool, and the go command, too.
 package safefile
 
 import (
