@@ -311,10 +311,12 @@ func (c *Conn) read(r *bufio.Reader) {
 			c.end(err)
 			return
 		}
-		if r.Buffered() > 0 && c.parity == uint64(Program)%2 {
+		if c.parity == uint64(Program)%2 {
 			// Of several goroutines that are woken, Go's scheduler runs the last one first. But
 			// what the emulator has put in order, such as equal sleeps, must go on in that order.
+			// The next frame may be in the socket already, even if nothing of it is buffered.
 			runtime.Gosched()
+			runtime.Gosched() // once in 61 times, the scheduler first runs the goroutine that has yielded
 		}
 	}
 }
