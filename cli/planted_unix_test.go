@@ -141,8 +141,9 @@ func hostiles() map[string]planted {
 		tests["a link as "+name] = linked(name, "folder")
 	}
 	for _, name := range []string{
-		v3 + "lock", v3 + "owner.json", v3 + "owner.json.new", v3 + "clock.json", v3 + "do/migrations.json",
-		v3 + "do/migrations.json.new", v3 + "do/w-Lab/metadata.sqlite", v3 + "do/w-Lab/metadata.sqlite.new",
+		v3 + "lock", v3 + "owner.json", v3 + "owner.json.new", v3 + "clock.json", v3 + "clock.json.new",
+		v3 + "do/migrations.json", v3 + "do/migrations.json.new",
+		v3 + "do/w-Lab/metadata.sqlite", v3 + "do/w-Lab/metadata.sqlite.new",
 		v3 + "do/w-Lab/metadata.sqlite-wal", object, object + ".new", object + "-wal", object + "-journal",
 		".devtool/attach", ".devtool/run/x.json", ".devtool/run/x.lock", ".devtool/run/token",
 	} {

@@ -20,22 +20,29 @@ import (
 // on, which is that of the clock's start, the file needs no more space: most full disks still take
 // a move of the clock.
 //
+// The first save makes the file, with its record, in one step. So a file without a record has lost
+// it, and is damaged like any other: the clock would go back to real time without a word.
+//
 // No save waits for the disk. A process that is killed loses nothing by that, because the system
 // has the bytes. A power cut may lose them, as it may lose what objects have stored.
 const clockRecord = 256
 
-// ReadClock returns the saved state of the clock. It is zero if the clock has not run yet.
+// ReadClock returns the saved state of the clock. It is zero if there is no file, because the clock
+// has not run yet or somebody wants to continue at the real time.
 func (f *Folder) ReadClock() (saved clock.State, err error) {
 	path := f.files.path(clockFile)
 	b, err := safefile.Read(path, maxSmall)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return saved, nil
+	}
+	if err != nil {
 		return saved, fmt.Errorf("read clock: %w (delete it to continue at the real time)", err)
 	}
-	if len(b) > 0 {
-		if err := json.Unmarshal(b, &saved); err != nil {
-			return saved, fmt.Errorf("read clock: %s is damaged (%w): "+
-				"delete it to continue at the real time", path, err)
-		}
+	if err = json.Unmarshal(b, &saved); len(b) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return saved, fmt.Errorf("read clock: %s is damaged (%w): delete it to continue at the real time", path, err)
 	}
 	return saved, nil
 }
@@ -69,15 +76,15 @@ type ClockFile struct {
 
 	// mu guards what follows.
 	mu    sync.Mutex
-	f     *os.File
-	saved []byte // the last record
+	f     *os.File // nil before the first save
+	saved []byte   // the last record
 }
 
-// OpenClock opens the file of the saved clock, and creates it if it does not exist.
+// OpenClock opens the file of the saved clock. If it does not exist, the first save makes it.
 func (f *Folder) OpenClock() (*ClockFile, error) {
 	path := f.files.path(clockFile)
-	file, err := safefile.Open(path, os.O_RDWR|os.O_CREATE)
-	if err != nil {
+	file, err := safefile.Open(path, os.O_RDWR)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("write clock: %w", err)
 	}
 	return &ClockFile{folder: f, path: path, f: file}, nil
@@ -93,11 +100,32 @@ func (c *ClockFile) Save(s clock.State) error {
 	b = append(b, '\n')
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, err = c.f.WriteAt(b, 0); err != nil {
+	if c.f == nil {
+		err = c.createLocked(b)
+	} else {
+		_, err = c.f.WriteAt(b, 0)
+	}
+	if err != nil {
 		return err // with the file's name
 	}
 	c.saved = b
 	return nil
+}
+
+// createLocked makes the file with this record, and opens it.
+func (c *ClockFile) createLocked(record []byte) error {
+	if err := safefile.Replace(c.path, c.path+".new", record); err != nil {
+		return err
+	}
+	f, err := safefile.Open(c.path, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	if c.f != nil {
+		err = c.f.Close()
+	}
+	c.f = f
+	return err
 }
 
 // Restore writes the file again if somebody has deleted, moved or replaced it: without it, the
@@ -106,29 +134,27 @@ func (c *ClockFile) Save(s clock.State) error {
 func (c *ClockFile) Restore() (restored bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.saved == nil {
+		return false, nil
+	}
 	ours, err := c.f.Stat()
 	if err != nil {
 		return false, err
 	}
 	now, err := os.Lstat(c.path)
-	if err == nil && os.SameFile(ours, now) || c.saved == nil || c.folder.Check() != nil {
+	if err == nil && os.SameFile(ours, now) || c.folder.Check() != nil {
 		return false, nil
 	}
-	if err := safefile.Create(c.path, c.saved); err != nil {
-		return false, err
-	}
-	f, err := safefile.Open(c.path, os.O_RDWR)
-	if err != nil {
-		return false, err
-	}
-	err = c.f.Close()
-	c.f = f
-	return true, err
+	err = c.createLocked(c.saved)
+	return err == nil, err
 }
 
 // Close closes the file.
 func (c *ClockFile) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.f == nil {
+		return nil
+	}
 	return c.f.Close()
 }

@@ -49,7 +49,10 @@ func TestTheClockContinuesWhereItWasSaved(t *testing.T) {
 	}
 	save(t, f)
 	if got, err := f.ReadClock(); err != nil || got != (clock.State{}) {
-		t.Errorf("an empty file: got %+v, %v, want nothing", got, err)
+		t.Errorf("opened and not saved: got %+v, %v, want nothing", got, err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("there is a file before the first save: a kill would leave it empty")
 	}
 	at := time.Date(2026, 10, 1, 12, 0, 0, 123456789, time.UTC)
 	first := clock.State{Mode: clock.Running, Rate: 1.5, Offset: -time.Hour, At: at}
@@ -68,16 +71,18 @@ func TestTheClockContinuesWhereItWasSaved(t *testing.T) {
 
 func TestADamagedClockIsNotIgnored(t *testing.T) {
 	f, path := openFolder(t)
-	if err := os.WriteFile(path, []byte(`{"mode"`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, read := range map[string]func() (clock.State, error){
-		"read":    f.ReadClock,
-		"read at": func() (clock.State, error) { return f.ReadClockAt(time.Now()) },
-	} {
-		_, err := read()
-		if want := "read clock: " + path + " is damaged ("; err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%s: got %v, want it to begin with %q", name, err, want)
+	for _, content := range []string{`{"mode"`, "", "   ", "\x00\x00"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, read := range map[string]func() (clock.State, error){
+			"read":    f.ReadClock,
+			"read at": func() (clock.State, error) { return f.ReadClockAt(time.Now()) },
+		} {
+			_, err := read()
+			if want := "read clock: " + path + " is damaged ("; err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s of %q: got %v, want it to begin with %q", name, content, err, want)
+			}
 		}
 	}
 }
