@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"devtool.internal/emulator/control"
 )
 
@@ -41,6 +43,16 @@ func replaced(path string, err error) error {
 		err = os.Rename(path+".x", path)
 	}
 	return err
+}
+
+// alarmOf returns the time of an object's alarm in a list, or nil.
+func alarmOf(id string, list control.Alarms) *time.Time {
+	for _, a := range list.Alarms {
+		if a.ID == id {
+			return &a.Scheduled
+		}
+	}
+	return nil
 }
 
 // A damaged object is reported with its path, with and without an index of alarms, wherever it is
@@ -85,6 +97,13 @@ func TestADamagedObjectIsReportedAndBlocksNothing(t *testing.T) {
 				}
 				if problems != 1 || len(list.Objects) != 2 {
 					t.Errorf("objects: got %+v, want both, and the problem of one", list.Objects)
+				}
+				alarms, err := c.ListAlarms(ctx, control.AlarmsRequest{})
+				check(t, err)
+				for _, o := range list.Objects {
+					if got := alarmOf(o.ID, alarms); !cmp.Equal(o.Alarm, got) || (indexed && got == nil) {
+						t.Errorf("alarm of %s: got %v among the objects, %v among the alarms", o, o.Alarm, got)
+					}
 				}
 				w.want("good", "/get", `J"stored"`)
 				fired := w.fires(time.Minute)

@@ -167,11 +167,19 @@ func (p pinnedObject) read(ctx context.Context, f func(*store.Object) error) err
 }
 
 // info returns what is known of the object without waiting for its turn, and whether it stores
-// anything.
+// anything. If its file can't be read, the index of alarms has the alarm and the name.
 func (p pinnedObject) info() (info control.ObjectInfo, stores bool, err error) {
 	info = control.ObjectInfo{InMemory: p.inMemory(), Running: p.running()}
 	stores, err = p.readFile(&info)
 	info.Object = p.describe()
+	if err != nil {
+		p.ns.mu.Lock()
+		defer p.ns.mu.Unlock()
+		if a := p.ns.alarms[p.id]; a != nil {
+			at := a.at
+			info.Alarm, info.Name = &at, cmp.Or(info.Name, a.name)
+		}
+	}
 	return info, stores, err
 }
 
