@@ -159,6 +159,7 @@ func TestColoredOutputHasNoColorsOfOthers(t *testing.T) {
 		out, _ := cmd.CombinedOutput() // some of them fail
 		check(fmt.Sprintf("devtool %q", line), string(out))
 	}
+	s.interrupt() // after which the log is complete
 	check("the log of devtool dev", s.stderr.String())
 	if !strings.Contains(s.stderr.String(), "\x1b[38;5;201mpink\x1b[0m\n") {
 		t.Errorf("the colors of the handler are lost: %q", s.stderr.String())
@@ -170,6 +171,7 @@ func TestTheJSONLogKeepsTheTextAndEscapesIt(t *testing.T) {
 	p := handlerProject(t, "hostile")
 	s := p.dev("--log-format", "json")
 	s.attack(s.stderr.String)
+	s.interrupt() // after which the log is complete
 	found := false
 	for line := range strings.Lines(s.stderr.String()) {
 		wantHarmless(t, "the JSON log", line)

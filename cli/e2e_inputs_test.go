@@ -33,6 +33,7 @@ func TestOnlyInputsStartBuilds(t *testing.T) {
 		p.write("main.go", strings.Replace(good, `env.Var("GREETING")`, fmt.Sprintf("%q", want), 1))
 		eventually(t, "the edit is served", func() bool { return s.get("/var") == want })
 	}
+	s.interrupt() // after which the log is complete
 	text := p.read("dev.log")
 	if got := strings.Count(text, "reloaded in "); got != 3 {
 		t.Errorf("got %d reloads, want 3", got)
