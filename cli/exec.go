@@ -63,7 +63,7 @@ it. 125 means that the emulator did not start, 126 that the command can't be run
 		examples: []example{
 			{"devtool exec -- ./test.sh", ""},
 			{"devtool exec my-app --var UPSTREAM:http://localhost:9000 -- go test ./e2e", ""},
-			{"devtool exec -- sh -c 'curl -s $DEVTOOL_URL/orders -d 1 && devtool time advance 10s'", ""},
+			{"devtool exec -- sh -c 'curl -s $DEVTOOL_URL/orders -d 1 && devtool time next'", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {
 			there := s

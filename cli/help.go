@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // writeHelp explains the command of call, or the group.
@@ -12,13 +13,13 @@ func writeHelp(out io.Writer, root *command, call invocation) error {
 	c := call.command
 	var text bytes.Buffer
 	if c == root {
-		fmt.Fprintf(&text, "%s: %s\n", c.name, c.summary)
+		fmt.Fprintln(&text, wrapped(c.name+": "+c.summary, helpWidth, ""))
 	} else {
-		fmt.Fprintf(&text, "%s.\n", c.summary)
+		fmt.Fprintln(&text, wrapped(c.summary+".", helpWidth, ""))
 	}
 	fmt.Fprintf(&text, "\nUsage: %s\n", usageLine(c, call.path))
 	if c.about != "" {
-		fmt.Fprintf(&text, "\n%s\n", strings.TrimSpace(c.about))
+		fmt.Fprintf(&text, "\n%s\n", wrapped(c.about, helpWidth, ""))
 	}
 
 	var commands, arguments, flags, globals, examples [][]string
@@ -89,14 +90,64 @@ func flagHelp(f flag) []string {
 	return []string{name, f.usage}
 }
 
-// section writes lines of two columns below a title, or nothing.
+const (
+	// helpWidth is the width of the narrowest usual terminal.
+	helpWidth = 80
+	// minUsage is how much of that the second column of a section needs.
+	minUsage = 36
+)
+
+// section writes lines of two columns below a title, or nothing. Where the first column takes too
+// much room, the second one is on the next line.
 func section(text *bytes.Buffer, title string, lines [][]string) {
 	if len(lines) == 0 {
 		return
 	}
 	fmt.Fprintf(text, "\n%s:\n", title)
+	const indent, gap = "  ", "   "
+	column := 0
 	for _, line := range lines {
-		line[0] = "  " + line[0]
+		n := utf8.RuneCountInString(indent + line[0] + gap)
+		if fits := n+min(utf8.RuneCountInString(line[1]), minUsage) <= helpWidth; fits && line[1] != "" {
+			column = max(column, n)
+		}
 	}
-	align(text, 3, lines)
+	for _, line := range lines {
+		name, usage := indent+line[0], line[1]
+		switch n := utf8.RuneCountInString(name + gap); {
+		case usage == "":
+			fmt.Fprintln(text, name)
+		case n > column:
+			below := strings.Repeat(" ", 6)
+			fmt.Fprintf(text, "%s\n%s%s\n", name, below, wrapped(usage, helpWidth-len(below), below))
+		default:
+			name += strings.Repeat(" ", column+len(gap)-n)
+			fmt.Fprintf(text, "%s%s\n", name, wrapped(usage, helpWidth-column, strings.Repeat(" ", column)))
+		}
+	}
+}
+
+// wrapped breaks text between words into lines of at most width, the further ones behind indent.
+// Empty lines between paragraphs stay, and so do the lines of a paragraph that begins with a space.
+func wrapped(text string, width int, indent string) string {
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		if strings.HasPrefix(paragraph, " ") {
+			paragraphs = append(paragraphs, paragraph)
+			continue
+		}
+		var lines []string
+		line := ""
+		for _, word := range strings.Fields(paragraph) {
+			if line != "" && utf8.RuneCountInString(line+" "+word) > width {
+				lines, line = append(lines, line), ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		paragraphs = append(paragraphs, strings.Join(append(lines, line), "\n"+indent))
+	}
+	return strings.Join(paragraphs, "\n\n"+indent)
 }

@@ -47,7 +47,7 @@ that would break a line.`,
 		),
 		examples: []example{
 			{"devtool objects sql Batcher/default 'SELECT * FROM items'", ""},
-			{"devtool objects sql Batcher/default 'UPDATE items SET note = ? WHERE id = ?' hello 5", ""},
+			{"devtool objects sql Batcher/a 'UPDATE items SET note = ? WHERE id = ?' hello 5", ""},
 			{"devtool objects sql Batcher/default --file seed.sql", ""},
 		},
 		run: func(ctx context.Context, s Streams, args []string) error {

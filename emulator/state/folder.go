@@ -135,7 +135,7 @@ func (e *LostError) Error() string {
 		happened = "was replaced by another one"
 	}
 	return e.What + " " + happened + " while `devtool dev` used it, so nothing can be saved any more: " +
-		"end `devtool dev` before you do that, and start it again now"
+		"start it again, and the next time end it before you change that folder"
 }
 
 // Lost returns a *LostError for what if err, of a safefile.Place, is not nil.
