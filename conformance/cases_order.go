@@ -8,7 +8,7 @@ import (
 // orderCases cover who comes first: where a handler gives its turn up, what a constructor has
 // written, at a reset, and when several wait for the same time of the clock.
 func orderCases() []Case {
-	return slices.Concat(syncCases(), constructorWriteCases(), resetOrderCases(), sleepOrderCases(), nestingCases(),
+	return slices.Concat(syncCases(), requestOrderCases(), constructorWriteCases(), resetOrderCases(), sleepOrderCases(), nestingCases(),
 		manyCases())
 }
 
@@ -53,6 +53,47 @@ func syncCases() []Case {
 				behind(1, transaction("t", note("1"), put("a", 1), commit(), note("2"))), behind(2, note("3")),
 			),
 			trace("held", "1", "2", "3"),
+		}},
+	}
+}
+
+// requestOrderCases cover when a request or an answer leaves an object whose other events wait.
+func requestOrderCases() []Case {
+	answered := object{"facts": []any{object{"facts": []any{"ok", "ok"}}, "ok"}}
+	holds := call(block(note("held"), sleep(300)), put("a", 1)).differs(failed(reset, "case: reset"), answered)
+	asks := behind(1, note("1"), call(sleep(50), note("asked")).to("other"), note("4"))
+	return []Case{
+		{"order: a request while no event waits", []Op{
+			parallel(
+				call(note("held"), call(sleep(200), note("asked")).to("other"), note("4")),
+				behind(1, note("2"), block(sleep(400)), note("3")),
+			),
+			trace("held", "2", "asked", "3", "4"),
+		}},
+		{"order: a request while an event waits that blocks", []Op{
+			parallel(holder(), asks, behind(2, note("2"), block(sleep(300)), note("3"))),
+			Op{Name: "trace"}.differs(
+				[]any{"held", "1", "2", "3", "asked", "4"}, []any{"held", "1", "2", "asked", "3", "4"},
+			),
+		}},
+		{"order: an answer while an event waits that blocks", []Op{
+			parallel(group(holder(), note("answered")), behind(1, block(sleep(300), note("1")))),
+			Op{Name: "trace"}.differs([]any{"held", "1", "answered"}, []any{"held", "answered", "1"}),
+		}},
+		{"order: an answer while an event waits that aborts", []Op{
+			parallel(holds, behind(1, abort("case: reset")).fails(reset, "case: reset")),
+			call(get("a").is(value(1))),
+		}},
+		{"order: an answer while an event waits whose block throws", []Op{
+			parallel(holds, behind(1, block(throw("case: reset"))).fails(reset, "case: reset")),
+			call(get("a").is(value(1))),
+		}},
+		{"order: an answer while an event waits that sleeps and aborts", []Op{
+			parallel(
+				call(block(note("held"), sleep(300)), put("a", 1)).is(answered),
+				behind(1, sleep(100), abort("case: reset")).fails(reset, "case: reset"),
+			),
+			call(get("a").is(value(1))),
 		}},
 	}
 }
@@ -171,11 +212,21 @@ func sleepOrderCases() []Case {
 	for i := range 40 {
 		overtakes = append(overtakes, call(waitUntil(put("w", i))), call(get("w").is(value(i))))
 	}
+	sleeps := func(ms int64, word string) Op { return call(sleep(ms), note(word)) }
+	blocks := call(block(note("held"), sleep(500)), commit(), note("sync")).later(100)
 	sleeper := func(n int64, word string) Op { return behind(n, sleep(30), note(word)) }
 	return []Case{
 		{"order: equal sleeps", []Op{
 			parallel(holder(), sleeper(1, "1"), sleeper(2, "2"), sleeper(3, "3"), sleeper(4, "4"), sleeper(5, "5")),
 			trace("held", "1", "2", "3", "4", "5"),
+		}},
+		{"order: a sleep that ends in a block, and a sync after the block", []Op{
+			parallel(sleeps(200, "1"), blocks),
+			trace("held", "1", "sync"),
+		}},
+		{"order: two sleeps that end in a block, and a sync after the block", []Op{
+			parallel(sleeps(200, "1"), sleeps(300, "2"), blocks),
+			Op{Name: "trace"}.differs([]any{"held", "1", "sync", "2"}, []any{"held", "1", "2", "sync"}),
 		}},
 		{"order: no request overtakes waitUntil", overtakes},
 		{"order: waitUntil is behind the events that wait already", []Op{

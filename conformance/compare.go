@@ -136,16 +136,22 @@ func plain(v any) any {
 	return p
 }
 
-// maxShown is how many bytes of a fact a mismatch shows.
-const maxShown = 400
+// How many bytes of a fact a mismatch shows, and of a program a report.
+const (
+	maxShown   = 400
+	maxProgram = 10_000
+)
 
-func show(v any) string {
+func show(v any) string { return showUpTo(maxShown, v) }
+
+// showUpTo returns v in JSON, cut after n bytes.
+func showUpTo(n int, v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()
 	}
-	if len(b) > maxShown {
-		return fmt.Sprintf("%s… (%d bytes)", b[:maxShown], len(b))
+	if len(b) > n {
+		return fmt.Sprintf("%s… (%d bytes)", b[:n], len(b))
 	}
 	return string(b)
 }

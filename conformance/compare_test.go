@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,6 +156,21 @@ func TestOnlyCasesAboutTimeAreTriedAgain(t *testing.T) {
 		report, again, err := p.tryCase(t.Context(), Case{"name", []Op{test.do}})
 		if again != test.again || (report == "") != test.again || err != nil {
 			t.Errorf("%s: report %q, again %t, error %v; want again %t", test.do, report, again, err, test.again)
+		}
+	}
+}
+
+func TestACrowdThatDiffersOnceIsTriedAgain(t *testing.T) {
+	for _, test := range []struct {
+		ours  Side
+		agree bool
+	}{{late{new(atomic.Bool)}, true}, {fake{odd: "parallel"}, false}} {
+		var out strings.Builder
+		p := &pair{platform: fake{}, ours: everyPace(test.ours)}
+		none := regexp.MustCompile("^$")
+		s, err := p.runAll(t.Context(), Options{Filter: none, Sequences: 1, Sort: "crowd", Out: &out})
+		if err != nil || (s.Again == 1) != test.agree || (s.Different == 0) != test.agree {
+			t.Errorf("summary %+v, error %v; want the sides to agree when tried again: %t\n%s", s, err, test.agree, &out)
 		}
 	}
 }

@@ -134,6 +134,35 @@ func TestProgramsForAFrozenClockDoNotSleep(t *testing.T) {
 	}
 }
 
+// The sides differ on what sleeps or calls while another event blocks (see crowding).
+func TestACrowdThatBlocksNeitherSleepsNorCalls(t *testing.T) {
+	isSleep := func(o Op) bool { return o.Name == "sleep" }
+	blocking := 0
+	for seed := range uint64(2000) {
+		g, parts := random(seed)
+		if g.name != "crowd" {
+			continue
+		}
+		var blocks, waits bool
+		for _, one := range parts[1:] { // the first one only waits before the others
+			for _, o := range one.Do[0].Do {
+				long := anyOp(o.Do, isSleep)
+				blocks = blocks || o.Name == "block" && long
+				waits = waits || isSleep(o) || o.Name != "block" && long
+			}
+		}
+		if blocks && waits {
+			t.Fatalf("seed %d: %s", seed, show(parts))
+		}
+		if blocks {
+			blocking++
+		}
+	}
+	if blocking == 0 {
+		t.Error("no crowd blocks")
+	}
+}
+
 func TestRequestsLoseNoOperation(t *testing.T) {
 	calls := requests([]Op{request(), get("a"), get("b"), request(), request(), get("c")})
 	var got []string

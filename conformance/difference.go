@@ -188,6 +188,23 @@ var Differences = []Difference{
 		[]string{"order: callers of an object of which an event aborts that has not waited"},
 	},
 	{
+		"A request and an answer of an object, while other events wait for its turn",
+		"leave after those have given the turn up, or not at all if one of them resets the object before",
+		"leave at once", "what has left is committed on both sides; a caller that learns of a failure would do " +
+			"again what is done",
+		[]string{
+			"order: a request while an event waits that blocks", "order: an answer while an event waits that blocks",
+			"order: an answer while an event waits that aborts",
+			"order: an answer while an event waits whose block throws",
+		},
+	},
+	{
+		"Sleeps of several events that end while another one's block has the turn",
+		"queue up for the turn one by one, each when the one before has had it", "queue up as they end",
+		"the rule is simpler; the sleeps end in the same order",
+		[]string{"order: two sleeps that end in a block, and a sync after the block"},
+	},
+	{
 		"`DELETE` and `UPDATE` with `ORDER BY` or `LIMIT`", "accepted", "a syntax error",
 		"the engine's parser is built without them; select the rows instead: " +
 			"`DELETE FROM t WHERE rowid IN (SELECT rowid FROM t ORDER BY a LIMIT 1)`",

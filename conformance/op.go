@@ -28,6 +28,8 @@ type Op struct {
 	// racy is set if the two sides may state different facts, because the fact depends on who comes
 	// first.
 	racy bool
+	// whole is set if shrinking may leave the operation out, but nothing inside it.
+	whole bool
 }
 
 // An expectation is the fact that each side must state. The two facts differ only where the
@@ -65,6 +67,12 @@ func (o Op) after(word string) Op {
 // wait for a word.
 func (o Op) later(ms int64) Op {
 	o.Later = ms
+	return o
+}
+
+// entirely returns o so that shrinking leaves out all of it or nothing.
+func (o Op) entirely() Op {
+	o.whole = true
 	return o
 }
 

@@ -9,17 +9,17 @@ import (
 // crowd returns calls to one object that come one after the other, while the first one keeps the
 // turn or waits. They note each step, so the trace shows who went on when.
 func crowd(r *rand.Rand) []Op {
-	c := crowding{Rand: r}
+	c := crowding{Rand: r, blocks: r.IntN(2) == 0}
 	first := []Op{note(crowdBegins)}
 	switch r.IntN(4) {
 	case 0:
 		first = append(first, c.sleep())
 	case 1:
-		first = append(first, call(c.sleep()).to("other"))
+		first = append(first, call(c.sleep()).to("other").entirely())
 	case 2:
-		first = append(first, transaction("t", put("a", 0), c.sleep()))
+		first = append(first, transaction("t", put("a", 0), c.sleep()).entirely())
 	default:
-		first = append(first, block(put("a", 0), c.sleep()))
+		first = append(first, block(put("a", 0), c.sleep()).entirely())
 	}
 	calls := []Op{inCrowd(0, append(first, note("0 ends"))...)}
 	for i := 1; i <= 1+r.IntN(4); i++ {
@@ -27,13 +27,8 @@ func crowd(r *rand.Rand) []Op {
 		for j := range 1 + r.IntN(4) {
 			operations = append(operations, c.step(), note(fmt.Sprintf("%d did %d", i, j+1)))
 		}
-		switch r.IntN(8) {
-		case 0:
-			operations = append(operations, c.pause(), abort("case: aborted"))
-		case 1:
-			operations = append(operations, c.pause(), block(throw("case: blocked")))
-		case 2:
-			operations = append(operations, throw("case: thrown"))
+		if r.IntN(8) < 3 {
+			operations = append(operations, c.failure())
 		}
 		calls = append(calls, inCrowd(i, operations...).after(crowdBegins).later(int64(crowdArrives*i)))
 	}
@@ -48,16 +43,19 @@ func inCrowd(i int, operations ...Op) Op {
 const (
 	crowdBegins = "0 begins"
 	// crowdArrives is how much later than the one before each call comes, and crowdWaits is half
-	// of the first sleep, both in milliseconds. Less would be too close on a busy machine.
-	crowdArrives = 25
-	crowdWaits   = 100
+	// of the first sleep, both in milliseconds. Within half of crowdArrives, a busy disk commits.
+	crowdArrives = 80
+	crowdWaits   = 250
 	maxSlept     = 3
 )
 
-// A crowding is a crowd in the making.
+// A crowding is a crowd in the making. Its events either block for a while, or sleep, call another
+// object and reset their own. Differences has what would be different if they did both: a block
+// delays requests, answers and the ends of sleeps on the platform.
 type crowding struct {
 	*rand.Rand
-	slept int64
+	blocks bool
+	slept  int64
 }
 
 // sleep returns a sleep that takes longer than all before it together. So no two moments fall
@@ -70,22 +68,36 @@ func (c *crowding) sleep() Op {
 	return sleep(crowdWaits << c.slept)
 }
 
-// pause returns a sleep before a reset, which ends between two arrivals. Meanwhile the answers of
-// those that have ended leave. On the platform, the caller of one that aborts at once is first.
-func (c *crowding) pause() Op { return sleep(crowdArrives / 2) }
+// failure returns how an event fails. A reset comes after a sleep that ends between two arrivals:
+// meanwhile the answers of the events that have ended leave.
+func (c *crowding) failure() Op {
+	kind := c.IntN(3)
+	switch {
+	case kind == 2, c.blocks:
+		return throw("case: thrown")
+	case kind == 1:
+		return group(sleep(crowdArrives/2), block(throw("case: blocked"))).entirely()
+	}
+	return group(sleep(crowdArrives/2), abort("case: aborted")).entirely()
+}
 
 func (c *crowding) step() Op {
 	switch c.IntN(12) {
 	case 0:
-		return c.sleep()
+		if !c.blocks {
+			return c.sleep()
+		}
 	case 1, 2: // a call that does not sleep would be back at no certain time
-		if c.slept < maxSlept {
-			return call(c.sleep()).to("other")
+		if !c.blocks && c.slept < maxSlept {
+			return call(c.sleep()).to("other").entirely()
 		}
 	case 3, 4:
 		return commit()
 	case 5:
-		return block(get("a"), c.sleep(), put("a", c.IntN(10)))
+		if c.blocks {
+			return block(get("a"), c.sleep(), put("a", c.IntN(10))).entirely()
+		}
+		return block(get("a"), put("a", c.IntN(10)))
 	case 6:
 		return transaction("t", get("a"), commit(), put("a", c.IntN(10)))
 	case 7:

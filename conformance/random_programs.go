@@ -15,7 +15,7 @@ type generator struct {
 	// program returns what the worker runs, of the parts that are left.
 	program func(parts []Op) []Op
 	// timed is set if its programs depend on how long something takes. They run in real time only,
-	// and only when they are asked for: on a busy machine, some differ by chance.
+	// and again if they differ: on a busy machine, some do by chance.
 	timed bool
 }
 
@@ -54,7 +54,7 @@ func Sorts() []string {
 func chosenSeeds(o Options) (timed, others []uint64) {
 	for seed := o.Seed; len(timed)+len(others) < o.Sequences; seed++ {
 		switch g, _ := random(seed); {
-		case o.Sort != "" && g.name != o.Sort, o.Sort == "" && g.timed:
+		case o.Sort != "" && g.name != o.Sort:
 		case g.timed:
 			timed = append(timed, seed)
 		default:

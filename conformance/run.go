@@ -20,8 +20,7 @@ type Options struct {
 	// Filter selects cases by name; nil selects all.
 	Filter *regexp.Regexp
 	// Sequences is the number of random programs, and Seed the number of the first one. Sort
-	// selects the programs of one sort (see Sorts); empty selects all that do not depend on how
-	// long something takes.
+	// selects the programs of one sort (see Sorts); empty selects all.
 	Sequences int
 	Seed      uint64
 	Sort      string
@@ -36,7 +35,8 @@ type Summary struct {
 	Chosen int
 	// Different is the number of cases and random programs with an unexpected fact.
 	Different int
-	// Again is the number of cases about time that succeeded only when Run tried them again.
+	// Again is the number of cases and random programs about time that succeeded only when Run tried
+	// them again.
 	Again int
 }
 
@@ -100,7 +100,7 @@ func (s Summary) String() string {
 	text := fmt.Sprintf("%d cases and %d random programs: %d unexplained differences, %d chosen ones",
 		s.Cases, s.Sequences, s.Different, s.Chosen)
 	if s.Again > 0 {
-		text += fmt.Sprintf(" (%d cases were late, and passed when tried again)", s.Again)
+		text += fmt.Sprintf(" (%d were late, and passed when tried again)", s.Again)
 	}
 	return text
 }
@@ -112,11 +112,11 @@ type pair struct {
 }
 
 // How many programs run at a time. Long cases wait for alarms, and would miss their times on a busy
-// machine, and so would crowds. Another random program waits for the disk, at each commit of
-// workerd.
+// machine, and so would crowds, which mostly sleep. Another random program waits for the disk, at
+// each commit of workerd.
 const (
 	casesAtOnce     = 24
-	timedAtOnce     = 8
+	timedAtOnce     = 24
 	sequencesAtOnce = 48
 )
 
@@ -141,18 +141,21 @@ func (p *pair) runAll(ctx context.Context, o Options) (Summary, error) {
 		return err
 	})
 	timed, others := chosenSeeds(o)
-	random := func(atOnce int, seeds []uint64) error {
+	random := func(atOnce int, seeds []uint64, again bool) error {
 		return forEach(ctx, atOnce, len(seeds), func(ctx context.Context, i int) error {
 			report, err := p.tryRandom(ctx, seeds[i])
-			record(report, false)
+			record(report, again && report == "")
 			return err
 		})
 	}
 	if err == nil {
-		err = random(timedAtOnce, timed)
+		timed, err = p.differing(ctx, timed)
+	}
+	if err == nil { // one at a time, so that their sleeps end when they should
+		err = random(1, timed, true)
 	}
 	if err == nil {
-		err = random(sequencesAtOnce, others)
+		err = random(sequencesAtOnce, others, false)
 	}
 	for _, c := range cases {
 		if c.differs() {
@@ -195,6 +198,23 @@ func (p *pair) tryCase(ctx context.Context, c Case) (report string, again bool, 
 	}
 }
 
+// differing returns the seeds of those random programs about time on which the sides differ once.
+func (p *pair) differing(ctx context.Context, seeds []uint64) ([]uint64, error) {
+	var mu sync.Mutex
+	var differ []uint64
+	err := forEach(ctx, timedAtOnce, len(seeds), func(ctx context.Context, i int) error {
+		g, parts := random(seeds[i])
+		mismatches, err := p.try(ctx, fmt.Sprintf("program %d at first", seeds[i]), g.program(parts), realTime)
+		if len(mismatches) > 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			differ = append(differ, seeds[i])
+		}
+		return err
+	})
+	return differ, err
+}
+
 // tryRandom compares the sides on the random program of a seed. If they differ, it reports the
 // fewest parts on which they do.
 func (p *pair) tryRandom(ctx context.Context, seed uint64) (report string, err error) {
@@ -228,7 +248,7 @@ func (p *pair) tryRandom(ctx context.Context, seed uint64) (report string, err e
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", scope, err)
 	}
-	return describe(scope+", shrunk to: "+show(g.program(parts)), mismatches), nil
+	return describe(scope+", shrunk to: "+showUpTo(maxProgram, g.program(parts)), mismatches), nil
 }
 
 // maxAttempts is how often a program is run to find the parts that matter. What is left then is

@@ -3,11 +3,12 @@ package conformance
 import "slices"
 
 // shrink returns a short part of the operations for which fails still holds. fails must hold for
-// all of them. It leaves out operations, and then operations nested in the remaining ones.
+// all of them. It leaves out operations, and then operations nested in the remaining ones, except in
+// those that are whole.
 func shrink(operations []Op, fails func([]Op) bool) []Op {
 	operations = shrinkList(operations, fails)
 	for i, o := range operations {
-		if len(o.Do) == 0 {
+		if len(o.Do) == 0 || o.whole {
 			continue
 		}
 		with := func(inner []Op) []Op {

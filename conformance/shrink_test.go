@@ -41,3 +41,13 @@ func TestShrinkKeepsOnlyTheFailingOperations(t *testing.T) {
 		}
 	})
 }
+
+func TestShrinkLeavesOutAllOfAWholeOperationOrNothing(t *testing.T) {
+	reset := group(sleep(40), abort("case: aborted")).entirely()
+	got := shrink([]Op{group(get("a"), reset), reset}, func(some []Op) bool {
+		return anyOp(some, func(o Op) bool { return o.Name == "abort" })
+	})
+	if len(got) != 1 || show(got[0]) != show(reset) {
+		t.Errorf("left %s, want %s", show(got), show([]Op{reset}))
+	}
+}
