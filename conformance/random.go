@@ -91,6 +91,13 @@ func request() Op { return Op{Name: "request"} }
 // requests divides a sequence into the requests that run it, and appends one that shows the final
 // state.
 func requests(operations []Op) []Op {
+	return append(divided(operations),
+		call(append([]Op{list(nil), getAlarm(), count()}, sqlAll()...)...),
+		call(list(nil)).to("other"))
+}
+
+// divided returns the requests that run a sequence.
+func divided(operations []Op) []Op {
 	var calls []Op
 	var one []Op
 	for _, o := range operations {
@@ -106,9 +113,7 @@ func requests(operations []Op) []Op {
 	if len(one) > 0 {
 		calls = append(calls, call(one...))
 	}
-	return append(calls,
-		call(append([]Op{list(nil), getAlarm(), count()}, sqlAll()...)...),
-		call(list(nil)).to("other"))
+	return calls
 }
 
 // sampleKeys are few, so that operations meet. Their order by bytes differs from that of UTF-16.

@@ -23,6 +23,7 @@ var generators = []generator{
 	{name: "one object", weight: 10, parts: sequence, program: requests},
 	{name: "objects", weight: 4, parts: visits, program: finalStates},
 	{name: "expressions", weight: 3, parts: expressions, program: inOneCall},
+	{name: "plain", weight: 2, parts: plainSequence, program: plainRequests},
 	{name: "crowd", weight: 3, parts: crowd, program: atOnce, timed: true},
 }
 
