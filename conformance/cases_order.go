@@ -8,8 +8,8 @@ import (
 // orderCases cover who comes first: where a handler gives its turn up, what a constructor has
 // written, at a reset, and when several wait for the same time of the clock.
 func orderCases() []Case {
-	return slices.Concat(syncCases(), requestOrderCases(), constructorWriteCases(), resetOrderCases(), sleepOrderCases(), nestingCases(),
-		manyCases())
+	return slices.Concat(syncCases(), requestOrderCases(), constructorWriteCases(), resetOrderCases(),
+		sleepOrderCases(), nestingCases(), manyCases())
 }
 
 // holder is a call that keeps the turn of its object while others queue up behind it.

@@ -170,7 +170,7 @@ func TestACrowdThatDiffersOnceIsTriedAgain(t *testing.T) {
 		none := regexp.MustCompile("^$")
 		s, err := p.runAll(t.Context(), Options{Filter: none, Sequences: 1, Sort: "crowd", Out: &out})
 		if err != nil || (s.Again == 1) != test.agree || (s.Different == 0) != test.agree {
-			t.Errorf("summary %+v, error %v; want the sides to agree when tried again: %t\n%s", s, err, test.agree, &out)
+			t.Errorf("summary %+v, error %v; want agreement when tried again: %t\n%s", s, err, test.agree, &out)
 		}
 	}
 }

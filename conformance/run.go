@@ -35,8 +35,8 @@ type Summary struct {
 	Chosen int
 	// Different is the number of cases and random programs with an unexpected fact.
 	Different int
-	// Again is the number of cases and random programs about time that succeeded only when Run tried
-	// them again.
+	// Again is the number of cases and random programs about time that succeeded only when Run
+	// tried them again.
 	Again int
 }
 

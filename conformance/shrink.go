@@ -3,8 +3,8 @@ package conformance
 import "slices"
 
 // shrink returns a short part of the operations for which fails still holds. fails must hold for
-// all of them. It leaves out operations, and then operations nested in the remaining ones, except in
-// those that are whole.
+// all of them. It leaves out operations, and then operations nested in the remaining ones, but none
+// in a whole operation.
 func shrink(operations []Op, fails func([]Op) bool) []Op {
 	operations = shrinkList(operations, fails)
 	for i, o := range operations {
