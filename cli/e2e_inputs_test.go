@@ -271,9 +271,13 @@ func TestTheUsersEnvironmentBuildsForThisMachine(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"a browser":            {[]string{"GOOS=js", "GOARCH=wasm"}, "none"},
-		"a browser, half":      {[]string{"GOOS=js"}, "none"},
-		"another processor":    {[]string{"GOARCH=" + other, "CC=no-such-compiler", "CGO_ENABLED=1"}, "none"},
+		"a browser":         {[]string{"GOOS=js", "GOARCH=wasm"}, "none"},
+		"a browser, half":   {[]string{"GOOS=js"}, "none"},
+		"another processor": {[]string{"GOARCH=" + other, "CC=no-such-compiler", "CGO_ENABLED=1"}, "none"},
+		"a window on Windows": {
+			[]string{"GOOS=windows", "GOFLAGS='-ldflags=-H=windowsgui -X main.flag=linked' " + sharedFlags},
+			"linked",
+		},
 		"a flag of the linker": {[]string{"GOFLAGS=-ldflags=-X=main.flag=linked " + sharedFlags}, "linked"},
 		"flags with spaces": {
 			[]string{"GOFLAGS='-ldflags=-X main.flag=linked -X main.other=x' -tags=some " + sharedFlags},

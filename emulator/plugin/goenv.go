@@ -125,16 +125,64 @@ func (b *Builder) buildFlags(output string, users []goFlag) []string {
 			}
 		}
 	}
-	if b.Debug {
+	elsewhere := foreign(append(os.Environ(), b.Env...))
+	if b.Debug && !elsewhere {
 		return flags
 	}
-	flags = append(flags, "-ldflags="+stripped)
+	adapted := func(linker string) string {
+		if elsewhere {
+			linker = withoutTarget(linker)
+		}
+		if !b.Debug {
+			linker = withStripped(linker)
+		}
+		return linker
+	}
+	if !b.Debug {
+		flags = append(flags, "-ldflags="+stripped)
+	}
 	for _, f := range users {
 		if f.name == "ldflags" {
-			flags = append(flags, "-ldflags="+withStripped(f.value))
+			flags = append(flags, "-ldflags="+adapted(f.value))
 		}
 	}
 	return flags
+}
+
+// targetFlags are flags of the linker that only fit the system they were written for: the form of
+// the program, as in -H=windowsgui, and a C linker with its flags. Each has a value.
+var targetFlags = []string{"H", "extld", "extldflags", "extar"}
+
+// withoutTarget removes targetFlags from flags for the linker, which may follow a pattern of
+// packages and "=".
+func withoutTarget(flags string) string {
+	pattern, words := "", flags
+	if !strings.HasPrefix(strings.TrimSpace(flags), "-") {
+		if before, after, found := strings.Cut(flags, "="); found {
+			pattern, words = before+"=", after
+		}
+	}
+	var kept []string
+	dropped, isValue := false, false
+	for _, word := range splitQuoted(words) {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		switch {
+		case isValue:
+			isValue = false
+		case strings.HasPrefix(word, "-") && slices.Contains(targetFlags, name):
+			dropped, isValue = true, !hasValue
+		case strings.ContainsAny(word, " \t\r\n") && strings.Contains(word, "'"):
+			kept = append(kept, `"`+word+`"`)
+		case strings.ContainsAny(word, " \t\r\n"):
+			kept = append(kept, "'"+word+"'")
+		default:
+			kept = append(kept, word)
+		}
+	}
+	if !dropped {
+		return flags
+	}
+	return pattern + strings.Join(kept, " ")
 }
 
 // stripped makes the linker leave out what only debuggers need.

@@ -28,6 +28,8 @@ func TestGOFLAGSAreReadAsTheGoCommandDoes(t *testing.T) {
 }
 
 func TestTheUsersFlagsAreMerged(t *testing.T) {
+	t.Setenv("GOOS", "")
+	t.Setenv("GOARCH", "")
 	for flags, want := range map[string]string{
 		"":                              "-ldflags=-s -w",
 		"-tags=x -mod=mod -race":        "-ldflags=-s -w",
@@ -54,6 +56,30 @@ func TestTheUsersFlagsAreMerged(t *testing.T) {
 		debug := (&Builder{Debug: true}).buildFlags("out", users)
 		if slices.ContainsFunc(debug, func(f string) bool { return strings.HasPrefix(f, "-ldflags") }) {
 			t.Errorf("%s: got %q for a debugger, want the user's flags alone", flags, debug)
+		}
+	}
+}
+
+func TestFlagsOfTheLinkerForAnotherSystemAreLeftOut(t *testing.T) {
+	for flags, want := range map[string]string{
+		"-ldflags=-H=windowsgui":                           "-s -w",
+		"'-ldflags=-H windowsgui -X a.b=c'":                "-X a.b=c -s -w",
+		`"-ldflags=-X 'a.b=c d' -extldflags '-static -x'"`: "-X 'a.b=c d' -s -w",
+		"'-ldflags=all=-X a.b=c -H=windowsgui'":            "all=-X a.b=c -s -w",
+		"-ldflags=-X=a.b=-H":                               "-X=a.b=-H -s -w",
+		"-ldflags=-H=js -ldflags=-X=a=b":                   "-s -w|-X=a=b -s -w",
+	} {
+		users := goFlags([]string{"GOFLAGS=" + flags})
+		want := "-ldflags=-s -w|-ldflags=" + strings.ReplaceAll(want, "|", "|-ldflags=")
+		b := Builder{Env: []string{"GOOS=js", "GOARCH=wasm"}}
+		if got := strings.Join(b.buildFlags("out", users)[4:], "|"); got != want {
+			t.Errorf("%s: got %q, want %q", flags, got, want)
+		}
+		b.Debug = true
+		for _, f := range b.buildFlags("out", users) {
+			if strings.Contains(f, "windowsgui") || strings.Contains(f, "-s -w") {
+				t.Errorf("%s: got %q for a debugger", flags, f)
+			}
 		}
 	}
 }
