@@ -36,6 +36,10 @@ const (
 	braking = 5
 	// startsFor is how long after it began to serve a program still writes files of its start.
 	startsFor = time.Second
+	// timesLag is how far the time of a file may be behind: file systems take the time of the last
+	// tick of the system's clock, which is up to 10 ms ago. A program may write within its first
+	// two milliseconds.
+	timesLag = 20 * time.Millisecond
 )
 
 // launches notes that a version is launched. On a busy machine, what it writes may be reported
@@ -122,5 +126,5 @@ func (b *brake) wroteLocked(path string, isSource bool) bool {
 	} else if !isSource && b.requests.Load() == b.before {
 		end = end.Add(startsFor)
 	}
-	return !at.Before(b.launched) && !at.After(end)
+	return !at.Before(b.launched.Add(-timesLag)) && !at.After(end)
 }

@@ -66,11 +66,13 @@ func TestTheBrakeStopsWhatTheProgramWrites(t *testing.T) {
 		after time.Duration
 		limit int
 	}{
-		"embedded, at the start":      {"a.txt", starting, braking},
-		"embedded, on a goroutine":    {"a.txt", shortly, braking},
-		"generated source":            {"a.go", starting, 2 * braking},
-		"source that a user may save": {"a.go", shortly, 0},
-		"an embedded file of a user":  {"a.txt", later, 0},
+		"embedded, at the start":        {"a.txt", starting, braking},
+		"embedded, since the last tick": {"a.txt", -10 * time.Millisecond, braking},
+		"saved before the launch":       {"a.txt", -time.Second, 0},
+		"embedded, on a goroutine":      {"a.txt", shortly, braking},
+		"generated source":              {"a.go", starting, 2 * braking},
+		"source that a user may save":   {"a.go", shortly, 0},
+		"an embedded file of a user":    {"a.txt", later, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newBrakeWorld(t)
