@@ -15,7 +15,7 @@ import (
 // them has built, by the content of the sources. go decides whether it is the right program, and
 // builds it otherwise. So a wrong one costs time only.
 
-// builtProgram is where devtool dev builds the program of a project.
+// builtProgram is where devtool dev builds the program of a project, and devtool exec looks for it.
 var builtProgram = filepath.Join(".devtool", "build", "handler")
 
 // sharedProgram returns where the tests share the program with the sources in dir.

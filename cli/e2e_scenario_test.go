@@ -69,6 +69,13 @@ func TestBatchesFromInitToInterrupt(t *testing.T) {
 				t.Errorf("first request after the batch: got %q, want %q", got, want)
 			}
 
+			if config == "wrangler.toml" && !*long {
+				if got := s.interrupt(); got != 0 {
+					t.Errorf("exit code after an interrupt: got %d, want 0", got)
+				}
+				return
+			}
+
 			// A save under load is served soon, and no request fails.
 			load := startLoad(s, "/version")
 			load.awaitAnswer("queued") // from the object named version

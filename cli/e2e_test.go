@@ -73,7 +73,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(args) > 0 && args[0] == "dev" {
+	if len(args) > 0 && (args[0] == "dev" || args[0] == "exec") {
 		takeProgram(dir)
 	}
 	cmd := exec.Command(path, args...)

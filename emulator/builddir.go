@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"devtool.internal/emulator/plugin"
 	"devtool.internal/internal/leftover"
 	"devtool.internal/internal/safefile"
 )
@@ -103,4 +104,20 @@ func (e *Emulator) cachedBuild() (string, error) {
 // isReadOnly reports whether err says that this user can't write somewhere.
 func isReadOnly(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// borrowProgram gives a temporary emulator, which builds output in a folder of its own, the program
+// that the last emulator of the project has built. go links no program that is there already. It
+// decides by the sources whether this is the right one.
+func (e *Emulator) borrowProgram(output string) {
+	built := filepath.Join(e.project, ".devtool", "build", filepath.Base(output))
+	if _, err := safefile.Regular(built); err != nil {
+		return
+	}
+	if err := os.MkdirAll(filepath.Dir(output), 0o700); err != nil {
+		return // the build says why
+	}
+	if err := plugin.Keep(built, output); err != nil {
+		e.log.Debug("the program is linked again", "err", err)
+	}
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -83,4 +84,39 @@ func TestEachEmulatorHasItsOwnBuild(t *testing.T) {
 		t.Errorf("got %s, want %s, which is free again", three, one)
 	}
 	third.leaveBuild(t)
+}
+
+func TestATemporaryEmulatorBeginsWithTheProgramOfTheProject(t *testing.T) {
+	project := t.TempDir()
+	e := &Emulator{project: project, log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	output := filepath.Join(t.TempDir(), "build", "handler")
+	e.borrowProgram(output)
+	if _, err := os.Lstat(output); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a program: got %v, want none", err)
+	}
+	built := filepath.Join(project, ".devtool", "build", "handler")
+	if err := os.MkdirAll(filepath.Dir(built), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.WriteFile(elsewhere, []byte("no program of the project"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, built); err != nil {
+		t.Fatal(err)
+	}
+	e.borrowProgram(output)
+	if _, err := os.Lstat(output); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("with a link in the program's place: got %v, want none", err)
+	}
+	if err := os.Remove(built); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(built, []byte("a program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	e.borrowProgram(output)
+	if got, err := os.ReadFile(output); err != nil || string(got) != "a program" {
+		t.Errorf("got %q, %v, want the program of the project", got, err)
+	}
 }

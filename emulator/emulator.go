@@ -207,6 +207,9 @@ func New(o Options) (_ *Emulator, err error) {
 	e.builder = &plugin.Builder{
 		Dir: e.project, Package: mainPackage(c), Output: filepath.Join(work, "handler"+exeSuffix),
 	}
+	if o.Temporary && o.Attach != AttachOnly {
+		e.borrowProgram(e.builder.Output)
+	}
 	e.host = program.NewRunner(program.Options{
 		Dir: e.project, Output: o.Output, Log: o.Log, AttachedOnly: o.Attach == AttachOnly, Private: o.Apart,
 		Grace: o.Grace, Restarted: func() { e.record.serves(false) },
