@@ -44,8 +44,8 @@ func (p project) breakProgram() (mend func()) {
 	}
 }
 
-// TestDevWaitsUntilTheFirstVersionIsMended goes on with a second broken version and a good one. In a
-// short run, only one case of each stage does: the build, the launch and the configuration.
+// TestDevWaitsUntilTheFirstVersionIsMended goes on with a second broken version and a good one. In
+// a short run, only one case of each stage does: the build, the launch and the configuration.
 func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 	t.Parallel()
 	goesOn := []string{"does not compile", "is in no module", "panics", "binds another"}

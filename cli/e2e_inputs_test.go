@@ -44,9 +44,9 @@ func TestOnlyInputsStartBuilds(t *testing.T) {
 }
 
 // TestAProgramThatWritesItsInputIsBraked embeds a file that the program writes at its start. A
-// source takes twice as many builds until it is braked, so only a long run has one. A short run also
-// ends with a version that writes nothing. In a long run the user's edit makes one that is braked
-// again.
+// source takes twice as many builds until it is braked, so only a long run has one. In a long run,
+// the user's edit makes a version that is braked again. In a short one, it makes one that writes
+// nothing.
 func TestAProgramThatWritesItsInputIsBraked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ file, source string }{
@@ -114,7 +114,9 @@ const writes = true
 			p.edit("main.go", edit...)
 			eventually(t, "the edit is served", func() bool { return strings.HasPrefix(s.get("/var"), "two ") })
 			if *long {
-				eventually(t, "it is braked again", func() bool { return strings.Count(s.stderr.String(), braked) == 2 })
+				eventually(t, "it is braked again", func() bool {
+					return strings.Count(s.stderr.String(), braked) == 2
+				})
 				restart()
 			}
 		})

@@ -42,8 +42,8 @@ func ignored(name string) bool {
 	return name == "testdata" || name == "vendor" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
 
-// namesClock reports whether the file called name names a function that uses the machine's clock, or
-// can't be read. It does not open what is no file, such as a pipe, and would be read for ever.
+// namesClock reports whether a file names a function that uses the machine's clock, or can't be
+// read. It opens no pipe or device, which may have no end.
 func namesClock(name string) bool {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return true
