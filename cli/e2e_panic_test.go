@@ -15,7 +15,12 @@ func TestPanicsShowTheUsersFrames(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.edit("main.go",
-		"func proxy(", `func culprit(m map[string]int) { m["x"] = 1 }
+		"func proxy(", `func culprit(m map[string]int) {
+	if m != nil {
+		runtime.Goexit()
+	}
+	m["x"] = 1
+}
 
 func start() { go culprit(nil); select {} }
 
@@ -28,15 +33,18 @@ func proxy(`,
 		"	if r.Method != http.MethodPost {", `	switch r.URL.Path {
 	case "/panic":
 		culprit(nil)
+	case "/exit":
+		culprit(map[string]int{})
 	case "/block":
 		b.state.BlockConcurrencyWhile(r.Context(), func(context.Context) error { culprit(nil); return nil })
 	}
 	if r.Method != http.MethodPost {`,
 		"type Basic struct{ storage", "type Basic struct {\n\tstate *durable.State\n\tstorage",
 		"*durable.Storage }", "*durable.Storage\n}",
-		"&Basic{storage:", "&Basic{state: state, storage:")
+		"&Basic{storage:", "&Basic{state: state, storage:",
+		"import (", "import (\n\t\"runtime\"")
 	s := p.dev()
-	for _, path := range []string{"/worker", "/panic", "/block", "/crash"} {
+	for _, path := range []string{"/worker", "/panic", "/exit", "/block", "/crash"} {
 		logged := len(s.stderr.String())
 		status, body := s.fetch(http.MethodGet, path, "")
 		r := s.request(http.MethodGet, path, nil)

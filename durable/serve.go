@@ -227,7 +227,8 @@ func (srv *server) handle(s *wire.Stream) {
 	returned := false
 	defer func() {
 		if !returned { // after Abort as well; then this does nothing, because the reset came first
-			s.Fail(&wire.Error{Message: endedGoroutine, Remote: true, Detail: string(debug.Stack())})
+			stack := wire.UserStack(string(debug.Stack()), false)
+			s.Fail(&wire.Error{Message: endedGoroutine, Remote: true, Detail: stack})
 		}
 	}()
 	m, known := methods[s.Method]

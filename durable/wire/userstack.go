@@ -10,8 +10,8 @@ import (
 // UserStack returns the stack of a panic as its user needs it: without frames of the SDK and of the
 // runtime's own handling of panics, so that it begins where the user's code has failed. stack is in
 // the runtime's format, with any number of goroutines. A goroutine that runs no code of the user is
-// left out, except for the first one, which is shown as it is. A line at the end counts those that
-// exceed maxUserGoroutines.
+// left out. The first one is shown as it is, however, if it is the one that has failed, or if
+// nothing else would be shown. A line at the end counts those that exceed maxUserGoroutines.
 //
 // broken says that the runtime has found the failure, such as a nil pointer. If that happened in
 // the SDK itself, the SDK may be at fault: then its frames above the user's code stay.
@@ -19,25 +19,32 @@ func UserStack(stack string, broken bool) string {
 	blocks := strings.Split(strings.TrimRight(stack, "\n"), "\n\n")
 	var kept []string
 	goroutines := 0
-	first := true
+	first := ""
 	for _, block := range blocks {
 		if !isGoroutine(block) {
-			if !strings.HasPrefix(block, "runtime stack:\n") {
+			if !strings.HasPrefix(block, "runtime stack:\n") && !isRegisters(block) {
 				kept = append(kept, block)
 			}
 			continue
 		}
-		shown, users := userGoroutine(block, broken && first)
+		isFirst := first == ""
+		if isFirst {
+			first = block
+		}
+		shown, users := userGoroutine(block, broken && isFirst)
+		failed := isFirst && isRunning(block)
 		switch {
 		case users && goroutines < maxUserGoroutines:
 			kept = append(kept, shown)
-		case first:
+		case failed:
 			kept = append(kept, block)
 		}
-		if users || first {
+		if users || failed {
 			goroutines++
 		}
-		first = false
+	}
+	if goroutines == 0 && first != "" {
+		kept = append(kept, first)
 	}
 	if more := goroutines - maxUserGoroutines; more > 0 {
 		kept = append(kept, fmt.Sprintf("…and %d more goroutines", more))
@@ -52,6 +59,31 @@ const maxUserGoroutines = 16
 func isGoroutine(block string) bool {
 	head, _, _ := strings.Cut(block, "\n")
 	return strings.HasPrefix(head, "goroutine ") && strings.HasSuffix(strings.TrimRight(head, "\r"), ":")
+}
+
+// isRunning reports whether the goroutine of block was running. After a panic or a fatal error,
+// that is the one that has failed. A signal from outside finds none, or any.
+func isRunning(block string) bool {
+	head, _, _ := strings.Cut(block, "\n")
+	_, state, _ := strings.Cut(head, " [")
+	return strings.HasPrefix(state, "running")
+}
+
+// isRegisters reports whether block lists the processor's registers, which the runtime prints at
+// the end if a signal has ended the program.
+func isRegisters(block string) bool {
+	for line := range strings.Lines(block) {
+		if !isRegister(line) {
+			return false
+		}
+	}
+	return true
+}
+
+// isRegister reports whether line has the name of a register and its value, as in "rbx    0x5fe7".
+func isRegister(line string) bool {
+	words := strings.Fields(line)
+	return len(words) == 2 && strings.HasPrefix(words[1], "0x") && !strings.ContainsAny(words[0], ".:/()")
 }
 
 // A stackFrame is a line with a function and the one below it with its position. The latter is
@@ -161,10 +193,15 @@ func (f stackFrame) isUsers() bool {
 
 // isStandard reports whether a package with its files in folder is one of the standard library. Its
 // packages lie in folders of the same path below "src". A program that is built with -trimpath, as
-// devtool does, has that path alone, as it has for the user's own packages.
+// devtool does, has that path alone, as it has for the user's own packages. Some functions of other
+// packages, such as time.Sleep, are in the runtime's folder.
 func isStandard(pkg, folder string) bool {
 	first, _, _ := strings.Cut(pkg, "/")
-	return strings.HasSuffix(folder, "/src/"+pkg) || folder == pkg && slices.Contains(standard, first)
+	if strings.HasSuffix(folder, "/src/"+pkg) {
+		return true
+	}
+	known := folder == pkg || folder == "runtime" || strings.HasSuffix(folder, "/src/runtime")
+	return known && slices.Contains(standard, first)
 }
 
 // standard holds the first elements of the paths of the standard library's packages.

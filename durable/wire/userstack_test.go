@@ -22,6 +22,8 @@ func stackOf(number string, frames ...string) string {
 			"poll": "internal/poll.(*FD).Read(0x1, {0x2, 0x3})\n" +
 				"\tinternal/poll/fd_unix.go:165 +0x2ae fp=0x3fce sp=0x3fcd pc=0x4cf2ee",
 			"polled": "internal/poll.(*FD).Read(0x1, {0x2, 0x3})\n\tinternal/poll/fd_unix.go:165 +0x2ae",
+			"sleep":  "time.Sleep(0x1)\n\t/go/src/runtime/time.go:363 +0x165",
+			"slept":  "time.Sleep(0x1)\n\truntime/time.go:363 +0x165",
 			"own":    "shop/internal/cart.Add(0x1)\n\tshop/internal/cart/cart.go:7 +0x2",
 			"by go":  "created by runtime.gcenable in goroutine 1\n\truntime/mgc.go:215 +0xa5",
 			"http":   "net/http.HandlerFunc.ServeHTTP(0x3)\n\t/go/src/net/http/server.go:2286 +0x29",
@@ -94,6 +96,24 @@ func TestAStackShowsTheUsersFrames(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A signal from outside interrupts any goroutine, or none. The report ends with the registers.
+func TestTheReportOfASignalShowsTheUsersGoroutines(t *testing.T) {
+	sleeps := func(stack string) string { return strings.Replace(stack, "[running]", "[sleep]", 1) }
+	got := wire.UserStack(strings.Join([]string{
+		"SIGQUIT: quit\nPC=0x48d261 m=0 sigcode=0",
+		"goroutine 0 gp=0x8bb500 m=0 mp=0x8bc2c0 [idle]:\nruntime.futex(0x8bc418)\n\t/go/src/runtime/sys.go:569",
+		sleeps(stackOf("1", "fetch", "serve", "user")),
+		sleeps(stackOf("2", "sleep", "wire", "by sdk")),
+		sleeps(stackOf("3", "slept", "wire", "by sdk")),
+		sleeps(stackOf("7", "sleep", "user", "fetch", "by sdk")),
+		"rbx    0x0\nr10    0x3fb40f6da5a0\nrflags 0x286\n",
+	}, "\n\n"), false)
+	want := "SIGQUIT: quit\nPC=0x48d261 m=0 sigcode=0\n\n" + sleeps(stackOf("7", "sleep", "user"))
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

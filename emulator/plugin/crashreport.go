@@ -121,7 +121,7 @@ func (f *crashFilter) endLine(held bool) {
 	case f.state == reasoned && begins:
 		f.state, f.at = reporting, len(f.text)
 		f.keep(f.line)
-	case f.state == reporting && (begins || !f.blank || len(bytes.TrimSpace(f.line)) == 0):
+	case f.state == reporting && (begins || !f.blank || len(bytes.TrimSpace(f.line)) == 0 || isRegister(f.line)):
 		f.keep(f.line)
 	case f.state == reporting: // something else follows the stacks
 		f.show()
@@ -131,7 +131,7 @@ func (f *crashFilter) endLine(held bool) {
 	}
 	switch {
 	case f.state == reporting:
-	case bytes.HasPrefix(f.line, []byte("panic: ")), bytes.HasPrefix(f.line, []byte("fatal error: ")):
+	case isReason(f.line):
 		f.text = append(f.text[:0], f.line...)
 		f.state, f.lines = reasoned, 0
 	case f.state == reasoned:
@@ -139,6 +139,26 @@ func (f *crashFilter) endLine(held bool) {
 			f.state = passing
 		}
 	}
+}
+
+// isReason reports whether line may be the first of a report: it names a panic, a fatal error or a
+// signal, as in "SIGQUIT: quit".
+func isReason(line []byte) bool {
+	for _, begin := range []string{"panic: ", "fatal error: "} {
+		if bytes.HasPrefix(line, []byte(begin)) {
+			return true
+		}
+	}
+	name, _, found := bytes.Cut(line, []byte(": "))
+	return found && len(name) > len("SIG") && bytes.HasPrefix(name, []byte("SIG")) &&
+		!bytes.ContainsFunc(name, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+}
+
+// isRegister reports whether line has a register and its value, as in "rbx    0x5fe7". The runtime
+// prints the registers below the stacks if a signal has ended the program.
+func isRegister(line []byte) bool {
+	words := bytes.Fields(line)
+	return len(words) == 2 && bytes.HasPrefix(words[1], []byte("0x")) && !bytes.ContainsAny(words[0], ".:/()")
 }
 
 // beginsStack reports whether a line is the first one of the stack of a goroutine, or of the

@@ -62,6 +62,29 @@ func TestACrashShowsTheUsersFrames(t *testing.T) {
 	})
 }
 
+// The registers below the stacks are part of the report of a signal.
+func TestTheReportOfASignalShowsTheUsersFrames(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "crash.txt")
+	const reason, registers = "SIGQUIT: quit\nPC=0x48d261 m=0 sigcode=0\n\n", "\nrbx    0x0\nrflags 0x286\n"
+	for _, after := range []string{"", "\nexit\n"} {
+		var got strings.Builder
+		w := plugin.NewCrashFilter(&got, plugin.LaunchOptions{
+			Dir: filepath.Dir(file), CrashFile: file, UserStack: wire.UserStack,
+		})
+		whole := reason + userFrames + sdkFrames + idle + another + registers
+		w.Write([]byte("line\n" + whole + after)) //nolint:errcheck // it never fails
+		w.End()
+		const note = "\nFrames of the SDK and of the runtime are left out; crash.txt has all of them.\n"
+		want := "line\n" + reason + userFrames + another + note + strings.TrimLeft(after, "\n")
+		if got.String() != want {
+			t.Errorf("got %q\nwant %q", got.String(), want)
+		}
+		if report := w.Report(); strings.TrimRight(report.Text, "\n") != strings.TrimRight(whole, "\n") {
+			t.Errorf("the report has %q, want %q", report.Text, whole)
+		}
+	}
+}
+
 // What only resembles a report passes, whatever follows.
 func TestOtherOutputPassesTheCrashFilter(t *testing.T) {
 	for _, text := range []string{
@@ -71,6 +94,7 @@ func TestOtherOutputPassesTheCrashFilter(t *testing.T) {
 		"panic: not one\n\nline\n" + userFrames + sdkFrames,
 		"panic: not one\n\n" + strings.Repeat("line\n", 200) + "\n" + userFrames + sdkFrames,
 		"panic: the end\n\n", "panic: the end\n\ngoroutine", "panic: ", "\n\n\n", "fatal error: x",
+		"SIG: x\n\n" + userFrames + sdkFrames, "SIGNAL of life: x\n\n" + userFrames + sdkFrames,
 		"a panic: no reason\n\n" + userFrames + sdkFrames,
 		strings.Repeat("x", 100_000) + "panic: no reason\n\n" + userFrames + sdkFrames,
 	} {
