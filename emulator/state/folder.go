@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"devtool.internal/config"
 	"devtool.internal/emulator/control"
@@ -47,6 +48,9 @@ const (
 type Folder struct {
 	files files
 	lock  *heldLock // nil for a temporary folder
+
+	// planned is set once nothing is left of what a former process began.
+	planned atomic.Bool
 }
 
 // files are the files of a state folder, whether or not this process owns it.
@@ -167,9 +171,9 @@ func (f *Folder) Close() error {
 // (Plan.UniqueKey).
 func (f *Folder) ObjectsDir(key string) string { return f.files.path(objectsFolder, key) }
 
-// Plan plans the migrations of c that the state lacks. First it finishes what a killed process
-// began to apply. If applied steps are not in c as they were, the error is a *config.Error that
-// points at them.
+// Plan plans the migrations of c that the state lacks. The first plan finishes what a killed
+// process began to apply. A later one never moves a folder, because its class may be open. If
+// applied steps are not in c as they were, the error is a *config.Error that points at them.
 func (f *Folder) Plan(c *config.Config) (*Plan, error) { return f.planWith(planMigrations, c) }
 
 // Adopt plans to mark all steps of c as applied, whatever was applied before. What the removed
@@ -182,12 +186,23 @@ func (f *Folder) Adopt(c *config.Config, both Both) (*Plan, error) {
 }
 
 func (f *Folder) planWith(plan planner, c *config.Config) (*Plan, error) {
-	if err := f.files.finishMoves(); err != nil {
-		return nil, err
+	if !f.planned.Load() {
+		if err := f.files.finishMoves(); err != nil {
+			return nil, err
+		}
+		f.planned.Store(true)
 	}
 	record, err := f.files.readRecord()
 	if err != nil {
 		return nil, err
 	}
+	if len(record.Moving) > 0 && !f.files.areMade(record.Moving) {
+		return nil, &control.Error{
+			Code:    control.CodeMigrations,
+			Message: "a migration has failed, and could not be undone: some objects are still to be moved",
+			Hint:    "start `devtool dev` again, which finishes the migration",
+		}
+	}
+	record.Moving = nil
 	return plan(f.files, record, c)
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -87,12 +88,41 @@ func (p *Plan) Notes() []string { return p.notes }
 // UniqueKey returns the unique key of a class of the worker, or "" for an unknown class.
 func (p *Plan) UniqueKey(class string) string { return p.mine().Classes[class] }
 
-// Commit carries the plan out. The caller owns the folder.
+// Commit carries the plan out. The caller owns the folder. If a step fails, those before it are
+// undone, so that the classes may be used as before.
 func (p *Plan) Commit() error {
 	if len(p.moves) == 0 && reflect.DeepEqual(p.before, p.record) {
 		return nil
 	}
-	return inOrder(p.files.writes(p.record, p.moves))
+	return p.carryOut(p.files.writes(p.record, p.moves))
+}
+
+// carryOut takes the steps of writes.
+func (p *Plan) carryOut(steps []func() error) error {
+	for i, step := range steps {
+		err := step()
+		switch {
+		case err == nil:
+		case i == 0: // the record is as before
+			return err
+		case i == len(steps)-1: // it lists moves that are made: the next process takes them out
+			return nil
+		default:
+			return errors.Join(err, p.undo())
+		}
+	}
+	return nil
+}
+
+// undo moves the folders back. The record comes last: until then, a process that is killed leaves
+// the moves to the next one, which makes them.
+func (p *Plan) undo() error {
+	for _, m := range slices.Backward(p.moves) {
+		if err := p.files.move(folderMove{From: m.To, To: m.From}); err != nil {
+			return err
+		}
+	}
+	return p.files.writeRecord(p.before)
 }
 
 // Conflict returns an error if the plan changes which class owns existing objects: it has to wait

@@ -207,6 +207,11 @@ func (f files) move(m folderMove) error {
 	return nil
 }
 
+// areMade reports whether nothing is left to do of the moves.
+func (f files) areMade(moves []folderMove) bool {
+	return !slices.ContainsFunc(moves, func(m folderMove) bool { return f.exists(m.From) && !f.exists(m.To) })
+}
+
 // writes returns the steps that bring a state to record and make moves. The first step writes down
 // all that is left to do, and finishMoves goes on from there after a crash. So at no point are
 // objects lost, or do they have two names.
