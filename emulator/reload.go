@@ -191,7 +191,7 @@ func (r *reloader) startAgain() error {
 // the end of ctx ends it. The error says why the version is not served. If no other version serves,
 // requests fail with it until a later build succeeds.
 func (r *reloader) build(ctx context.Context) error {
-	for again := false; ; {
+	for repeats := 0; ; {
 		r.stopInspecting()
 		r.files.building()
 		r.e.host.Fail(nil)
@@ -207,8 +207,9 @@ func (r *reloader) build(ctx context.Context) error {
 			select {
 			case err := <-done:
 				cancel()
-				if err != nil && !again {
-					changed, again = r.savedMeanwhile(ctx), true
+				if err != nil && repeats < maxRepeats {
+					repeats++
+					changed = r.savedMeanwhile(ctx, began)
 				}
 				if changed == nil {
 					return r.conclude(ctx, err, began)
@@ -225,6 +226,9 @@ func (r *reloader) build(ctx context.Context) error {
 	}
 }
 
+// maxRepeats bounds how often a build is repeated that has failed during a save.
+const maxRepeats = 5
+
 // conclude notes the outcome err of a build that began at began, and returns it.
 func (r *reloader) conclude(ctx context.Context, err error, began time.Time) error {
 	if ctx.Err() != nil {
@@ -239,21 +243,31 @@ func (r *reloader) conclude(ctx context.Context, err error, began time.Time) err
 	return err
 }
 
+// vendorPatience bounds the wait, in real time, for the report of a vendor folder that was filled
+// during a build.
+const vendorPatience = 5 * time.Second
+
 // savedMeanwhile waits for a save that is under way, if there is one. It returns the changed files
 // if they make another version, or nil. A build in the middle of a save fails for no reason of its
-// own: `go mod vendor` leaves half a folder for a while.
-func (r *reloader) savedMeanwhile(ctx context.Context) (changed []string) {
+// own: `go mod vendor` leaves half a folder for a while. began is when the build did.
+func (r *reloader) savedMeanwhile(ctx context.Context, began time.Time) (changed []string) {
 	if ctx.Err() != nil {
 		return nil
 	}
 	select {
 	case changed = <-r.files.changes: // its report came together with the failure
 	default:
+		limit := make(<-chan time.Time)
 		if !r.files.settling() {
-			return nil
+			if !r.files.vendoring(began) {
+				return nil
+			}
+			limit = time.After(vendorPatience)
 		}
 		select {
 		case changed = <-r.files.changes:
+		case <-limit:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}

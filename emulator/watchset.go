@@ -237,6 +237,14 @@ func (s *watchSet) settling() bool {
 	return s.project.Settling() || outside != nil && outside.Settling()
 }
 
+// vendoring reports whether go fills a vendor folder, or has done so since that time. On a busy
+// machine, the watchers notice that later than a build that fails because of it.
+func (s *watchSet) vendoring(since time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inputs.Vendoring(since)
+}
+
 // close returns when the watchers have ended. The context of newWatchSet must have ended before.
 func (s *watchSet) close() {
 	s.refreshing.Lock() // ctx has ended, so refresh starts no watcher any more

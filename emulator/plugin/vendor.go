@@ -28,3 +28,22 @@ func vendorAtWork(files map[string]bool) bool {
 	}
 	return false
 }
+
+// Vendoring reports whether go fills a vendor folder that the program may be built from, or has
+// done so since that time.
+func (in *Inputs) Vendoring(since time.Time) bool {
+	if vendorAtWork(in.files) {
+		return true
+	}
+	for file := range in.files {
+		if filepath.Base(file) != modulesFile {
+			continue
+		}
+		for _, path := range []string{file, filepath.Dir(file), filepath.Dir(filepath.Dir(file))} {
+			if info, err := os.Stat(path); err == nil && info.ModTime().After(since) {
+				return true
+			}
+		}
+	}
+	return false
+}
