@@ -64,10 +64,23 @@ func (e *Emulator) claimBuild(folder string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if err := tryToWrite(at); err != nil {
+			return "", errors.Join(err, claimed.Release())
+		}
 		e.release = append(e.release, claimed.Release)
 		sweepBuild(at)
 		return at, nil
 	}
+}
+
+// tryToWrite returns why no file can be made in folder, or nil. An earlier emulator may have left
+// the lock in a folder that is read-only now.
+func tryToWrite(folder string) error {
+	f, err := os.CreateTemp(folder, ".try-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // launchedName matches the names of a program for one launch.

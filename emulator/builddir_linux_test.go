@@ -3,7 +3,9 @@ package emulator
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"devtool.internal/emulator/control/client"
@@ -22,6 +24,40 @@ func TestAReadOnlyProjectIsBuiltInTheCache(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.Join(folder, "handler"), nil, 0o600); err != nil {
 		t.Error(err)
+	}
+}
+
+// A project that has been served before, and can't be written now.
+func TestABuildFolderThatHasBecomeReadOnlyIsNotClaimed(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "build")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e := &Emulator{}
+	if _, err := e.claimBuild(folder); err != nil {
+		t.Fatal(err)
+	}
+	e.leaveBuild(t)
+	for at, mode := range map[string]os.FileMode{
+		filepath.Join(folder, "in-use.lock"): 0o444, folder: 0o555, filepath.Dir(filepath.Dir(folder)): 0o755,
+	} {
+		if err := os.Chmod(at, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer os.Chmod(folder, 0o755) //nolint:errcheck // so that it can be removed
+	if os.Geteuid() == 0 {        // whom no mode stops: let this thread be somebody else
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		const nobody = 65534
+		if err := syscall.Setfsuid(nobody); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Setfsuid(0) //nolint:errcheck // the thread ends if it fails
+	}
+	e = &Emulator{}
+	if got, err := e.claimBuild(folder); !isReadOnly(err) || len(e.release) > 0 {
+		t.Errorf("got %q, %v, want an error that says so", got, err)
 	}
 }
 
