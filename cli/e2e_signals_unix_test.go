@@ -3,6 +3,7 @@
 package cli_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,39 @@ func TestEachEndingSignalEndsInGoodOrder(t *testing.T) {
 			if code := s.await(); code != 0 {
 				t.Errorf("exit code %d (%s), want 0", code, s.cmd.ProcessState)
 			}
+		})
+	}
+}
+
+// TestALaterCtrlCEndsAtOnce has a handler that does not end. A shell starts the programs in the
+// background of a script with Ctrl-C ignored.
+func TestALaterCtrlCEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{`exec "$0" "$@"`, `trap "" INT; exec "$0" "$@"`} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			p := handlerProject(t, "basic")
+			p.edit("main.go", `	if r.Method != http.MethodPost {`, `	if r.URL.Path == "/sleep" {
+		println("the handler sleeps")
+		time.Sleep(time.Hour)
+	}
+	if r.Method != http.MethodPost {`)
+			cmd := command(t, p.dir, "dev", "--json", "--port", "0", "--grace", "1h")
+			cmd.Args = append([]string{"sh", "-c", shell, cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+			s := p.startCommand(cmd, io.Discard)
+			s.awaitReady()
+			go s.client.Get(s.URL + "/sleep") //nolint:errcheck,bodyclose // it is cut off
+			s.awaitLog("the handler sleeps")
+			eventually(t, "dev has ended", func() bool {
+				s.cmd.Process.Signal(os.Interrupt) //nolint:errcheck // it may have ended
+				select {
+				case <-s.ended:
+					return true
+				default:
+					return false
+				}
+			})
 		})
 	}
 }

@@ -53,9 +53,26 @@ func untilSignal(
 // interruptible returns a context that a signal to this process ends (see untilSignal).
 func interruptible() (ctx context.Context, stop func()) {
 	signals := make(chan os.Signal, 1)
+	release := func() { signal.Stop(signals) }
+	if signal.Ignored(os.Interrupt) { // as in the background of a script
+		release = func() {
+			signal.Stop(signals)
+			exitAtInterrupt()
+		}
+	}
 	signal.Notify(signals, endingSignals()...)
 	window := func() <-chan time.Time { return time.After(repeatWindow) }
-	return untilSignal(context.Background(), signals, window, func() { signal.Stop(signals) })
+	return untilSignal(context.Background(), signals, window, release)
+}
+
+// exitAtInterrupt ends the process at the next interrupt, which the system would ignore.
+func exitAtInterrupt() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	go func() {
+		<-signals
+		os.Exit(128 + int(syscall.SIGINT))
+	}()
 }
 
 // outliveReaders makes writes to a pipe without a reader fail, where the system would end the
