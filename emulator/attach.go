@@ -117,7 +117,7 @@ func (e *Emulator) attach(conn net.Conn) {
 	if err != nil {
 		switch {
 		case e.world.Context().Err() != nil:
-		case !p.Introduced():
+		case p.Vanished():
 			e.log.Debug("a program closed its connection before it introduced itself")
 		default:
 			e.log.Error("a program can't attach: " + err.Error())

@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -115,6 +117,34 @@ func TestAnAttachedProgramWithoutABoundClassIsRefused(t *testing.T) {
 	// The emulator goes on serving.
 	w.attachScript(greeter("one that fits"))
 	w.want("a", "/who", "one that fits")
+}
+
+// The author of an SDK learns which rule the first frames break. What only connects says nothing.
+func TestAProgramThatBreaksTheProtocolAtOnceLearnsWhichRule(t *testing.T) {
+	for name, test := range map[string]struct{ sends, want string }{
+		"another protocol":   {"GET / HTTP/1.1\r\n\r\n", "broken the protocol"},
+		"an unknown kind":    {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x09\x00", "unknown kind 9"},
+		"an id of this side": {"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x01\x01\x01", "are even"},
+		"another question":   {"\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02\x01\x01\x03", "does not have"},
+		"nothing":            {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, book := newLoggedWorld(t, greeter("first"), slog.LevelInfo)
+			ours, theirs := net.Pipe()
+			attached := make(chan struct{})
+			go func() {
+				defer close(attached)
+				w.attach(ours)
+			}()
+			go io.Copy(io.Discard, theirs)     //nolint:errcheck // the emulator may answer
+			io.WriteString(theirs, test.sends) //nolint:errcheck // it reads no more than it needs
+			theirs.Close()
+			<-attached
+			if log := book.String(); !strings.Contains(log, test.want) || (log == "") != (test.want == "") {
+				t.Errorf("got the log\n%s\nwant %q", log, test.want)
+			}
+		})
+	}
 }
 
 func TestTheSocketFileNamesTheLatestEmulator(t *testing.T) {

@@ -1,6 +1,10 @@
 package program
 
-import "devtool.internal/durable/wire"
+import (
+	"errors"
+
+	"devtool.internal/durable/wire"
+)
 
 // errDetached is returned to the events of an attached program that has ended.
 var errDetached = &wire.Error{
@@ -53,6 +57,12 @@ func (p *Program) MarkAttached() { p.pulse = &pulse{conn: p.conn, timeout: p.hos
 
 // Introduced reports whether the program's introduction has arrived.
 func (p *Program) Introduced() bool { return p.hello.MaxVersion != 0 }
+
+// Vanished reports whether the program has closed its connection before it introduced itself. A
+// program that has broken the protocol has not: its author must learn the rule.
+func (p *Program) Vanished() bool {
+	return !p.Introduced() && !p.brokeProtocol() && !errors.Is(p.conn.Err(), wire.ErrClosed)
+}
 
 // SDK returns the name and version of the SDK that the program was built with.
 func (p *Program) SDK() string { return p.hello.SDK }
