@@ -57,7 +57,8 @@ func (q *question) client(s Streams) (*client.Client, error) {
 
 // silentText is for people who wait for an emulator that does not answer.
 func silentText(emulator string) string {
-	return emulator + " does not answer: was it stopped with Ctrl-Z? Still waiting; Ctrl-C ends this command"
+	return emulator + " does not answer: was it stopped with Ctrl-Z, or is it still building? Waiting; " +
+		"Ctrl-C ends this command"
 }
 
 func ofProcess(a client.Announcement) string { return fmt.Sprintf("devtool dev (process %d)", a.PID) }

@@ -16,8 +16,8 @@ import (
 // alone, so it takes a small part of Check's time. If it returns false, Check finds nothing: no
 // file names a function that uses the machine's clock.
 func MayFind(dir string) bool {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
 	}
 	found := false
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

@@ -149,8 +149,8 @@ func (p *Program) Meet(ctx context.Context, hello <-chan *wire.Stream) error {
 	return s.Answer(&wire.Empty{}, true)
 }
 
-// hear waits for a question of the program before it takes events. what completes "it did not …" if
-// the question does not come within helloTimeout.
+// hear waits for a question of the program before it takes events. what completes "it did not …"
+// if the question does not come within helloTimeout.
 func (p *Program) hear(
 	ctx context.Context, method wire.Method, questions <-chan *wire.Stream, what string,
 ) (*wire.Stream, error) {
