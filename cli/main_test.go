@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +49,11 @@ func (m leakChecked) Run() int {
 	defer remove()
 	heedSignals()
 	shareCompiledPackages()
+	// Most tests wait for other processes most of the time. The flag -parallel replaces this.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := m.M.Run()
 	if err := os.RemoveAll(binaryFolder); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -52,11 +52,12 @@ func TestNoRequestOvertakesWorkThatAnEventHasBegun(t *testing.T) {
 func TestACallerThatIsResetBeforeItTakesTheResponseGetsTheReason(t *testing.T) {
 	s := scripted.New(nil)
 	respond, fail := make(chan struct{}), make(chan struct{})
-	var got error
+	failure := make(chan error, 1) // the request may return before its handler, which was reset
 	s.Handlers = scripted.Handlers{
 		"/ask": func(c *call) (string, error) {
-			_, got = c.Fetch("b", "/x")
-			return "", got
+			_, err := c.Fetch("b", "/x")
+			failure <- err
+			return "", err
 		},
 		"/x":    func(*call) (string, error) { <-respond; return "response", nil },
 		"/hold": func(c *call) (string, error) { s.Note("held"); <-fail; return "", c.Reset("enough") },
@@ -71,6 +72,7 @@ func TestACallerThatIsResetBeforeItTakesTheResponseGetsTheReason(t *testing.T) {
 	w.awaitBehind("a", 1)
 	close(fail)
 	wg.Wait()
+	got := <-failure
 	if e := scripted.WireError(got); e == nil || e.Message != "enough" || !e.Reset {
 		t.Errorf("got %v, want the reset's reason", got)
 	}
