@@ -19,7 +19,7 @@ func UserStack(stack string, broken bool) string {
 	blocks := strings.Split(strings.TrimRight(stack, "\n"), "\n\n")
 	var kept []string
 	goroutines := 0
-	first := ""
+	first, place := "", 0
 	for _, block := range blocks {
 		if !isGoroutine(block) {
 			if !strings.HasPrefix(block, "runtime stack:\n") && !isRegisters(block) {
@@ -29,7 +29,7 @@ func UserStack(stack string, broken bool) string {
 		}
 		isFirst := first == ""
 		if isFirst {
-			first = block
+			first, place = block, len(kept)
 		}
 		shown, users := userGoroutine(block, broken && isFirst)
 		failed := isFirst && isRunning(block)
@@ -44,7 +44,7 @@ func UserStack(stack string, broken bool) string {
 		}
 	}
 	if goroutines == 0 && first != "" {
-		kept = append(kept, first)
+		kept = slices.Insert(kept, place, first)
 	}
 	if more := goroutines - maxUserGoroutines; more > 0 {
 		kept = append(kept, fmt.Sprintf("…and %d more goroutines", more))

@@ -153,6 +153,7 @@ func FuzzUserStack(f *testing.F) {
 	f.Add(stackOf("7", "debug", "panic", "user", "http", "by sdk"), false)
 	f.Add("panic: x\n\n"+stackOf("1", "wire")+"\n\n"+stackOf("9", "user"), true)
 	f.Add("goroutine 1 [running]:\n\tx\n\n\n", true)
+	f.Add("goroutine \x00running]:\n\tx\n\n\xc0", true)
 	f.Fuzz(func(t *testing.T, text string, broken bool) {
 		rest := text
 		for line := range strings.Lines(wire.UserStack(text, broken)) {
