@@ -13,9 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devtool.internal/internal/printable"
-
 	"devtool.internal/emulator/plugin"
+	"devtool.internal/internal/printable"
 )
 
 // generatedBy is the beginning of each file of types.

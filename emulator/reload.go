@@ -209,7 +209,7 @@ func (r *reloader) build(ctx context.Context) error {
 				cancel()
 				if err != nil && repeats < maxRepeats {
 					repeats++
-					changed = r.savedMeanwhile(ctx, began)
+					changed = r.savedMeanwhile(ctx, began, err)
 				}
 				if changed == nil {
 					return r.conclude(ctx, err, began)
@@ -249,8 +249,9 @@ const vendorPatience = 5 * time.Second
 
 // savedMeanwhile waits for a save that is under way, if there is one. It returns the changed files
 // if they make another version, or nil. A build in the middle of a save fails for no reason of its
-// own: `go mod vendor` leaves half a folder for a while. began is when the build did.
-func (r *reloader) savedMeanwhile(ctx context.Context, began time.Time) (changed []string) {
+// own: `go mod vendor` leaves half a folder for a while. The build began at began and failed with
+// failure.
+func (r *reloader) savedMeanwhile(ctx context.Context, began time.Time, failure error) (changed []string) {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -259,7 +260,7 @@ func (r *reloader) savedMeanwhile(ctx context.Context, began time.Time) (changed
 	default:
 		limit := make(<-chan time.Time)
 		if !r.files.settling() {
-			if !r.files.vendoring(began) {
+			if !strings.Contains(failure.Error(), "vendor") || !r.files.vendoring(began) {
 				return nil
 			}
 			limit = time.After(vendorPatience)
