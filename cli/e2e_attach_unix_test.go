@@ -23,14 +23,7 @@ func TestADebuggerMayHoldAnAdvance(t *testing.T) {
 	s := p.dev("--attach", "--frozen")
 	attached := p.attach(path)
 	s.post("/a", "1")
-	if err := attached.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	// Some threads of the program may run on until the first one has taken the signal.
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(attached.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
-		t.Fatalf("the program did not stop: %v, %v", status, err)
-	}
+	stop(t, attached.Process.Pid)
 	const enough = 12 // four a second
 	reports := 0
 	request := control.AdvanceRequest{Duration: "10s", MaxStep: "10ms"}

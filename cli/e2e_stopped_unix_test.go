@@ -19,9 +19,7 @@ func TestCommandsSayThatDevDoesNotAnswer(t *testing.T) {
 	s := p.dev("--frozen")
 	s.post("/", "")
 	pid := s.cmd.Process.Pid
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stop(t, pid)
 	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) }) //nolint:errcheck // it may have ended
 	of := fmt.Sprintf("devtool dev (process %d)", pid)
 	type asked struct {
@@ -60,5 +58,22 @@ func TestCommandsSayThatDevDoesNotAnswer(t *testing.T) {
 		if err != nil || !strings.Contains(out, a.want) || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%s: got %v with\n%s%s\nwant %q after one line on standard error", a.args, err, out, errs, a.want)
 		}
+	}
+}
+
+// stop stops a child process, and returns when it has stopped. Some of its threads may run on until
+// the first one has taken the signal.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+	for err == syscall.EINTR {
+		_, err = syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+	}
+	if err != nil || !status.Stopped() {
+		t.Fatalf("process %d has not stopped: %v, %v", pid, status, err)
 	}
 }
