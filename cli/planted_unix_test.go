@@ -66,11 +66,8 @@ func hostileMoves(moves string) planted {
 // linked puts a link at a path below the project, in place of what is there.
 func linked(name, to string) planted {
 	return func(p hostilePaths) error {
-		path := filepath.Join(p.project, filepath.FromSlash(name))
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		path, err := p.cleared(name)
+		if err != nil {
 			return err
 		}
 		return os.Symlink(filepath.Join(p.canary, to), path)
@@ -80,15 +77,21 @@ func linked(name, to string) planted {
 // piped puts a named pipe at a path below the project, in place of what is there.
 func piped(name string) planted {
 	return func(p hostilePaths) error {
-		path := filepath.Join(p.project, filepath.FromSlash(name))
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		path, err := p.cleared(name)
+		if err != nil {
 			return err
 		}
 		return syscall.Mkfifo(path, 0o600)
 	}
+}
+
+// cleared returns a path below the project, and removes what is there.
+func (p hostilePaths) cleared(name string) (path string, err error) {
+	path = filepath.Join(p.project, filepath.FromSlash(name))
+	if err := os.RemoveAll(path); err != nil {
+		return "", err
+	}
+	return path, os.MkdirAll(filepath.Dir(path), 0o700)
 }
 
 func hostiles() map[string]planted {

@@ -50,8 +50,8 @@ func Sorts() []string {
 	return names
 }
 
-// chosenSeeds returns the seeds of the random programs that o selects: those that depend on how
-// long something takes, and the others.
+// chosenSeeds returns the seeds of the random programs that o selects. The programs of timed depend
+// on how long something takes.
 func chosenSeeds(o Options) (timed, others []uint64) {
 	for seed := o.Seed; len(timed)+len(others) < o.Sequences; seed++ {
 		switch g, _ := random(seed); {

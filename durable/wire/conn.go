@@ -156,7 +156,7 @@ func (c *Conn) end(err error) {
 	close(c.done)
 }
 
-// keepLocked adds a stream to those that the connection holds.
+// keepLocked adds a stream to the open ones.
 func (c *Conn) keepLocked(s *Stream) {
 	c.begun++
 	s.begun = c.begun

@@ -15,7 +15,7 @@ func TestStreamsOfALostConnectionEndInTheOrderInWhichTheyBegan(t *testing.T) {
 	peer := rawPeer{t, b}
 	go peer.drain(func(wire.Frame) {})
 	var streams []*wire.Stream
-	var over [][]int // those that are over, each time that another one ends
+	var over [][]int // the streams that are over, each time that another one ends
 	ended := 0
 	served := make(chan *wire.Stream)
 	c := wire.NewConn(a, wire.Emulator, wire.Callbacks{

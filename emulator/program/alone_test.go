@@ -76,27 +76,18 @@ func TestTheVersionBeforeGoesOnIfAChangeFails(t *testing.T) {
 
 // Events that do not end within the grace period are stopped.
 func TestAChangeOfTheWorldDoesNotWaitForEver(t *testing.T) {
-	s := named("before")
-	s.Handlers["/slow"] = func(c *call) (string, error) { <-c.Context.Done(); return "", nil }
-	w := newWorld(t, s)
-	w.host.drainLimit = 50 * time.Millisecond
-	var wg sync.WaitGroup
-	wg.Go(func() { w.get("a", "/slow") })
-	eventually(t, "the handler runs", func() bool { return len(w.running()) > 0 })
-	swapped, err := w.host.SwapAlone(w.launched(named("after")), func() error { return nil })
-	if !swapped || err != nil {
-		t.Errorf("got %v, %v", swapped, err)
-	}
-	wg.Wait()
-	w.want("a", "/who", "after")
+	changeBesideASlowHandler(t, 50*time.Millisecond)
 }
 
 // Events that were stopped take a moment to end, also if there is no grace period.
-func TestAChangeOfTheWorldNeedsNoGracePeriod(t *testing.T) {
+func TestAChangeOfTheWorldNeedsNoGracePeriod(t *testing.T) { changeBesideASlowHandler(t, 0) }
+
+func changeBesideASlowHandler(t *testing.T, grace time.Duration) {
+	t.Helper()
 	s := named("before")
 	s.Handlers["/slow"] = func(c *call) (string, error) { <-c.Context.Done(); return "", nil }
 	w := newWorld(t, s)
-	w.host.drainLimit = 0
+	w.host.drainLimit = grace
 	var wg sync.WaitGroup
 	wg.Go(func() { w.get("a", "/slow") })
 	eventually(t, "the handler runs", func() bool { return len(w.running()) > 0 })

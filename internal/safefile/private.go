@@ -3,7 +3,6 @@ package safefile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -116,11 +115,7 @@ func ReadIn(folder *os.Root, name string, limit int64) ([]byte, error) {
 	if err := exposed(path, info); err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return content, err
+	return readAll(f, path, limit)
 }
 
 // ReplaceIn is Replace for a file in folder.

@@ -13,7 +13,6 @@ package safefile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,11 +101,7 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return content, err
+	return readAll(f, path, limit)
 }
 
 // Replace writes content to path in one step, for this user alone. Whatever is at path goes, unless
