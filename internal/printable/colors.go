@@ -17,7 +17,8 @@ var color = regexp.MustCompile("^\x1b\\[[0-9;:]*m")
 // colorStart is the beginning of such a sequence, which may go on.
 var colorStart = regexp.MustCompile("^\x1b(\\[[0-9;:]*)?$")
 
-// maxColor is the length of the longest sequence that is waited for.
+// maxColor is the length of the longest sequence that counts as a color. A longer one is escaped,
+// whether it arrives whole or in pieces.
 const maxColor = 64
 
 // WithoutColors returns text without the sequences that set colors.
@@ -110,14 +111,14 @@ func (c *Colors) nextLocked(b *bytes.Buffer, text []byte) int {
 		}
 		return 1
 	case '\x1b':
-		if sequence := color.Find(text); sequence != nil {
+		if sequence := color.Find(text); 0 < len(sequence) && len(sequence) <= maxColor {
 			if c.keep {
 				b.Write(sequence)
 				c.open = string(sequence) != ResetColor && string(sequence) != "\x1b[m"
 			}
 			return len(sequence)
 		}
-		if len(text) <= maxColor && colorStart.Match(text) {
+		if len(text) < maxColor && colorStart.Match(text) {
 			return 0
 		}
 	}

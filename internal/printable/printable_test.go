@@ -108,6 +108,7 @@ func FuzzText(f *testing.F) {
 func TestColorsPassToATerminalAndEndWithTheLine(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("1", 100)
+	longest := strings.Repeat("1", 61)
 	for _, test := range []struct {
 		in             []string // pieces
 		colored, plain string
@@ -122,6 +123,10 @@ func TestColorsPassToATerminalAndEndWithTheLine(t *testing.T) {
 		{[]string{"\x1b]52;c;eA==\a\x1b[2J"}, `\u001b]52;c;eA==\u0007\u001b[2J`, `\u001b]52;c;eA==\u0007\u001b[2J`},
 		{[]string{"\x1b", "[", "2", "J"}, `\u001b[2J`, `\u001b[2J`},
 		{[]string{"\x1b[" + long}, `\u001b[` + long, `\u001b[` + long},
+		{[]string{"\x1b[" + long + "m"}, `\u001b[` + long + "m", `\u001b[` + long + "m"},
+		{[]string{"\x1b[" + longest, "mx\n"}, "\x1b[" + longest + "mx\x1b[0m\n", "x\n"},
+		{[]string{"\x1b[" + longest + "1mx"}, `\u001b[` + longest + "1mx", `\u001b[` + longest + "1mx"},
+		{[]string{"\x1b[" + longest + "1", "mx"}, `\u001b[` + longest + "1mx", `\u001b[` + longest + "1mx"},
 		{[]string{"\x1b[?25m\x1b[31 m"}, `\u001b[?25m\u001b[31 m`, `\u001b[?25m\u001b[31 m`},
 		{[]string{"\u009b31mx\x9b31m"}, `\u009b31mx\x9b31m`, `\u009b31mx\x9b31m`},
 		{[]string{"a\tb\u202ec\b"}, "a\tb\\u202ec\\u0008", "a\tb\\u202ec\\u0008"},
@@ -143,6 +148,7 @@ func TestColorsPassToATerminalAndEndWithTheLine(t *testing.T) {
 
 func FuzzColors(f *testing.F) {
 	f.Add([]byte("a\x1b[31mb\n\x1b]0;t\a"), uint8(3), true)
+	f.Add([]byte("\x1b["+strings.Repeat("0", 62)+"m"), uint8(0), true)
 	f.Fuzz(func(t *testing.T, in []byte, size uint8, keep bool) {
 		var whole, pieces bytes.Buffer
 		printable.NewColors(&whole, keep).Write(in) //nolint:errcheck // a buffer takes everything
