@@ -52,14 +52,15 @@ func eventually(t *testing.T, what string, condition func() bool) {
 // binaryFolder is the folder of the binary, or empty before a test has needed it.
 var binaryFolder string
 
-// binary builds devtool as it is released, once for all tests, and returns its path.
+// binary builds devtool once for all tests, and returns its path. CGO_ENABLED is that of the tests,
+// for which go has compiled most of its packages already.
 var binary = sync.OnceValues(func() (path string, err error) {
 	if binaryFolder, err = os.MkdirTemp("", "devtool-e2e-"); err != nil {
 		return "", err
 	}
 	path = filepath.Join(binaryFolder, "devtool")
 	build := exec.Command("go", "build", "-o", path, "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+userFlags)
+	build.Env = append(os.Environ(), "GOFLAGS="+userFlags)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build devtool: %w\n%s", err, out)
 	}

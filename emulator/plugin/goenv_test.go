@@ -101,6 +101,19 @@ func TestFlagsThatGoEnvHasWrittenCount(t *testing.T) {
 	}
 }
 
+func TestGoCollectsGarbageSeldomUnlessTheUserSaysOtherwise(t *testing.T) {
+	for own, want := range map[string]string{"": "400", "100": "100", "off": "off"} {
+		t.Setenv("GOGC", own)
+		if got := lookup((&Builder{}).environ(), "GOGC"); got != want {
+			t.Errorf("GOGC=%s: got %s, want %s", own, got, want)
+		}
+	}
+	t.Setenv("GOGC", "")
+	if got := lookup((&Builder{Env: []string{"GOGC=50"}}).environ(), "GOGC"); got != "50" {
+		t.Errorf("GOGC=50 of the builder: got %s", got)
+	}
+}
+
 func TestTheProgramIsForThisMachine(t *testing.T) {
 	t.Setenv("CC", "no-such-compiler")
 	t.Setenv("GOOS", "")
