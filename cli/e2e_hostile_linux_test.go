@@ -19,6 +19,11 @@ func TestATerminalGetsOnlyOurSequences(t *testing.T) {
 	x.awaitLast(legendLong)
 	log := func() string { return footerMoves.ReplaceAllString(x.raw.String(), "\n") }
 	s.attack(func() string { return string(printable.WithoutColors([]byte(log()))) })
+	// The last line that the handler prints does not end, so it comes later, and the legend waits for
+	// its end.
+	eventually(t, "the handler's three texts are shown", func() bool {
+		return strings.Count(string(printable.WithoutColors([]byte(log()))), "\n"+forged) == 3
+	})
 	x.typed("a")
 	x.await("fired the alarm of Object/a\\u001b]52;")
 	x.awaitLast(legendLong)
