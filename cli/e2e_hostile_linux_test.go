@@ -19,8 +19,8 @@ func TestATerminalGetsOnlyOurSequences(t *testing.T) {
 	x.awaitLast(legendLong)
 	log := func() string { return footerMoves.ReplaceAllString(x.raw.String(), "\n") }
 	s.attack(func() string { return string(printable.WithoutColors([]byte(log()))) })
-	// The last line that the handler prints does not end. So it comes later, and the legend waits for
-	// its end.
+	// The last line that the handler prints does not end. So it comes later, and the legend waits
+	// for its end.
 	eventually(t, "the handler's three texts are shown", func() bool {
 		return strings.Count(string(printable.WithoutColors([]byte(log()))), "\n"+forged) == 3
 	})
