@@ -86,7 +86,7 @@ func (ev *Event) adopt(step *clock.Step) bool {
 	}
 	ev.stepMu.Lock()
 	defer ev.stepMu.Unlock()
-	goesOn := ev.waits == 0 || ev.serving > 0
+	goesOn := ev.waits == 0 || ev.goesOnLocked()
 	for n := range ev.sleeps {
 		goesOn = goesOn || n.due.Load()
 	}

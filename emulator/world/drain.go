@@ -206,7 +206,7 @@ func (ev *Event) idleness(soon time.Time, frozen bool) (idleness, int64) {
 	case queued:
 		return behind, ev.progress
 	// The bodies that an event of the worker carries are those of its callees, or wait for them.
-	case visiting, ev.serving > 0, ev.outside > ev.bodies:
+	case visiting, ev.goesOnLocked(), ev.outside > ev.bodies:
 		return working, ev.progress
 	}
 	brief := false

@@ -41,7 +41,12 @@ type restCounts struct {
 	streaming bool  // the head of the response has left, and a body follows
 	several   bool  // more than one goroutine of the handler has asked for something at a time
 	timers    map[*time.Time]struct{}
+	told      map[*bool]struct{} // timers that the handler is told of, and has not gone on since
 }
+
+// goesOnLocked reports whether the handler is about to go on, or the emulator is at work for it,
+// although it counts as waiting.
+func (h *stepHolder) goesOnLocked() bool { return h.serving > 0 || len(h.told) > 0 }
 
 // Serving adds n to the number of subrequests of the handler that the emulator has taken and that
 // do not wait yet, and of waits that it has ended although the handler does not know yet.
@@ -106,7 +111,7 @@ func (ev *Event) rest() (rest, int64) {
 	switch {
 	case queued, visiting:
 		return resting, ev.progress
-	case ev.serving > 0:
+	case ev.goesOnLocked():
 		return busy, ev.progress
 	case ev.waits+ev.outside+ev.yielded > 0 && ev.silent == ev.progress+1:
 		return resting, ev.progress

@@ -106,10 +106,20 @@ func (l look) same(m look) bool {
 		slices.Equal(l.events, m.events) && slices.Equal(l.rests, m.rests) && slices.Equal(l.at, m.at)
 }
 
-// signsOfLife is how often Settle asks the program before it believes that a handler rests. An
+// signsOfLife is how often the world asks the program before it believes that a handler rests. An
 // answer says that everything which the program had asked for has arrived. The others give
-// goroutines time that the handler has just started.
+// goroutines time that the handler has just started, or that an answer has just woken.
 const signsOfLife = 3
+
+// respondsOften reports whether the program answers signsOfLife times.
+func respondsOften(p Program) bool {
+	for range signsOfLife {
+		if !p.Responds() {
+			return false
+		}
+	}
+	return true
+}
 
 // settled reports whether everything is at rest.
 func (s *settling) settled() bool {
@@ -141,10 +151,8 @@ func (s *settling) settled() bool {
 	for _, ev := range l.events {
 		if p := ev.prog; !asked[p] {
 			asked[p] = true
-			for range signsOfLife {
-				if !p.Responds() {
-					return false
-				}
+			if !respondsOften(p) {
+				return false
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func (ev *Event) dependsOn(seen map[*Event]int64) waitKind {
 	keeper, queued := ev.turnKeeper()
 	ev.stepMu.Lock()
 	seen[ev] = ev.progress
-	outside := ev.outside+ev.yielded+ev.serving > 0
+	outside := ev.outside+ev.yielded > 0 || ev.goesOnLocked()
 	callees := make([]*Event, 0, len(ev.callees))
 	for callee := range ev.callees {
 		callees = append(callees, callee)
@@ -118,7 +118,7 @@ func (w *World) stalled() map[*Event]int64 {
 func respond(events map[*Event]int64) bool {
 	asked := make(map[Program]bool)
 	for ev := range events {
-		if !asked[ev.prog] && !ev.prog.Responds() {
+		if !asked[ev.prog] && !respondsOften(ev.prog) {
 			return false
 		}
 		asked[ev.prog] = true

@@ -1,7 +1,10 @@
 package world
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +141,54 @@ func TestAnAdvanceDoesNotCutOffABlockThatWaitsForWork(t *testing.T) {
 	wg.Go(func() { w.moveOn(time.Hour) })
 	eventually(t, "the clock gets to the limit", func() bool { return w.clock.Now().Sub(began) >= BlockLimit })
 	close(release)
+	wg.Wait()
+}
+
+// TestAHandlerThatATimerWakesIsAtWork lets a handler take its time between the answer that it goes
+// on and the end of its wait, as on a busy machine. The clock stands still meanwhile.
+func TestAHandlerThatATimerWakesIsAtWork(t *testing.T) {
+	told, goOn := make(chan struct{}), make(chan struct{})
+	var w *world
+	w = newWorld(t, newScript(map[string]func(*call) (string, error){
+		"/limited": func(c *call) (string, error) {
+			began := c.now()
+			must(c.ask(func(ev *Event) error {
+				w.clock.At(began.Add(5*time.Second), func(step *clock.Step) {
+					step.Add()
+					w.Go(func() {
+						defer step.Done()
+						ev.Expire(step, func() (goesOn, known bool) { return true, true })
+						close(told)
+					})
+				})
+				return nil
+			}))
+			ctx, cancel := context.WithCancel(c.ctx)
+			defer cancel()
+			w.Go(func() { <-goOn; cancel() })
+			limited := *c
+			limited.ctx = ctx
+			err := limited.sleep(time.Hour)
+			return fmt.Sprintf("%v after %s", err, c.now().Sub(began)), nil
+		},
+	}))
+	var wg sync.WaitGroup
+	wg.Go(func() { w.want("a", "/limited", "context canceled after 5s") })
+	w.awaitSleepers(1)
+	wg.Go(func() { w.moveOn(2 * time.Hour) })
+	<-told
+	events := w.runningEvents()
+	ev := events[slices.IndexFunc(events, func(ev *Event) bool { return ev.obj != nil })]
+	if len(w.stalled()) > 0 {
+		t.Error("the world believes that only the clock can make the handler go on")
+	}
+	if got, _ := ev.rest(); got != busy {
+		t.Errorf("got rest %d, want that the handler is busy", got)
+	}
+	if got, _ := ev.idleness(w.clock.Now(), true); got != working {
+		t.Errorf("got idleness %d, want that the handler works", got)
+	}
+	close(goOn)
 	wg.Wait()
 }
 

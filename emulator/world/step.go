@@ -157,6 +157,7 @@ func (h *stepHolder) lastStep() *clock.Step {
 func (h *stepHolder) asked() {
 	h.stepMu.Lock()
 	h.operations++
+	clear(h.told)
 	h.progress++
 	h.several = h.several || h.waits > 0
 	h.stepMu.Unlock()
@@ -182,6 +183,7 @@ func (h *stepHolder) endWait() (left int) {
 	h.stepMu.Lock()
 	defer h.stepMu.Unlock()
 	h.waits--
+	clear(h.told)
 	h.progress++
 	return h.waits
 }
@@ -396,7 +398,7 @@ func (ev *Event) leaveWhenSilent(step *clock.Step) {
 		// On a busy machine the program may not have run meanwhile. Once it has answered,
 		// everything that it had asked for has arrived. One that a debugger stops may yet ask for
 		// more.
-		rests := n == last && (ev.prog.Responds() || !ev.prog.Attached()) && ev.operationCount() == n
+		rests := n == last && (respondsOften(ev.prog) || !ev.prog.Attached()) && ev.operationCount() == n
 		if ev.currentStep() != step {
 			return
 		}
@@ -428,6 +430,9 @@ func (ev *Event) StopWaiting(step *clock.Step) {
 // Expire tells the handler, as part of step, that a timer is due. It calls notify, which reports
 // whether the handler goes on, and whether that is known: if not, the handler may have withdrawn
 // the timer.
+//
+// A handler that goes on says so before it ends its wait. Until then the world sees it wait, but
+// must not believe that it rests: on a busy machine it may take long to go on.
 func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 	waits := ev.waiting()
 	if step != nil {
@@ -437,7 +442,12 @@ func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 			ev.join(step)
 		}
 	}
-	goesOn, known := notify()
+	goesOn, known := false, false
+	stays := remember(&ev.stepHolder, &ev.told, &goesOn)
+	goesOn, known = notify()
+	if !goesOn || !known {
+		stays()
+	}
 	switch {
 	case step == nil:
 	case known && goesOn && waits <= 1: // the whole handler goes on
