@@ -57,6 +57,8 @@ func statementCases() []Case {
 		one("sql: no text at all", sql("").says(noStatement)),
 		one("sql: only white space", sql(" \n\t").says(noStatement)),
 		one("sql: only a semicolon", sql(";").says(noStatement)),
+		one("sql: only a vertical tab behind a blank", sql(" \v").says(noStatement)),
+		one("sql: only a vertical tab", sql("\v").says("unrecognized token: \"\v\" at offset 0"+code)),
 		one("sql: only a comment", sql("-- SELECT 1").says(noStatement)),
 		one("sql: an open comment", sql("/* SELECT 1").says(noStatement)),
 		one("sql: a byte order mark", sql("\ufeffSELECT 1")),

@@ -148,9 +148,6 @@ func arguments(args []any) ([]value, error) {
 
 // prepare prepares the first statement of query and returns the text after it.
 func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
-	if blank(query) {
-		return nil, "", refusal("SQL code did not contain a statement.")
-	}
 	for retried := false; ; retried = true {
 		o.rule.seen = effects{}
 		s = new(prepared)
@@ -165,7 +162,7 @@ func (o *Object) prepare(query string) (s *prepared, tail string, err error) {
 		if err != nil {
 			return nil, "", explainRefusal(err, s.effects)
 		}
-		if isExplain(query) {
+		if s.isExplain() {
 			s.effects = effects{reads: true}
 		}
 		shadow, err := o.inspect(s)
@@ -391,49 +388,4 @@ func explainRefusal(err error, seen effects) error {
 		return &explained
 	}
 	return err
-}
-
-// isExplain reports whether a statement is an EXPLAIN, which does not run.
-func isExplain(query string) bool {
-	const explain = "EXPLAIN"
-	query = skipBlanks(query)
-	return len(query) >= len(explain) && strings.EqualFold(query[:len(explain)], explain)
-}
-
-// blank reports whether there is no statement before the first semicolon or NUL byte, where the
-// engine stops too.
-func blank(query string) bool {
-	query = skipBlanks(query)
-	return query == "" || query[0] == ';' || query[0] == 0
-}
-
-// skipBlanks removes everything that SQLite skips before a statement. It leaves text that only
-// begins like a comment.
-func skipBlanks(query string) string {
-	for {
-		query = strings.TrimLeft(query, " \t\n\f\r")
-		var end string
-		switch {
-		case strings.HasPrefix(query, "\ufeff"):
-			query = query[len("\ufeff"):]
-			continue
-		case strings.HasPrefix(query, "--"):
-			end = "\n"
-		case strings.HasPrefix(query, "/*"):
-			end = "*/"
-		default:
-			return query
-		}
-		body := query[2:]
-		if nul := strings.IndexByte(body, 0); nul >= 0 {
-			if at := strings.Index(body, end); at < 0 || at > nul {
-				return ""
-			}
-		}
-		_, after, found := strings.Cut(body, end)
-		if !found {
-			return ""
-		}
-		query = after
-	}
 }

@@ -12,7 +12,7 @@ import (
 func FuzzExec(f *testing.F) {
 	for _, sql := range []string{
 		"SELECT * FROM t", "INSERT INTO t VALUES (1, ?) RETURNING a; DELETE FROM t",
-		"", ";", "-- ", "/*", "SELECT 1;\x00", "\ufeffSELECT 1",
+		"", ";", "-- ", "/*", "SELECT 1;\x00", "\ufeffSELECT 1", " \v", "\vSELECT 1", " \vEXPLAIN SELECT 1",
 		"DELETE FROM _cf_KV", "UPDATE _cf_METADATA SET value = 1",
 		"ALTER TABLE t RENAME TO _cf_t", "ALTER TABLE _cf_KV RENAME TO k",
 		"CREATE VIRTUAL TABLE f USING fts5(value, content=_cf_KV); INSERT INTO f (f) VALUES ('rebuild'); " +

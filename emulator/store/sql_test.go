@@ -178,6 +178,8 @@ func TestSeveralStatements(t *testing.T) {
 		{"two semicolons", "INSERT INTO log VALUES ('a');;", none, "a"},
 		{"nothing", "", none, ""},
 		{"white space", " \n", none, ""},
+		{"vertical tab behind white space", " \v", none, ""},
+		{"vertical tab", "\v", "unrecognized token: \"\v\" at offset 0: SQLITE_ERROR", ""},
 		{"semicolon", ";", none, ""},
 		{"comment", "-- INSERT INTO log VALUES ('a')", none, ""},
 		{"open comment", "/* INSERT INTO log VALUES ('a')", none, ""},

@@ -326,14 +326,24 @@ type statement struct {
 	stmt *sqlite.Stmt
 }
 
-// prepare prepares the first statement of query, which must have one, and returns the text after
-// it.
+// prepare prepares the first statement of query and returns the text after it. The error is a
+// *SQLError, also if there is no statement before the first semicolon or NUL byte.
 func (d *database) prepare(query string) (s statement, tail string, err error) {
 	stmt, trailing, err := d.conn.PrepareTransient(query)
 	if err != nil {
 		return statement{}, "", newSQLError(err)
 	}
+	if _, compiled := d.engine(stmt, "stmt"); compiled == 0 { // most calls of the engine would crash
+		stmt.Finalize() //nolint:errcheck // there is nothing to free
+		return statement{}, "", refusal("SQL code did not contain a statement.")
+	}
 	return statement{d, stmt}, query[len(query)-trailing:], nil
+}
+
+// isExplain reports whether the statement is an EXPLAIN, which does not run what it explains.
+func (s statement) isExplain() bool {
+	tls, stmt := s.db.engine(s.stmt, "stmt")
+	return lib.Xsqlite3_stmt_isexplain(tls, stmt) != 0
 }
 
 func (s statement) parameters() int { return s.stmt.BindParamCount() }
