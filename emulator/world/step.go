@@ -442,9 +442,8 @@ func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 			ev.join(step)
 		}
 	}
-	goesOn, known := false, false
-	stays := remember(&ev.stepHolder, &ev.told, &goesOn)
-	goesOn, known = notify()
+	stays := remember(&ev.stepHolder, &ev.told, new(bool))
+	goesOn, known := notify()
 	if !goesOn || !known {
 		stays()
 	}
