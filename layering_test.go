@@ -127,7 +127,7 @@ type guest struct {
 	why   string
 }
 
-// engineFiles are those that know the SQLite library.
+// engineFiles are the files that may import SQLite.
 var engineFiles = []string{
 	"emulator/store/engine.go", "emulator/store/sqlite.go", "emulator/store/statement.go",
 }

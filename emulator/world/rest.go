@@ -41,7 +41,7 @@ type restCounts struct {
 	streaming bool  // the head of the response has left, and a body follows
 	several   bool  // more than one goroutine of the handler has asked for something at a time
 	timers    map[*time.Time]struct{}
-	told      map[*bool]struct{} // timers that the handler is told of, and has not gone on since
+	told      map[*bool]struct{} // expired timers to which the handler has not reacted yet
 }
 
 // goesOnLocked reports whether the handler is about to go on, or the emulator is at work for it,

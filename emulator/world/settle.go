@@ -147,14 +147,8 @@ func (s *settling) settled() bool {
 	if len(l.events) == 0 {
 		return true
 	}
-	asked := make(map[Program]bool)
-	for _, ev := range l.events {
-		if p := ev.prog; !asked[p] {
-			asked[p] = true
-			if !respondsOften(p) {
-				return false
-			}
-		}
+	if !respond(slices.Values(l.events)) {
+		return false
 	}
 	for _, ev := range timers {
 		if !blocked(ev.prog.Stack(ev)) {

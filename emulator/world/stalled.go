@@ -1,6 +1,7 @@
 package world
 
 import (
+	"iter"
 	"maps"
 	"time"
 )
@@ -87,7 +88,7 @@ func (w *World) releaseStalled(ended <-chan struct{}) {
 		case <-tick.C:
 		}
 		now := w.stalled()
-		if len(now) > 0 && maps.Equal(before, now) && respond(now) && maps.Equal(now, w.stalled()) {
+		if len(now) > 0 && maps.Equal(before, now) && respond(maps.Keys(now)) && maps.Equal(now, w.stalled()) {
 			for ev := range now {
 				ev.park()
 			}
@@ -115,7 +116,7 @@ func (w *World) stalled() map[*Event]int64 {
 
 // respond reports whether the programs of events answer: everything that they had asked for has
 // then arrived.
-func respond(events map[*Event]int64) bool {
+func respond(events iter.Seq[*Event]) bool {
 	asked := make(map[Program]bool)
 	for ev := range events {
 		if !asked[ev.prog] && !respondsOften(ev.prog) {

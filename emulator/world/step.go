@@ -442,10 +442,10 @@ func (ev *Event) Expire(step *clock.Step, notify func() (goesOn, known bool)) {
 			ev.join(step)
 		}
 	}
-	stays := remember(&ev.stepHolder, &ev.told, new(bool))
+	forget := remember(&ev.stepHolder, &ev.told, new(bool))
 	goesOn, known := notify()
 	if !goesOn || !known {
-		stays()
+		forget()
 	}
 	switch {
 	case step == nil:
