@@ -261,7 +261,7 @@ func TestAnyValueCanBeWrittenInQuotes(t *testing.T) {
 func FuzzFilesOfVariables(f *testing.F) {
 	for _, seed := range []string{
 		"A=1\nexport B = 'x\ny' # z\r\n", "A:\t\"\\n\\\"\"", "A=`", "\ufeffA==", "x\xff", "\xff\xfe",
-		"A\n=\n'b'c", "A=${A:-$B}$C\nB=\\$D", "A=1\nA=2#3",
+		"A\n=\n'b'c", "A=${A:-$B}$C\nB=\\$D", "A=1\nA=2#3", strings.Repeat("=\n", 60),
 	} {
 		f.Add(seed)
 	}
@@ -273,7 +273,8 @@ func FuzzFilesOfVariables(f *testing.F) {
 		lines := strings.Count(text, "\n") + strings.Count(text, "\r") + 1
 		for _, d := range warnings {
 			if d.Position.Line < 1 || d.Position.Line > lines ||
-				d.Position.Column < 1 || d.Position.Column > len(text)+1 || d.Length < 1 {
+				d.Position.Column < 1 || d.Position.Column > len(text)+1 ||
+				d.Length < 0 || d.Length == 0 != (d.Source == "") {
 				t.Fatalf("position %v, %d long, in %d lines", d.Position, d.Length, lines)
 			}
 			if shown, ok := strings.CutSuffix(d.Source, "…"); ok && !strings.Contains(text, shown) {
