@@ -138,7 +138,7 @@ func TestFrozenDecidesForOneRun(t *testing.T) {
 		{[]string{"--frozen"}, control.Frozen, []string{"resume"}},
 		{nil, control.Running, nil},
 	} {
-		s := p.dev(life.args...)
+		s := p.dev(append(life.args, "--attach")...) // builds no program
 		if got := p.time().Mode; got != life.want {
 			t.Errorf("dev %q: got a clock that is %s, want %s", life.args, got, life.want)
 		}

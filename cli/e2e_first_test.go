@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -44,11 +43,10 @@ func (p project) breakProgram() (mend func()) {
 	}
 }
 
-// TestDevWaitsUntilTheFirstVersionIsMended goes on with a second broken version and a good one. In
-// a short run, only one case of each stage does: the build, the launch and the configuration.
+// TestDevWaitsUntilTheFirstVersionIsMended goes on with a second broken version and a good one. A
+// short run has one case of each stage: the build, the launch and the configuration.
 func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 	t.Parallel()
-	goesOn := []string{"does not compile", "is in no module", "panics", "binds another"}
 	for name, test := range map[string]struct {
 		file, from, to string // an edit, or the file that is missing
 		want           string
@@ -102,6 +100,9 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 				"Did you mean \"Basic\"?",
 		},
 	} {
+		if leftToLong(name, "does not compile", "is in no module", "panics", "binds another") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
@@ -128,9 +129,6 @@ func TestDevWaitsUntilTheFirstVersionIsMended(t *testing.T) {
 				t.Errorf("status: got %+v, want %q", got, test.want)
 			}
 
-			if !*long && !slices.Contains(goesOn, name) {
-				return
-			}
 			// The next save is also broken, and the one after it is good.
 			p.write("more.go", "package more than one\n")
 			eventually(t, "the log reports the second failure", func() bool {

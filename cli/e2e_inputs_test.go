@@ -43,19 +43,15 @@ func TestOnlyInputsStartBuilds(t *testing.T) {
 	}
 }
 
-// TestAProgramThatWritesItsInputIsBraked embeds a file that the program writes at its start. A
-// source takes twice as many builds until it is braked, so only a long run has one. In a long run,
-// the user's edit makes a version that is braked again. In a short one, it makes one that writes
-// nothing.
+// TestAProgramThatWritesItsInputIsBraked embeds a file that the program writes at its start, or
+// writes one of its sources, which takes twice as many builds.
 func TestAProgramThatWritesItsInputIsBraked(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	for name, test := range map[string]struct{ file, source string }{
 		"an embedded file":     {"stamp.txt", ""},
 		"a generated constant": {"stamp.go", "package main\n\nconst stamp = `"},
 	} {
-		if test.source != "" && !*long {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
@@ -65,12 +61,8 @@ func init() {
 	if source := %q; source != "" {
 		stamp = source + stamp + "`+"`"+`\n"
 	}
-	if writes {
-		os.WriteFile(%q, []byte(stamp), 0o600)
-	}
+	os.WriteFile(%q, []byte(stamp), 0o600)
 }
-
-const writes = true
 `, test.source, test.file))
 			embedded := "const stamp = ``\n"
 			if test.source == "" {
@@ -99,25 +91,15 @@ const writes = true
 			}
 
 			// The user's next save goes on, and so does a restart.
-			edit := []string{`"one "`, `"two "`}
-			restart := func() {
-				version := p.report().Program.Version
-				s.post("/cdn-cgi/devtool/v1/program/restart", "")
-				if again := p.report().Program.Version; again <= version {
-					t.Errorf("got version %d after a restart, want a later one than %d", again, version)
-				}
-			}
-			if !*long {
-				restart()
-				edit = append(edit, "writes = true", "writes = false")
-			}
-			p.edit("main.go", edit...)
+			p.edit("main.go", `"one "`, `"two "`)
 			eventually(t, "the edit is served", func() bool { return strings.HasPrefix(s.get("/var"), "two ") })
-			if *long {
-				eventually(t, "it is braked again", func() bool {
-					return strings.Count(s.stderr.String(), braked) == 2
-				})
-				restart()
+			eventually(t, "it is braked again", func() bool {
+				return strings.Count(s.stderr.String(), braked) == 2
+			})
+			version = p.report().Program.Version
+			s.post("/cdn-cgi/devtool/v1/program/restart", "")
+			if again := p.report().Program.Version; again <= version {
+				t.Errorf("got version %d after a restart, want a later one than %d", again, version)
 			}
 		})
 	}
@@ -125,6 +107,7 @@ const writes = true
 
 // TestAnEmbeddedFileOfAUserIsAlwaysBuilt saves a page more often than a program may write it.
 func TestAnEmbeddedFileOfAUserIsAlwaysBuilt(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.write("page/a.html", "0")
@@ -143,7 +126,7 @@ func TestAnEmbeddedFileOfAUserIsAlwaysBuilt(t *testing.T) {
 	eventually(t, "the new page is served", func() bool { return s.get("/var") == want })
 }
 
-// TestRecoveryIsSaid breaks something and restores it exactly, in a long run twice.
+// TestRecoveryIsSaid breaks something and restores it exactly, twice.
 func TestRecoveryIsSaid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ file, from, to, failure string }{
@@ -154,16 +137,15 @@ func TestRecoveryIsSaid(t *testing.T) {
 		"a class":           {"wrangler.jsonc", `"class_name": "Basic"`, `"class_name": "Nope"`, "Nope"},
 		"the modules":       {"go.mod", "require devtool.internal v0.0.0", "require (", "go.mod"},
 	} {
+		if leftToLong(name, "source", "the configuration") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
 			s := p.dev("--log-level", "debug")
 			good := p.read(test.file)
-			rounds := 2
-			if !*long && name != "source" {
-				rounds = 1
-			}
-			for range rounds {
+			for range 2 {
 				logged := len(s.stderr.String())
 				p.edit(test.file, test.from, test.to)
 				eventually(t, "the failure is logged", func() bool {
@@ -220,6 +202,7 @@ func TestTheSameErrorIsShownOnce(t *testing.T) {
 // TestVendoringIsNoticed builds from a vendor folder, whose copy of the SDK is old, and follows the
 // advice of the log.
 func TestVendoringIsNoticed(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	p := handlerProject(t, "basic")
 	p.write("dep/go.mod", "module example.org/dep\n\ngo 1.26\n")
@@ -299,24 +282,26 @@ func TestTheUsersEnvironmentBuildsForThisMachine(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  []string
 		want string
-		edit bool // else only a long test edits the program
 	}{
-		"a browser":         {[]string{"GOOS=js", "GOARCH=wasm"}, "none", true},
-		"a browser, half":   {[]string{"GOOS=js"}, "none", false},
-		"another processor": {[]string{"GOARCH=" + other, "CC=no-such-compiler", "CGO_ENABLED=1"}, "none", true},
+		"a browser":         {[]string{"GOOS=js", "GOARCH=wasm"}, "none"},
+		"a browser, half":   {[]string{"GOOS=js"}, "none"},
+		"another processor": {[]string{"GOARCH=" + other, "CC=no-such-compiler", "CGO_ENABLED=1"}, "none"},
 		"a window on Windows": {
 			[]string{"GOOS=windows", "GOFLAGS='-ldflags=-H=windowsgui -X main.flag=linked' " + sharedFlags},
-			"linked", false,
+			"linked",
 		},
-		"a flag of the linker": {[]string{"GOFLAGS=-ldflags=-X=main.flag=linked " + sharedFlags}, "linked", false},
+		"a flag of the linker": {[]string{"GOFLAGS=-ldflags=-X=main.flag=linked " + sharedFlags}, "linked"},
 		"flags with spaces": {
 			[]string{"GOFLAGS='-ldflags=-X main.flag=linked -X main.other=x' -tags=some " + sharedFlags},
-			"linked tagged", true,
+			"linked tagged",
 		},
-		"a file and no build": {[]string{"GOFLAGS=-o=/nowhere/x -n -json " + sharedFlags}, "none", false},
-		"no program":          {[]string{"GOFLAGS=-buildmode=c-archive " + sharedFlags}, "none", false},
-		"no copies":           {[]string{"GOFLAGS=-mod=mod " + sharedFlags}, "none", false},
+		"a file and no build": {[]string{"GOFLAGS=-o=/nowhere/x -n -json " + sharedFlags}, "none"},
+		"no program":          {[]string{"GOFLAGS=-buildmode=c-archive " + sharedFlags}, "none"},
+		"no copies":           {[]string{"GOFLAGS=-mod=mod " + sharedFlags}, "none"},
 	} {
+		if leftToLong(name, "a browser", "flags with spaces") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")
@@ -327,9 +312,6 @@ func TestTheUsersEnvironmentBuildsForThisMachine(t *testing.T) {
 			s.awaitReady()
 			if got := s.get("/var"); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if !test.edit && !*long {
-				return
 			}
 			p.write("flag.go", p.read("flag.go")+"\nfunc init() { flag += \" edited\" }\n")
 			eventually(t, "the edit is served", func() bool { return strings.Contains(s.get("/var"), "edited") })

@@ -52,6 +52,7 @@ func TestANewModuleWithDevtoolBuildsAsItIs(t *testing.T) {
 
 // TestDevtoolIsAddedToAnOldVendoredModule follows the advice that init prints.
 func TestDevtoolIsAddedToAnOldVendoredModule(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	p, env := intoModule(t)
 	p.write("go.mod", "module example.com/shop\n\ngo 1.20\n\nrequire example.com/dep v0.0.0\n\n"+
@@ -78,6 +79,7 @@ func TestDevtoolIsAddedToAnOldVendoredModule(t *testing.T) {
 
 // TestDevtoolIsAddedToAModuleOfAWorkspace runs the commands that init prints.
 func TestDevtoolIsAddedToAModuleOfAWorkspace(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	p, env := intoModule(t)
 	p.write("go.work", "go 1.21\n\nuse ./lib\n\nuse ./shop\n")

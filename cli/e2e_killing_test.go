@@ -31,7 +31,7 @@ import (
 // due meanwhile. The second scene is in e2e_month_test.go.
 var (
 	killingSeed = flag.Uint64("killing.seed", 0, "seed of the crash tests, to repeat one that failed; 0 for a new one")
-	killings    = flag.Int("killing.kills", 4, "how often each crash test kills a process")
+	killings    = flag.Int("killing.kills", 3, "how often each crash test kills a process")
 )
 
 // A scene is the load of a crash test, and the rules that hold for its objects. No two of its

@@ -112,6 +112,9 @@ func TestTheURLIsOneThatWorks(t *testing.T) {
 	}
 	p := handlerProject(t, "basic")
 	for ip, want := range urls {
+		if leftToLong(ip, "localhost", "*", "[::1]", "127.0.0.2") {
+			continue
+		}
 		s := p.dev("--ip", ip)
 		if !strings.HasPrefix(s.URL, want) {
 			t.Errorf("--ip %s: got the URL %s, want %s…", ip, s.URL, want)

@@ -51,6 +51,7 @@ func makeProject(t *testing.T, dir, name string) project {
 
 // TestTheGoCommandWorksOfflineInAFreshProject runs the commands that people and editors run.
 func TestTheGoCommandWorksOfflineInAFreshProject(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	p := makeProject(t, t.TempDir(), "app")
 	before := p.read("go.mod")
@@ -80,6 +81,7 @@ func TestTheGoCommandWorksOfflineInAFreshProject(t *testing.T) {
 
 // TestTwoProjectsInAWorkspace runs the commands that the messages suggest.
 func TestTwoProjectsInAWorkspace(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	path, err := binary()
 	if err != nil {
@@ -159,6 +161,7 @@ func oldProject(t *testing.T) project {
 }
 
 func TestAProjectWithTheOldPathIsRefusedAndUpgraded(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	path, err := binary()
 	if err != nil {

@@ -136,6 +136,7 @@ func TestTheLastOfManySavesIsServed(t *testing.T) {
 // TestSourcesOutsideOfTheProjectAreFollowed builds a program from a replaced module and a linked
 // file outside of its project. The emulator must watch both.
 func TestSourcesOutsideOfTheProjectAreFollowed(t *testing.T) {
+	leaveToLong(t)
 	t.Parallel()
 	dep, linked := emptyProject(t), emptyProject(t)
 	dep.write("go.mod", "module example.org/dep\n\ngo 1.26\n")
@@ -280,7 +281,11 @@ func TestSwitchingBranchesIsOneReload(t *testing.T) {
 	s := p.dev()
 	load := startLoad(s, "/var")
 	load.awaitAnswer("first")
-	for range 2 {
+	rounds := 1
+	if *long {
+		rounds = 2
+	}
+	for range rounds {
 		git("checkout", "-q", "second")
 		load.awaitAnswer("second")
 		git("checkout", "-q", "first")
@@ -314,6 +319,9 @@ func TestAVersionWhoseHandlerFailsIsRefused(t *testing.T) {
 			"the worker's Handler panicked: no greeting",
 		},
 	} {
+		if leftToLong(name, "it panics") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := handlerProject(t, "basic")

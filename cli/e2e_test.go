@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,19 @@ import (
 // project.devtool runs any other command.
 
 // long makes the tests that ask it run at full length. `make long` and its step of .ci/run set it.
+// These find the tests by the words *long, leaveToLong and leftToLong in their source.
 var long = flag.Bool("long", false, "run the long tests at full length")
+
+// leaveToLong leaves a test that builds many programs to `make long`.
+func leaveToLong(t *testing.T) {
+	t.Helper()
+	if !*long {
+		t.Skip("builds many programs: `make long` runs it")
+	}
+}
+
+// leftToLong reports whether a case is left to `make long`. Other runs have only the short ones.
+func leftToLong(name string, short ...string) bool { return !*long && !slices.Contains(short, name) }
 
 // patience bounds every wait. It is long because the machine may be busy. A test that works needs
 // only a small part of it.
