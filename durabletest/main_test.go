@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +23,14 @@ import (
 	"devtool.internal/durabletest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs several tests at once, because most of them wait: for a limit of real time to pass.
+func TestMain(m *testing.M) {
+	several := strconv.Itoa(4 * runtime.GOMAXPROCS(0))
+	if err := flag.Set("test.parallel", several); err != nil { // before the flags of the command line
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A Lab does what the path of a request says.
 type Lab struct {

@@ -330,6 +330,7 @@ func TestEvictDropsTheInstance(t *testing.T) {
 }
 
 func TestARunningObjectIsNeitherEvictedNorDeleted(t *testing.T) {
+	t.Parallel()
 	s := labScript()
 	entered, finish := make(chan bool), make(chan bool)
 	s.Handlers["/hold"] = func(c *call) (string, error) {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestMigrationsAreNotAppliedToAStateInUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, labScript())
 	w.want("a", "/put", "")
 	c := w.renamed()

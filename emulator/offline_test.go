@@ -103,6 +103,7 @@ func TestOfflineNeitherFiresAlarmsNorMovesTheClock(t *testing.T) {
 }
 
 func TestAStateFolderInUseCannotBeOpened(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, labScript())
 	const inUse = "is in use by another devtool"
 	_, err := openOffline(w.dir)

@@ -143,6 +143,7 @@ func TestTheLimitOfAConstructorWaitsForADebugger(t *testing.T) {
 }
 
 func TestTheLimitOfAnAlarmWaitsForADebugger(t *testing.T) {
+	t.Parallel()
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{
 			"/arm":  func(c *call) (string, error) { return "armed", c.SetAlarm(24 * time.Hour) },
@@ -179,6 +180,7 @@ func TestTheStuckWarningDoesNotCountTimeInADebugger(t *testing.T) {
 }
 
 func TestAnObjectWaitsForAProgramInADebugger(t *testing.T) {
+	t.Parallel()
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{"/stop": d.stop}
 	})

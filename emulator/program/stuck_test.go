@@ -196,6 +196,7 @@ func TestAHandlerThatGoesOnIsNoLongerStuck(t *testing.T) {
 
 // The warning names every kind of event.
 func TestEveryKindOfHandlerCanBeStuck(t *testing.T) {
+	t.Parallel()
 	const path = "/hang"
 	for _, test := range []struct {
 		what     string

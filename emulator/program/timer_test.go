@@ -139,6 +139,7 @@ func TestAHandlerThatIsBusyFindsItsTimeoutOver(t *testing.T) {
 }
 
 func TestATimeoutEndsARequestToAnotherObjectAndWhatThatOneDoes(t *testing.T) {
+	t.Parallel()
 	s := scripted.Alarms(nil)
 	s.Handlers["/slow"] = func(c *call) (string, error) { // ends with its context
 		ctx, cancel := context.WithCancel(c.Context)
