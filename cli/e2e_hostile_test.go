@@ -76,7 +76,7 @@ func (s *server) attack(log func() string) {
 }
 
 // allCommands runs every command with a hostile argument and as they are meant, and calls check
-// with the output of each.
+// with the output of each. In a long run, the argument stands in more places.
 func (p project) allCommands(check func(line string, got result)) {
 	p.t.Helper()
 	run := func(args ...string) {
@@ -125,7 +125,6 @@ func (p project) allCommands(check func(line string, got result)) {
 	}
 }
 
-// In a long run, it gives each command more arguments.
 func TestNoOutputHasWhatATerminalObeys(t *testing.T) {
 	t.Parallel()
 	p := handlerProject(t, "hostile")

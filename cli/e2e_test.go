@@ -33,11 +33,11 @@ import (
 // These find the tests by the words *long, leaveToLong and leftToLong in their source.
 var long = flag.Bool("long", false, "run the long tests at full length")
 
-// leaveToLong leaves a test that builds many programs to `make long`.
+// leaveToLong leaves a test that takes long to `make long`. Most of them build many programs.
 func leaveToLong(t *testing.T) {
 	t.Helper()
 	if !*long {
-		t.Skip("builds many programs: `make long` runs it")
+		t.Skip("takes long: `make long` runs it")
 	}
 }
 
