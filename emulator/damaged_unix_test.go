@@ -58,6 +58,7 @@ func alarmOf(id string, list control.Alarms) *time.Time {
 // A damaged object is reported with its path, with and without an index of alarms, wherever it is
 // met. It keeps its file and its alarm. No other object, no list and no end waits for it.
 func TestADamagedObjectIsReportedAndBlocksNothing(t *testing.T) {
+	t.Parallel()
 	for name, damage := range damages {
 		for _, indexed := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {

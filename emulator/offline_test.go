@@ -123,6 +123,7 @@ func TestAStateFolderInUseCannotBeOpened(t *testing.T) {
 
 // A child that a killed process was just starting may hold its lock for a moment longer.
 func TestOfflineWaitsBrieflyForTheLock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, labScript())
 	w.stop()
 	for range 20 {

@@ -74,6 +74,7 @@ func TestRelativeRootsAreReportedAbsolute(t *testing.T) {
 // When a root itself is gone, its notifications end. The watcher then polls, gives the reason, and
 // sees the root come back.
 func TestTheWatcherWaitsForARemovedRoot(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"src/a.go": "1", "src/sub/b.go": "1"})
 	w := watch(t, plugin.WatchOptions{Roots: []string{filepath.Join(dir, "src")}})

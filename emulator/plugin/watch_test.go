@@ -268,6 +268,7 @@ func TestABurstIsReportedOnce(t *testing.T) {
 }
 
 func TestSteadyChangesDoNotDelayTheReportForEver(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := watch(t, plugin.WatchOptions{Roots: []string{dir}, Quiet: time.Hour})
 	write(t, dir, map[string]string{"main.go": "1"})
@@ -366,6 +367,7 @@ func TestNoChangeIsLostBetweenReports(t *testing.T) {
 // If notifications fail later on, changes may have been missed. The watcher then reports all files
 // and goes on by polling.
 func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.go": "1", "sub/b.go": "1", "sub/b_test.go": "1"})
 	w, err := plugin.WatchSource(t.Context(), plugin.WatchOptions{Roots: []string{dir}},
@@ -385,6 +387,7 @@ func TestAFailingSourceIsReplacedByPolling(t *testing.T) {
 // The system keeps only a limited number of events for a watcher that is busy, and drops the rest.
 // The watcher still reports those changes.
 func TestChangesWhoseNotificationsWereLostAreReported(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.go": "1"})
 	busy, free := make(chan struct{}), make(chan struct{})

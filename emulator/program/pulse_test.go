@@ -166,6 +166,7 @@ func TestTheLimitOfAnAlarmWaitsForADebugger(t *testing.T) {
 }
 
 func TestTheStuckWarningDoesNotCountTimeInADebugger(t *testing.T) {
+	t.Parallel()
 	w, d := newDebugged(t, func(d *debugger) handlers {
 		return handlers{"/stop": d.stop}
 	})

@@ -91,6 +91,7 @@ func TestACallerGetsTheErrorOfTheObject(t *testing.T) {
 }
 
 func TestACallerGetsTheErrorOfABlockThatTookTooLong(t *testing.T) {
+	t.Parallel()
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
 		"/block": func(c *call) (string, error) {

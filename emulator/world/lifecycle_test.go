@@ -130,6 +130,7 @@ func TestAFailingConstructorFailsItsEventAndIsCalledAgain(t *testing.T) {
 }
 
 func TestAConstructorThatNeverReturnsIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := memoryScript()
 	first := true
 	s.handlers["construct"] = func(c *call) (string, error) {

@@ -143,6 +143,7 @@ func TestABlockedEventKeepsItsTurn(t *testing.T) {
 }
 
 func TestABlockThatLastsTooLongResetsTheObject(t *testing.T) {
+	t.Parallel()
 	s := newScript(nil)
 	s.handlers = map[string]func(*call) (string, error){
 		"construct": func(c *call) (string, error) { s.note("construct"); return "", nil },
