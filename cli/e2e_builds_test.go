@@ -15,13 +15,17 @@ import (
 // again if the output of `go build` is that program already. So these tests share what the first of
 // them has built, by the content of the sources. go decides whether it is the right program, and
 // builds it otherwise. So a wrong one costs time only.
-
 //
 // They also share the files of the SDK: to create and to remove them for each project would take
 // about as long as a build that has nothing to do.
 
 // projectSDK is where devtool writes the SDK for a project.
 var projectSDK = filepath.Join(".devtool", "sdk")
+
+// sharedSDK returns where the tests share the files of the SDK.
+func sharedSDK() string { return filepath.Join(binaryFolder, "sdk") }
+
+var leaveSDK sync.Once // by the first project that is ready
 
 // builtProgram is where devtool dev builds the program of a project, and devtool exec looks for it.
 var builtProgram = filepath.Join(".devtool", "build", "handler")
@@ -85,11 +89,6 @@ func leaveProgram(dir string) {
 		os.Link(filepath.Join(dir, builtProgram), shared) //nolint:errcheck // another test may have been faster
 	}
 }
-
-var leaveSDK sync.Once
-
-// sharedSDK returns where the tests share the files of the SDK.
-func sharedSDK() string { return filepath.Join(binaryFolder, "sdk") }
 
 // linkFolder makes a folder with the same files as another one.
 func linkFolder(from, to string) error {
